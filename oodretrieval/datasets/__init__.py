@@ -1,0 +1,37 @@
+"""Datasets: what they yield (:class:`Sample`), those that ship, parts of them, and a user's own by entry."""
+
+from oodretrieval.datasets.a2d2 import A2D2
+from oodretrieval.datasets.adapt import AdaptedDataset, open_dataset
+from oodretrieval.datasets.camvid import CamVid
+from oodretrieval.datasets.cityscapes import Cityscapes
+from oodretrieval.datasets.folder import ImageFolder
+from oodretrieval.datasets.lost_and_found import LostAndFound
+from oodretrieval.datasets.sample import (
+    FileDataset,
+    FileItem,
+    Sample,
+    SegmentationDataset,
+    read_image,
+    read_label_image,
+)
+from oodretrieval.datasets.subset import Subset, subset_by_class, subset_by_file_list, subset_by_index
+
+__all__ = [
+    "A2D2",
+    "AdaptedDataset",
+    "CamVid",
+    "Cityscapes",
+    "FileDataset",
+    "FileItem",
+    "ImageFolder",
+    "LostAndFound",
+    "Sample",
+    "SegmentationDataset",
+    "Subset",
+    "open_dataset",
+    "read_image",
+    "read_label_image",
+    "subset_by_class",
+    "subset_by_file_list",
+    "subset_by_index",
+]

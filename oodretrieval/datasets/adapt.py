@@ -1,0 +1,217 @@
+"""Opening the dataset of an entry, whatever form its class has.
+
+Three forms are accepted:
+
+1. Ours (:class:`~oodretrieval.datasets.sample.SegmentationDataset`): handed on as it is.
+2. A class of a user whose items are ``(image, labels, path, id)`` and which offers ``label_mapping``,
+   ``pred_mapping``, ``label_to_pred`` and ``void_ids`` instead of ``label_set``.
+3. The published project's: items ``(image, ground_truth, path)``, a constructor with ``transform``,
+   attributes ``label_mapping`` and ``pred_mapping``, and ``mean``, ``std``, ``pred_class_selection`` in its
+   module. It is built with ``transform=None``, so that images come as PIL images or uint8 arrays; ids are the
+   paths relative to the folder that holds them all, without suffix.
+
+How 2 and 3 get their tables is said at :func:`~oodretrieval.datasets.adapt_labels.label_set_of`.
+"""
+
+import inspect
+import logging
+import os
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from oodretrieval.datasets.adapt_labels import attribute, label_set_of
+from oodretrieval.datasets.contract import check_contract, image_array, label_array
+from oodretrieval.datasets.sample import FileItem, Sample, SegmentationDataset, require_unique
+from oodretrieval.entries import DatasetEntry, build
+from oodretrieval.errors import (
+    ConfigurationError,
+    DatasetError,
+    DatasetNotFoundError,
+    ImageError,
+    SettingsError,
+)
+from oodretrieval.labels import LabelSet
+
+logger = logging.getLogger(__name__)
+
+
+class AdaptedDataset(Dataset[Sample]):
+    """A dataset of another form, seen as one of ours.
+
+    Attributes:
+        ids: Id of every sample, in order.
+        label_set: Tables of the labels; None without truth.
+        pred_class_selection: Predicted ids worth looking at; None for all.
+        mean: What the class's module says about normalisation, for reference: the model's entry decides.
+        std: Likewise.
+    """
+
+    def __init__(self, source: Any, label_set: LabelSet | None, where: str) -> None:
+        self.source = source
+        self.label_set = label_set
+        self.where = where
+        self.pred_class_selection: Sequence[int] | None = attribute(source, "pred_class_selection")
+        self.mean: Sequence[float] | None = attribute(source, "mean")
+        self.std: Sequence[float] | None = attribute(source, "std")
+        self.ids: list[str] = _ids(source, where)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Sample:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"index {index} of {len(self)} samples")
+        try:
+            item = self.source[index]
+        except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG a syntax error
+            raise ImageError(f"{self.where}: cannot read {self.ids[index]!r} ({error})") from error
+        image, labels, path = _parts(item, self.where)
+        where = f"{self.where}, {path}"
+        rgb = image_array(image, where)
+        truth = None if self.label_set is None or labels is None else label_array(labels, where)
+        return Sample(rgb, truth, path, self.ids[index])
+
+
+def open_dataset(entry: DatasetEntry, name: str = "", root: str | Path | None = None) -> SegmentationDataset:
+    """Build the dataset of an entry and see that it keeps the contract.
+
+    Args:
+        entry: What to build, in any of the forms above.
+        name: Its name in ``configuration.py``, for messages.
+        root: Overrides the root that the entry names (``args.root``).
+
+    Returns:
+        A dataset in our form. Its first readable sample has been checked.
+
+    Raises:
+        SettingsError: If ``root`` is given, but the class takes none.
+        ConfigurationError: If the entry cannot be built, or what it yields is of no form that we know.
+        DatasetError: If the dataset is missing, empty or inconsistent.
+        ImageError: If no sample can be read.
+    """
+    where = f"dataset {name!r}" if name else f"dataset {entry.module}.{entry.class_name}"
+    built = build(entry, **_overrides(entry, where, root))
+    try:
+        size = len(built)
+    except TypeError as error:
+        raise ConfigurationError(f"{where}: a dataset needs a length and items by index ({error})") from error
+    if size == 0:
+        raise DatasetNotFoundError(
+            f"{where} is empty; look at the arguments of its entry in configuration.py"
+        )
+    dataset: SegmentationDataset = (
+        built
+        if isinstance(built, SegmentationDataset)
+        else AdaptedDataset(built, label_set_of(built, where), where)
+    )
+    check_contract(dataset, where)
+    return dataset
+
+
+def _overrides(entry: DatasetEntry, where: str, root: str | Path | None) -> dict[str, Any]:
+    """Keyword arguments over the entry's: ``root`` where asked for, ``transform=None`` where there is one."""
+    parameters = _parameters(entry)
+    overrides: dict[str, Any] = {}
+    if root is not None:
+        if "root" not in parameters:
+            raise SettingsError(
+                f"args.root={str(root)!r} was given, but {where} takes no `root` "
+                f"(it takes: {', '.join(parameters) or 'nothing'}); leave args.root out"
+            )
+        overrides["root"] = root
+    if "transform" in parameters:
+        overrides["transform"] = None
+    return overrides
+
+
+def _parameters(entry: DatasetEntry) -> list[str]:
+    """Names that the entry's class takes; none where it cannot be imported, which ``build`` then explains."""
+    try:
+        factory: Callable[..., Any] = getattr(import_module(entry.module), entry.class_name)
+        return list(inspect.signature(factory).parameters)
+    except (ImportError, AttributeError, TypeError, ValueError):
+        return []
+
+
+def _parts(item: Any, where: str) -> tuple[Any, Any, str]:
+    """Image, truth and path of an item of any form."""
+    if not isinstance(item, tuple | list) or len(item) not in (3, 4):
+        came = (
+            f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
+        )
+        raise ConfigurationError(
+            f"{where}: expected items (image, labels, path, id) or (image, ground_truth, path), got {came}"
+        )
+    if not isinstance(item[2], str | os.PathLike):
+        raise ConfigurationError(
+            f"{where}: the third part of an item must be the image's path, got {type(item[2]).__name__}"
+        )
+    return item[0], item[1], os.fspath(item[2])
+
+
+def _ids(source: Any, where: str) -> list[str]:
+    """Ids that the dataset offers, or that its items carry, or else made of its paths."""
+    offered = getattr(source, "ids", None)
+    if offered is not None:
+        ids = [str(key) for key in offered]
+        if len(ids) != len(source):
+            raise DatasetError(f"{where}: `ids` has {len(ids)} entries for {len(source)} samples")
+        paths = ids
+    else:
+        paths = _listed_paths(source) or []
+        if paths:
+            ids = _ids_from_paths(paths)
+        else:
+            logger.info("%s offers neither `ids` nor a list of its files: reading all samples once", where)
+            items = [_read(source, index, where) for index in range(len(source))]
+            paths = [_parts(item, where)[2] for item in items]
+            carried = [str(item[3]) for item in items if len(item) == 4]
+            ids = carried if len(carried) == len(items) else _ids_from_paths(paths)
+    require_unique([FileItem(key, Path(path), None) for key, path in zip(ids, paths, strict=True)])
+    return ids
+
+
+def _read(source: Any, index: int, where: str) -> Any:
+    try:
+        return source[index]
+    except OSError as error:
+        raise DatasetError(
+            f"{where}: cannot read sample {index} ({error}), and without it its id is not known; repair the "
+            "file, or give the class an attribute `ids`"
+        ) from error
+
+
+def _listed_paths(source: Any) -> list[str] | None:
+    """An attribute that lists the paths of all images, found by comparing its ends with the items."""
+    ends = (0, len(source) - 1)
+    try:
+        items = [source[index] for index in ends]
+        if any(len(item) != 3 for item in items):
+            return None
+        expected = [os.fspath(item[2]) for item in items]
+    except (OSError, TypeError):
+        return None
+    for value in getattr(source, "__dict__", {}).values():
+        if isinstance(value, list | tuple) and len(value) == len(source):
+            paths = [entry[0] if isinstance(entry, list | tuple) and entry else entry for entry in value]
+            if all(isinstance(path, str | os.PathLike) for path in paths):
+                texts = [os.fspath(path) for path in paths]
+                if [texts[index] for index in ends] == expected:
+                    return texts
+    return None
+
+
+def _ids_from_paths(paths: Sequence[str]) -> list[str]:
+    """Paths relative to the folder that holds them all, without suffix.
+
+    Example:
+        >>> _ids_from_paths(["data/a/1.png", "data/b/1.jpg"])
+        ['a/1', 'b/1']
+    """
+    whole = [Path(os.path.abspath(path)) for path in paths]  # noqa: PTH100 - resolve() would follow links
+    base = os.path.commonpath([path.parent for path in whole])
+    return [path.relative_to(base).with_suffix("").as_posix() for path in whole]

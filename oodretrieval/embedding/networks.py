@@ -1,0 +1,145 @@
+"""Networks that turn a crop into a vector: what an ImageNet network knows before its last layer.
+
+==================  ====  ==================================================
+name                D     weights
+==================  ====  ==================================================
+efficientnet_lite0  1280  installed with the project; the default
+efficientnet_lite1  1280  installed with the project
+efficientnet_lite2  1280  installed with the project
+vgg16                512  torchvision's, from torch's cache or by download
+resnet18             512  torchvision's, from torch's cache or by download
+resnet101           2048  torchvision's, from torch's cache or by download
+resnet152           2048  torchvision's, from torch's cache or by download
+wide_resnet101      2048  torchvision's, from torch's cache or by download
+densenet201         1920  torchvision's, from torch's cache or by download
+==================  ====  ==================================================
+"""
+
+import re
+
+import timm
+from torch import Tensor, nn
+from torchvision import models
+
+from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD
+from oodretrieval.errors import UnknownNameError, WeightsError
+from oodretrieval.imagenet_weights import (
+    LITE_MEAN,
+    LITE_STD,
+    cached_torchvision_weights,
+    efficientnet_lite_state,
+    load_tensors,
+)
+
+DEFAULT_NETWORK = "efficientnet_lite0"
+_LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+_TORCHVISION: dict[str, tuple[str, models.WeightsEnum, int]] = {
+    "vgg16": ("vgg16", models.VGG16_Weights.IMAGENET1K_V1, 512),
+    "resnet18": ("resnet18", models.ResNet18_Weights.IMAGENET1K_V1, 512),
+    "resnet101": ("resnet101", models.ResNet101_Weights.IMAGENET1K_V1, 2048),
+    "resnet152": ("resnet152", models.ResNet152_Weights.IMAGENET1K_V1, 2048),
+    "wide_resnet101": ("wide_resnet101_2", models.Wide_ResNet101_2_Weights.IMAGENET1K_V1, 2048),
+    "densenet201": ("densenet201", models.DenseNet201_Weights.IMAGENET1K_V1, 1920),
+}
+EMBEDDING_NETWORKS = (*_LITE, *_TORCHVISION)
+"""Names of all embedding networks; the first is the default."""
+
+
+class EmbeddingNetwork(nn.Module):
+    """The trunk of a classification network, averaged over the crop.
+
+    Args:
+        name: Its name.
+        trunk: ``(N, 3, h, w)`` normalised → features ``(N, dim, h', w')``.
+        dim: Length of its vectors.
+        mean: Mean of each channel (RGB, images scaled to 0…1) to subtract before the network.
+        std: Standard deviation of each channel to divide by.
+        min_size: Height and width that a crop needs at least, in pixels.
+
+    Attributes:
+        name, dim, mean, std, min_size: As given.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        trunk: nn.Module,
+        dim: int,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        min_size: int = 32,
+    ) -> None:
+        super().__init__()
+        self.name, self.dim, self.mean, self.std, self.min_size = name, dim, mean, std, min_size
+        self.trunk = trunk
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Crops ``(N, 3, h, w)``, normalised → vectors ``(N, dim)``."""
+        features: Tensor = self.trunk(crops)
+        return features.mean(dim=(2, 3))
+
+
+def embedding_network(name: str = DEFAULT_NETWORK, pretrained: bool = True) -> EmbeddingNetwork:
+    """Build an embedding network, ready for inference.
+
+    Args:
+        name: One of :data:`EMBEDDING_NETWORKS`.
+        pretrained: Whether to load its ImageNet weights; else they are random.
+
+    Returns:
+        The network, in evaluation mode, on the CPU.
+
+    Raises:
+        UnknownNameError: If there is no such network.
+        WeightsError: If its weights are not at hand and cannot be downloaded; says which file to put where.
+
+    Source:
+        Oberdiek et al., arXiv:2005.06831, compares several of these networks.
+
+    Example:
+        >>> import torch
+        >>> embedding_network("resnet18", pretrained=False)(torch.zeros(2, 3, 32, 40)).shape
+        torch.Size([2, 512])
+    """
+    if name not in EMBEDDING_NETWORKS:
+        raise UnknownNameError("embedding network", name, EMBEDDING_NETWORKS)
+    network = _lite(name, pretrained) if name in _LITE else _torchvision(name, pretrained)
+    return network.eval().requires_grad_(False)
+
+
+def _lite(name: str, pretrained: bool) -> EmbeddingNetwork:
+    trunk = timm.create_model(f"tf_{name}", pretrained=False, num_classes=0, global_pool="")
+    if pretrained:
+        trunk.load_state_dict(efficientnet_lite_state(name, trunk.state_dict()))
+    return EmbeddingNetwork(name, trunk, 1280, LITE_MEAN, LITE_STD)
+
+
+def _torchvision(name: str, pretrained: bool) -> EmbeddingNetwork:
+    builder, weights, dim = _TORCHVISION[name]
+    # asked for before the network is built, as the largest take seconds to build
+    state = _published_state(name, weights) if pretrained else None
+    network = getattr(models, builder)(weights=None)
+    if state is not None:
+        try:
+            network.load_state_dict(state)
+        except RuntimeError as error:
+            raise WeightsError(
+                f"the weights of {name} do not fit it: {' '.join(str(error).split())}"
+            ) from error
+    return EmbeddingNetwork(name, _trunk(network), dim, IMAGENET_MEAN, IMAGENET_STD)
+
+
+def _published_state(name: str, weights: models.WeightsEnum) -> dict[str, Tensor]:
+    path = cached_torchvision_weights(weights)
+    state = load_tensors(path, "delete it, so that it is downloaded again")
+    # the published DenseNets have names of an older torch, such as denselayer1.norm.1.weight
+    return {re.sub(r"(denselayer\d+\.(?:norm|conv))\.(\d)\.", r"\1\2.", key): t for key, t in state.items()}
+
+
+def _trunk(network: nn.Module) -> nn.Module:
+    """All of a torchvision network before its global pooling."""
+    if isinstance(network, models.VGG):
+        return nn.Sequential(network.features)
+    if isinstance(network, models.DenseNet):
+        return nn.Sequential(network.features, nn.ReLU())
+    return nn.Sequential(*list(network.children())[:-2])

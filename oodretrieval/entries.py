@@ -1,0 +1,102 @@
+"""Entries of ``configuration.py``: what to build, from which module, with which arguments."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from oodretrieval.errors import ConfigurationError, OODRetrievalError, UnknownNameError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A class by module path, and its keyword arguments.
+
+    Attributes:
+        module: Importable path, e.g. ``"oodretrieval.datasets.camvid"`` or one of your own.
+        class_name: Class (or function that returns an instance) in that module.
+        kwargs: Keyword arguments it is called with.
+    """
+
+    module: str
+    class_name: str
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DatasetEntry(Entry):
+    """A dataset: its class yields ``Sample``, or the published project's ``(image, ground_truth, path)``."""
+
+
+@dataclass(frozen=True)
+class ModelEntry(Entry):
+    """A segmentation network.
+
+    Attributes:
+        weights: File with its weights; None for a class that brings its own.
+        mean: Mean of each channel (RGB, images scaled to 0…1) to subtract before the network.
+        std: Standard deviation of each channel to divide by.
+        source: Where to get the weights, or how to make them; shown when the file is missing.
+    """
+
+    weights: str | Path | None = None
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class MetaModelEntry(Entry):
+    """A meta model.
+
+    Attributes:
+        path: File it is read from and saved to by training; None for ``meta_models/`` of the workspace.
+    """
+
+    path: str | Path | None = None
+
+
+def build(entry: Entry, *args: Any, **overrides: Any) -> Any:
+    """Import the entry's module and call its class.
+
+    Args:
+        entry: What to build.
+        *args: Positional arguments in front.
+        **overrides: Keyword arguments that take precedence over the entry's.
+
+    Returns:
+        The instance.
+
+    Raises:
+        ConfigurationError: If module, class or arguments are wrong.
+    """
+    where = f"entry {entry.module}.{entry.class_name}"
+    try:
+        module = import_module(entry.module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{where}: cannot import module {entry.module!r} ({error}); correct `module` in configuration.py, "
+            "or install the package that it needs"
+        ) from error
+    factory = getattr(module, entry.class_name, None)
+    if factory is None:
+        known = [name for name, value in vars(module).items() if inspect.isclass(value)]
+        raise ConfigurationError(str(UnknownNameError(f"class in {entry.module}", entry.class_name, known)))
+    kwargs = {**entry.kwargs, **overrides}
+    try:
+        inspect.signature(factory).bind(*args, **kwargs)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{where}: {error}; its signature is {inspect.signature(factory)}"
+        ) from error
+    try:
+        return factory(*args, **kwargs)
+    except OODRetrievalError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{where} with {kwargs}: {error}") from error

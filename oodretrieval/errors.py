@@ -1,0 +1,111 @@
+"""Every error that this project raises on purpose.
+
+::
+
+    OODRetrievalError                 one line that says what was expected, what came, what to do
+    ├── SettingsError                 a command line or a settings value that cannot be used
+    │   └── UnknownNameError          a name that is not among the known ones (which are listed)
+    ├── ConfigurationError            an entry of configuration.py that cannot be built
+    ├── DatasetError                  a dataset as a whole is unusable
+    │   ├── DatasetNotFoundError      its root or a required folder is missing or empty
+    │   └── UnpairedFilesError        images without labels, labels without images, ids that occur twice
+    ├── ImageError                    one image or label file cannot be used; the others can
+    ├── WeightsError                  weights that are missing or do not fit their network
+    ├── StoreError                    something in the workspace is missing, damaged or of another format
+    │   └── SettingsMismatchError     existing work was made with other settings
+    ├── TableError                    a segment table lacks what is asked of it
+    └── PartialFailure                the run is done, but some images failed (exit code 3)
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+
+class OODRetrievalError(Exception):
+    """Root of the hierarchy: a message that a person can act on."""
+
+
+class SettingsError(OODRetrievalError):
+    """A command line or a settings value that cannot be used."""
+
+
+class UnknownNameError(SettingsError):
+    """A name that is not among the known ones.
+
+    Args:
+        kind: What is named, e.g. ``"dataset"``.
+        name: What came.
+        known: What exists.
+
+    Example:
+        >>> str(UnknownNameError("dataset", "camvid_tset", ["camvid_test", "streets"]))
+        "unknown dataset 'camvid_tset'; did you mean 'camvid_test'? Known: camvid_test, streets"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {', '.join(names) or 'none'}")
+
+
+class ConfigurationError(OODRetrievalError):
+    """An entry of ``configuration.py`` that cannot be built."""
+
+
+class DatasetError(OODRetrievalError):
+    """A dataset as a whole is unusable."""
+
+
+class DatasetNotFoundError(DatasetError):
+    """The root or a required folder of a dataset is missing or empty."""
+
+
+class UnpairedFilesError(DatasetError):
+    """Images without labels, labels without images, or ids that occur twice."""
+
+
+class ImageError(OODRetrievalError):
+    """One image or label file cannot be used; the rest of the dataset can."""
+
+
+class WeightsError(OODRetrievalError):
+    """Weights that are missing or do not fit their network."""
+
+
+class StoreError(OODRetrievalError):
+    """Something in the workspace is missing, damaged or of another format."""
+
+
+class SettingsMismatchError(StoreError):
+    """Existing work was made with other settings.
+
+    Args:
+        where: The existing work.
+        differences: Name of the setting → (value it was made with, value asked for).
+    """
+
+    def __init__(self, where: object, differences: Mapping[str, tuple[object, object]]) -> None:
+        listed = "; ".join(f"{key}: was {old!r}, now {new!r}" for key, (old, new) in differences.items())
+        super().__init__(
+            f"{where} was made with other settings ({listed}); "
+            "add args.overwrite=True to make it anew, or choose another args.workspace"
+        )
+
+
+class TableError(OODRetrievalError):
+    """A segment table lacks what is asked of it."""
+
+
+class PartialFailure(OODRetrievalError):
+    """The run is done, but some images failed.
+
+    Args:
+        stage: Name of the stage.
+        failures: Image id or path → reason.
+    """
+
+    def __init__(self, stage: str, failures: Mapping[str, str]) -> None:
+        self.failures = dict(failures)
+        listed = "\n".join(f"  {image}: {reason}" for image, reason in failures.items())
+        super().__init__(f"{stage}: {len(failures)} image(s) failed, all others are done:\n{listed}")

@@ -1,0 +1,49 @@
+"""What the figures of this project mean, and how they are computed."""
+
+from oodretrieval.evaluation.confusion import ConfusionMatrix
+from oodretrieval.evaluation.meta_regression import (
+    MetaFigures,
+    accuracy,
+    accuracy_threshold,
+    auprc,
+    auroc,
+    block_bootstrap,
+    meta_figures,
+    r2,
+    rmse,
+)
+from oodretrieval.evaluation.retrieval import (
+    RetrievalFigures,
+    average_precision,
+    frame_positions,
+    mean_average_precision,
+)
+from oodretrieval.evaluation.selection import (
+    ObjectCounts,
+    SelectionFigures,
+    TrueObject,
+    selection_figures,
+    true_objects,
+)
+
+__all__ = [
+    "ConfusionMatrix",
+    "MetaFigures",
+    "ObjectCounts",
+    "RetrievalFigures",
+    "SelectionFigures",
+    "TrueObject",
+    "accuracy",
+    "accuracy_threshold",
+    "auprc",
+    "auroc",
+    "average_precision",
+    "block_bootstrap",
+    "frame_positions",
+    "mean_average_precision",
+    "meta_figures",
+    "r2",
+    "rmse",
+    "selection_figures",
+    "true_objects",
+]

@@ -1,0 +1,274 @@
+"""How well a meta model tells the IoU of segments (regression), and whether it is above 0 (classification).
+
+No figure is ever NaN: what a figure is where it is undefined, its docstring says.
+
+Source:
+    Rottmann et al., arXiv:1811.00648.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class MetaFigures:
+    """Figures of a meta model on a set of segments.
+
+    Attributes:
+        segments: Number of segments.
+        r2: Coefficient of determination of the IoU, up to 1.
+        rmse: Root mean square error of the IoU, 0…1.
+        auroc: Area under the ROC curve for ``iou > 0``, 0…1.
+        auprc: Area under the precision-recall curve for ``iou > 0``, 0…1.
+        accuracy: Share of segments for which ``iou > 0`` is told rightly, 0…1.
+    """
+
+    segments: int
+    r2: float
+    rmse: float
+    auroc: float
+    auprc: float
+    accuracy: float
+
+
+def meta_figures(iou: ArrayLike, predicted: ArrayLike, *, threshold: float = 0.5) -> MetaFigures:
+    """All figures of a meta model at once.
+
+    Args:
+        iou: True adjusted IoU per segment, ``(n,)``, 0…1.
+        predicted: Predicted IoU, ``(n,)``, 0…1.
+        threshold: Predicted IoU from which a segment counts as told to be ``iou > 0``, for the accuracy; take
+            it from training data with :func:`accuracy_threshold`.
+
+    Returns:
+        The figures.
+
+    Raises:
+        ValueError: If the shapes differ, or an IoU is negative (no truth) or not finite.
+    """
+    truth, estimate = _pair(iou, predicted)
+    if (truth < 0).any():
+        raise ValueError("iou must be >= 0; leave out the segments without truth (iou = -1)")
+    hit = truth > 0
+    return MetaFigures(
+        segments=len(truth),
+        r2=r2(truth, estimate),
+        rmse=rmse(truth, estimate),
+        auroc=auroc(hit, estimate),
+        auprc=auprc(hit, estimate),
+        accuracy=accuracy(hit, estimate, threshold),
+    )
+
+
+def r2(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Coefficient of determination: 1 minus the squared error over that of the mean.
+
+    Args:
+        truth: ``(n,)``.
+        predicted: ``(n,)``.
+
+    Returns:
+        Up to 1. Where the truth never varies: 1 if the prediction is exact, else 0; 0 for ``n = 0``.
+
+    Raises:
+        ValueError: If the shapes differ or a value is not finite.
+
+    Example:
+        >>> r2([0.0, 0.5, 1.0], [0.0, 0.5, 0.5])
+        0.5
+    """
+    values, estimate = _pair(truth, predicted)
+    if not len(values):
+        return 0.0
+    error = float(((values - estimate) ** 2).sum())
+    spread = float(((values - values.mean()) ** 2).sum())
+    if (values == values[0]).all():
+        return 1.0 if error == 0 else 0.0
+    return 1 - error / spread
+
+
+def rmse(truth: ArrayLike, predicted: ArrayLike) -> float:
+    """Root mean square error.
+
+    Args:
+        truth: ``(n,)``.
+        predicted: ``(n,)``.
+
+    Returns:
+        >= 0; 0 for ``n = 0``.
+
+    Raises:
+        ValueError: If the shapes differ or a value is not finite.
+
+    Example:
+        >>> rmse([0.0, 1.0], [0.5, 0.5])
+        0.5
+    """
+    values, estimate = _pair(truth, predicted)
+    return float(np.sqrt(((values - estimate) ** 2).mean())) if len(values) else 0.0
+
+
+def auroc(positive: ArrayLike, score: ArrayLike) -> float:
+    """Chance that a positive scores higher than a negative, equal scores counting half.
+
+    Args:
+        positive: ``(n,)`` bool.
+        score: ``(n,)``, higher = more positive.
+
+    Returns:
+        0…1; 0.5 where positives or negatives are missing.
+
+    Raises:
+        ValueError: If the shapes differ or a value is not finite.
+
+    Example:
+        >>> auroc([True, False, True], [0.9, 0.2, 0.2])
+        0.75
+    """
+    truth, scores = _pair(positive, score)
+    hits = truth > 0
+    positives, negatives = int(hits.sum()), int((~hits).sum())
+    if not positives or not negatives:
+        return 0.5
+    rank_sum = float(rankdata(scores)[hits].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+
+
+def auprc(positive: ArrayLike, score: ArrayLike) -> float:
+    """Area under the precision-recall curve by the step rule (average precision).
+
+    Args:
+        positive: ``(n,)`` bool.
+        score: ``(n,)``, higher = more positive; equal scores enter together.
+
+    Returns:
+        0…1; 0 without positives.
+
+    Raises:
+        ValueError: If the shapes differ or a value is not finite.
+
+    Example:
+        >>> round(auprc([True, False, True], [0.9, 0.5, 0.2]), 4)
+        0.8333
+    """
+    truth, scores = _pair(positive, score)
+    order = np.argsort(-scores, kind="stable")
+    ordered, hits = scores[order], np.cumsum(truth[order] > 0)
+    if not len(hits) or not hits[-1]:
+        return 0.0
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    precision = hits[last] / (last + 1)
+    return float((np.diff(hits[last], prepend=0) * precision).sum() / hits[-1])
+
+
+def accuracy(positive: ArrayLike, score: ArrayLike, threshold: float = 0.5) -> float:
+    """Share of items told rightly when those that score at least ``threshold`` count as positive.
+
+    Args:
+        positive: ``(n,)`` bool.
+        score: ``(n,)``, higher = more positive.
+        threshold: Where to cut.
+
+    Returns:
+        0…1; 0 for ``n = 0``.
+
+    Raises:
+        ValueError: If the shapes differ or a value is not finite.
+
+    Example:
+        >>> accuracy([True, False, True, False], [0.9, 0.6, 0.6, 0.1])
+        0.75
+    """
+    truth, scores = _pair(positive, score)
+    return float(((scores >= threshold) == (truth > 0)).mean()) if len(truth) else 0.0
+
+
+def accuracy_threshold(positive: ArrayLike, score: ArrayLike) -> float:
+    """The threshold of the highest accuracy; take it from training data, never from what is judged.
+
+    Args:
+        positive: ``(n,)`` bool.
+        score: ``(n,)``, higher = more positive.
+
+    Returns:
+        One of the scores, the lowest of the best; above all scores where nothing should count as positive;
+        0.5 for ``n = 0``.
+
+    Raises:
+        ValueError: If the shapes differ or a value is not finite.
+
+    Example:
+        >>> accuracy_threshold([False, True, True], [0.1, 0.3, 0.8])
+        0.3
+    """
+    truth, scores = _pair(positive, score)
+    if not len(truth):
+        return 0.5
+    cuts = np.append(np.unique(scores), np.nextafter(scores.max(), np.inf))
+    gain = np.where(truth > 0, 1, -1)[np.argsort(scores, kind="stable")]
+    below = np.searchsorted(np.sort(scores), cuts)
+    right = gain.sum() - np.append(0, np.cumsum(gain))[below]
+    return float(cuts[np.argmax(right)])
+
+
+def block_bootstrap(
+    frames: ArrayLike,
+    statistic: Callable[[NDArray[np.intp]], float],
+    *,
+    block: int = 20,
+    repetitions: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Confidence interval of a figure measured on video, whose neighbouring frames resemble each other.
+
+    Moving blocks: stretches of ``block`` frames in a row are drawn with replacement until there are as many
+    frames as before, and the figure is taken of the segments in them.
+
+    Args:
+        frames: Frame of each segment, ``(n,)``, sortable; the different values in order are the video.
+        statistic: Called with indices into the segments (with repetitions), gives the figure.
+        block: Frames in a row that stay together, >= 1; at most the whole video.
+        repetitions: How often to draw, >= 1.
+        level: Share of draws inside the interval, 0…1.
+        seed: Same seed, same interval.
+
+    Returns:
+        Lower and upper end.
+
+    Raises:
+        ValueError: If there is no segment, or an argument is out of range.
+
+    Source:
+        Künsch, The jackknife and the bootstrap for general stationary observations, Ann. Statist. 1989.
+    """
+    names, frame_of = np.unique(np.asarray(frames), return_inverse=True)
+    if not len(names) or block < 1 or repetitions < 1 or not 0 < level < 1:
+        raise ValueError(
+            "expected at least one segment, block >= 1, repetitions >= 1 and 0 < level < 1, "
+            f"got {len(names)} frames, {block}, {repetitions}, {level}"
+        )
+    order = np.argsort(frame_of, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
+    length = min(block, len(names))
+    random = np.random.default_rng(seed)
+    figures = []
+    for _ in range(repetitions):
+        starts = random.integers(0, len(names) - length + 1, -(-len(names) // length))
+        drawn = (starts[:, None] + np.arange(length)).ravel()[: len(names)]
+        figures.append(statistic(np.concatenate([members[frame] for frame in drawn])))
+    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _pair(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"expected two arrays of one shape (n,), got {a.shape} and {b.shape}")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("expected finite values, got NaN or infinity")
+    return a, b

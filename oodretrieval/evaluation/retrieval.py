@@ -1,0 +1,234 @@
+"""How well an embedding space brings segments of one class together: mean average precision."""
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from oodretrieval.errors import UnknownNameError
+
+METRICS = ("euclidean", "cosine")
+PRECISION_AT = (1, 5, 10)
+_BYTES_AT_ONCE = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class RetrievalFigures:
+    """Figures of a retrieval experiment in which every item is the query once.
+
+    Attributes:
+        mean: Mean over classes of their mean average precision, 0…1; NaN where no class counts.
+        weighted: The same, each class weighted by its number of queries.
+        per_class: Class → mean average precision of its queries, for the classes that count.
+        num_queries: Class → number of its queries, for the same classes.
+        precision_at: k → mean over these queries of the share of relevant items among the first k.
+    """
+
+    mean: float
+    weighted: float
+    per_class: dict[Hashable, float]
+    num_queries: dict[Hashable, int]
+    precision_at: dict[int, float]
+
+
+def average_precision(relevant: ArrayLike) -> float:
+    """Average precision of one ranking.
+
+    Args:
+        relevant: ``(n,)`` bool in ranked order, nearest first.
+
+    Returns:
+        Mean over the relevant items of the share of relevant ones up to there, 0…1; 0 if none is relevant.
+
+    Raises:
+        ValueError: If ``relevant`` has more than one dimension.
+
+    Example:
+        >>> round(average_precision([True, False, True]), 4)
+        0.8333
+    """
+    flags = np.asarray(relevant, bool)
+    if flags.ndim != 1:
+        raise ValueError(f"relevant must be (n,), got {flags.shape}")
+    return _average_precision_of(np.flatnonzero(flags))
+
+
+def _average_precision_of(positions: NDArray[np.intp]) -> float:
+    """Average precision from the sorted positions (from 0) of the relevant items."""
+    if not len(positions):
+        return 0.0
+    return float((np.arange(1, len(positions) + 1) / (positions + 1)).mean())
+
+
+def mean_average_precision(
+    vectors: ArrayLike,
+    labels: ArrayLike,
+    *,
+    metric: str = "euclidean",
+    groups: ArrayLike | None = None,
+    group_window: float = 0,
+    min_queries: int = 2,
+) -> RetrievalFigures:
+    """Let every item be the query once, and rank all others by their distance to it.
+
+    Relevant is what has the query's label. The query itself is left out by its index, so that duplicates of
+    it count; equal distances rank by index. Queries without a relevant item are left out. Hand in no void
+    segments.
+
+    Args:
+        vectors: Embedding, ``(n, D)``; random vectors give the floor to compare with.
+        labels: Class of each item, ``(n,)`` integers or text.
+        metric: ``"euclidean"`` or ``"cosine"`` (a zero vector is at distance 1 from all but zero vectors).
+        groups: Group of each item, ``(n,)``, e.g. its image: items of the query's own group are left out of
+            its ranking. None: only the query itself is.
+        group_window: For video, with numbers as groups (see :func:`frame_positions`): what is up to this far
+            from the query's group is left out, e.g. 30 frames.
+        min_queries: Queries that a class needs to count, >= 1.
+
+    Returns:
+        The figures.
+
+    Raises:
+        ValueError: If shapes do not fit, a vector is not finite, or ``group_window`` is given with groups
+            that are no numbers.
+        UnknownNameError: If there is no such metric.
+
+    Example:
+        >>> mean_average_precision([[0.0], [0.1], [5.0], [5.1]], ["a", "a", "b", "b"]).mean
+        1.0
+    """
+    points, names, classes = _checked(vectors, labels, metric)
+    own_group = _OwnGroup(len(points), groups, group_window)
+    found = np.full(len(points), np.nan)
+    precision = np.zeros((len(points), len(PRECISION_AT)))
+    for query, distances in _distance_rows(points, unit=metric == "cosine"):
+        others = ~own_group(query)
+        relevant = others & (classes == classes[query])
+        if not relevant.any():
+            continue
+        positions, ranked = _positions(distances, others, relevant)
+        found[query] = _average_precision_of(positions)
+        precision[query] = [(positions < k).sum() / min(k, ranked) for k in PRECISION_AT]
+    return _figures(found, precision, names, classes, min_queries)
+
+
+def _checked(
+    vectors: ArrayLike, labels: ArrayLike, metric: str
+) -> tuple[NDArray[np.float64], NDArray[np.generic], NDArray[np.intp]]:
+    """The points to take Euclidean distances of, the class names, and the class of each point."""
+    points = np.asarray(vectors, np.float64)
+    names, classes = np.unique(np.asarray(labels), return_inverse=True)
+    if points.ndim != 2 or np.shape(labels) != points.shape[:1]:
+        raise ValueError(
+            f"expected vectors (n, D) and labels (n,), got {points.shape} and {np.shape(labels)}"
+        )
+    if not np.isfinite(points).all():
+        raise ValueError("vectors must be finite, got NaN or infinity")
+    if metric not in METRICS:
+        raise UnknownNameError("metric", metric, METRICS)
+    if metric == "cosine":
+        norms = np.linalg.norm(points, axis=1, keepdims=True)
+        # a direction of its own for vectors that have none
+        points = np.hstack([points / np.where(norms > 0, norms, 1.0), norms == 0])
+    return points, names, classes
+
+
+class _OwnGroup:
+    """Tells which items are of a query's own group."""
+
+    def __init__(self, count: int, groups: ArrayLike | None, window: float) -> None:
+        own = np.arange(count) if groups is None else np.asarray(groups)
+        if own.shape != (count,):
+            raise ValueError(f"expected groups ({count},), got {own.shape}")
+        if window < 0 or (window > 0 and (groups is None or own.dtype.kind not in "iuf")):
+            raise ValueError(
+                f"group_window must be >= 0 and needs numbers as groups, got {window} with {own.dtype}; "
+                "frame_positions turns image ids into numbers"
+            )
+        self.window = window
+        self.own = (own if window else np.unique(own, return_inverse=True)[1]).astype(np.float64)
+
+    def __call__(self, query: int) -> NDArray[np.bool_]:
+        if self.window:
+            return np.asarray(np.abs(self.own - self.own[query]) <= self.window)
+        return np.asarray(self.own == self.own[query])
+
+
+def _distance_rows(points: NDArray[np.float64], unit: bool) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Squared distances of each point to all, by blocks; equal vectors get equal distances, to the bit."""
+    first: dict[bytes, int] = {}
+    # adding 0 turns -0 into 0, which is the same number
+    place = np.array([first.setdefault(row.tobytes(), len(first)) for row in points + 0.0], np.intp)
+    distinct = points[np.unique(place, return_index=True)[1]] if len(points) else points
+    # exactly 1 for unit vectors, so that all that is at a right angle is tied
+    squares = np.ones(len(distinct)) if unit else np.einsum("ij,ij->i", distinct, distinct)
+    rows = max(1, _BYTES_AT_ONCE // (8 * max(1, len(points))))
+    for start in range(0, len(points), rows):
+        block = place[start : start + rows]
+        product = distinct[block] @ distinct.T
+        distances = (squares[block, None] + squares - 2 * product)[:, place]
+        yield from enumerate(distances, start)
+
+
+def _positions(
+    distances: NDArray[np.float64], others: NDArray[np.bool_], relevant: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], int]:
+    """Sorted positions (from 0) of the relevant items among the others, and how many others there are."""
+    ranked = distances[others]
+    in_order = np.sort(ranked)
+    if (in_order[1:] == in_order[:-1]).any():
+        order = np.argsort(ranked, kind="stable")
+        return np.flatnonzero(relevant[others][order]), len(ranked)
+    return np.searchsorted(in_order, np.sort(distances[relevant])), len(ranked)
+
+
+def _figures(
+    found: NDArray[np.float64],
+    precision: NDArray[np.float64],
+    names: NDArray[np.generic],
+    classes: NDArray[np.intp],
+    min_queries: int,
+) -> RetrievalFigures:
+    asked = np.isfinite(found)
+    counts = np.bincount(classes[asked], minlength=len(names))
+    counting = np.flatnonzero(counts >= max(1, min_queries))
+    per_class = {names[c].item(): float(found[asked & (classes == c)].mean()) for c in counting}
+    chosen = asked & np.isin(classes, counting)
+    missing = not len(counting)
+    at = np.full(len(PRECISION_AT), np.nan) if missing else precision[chosen].mean(axis=0)
+    return RetrievalFigures(
+        mean=float("nan") if missing else float(np.mean(list(per_class.values()))),
+        weighted=float("nan") if missing else float(found[chosen].mean()),
+        per_class=per_class,
+        num_queries={names[c].item(): int(counts[c]) for c in counting},
+        precision_at={k: float(value) for k, value in zip(PRECISION_AT, at, strict=True)},
+    )
+
+
+def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
+    """Place the frames of all clips on one line, those of different clips far apart.
+
+    An id is a clip's name around the number of the frame, which is the last number in it. Ids without a
+    number are clips of one frame.
+
+    Args:
+        image_ids: Image of each item, ``n`` ids.
+
+    Returns:
+        ``(n,)``, to be used as ``groups`` together with ``group_window``.
+
+    Example:
+        >>> positions = frame_positions(["0001TP_008", "0001TP_038", "0006R0_009"])
+        >>> int(positions[1] - positions[0]), int(positions[2] - positions[0]) > 10**9
+        (30, True)
+    """
+    frames = [_clip_and_frame(image_id) for image_id in image_ids]
+    clips = {clip: place for place, clip in enumerate(dict.fromkeys(clip for clip, _ in frames))}
+    return np.array([clips[clip] * 10**12 + frame for clip, frame in frames], np.int64)
+
+
+def _clip_and_frame(image_id: str) -> tuple[str, int]:
+    match = re.fullmatch(r"(.*?)(\d{1,9})(\D*)", image_id, re.DOTALL)
+    return (f"{match[1]}\0{match[3]}", int(match[2])) if match else (image_id, 0)

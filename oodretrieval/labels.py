@@ -1,0 +1,153 @@
+"""Class ids, names and colours, and the way from label ids to predicted ids.
+
+A dataset labels pixels with **label ids**; a network outputs **predicted ids**. The two are never mixed:
+a :class:`LabelSet` holds both and the table between them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.errors import ConfigurationError, UnknownNameError
+
+NO_CLASS = 255
+"""The predicted id that means "no class of the network": void and unknown label ids map to it."""
+
+ClassMapping = Mapping[int, tuple[str, tuple[int, int, int]]]
+"""Class id → (name, (red, green, blue)), 0…255 each."""
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """The label ids of a dataset, the predicted ids of a network, and how they relate.
+
+    Attributes:
+        label_mapping: Label id → (name, colour).
+        pred_mapping: Predicted id → (name, colour), ids 0 … C-1.
+        label_to_pred: Label id → predicted id, or 255 where the network has no such class.
+        void_ids: Label ids that mean nothing and are ignored everywhere.
+        category_mapping: For label sets that agree with the network's only on coarser categories:
+            name of the category → (label ids, predicted ids). Empty where the classes themselves agree.
+
+    Raises:
+        ConfigurationError: If the tables contradict each other.
+    """
+
+    label_mapping: ClassMapping
+    pred_mapping: ClassMapping
+    label_to_pred: Mapping[int, int]
+    void_ids: frozenset[int] = frozenset()
+    category_mapping: Mapping[str, tuple[frozenset[int], frozenset[int]]] | None = None
+
+    def __post_init__(self) -> None:
+        if set(self.label_mapping) != set(self.label_to_pred):
+            odd = sorted(set(self.label_mapping) ^ set(self.label_to_pred))
+            raise ConfigurationError(
+                f"label_mapping and label_to_pred must have the same ids; differ in {odd}"
+            )
+        bad = {k: v for k, v in self.label_to_pred.items() if v != NO_CLASS and v not in self.pred_mapping}
+        if bad:
+            raise ConfigurationError(f"label_to_pred maps to ids that pred_mapping lacks: {bad}")
+        mapped_void = sorted(i for i in self.void_ids if self.label_to_pred.get(i, NO_CLASS) != NO_CLASS)
+        if mapped_void:
+            raise ConfigurationError(f"void ids must map to {NO_CLASS}; these do not: {mapped_void}")
+
+    @property
+    def num_classes(self) -> int:
+        """Number of predicted classes."""
+        return len(self.pred_mapping)
+
+    @property
+    def unknown_ids(self) -> frozenset[int]:
+        """Label ids that are something, but nothing that the network was taught."""
+        return frozenset(i for i, p in self.label_to_pred.items() if p == NO_CLASS and i not in self.void_ids)
+
+    @cached_property
+    def _table(self) -> NDArray[np.uint8]:
+        return lookup_table(self.label_to_pred)
+
+    def to_predicted(self, labels: NDArray[np.integer]) -> NDArray[np.uint8]:
+        """Translate label ids to predicted ids.
+
+        Args:
+            labels: Label ids, any shape, 0…65535. Ids that the set does not know count as void.
+
+        Returns:
+            Predicted ids of the same shape, 255 for void and unknown.
+        """
+        predicted: NDArray[np.uint8] = self._table[np.minimum(labels.astype(np.intp), len(self._table) - 1)]
+        return predicted
+
+    def label_name(self, label: int) -> str:
+        """Name of a label id; ``"label <id>"`` where the set does not know it."""
+        return self.label_mapping[label][0] if label in self.label_mapping else f"label {label}"
+
+    def with_unknown(self, names: Iterable[str]) -> "LabelSet":
+        """The same labels for a network that was not taught the named classes.
+
+        The remaining predicted ids close up, so that they run from 0 without gaps.
+
+        Args:
+            names: Names of predicted classes to take away.
+
+        Returns:
+            A label set in which these classes are unknown.
+
+        Raises:
+            UnknownNameError: If a name is none of the predicted classes.
+        """
+        taken = set(names)
+        known = {name for name, _ in self.pred_mapping.values()}
+        for name in taken - known:
+            raise UnknownNameError("class", name, known)
+        kept = [i for i, (name, _) in sorted(self.pred_mapping.items()) if name not in taken]
+        new_id = {old: new for new, old in enumerate(kept)}
+        categories = self.category_mapping and {
+            name: (labels, frozenset(new_id[p] for p in predicted if p in new_id))
+            for name, (labels, predicted) in self.category_mapping.items()
+        }
+        return replace(
+            self,
+            category_mapping=categories,
+            pred_mapping={new_id[old]: self.pred_mapping[old] for old in kept},
+            label_to_pred={i: new_id.get(p, NO_CLASS) for i, p in self.label_to_pred.items()},
+        )
+
+
+def lookup_table(mapping: Mapping[int, int]) -> NDArray[np.uint8]:
+    """An array that translates ids by indexing; its last entry stands for every larger id.
+
+    Args:
+        mapping: Id → id, keys 0…65535, values 0…255.
+
+    Returns:
+        ``(max id + 2,)``, 255 where ``mapping`` says nothing.
+
+    Example:
+        >>> lookup_table({0: 3, 2: 1}).tolist()
+        [3, 255, 1, 255]
+    """
+    table = np.full(max(mapping, default=-1) + 2, NO_CLASS, np.uint8)
+    for key, value in mapping.items():
+        table[key] = value
+    return table
+
+
+def colourise(ids: NDArray[np.integer], mapping: ClassMapping) -> NDArray[np.uint8]:
+    """Paint class ids with their colours; ids without one are black.
+
+    Args:
+        ids: Class ids, ``(H, W)``, 0…65535.
+        mapping: Class id → (name, colour).
+
+    Returns:
+        RGB, ``(H, W, 3)``, 0…255.
+    """
+    table = np.zeros((max(mapping, default=-1) + 2, 3), np.uint8)
+    for key, (_, colour) in mapping.items():
+        table[key] = colour
+    painted: NDArray[np.uint8] = table[np.minimum(ids.astype(np.intp), len(table) - 1)]
+    return painted

@@ -1,0 +1,12 @@
+"""Segmentation networks: normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
+
+from oodretrieval.models.checkpoints import (
+    load_model,
+    load_weights,
+    read_metadata,
+    save_weights,
+    weights_hash,
+)
+from oodretrieval.models.deeplab import DeepLabV3Plus
+
+__all__ = ["DeepLabV3Plus", "load_model", "load_weights", "read_metadata", "save_weights", "weights_hash"]

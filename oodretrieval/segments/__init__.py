@@ -1,0 +1,24 @@
+"""Segments of a prediction: dispersion, components, metrics, adjusted IoU, boxes and crops."""
+
+from oodretrieval.segments.adjusted_iou import adjusted_iou
+from oodretrieval.segments.components import boundary_mask, label_components, signed_components
+from oodretrieval.segments.crops import Box, crop, enlarge_box, majority_label, segment_boxes
+from oodretrieval.segments.dispersion import entropy, pixel_dispersion
+from oodretrieval.segments.metrics import segment_metrics
+from oodretrieval.segments.table import segment_table
+
+__all__ = [
+    "Box",
+    "adjusted_iou",
+    "boundary_mask",
+    "crop",
+    "enlarge_box",
+    "entropy",
+    "label_components",
+    "majority_label",
+    "pixel_dispersion",
+    "segment_boxes",
+    "segment_metrics",
+    "segment_table",
+    "signed_components",
+]

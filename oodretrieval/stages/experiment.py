@@ -1,0 +1,134 @@
+"""Scripts as sacred experiments: settings, logging and exit codes in one place."""
+
+import inspect
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from sacred import SETTINGS, Experiment
+from sacred.observers import FileStorageObserver
+
+from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, UnknownNameError
+from oodretrieval.stages.configuration import Configuration, load_configuration
+from oodretrieval.stages.settings import CommonSettings, from_mapping
+from oodretrieval.stores import Workspace
+
+logger = logging.getLogger(__name__)
+S = TypeVar("S", bound=CommonSettings)
+DONE, FAILED, SOME_IMAGES_FAILED, INTERRUPTED = 0, 1, 3, 130
+SACREDS_OWN = {"args", "seed"}
+Stage = Callable[[S, Configuration, Workspace], Any]
+
+SETTINGS.CONFIG.READ_ONLY_CONFIG = False
+SETTINGS.CAPTURE_MODE = "no"  # capturing would hide from tqdm whether it writes to a terminal
+
+
+def run_script(defaults: Callable[[Configuration], S], stage: Stage[S]) -> NoReturn:
+    """Run a script's command line and exit.
+
+    Exit codes: 0 done; 1 failed, with one line that says what and what to do; 3 done, but some images failed;
+    130 interrupted.
+
+    Args:
+        defaults: Configuration → default settings of this script.
+        stage: What to run.
+    """
+    caller = inspect.stack()[1].frame.f_globals
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr, force=True)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    try:
+        configuration = load_configuration()
+        experiment = _experiment(
+            Path(caller["__file__"]), caller["__doc__"] or "", defaults(configuration), configuration, stage
+        )
+        experiment.run_commandline()
+    except OODRetrievalError as error:
+        sys.exit(_report(error))
+    except KeyboardInterrupt:
+        logger.error("interrupted; run the same command again to go on")
+        sys.exit(INTERRUPTED)
+    sys.exit(DONE)
+
+
+def _experiment(script: Path, doc: str, defaults: S, configuration: Configuration, stage: Stage[S]) -> Any:
+    experiment: Any = Experiment(script.stem, save_git_info=False, base_dir=str(script.parent))
+    experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(type(defaults))}"
+    experiment.logger = logging.getLogger(script.stem)
+    experiment.logger.setLevel(logging.ERROR)  # what went wrong is said by us, once
+    experiment.add_config({"args": _plain(asdict(defaults))})
+
+    def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
+        try:
+            for name in config:
+                if name not in SACREDS_OWN:
+                    raise UnknownNameError("setting", name, [f"args.{key}" for key in config["args"]])
+            settings = from_mapping(type(defaults), config["args"])
+        except OODRetrievalError as error:
+            sys.exit(_report(error))
+        if command_name == script.stem:
+            runs = _workspace(settings, configuration).runs_folder
+            experiment.observers.append(FileStorageObserver(runs, copy_sources=False))
+        return {}
+
+    def run(args: Mapping[str, Any], _run: Any) -> Any:
+        settings = from_mapping(type(defaults), args)
+        try:
+            return _jsonable(stage(settings, configuration, _workspace(settings, configuration)))
+        except OODRetrievalError as error:
+            if _run.debug:
+                raise
+            sys.exit(_report(error))
+        except Exception as error:
+            if _run.debug:
+                raise
+            logger.error(
+                "unexpected %s: %s (run again with -d to see where, and please report it)",
+                type(error).__name__,
+                error,
+            )
+            sys.exit(FAILED)
+
+    experiment.config_hook(check)
+    run.__name__ = script.stem
+    run.__doc__ = doc.strip().splitlines()[0] if doc.strip() else script.stem
+    experiment.main(run)
+    return experiment
+
+
+def describe(kind: type) -> str:
+    """The settings of a dataclass, one a line, from the ``Attributes`` of its docstrings."""
+    lines: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        section = inspect.getdoc(base) if is_dataclass(base) else None
+        for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section or "", re.MULTILINE):
+            lines[name] = " ".join(text.split())
+    width = max((len(name) for name in lines), default=0)
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in lines.items())
+
+
+def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:
+    return Workspace(Path(settings.workspace).expanduser() if settings.workspace else configuration.workspace)
+
+
+def _report(error: OODRetrievalError) -> int:
+    logger.error("%s", error)
+    if isinstance(error, PartialFailure):
+        return SOME_IMAGES_FAILED
+    if isinstance(error, SettingsError):
+        logger.info("-h lists all settings, print_config shows their values")
+    return FAILED
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for sacred compares types."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _jsonable(result: Any) -> Any:
+    return _plain(asdict(result)) if is_dataclass(result) and not isinstance(result, type) else result

@@ -1,0 +1,99 @@
+"""What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
+
+from collections.abc import Iterator
+from functools import partial
+from importlib import import_module
+from inspect import isclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
+from oodretrieval.entries import MetaModelEntry, ModelEntry, build
+from oodretrieval.errors import SettingsError, TableError
+from oodretrieval.meta_models import MetaModel, load_meta_model
+from oodretrieval.models import weights_hash
+from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stores import Workspace
+
+BLOCK = 64
+"""Images in one part of a segment table or catalogue."""
+
+
+def dataset_in_use(settings: CommonSettings, configuration: Configuration, name: str) -> SegmentationDataset:
+    """Open a dataset by name, with ``args.root`` and ``args.limit`` applied.
+
+    Raises:
+        UnknownNameError: If there is no such entry.
+        DatasetError: If it cannot be opened.
+        SettingsError: If ``limit`` is negative.
+    """
+    if settings.limit < 0:
+        raise SettingsError(f"args.limit must be 0 (all) or a number of images, came {settings.limit}")
+    dataset = open_dataset(configuration.dataset(name), name, settings.root or None)
+    if settings.limit and settings.limit < len(dataset):
+        return subset_by_index(dataset, range(settings.limit))
+    return dataset
+
+
+def provenance(
+    settings: CommonSettings, configuration: Configuration, model_name: str, dataset_name: str
+) -> dict[str, Any]:
+    """What identifies the predictions of a network on a dataset: work made by anything else is refused."""
+    entry = configuration.model(model_name)
+    arguments = {**configuration.dataset(dataset_name).kwargs}
+    if settings.root:
+        arguments["root"] = settings.root
+    return {
+        "model": model_name,
+        "weights": hash_of(entry),
+        "dataset": dataset_name,
+        "dataset_arguments": {key: str(value) for key, value in sorted(arguments.items())},
+    }
+
+
+def hash_of(entry: ModelEntry) -> str:
+    """Hash of the weights file; empty for a class that brings its own."""
+    return "" if entry.weights is None else weights_hash(entry.weights)
+
+
+def blocks(count: int) -> Iterator[tuple[int, range]]:
+    """Numbered blocks of indices: (0, 0…63), (1, 64…127), …."""
+    for number, start in enumerate(range(0, count, BLOCK)):
+        yield number, range(start, min(start + BLOCK, count))
+
+
+def meta_model_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> Path:
+    """Where a meta model is read from and saved to: its entry's path, else the workspace."""
+    return Path(entry.path) if entry.path is not None else workspace.meta_model_path(name)
+
+
+def open_meta_model(entry: MetaModelEntry, name: str, workspace: Workspace, model_name: str) -> MetaModel:
+    """Load a trained meta model for the segments of a network.
+
+    Args:
+        entry: The meta model's entry.
+        name: Its name.
+        workspace: Where it lies if its entry has no path.
+        model_name: Name of the segmentation network whose segments it shall judge.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        WeightsError: If it is not trained yet, or its file is damaged.
+        TableError: If it was trained for another network.
+    """
+    factory = getattr(import_module(entry.module), entry.class_name, None)
+    path = meta_model_path(entry, name, workspace)
+    plain_network = isclass(factory) and issubclass(factory, nn.Module)
+    model = load_meta_model(path, network=partial(build, entry)) if plain_network else load_meta_model(path)
+    trained_for = model.quality.get("made_by", {}).get("model", model_name)
+    if trained_for != model_name:
+        raise TableError(
+            f"{path} was trained on segments of {trained_for!r}, not of {model_name!r}; train one for it with "
+            f"scripts/train_meta_nn.py with args.model_name={model_name}, or choose another args.meta_model_name"
+        )
+    return model

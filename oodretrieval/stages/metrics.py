@@ -1,0 +1,110 @@
+"""Stage 2: split every prediction into segments and compute their metrics."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from oodretrieval.errors import PartialFailure, StoreError
+from oodretrieval.execution import map_processes
+from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.inputs import blocks, dataset_in_use, provenance
+from oodretrieval.stages.segment_blocks import Block, compute_block
+from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stores import (
+    Workspace,
+    existing_parts,
+    read_prediction_settings,
+    require_same_settings,
+)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MetricsSettings(CommonSettings):
+    """Which predictions to measure.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model_name: Name of the network.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+
+
+def compute_metrics(
+    settings: MetricsSettings, configuration: Configuration, workspace: Workspace
+) -> dict[str, Any]:
+    """Compute the segment tables of a dataset's predictions; blocks that are done are skipped.
+
+    Args:
+        settings: Which predictions.
+        configuration: Where names are looked up.
+        workspace: Where predictions are read and tables are written.
+
+    Returns:
+        Number of ``images`` and ``segments`` computed now, images ``skipped``, and the ``folder``.
+
+    Raises:
+        StoreError: If nothing is predicted yet.
+        SettingsMismatchError: If predictions or tables were made with other settings.
+        PartialFailure: If some predictions could not be read; all others are done.
+    """
+    names = settings.model_name, settings.dataset
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    made_by = provenance(settings, configuration, *names)
+    predicted = [i for i in dataset.ids if workspace.prediction_path(*names, i).is_file()]
+    if not predicted:
+        raise StoreError(
+            f"no predictions of {names[0]} on {names[1]} in {workspace.path}; run scripts/pred_images.py with "
+            f"args.dataset={names[1]} args.model_name={names[0]} first"
+        )
+    kept = _require_matching(workspace, names, predicted[0], made_by)
+    made_by |= kept
+    if len(predicted) < len(dataset):
+        logger.warning(
+            "%d of %d images have no prediction and are left out", len(dataset) - len(predicted), len(dataset)
+        )
+    with workspace.lock(workspace.segments_folder(*names)):
+        done = existing_parts(workspace, *names, None if settings.overwrite else made_by)
+        tasks = []
+        there = set(predicted)
+        for number, indices in blocks(len(dataset)):
+            images = [dataset.ids[i] for i in indices if dataset.ids[i] in there]
+            if images and (settings.overwrite or done.get(number) != images):
+                tasks.append(Block(workspace.path, *names, number, tuple(images), made_by))
+        return _run(tasks, settings, workspace, len(predicted))
+
+
+def _require_matching(
+    workspace: Workspace, names: tuple[str, str], image_id: str, made_by: dict[str, Any]
+) -> dict[str, Any]:
+    """Check what made the predictions, and return how they were kept."""
+    path = workspace.prediction_path(*names, image_id)
+    recorded = read_prediction_settings(path)
+    require_same_settings(path.parent, {key: recorded.get(key) for key in made_by}, made_by)
+    if recorded.get("keep") == "nothing":
+        raise StoreError(
+            f"{path.parent} keeps neither logits nor softmax; its segment metrics were computed by pred_images. "
+            "To compute them again, predict with args.keep=logits args.overwrite=True"
+        )
+    return {key: recorded[key] for key in ("keep", "source") if key in recorded}
+
+
+def _run(
+    tasks: list[Block], settings: MetricsSettings, workspace: Workspace, predicted: int
+) -> dict[str, Any]:
+    failures: dict[str, str] = {}
+    segments = 0
+    bar = {"desc": "segment metrics", "unit": "block"}
+    for count, failed in map_processes(compute_block, tasks, settings.num_cores, **bar):
+        segments += count
+        failures |= failed
+    images = sum(len(task.images) for task in tasks) - len(failures)
+    folder = workspace.segments_folder(settings.model_name, settings.dataset)
+    if failures:
+        raise PartialFailure("compute_metrics", failures)
+    skipped = predicted - images
+    logger.info("%d segments of %d images, %d images were done; in %s", segments, images, skipped, folder)
+    return {"images": images, "segments": segments, "skipped": skipped, "folder": str(folder)}

@@ -1,0 +1,84 @@
+"""One block of predictions to one part of the segment table.
+
+Apart from :mod:`oodretrieval.stages.metrics` so that worker processes import no torch.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oodretrieval.errors import StoreError
+from oodretrieval.segments import segment_table
+from oodretrieval.stores import Prediction, Workspace, read_prediction, write_segments
+
+
+def image_table(prediction: Prediction) -> pd.DataFrame:
+    """The segment table of one prediction.
+
+    Args:
+        prediction: With logits or softmax.
+
+    Returns:
+        One row per segment; ``image_id`` in front of the columns of
+        :func:`~oodretrieval.segments.segment_table`.
+
+    Raises:
+        StoreError: If the prediction kept neither logits nor softmax.
+    """
+    table, _ = segment_table(
+        prediction.probabilities(),
+        prediction.labels,
+        label_to_pred=dict(prediction.label_to_pred) or None,
+        void_ids=prediction.void_ids,
+        prediction=prediction.prediction,
+        logits=prediction.full_logits(),
+    )
+    table.insert(0, "image_id", prediction.image_id)
+    return table
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a worker process needs to know.
+
+    Attributes:
+        workspace: Root of the workspace.
+        model: Name of the network.
+        dataset: Name of the dataset.
+        number: Number of the part.
+        images: Ids of its images.
+        made_by: Settings to note in the part.
+    """
+
+    workspace: Path
+    model: str
+    dataset: str
+    number: int
+    images: tuple[str, ...]
+    made_by: dict[str, Any]
+
+
+def compute_block(task: Block) -> tuple[int, dict[str, str]]:
+    """Compute and write one part.
+
+    Args:
+        task: Which images.
+
+    Returns:
+        Number of segments, and image id → reason for the images that failed.
+    """
+    workspace = Workspace(task.workspace)
+    tables, done, failures = [], [], {}
+    for image_id in task.images:
+        try:
+            tables.append(image_table(read_prediction(workspace, task.model, task.dataset, image_id)))
+            done.append(image_id)
+        except (StoreError, ValueError) as error:
+            failures[image_id] = str(error)
+    if not tables:
+        return 0, failures
+    table = pd.concat(tables, ignore_index=True)
+    write_segments(workspace, task.model, task.dataset, task.number, table, done, task.made_by)
+    return len(table), failures

@@ -1,0 +1,54 @@
+"""What the stages leave on disk: predictions, segment tables and catalogues, and where they lie.
+
+Importing this package loads no torch, so that processes which only read stay light.
+"""
+
+from oodretrieval.stores.catalogue import Catalogue
+from oodretrieval.stores.catalogue_writer import CatalogueWriter
+from oodretrieval.stores.predictions import (
+    Prediction,
+    read_prediction,
+    read_prediction_file,
+    read_prediction_settings,
+    write_prediction,
+)
+from oodretrieval.stores.published import PublishedPredictions
+from oodretrieval.stores.segments import (
+    existing_parts,
+    read_segment_settings,
+    read_segments,
+    write_segments,
+)
+from oodretrieval.stores.workspace import (
+    FORMAT_VERSION,
+    Workspace,
+    atomic_path,
+    lock_folder,
+    plain,
+    read_json,
+    require_same_settings,
+    write_json,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Catalogue",
+    "CatalogueWriter",
+    "Prediction",
+    "PublishedPredictions",
+    "Workspace",
+    "atomic_path",
+    "existing_parts",
+    "lock_folder",
+    "plain",
+    "read_json",
+    "read_prediction",
+    "read_prediction_file",
+    "read_prediction_settings",
+    "read_segment_settings",
+    "read_segments",
+    "require_same_settings",
+    "write_json",
+    "write_prediction",
+    "write_segments",
+]

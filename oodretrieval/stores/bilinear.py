@@ -1,0 +1,75 @@
+"""Bilinear resize and softmax in numpy, so that reading a prediction does not load torch."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def resize_bilinear(
+    maps: NDArray[np.floating], size: tuple[int, int], *, align_corners: bool = False
+) -> NDArray[np.float32]:
+    """Resize maps as ``torch.nn.functional.interpolate(mode="bilinear")`` does.
+
+    Args:
+        maps: ``(C, h, w)``, any floating type; computed in float32.
+        size: Target ``(H, W)``.
+        align_corners: Whether the centres of the corner pixels stay where they are; otherwise the corners of
+            the image do.
+
+    Returns:
+        ``(H, W, C)``: the classes come last, as everywhere outside the networks.
+
+    Example:
+        >>> resize_bilinear(np.array([[[0.0, 4.0]]]), (1, 4))[0, :, 0].tolist()
+        [0.0, 1.0, 3.0, 4.0]
+    """
+    image = np.ascontiguousarray(np.moveaxis(np.asarray(maps, np.float32), 0, -1))
+    for axis, length in enumerate(size):
+        low, high, weight = _taps(image.shape[axis], length, align_corners)
+        # Indexing by equal steps copies; the common case of equal sizes is spared.
+        if image.shape[axis] == length:
+            continue
+        weight = weight.reshape(-1, 1, 1) if axis == 0 else weight.reshape(1, -1, 1)
+        result = np.take(image, low, axis=axis)
+        result *= 1 - weight
+        other = np.take(image, high, axis=axis)
+        other *= weight
+        result += other
+        image = result
+    return image
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Softmax over the last axis.
+
+    Args:
+        logits: ``(..., C)``.
+
+    Returns:
+        The same shape, 0…1; sums to 1 over the last axis.
+
+    Example:
+        >>> softmax(np.array([0.0, 0.0])).tolist()
+        [0.5, 0.5]
+    """
+    result = np.array(logits, np.float32)
+    # Blocks that fit the processor's cache; whole 1024×2048×19 passes take several times as long.
+    for block in np.array_split(result, max(1, result.size >> 18)) if result.ndim > 1 else [result]:
+        block -= block.max(axis=-1, keepdims=True)
+        np.exp(block, out=block)
+        block /= block.sum(axis=-1, keepdims=True)
+    return result
+
+
+def _taps(
+    source: int, target: int, align_corners: bool
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+    """Lower and upper source index and the upper one's weight for every target index."""
+    # float32 throughout, as torch: in float64 the positions differ by enough to move a softmax by 1e-4.
+    index = np.arange(target, dtype=np.float32)
+    if align_corners:
+        position = index * (np.float32(source - 1) / np.float32(target - 1) if target > 1 else np.float32(0))
+    else:
+        scale = np.float32(source) / np.float32(target)
+        position = np.maximum(scale * (index + np.float32(0.5)) - np.float32(0.5), np.float32(0))
+    low = np.minimum(position.astype(np.intp), source - 1)
+    return low, np.minimum(low + 1, source - 1), np.clip(position - low.astype(np.float32), 0, 1)

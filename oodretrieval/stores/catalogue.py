@@ -1,0 +1,163 @@
+"""The catalogue: one row and one vector for every selected segment.
+
+A folder holds immutable parts and ``manifest.json``, which lists the parts that make up the catalogue and
+is replaced as the last step. Parts that were added, but not committed, are listed in ``pending.json``: a run
+that broke off finds them there.
+"""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.errors import StoreError, UnknownNameError
+from oodretrieval.stores.segments import read_tables, table_length
+from oodretrieval.stores.workspace import read_json
+
+MANIFEST = "manifest.json"
+PENDING = "pending.json"
+
+_REMEDY = "run scripts/compute_embeddings.py again"
+
+
+class Catalogue:
+    """A committed catalogue; :meth:`open` makes one.
+
+    Args:
+        path: Its folder.
+        manifest: Content of its manifest.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Catalogue":
+        """Open a catalogue. Tables and vectors are read when they are asked for.
+
+        Args:
+            path: Its folder.
+
+        Returns:
+            The catalogue.
+
+        Raises:
+            StoreError: If the manifest is missing, damaged or of another format version.
+        """
+        path = Path(path)
+        return cls(path, read_manifest(path / MANIFEST))
+
+    def __len__(self) -> int:
+        return int(sum(part["rows"] for part in self.manifest["parts"]))
+
+    @property
+    def name(self) -> str:
+        """Name of the catalogue: that of its folder."""
+        return self.path.resolve().name
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What made it."""
+        return dict(self.manifest["settings"])
+
+    @property
+    def default_embedding(self) -> str:
+        """Name of the embedding that :attr:`vectors` are of."""
+        return str(self.manifest["default_embedding"])
+
+    @property
+    def embedding_names(self) -> list[str]:
+        """Names of all embeddings."""
+        return list(self.manifest["embeddings"])
+
+    @cached_property
+    def segments(self) -> pd.DataFrame:
+        """One row per segment, all parts in order.
+
+        Raises:
+            StoreError: If a part is missing, damaged or of another length than the manifest says.
+        """
+        paths = [self.path / part["table"] for part in self.manifest["parts"]]
+        for path, part in zip(paths, self.manifest["parts"], strict=True):
+            if table_length(path) != part["rows"]:
+                raise _wrong_length(path, table_length(path), part["rows"])
+        return read_tables(paths)
+
+    @property
+    def vectors(self) -> NDArray[np.float32]:
+        """Vectors of the default embedding, ``(n, D)``; row i belongs to row i of :attr:`segments`."""
+        return self.vectors_of(self.default_embedding)
+
+    def vectors_of(self, name: str) -> NDArray[np.float32]:
+        """Vectors of one embedding.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            ``(n, D)``, read-only; memory-mapped where the catalogue has one part.
+
+        Raises:
+            UnknownNameError: If there is no such embedding.
+            StoreError: If a file is missing, damaged, or of another length than its part.
+        """
+        if name not in self.manifest["embeddings"]:
+            raise UnknownNameError("embedding", name, self.embedding_names)
+        dimensions = int(self.manifest["embeddings"][name])
+        parts = [self._part_vectors(part, name, dimensions) for part in self.manifest["parts"]]
+        if len(parts) == 1:
+            return parts[0]
+        vectors = np.concatenate(parts)
+        vectors.setflags(write=False)
+        return vectors
+
+    def _part_vectors(self, part: dict[str, Any], name: str, dimensions: int) -> NDArray[np.float32]:
+        if name not in part["vectors"]:
+            raise StoreError(f"{self.path / part['table']} has no vectors of embedding {name!r}; {_REMEDY}")
+        path = self.path / part["vectors"][name]
+        vectors = read_vectors(path)
+        if vectors.shape != (part["rows"], dimensions):
+            raise _wrong_length(path, vectors.shape, (part["rows"], dimensions))
+        return vectors
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read and check a manifest.
+
+    Raises:
+        StoreError: If it is missing, damaged or of another format version.
+    """
+    manifest = read_json(path, _REMEDY)
+    kinds = {"settings": dict, "embeddings": dict, "parts": list, "default_embedding": str}
+    wrong = [key for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
+    keys = {"table", "rows", "vectors", "done"}
+    if not wrong and not all(isinstance(part, dict) and keys <= part.keys() for part in manifest["parts"]):
+        wrong = ["parts"]
+    if wrong:
+        raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {_REMEDY}")
+    return manifest
+
+
+def read_vectors(path: Path) -> NDArray[np.float32]:
+    """Map a file of vectors into memory, read-only.
+
+    Raises:
+        StoreError: If the file is missing, damaged, or holds something else.
+    """
+    try:
+        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise StoreError(f"no file {str(path)!r}; {_REMEDY}") from error
+    except (OSError, ValueError, EOFError) as error:
+        raise StoreError(f"{path} is damaged ({error}); {_REMEDY}") from error
+    if vectors.ndim != 2 or vectors.dtype != np.float32:
+        raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, not float32 (n, D); {_REMEDY}")
+    return cast(NDArray[np.float32], vectors)
+
+
+def _wrong_length(path: Path, came: object, expected: object) -> StoreError:
+    return StoreError(f"{path} holds {came} rows, but the manifest says {expected}; {_REMEDY}")

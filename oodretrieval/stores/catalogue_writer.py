@@ -1,0 +1,208 @@
+"""Writing a catalogue part by part, so that a run that breaks off goes on where it stopped."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.errors import StoreError
+from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
+from oodretrieval.stores.segments import part_name, write_table
+from oodretrieval.stores.workspace import (
+    FORMAT_VERSION,
+    atomic_path,
+    lock_folder,
+    plain,
+    require_same_settings,
+    write_json,
+)
+
+
+class CatalogueWriter:
+    """Adds parts to a catalogue; readers see them after :meth:`commit` only.
+
+    Args:
+        path: Folder of the catalogue.
+        settings: What makes it. Parts that are there must have been made with the same.
+        overwrite: Start anew. The old catalogue stays readable until the commit, which removes its parts.
+
+    Raises:
+        SettingsMismatchError: On entering, if existing parts were made with other settings.
+        StoreError: On entering, if another process writes the catalogue, or it is damaged.
+
+    Example:
+        ::
+
+            with CatalogueWriter(folder, settings) as writer:
+                for key in keys:
+                    if key not in writer.done:
+                        writer.add_part(table, vectors, embedding="densenet201", done=key)
+                writer.commit()
+    """
+
+    def __init__(self, path: str | Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self._settings = plain(dict(settings))
+        self._overwrite = overwrite
+        self._open = ExitStack()
+        self._state: dict[str, Any] = {}
+        self._next_part = 0
+
+    def __enter__(self) -> "CatalogueWriter":
+        self._open.enter_context(lock_folder(self.path))
+        try:
+            self._state = self._resume()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @property
+    def done(self) -> list[Any]:
+        """Keys of all finished sources, committed or not; keys that were tuples are tuples again."""
+        return [_key(part["done"]) for part in self._state["parts"] if part["done"] is not None]
+
+    def add_part(
+        self, segments: pd.DataFrame, vectors: NDArray[np.floating], embedding: str, done: Any = None
+    ) -> None:
+        """Add rows and their vectors. They survive a crash, and are seen by readers after the commit.
+
+        Args:
+            segments: One row per segment.
+            vectors: ``(n, D)``, row i belongs to row i of ``segments``; stored as float32.
+            embedding: Name of the embedding, the default one if it is the first.
+            done: Key of the source that is hereby finished, e.g. ``(dataset, block of images)``.
+
+        Raises:
+            StoreError: If the vectors do not fit, or a file cannot be written.
+        """
+        number = self._next_part
+        vectors = self._checked(vectors, embedding, len(segments))
+        table = part_name(number)
+        write_table(self.path / table, segments, {"settings": self._settings})
+        part = {"table": table, "rows": len(segments), "vectors": {}, "done": plain(done)}
+        part["vectors"] = {embedding: self._write_vectors(number, embedding, vectors)}
+        self._state["parts"].append(part)
+        self._state["embeddings"].setdefault(embedding, vectors.shape[1])
+        self._state["default_embedding"] = self._state["default_embedding"] or embedding
+        self._next_part += 1
+        write_json(self.path / PENDING, self._state)
+
+    def add_embedding(self, embedding: str, vectors: NDArray[np.floating]) -> None:
+        """Add another embedding of all rows that are there.
+
+        Args:
+            embedding: Its name.
+            vectors: ``(n, D)`` for the rows of all parts in order; stored as float32.
+
+        Raises:
+            StoreError: If the embedding exists, the vectors do not fit, or a file cannot be written.
+        """
+        if embedding in self._state["embeddings"]:
+            raise StoreError(f"{self.path} has an embedding {embedding!r} already; choose another name")
+        vectors = self._checked(vectors, embedding, sum(part["rows"] for part in self._state["parts"]))
+        start = 0
+        for part in self._state["parts"]:
+            number = int(Path(part["table"]).stem.removeprefix("part-"))
+            block = vectors[start : start + part["rows"]]
+            part["vectors"][embedding] = self._write_vectors(number, embedding, block)
+            start += part["rows"]
+        self._state["embeddings"][embedding] = vectors.shape[1]
+        self._state["default_embedding"] = self._state["default_embedding"] or embedding
+        write_json(self.path / PENDING, self._state)
+
+    def commit(self, default_embedding: str | None = None) -> None:
+        """Make everything that was added visible, in one step.
+
+        Args:
+            default_embedding: Name of the embedding to make the default one; None to leave it.
+
+        Raises:
+            StoreError: If nothing was ever added, the embedding does not exist, or a part lacks the vectors
+                of one.
+        """
+        state = self._state
+        if not state["parts"]:
+            raise StoreError(f"nothing to commit to {self.path}; no segment was selected")
+        if default_embedding is not None:
+            if default_embedding not in state["embeddings"]:
+                raise StoreError(f"no embedding {default_embedding!r} in {self.path}; add it first")
+            state["default_embedding"] = default_embedding
+        for part in state["parts"]:
+            lacking = sorted(state["embeddings"].keys() - part["vectors"].keys())
+            if lacking:
+                raise StoreError(
+                    f"{self.path / part['table']} has no vectors of {', '.join(lacking)}; "
+                    "give every part the same embeddings"
+                )
+        write_json(self.path / MANIFEST, state)
+        # From here on the catalogue is whole; what is left is tidying up, and may fail.
+        with suppress(OSError):
+            (self.path / PENDING).unlink(missing_ok=True)
+            self._remove_unlisted()
+
+    def _resume(self) -> dict[str, Any]:
+        self._next_part = 1 + max((int(path.stem[5:]) for path in self._part_tables()), default=-1)
+        paths = [self.path / name for name in (PENDING, MANIFEST)]
+        states = [read_manifest(path) for path in paths if path.is_file() and not self._overwrite]
+        # A pending list of other settings is what an overwriting run left that broke off.
+        for state in states:
+            if state["settings"] == self._settings:
+                return state
+        if states:
+            require_same_settings(self.path, states[-1]["settings"], self._settings)
+        return {
+            "format_version": FORMAT_VERSION,
+            "settings": self._settings,
+            "default_embedding": "",
+            "embeddings": {},
+            "parts": [],
+        }
+
+    def _part_tables(self) -> list[Path]:
+        return [path for path in self.path.glob("part-*.parquet") if path.stem[5:].isdigit()]
+
+    def _checked(self, vectors: NDArray[np.floating], embedding: str, rows: int) -> NDArray[np.float32]:
+        values = np.ascontiguousarray(vectors, np.float32)
+        if values.ndim != 2 or len(values) != rows:
+            raise StoreError(
+                f"vectors {values.shape} of {embedding!r} must be (n = {rows}, D), one for each segment"
+            )
+        dimensions = self._state["embeddings"].get(embedding, values.shape[1])
+        if values.shape[1] != dimensions:
+            raise StoreError(
+                f"vectors of {embedding!r} have {values.shape[1]} dimensions, those before had {dimensions}; "
+                "give another network's vectors another name"
+            )
+        if not np.isfinite(values).all():
+            raise StoreError(f"vectors of {embedding!r} hold NaN or infinity; check the embedding network")
+        return values
+
+    def _write_vectors(self, part: int, embedding: str, vectors: NDArray[np.float32]) -> str:
+        if embedding in ("", ".", "..") or "/" in embedding or "\\" in embedding:
+            raise StoreError(f"{embedding!r} cannot name an embedding; use a name without slashes")
+        name = f"vectors/{embedding}/{part_name(part, '.npy')}"
+        with atomic_path(self.path / name) as temporary:
+            np.save(temporary, vectors, allow_pickle=False)
+        return name
+
+    def _remove_unlisted(self) -> None:
+        listed = {part["table"] for part in self._state["parts"]}
+        listed |= {name for part in self._state["parts"] for name in part["vectors"].values()}
+        for path in [*self._part_tables(), *self.path.glob("vectors/*/part-*.npy")]:
+            if path.relative_to(self.path).as_posix() not in listed:
+                path.unlink(missing_ok=True)
+
+
+def _key(value: Any) -> Any:
+    return tuple(_key(item) for item in value) if isinstance(value, list) else value

@@ -1,0 +1,295 @@
+"""Where everything lies on disk, and how it gets there: whole or not at all."""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from oodretrieval.errors import SettingsMismatchError, StoreError
+
+FORMAT_VERSION = 1
+"""Version of every file that the stores write; files of another one are refused."""
+
+_TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}(\.\w+)?")
+
+
+class Workspace:
+    """The folders of one workspace. Creates nothing until something is written.
+
+    Args:
+        path: Its root; ``~`` is the home folder.
+
+    Example:
+        >>> Workspace("w").prediction_path("deeplab", "camvid_val", "clip 1/0007").as_posix()
+        'w/predictions/deeplab/camvid_val/clip 1/0007.h5'
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).expanduser()
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.path)!r})"
+
+    @property
+    def runs_folder(self) -> Path:
+        """Folder of sacred's records."""
+        return self.path / "runs"
+
+    def prediction_folder(self, model: str, dataset: str) -> Path:
+        """Folder of the predictions of a model on a dataset.
+
+        Raises:
+            StoreError: If a name cannot be one of a folder.
+        """
+        return self.path / "predictions" / _name(model) / _name(dataset)
+
+    def prediction_path(self, model: str, dataset: str, image_id: str) -> Path:
+        """File of one prediction; an id with ``/`` lies in nested folders.
+
+        Raises:
+            StoreError: If the id is empty, absolute, or leads out of the folder.
+        """
+        *folders, stem = (_name(part, image_id) for part in image_id.split("/"))
+        return self.prediction_folder(model, dataset).joinpath(*folders, f"{stem}.h5")
+
+    def segments_folder(self, model: str, dataset: str) -> Path:
+        """Folder of the segment table of a model on a dataset.
+
+        Raises:
+            StoreError: If a name cannot be one of a folder.
+        """
+        return self.path / "segments" / _name(model) / _name(dataset)
+
+    def meta_model_path(self, name: str, suffix: str = ".safetensors") -> Path:
+        """File of a meta model.
+
+        Raises:
+            StoreError: If the name cannot be one of a file.
+        """
+        return self.path / "meta_models" / f"{_name(name)}{suffix}"
+
+    def catalogue_folder(self, name: str) -> Path:
+        """Folder of a catalogue.
+
+        Raises:
+            StoreError: If the name cannot be one of a folder.
+        """
+        return self.path / "catalogues" / _name(name)
+
+    def lock(self, folder: Path) -> AbstractContextManager[None]:
+        """Work on a folder alone; see :func:`lock_folder`."""
+        return lock_folder(folder)
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Keep other processes from working on a folder; it is created where missing.
+
+    A process that dies lets go of its lock. What a killed writer left half-written below the folder is
+    removed, since nobody else can be at work there: never lock a folder above one that others lock.
+
+    Args:
+        folder: The folder.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        StoreError: At once, if another process holds the lock, or the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0, is_singleton=False)
+        lock.acquire()
+    except Timeout:
+        raise StoreError(
+            f"{folder} is in use by another run; wait until it is done, or choose another args.workspace"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        raise StoreError(
+            f"cannot lock {folder} ({error}); make it writable, or choose another args.workspace"
+        ) from error
+    try:
+        for leftover in folder.rglob(".tmp-*"):
+            if _TEMPORARY.fullmatch(leftover.name):
+                leftover.unlink(missing_ok=True)
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Write a file so that it is whole under its final name, or absent, or still the old one.
+
+    Args:
+        path: Final name; its folder is created where missing.
+
+    Yields:
+        A hidden name in the same folder with the same suffix, to write to. It is flushed to disk and renamed
+        when the block ends, and removed when the block fails.
+
+    Raises:
+        StoreError: If the file cannot be written: no space, no permission, nothing written.
+    """
+    temporary = path.with_name(f".tmp-{secrets.token_hex(6)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)  # noqa: PTH105 – the same call as in every description of this idiom
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path} ({error}); make room or make the folder writable, then run again"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a value as JSON, atomically.
+
+    Args:
+        path: The file.
+        content: What :func:`plain` accepts.
+
+    Raises:
+        StoreError: If JSON cannot hold the value, or the file cannot be written.
+    """
+    text = json.dumps(plain(content), indent=1, ensure_ascii=False)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, remedy: str) -> dict[str, Any]:
+    """Read a JSON object that this format version wrote.
+
+    Args:
+        path: The file.
+        remedy: What to do when it is missing or damaged; ends the message.
+
+    Returns:
+        The object.
+
+    Raises:
+        StoreError: If the file is missing, damaged, or of another format version.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(f"no file {str(path)!r}; {remedy}") from error
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} is damaged ({error}); {remedy}") from error
+    if not isinstance(content, dict):
+        raise StoreError(f"{path} is damaged (no JSON object); {remedy}")
+    require_format(path, content.get("format_version"))
+    return content
+
+
+def require_format(path: Path, version: object) -> None:
+    """Refuse a file of another format version.
+
+    Raises:
+        StoreError: If ``version`` is not :data:`FORMAT_VERSION`.
+    """
+    if version != FORMAT_VERSION:
+        raise StoreError(
+            f"{path} has format version {version}, this version reads {FORMAT_VERSION}; "
+            "make it anew with args.overwrite=True, or use the version that wrote it"
+        )
+
+
+def plain(content: Any) -> Any:
+    """A value as JSON gives it back: tuples become lists, paths texts, sets sorted lists, keys texts.
+
+    Args:
+        content: The value.
+
+    Returns:
+        Its plain form.
+
+    Raises:
+        StoreError: If JSON cannot hold it.
+
+    Example:
+        >>> plain({"size": (1, 2), 7: Path("a/b")})
+        {'size': [1, 2], '7': 'a/b'}
+    """
+    try:
+        return json.loads(json.dumps(content, default=_plain_value))
+    except (TypeError, ValueError) as error:
+        raise StoreError(
+            f"cannot record {content!r} ({error}); use numbers, texts, lists and dicts"
+        ) from error
+
+
+def require_same_settings(where: object, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """Refuse to go on with work that was made with other settings.
+
+    Args:
+        where: The existing work, for the message.
+        recorded: Settings it was made with.
+        asked: Settings wanted now. Both are compared in their :func:`plain` form.
+
+    Raises:
+        SettingsMismatchError: Naming every key that differs or is missing on one side.
+    """
+    old, new = plain(dict(recorded)), plain(dict(asked))
+    differences: dict[str, tuple[object, object]] = {
+        key: (old.get(key, _NOT_SET), new.get(key, _NOT_SET))
+        for key in sorted(old.keys() | new.keys())
+        if key not in old or key not in new or old[key] != new[key]
+    }
+    if differences:
+        raise SettingsMismatchError(where, differences)
+
+
+class _NotSet:
+    def __repr__(self) -> str:
+        return "not set"
+
+
+_NOT_SET = _NotSet()
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
+def _name(text: str, whole: str | None = None) -> str:
+    if text in ("", ".", "..") or "/" in text or "\\" in text or "\0" in text:
+        raise StoreError(
+            f"{text if whole is None else whole!r} cannot name a file of the workspace; "
+            "use a name without '..', empty parts, backslashes or a leading '/'"
+        )
+    return text
+
+
+def _flush_folder(folder: Path) -> None:
+    # Not every system can open a folder; the file itself is flushed by then.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

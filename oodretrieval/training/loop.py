@@ -1,0 +1,235 @@
+"""The training loop: one epoch after the other, resumable, with the best weights kept."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from oodretrieval.errors import StoreError, UnknownNameError
+
+logger = logging.getLogger(__name__)
+Batch = tuple[Tensor, Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to learn.
+
+    Attributes:
+        epochs: Passes over the training set.
+        learning_rate: Of everything but the encoder, at the start; falls by the poly rule to 0.
+        encoder_factor: The encoder learns at this share of it.
+        weight_decay: On weights of two and more dimensions.
+        optimiser: ``"adamw"`` or ``"sgd"`` (momentum 0.9).
+        power: Exponent of the poly rule.
+        warmup: Steps of linear warm-up.
+        average_decay: Decay of the moving average of the weights, which is what is validated and kept;
+            0 for none.
+        validate_every: Epochs between validations; the last epoch is always validated.
+    """
+
+    epochs: int = 40
+    learning_rate: float = 1e-3
+    encoder_factor: float = 0.5
+    weight_decay: float = 1e-2
+    optimiser: str = "adamw"
+    power: float = 0.9
+    warmup: int = 50
+    average_decay: float = 0.99
+    validate_every: int = 1
+
+
+def build_optimiser(model: nn.Module, schedule: Schedule) -> Optimizer:
+    """Optimiser with a smaller rate for ``model.encoder`` and no decay on norms and biases.
+
+    Raises:
+        UnknownNameError: If the optimiser is unknown.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+    described = [
+        {
+            "params": parameters,
+            "lr": schedule.learning_rate * (schedule.encoder_factor if encoder else 1),
+            "weight_decay": schedule.weight_decay if decayed else 0.0,
+        }
+        for (encoder, decayed), parameters in groups.items()
+    ]
+    if schedule.optimiser == "adamw":
+        return AdamW(described)
+    if schedule.optimiser == "sgd":
+        return SGD(described, momentum=0.9)
+    raise UnknownNameError("optimiser", schedule.optimiser, ("adamw", "sgd"))
+
+
+def poly(step: int, total: int, power: float, warmup: int) -> float:
+    """Factor on the learning rate: linear warm-up, then ``(1 - step / total) ** power``.
+
+    Example:
+        >>> poly(50, 100, 1.0, 0)
+        0.5
+    """
+    rising = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    return float(rising * max(0.0, 1 - step / total) ** power)
+
+
+class Trainer:
+    """Trains one network.
+
+    Args:
+        model: The network; an attribute ``encoder`` learns at its own rate.
+        loader: Batches of images ``(N, 3, H, W)`` and targets ``(N, H, W)``.
+        loss: Logits and targets → scalar.
+        schedule: How long and how fast.
+        accelerator: Device, precision, accumulation and processes.
+        state_path: Where the state after each epoch is kept; training goes on from it if it is there.
+        recipe: Settings that must not change between a start and its continuation.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loader: DataLoader[Batch],
+        loss: Loss,
+        schedule: Schedule,
+        accelerator: Accelerator,
+        state_path: Path,
+        recipe: dict[str, Any],
+    ) -> None:
+        self.schedule, self.accelerator, self.loss = schedule, accelerator, loss
+        self.state_path, self.recipe = state_path, recipe
+        channels_last = model.to(memory_format=torch.channels_last)
+        optimiser = build_optimiser(channels_last, schedule)
+        self.model, self.optimiser, self.loader = accelerator.prepare(channels_last, optimiser, loader)
+        updates = max(1, -(-len(self.loader) // accelerator.gradient_accumulation_steps)) * schedule.epochs
+        self.rates = LambdaLR(
+            self.optimiser, lambda step: poly(step, updates, schedule.power, schedule.warmup)
+        )
+        bare = accelerator.unwrap_model(self.model)
+        decay = schedule.average_decay
+        self.average = (
+            AveragedModel(bare, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)  # type: ignore[no-untyped-call]
+            if decay
+            else None
+        )
+        self.epoch = 0
+        self.best = -1.0
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is validated and kept: the moving average where there is one."""
+        bare: nn.Module = self.accelerator.unwrap_model(self.model)
+        return self.average.module if self.average is not None else bare
+
+    def fit(
+        self, validate: Callable[[nn.Module], float], keep: Callable[[nn.Module, float, int], None]
+    ) -> float:
+        """Train to the last epoch.
+
+        Args:
+            validate: Network in evaluation mode → figure of merit, larger is better.
+            keep: Called with network, figure and epoch whenever the figure is the best so far.
+
+        Returns:
+            The best figure.
+
+        Raises:
+            StoreError: If the kept state belongs to another recipe or is damaged.
+        """
+        self._resume()
+        while self.epoch < self.schedule.epochs:
+            loss = self._train_epoch()
+            self.epoch += 1
+            logger.info("epoch %d/%d: loss %.4f", self.epoch, self.schedule.epochs, loss)
+            if self.epoch % self.schedule.validate_every == 0 or self.epoch == self.schedule.epochs:
+                self._validate(validate, keep)
+            self._save()
+        return self.best
+
+    def _validate(
+        self, validate: Callable[[nn.Module], float], keep: Callable[[nn.Module, float, int], None]
+    ) -> None:
+        figure = validate(self.evaluated.eval())
+        logger.info("epoch %d/%d: validation %.4f", self.epoch, self.schedule.epochs, figure)
+        if figure > self.best:
+            self.best = figure
+            if self.accelerator.is_main_process:
+                keep(self.evaluated, figure, self.epoch)
+
+    def _train_epoch(self) -> float:
+        self.model.train()
+        total = 0.0
+        bar: Iterable[Batch] = tqdm(
+            self.loader,
+            f"epoch {self.epoch + 1}/{self.schedule.epochs}",
+            disable=None if self.accelerator.is_main_process else True,
+        )
+        for images, targets in bar:
+            with self.accelerator.accumulate(self.model):
+                inputs = images.contiguous(memory_format=torch.channels_last)
+                with self.accelerator.autocast():
+                    logits = self.model(inputs)
+                loss = self.loss(logits, targets)
+                self.accelerator.backward(loss)
+                if self.accelerator.sync_gradients:
+                    self.accelerator.clip_grad_norm_(self.model.parameters(), 5.0)
+                self.optimiser.step()
+                self.optimiser.zero_grad()
+                if self.accelerator.sync_gradients:
+                    self.rates.step()
+                    if self.average is not None:
+                        self.average.update_parameters(self.accelerator.unwrap_model(self.model))
+            total += float(loss.detach())
+        return total / max(1, len(self.loader))
+
+    def _save(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        self.state_path.parent.mkdir(parents=True, exist_ok=True)
+        state = {
+            "recipe": self.recipe,
+            "epoch": self.epoch,
+            "best": self.best,
+            "model": self.accelerator.unwrap_model(self.model).state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "rates": {"last_epoch": self.rates.last_epoch},
+            "average": None if self.average is None else self.average.state_dict(),
+            "random": torch.get_rng_state(),
+        }
+        temporary = self.state_path.with_name(f".{self.state_path.name}.tmp")
+        torch.save(state, temporary)
+        temporary.replace(self.state_path)
+
+    def _resume(self) -> None:
+        if not self.state_path.is_file():
+            return
+        try:
+            state = torch.load(self.state_path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise StoreError(f"{self.state_path} is damaged ({error}); remove it to start anew") from error
+        if state["recipe"] != self.recipe:
+            changed = sorted(key for key in self.recipe if state["recipe"].get(key) != self.recipe[key])
+            raise StoreError(
+                f"{self.state_path} belongs to a training with other settings ({', '.join(changed)}); "
+                "add args.overwrite=True to start anew"
+            )
+        self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.rates.last_epoch = state["rates"]["last_epoch"]
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        torch.set_rng_state(state["random"])
+        self.epoch, self.best = state["epoch"], state["best"]
+        logger.info("going on after epoch %d, best validation %.4f", self.epoch, self.best)

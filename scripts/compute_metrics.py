@@ -1,0 +1,19 @@
+"""Stage 2: split every prediction into segments and compute their metrics.
+
+    python scripts/compute_metrics.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
+
+Writes one row per segment below <workspace>/segments/<model>/<dataset>/. Blocks that are done are skipped.
+"""
+
+from oodretrieval.stages.experiment import run_script
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: MetricsSettings(
+            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            num_cores=2,  # worker processes
+        ),
+        compute_metrics,
+    )

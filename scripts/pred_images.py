@@ -1,0 +1,19 @@
+"""Stage 1: predict every image of a dataset and keep what the later stages need.
+
+    python scripts/pred_images.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid args.gpu=0
+
+Images that have a prediction are skipped: call it again to go on where it broke off.
+"""
+
+from oodretrieval.stages.experiment import run_script
+from oodretrieval.stages.predict import PredictSettings, predict
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: PredictSettings(
+            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            keep="logits",  # or softmax (as published, large), or nothing (metrics computed at once)
+        ),
+        predict,
+    )

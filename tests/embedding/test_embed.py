@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oodretrieval.embedding import EmbeddingNetwork, embed, embed_crops, embedding_network
+
+SIZES = [(40, 40), (32, 50), (40, 40), (5, 7), (32, 50), (1, 1), (64, 33), (40, 40)]
+
+
+@pytest.fixture(scope="module")
+def crops():
+    random = np.random.default_rng(0)
+    return [random.integers(0, 256, (*size, 3), dtype=np.uint8) for size in SIZES]
+
+
+@pytest.fixture(scope="module")
+def network():
+    return embedding_network()
+
+
+@pytest.fixture(scope="module")
+def alone(network, crops):
+    return np.concatenate([embed_crops(network, [crop]) for crop in crops])
+
+
+def mean_colour():
+    """A network whose vector is the normalised mean colour: what it should give can be told by hand."""
+    return EmbeddingNetwork("colour", torch.nn.Identity(), 3, (0.5, 0.5, 0.5), (0.25, 0.5, 1.0), min_size=4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
+def test_a_vector_does_not_depend_on_its_batch(network, crops, alone, batch_size):
+    together = embed_crops(network, iter(crops), batch_size=batch_size)
+    assert together.shape == (len(crops), 1280)
+    assert together.dtype == np.float32
+    assert np.allclose(together, alone, rtol=0, atol=1e-5 * np.abs(alone).max())
+
+
+def test_order_is_kept(network, crops, alone):
+    backwards = embed_crops(network, crops[::-1])
+    assert np.allclose(backwards[::-1], alone, rtol=0, atol=1e-5 * np.abs(alone).max())
+
+
+def test_different_crops_differ(alone):
+    assert len(np.unique(alone.round(3), axis=0)) == len(alone)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(0, 255)), max_size=20),
+    st.integers(1, 5),
+    st.sampled_from([None, 6, (5, 9)]),
+    st.sampled_from([1, 40, 2**22]),
+)
+def test_rows_belong_to_their_crops(sizes, batch_size, size, pixels):
+    crops = [np.full((h, w, 3), value, np.uint8) for h, w, value in sizes]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embed, "_PIXELS_AT_ONCE", pixels)
+        vectors = embed_crops(mean_colour(), crops, batch_size=batch_size, size=size)
+    values = np.array([value for *_, value in sizes], float).reshape(-1, 1) / 255
+    expected = (values - 0.5) / [0.25, 0.5, 1.0]
+    assert vectors.shape == (len(crops), 3)
+    assert np.allclose(vectors, expected, atol=1e-5)
+
+
+def test_native_size_unless_too_small():
+    seen = []
+
+    class Trunk(torch.nn.Module):
+        def forward(self, x):
+            seen.append(tuple(x.shape))
+            return x
+
+    def sizes(**kwargs):
+        seen.clear()
+        network = EmbeddingNetwork("spy", Trunk(), 3, (0, 0, 0), (1, 1, 1), min_size=10)
+        embed_crops(network, [np.zeros((*s, 3), np.uint8) for s in [(20, 30), (5, 30), (3, 2)]], **kwargs)
+        return sorted({shape[2:] for shape in seen})
+
+    assert sizes() == [(10, 10), (10, 30), (20, 30)]
+    assert sizes(size=(12, 14)) == [(12, 14)]
+    assert sizes(size=16) == [(16, 16)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4)), max_size=60),
+    st.integers(1, 5),
+    st.sampled_from([1, 10, 2**22]),
+)
+def test_batches_hold_every_crop_once_in_bounded_memory(sizes, batch_size, pixels):
+    waiting, most = set(), 0
+
+    def crops():
+        nonlocal most
+        for place, (height, width) in enumerate(sizes):
+            waiting.add(place)
+            most = max(most, sum(sizes[i][0] * sizes[i][1] for i in waiting))
+            yield torch.full((3, height, width), float(place))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embed, "_PIXELS_AT_ONCE", pixels)
+        for places, batch in embed._batches(crops(), batch_size):
+            assert 1 <= len(places) <= batch_size
+            assert batch.shape == (len(places), 3, *sizes[places[0]])
+            assert batch[:, 0, 0, 0].tolist() == places
+            waiting -= set(places)
+    assert not waiting
+    assert most <= 8 * pixels + 16
+
+
+def test_equal_sizes_go_together():
+    crops = [torch.zeros(3, *size) for size in [(2, 2), (3, 3), (2, 2), (3, 3), (2, 2)]]
+    assert [places for places, _ in embed._batches(crops, 2)] == [[0, 2], [1, 3], [4]]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator at hand")
+def test_an_accelerator_gives_the_same_vectors(crops, alone):
+    vectors = embed_crops(embedding_network(), crops, device="cuda", batch_size=4)
+    assert np.allclose(vectors, alone, rtol=1e-4, atol=1e-4)
+
+
+def test_read_only_and_sliced_crops(network, crops, alone):
+    locked = crops[0].copy()
+    locked.flags.writeable = False
+    padded = np.zeros((60, 60, 3), np.uint8)
+    padded[3:43, 5:45] = crops[0]
+    vectors = embed_crops(network, [locked, padded[3:43, 5:45], crops[0][..., ::-1][..., ::-1]])
+    assert np.allclose(vectors, alone[:1], atol=1e-5)
+
+
+def test_no_crops(network):
+    assert embed_crops(network, []).shape == (0, 1280)
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        np.zeros((5, 5), np.uint8),
+        np.zeros((5, 5, 4), np.uint8),
+        np.zeros((5, 5, 3), np.float32),
+        np.zeros((0, 5, 3), np.uint8),
+    ],
+)
+def test_crops_that_are_none_are_named(crop):
+    with pytest.raises(ValueError, match=r"crop 1 must be \(h, w, 3\) uint8"):
+        embed_crops(mean_colour(), [np.zeros((5, 5, 3), np.uint8), crop])
+
+
+def test_other_errors():
+    with pytest.raises(ValueError, match="batch_size"):
+        embed_crops(mean_colour(), [], batch_size=0)
+    with pytest.raises(ValueError, match="at least 4 for colour, got 3"):
+        embed_crops(mean_colour(), [], size=3)

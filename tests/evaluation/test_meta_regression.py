@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics
+
+from oodretrieval.evaluation import (
+    accuracy,
+    accuracy_threshold,
+    auprc,
+    auroc,
+    block_bootstrap,
+    meta_figures,
+    r2,
+    rmse,
+)
+
+# few different values, so that ties are frequent
+shares = st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])
+pairs = st.lists(st.tuples(shares, shares), min_size=2, max_size=40)
+ranked = st.lists(st.tuples(st.booleans(), shares), min_size=2, max_size=40)
+
+
+# where the truth never varies, scikit-learn's answer hangs on the rounding of the mean; ours is tested below
+@given(pairs.filter(lambda items: len({truth for truth, _ in items}) > 1))
+def test_regression_agrees_with_scikit_learn(items):
+    truth, predicted = map(np.array, zip(*items, strict=True))
+    assert r2(truth, predicted) == pytest.approx(metrics.r2_score(truth, predicted), abs=1e-12)
+    assert rmse(truth, predicted) == pytest.approx(metrics.root_mean_squared_error(truth, predicted))
+
+
+@given(ranked.filter(lambda items: len({hit for hit, _ in items}) == 2))
+def test_classification_agrees_with_scikit_learn(items):
+    hit, score = map(np.array, zip(*items, strict=True))
+    assert auroc(hit, score) == pytest.approx(metrics.roc_auc_score(hit, score), abs=1e-12)
+    assert auprc(hit, score) == pytest.approx(metrics.average_precision_score(hit, score), abs=1e-12)
+    assert accuracy(hit, score) == pytest.approx(metrics.accuracy_score(hit, score >= 0.5))
+
+
+@given(ranked)
+def test_no_threshold_is_more_accurate(items):
+    hit, score = map(np.array, zip(*items, strict=True))
+    best = accuracy(hit, score, accuracy_threshold(hit, score))
+    cuts = [*np.unique(score), score.max() + 1]
+    assert best == max(accuracy(hit, score, cut) for cut in cuts)
+
+
+def test_degenerate_cases_are_defined():
+    assert r2([], []) == rmse([], []) == accuracy([], []) == 0
+    assert r2([0.3, 0.3], [0.3, 0.3]) == 1
+    assert r2([0.1, 0.1, 0.1], [0.1, 0.1, 0.2]) == 0
+    assert auroc([True, True], [0.1, 0.2]) == auroc([], []) == 0.5
+    assert auprc([False], [0.5]) == auprc([], []) == 0
+    assert auprc([True], [0.5]) == 1
+    assert accuracy_threshold([], []) == 0.5
+    assert accuracy_threshold([False, False], [0.2, 0.9]) > 0.9
+
+
+def test_all_figures_at_once():
+    iou, predicted = np.array([0.0, 0.4, 0.8, 0.0]), np.array([0.1, 0.6, 0.7, 0.2])
+    figures = meta_figures(iou, predicted, threshold=0.15)
+    assert figures.segments == 4
+    assert figures.r2 == r2(iou, predicted)
+    assert figures.rmse == rmse(iou, predicted)
+    assert figures.auroc == figures.auprc == 1
+    assert figures.accuracy == 0.75
+    assert meta_figures([], []).segments == 0
+
+
+def test_errors():
+    with pytest.raises(ValueError, match="without truth"):
+        meta_figures([-1.0, 0.5], [0.5, 0.5])
+    with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
+        r2([0, 1], [0, 1, 2])
+    with pytest.raises(ValueError, match="finite"):
+        auroc([True, False], [np.nan, 0.0])
+    with pytest.raises(ValueError, match="at least one segment"):
+        block_bootstrap([], lambda _: 0.0)
+    with pytest.raises(ValueError, match="block >= 1"):
+        block_bootstrap([1, 2], lambda _: 0.0, block=0)
+
+
+def test_interval_covers_the_mean_and_repeats():
+    random = np.random.default_rng(0)
+    frames = np.repeat(np.arange(100), 5)
+    values = random.normal(size=500)
+    low, high = block_bootstrap(frames, lambda rows: values[rows].mean(), repetitions=300)
+    assert low < values.mean() < high
+    assert high - low == pytest.approx(4 / np.sqrt(500), rel=0.5)
+    assert (low, high) == block_bootstrap(frames, lambda rows: values[rows].mean(), repetitions=300)
+
+
+def test_blocks_keep_neighbouring_frames_together():
+    """What changes slowly over a video has a wider interval than single frames would make believe."""
+    frames = np.arange(200)
+    slow = np.sin(frames / 30)
+
+    def width(block):
+        low, high = block_bootstrap(frames, lambda rows: slow[rows].mean(), block=block, repetitions=300)
+        return high - low
+
+    assert width(20) > 2 * width(1)
+
+
+def test_frames_are_drawn_whole_and_as_many_as_there_are():
+    frames = np.array(["b", "a", "b", "c", "a", "b"])
+    drawn = []
+    block_bootstrap(frames, lambda rows: drawn.append(rows) or 0.0, block=2, repetitions=50)
+    sizes = {"a": 2, "b": 3, "c": 1}
+    for rows in drawn:
+        names, counts = np.unique(frames[rows], return_counts=True)
+        assert all(count % sizes[name] == 0 for name, count in zip(names, counts, strict=True))
+        assert sum(count // sizes[name] for name, count in zip(names, counts, strict=True)) == 3
+
+
+def test_a_block_longer_than_the_video_is_the_video():
+    assert block_bootstrap([3, 1, 2], lambda rows: float(np.sum(rows)), block=20) == (3.0, 3.0)

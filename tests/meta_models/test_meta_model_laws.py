@@ -1,0 +1,229 @@
+"""Laws that every meta model keeps, and what each learns by itself."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression
+
+from oodretrieval.errors import SettingsError, TableError
+from oodretrieval.meta_models import (
+    BoostedMetaModel,
+    LinearMetaModel,
+    MetaNetwork,
+    NeuralMetaModel,
+    baseline_names,
+    feature_matrix,
+    feature_names,
+)
+from oodretrieval.meta_models.neural import held_out_rows
+
+MODELS = {
+    "linear": lambda **kwargs: LinearMetaModel(**kwargs),
+    "neural": lambda **kwargs: NeuralMetaModel(epochs=25, learning_rate=5e-3, batch_size=64, **kwargs),
+    "boosting": lambda **kwargs: BoostedMetaModel(trees=60, leaves=6, **kwargs),
+}
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def build(request):
+    return MODELS[request.param]
+
+
+@pytest.fixture(scope="module")
+def fitted(build, make_table):
+    return build().fit(make_table(600))
+
+
+def test_learns_the_rule(fitted, make_table):
+    table = make_table(300, seed=1)
+    predicted = fitted.predict(table)
+    assert predicted.shape == (300,)
+    assert predicted.dtype == np.float64
+    assert np.mean((predicted - table["iou"]) ** 2) < 0.25 * table["iou"].var()
+
+
+def test_predictions_are_shares(fitted, make_table):
+    table = make_table(50, seed=2)
+    extreme = table.assign(E=table["E"] * 1e4 - 5e3, S=-1e6)
+    predicted = fitted.predict(extreme)
+    assert np.isfinite(predicted).all()
+    assert predicted.min() >= 0
+    assert predicted.max() <= 1
+
+
+def test_each_segment_is_predicted_by_itself(fitted, make_table):
+    table = make_table(40, seed=3)
+    whole = fitted.predict(table)
+    order = np.random.default_rng(0).permutation(40)
+    assert np.allclose(fitted.predict(table.iloc[order]), whole[order], rtol=0, atol=1e-12)
+    assert np.allclose(fitted.predict(table[7:8]), whole[7:8], rtol=0, atol=1e-12)
+
+
+def test_no_truth_is_needed_to_predict_and_order_of_columns_does_not_matter(fitted, make_table):
+    table = make_table(20, seed=4)
+    bare = table[sorted(feature_names(4))]
+    assert np.array_equal(fitted.predict(bare), fitted.predict(table))
+
+
+def test_table_without_rows(fitted, make_table):
+    assert fitted.predict(make_table(20)[:0]).shape == (0,)
+
+
+def test_segments_without_truth_teach_nothing(build, make_table):
+    table = make_table(100)
+    other = make_table(50, seed=9).assign(iou=-1.0)
+    alone = build().fit(table)
+    together = build().fit(pd.concat([table, other]))
+    assert np.array_equal(alone.predict(other), together.predict(other))
+
+
+def test_same_data_same_model(build, make_table):
+    table, other = make_table(100), make_table(30, seed=5)
+    state = torch.get_rng_state()
+    first = build().fit(table).predict(other)
+    assert torch.equal(torch.get_rng_state(), state), "training must leave the global random state alone"
+    torch.manual_seed(123)
+    assert np.array_equal(build().fit(table).predict(other), first)
+
+
+def test_baseline_sees_its_columns_only(build, make_table):
+    table = make_table(100)
+    model = build(features=baseline_names("E", 4)).fit(table)
+    assert list(model.feature_names) == baseline_names("E", 4)
+    assert np.array_equal(model.predict(table.assign(S=99.0)), model.predict(table))
+
+
+def test_knows_its_features_and_classes(fitted):
+    assert list(fitted.feature_names) == feature_names(4)
+    assert fitted.num_classes == 4
+
+
+def test_one_segment_suffices(build, make_table):
+    table = make_table(1)
+    assert 0 <= build().fit(table).predict(table)[0] <= 1
+
+
+def test_errors(build, fitted, make_table):
+    table = make_table(20)
+    with pytest.raises(TableError, match="not learned yet"):
+        build().predict(table)
+    with pytest.raises(TableError, match=r"7 classes, .* one with 4"):
+        fitted.predict(make_table(20, num_classes=7))
+    with pytest.raises(TableError, match=r"lacks the column.* E_var"):
+        fitted.predict(table.drop(columns="E_var"))
+    with pytest.raises(TableError, match="none of the 20 training segments has truth"):
+        build().fit(table.assign(iou=-1.0))
+    with pytest.raises(TableError, match="validation table lacks the column iou"):
+        build().fit(table, table.drop(columns="iou"))
+    with pytest.raises(TableError, match="validation segments"):
+        build().fit(table, table[:0])
+    with pytest.raises(TableError, match="iou up to 3"):
+        build().fit(table.assign(iou=3.0))
+    with pytest.raises(ValueError, match="at least one column"):
+        build(features=[])
+
+
+def test_linear_is_least_squares(make_table):
+    table, other = make_table(500), make_table(200, seed=1)
+    names = feature_names(4)
+    oracle = LinearRegression().fit(feature_matrix(table, names), table["iou"])
+    expected = np.clip(oracle.predict(feature_matrix(other, names)), 0, 1)
+    assert np.allclose(LinearMetaModel().fit(table).predict(other), expected, atol=1e-5)
+
+
+def test_boosted_trees_equal_scikit_learn_to_the_bit(make_table):
+    table, other = make_table(300), make_table(200, seed=1)
+    model = BoostedMetaModel(trees=40).fit(table)
+    scale = model.standardisation
+    names = feature_names(4)
+    oracle = HistGradientBoostingRegressor(
+        max_iter=40, learning_rate=0.05, l2_regularization=1.0, early_stopping=False, random_state=0
+    ).fit(scale(feature_matrix(table, names)), table["iou"])
+    for seen in (table, other):
+        expected = oracle.predict(scale(feature_matrix(seen, names)))
+        assert np.array_equal(model.predict(seen), np.clip(expected, 0, 1))
+
+
+def test_published_architecture():
+    shapes = [tuple(p.shape) for name, p in MetaNetwork(75).named_parameters() if name.endswith("weight")]
+    assert shapes == [(50, 75), (40, 50), (30, 40), (20, 30), (10, 20), (1, 10)]
+
+
+def test_neural_defaults_are_the_published_recipe():
+    assert NeuralMetaModel().settings == {
+        "epochs": 50,
+        "learning_rate": 1e-4,
+        "weight_decay": 5e-4,
+        "batch_size": 256,
+        "seed": 0,
+    }
+
+
+def test_neural_prediction_against_plain_numpy(make_table):
+    table = make_table(100)
+    model = NeuralMetaModel(epochs=2).fit(table)
+    x = (feature_matrix(table, model.feature_names) - model.standardisation.mean) / (
+        model.standardisation.std + 1e-10
+    )
+    weights = [p.detach().numpy().astype(np.float64) for p in model.network.parameters()]
+    for weight, bias in zip(weights[0:-2:2], weights[1:-2:2], strict=True):
+        x = np.maximum(x @ weight.T + bias, 0)
+    expected = 1 / (1 + np.exp(-(x @ weights[-2].T + weights[-1])[:, 0]))
+    assert np.allclose(model.predict(table), expected, atol=1e-12)
+
+
+def test_neural_keeps_the_best_epoch(make_table):
+    """A far too large step makes later epochs worse; what is kept has the loss that is noted."""
+    table, validation = make_table(300), make_table(100, seed=1)
+    model = NeuralMetaModel(epochs=12, learning_rate=0.05, batch_size=32, seed=3).fit(table, validation)
+    p = model.predict(validation)
+    y = validation["iou"].to_numpy()
+    loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    assert model.quality["validation_loss"] == pytest.approx(loss, rel=1e-5)
+    assert 1 <= model.quality["best_epoch"] <= 12
+
+
+def test_neural_seed_matters_and_network_can_be_exchanged(make_table):
+    table = make_table(100)
+    first, second = (NeuralMetaModel(epochs=1, seed=seed).fit(table).predict(table) for seed in (0, 1))
+    assert not np.array_equal(first, second)
+    small = NeuralMetaModel(epochs=1, network=lambda features: torch.nn.Linear(features, 1)).fit(table)
+    assert small.predict(table).shape == (100,)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"epochs": 0}, {"batch_size": 0}, {"learning_rate": 0.0}, {"weight_decay": -1.0}]
+)
+def test_neural_refuses_settings_out_of_range(settings):
+    with pytest.raises(ValueError, match="expected epochs >= 1"):
+        NeuralMetaModel(**settings)
+
+
+def test_training_that_diverges_says_so(make_table):
+    with pytest.raises(SettingsError, match="lower learning_rate"):
+        NeuralMetaModel(epochs=2, learning_rate=1e30, network=_diverging).fit(make_table(50))
+
+
+def _diverging(features):
+    network = torch.nn.Linear(features, 1)
+    torch.nn.init.constant_(network.weight, float("nan"))
+    return network
+
+
+def test_other_settings_out_of_range():
+    with pytest.raises(ValueError, match="ridge"):
+        LinearMetaModel(ridge=0.0)
+    with pytest.raises(ValueError, match="trees >= 1"):
+        BoostedMetaModel(trees=0)
+
+
+def test_images_are_held_out_whole(make_table):
+    table = make_table(400)
+    held = held_out_rows(table, seed=0)
+    assert held.sum() == 80
+    assert not set(table["image_id"][held]) & set(table["image_id"][~held])
+    assert not held_out_rows(table[:20], 0).any()
+    assert not held_out_rows(table.drop(columns="image_id"), 0).any()
+    assert held_out_rows(table[:40], 0).sum() == 20

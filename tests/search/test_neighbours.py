@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import cdist
+
+from oodretrieval.errors import UnknownNameError
+from oodretrieval.search import NearestNeighbours, neighbours
+
+# whole numbers, so that the oracle's distances are exact and ties frequent
+grid = st.integers(1, 30).flatmap(
+    lambda n: st.tuples(arrays(np.float32, (n, 3), elements=st.integers(-2, 2)), st.integers(0, n - 1))
+)
+
+
+def plain(vectors, query, metric):
+    wide, point = vectors.astype(np.float64), np.asarray(query, np.float64)
+    if metric == "euclidean":
+        return np.sqrt(((wide - point) ** 2).sum(1))
+    norms = np.linalg.norm(wide, axis=1) * np.linalg.norm(point)
+    same_kind = (np.linalg.norm(wide, axis=1) > 0) == (np.linalg.norm(point) > 0)
+    cosine = np.divide(wide @ point, norms, out=np.ones(len(wide)), where=norms > 0)
+    return np.where(same_kind, 1 - cosine, 1.0)
+
+
+@given(grid, st.integers(1, 40))
+def test_euclidean_against_plain_with_ties(drawn, k):
+    vectors, row = drawn
+    indices, distances = NearestNeighbours(vectors).query(vectors[row], k)
+    expected = plain(vectors, vectors[row], "euclidean")
+    order = np.lexsort((np.arange(len(vectors)), expected))[:k]
+    assert indices.tolist() == order.tolist()
+    assert distances == pytest.approx(expected[order])
+
+
+@given(grid, st.integers(1, 40))
+def test_cosine_distances_against_plain(drawn, k):
+    vectors, row = drawn
+    indices, distances = NearestNeighbours(vectors, "cosine").query(vectors[row], k)
+    expected = plain(vectors, vectors[row], "cosine")
+    assert len(set(indices.tolist())) == len(indices) == min(k, len(vectors))
+    assert distances == pytest.approx(expected[indices], abs=1e-12)
+    assert distances == pytest.approx(np.sort(expected)[:k], abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e-3, 50), (1e-18, 0), (1e25, 0), (1, 1e4)])
+def test_exact_at_any_scale(metric, dtype, scale, shift):
+    """Also where float32 alone would lose the differences, or leave its range."""
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(300, 40)) * scale + shift).astype(dtype)
+    index = NearestNeighbours(vectors, metric)
+    wide = vectors.astype(np.float64)
+    for query in (wide[17], wide[:2].mean(0)):
+        indices, distances = index.query(query, 12)
+        expected = cdist(wide, query[None], metric)[:, 0]
+        # cdist's cosine itself is good to 1e-16 only
+        assert distances == pytest.approx(
+            np.sort(expected)[:12], rel=1e-9, abs=1e-14 if metric == "cosine" else 0
+        )
+        if metric == "euclidean":
+            assert indices.tolist() == np.argsort(expected, kind="stable")[:12].tolist()
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+def test_a_stored_vector_finds_itself_first(metric):
+    random = np.random.default_rng(1)
+    vectors = random.normal(size=(200, 64)).astype(np.float32)
+    vectors[50] = 0
+    index = NearestNeighbours(vectors, metric)
+    for row in range(0, 200, 10):
+        indices, distances = index.query(vectors[row], 3)
+        assert indices[0] == row
+        assert distances[0] == 0
+
+
+def test_duplicates_are_tied_and_ordered_by_index(monkeypatch):
+    random = np.random.default_rng(2)
+    vectors = random.normal(size=(10, 129)).astype(np.float32)[random.integers(0, 10, 100)]
+    for size in (1, 129 * 8 * 7, 2**26):
+        monkeypatch.setattr(neighbours, "_BYTES_AT_ONCE", size)
+        for metric in ("euclidean", "cosine"):
+            indices, distances = NearestNeighbours(vectors, metric).query(vectors[3], 40)
+            for value in np.unique(distances):
+                assert (np.diff(indices[distances == value]) > 0).all()
+            assert len(np.unique(distances)) <= 10
+
+
+def test_reads_a_memory_mapped_file(tmp_path):
+    vectors = np.random.default_rng(3).normal(size=(50, 8)).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", vectors)
+    index = NearestNeighbours(np.load(tmp_path / "vectors.npy", mmap_mode="r"))
+    assert isinstance(index.vectors, np.memmap)
+    assert (
+        index.query(vectors[5], 4)[0].tolist() == NearestNeighbours(vectors).query(vectors[5], 4)[0].tolist()
+    )
+
+
+def test_scale_does_not_matter_for_cosine():
+    vectors = np.random.default_rng(4).normal(size=(80, 6))
+    index = NearestNeighbours(vectors, "cosine")
+    assert np.array_equal(index.query(vectors[0], 80)[0], index.query(4 * vectors[0], 80)[0])
+
+
+def test_few_or_no_vectors():
+    assert len(NearestNeighbours(np.zeros((0, 3)))) == 0
+    assert NearestNeighbours(np.zeros((0, 3))).query(np.zeros(3), 5)[0].shape == (0,)
+    indices, distances = NearestNeighbours([[1, 0], [0, 0]]).query([0, 0], 99)
+    assert indices.tolist() == [1, 0]
+    assert distances.tolist() == [0, 1]
+
+
+def test_errors():
+    with pytest.raises(UnknownNameError, match="did you mean 'cosine'"):
+        NearestNeighbours([[0.0]], "cosin")
+    with pytest.raises(ValueError, match=r"\(n, D\), got \(3,\)"):
+        NearestNeighbours([0.0, 1.0, 2.0])
+    with pytest.raises(ValueError, match="finite"):
+        NearestNeighbours([[0.0], [np.nan]])
+    index = NearestNeighbours([[0.0, 1.0]])
+    with pytest.raises(ValueError, match=r"\(2,\) and finite, got \(3,\)"):
+        index.query([0.0, 1.0, 2.0], 1)
+    with pytest.raises(ValueError, match="finite"):
+        index.query([0.0, np.inf], 1)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        index.query([0.0, 1.0], 0)
