@@ -1,7 +1,7 @@
 """Entries of ``configuration.py``: what to build, from which module, with which arguments."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -75,28 +75,50 @@ def build(entry: Entry, *args: Any, **overrides: Any) -> Any:
     Raises:
         ConfigurationError: If module, class or arguments are wrong.
     """
-    where = f"entry {entry.module}.{entry.class_name}"
-    try:
-        module = import_module(entry.module)
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{where}: cannot import module {entry.module!r} ({error}); correct `module` in configuration.py, "
-            "or install the package that it needs"
-        ) from error
-    factory = getattr(module, entry.class_name, None)
-    if factory is None:
-        known = [name for name, value in vars(module).items() if inspect.isclass(value)]
-        raise ConfigurationError(str(UnknownNameError(f"class in {entry.module}", entry.class_name, known)))
+    where = _where(entry)
+    factory = factory_of(entry)
     kwargs = {**entry.kwargs, **overrides}
     try:
-        inspect.signature(factory).bind(*args, **kwargs)
+        signature = inspect.signature(factory)
+    except ValueError:  # a class written in C may not tell
+        signature = inspect.Signature.from_callable(lambda *args, **kwargs: None)
+    try:
+        signature.bind(*args, **kwargs)
     except TypeError as error:
-        raise ConfigurationError(
-            f"{where}: {error}; its signature is {inspect.signature(factory)}"
-        ) from error
+        raise ConfigurationError(f"{where}: {error}; its signature is {signature}") from error
     try:
         return factory(*args, **kwargs)
     except OODRetrievalError:
         raise
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{where} with {kwargs}: {error}") from error
+
+
+def factory_of(entry: Entry) -> Callable[..., Any]:
+    """Import the entry's module and look up its class, or function, without calling it.
+
+    Raises:
+        ConfigurationError: If the module cannot be imported, or has nothing of that name that can be called.
+    """
+    try:
+        module = import_module(entry.module)
+    except Exception as error:  # whatever a module of the user raises
+        raise ConfigurationError(
+            f"{_where(entry)}: cannot import module {entry.module!r} ({type(error).__name__}: {error}); correct "
+            "`module` in configuration.py, or install the package that it needs"
+        ) from error
+    factory: Any = getattr(module, entry.class_name, None)
+    if factory is None:
+        known = [name for name, value in vars(module).items() if inspect.isclass(value)]
+        raise ConfigurationError(str(UnknownNameError(f"class in {entry.module}", entry.class_name, known)))
+    if not callable(factory):
+        raise ConfigurationError(
+            f"{_where(entry)} must be a class or a function, is a {type(factory).__name__}; "
+            "correct `class_name` in configuration.py"
+        )
+    found: Callable[..., Any] = factory
+    return found
+
+
+def _where(entry: Entry) -> str:
+    return f"entry {entry.module}.{entry.class_name}"

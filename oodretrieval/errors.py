@@ -29,13 +29,17 @@ class SettingsError(OODRetrievalError):
     """A command line or a settings value that cannot be used."""
 
 
+LISTED = 40
+"""Of more known names than this only the close ones are listed."""
+
+
 class UnknownNameError(SettingsError):
     """A name that is not among the known ones.
 
     Args:
         kind: What is named, e.g. ``"dataset"``.
         name: What came.
-        known: What exists.
+        known: What exists; where that is a lot, only the names close to ``name`` are listed.
 
     Example:
         >>> str(UnknownNameError("dataset", "camvid_tset", ["camvid_test", "streets"]))
@@ -44,9 +48,12 @@ class UnknownNameError(SettingsError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        close = get_close_matches(name, names, n=1)
+        close = get_close_matches(name, names, n=10)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {', '.join(names) or 'none'}")
+        listed = ", ".join(names) or "none"
+        if len(names) > LISTED:
+            listed = f"{len(names)} names, close to it: {', '.join(close) or 'none'}"
+        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {listed}")
 
 
 class ConfigurationError(OODRetrievalError):

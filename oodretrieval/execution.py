@@ -4,8 +4,10 @@ import ctypes
 import multiprocessing
 import os
 import platform
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -48,8 +50,9 @@ def map_processes(
             return
         workers = min(num_cores, len(tasks))
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, initializer=_one_thread) as pool:
-            futures = [pool.submit(function, task) for task in tasks]
+        with ProcessPoolExecutor(workers, context, initializer=_die_silently) as pool:
+            with _one_thread():
+                futures = [pool.submit(function, task) for task in tasks]
             try:
                 for future in as_completed(futures):
                     yield future.result()
@@ -58,10 +61,27 @@ def map_processes(
                 pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
-    """Leave the cores to the processes."""
-    for name in _THREADS:
-        os.environ[name] = "1"
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Leave the cores to the processes that start meanwhile.
+
+    Set here and not in them, since numeric libraries read it while the script is imported there.
+    """
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _die_silently() -> None:
+    """An interrupt from the keyboard reaches every process; only the first one has something to say."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def keep_freed_memory() -> bool:

@@ -5,7 +5,7 @@
 As published: args.method=tsne args.embedding_size=2
 """
 
-from oodretrieval.stages.evaluate import RetrievalSettings, evaluate_retrieval
+from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
 from oodretrieval.stages.experiment import run_script
 
 if __name__ == "__main__":

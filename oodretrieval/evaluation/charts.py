@@ -53,3 +53,29 @@ def bar_chart(
     axes.set_xlabel(value_name)
     axes.legend(loc="lower right", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def count_chart(
+    axes: Axes, rows: Mapping[str, Sequence[int]], names: Sequence[str], *, value_name: str
+) -> None:
+    """Horizontal bars of counts, one group a row, each bar with its number.
+
+    Args:
+        axes: Where to draw.
+        rows: Name of the row → counts, one for each of ``names``.
+        names: What is counted, for the legend.
+        value_name: For the axis.
+    """
+    colours = (GREY, ORANGE, BLUE, "black")
+    height = 0.8 / len(names)
+    for number, name in enumerate(names):
+        places = [row + (number - (len(names) - 1) / 2) * height for row in range(len(rows))]
+        bars = axes.barh(
+            places, [counts[number] for counts in rows.values()], height, color=colours[number], label=name
+        )
+        axes.bar_label(bars, fontsize=8, padding=2)
+    axes.set_yticks(range(len(rows)), list(rows))
+    axes.invert_yaxis()
+    axes.set_xlabel(value_name)
+    axes.legend(fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)

@@ -60,7 +60,8 @@ def draw_four_panels(figure: Figure, view: ImageView) -> None:
     axes[0, 0].set_title("entropy (0 certain … 1 uniform)")
     axes[0, 1].set_title("predicted IoU of each segment")
     axes[1, 0].imshow(_overlay(view))
-    axes[1, 0].set_title("image" if view.labels is None else "image with truth overlaid")
+    truth = view.labels is not None and view.label_mapping is not None
+    axes[1, 0].set_title("image with truth overlaid" if truth else "image")
     axes[1, 1].imshow(colourise(view.prediction, view.pred_mapping))
     axes[1, 1].set_title("predicted classes")
     present = np.unique(view.prediction)
@@ -130,7 +131,7 @@ def draw_scatter(
             y[chosen],
             s=36,
             c=PALETTE[number % len(PALETTE)],
-            marker=MARKERS[number % len(MARKERS)],
+            marker=MARKERS[(number + number // len(PALETTE)) % len(MARKERS)],  # no pair comes twice
             edgecolors="white",
             linewidths=0.5,
             label=f"{names.get(label, label)} ({chosen.sum()})",

@@ -5,8 +5,17 @@ from oodretrieval.models.checkpoints import (
     load_weights,
     read_metadata,
     save_weights,
+    weights_file,
     weights_hash,
 )
 from oodretrieval.models.deeplab import DeepLabV3Plus
 
-__all__ = ["DeepLabV3Plus", "load_model", "load_weights", "read_metadata", "save_weights", "weights_hash"]
+__all__ = [
+    "DeepLabV3Plus",
+    "load_model",
+    "load_weights",
+    "read_metadata",
+    "save_weights",
+    "weights_file",
+    "weights_hash",
+]

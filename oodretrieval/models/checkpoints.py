@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from oodretrieval.entries import ModelEntry, build
 from oodretrieval.errors import ConfigurationError, WeightsError
 
 LISTED = 8
+FORBIDDEN = re.compile(r"Unsupported (global|class)|GLOBAL|REDUCE|BUILD|not an allowed global|persistent", re.I)
+"""What torch says of a file whose contents are more than tensors."""
 
 
 def load_weights(module: nn.Module, path: str | Path, source: str = "") -> None:
     """Load weights into a network; every key must be there and fit.
 
     Half precision in the file is converted to the network's own type. A ``state_dict`` key around the
-    tensors and ``module.`` before their names, as multi-GPU training leaves them, are taken off.
+    tensors and ``module.`` before all of their names, as multi-GPU training leaves them, are taken off.
 
     Args:
         module: The network.
@@ -73,9 +76,9 @@ def read_state(path: str | Path, source: str = "") -> dict[str, Tensor]:
         raise WeightsError(_missing(path, source))
     if path.suffix == ".safetensors":
         try:
-            return load_file(path)
+            return _unwrapped(load_file(path), path)
         except (SafetensorError, OSError) as error:
-            raise WeightsError(f"{path} is damaged ({error}); fetch or train it again") from error
+            raise _damaged(path, error) from error
     return _unwrapped(_read_torch(path), path)
 
 
@@ -83,24 +86,32 @@ def _missing(path: str | Path, source: str) -> str:
     return f"no weights file {str(path)!r}; {source or 'set `weights` of the entry in configuration.py'}"
 
 
+def _damaged(path: str | Path, reason: object) -> WeightsError:
+    return WeightsError(f"{path} is damaged, or not what its suffix says ({reason}); fetch or train it again")
+
+
 def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise anything from OSError to KeyError
         reason = (str(error).strip().splitlines() or [repr(error)])[0]
-        if "weights_only" in str(error) or "Unsupported" in str(error):
+        if FORBIDDEN.search(str(error)):
             raise WeightsError(
                 f"{path} holds more than tensors, and loading it would run code from it; "
                 f"convert it to safetensors where you trust it ({reason})"
             ) from error
-        raise WeightsError(f"{path} is damaged or no PyTorch file ({reason}); fetch it again") from error
+        raise _damaged(path, reason) from error
 
 
 def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
     state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise WeightsError(f"{path} holds no state dict of tensors")
-    return {key.removeprefix("module."): value for key, value in state.items()}
+    named = isinstance(state, Mapping) and all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    )
+    if not named:
+        raise WeightsError(f"{path} holds no named tensors; save the network's state_dict() and nothing else")
+    prefix = "module." if all(key.startswith("module.") for key in state) else ""
+    return {key.removeprefix(prefix): value for key, value in state.items()}
 
 
 def save_weights(
@@ -123,11 +134,20 @@ def save_weights(
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """What :func:`save_weights` noted beside the weights; empty for other kinds of files."""
+    """What :func:`save_weights` noted beside the weights; empty for other kinds of files.
+
+    Raises:
+        WeightsError: If the file is missing or damaged.
+    """
     if Path(path).suffix != ".safetensors":
         return {}
-    with safe_open(path, framework="pt") as file:
-        noted = file.metadata() or {}
+    if not Path(path).is_file():
+        raise WeightsError(_missing(path, ""))
+    try:
+        with safe_open(path, framework="pt") as file:
+            noted = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
     metadata = {}
     for key, value in noted.items():
         try:
@@ -143,6 +163,19 @@ def weights_hash(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
+def weights_file(entry: ModelEntry) -> Path | None:
+    """The file of an entry's weights; None for a class that brings its own.
+
+    Raises:
+        WeightsError: If the file is missing; says where to get it.
+    """
+    if entry.weights is None:
+        return None
+    if not Path(entry.weights).is_file():
+        raise WeightsError(_missing(entry.weights, entry.source))
+    return Path(entry.weights)
+
+
 def load_model(entry: ModelEntry) -> nn.Module:
     """Build the network of an entry, with its weights, in evaluation mode.
 
@@ -156,13 +189,12 @@ def load_model(entry: ModelEntry) -> nn.Module:
         ConfigurationError: If the entry cannot be built, or builds no network.
         WeightsError: If the weights are missing or do not fit.
     """
-    if entry.weights is not None and not Path(entry.weights).is_file():
-        raise WeightsError(_missing(entry.weights, entry.source))
+    weights = weights_file(entry)  # before the network is built in vain
     model = build(entry)
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
             f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
         )
-    if entry.weights is not None:
-        load_weights(model, entry.weights, entry.source)
+    if weights is not None:
+        load_weights(model, weights)
     return model.eval()

@@ -27,7 +27,8 @@ class Configuration:
         datasets: Name → entry.
         models: Name → entry.
         meta_models: Name → entry.
-        workspace: Folder that all stages write to.
+        workspace: Folder that all stages write to: ``OODRETRIEVAL_WORKSPACE`` where it is set, else the file's
+            ``WORKSPACE``, beside the file where relative.
         defaults: Names used where the command line gives none: ``DATASET``, ``TRAIN_DATASET``, ….
     """
 
@@ -107,13 +108,14 @@ def load_configuration(path: Path | None = None) -> Configuration:
     missing = [name for name in (*DEFAULTS, "WORKSPACE") if not hasattr(module, name)]
     if missing:
         raise ConfigurationError(f"{path} must define {', '.join(missing)}")
-    workspace = Path(os.environ.get("OODRETRIEVAL_WORKSPACE", module.WORKSPACE)).expanduser()
+    named = os.environ.get("OODRETRIEVAL_WORKSPACE")
+    workspace = Path(named).expanduser().absolute() if named else Path(module.WORKSPACE).expanduser()
     return Configuration(
         path=path,
         datasets=module.DATASETS,
         models=module.MODELS,
         meta_models=module.META_MODELS,
-        workspace=workspace if workspace.is_absolute() else path.parent / workspace,
+        workspace=path.parent / workspace,
         defaults={name: getattr(module, name) for name in DEFAULTS},
     )
 
@@ -121,7 +123,9 @@ def load_configuration(path: Path | None = None) -> Configuration:
 def _run(path: Path) -> Any:
     spec = spec_from_file_location("configuration", path)
     if not path.is_file() or spec is None or spec.loader is None:
-        raise ConfigurationError(f"no configuration {str(path)!r}; set {VARIABLE} to the path of yours")
+        raise ConfigurationError(
+            f"no configuration {str(path)!r}; set {VARIABLE} to the path of yours, a file that ends in .py"
+        )
     module: ModuleType = module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

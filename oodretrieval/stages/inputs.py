@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from functools import partial
-from importlib import import_module
 from inspect import isclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from torch import nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
-from oodretrieval.entries import MetaModelEntry, ModelEntry, build
+from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
 from oodretrieval.errors import SettingsError, TableError
 from oodretrieval.meta_models import MetaModel, load_meta_model
-from oodretrieval.models import weights_hash
+from oodretrieval.models import weights_file, weights_hash
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Workspace
@@ -55,8 +54,13 @@ def provenance(
 
 
 def hash_of(entry: ModelEntry) -> str:
-    """Hash of the weights file; empty for a class that brings its own."""
-    return "" if entry.weights is None else weights_hash(entry.weights)
+    """Hash of the weights file; empty for a class that brings its own.
+
+    Raises:
+        WeightsError: If the file is missing.
+    """
+    path = weights_file(entry)
+    return "" if path is None else weights_hash(path)
 
 
 def blocks(count: int) -> Iterator[tuple[int, range]]:
@@ -83,10 +87,11 @@ def open_meta_model(entry: MetaModelEntry, name: str, workspace: Workspace, mode
         The trained model.
 
     Raises:
+        ConfigurationError: If the entry's class cannot be found.
         WeightsError: If it is not trained yet, or its file is damaged.
         TableError: If it was trained for another network.
     """
-    factory = getattr(import_module(entry.module), entry.class_name, None)
+    factory = factory_of(entry)
     path = meta_model_path(entry, name, workspace)
     plain_network = isclass(factory) and issubclass(factory, nn.Module)
     model = load_meta_model(path, network=partial(build, entry)) if plain_network else load_meta_model(path)

@@ -50,7 +50,7 @@ def from_mapping(kind: type[S], values: Mapping[str, Any], where: str = "args") 
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in values:
         if name not in names:
-            raise UnknownNameError(f"setting {where}.", name, names)
+            raise UnknownNameError("setting", f"{where}.{name}", [f"{where}.{known}" for known in names])
     return kind(**{name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()})
 
 
@@ -65,7 +65,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert_union(get_args(hint), value, where)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            raise SettingsError(f"{where} must be one of {', '.join(map(str, get_args(hint)))}, came {value!r}")
+            raise SettingsError(
+                f"{where} must be one of {', '.join(map(str, get_args(hint)))}, came {value!r}"
+            )
         return value
     if get_origin(hint) is tuple:
         items = [value] if isinstance(value, (str, int, float)) else value

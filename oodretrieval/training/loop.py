@@ -1,6 +1,7 @@
 """The training loop: one epoch after the other, resumable, with the best weights kept."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from oodretrieval.errors import StoreError, UnknownNameError
+from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
 
 logger = logging.getLogger(__name__)
 Batch = tuple[Tensor, Tensor]
@@ -146,7 +147,8 @@ class Trainer:
             The best figure.
 
         Raises:
-            StoreError: If the kept state belongs to another recipe or is damaged.
+            SettingsMismatchError: If the kept state belongs to another recipe.
+            StoreError: If it is damaged, or does not fit the network.
         """
         self._resume()
         while self.epoch < self.schedule.epochs:
@@ -206,10 +208,14 @@ class Trainer:
             "optimiser": self.optimiser.state_dict(),
             "rates": {"last_epoch": self.rates.last_epoch},
             "average": None if self.average is None else self.average.state_dict(),
+            "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
             "random": torch.get_rng_state(),
         }
         temporary = self.state_path.with_name(f".{self.state_path.name}.tmp")
-        torch.save(state, temporary)
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(self.state_path)
 
     def _resume(self) -> None:
@@ -217,19 +223,36 @@ class Trainer:
             return
         try:
             state = torch.load(self.state_path, map_location="cpu", weights_only=True)
-        except Exception as error:
-            raise StoreError(f"{self.state_path} is damaged ({error}); remove it to start anew") from error
-        if state["recipe"] != self.recipe:
-            changed = sorted(key for key in self.recipe if state["recipe"].get(key) != self.recipe[key])
-            raise StoreError(
-                f"{self.state_path} belongs to a training with other settings ({', '.join(changed)}); "
-                "add args.overwrite=True to start anew"
+            recipe = dict(state["recipe"])
+        except Exception as error:  # damaged files raise anything from OSError to KeyError
+            raise self._unusable("is damaged", error) from error
+        if recipe != self.recipe:
+            keys = recipe.keys() | self.recipe.keys()
+            raise SettingsMismatchError(
+                self.state_path,
+                {
+                    key: (recipe.get(key), self.recipe.get(key))
+                    for key in sorted(keys)
+                    if recipe.get(key) != self.recipe.get(key)
+                },
             )
+        try:
+            self._restore(state)
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise self._unusable("does not fit this network", error) from error
+        logger.info("going on after epoch %d, best validation %.4f", self.epoch, self.best)
+
+    def _unusable(self, why: str, error: Exception) -> StoreError:
+        reason = (str(error).strip().splitlines() or [repr(error)])[0]
+        return StoreError(f"{self.state_path} {why} ({reason}); add args.overwrite=True to start anew")
+
+    def _restore(self, state: dict[str, Any]) -> None:
         self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.rates.last_epoch = state["rates"]["last_epoch"]
         if self.average is not None:
             self.average.load_state_dict(state["average"])
+        if self.accelerator.scaler is not None and state.get("scaler"):
+            self.accelerator.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
         self.epoch, self.best = state["epoch"], state["best"]
-        logger.info("going on after epoch %d, best validation %.4f", self.epoch, self.best)

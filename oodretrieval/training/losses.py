@@ -25,7 +25,8 @@ def class_weights(pixels: NDArray[np.integer], power: float) -> Tensor:
     """
     seen = pixels > 0
     weights = np.zeros(len(pixels), np.float32)
-    weights[seen] = (pixels[seen].mean() / pixels[seen]) ** power
+    mean = pixels.sum() / max(1, int(seen.sum()))
+    weights[seen] = (mean / pixels[seen]) ** power
     return torch.from_numpy(np.minimum(weights, 10))
 
 

@@ -1,0 +1,1 @@
+"""Looking at images, embedding spaces and neighbours."""

@@ -1,0 +1,1 @@
+"""The stages as plain functions of a settings dataclass, and how scripts run them."""

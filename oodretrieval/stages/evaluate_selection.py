@@ -1,0 +1,173 @@
+"""How many of the unknown objects the selected segments lead to."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from oodretrieval.errors import StoreError, TableError
+from oodretrieval.evaluation import (
+    ObjectCounts,
+    SelectionFigures,
+    TrueObject,
+    selection_figures,
+    true_objects,
+)
+from oodretrieval.evaluation.charts import count_chart
+from oodretrieval.segments import label_components
+from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.inputs import dataset_in_use, open_meta_model
+from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stores import Workspace, read_prediction, read_segments, write_json
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SelectionSettings(CommonSettings):
+    """Which selection to judge.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model.
+        iou_threshold: Segments of a predicted IoU below this are selected.
+        min_pixels: Only segments of at least so many pixels are looked at.
+        min_height: Smallest height of a true object that counts, pixels.
+        min_width: Smallest width of a true object that counts, pixels.
+        published: Count objects as the published code does (see METRICS in the documentation of true_objects).
+        save_dir: Folder for table and chart; by default ``evaluation`` in the workspace.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+    meta_model_name: str = ""
+    iou_threshold: float = 0.5
+    min_pixels: int = 400
+    min_height: int = 16
+    min_width: int = 16
+    published: bool = False
+    save_dir: str = ""
+
+
+def evaluate_selection(
+    settings: SelectionSettings, configuration: Configuration, workspace: Workspace
+) -> dict[str, Any]:
+    """Share of segments selected, precision, and unknown objects found and hit, per class.
+
+    Args:
+        settings: What to judge.
+        configuration: Where names are looked up.
+        workspace: Where predictions, segment tables and meta model are read.
+
+    Returns:
+        The figures as plain values, and the files written.
+
+    Raises:
+        StoreError: If a stage before has not run.
+        TableError: If the dataset has no truth.
+    """
+    names = settings.model_name, settings.dataset
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    if dataset.label_set is None:
+        raise TableError(
+            f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
+        )
+    entry = configuration.meta_model(settings.meta_model_name)
+    model = open_meta_model(entry, settings.meta_model_name, workspace, settings.model_name)
+    table = read_segments(workspace, *names)
+    table["selected"] = model.predict(table) < settings.iou_threshold
+    table = table[(table["S"] >= settings.min_pixels) & table["image_id"].isin(dataset.ids)]
+    if table.empty:
+        raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
+    unknown = dataset.label_set.unknown_ids
+    objects = list(_objects(workspace, names, table, unknown, settings))
+    figures = selection_figures(objects, table["label"].to_numpy(), table["selected"].to_numpy(bool), unknown)
+    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    counts = {dataset.label_set.label_name(i): count for i, count in figures.per_class.items()}
+    files = _save(folder, settings, figures, counts)
+    _log(figures, counts, settings)
+    return {**_plain(figures, counts), "files": [str(file) for file in files]}
+
+
+def _objects(
+    workspace: Workspace,
+    names: tuple[str, str],
+    table: pd.DataFrame,
+    unknown: frozenset[int],
+    settings: SelectionSettings,
+) -> Iterator[TrueObject]:
+    """The unknown objects of every image, with what the selection did with them."""
+    chosen = {str(image): rows for image, rows in table[table["selected"]].groupby("image_id")}
+    images = table["image_id"].unique()
+    for image_id in tqdm(images, desc="objects", unit="image", disable=None):
+        prediction = read_prediction(workspace, *names, image_id)
+        if prediction.labels is None:
+            continue
+        rows = chosen.get(image_id, table.iloc[:0])
+        yield from true_objects(
+            prediction.labels,
+            rows[["left", "top", "right", "bottom"]].to_numpy(),
+            selected_pixels(prediction.prediction, rows["segment_id"].to_numpy()),
+            ids=unknown,
+            min_height=settings.min_height,
+            min_width=settings.min_width,
+            published=settings.published,
+            box_labels=rows["label"].to_numpy() if settings.published else None,
+        )
+
+
+def selected_pixels(prediction: NDArray[np.integer], segment_ids: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Pixels of the segments with these ids, ``(H, W)``, from the predicted classes ``(H, W)``."""
+    return np.isin(label_components(prediction), segment_ids)
+
+
+def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:
+    content = asdict(figures)
+    content["per_class"] = {name: asdict(count) for name, count in counts.items()}
+    for key in ("objects", "found", "hit"):
+        content[key] = sum(getattr(count, key) for count in counts.values())
+    return content
+
+
+def _save(
+    folder: Path, settings: SelectionSettings, figures: SelectionFigures, counts: dict[str, ObjectCounts]
+) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"selection_{settings.model_name}_{settings.dataset}"
+    table, chart = folder / f"{stem}.json", folder / f"{stem}.png"
+    write_json(table, {"settings": asdict(settings), "figures": _plain(figures, counts)})
+    if not counts:
+        return [table]
+    figure = Figure(figsize=(8, 1.6 + 0.5 * len(counts)), layout="constrained")
+    rows = {name: (count.objects, count.hit, count.found) for name, count in counts.items()}
+    count_chart(figure.subplots(), rows, ("objects", "hit", "found"), value_name="unknown objects")
+    figure.suptitle(f"Unknown objects of {settings.dataset} that the selection leads to", fontsize=11)
+    figure.savefig(chart, dpi=120)
+    return [table, chart]
+
+
+def _log(figures: SelectionFigures, counts: dict[str, ObjectCounts], settings: SelectionSettings) -> None:
+    logger.info(
+        "%d segments of at least %d pixels, %.1f %% selected (predicted IoU < %g)",
+        figures.segments,
+        settings.min_pixels,
+        100 * figures.share_selected,
+        settings.iou_threshold,
+    )
+    logger.info(
+        "of the mostly unknown ones %.1f %% selected; precision %.1f %%, against %.1f %% of all segments",
+        100 * figures.unknown_selected,
+        100 * figures.precision,
+        100 * figures.prevalence,
+    )
+    logger.info("%-20s %8s %8s %8s", "unknown objects", "present", "found", "hit")
+    for name, count in counts.items():
+        logger.info("%-20s %8d %8d %8d", name, count.objects, count.found, count.hit)

@@ -1,0 +1,16 @@
+"""Judge the segmentation: IoU of every class, from the stored predictions.
+
+python scripts/eval_iou.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
+"""
+
+from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
+from oodretrieval.stages.experiment import run_script
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: IouSettings(
+            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+        ),
+        evaluate_iou,
+    )
