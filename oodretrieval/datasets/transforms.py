@@ -49,7 +49,7 @@ def training_transform(
     Args:
         height: Height of the crop.
         width: Width of the crop.
-        scale: Smallest and largest factor on the image's size.
+        scale: Smallest and largest size of the scaled image; 1 is the largest that fits into the crop.
         flip: Probability of a flip.
         colour: Strength of brightness, contrast and saturation jitter; hue gets a tenth of it.
 
@@ -59,7 +59,7 @@ def training_transform(
     fill: dict[type, int] = {tv_tensors.Image: 0, tv_tensors.Mask: NO_CLASS}
     transform: Transform = v2.Compose(
         [
-            v2.ScaleJitter((height, width), scale),
+            v2.ScaleJitter((width, height), scale),  # it divides the second by the image's height
             v2.RandomCrop((height, width), pad_if_needed=True, fill=fill),
             v2.RandomHorizontalFlip(flip),
             v2.ColorJitter(colour, colour, colour, colour / 10),

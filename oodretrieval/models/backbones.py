@@ -69,7 +69,10 @@ class Backbone(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """``(N, 3, H, W)`` → one ``(N, channels[i], H / strides[i], W / strides[i])`` each, rounded up."""
+        """``(N, 3, H, W)`` → one ``(N, channels[i], H / strides[i], W / strides[i])`` each.
+
+        Sizes are rounded up; networks that cut the image into patches, such as ConvNeXt, round them down.
+        """
         features: list[Tensor] = self.network(x)
         return features
 
@@ -80,7 +83,7 @@ def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> l
         network: Any = timm.create_model(name, features_only=True, output_stride=output_stride)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise ConfigurationError(
-            f"backbone {name!r} cannot give features at output stride {output_stride} ({error}); "
+            f"backbone {name!r} cannot give features at output stride {output_stride} ({error or 'fixed strides'}); "
             "choose another output_stride or backbone"
         ) from error
     reductions = list(network.feature_info.reduction())

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -16,8 +17,8 @@ from oodretrieval.entries import ModelEntry, build
 from oodretrieval.errors import ConfigurationError, WeightsError
 
 LISTED = 8
-FORBIDDEN = re.compile(r"Unsupported (global|class)|GLOBAL|REDUCE|BUILD|not an allowed global|persistent", re.I)
-"""What torch says of a file whose contents are more than tensors."""
+NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
+"""How torch names what it refuses to import while it reads a file."""
 
 
 def load_weights(module: nn.Module, path: str | Path, source: str = "") -> None:
@@ -94,12 +95,17 @@ def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged files raise anything from OSError to KeyError
-        reason = (str(error).strip().splitlines() or [repr(error)])[0]
-        if FORBIDDEN.search(str(error)):
+        refused = NOT_ALLOWED.search(str(error))
+        if refused:
             raise WeightsError(
-                f"{path} holds more than tensors, and loading it would run code from it; "
-                f"convert it to safetensors where you trust it ({reason})"
+                f"{path} holds more than tensors ({refused[1]}), and loading it would run code from it; "
+                "where you trust it, convert its state dict to safetensors"
             ) from error
+        reason = (str(error).strip().splitlines() or [""])[0]
+        if (
+            isinstance(error, UnpicklingError) or not reason
+        ):  # torch's text would advise to load it all the same
+            reason = "it is nothing that torch.save wrote"
         raise _damaged(path, reason) from error
 
 

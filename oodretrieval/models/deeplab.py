@@ -65,7 +65,7 @@ class DeepLabV3Plus(nn.Module):
         self.classifier = nn.Conv2d(channels, num_classes, 1)
 
     def low_resolution_logits(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H / 4, W / 4)``, rounded up."""
+        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H / 4, W / 4)``, rounded as by the backbone."""
         low_level, deep = self.encoder(x)
         context = resize_like(self.pyramid(deep), low_level)
         merged = torch.cat([self.reduce_low_level(low_level), context], dim=1)

@@ -57,7 +57,7 @@ def evaluate_iou(settings: IouSettings, configuration: Configuration, workspace:
         truth = prediction.truth()
         if truth is not None:
             matrix.update(prediction.prediction, truth)
-    figures = {
+    figures: dict[str, Any] = {
         "images": len(dataset),
         "mean_iou": matrix.mean_iou(),
         "pixel_accuracy": matrix.pixel_accuracy(),

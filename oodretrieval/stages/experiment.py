@@ -5,14 +5,14 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
 
-from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, UnknownNameError
+from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.stages.configuration import Configuration, load_configuration
 from oodretrieval.stages.settings import CommonSettings, from_mapping
 from oodretrieval.stores import Workspace
@@ -58,39 +58,27 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
     experiment: Any = Experiment(script.stem, save_git_info=False, base_dir=str(script.parent))
     experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(type(defaults))}"
     experiment.logger = logging.getLogger(script.stem)
-    experiment.logger.setLevel(logging.ERROR)  # what went wrong is said by us, once
+    experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
     experiment.add_config({"args": _plain(asdict(defaults))})
 
     def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
         try:
-            for name in config:
-                if name not in SACREDS_OWN:
-                    raise UnknownNameError("setting", name, [f"args.{key}" for key in config["args"]])
-            settings = from_mapping(type(defaults), config["args"])
+            settings = _settings(type(defaults), config)
+            if command_name == script.stem:
+                runs = _runs_folder(_workspace(settings, configuration))
+                experiment.observers.append(FileStorageObserver(runs, copy_sources=False))
         except OODRetrievalError as error:
             sys.exit(_report(error))
-        if command_name == script.stem:
-            runs = _workspace(settings, configuration).runs_folder
-            experiment.observers.append(FileStorageObserver(runs, copy_sources=False))
         return {}
 
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
         try:
             return _jsonable(stage(settings, configuration, _workspace(settings, configuration)))
-        except OODRetrievalError as error:
-            if _run.debug:
-                raise
-            sys.exit(_report(error))
         except Exception as error:
-            if _run.debug:
+            if _run.pdb:
                 raise
-            logger.error(
-                "unexpected %s: %s (run again with -d to see where, and please report it)",
-                type(error).__name__,
-                error,
-            )
-            sys.exit(FAILED)
+            sys.exit(_report(error, _run.debug))
 
     experiment.config_hook(check)
     run.__name__ = script.stem
@@ -114,8 +102,36 @@ def _workspace(settings: CommonSettings, configuration: Configuration) -> Worksp
     return Workspace(Path(settings.workspace).expanduser() if settings.workspace else configuration.workspace)
 
 
-def _report(error: OODRetrievalError) -> int:
-    logger.error("%s", error)
+def _settings(kind: type[S], config: Mapping[str, Any]) -> S:
+    """Settings from sacred's whole configuration, in which nothing else may stand."""
+    args = config["args"]
+    if not isinstance(args, Mapping):
+        raise SettingsError(f"args is a group of settings; set args.<name>=…, not args={args!r}")
+    for name in config:
+        if name not in SACREDS_OWN:
+            raise UnknownNameError("setting", name, [f"args.{field.name}" for field in fields(kind)])
+    return from_mapping(kind, args)
+
+
+def _runs_folder(workspace: Workspace) -> Path:
+    """Where sacred keeps its records, made here because sacred fails with a traceback."""
+    try:
+        workspace.runs_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to the workspace {workspace.path} ({error}); choose another args.workspace"
+        ) from error
+    return workspace.runs_folder
+
+
+def _report(error: Exception, debug: bool = False) -> int:
+    """Say in one line what went wrong, with a traceback in debug mode; returns the exit code."""
+    trace = error if debug else None
+    if not isinstance(error, OODRetrievalError):
+        hint = "" if debug else " (run again with -d to see where, and please report it)"
+        logger.error("unexpected %s: %s%s", type(error).__name__, error, hint, exc_info=trace)
+        return FAILED
+    logger.error("%s", error, exc_info=trace)
     if isinstance(error, PartialFailure):
         return SOME_IMAGES_FAILED
     if isinstance(error, SettingsError):

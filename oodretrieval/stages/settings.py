@@ -70,15 +70,28 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             )
         return value
     if get_origin(hint) is tuple:
-        items = [value] if isinstance(value, (str, int, float)) else value
-        if not isinstance(items, (list, tuple)):
-            raise _wrong_type(hint, value, where)
-        return tuple(_convert(get_args(hint)[0], item, where) for item in items)
+        return _convert_tuple(hint, value, where)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
         raise _wrong_type(hint, value, where)
     return value
+
+
+def _convert_tuple(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
+    items = [value] if isinstance(value, (str, int, float)) else value
+    kinds = get_args(hint)
+    if isinstance(value, str) and value.startswith(("[", "(")):
+        raise SettingsError(
+            f"{where}: texts in a list need quotes of their own, as in \"{where}=['a', 'b']\"; came {value}"
+        )
+    if not isinstance(items, (list, tuple)):
+        raise _wrong_type(hint, value, where)
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(items)
+    if len(items) != len(kinds):
+        raise SettingsError(f"{where} must have {len(kinds)} values, came {value!r}")
+    return tuple(_convert(kind, item, where) for kind, item in zip(kinds, items, strict=True))
 
 
 def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from oodretrieval.entries import MetaModelEntry, build
@@ -87,11 +88,11 @@ def train_meta(
     made_by = _made_by(settings, workspace)
     _require_same(path, made_by, settings.overwrite)
     train, held_out = _tables(settings, workspace)
-    model = _new_model(entry, settings)
+    device = choose_device(settings.gpu)
+    model = _new_model(entry, settings, device)
     rows = training_rows(train, settings.strict)
-    validation = training_rows(held_out, settings.strict)
-    model.fit(rows, validation if settings.dataset_val and len(validation) else None)
-    figures = judge(model, entry, settings, rows, held_out)
+    model.fit(rows)  # the best epoch is chosen on held-out training images: what judges it is not peeked at
+    figures = judge(model, entry, settings, rows, held_out, device)
     _log(figures, settings)
     dataset = dataset_in_use(settings, configuration, settings.dataset)
     classes = predicted_classes(configuration.model(settings.model_name), dataset, model.num_classes)
@@ -131,7 +132,10 @@ def _tables(settings: TrainMetaSettings, workspace: Workspace) -> tuple[pd.DataF
 
 
 def _new_model(
-    entry: MetaModelEntry, settings: TrainMetaSettings, features: list[str] | None = None
+    entry: MetaModelEntry,
+    settings: TrainMetaSettings,
+    device: torch.device,
+    features: list[str] | None = None,
 ) -> MetaModel:
     """A fresh model of the entry's class; a plain network is wrapped into the published training."""
     given = {name: getattr(settings, name) for name in HYPERPARAMETERS}
@@ -139,14 +143,14 @@ def _new_model(
     options = {k: v for k, v in given.items() if v != getattr(unset, k) or k == "seed"}
     factory = getattr(import_module(entry.module), entry.class_name, None)
     if inspect.isclass(factory) and issubclass(factory, nn.Module):
-        return NeuralMetaModel(features, network=lambda size: build(entry, size), **options)
+        return NeuralMetaModel(features, network=lambda size: build(entry, size), device=device, **options)
     known = inspect.signature(factory).parameters if factory is not None else {}
     refused = sorted(set(options) - set(known) - {"seed"})
     if refused:
         raise SettingsError(f"{entry.class_name} has no {', '.join(refused)}; leave args.{refused[0]} out")
     options = {key: value for key, value in options.items() if key in known}
     if "device" in known:
-        options["device"] = choose_device(settings.gpu)
+        options["device"] = device
     model = build(entry, **options, **({} if features is None else {"features": features}))
     if not isinstance(model, MetaModel):
         raise ConfigurationError(
@@ -162,6 +166,7 @@ def judge(
     settings: TrainMetaSettings,
     train: pd.DataFrame,
     held_out: pd.DataFrame,
+    device: torch.device,
 ) -> dict[str, dict[str, MetaFigures]]:
     """Figures of a model and its baselines on held-out segments.
 
@@ -173,6 +178,7 @@ def judge(
         settings: How they are trained.
         train: Segments it learned from.
         held_out: Segments to judge it on.
+        device: Where the baselines are trained.
 
     Returns:
         ``"known segments"`` and ``"all segments"`` → name → figures. Known are those not mostly void or
@@ -184,7 +190,7 @@ def judge(
     classes = num_classes_of(train)
     families = {"all features": model}
     for name, prefix in (("entropy only", "E"), ("size only", "S")):
-        families[name] = _new_model(entry, settings, baseline_names(prefix, classes)).fit(train)
+        families[name] = _new_model(entry, settings, device, baseline_names(prefix, classes)).fit(train)
     sets = {"known segments": training_rows(held_out), "all segments": training_rows(held_out, strict=False)}
     if sets["all segments"].empty:
         raise TableError(f"no segment of {settings.dataset_val!r} has truth; choose another args.dataset_val")

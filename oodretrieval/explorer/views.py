@@ -1,0 +1,57 @@
+"""From stored predictions to what the panels draw."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.explorer.panels import ImageView
+from oodretrieval.labels import ClassMapping
+from oodretrieval.segments import entropy, label_components
+from oodretrieval.stores import Prediction
+
+
+def image_view(
+    prediction: Prediction,
+    image: NDArray[np.uint8],
+    predicted_iou: Mapping[int, float],
+    pred_mapping: ClassMapping,
+    label_mapping: ClassMapping | None = None,
+    box: tuple[int, int, int, int] | None = None,
+) -> ImageView:
+    """Everything that is known of one image, pixel by pixel.
+
+    Args:
+        prediction: What the network said, with logits, softmax or entropy.
+        image: RGB, ``(H, W, 3)``.
+        predicted_iou: Segment id → predicted IoU, 0…1.
+        pred_mapping: Predicted id → (name, colour).
+        label_mapping: Label id → (name, colour); None without truth.
+        box: ``left, top, right, bottom`` to frame, or None.
+
+    Returns:
+        The view.
+
+    Raises:
+        StoreError: If the prediction kept nothing that an entropy can be taken of.
+    """
+    components = label_components(prediction.prediction)
+    painted = np.full(int(components.max()) + 1, np.nan)
+    for segment, value in predicted_iou.items():
+        if segment < len(painted):
+            painted[segment] = value
+    heat: NDArray[np.floating]
+    if prediction.entropy is not None:
+        heat = prediction.entropy / np.float32(255)
+    else:
+        heat = entropy(prediction.probabilities())
+    return ImageView(
+        image=image,
+        prediction=prediction.prediction,
+        pred_mapping=pred_mapping,
+        entropy=heat,
+        predicted_iou=painted[components],
+        labels=prediction.labels,
+        label_mapping=label_mapping if prediction.labels is not None else None,
+        box=box,
+    )

@@ -1,0 +1,23 @@
+"""The whole pipeline on rendered streets, with the networks that ship, on the CPU.
+
+    python scripts/demo.py
+
+Prints what it found and saves pictures in demo/.
+"""
+
+from oodretrieval.demo import DemoSettings, demo
+from oodretrieval.stages.experiment import run_script
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: DemoSettings(
+            dataset="streets_test",  # entry of DATASETS in configuration.py; must have truth
+            model_name="deeplabv3plus_streets",  # entry of MODELS
+            meta_model_name="meta_nn_streets",  # entry of META_MODELS
+            net="efficientnet_lite0",  # embedding network
+            save_dir="demo",  # folder for the pictures
+            num_cores=2,  # worker processes
+            gpu=-1,  # the CPU
+        ),
+        demo,
+    )

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
+
+from oodretrieval.evaluation.confusion import ConfusionMatrix
+
+CLASSES = 4
+predictions = arrays(np.uint8, (5, 6), elements=st.integers(0, CLASSES - 1))
+truths = arrays(np.uint8, (5, 6), elements=st.sampled_from([*range(CLASSES), 255]))
+
+
+def matrix(*pairs, **kwargs):
+    counted = ConfusionMatrix(CLASSES, **kwargs)
+    for prediction, truth in pairs:
+        counted.update(prediction, truth)
+    return counted
+
+
+@given(predictions, truths)
+def test_agrees_with_scikit_learn(prediction, truth):
+    known = truth != 255
+    assume(known.any())
+    true, predicted = truth[known], prediction[known]
+    counted = matrix((prediction, truth))
+    labels = list(range(CLASSES))
+    np.testing.assert_array_equal(counted.counts, confusion_matrix(true, predicted, labels=labels))
+    assert counted.pixel_accuracy() == pytest.approx(accuracy_score(true, predicted))
+    present = [i for i in labels if (true == i).any() or (predicted == i).any()]
+    expected = jaccard_score(true, predicted, labels=present, average=None)
+    np.testing.assert_allclose(counted.iou()[present], expected)
+    assert np.isnan(np.delete(counted.iou(), present)).all()
+    assert counted.mean_iou() == pytest.approx(expected.mean())
+
+
+@given(st.lists(st.tuples(predictions, truths), max_size=4))
+def test_images_add_up_in_any_order(pairs):
+    together = matrix(*pairs).counts
+    np.testing.assert_array_equal(together, matrix(*reversed(pairs)).counts)
+    joined = [(np.concatenate([p for p, _ in pairs]), np.concatenate([t for _, t in pairs]))] if pairs else []
+    np.testing.assert_array_equal(together, matrix(*joined).counts)
+
+
+@given(truths)
+def test_the_truth_itself_is_perfect(truth):
+    counted = matrix((np.where(truth == 255, 0, truth), truth))
+    values = counted.iou()[np.isfinite(counted.iou())]
+    assert (values == 1).all()
+    assert counted.mean_iou() == 1 or not (truth != 255).any()
+
+
+def test_with_nothing_counted_all_figures_are_nan():
+    for counted in (matrix(), matrix((np.zeros((2, 2), int), np.full((2, 2), 255)))):
+        assert not counted.counts.any()
+        assert np.isnan(counted.iou()).all()
+        assert np.isnan(counted.mean_iou())
+        assert np.isnan(counted.pixel_accuracy())
+
+
+def test_another_value_can_be_ignored():
+    counted = matrix((np.array([0, 1, 2]), np.array([0, 3, 2])), ignore=3)
+    assert counted.counts.sum() == 2
+    assert counted.mean_iou() == 1
+
+
+@pytest.mark.parametrize(
+    ("prediction", "truth", "message"),
+    [
+        ([0, 4], [0, 1], r"prediction has ids 0…4, expected 0…3"),
+        ([0, 1], [0, 254], r"truth has ids 0…254, expected 0…3"),
+        ([0, -1], [0, 1], r"prediction has ids -1…0"),
+        ([0, 1, 2], [0, 1], r"prediction \(3,\) and truth \(2,\) must have one shape"),
+    ],
+)
+def test_ids_and_shapes_that_do_not_fit_are_refused(prediction, truth, message):
+    counted = ConfusionMatrix(CLASSES)
+    with pytest.raises(ValueError, match=message):
+        counted.update(np.array(prediction), np.array(truth))
+    assert not counted.counts.any()
+
+
+def test_a_prediction_where_truth_is_ignored_may_be_anything():
+    assert matrix((np.array([255, 1]), np.array([255, 1]))).mean_iou() == 1
+
+
+def test_small_types_do_not_overflow():
+    counted = ConfusionMatrix(200)
+    counted.update(np.full((4, 4), 199, np.uint8), np.full((4, 4), 199, np.uint8))
+    assert counted.counts[199, 199] == 16

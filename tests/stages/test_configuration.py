@@ -1,0 +1,153 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import oodretrieval
+from oodretrieval.entries import DatasetEntry, ModelEntry
+from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.stages.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
+
+SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
+SOURCE = """
+from oodretrieval.entries import DatasetEntry, MetaModelEntry, ModelEntry
+
+WORKSPACE = "work"
+DATASETS = {"photos": DatasetEntry("oodretrieval.datasets", "ImageFolder", {"root": "photos"})}
+MODELS = {
+    "mine": ModelEntry("my.network", "Net", weights="weights/mine.pth"),
+    "bare": ModelEntry("my.network", "Net"),
+    "far": ModelEntry("my.network", "Net", weights="/far/away.pth"),
+}
+META_MODELS = {
+    "meta": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel"),
+    "kept": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel", path="kept.safetensors"),
+}
+DATASET = TRAIN_DATASET = VAL_DATASET = "photos"
+MODEL, META_MODEL, EMBEDDING = "mine", "meta", "efficientnet_lite0"
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.delenv("OODRETRIEVAL_WORKSPACE", raising=False)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(source=SOURCE, name="my_configuration.py"):
+        (tmp_path / name).write_text(source)
+        return tmp_path / name
+
+    return write
+
+
+def test_entries_and_defaults_are_those_of_the_file(write, tmp_path):
+    configuration = load_configuration(write())
+    assert configuration.path == tmp_path / "my_configuration.py"
+    assert configuration.dataset("photos") == DatasetEntry(
+        "oodretrieval.datasets", "ImageFolder", {"root": "photos"}
+    )
+    assert configuration.defaults["MODEL"] == "mine"
+    assert set(configuration.defaults) == set(DEFAULTS)
+
+
+def test_relative_files_lie_beside_the_configuration(write, tmp_path):
+    configuration = load_configuration(write())
+    assert configuration.workspace == tmp_path / "work"
+    assert configuration.model("mine").weights == tmp_path / "weights" / "mine.pth"
+    assert configuration.model("far").weights == Path("/far/away.pth")
+    assert configuration.model("bare") == ModelEntry("my.network", "Net")
+    assert configuration.meta_model("kept").path == tmp_path / "kept.safetensors"
+    assert configuration.meta_model("meta").path is None
+
+
+def test_the_workspace_of_the_environment_goes_first(write, tmp_path, monkeypatch):
+    path = write()
+    monkeypatch.setenv("OODRETRIEVAL_WORKSPACE", str(tmp_path / "elsewhere"))
+    assert load_configuration(path).workspace == tmp_path / "elsewhere"
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("OODRETRIEVAL_WORKSPACE", "here")
+    assert load_configuration(path).workspace == tmp_path.parent / "here", "as typed in the shell"
+    monkeypatch.setenv("OODRETRIEVAL_WORKSPACE", "")
+    assert load_configuration(path).workspace == tmp_path / "work"
+
+
+def test_the_variable_chooses_the_file(write, monkeypatch):
+    assert configuration_path() == SHIPPED
+    monkeypatch.setenv(VARIABLE, str(write()))
+    assert load_configuration().defaults["META_MODEL"] == "meta"
+
+
+@pytest.mark.parametrize(
+    ("lookup", "name", "message"),
+    [
+        ("dataset", "photo", "unknown dataset 'photo'; did you mean 'photos'"),
+        ("model", "mein", "unknown model 'mein'; .*bare, far, mine"),
+        ("meta_model", "x", "unknown meta model 'x'; Known: kept, meta"),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones(write, lookup, name, message):
+    with pytest.raises(UnknownNameError, match=message):
+        getattr(load_configuration(write()), lookup)(name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("DATASETS =", "DATA_SETS =", "must define DATASETS, a dict of name → DatasetEntry"),
+        ("META_MODELS = {", "META_MODELS = 3; NOTHING = {", "must define META_MODELS"),
+        (
+            '"bare": ModelEntry',
+            '"bare": DatasetEntry',
+            r"MODELS\['bare'\] must be a ModelEntry, is a DatasetEntry",
+        ),
+        ("MODEL, META_MODEL, EMBEDDING", "MODEL, META, EMBED", "must define META_MODEL, EMBEDDING"),
+        ('WORKSPACE = "work"', "", "must define WORKSPACE"),
+        ('WORKSPACE = "work"', "1 / 0", "fails: ZeroDivisionError: division by zero"),
+        ('WORKSPACE = "work"', "(", "fails: SyntaxError"),
+        ('WORKSPACE = "work"', "import no_such_package", "fails: ModuleNotFoundError: .*no_such_package"),
+    ],
+)
+def test_a_wrong_file_is_named_with_what_is_wrong(write, old, new, message):
+    path = write(SOURCE.replace(old, new))
+    with pytest.raises(ConfigurationError, match=f"my_configuration.py.*{message}"):
+        load_configuration(path)
+
+
+def test_a_missing_file_names_the_variable(tmp_path):
+    with pytest.raises(ConfigurationError, match=f"no configuration .*gone.py.*set {VARIABLE}"):
+        load_configuration(tmp_path / "gone.py")
+    (tmp_path / "config.txt").write_text(SOURCE)
+    with pytest.raises(ConfigurationError, match=r"ends in \.py"):
+        load_configuration(tmp_path / "config.txt")
+
+
+def test_what_ships_is_complete_and_its_defaults_exist():
+    configuration = load_configuration(SHIPPED)
+    promised = {
+        *(f"{name}_{split}" for name in ("streets", "camvid") for split in ("train", "val", "test")),
+        *("cityscapes", "cityscapes_val", "cityscapes_test", "cityscapes_laf", "a2d2", "custom_dataset"),
+    }
+    assert promised <= set(configuration.datasets)
+    assert {"deeplabv3plus_streets", "deeplabv3plus_camvid"} <= set(configuration.models)
+    assert {"meta_nn", "linear"} <= set(configuration.meta_models)
+    for key in ("DATASET", "TRAIN_DATASET", "VAL_DATASET"):
+        configuration.dataset(configuration.defaults[key])
+    configuration.model(configuration.defaults["MODEL"])
+    configuration.meta_model(configuration.defaults["META_MODEL"])
+
+
+def test_what_ships_does_nothing_on_import():
+    """No folder made, nothing heavy imported, nothing said but its names."""
+    code = "import sys, configuration; print(sorted({'numpy', 'timm', 'sacred'} & set(sys.modules)))"
+    before = set(SHIPPED.parent.iterdir())
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code], cwd=SHIPPED.parent, capture_output=True, text=True, check=True
+    )
+    assert "timm" not in done.stdout
+    assert "sacred" not in done.stdout
+    assert done.stderr == ""
+    assert set(SHIPPED.parent.iterdir()) == before

@@ -1,0 +1,358 @@
+"""Scripts, run in this process: a made-up one with every kind of setting and outcome, then the real ones."""
+
+import json
+import logging
+import re
+import runpy
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+import oodretrieval
+from oodretrieval.errors import DatasetNotFoundError, PartialFailure
+from oodretrieval.stages.configuration import VARIABLE
+from oodretrieval.stages.experiment import describe
+from oodretrieval.stages.settings import CommonSettings
+
+SCRIPTS = Path(oodretrieval.__file__).parents[1] / "scripts"
+REAL = sorted(path for path in SCRIPTS.glob("*.py") if "run_script(" in path.read_text(encoding="utf-8"))
+CONFIGURATION = """
+from oodretrieval.entries import DatasetEntry
+DATASETS = {"meadow": DatasetEntry("m", "C"), "hills": DatasetEntry("m", "C")}
+MODELS = META_MODELS = {}
+WORKSPACE = "work"
+DATASET = TRAIN_DATASET = VAL_DATASET = "meadow"
+MODEL = META_MODEL = EMBEDDING = ""
+"""
+SCRIPT = '''"""Count the sheep of a meadow.
+
+    python scripts/count_sheep.py with args.dataset=hills
+"""
+
+from oodretrieval.stages.experiment import run_script
+
+run_script(DEFAULTS, STAGE)
+'''
+
+
+@dataclass(frozen=True)
+class Plot:
+    """How to draw.
+
+    Attributes:
+        legend: Whether there is a legend.
+    """
+
+    legend: bool = True
+
+
+@dataclass(frozen=True)
+class SheepSettings(CommonSettings):
+    """Sheep.
+
+    Attributes:
+        dataset: Name of the meadow,
+            or of the hills.
+        names: What the sheep are called.
+        keep: What is kept.
+        rate: Sheep a second.
+        mainplot: The group of settings of the plot.
+    """
+
+    dataset: str = ""
+    names: tuple[str, ...] = ("Dolly",)
+    keep: Literal["all", "nothing"] = "all"
+    rate: float = 1.0
+    mainplot: Plot = field(default_factory=Plot)
+
+
+@pytest.fixture
+def sheep(tmp_path, monkeypatch, capsys):
+    """Runs the made-up script with a command line; gives exit code, stdout, stderr and the settings seen."""
+    (tmp_path / "configuration.py").write_text(CONFIGURATION)
+    script = tmp_path / "count_sheep.py"
+    script.write_text(SCRIPT)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "configuration.py"))
+    monkeypatch.delenv("OODRETRIEVAL_WORKSPACE", raising=False)
+
+    def run(*arguments, outcome=None):
+        seen = []
+
+        def stage(settings, configuration, workspace):
+            seen.append((settings, workspace.path))
+            configuration.dataset(settings.dataset)
+            if isinstance(outcome, BaseException):
+                raise outcome
+            return outcome() if callable(outcome) else outcome
+
+        def defaults(configuration):
+            return SheepSettings(dataset=configuration.defaults["DATASET"])
+
+        code, out, err = run_in_process(script, arguments, capsys, DEFAULTS=defaults, STAGE=stage)
+        return code, out, err, seen
+
+    return run
+
+
+def run_in_process(script, arguments, capsys, **globals_):
+    capsys.readouterr()
+    before = sys.argv
+    sys.argv = [str(script), *arguments]
+    try:
+        with pytest.raises(SystemExit) as exit_:
+            runpy.run_path(str(script), globals_, "__main__")
+    finally:
+        sys.argv = before
+    out, err = capsys.readouterr()
+    return exit_.value.code or 0, out, err
+
+
+@pytest.fixture(autouse=True)
+def own_logging():
+    """The scripts set up logging for a whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def record(folder):
+    (run,) = (path for path in folder.iterdir() if path.name.isdigit())
+    return json.loads((run / "run.json").read_text()), json.loads((run / "config.json").read_text())
+
+
+def test_done_is_zero_and_leaves_a_record_in_the_workspace(sheep, tmp_path):
+    code, out, err, [(settings, workspace)] = sheep(outcome={"sheep": 7})
+    assert code == 0
+    assert out == err == ""
+    assert settings == SheepSettings(dataset="meadow")
+    assert workspace == tmp_path / "work"
+    run, config = record(tmp_path / "work" / "runs")
+    assert (run["status"], run["result"]) == ("COMPLETED", {"sheep": 7})
+    assert config["args"]["dataset"] == "meadow"
+    assert config["args"]["names"] == ["Dolly"]
+
+
+def test_settings_come_from_the_command_line(sheep):
+    code, _, err, [(settings, _)] = sheep(
+        "with",
+        "args.dataset=hills",
+        "args.gpu=-1",
+        "args.names=['Shaun', 'Timmy']",
+        "args.keep=nothing",
+        "args.rate=2",
+        "args.overwrite=True",
+        "args.mainplot.legend=False",
+    )
+    assert (code, err) == (0, "")
+    assert settings == SheepSettings(
+        dataset="hills",
+        gpu=-1,
+        names=("Shaun", "Timmy"),
+        keep="nothing",
+        rate=2.0,
+        overwrite=True,
+        mainplot=Plot(legend=False),
+    )
+
+
+def test_a_single_name_is_a_tuple_of_one(sheep):
+    *_, [(settings, _)] = sheep("with", "args.names=Shaun")
+    assert settings.names == ("Shaun",)
+
+
+def test_args_workspace_is_where_everything_goes(sheep, tmp_path):
+    code, _, _, [(_, workspace)] = sheep("with", f"args.workspace={tmp_path / 'other'}")
+    assert code == 0
+    assert workspace == tmp_path / "other"
+    assert record(tmp_path / "other" / "runs")[0]["status"] == "COMPLETED"
+    assert not (tmp_path / "work").exists()
+
+
+def test_sacreds_own_observer_works_beside_ours(sheep, tmp_path):
+    code, *_ = sheep("-F", str(tmp_path / "mine"), "with", "args.gpu=-1")
+    assert code == 0
+    for folder in (tmp_path / "mine", tmp_path / "work" / "runs"):
+        run, config = record(folder)
+        assert run["status"] == "COMPLETED"
+        assert config["args"]["gpu"] == -1
+
+
+@pytest.mark.parametrize(
+    ("update", "said"),
+    [
+        (
+            "args.datset=hills",
+            "unknown setting 'args.datset'; did you mean 'args.dataset'? Known: args.dataset",
+        ),
+        ("datset=hills", "unknown setting 'datset'; did you mean 'args.dataset'?"),
+        ("dataset=hills", "unknown setting 'dataset'; did you mean 'args.dataset'?"),
+        ("args.mainplot.legnd=1", "did you mean 'args.mainplot.legend'?"),
+        ("args.gpu=one", "args.gpu must be of type int, came 'one' (str)"),
+        ("args.gpu=1.5", "args.gpu must be of type int, came 1.5 (float)"),
+        ("args.keep=some", "args.keep must be one of all, nothing, came 'some'"),
+        ("args.mainplot=3", "args.mainplot is a group of settings"),
+        ("args=3", "args is a group of settings; set args.<name>=…, not args=3"),
+    ],
+)
+def test_a_wrong_setting_fails_in_one_line_before_anything_happens(sheep, tmp_path, update, said):
+    code, _, err, seen = sheep("with", update)
+    assert code == 1
+    assert seen == []
+    first, hint = err.splitlines()
+    assert said in first
+    assert "-h" in hint
+    assert not (tmp_path / "work").exists(), "no record of what never ran"
+
+
+def test_an_unknown_name_of_an_entry_lists_the_known_ones(sheep):
+    code, _, err, _ = sheep("with", "args.dataset=hlls")
+    assert code == 1
+    assert err.splitlines()[0] == "unknown dataset 'hlls'; did you mean 'hills'? Known: hills, meadow"
+
+
+def test_a_failure_is_one_line_and_a_traceback_only_with_d(sheep, tmp_path):
+    failure = DatasetNotFoundError("no sheep below 'meadow'; set `root`")
+    code, out, err, _ = sheep(outcome=failure)
+    assert (code, out, err) == (1, "", "no sheep below 'meadow'; set `root`\n")
+    run, _ = record(tmp_path / "work" / "runs")
+    assert run["status"] == "FAILED"
+    assert "no sheep below" in "".join(run["fail_trace"])
+    code, _, err, _ = sheep("-d", outcome=failure)
+    assert code == 1
+    assert "Traceback" in err
+    assert err.startswith("no sheep below")
+
+
+def test_an_unexpected_error_says_what_and_how_to_see_more(sheep):
+    code, out, err, _ = sheep(outcome=ZeroDivisionError("sheep by zero"))
+    assert (code, out) == (1, "")
+    assert (
+        err
+        == "unexpected ZeroDivisionError: sheep by zero (run again with -d to see where, and please report it)\n"
+    )
+    code, _, err, _ = sheep("-d", outcome=ZeroDivisionError("sheep by zero"))
+    assert code == 1
+    assert "Traceback" in err
+    assert err.splitlines()[0] == "unexpected ZeroDivisionError: sheep by zero"
+
+
+def test_some_images_failed_is_three_and_lists_them(sheep):
+    code, _, err, _ = sheep(outcome=PartialFailure("count", {"a/1": "too dark", "b/2": "no sheep"}))
+    assert code == 3
+    assert err.splitlines()[1:] == ["  a/1: too dark", "  b/2: no sheep"]
+
+
+def test_interrupted_is_130_and_says_how_to_go_on(sheep, tmp_path):
+    code, _, err, _ = sheep(outcome=KeyboardInterrupt())
+    assert code == 130
+    assert err == "interrupted; run the same command again to go on\n"
+    assert record(tmp_path / "work" / "runs")[0]["status"] == "INTERRUPTED"
+
+
+def test_a_workspace_that_cannot_be_written_fails_in_one_line(sheep, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    code, _, err, seen = sheep("with", f"args.workspace={tmp_path / 'file'}")
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "cannot write to the workspace" in err
+    assert "args.workspace" in err
+    assert seen == []
+
+
+def test_a_broken_configuration_fails_in_one_line(sheep, tmp_path):
+    (tmp_path / "configuration.py").write_text("1 / 0")
+    code, _, err, _ = sheep()
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "configuration.py fails: ZeroDivisionError" in err
+
+
+def test_help_gives_the_command_and_every_setting_with_its_text(sheep, tmp_path):
+    code, out, err, seen = sheep("-h")
+    assert (code, err, seen) == (0, "", [])
+    assert "Count the sheep of a meadow." in out
+    assert "python scripts/count_sheep.py with args.dataset=hills" in out
+    for text in (
+        "Name of the meadow, or of the hills.",
+        "What the sheep are called.",
+        "Number of the GPU; -1 for the CPU.",
+        "Only the first so many images; 0 for all.",
+    ):
+        assert text in out
+    assert "print_config" in out
+    assert not (tmp_path / "work").exists()
+
+
+def test_print_config_shows_the_values_and_runs_nothing(sheep, tmp_path):
+    code, out, err, seen = sheep("print_config", "with", "args.dataset=hills")
+    assert (code, err, seen) == (0, "", [])
+    for line in ("dataset = 'hills'", "gpu = 0", "names = ['Dolly']", "legend = True"):
+        assert line in out
+    assert not (tmp_path / "work").exists()
+
+
+def test_print_config_checks_too(sheep):
+    code, _, err, _ = sheep("print_config", "with", "args.datset=hills")
+    assert code == 1
+    assert "did you mean 'args.dataset'" in err
+
+
+def test_an_unknown_command_fails(sheep):
+    code, out, *_ = sheep("print_cofnig")
+    assert code == 1
+    assert "print_cofnig" in out
+
+
+def test_the_lines_of_a_stage_go_to_stderr_as_they_are(sheep):
+    def talk():
+        logging.getLogger("oodretrieval.stages.some").info("7 sheep")
+        logging.getLogger("oodretrieval.stages.some").debug("bleat")
+
+    assert sheep(outcome=talk)[:3] == (0, "", "7 sheep\n")
+
+
+def test_a_dataclass_as_result_is_recorded(sheep, tmp_path):
+    sheep(outcome=Plot(legend=False))
+    assert record(tmp_path / "work" / "runs")[0]["result"] == {"legend": False}
+
+
+def test_describe_joins_the_texts_of_all_classes():
+    lines = describe(SheepSettings).splitlines()
+    texts = dict(line.split(None, 1) for line in lines)
+    assert next(iter(texts)) == "workspace"
+    assert texts["dataset"] == "Name of the meadow, or of the hills."
+    assert texts["limit"] == "Only the first so many images; 0 for all."
+    assert len({len(line) - len(line.split(None, 1)[1]) for line in lines}) == 1, "in one column"
+
+
+@pytest.mark.parametrize("script", REAL, ids=lambda path: path.stem)
+def test_real_scripts_explain_themselves(script, capsys, monkeypatch, tmp_path):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setenv("OODRETRIEVAL_WORKSPACE", str(tmp_path / "work"))
+    code, explained, err = run_in_process(script, ["-h"], capsys)
+    assert (code, err) == (0, "")
+    assert f"python scripts/{script.name}" in explained
+    code, printed, err = run_in_process(script, ["print_config", "with", "args.gpu=-1"], capsys)
+    assert (code, err) == (0, "")
+    lines = re.sub(r"\x1b\[\d+m", "", printed).splitlines()  # sacred paints what was changed
+    names = [line.split()[0] for line in lines if line.startswith("    ")]
+    assert {"gpu", "num_cores", "workspace", "overwrite", "limit", "root"} <= set(names)
+    described = explained.split("Settings (args.…):")[1]
+    assert [name for name in names if f"\n  {name} " not in described] == [], "settings without a text"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_real_script_from_the_shell(tmp_path):
+    """Its own process, another working directory: exit code and one line on stderr."""
+    command = [sys.executable, SCRIPTS / "compute_metrics.py", "with", "args.datset=x"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "did you mean 'args.dataset'" in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from oodretrieval.entries import DatasetEntry, MetaModelEntry, ModelEntry
+from oodretrieval.errors import (
+    ConfigurationError,
+    DatasetNotFoundError,
+    SettingsError,
+    TableError,
+    UnknownNameError,
+    WeightsError,
+)
+from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.inputs import (
+    BLOCK,
+    blocks,
+    dataset_in_use,
+    hash_of,
+    meta_model_path,
+    open_meta_model,
+    provenance,
+)
+from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stores import Workspace
+
+
+@pytest.fixture
+def configuration(tmp_path):
+    for folder, count in (("photos", 5), ("others", 2)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / folder / f"{number}.png")
+    (tmp_path / "w.pth").write_bytes(b"abc")
+    return Configuration(
+        path=tmp_path / "configuration.py",
+        datasets={
+            "photos": DatasetEntry("oodretrieval.datasets", "ImageFolder", {"root": str(tmp_path / "photos")})
+        },
+        models={
+            "net": ModelEntry("my", "Net", weights="w.pth"),
+            "own": ModelEntry("my", "Net"),
+            "gone": ModelEntry("my", "Net", weights="gone.pth", source="ask the author"),
+        },
+        meta_models={},
+        workspace=tmp_path / "work",
+        defaults={},
+    )
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 5), (2, 2), (5, 5), (99, 5)])
+def test_the_limit_takes_the_first_images(configuration, limit, count):
+    dataset = dataset_in_use(CommonSettings(limit=limit), configuration, "photos")
+    assert [dataset[i].id for i in range(len(dataset))] == [str(i) for i in range(count)]
+
+
+def test_a_negative_limit_is_refused(configuration):
+    with pytest.raises(SettingsError, match=r"args\.limit must be 0 \(all\) or a number of images, came -1"):
+        dataset_in_use(CommonSettings(limit=-1), configuration, "photos")
+
+
+def test_args_root_overrides_the_entry(configuration, tmp_path):
+    settings = CommonSettings(root=str(tmp_path / "others"))
+    assert len(dataset_in_use(settings, configuration, "photos")) == 2
+    with pytest.raises(DatasetNotFoundError, match="nowhere"):
+        dataset_in_use(CommonSettings(root=str(tmp_path / "nowhere")), configuration, "photos")
+
+
+def test_an_unknown_dataset_lists_the_known_ones(configuration):
+    with pytest.raises(UnknownNameError, match="did you mean 'photos'"):
+        dataset_in_use(CommonSettings(), configuration, "photso")
+
+
+def test_provenance_tells_weights_and_data_apart(configuration, tmp_path):
+    made_by = provenance(CommonSettings(), configuration, "net", "photos")
+    assert made_by["model"] == "net"
+    assert made_by["weights"] == "ba7816bf8f01cfea"
+    assert made_by["dataset_arguments"] == {"root": str(tmp_path / "photos")}
+    assert provenance(CommonSettings(limit=3, num_cores=2), configuration, "net", "photos") == made_by
+    other = provenance(CommonSettings(root="x"), configuration, "net", "photos")
+    assert other["dataset_arguments"] == {"root": "x"}
+    (tmp_path / "w.pth").write_bytes(b"abd")
+    assert provenance(CommonSettings(), configuration, "net", "photos")["weights"] != made_by["weights"]
+
+
+def test_weights_that_are_missing_name_their_source(configuration):
+    assert hash_of(configuration.model("own")) == ""
+    with pytest.raises(WeightsError, match=r"no weights file .*gone\.pth.*; ask the author"):
+        provenance(CommonSettings(), configuration, "gone", "photos")
+
+
+@pytest.mark.parametrize("count", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK])
+def test_blocks_cover_every_index_once_in_order(count):
+    parts = list(blocks(count))
+    assert [number for number, _ in parts] == list(range(len(parts)))
+    assert [index for _, part in parts for index in part] == list(range(count))
+    assert all(len(part) == BLOCK for _, part in parts[:-1])
+
+
+def test_a_meta_model_lies_where_its_entry_says_or_in_the_workspace():
+    entry = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")
+    assert meta_model_path(entry, "linear", Workspace("w")) == Path("w/meta_models/linear.safetensors")
+    kept = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel", path="kept.safetensors")
+    assert meta_model_path(kept, "linear", Workspace("w")) == Path("kept.safetensors")
+
+
+class Trained:
+    def __init__(self):
+        self.quality = {"made_by": {"model": "net"}}
+
+
+def test_a_meta_model_of_another_network_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained())
+    entry = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")
+    assert isinstance(open_meta_model(entry, "linear", Workspace(tmp_path), "net"), Trained)
+    with pytest.raises(TableError, match=r"trained on segments of 'net', not of 'own'.*args\.model_name=own"):
+        open_meta_model(entry, "linear", Workspace(tmp_path), "own")
+
+
+def test_a_meta_model_that_is_not_trained_or_not_there(tmp_path):
+    entry = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")
+    with pytest.raises(WeightsError, match=r"linear\.safetensors"):
+        open_meta_model(entry, "linear", Workspace(tmp_path), "net")
+    with pytest.raises(ConfigurationError, match="no_such_module"):
+        open_meta_model(MetaModelEntry("no_such_module", "X"), "x", Workspace(tmp_path), "net")

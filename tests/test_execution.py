@@ -1,0 +1,102 @@
+import os
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from oodretrieval.execution import keep_freed_memory, map_processes
+
+
+def square(number):
+    return number * number
+
+
+def fail_on_three(number):
+    if number == 3:
+        raise ValueError("three is refused")
+    return number
+
+
+def note(task):
+    """Leaves a file behind, unless the task is the one that fails."""
+    folder, number = task
+    if number == 0:
+        raise ValueError("the first is refused")
+    time.sleep(0.05)
+    (Path(folder) / str(number)).touch()
+
+
+def threads(_):
+    (np.ones((4, 4)) @ np.ones((4, 4))).sum()
+    return os.getpid(), os.environ["OMP_NUM_THREADS"], {pool["num_threads"] for pool in threadpool_info()}
+
+
+def test_serial_results_come_in_order_and_lazily():
+    calls = []
+    results = map_processes(lambda number: calls.append(number) or -number, [3, 1, 2])
+    assert calls == []
+    assert next(results) == -3
+    assert calls == [3]
+    assert list(results) == [-1, -2]
+
+
+def test_processes_give_the_same_results():
+    tasks = list(range(7))
+    assert sorted(map_processes(square, tasks, num_cores=2)) == list(map_processes(square, tasks))
+
+
+@pytest.mark.parametrize("num_cores", [-1, 0, 1, 2])
+def test_nothing_to_do_and_a_single_task_start_no_process(num_cores):
+    assert list(map_processes(square, [], num_cores)) == []
+    assert list(map_processes(lambda task: (task, os.getpid()), [5], num_cores)) == [(5, os.getpid())]
+
+
+def test_an_exception_surfaces_with_one_process():
+    results = map_processes(fail_on_three, [1, 3, 2])
+    assert next(results) == 1
+    with pytest.raises(ValueError, match="three is refused"):
+        next(results)
+
+
+def test_an_exception_surfaces_from_processes_and_drops_what_has_not_begun(tmp_path):
+    with pytest.raises(ValueError, match="the first is refused"):
+        list(map_processes(note, [(str(tmp_path), number) for number in range(40)], num_cores=2))
+    assert len(list(tmp_path.iterdir())) < 20
+
+
+def test_processes_leave_the_cores_to_each_other(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    monkeypatch.delenv("NUMBA_NUM_THREADS", raising=False)
+    for process, variable, pools in map_processes(threads, [1, 2], num_cores=2):
+        assert process != os.getpid()
+        assert variable == "1"
+        assert pools <= {1}
+    assert os.environ["OMP_NUM_THREADS"] == "5"
+    assert "NUMBA_NUM_THREADS" not in os.environ
+
+
+def test_no_progress_bar_where_nobody_looks(capfd):
+    list(map_processes(square, range(5), desc="squares"))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("answer", "kept"), [(1, True), (0, False)])
+def test_keeping_freed_memory_asks_glibc_and_tells_what_it_said(monkeypatch, answer, kept):
+    asked = []
+    library = SimpleNamespace(mallopt=lambda key, value: asked.append((key, value)) or answer)
+    monkeypatch.setattr("ctypes.CDLL", lambda name: library)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+    assert keep_freed_memory() is kept
+    assert asked[0] == (-4, 0), "large blocks must come from the heap, or nothing is kept"
+
+
+@pytest.mark.parametrize(("system", "libc"), [("Darwin", ""), ("Linux", "musl")])
+def test_keeping_freed_memory_does_nothing_elsewhere(monkeypatch, system, libc):
+    monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("asked a foreign library"))
+    monkeypatch.setattr("platform.system", lambda: system)
+    monkeypatch.setattr("platform.libc_ver", lambda: (libc, ""))
+    assert keep_freed_memory() is False

@@ -1,0 +1,140 @@
+"""The floors of the house: a module imports from lower ranks or from its own package, never upwards."""
+
+import ast
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import oodretrieval
+
+ROOT = Path(oodretrieval.__file__).parent
+ANYWHERE = "errors"
+RANKS = {
+    "errors": 0,
+    "labels": 0,
+    "entries": 0,
+    "imagenet_weights": 0,
+    "datasets": 1,
+    "models": 1,
+    "training": 1,
+    "segments": 1,
+    "meta_models": 1,
+    "embedding": 1,
+    "search": 1,
+    "evaluation": 1,
+    "execution": 1,
+    "stores": 2,
+    "explain": 2,
+    "stages": 3,
+    "explorer": 4,
+    "demo": 5,
+}
+MODULES = {
+    ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+
+def imports_of(tree, module, is_package, known):
+    """Modules that a module imports, at its top or inside a function; relative ones resolved."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = module.split(".")
+                parents = parents[: len(parents) - node.level + is_package]
+                base = ".".join([*parents, *([node.module] if node.module else [])])
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.add(inner if inner in known else base)
+    return found
+
+
+def imports(module):
+    path = MODULES[module]
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return imports_of(tree, module, path.name == "__init__.py", MODULES)
+
+
+def package(module):
+    return module.split(".")[1] if "." in module else ""
+
+
+def violations(module, imported):
+    """What of a module's imports runs upwards or sideways, in words."""
+    found = []
+    own = package(module)
+    for target in sorted(imported):
+        if target == "configuration" or target.startswith("configuration."):
+            found.append(f"{module} imports configuration")
+        if target.split(".")[0] != "oodretrieval" or target == "oodretrieval":
+            continue
+        other = package(target)
+        if other not in (own, ANYWHERE) and RANKS[other] >= RANKS[own]:
+            found.append(f"{module} (rank {RANKS[own]}) imports {target} (rank {RANKS[other]})")
+    return found
+
+
+def test_every_module_has_a_rank():
+    assert {package(module) for module in MODULES if package(module)} <= RANKS.keys()
+
+
+def test_every_folder_is_a_package():
+    folders = {path.parent for path in ROOT.rglob("*.py")}
+    assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if package(name)])
+def test_imports_only_from_lower_ranks_or_the_own_package(module):
+    assert violations(module, imports(module)) == []
+
+
+def test_no_module_imports_itself_through_others():
+    """No circle anywhere, also none inside a package."""
+    graph = {module: {t for t in imports(module) if t in MODULES and t != module} for module in MODULES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"circle: {' ← '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "wrong"),
+    [
+        ("oodretrieval.labels", "from oodretrieval.errors import ImageError", False),
+        ("oodretrieval.stores.hdf5", "from oodretrieval.stores import workspace", False),
+        ("oodretrieval.stores.hdf5", "from . import workspace", False),
+        ("oodretrieval.stages.predict", "def f():\n    import oodretrieval.stores.hdf5", False),
+        ("oodretrieval.stores.hdf5", "from oodretrieval import stages", True),
+        ("oodretrieval.stores.hdf5", "from ..stages import predict", True),
+        ("oodretrieval.datasets.folder", "def f():\n    from oodretrieval.models import load_model", True),
+        ("oodretrieval.errors", "from oodretrieval import labels", True),
+        ("oodretrieval.stages.predict", "import configuration", True),
+        ("oodretrieval.stages.predict", "from oodretrieval.stages.configuration import Configuration", False),
+    ],
+)
+def test_this_test_notices(module, source, wrong):
+    known = {*MODULES, "oodretrieval.stages", "oodretrieval.labels"}
+    assert bool(violations(module, imports_of(ast.parse(source), module, False, known))) is wrong
+
+
+def test_light_parts_do_not_import_torch():
+    light = "oodretrieval.stores, oodretrieval.stages.segment_blocks, oodretrieval.explorer.panels"
+    code = f"import sys, {light}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_package_imports_no_configuration_by_path():
+    """Only the stages' loader may run the user's file."""
+    loaders = {
+        module
+        for module, path in MODULES.items()
+        if "spec_from_file_location" in path.read_text(encoding="utf-8")
+    }
+    assert loaders == {"oodretrieval.stages.configuration"}
