@@ -4,8 +4,9 @@ import inspect
 import logging
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -41,6 +42,7 @@ def run_script(defaults: Callable[[Configuration], S], stage: Stage[S]) -> NoRet
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr, force=True)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     try:
+        _check_updates(sys.argv)
         configuration = load_configuration()
         experiment = _experiment(
             Path(caller["__file__"]), caller["__doc__"] or "", defaults(configuration), configuration, stage
@@ -100,6 +102,16 @@ def describe(kind: type) -> str:
 
 def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:
     return Workspace(Path(settings.workspace).expanduser() if settings.workspace else configuration.workspace)
+
+
+def _check_updates(argv: Sequence[str]) -> None:
+    """Refuse what follows ``with`` and sets nothing, of which sacred speaks in a traceback."""
+    following = argv[argv.index("with") + 1 :] if "with" in argv else []
+    for update in takewhile(lambda text: not text.startswith("-"), following):
+        if "=" not in update and not Path(update).is_file():
+            raise SettingsError(
+                f"{update!r} sets nothing; write args.<name>=<value>, without spaces around ="
+            )
 
 
 def _settings(kind: type[S], config: Mapping[str, Any]) -> S:

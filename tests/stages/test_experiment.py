@@ -1,25 +1,18 @@
-"""Scripts, run in this process: a made-up one with every kind of setting and outcome, then the real ones."""
+"""Scripts as experiments: a made-up one, with every kind of setting and outcome, run in this process."""
 
 import json
 import logging
-import re
-import runpy
-import subprocess
-import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import pytest
+from in_process import run_in_process
 
-import oodretrieval
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.stages.configuration import VARIABLE
 from oodretrieval.stages.experiment import describe
 from oodretrieval.stages.settings import CommonSettings
 
-SCRIPTS = Path(oodretrieval.__file__).parents[1] / "scripts"
-REAL = sorted(path for path in SCRIPTS.glob("*.py") if "run_script(" in path.read_text(encoding="utf-8"))
 CONFIGURATION = """
 from oodretrieval.entries import DatasetEntry
 DATASETS = {"meadow": DatasetEntry("m", "C"), "hills": DatasetEntry("m", "C")}
@@ -98,29 +91,6 @@ def sheep(tmp_path, monkeypatch, capsys):
     return run
 
 
-def run_in_process(script, arguments, capsys, **globals_):
-    capsys.readouterr()
-    before = sys.argv
-    sys.argv = [str(script), *arguments]
-    try:
-        with pytest.raises(SystemExit) as exit_:
-            runpy.run_path(str(script), globals_, "__main__")
-    finally:
-        sys.argv = before
-    out, err = capsys.readouterr()
-    return exit_.value.code or 0, out, err
-
-
-@pytest.fixture(autouse=True)
-def own_logging():
-    """The scripts set up logging for a whole process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
 def record(folder):
     (run,) = (path for path in folder.iterdir() if path.name.isdigit())
     return json.loads((run / "run.json").read_text()), json.loads((run / "config.json").read_text())
@@ -161,6 +131,13 @@ def test_settings_come_from_the_command_line(sheep):
     )
 
 
+def test_a_file_of_settings_will_do(sheep, tmp_path):
+    (tmp_path / "sheep.json").write_text(json.dumps({"args": {"dataset": "hills", "rate": 3}}))
+    code, _, _, [(settings, _)] = sheep("with", str(tmp_path / "sheep.json"), "args.gpu=-1", "-c", "comment")
+    assert code == 0
+    assert settings == SheepSettings(dataset="hills", rate=3.0, gpu=-1)
+
+
 def test_a_single_name_is_a_tuple_of_one(sheep):
     *_, [(settings, _)] = sheep("with", "args.names=Shaun")
     assert settings.names == ("Shaun",)
@@ -197,6 +174,7 @@ def test_sacreds_own_observer_works_beside_ours(sheep, tmp_path):
         ("args.gpu=1.5", "args.gpu must be of type int, came 1.5 (float)"),
         ("args.keep=some", "args.keep must be one of all, nothing, came 'some'"),
         ("args.mainplot=3", "args.mainplot is a group of settings"),
+        ("args.gpu", "'args.gpu' sets nothing; write args.<name>=<value>"),
         ("args=3", "args is a group of settings; set args.<name>=…, not args=3"),
     ],
 )
@@ -303,6 +281,25 @@ def test_print_config_checks_too(sheep):
     assert "did you mean 'args.dataset'" in err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-u"],
+        ["-c", "a comment"],
+        ["-p"],
+        ["-n", "name"],
+        ["-l", "WARNING"],
+        ["with", "seed=3"],
+        ["count_sheep"],
+    ],
+    ids=" ".join,
+)
+def test_sacreds_other_options_work_too(sheep, arguments):
+    code, _, err, seen = sheep(*arguments)
+    assert (code, err) == (0, "")
+    assert len(seen) == 1
+
+
 def test_an_unknown_command_fails(sheep):
     code, out, *_ = sheep("print_cofnig")
     assert code == 1
@@ -329,30 +326,3 @@ def test_describe_joins_the_texts_of_all_classes():
     assert texts["dataset"] == "Name of the meadow, or of the hills."
     assert texts["limit"] == "Only the first so many images; 0 for all."
     assert len({len(line) - len(line.split(None, 1)[1]) for line in lines}) == 1, "in one column"
-
-
-@pytest.mark.parametrize("script", REAL, ids=lambda path: path.stem)
-def test_real_scripts_explain_themselves(script, capsys, monkeypatch, tmp_path):
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setenv("OODRETRIEVAL_WORKSPACE", str(tmp_path / "work"))
-    code, explained, err = run_in_process(script, ["-h"], capsys)
-    assert (code, err) == (0, "")
-    assert f"python scripts/{script.name}" in explained
-    code, printed, err = run_in_process(script, ["print_config", "with", "args.gpu=-1"], capsys)
-    assert (code, err) == (0, "")
-    lines = re.sub(r"\x1b\[\d+m", "", printed).splitlines()  # sacred paints what was changed
-    names = [line.split()[0] for line in lines if line.startswith("    ")]
-    assert {"gpu", "num_cores", "workspace", "overwrite", "limit", "root"} <= set(names)
-    described = explained.split("Settings (args.…):")[1]
-    assert [name for name in names if f"\n  {name} " not in described] == [], "settings without a text"
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_real_script_from_the_shell(tmp_path):
-    """Its own process, another working directory: exit code and one line on stderr."""
-    command = [sys.executable, SCRIPTS / "compute_metrics.py", "with", "args.datset=x"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "did you mean 'args.dataset'" in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    assert list(tmp_path.iterdir()) == []

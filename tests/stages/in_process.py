@@ -1,0 +1,30 @@
+"""Running scripts in this process, which a new one for each would make slow."""
+
+import logging
+import runpy
+import sys
+
+import pytest
+
+
+def run_in_process(script, arguments, capsys, **variables):
+    """Run a script with a command line and variables of its own.
+
+    What a script does to a whole process (arguments, logging) is undone.
+
+    Returns:
+        Exit code, stdout and stderr.
+    """
+    capsys.readouterr()
+    root = logging.getLogger()
+    before, handlers, level = sys.argv, root.handlers[:], root.level
+    sys.argv = [str(script), *arguments]
+    try:
+        with pytest.raises(SystemExit) as exit_:
+            runpy.run_path(str(script), variables, "__main__")
+    finally:
+        sys.argv = before
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    out, err = capsys.readouterr()
+    return exit_.value.code or 0, out, err

@@ -1,0 +1,359 @@
+"""The stages in sequence on a miniature, and what happens when one is repeated, broken off or misused."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from oodretrieval.errors import (
+    ConfigurationError,
+    DatasetError,
+    PartialFailure,
+    SettingsError,
+    SettingsMismatchError,
+    StoreError,
+    TableError,
+    UnknownNameError,
+    WeightsError,
+)
+from oodretrieval.stages.embed import EmbedSettings, compute_embeddings, crop_boxes
+from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
+from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
+from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.stores import Catalogue, read_prediction, read_segments
+
+CPU = {"gpu": -1}
+
+
+def predict_and_measure(configuration, workspace, *datasets, **options):
+    for dataset in datasets:
+        predict(
+            PredictSettings(dataset=dataset, model_name="colour", **CPU, **options), configuration, workspace
+        )
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+
+
+def train_linear(configuration, workspace, **options):
+    settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
+    return train_meta(TrainMetaSettings(**{**settings, **options}, **CPU), configuration, workspace)
+
+
+def embed_settings(**options):
+    settings = {"model_name": "colour", "meta_model_name": "linear", "min_height": 4, "min_width": 4}
+    settings |= {"iou_threshold": 0.9, "min_crop_height": 40, "min_crop_width": 40, "dataset": ("val",)}
+    return EmbedSettings(**{**settings, **options}, **CPU)
+
+
+@pytest.fixture
+def measured(configuration, workspace):
+    predict_and_measure(configuration, workspace, "train", "val")
+    return workspace
+
+
+@pytest.fixture
+def embedded(configuration, measured):
+    train_linear(configuration, measured)
+    compute_embeddings(embed_settings(), configuration, measured)
+    return measured
+
+
+def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedded):
+    catalogue = Catalogue.open(embedded.catalogue_folder("val"))
+    segments = catalogue.segments
+    assert len(segments) == len(catalogue.vectors) > 0
+    assert (segments["predicted_iou"] < 0.9).all()
+    boxes = crop_boxes(segments)
+    assert min(box.height for box in boxes) >= 40 and min(box.width for box in boxes) >= 40
+    assert all(0 <= box.left and box.right <= 96 and 0 <= box.top and box.bottom <= 72 for box in boxes)
+    assert (segments["label"] == 9).any(), "no pedestrian among the selected segments"
+    assert catalogue.settings["unknown_ids"] == {"val": [9, 10]}
+    assert catalogue.settings["label_mapping"]["val"]["9"][0] == "pedestrian"
+
+    settings = SelectionSettings(
+        dataset="val", model_name="colour", meta_model_name="linear", min_pixels=50, min_height=6, min_width=6
+    )
+    selection = evaluate_selection(settings, configuration, embedded)
+    assert selection["per_class"]["pedestrian"]["objects"] > 0
+    assert selection["objects"] >= selection["found"] >= 0
+    retrieval = evaluate_retrieval(RetrievalSettings(embeddings_file="val"), configuration, embedded)
+    assert retrieval["embedding"]["mean"] > 0
+    assert all(pd.io.common.file_exists(file) for file in retrieval["files"] + selection["files"])
+
+
+def test_predictions_hold_what_the_later_stages_need(configuration, measured):
+    prediction = read_prediction(measured, "colour", "val", "0016E5_00000")
+    assert prediction.prediction.shape == (72, 96) and prediction.logits.shape == (9, 18, 24)
+    assert prediction.logits.dtype == np.float16
+    assert (
+        np.array_equal(prediction.prediction, prediction.probabilities().argmax(2))
+        or np.mean(prediction.prediction == prediction.probabilities().argmax(2)) > 0.999
+    )
+    assert set(np.unique(prediction.truth())) <= {0, 1, 3, 8, 255}
+    assert prediction.settings["model"] == "colour" and prediction.settings["dataset"] == "val"
+
+
+def test_segment_tables_are_of_every_image_and_carry_truth(measured):
+    table = read_segments(measured, "colour", "val")
+    assert table["image_id"].nunique() == 6
+    sizes = table.groupby("image_id")["S"].sum()
+    assert (sizes == 72 * 96).all(), "segments partition the image"
+    assert {"max_logit", "energy_bd", "unknown_fraction"} <= set(table.columns)
+    assert (table["unknown_fraction"] > 0.5).any()
+
+
+def test_a_second_run_skips_and_a_run_broken_off_goes_on(configuration, measured):
+    settings = PredictSettings(dataset="val", model_name="colour", **CPU)
+    again = predict(settings, configuration, measured)
+    assert (again["predicted"], again["skipped"]) == (0, 6)
+    measured.prediction_path("colour", "val", "0016E5_00300").unlink()
+    gone_on = predict(settings, configuration, measured)
+    assert (gone_on["predicted"], gone_on["skipped"]) == (1, 5)
+    metrics = compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, measured)
+    assert metrics["images"] == 0 and metrics["skipped"] == 6
+
+
+def test_a_damaged_prediction_is_predicted_again(configuration, measured):
+    path = measured.prediction_path("colour", "val", "0016E5_00300")
+    path.write_bytes(path.read_bytes()[:200])
+    again = predict(PredictSettings(dataset="val", model_name="colour", **CPU), configuration, measured)
+    assert (again["predicted"], again["skipped"]) == (1, 5)
+
+
+def test_other_settings_are_refused_and_overwrite_makes_anew(configuration, measured):
+    settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", **CPU}
+    with pytest.raises(
+        SettingsMismatchError, match=r"keep: was 'logits', now 'softmax'.*args.overwrite=True"
+    ):
+        predict(PredictSettings(**settings), configuration, measured)
+    anew = predict(PredictSettings(**settings, overwrite=True), configuration, measured)
+    assert anew["predicted"] == 6
+    with pytest.raises(SettingsMismatchError, match="keep"):
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, measured)
+    compute_metrics(
+        MetricsSettings(dataset="val", model_name="colour", overwrite=True), configuration, measured
+    )
+
+
+def test_keep_nothing_computes_the_metrics_in_the_same_pass(configuration, measured, workspace):
+    expected = read_segments(measured, "colour", "val")
+    settings = PredictSettings(dataset="val", model_name="colour", keep="nothing", overwrite=True, **CPU)
+    predict(settings, configuration, measured)
+    table = read_segments(measured, "colour", "val")
+    assert table["segment_id"].tolist() == expected["segment_id"].tolist()
+    assert np.allclose(table["E"], expected["E"], atol=2e-3)
+    prediction = read_prediction(measured, "colour", "val", "0016E5_00000")
+    assert prediction.logits is None and prediction.entropy.dtype == np.uint8
+    with pytest.raises(StoreError, match="keeps neither logits nor softmax"):
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, measured)
+    again = predict(
+        PredictSettings(dataset="val", model_name="colour", keep="nothing", **CPU), configuration, measured
+    )
+    assert (again["predicted"], again["skipped"]) == (0, 6)
+
+
+def test_published_files_take_the_place_of_the_network(configuration, measured, tmp_path):
+    folder = tmp_path / "published"
+    folder.mkdir()
+    for name in ("0016E5_00000", "0016E5_00100"):
+        np.save(folder / f"{name}.npy", read_prediction(measured, "colour", "val", name).probabilities())
+    common = {"dataset": "val", "model_name": "other", "source": str(folder), **CPU}
+    with pytest.raises(SettingsError, match="args.keep=softmax or args.keep=nothing"):
+        predict(PredictSettings(**common), configuration, measured)
+    with pytest.raises(PartialFailure, match="4 image"):
+        predict(PredictSettings(**common, keep="nothing"), configuration, measured)
+    table = read_segments(measured, "other", "val")
+    expected = read_segments(measured, "colour", "val").query("image_id in ('0016E5_00000', '0016E5_00100')")
+    assert np.allclose(table["E"], expected["E"], atol=1e-6)
+    assert table["label"].tolist() == expected["label"].tolist()
+
+
+def test_a_foreign_source_is_refused(configuration, workspace, tmp_path):
+    np.save(tmp_path / "somewhere.npy", np.full((72, 96, 3), 1 / 3, np.float32))
+    settings = PredictSettings(
+        dataset="val", model_name="colour", source=str(tmp_path), keep="nothing", **CPU
+    )
+    with pytest.raises(DatasetError, match="none of the predictions"):
+        predict(settings, configuration, workspace)
+
+
+def test_a_damaged_image_fails_alone(configuration, workspace, camvid, tmp_path):
+    root = tmp_path / "damaged"
+    shutil.copytree(camvid, root)
+    broken = root / "val" / "0016E5_00200.png"
+    broken.write_bytes(broken.read_bytes()[:300])
+    settings = PredictSettings(dataset="val", model_name="colour", root=str(root), **CPU)
+    with pytest.raises(PartialFailure, match="0016E5_00200") as caught:
+        predict(settings, configuration, workspace)
+    assert list(caught.value.failures) == ["0016E5_00200"]
+    assert len(list(workspace.prediction_folder("colour", "val").glob("*.h5"))) == 5
+    metrics = compute_metrics(
+        MetricsSettings(dataset="val", model_name="colour", root=str(root)), configuration, workspace
+    )
+    assert metrics["images"] == 5
+
+
+def test_a_folder_of_photographs_without_truth(configuration, measured):
+    predict_and_measure(configuration, measured, "images")
+    train_linear(configuration, measured)
+    table = read_segments(measured, "colour", "images")
+    assert (table[["iou", "iou0", "label"]] == -1).all(axis=None)
+    compute_embeddings(embed_settings(dataset=("images",)), configuration, measured)
+    assert (Catalogue.open(measured.catalogue_folder("images")).segments["label"] == -1).all()
+    with pytest.raises(StoreError, match="datasets with truth"):
+        evaluate_retrieval(RetrievalSettings(embeddings_file="images"), configuration, measured)
+    with pytest.raises(TableError, match="no truth"):
+        evaluate_iou(IouSettings(dataset="images", model_name="colour"), configuration, measured)
+
+
+def test_several_datasets_in_one_catalogue(configuration, embedded):
+    compute_embeddings(embed_settings(dataset=("train", "val")), configuration, embedded)
+    catalogue = Catalogue.open(embedded.catalogue_folder("train+val"))
+    assert set(catalogue.segments["dataset"]) == {"train", "val"}
+
+
+def test_the_same_segments_embedded_again(configuration, embedded):
+    settings = embed_settings(load_file="val", net="efficientnet_lite1")
+    compute_embeddings(settings, configuration, embedded)
+    catalogue = Catalogue.open(embedded.catalogue_folder("val"))
+    assert catalogue.embedding_names == ["efficientnet_lite0", "efficientnet_lite1"]
+    assert catalogue.default_embedding == "efficientnet_lite1"
+    assert len(catalogue.vectors) == len(catalogue.segments)
+    compute_embeddings(
+        embed_settings(load_file="val", save_file="copy", crop_size=64), configuration, embedded
+    )
+    copy = Catalogue.open(embedded.catalogue_folder("copy"))
+    assert copy.segments["segment_id"].tolist() == catalogue.segments["segment_id"].tolist()
+
+
+def test_embedding_again_with_other_settings(configuration, embedded):
+    with pytest.raises(SettingsMismatchError, match="iou_threshold"):
+        compute_embeddings(embed_settings(iou_threshold=0.8), configuration, embedded)
+    compute_embeddings(embed_settings(iou_threshold=0.8, overwrite=True), configuration, embedded)
+    segments = Catalogue.open(embedded.catalogue_folder("val")).segments
+    assert (segments["predicted_iou"] < 0.8).all()
+
+
+def test_nothing_selected_says_what_to_change(configuration, embedded):
+    with pytest.raises(StoreError, match="raise args.iou_threshold"):
+        compute_embeddings(embed_settings(iou_threshold=-1.0, save_file="none"), configuration, embedded)
+
+
+def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
+    from oodretrieval.datasets import CamVid
+
+    monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
+    monkeypatch.setattr(
+        "oodretrieval.stages.embed.dataset_in_use",
+        lambda *_: _with_selection(
+            CamVid(configuration.datasets["val"].kwargs["root"], "val", ("pedestrian", "bicyclist"))
+        ),
+    )
+    compute_embeddings(embed_settings(save_file="cars"), configuration, embedded)
+    assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
+
+
+def _with_selection(dataset):
+    dataset.pred_class_selection = [8]
+    return dataset
+
+
+def test_training_reports_baselines_and_is_strict(configuration, measured):
+    result = train_linear(configuration, measured)
+    known = result["figures"]["known segments"]
+    assert set(known) == {"all features", "entropy only", "size only", "mean"}
+    assert known["all features"]["r2"] > known["mean"]["r2"]
+    assert known["all features"]["segments"] < result["figures"]["all segments"]["all features"]["segments"]
+    train_linear(configuration, measured)  # the same settings are no conflict
+    with pytest.raises(SettingsMismatchError, match="strict: was True, now False"):
+        train_linear(configuration, measured, strict=False)
+    train_linear(configuration, measured, strict=False, overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("boosting", {}), ("meta_nn", {"epochs": 2, "learning_rate": 0.01})]
+)
+def test_every_meta_model_trains_by_name(configuration, measured, name, options):
+    result = train_linear(configuration, measured, meta_model_name=name, **options)
+    assert 0 <= result["figures"]["all segments"]["all features"]["auroc"] <= 1
+
+
+def test_a_meta_model_without_epochs_refuses_them(configuration, measured):
+    with pytest.raises(SettingsError, match="LinearMetaModel has no epochs"):
+        train_linear(configuration, measured, epochs=3)
+
+
+def test_a_meta_model_of_another_network_is_refused(configuration, measured):
+    train_linear(configuration, measured)
+    predict(PredictSettings(dataset="val", model_name="other", **CPU), configuration, measured)
+    compute_metrics(MetricsSettings(dataset="val", model_name="other"), configuration, measured)
+    with pytest.raises(TableError, match="trained on segments of 'colour', not of 'other'"):
+        compute_embeddings(embed_settings(model_name="other"), configuration, measured)
+
+
+def test_stages_out_of_order_say_which_comes_first(configuration, workspace):
+    with pytest.raises(StoreError, match="pred_images"):
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, workspace)
+    with pytest.raises(StoreError, match="compute_metrics"):
+        train_linear(configuration, workspace)
+    predict_and_measure(configuration, workspace, "val")
+    with pytest.raises(WeightsError, match="train_meta_nn"):
+        compute_embeddings(embed_settings(), configuration, workspace)
+    with pytest.raises(StoreError, match="compute_embeddings"):
+        evaluate_retrieval(RetrievalSettings(embeddings_file="val"), configuration, workspace)
+
+
+def test_unknown_names_list_the_known_ones(configuration, workspace):
+    with pytest.raises(UnknownNameError, match=r"unknown dataset 'vall'; did you mean 'val'\?"):
+        predict(PredictSettings(dataset="vall", model_name="colour", **CPU), configuration, workspace)
+    with pytest.raises(UnknownNameError, match="unknown model"):
+        predict(PredictSettings(dataset="val", model_name="color", **CPU), configuration, workspace)
+
+
+def test_a_network_of_other_classes_than_the_dataset(configuration, workspace):
+    entry = configuration.models["colour"]
+    entry.kwargs["colours"].append((1, 2, 3))
+    try:
+        with pytest.raises(
+            ConfigurationError, match="the network has 10 classes, the dataset's pred_mapping 9"
+        ):
+            predict(PredictSettings(dataset="val", model_name="colour", **CPU), configuration, workspace)
+    finally:
+        entry.kwargs["colours"].pop()
+
+
+def test_only_images_of_a_class(configuration, workspace, camvid):
+    result = predict(
+        PredictSettings(dataset="val", model_name="colour", classindex=9, **CPU), configuration, workspace
+    )
+    labels = [np.asarray(Image.open(path)) for path in sorted((camvid / "valannot").glob("*.png"))]
+    assert result["predicted"] == sum(bool((ids == 9).any()) for ids in labels)
+
+
+def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspace):
+    settings = {"dataset": "val", "model_name": "colour"}
+    predict(PredictSettings(**settings, limit=2, **CPU), configuration, workspace)
+    compute_metrics(MetricsSettings(**settings), configuration, workspace)
+    assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 2
+    predict_and_measure(configuration, workspace, "val")
+    assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
+
+
+def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, monkeypatch):
+    expected = read_segments(measured, "colour", "val")
+    monkeypatch.setattr("oodretrieval.stages.inputs.BLOCK", 2)
+    settings = MetricsSettings(dataset="val", model_name="colour", num_cores=2, overwrite=True)
+    compute_metrics(settings, configuration, measured)
+    pd.testing.assert_frame_equal(read_segments(measured, "colour", "val"), expected)
+
+
+def test_iou_of_the_stored_predictions(configuration, measured):
+    figures = evaluate_iou(IouSettings(dataset="val", model_name="colour"), configuration, measured)
+    assert 0.3 < figures["mean_iou"] <= 1
+    with open(figures["file"], encoding="utf-8") as file:
+        assert json.load(file)["figures"]["images"] == 6
