@@ -16,6 +16,7 @@ RANKS = {
     "errors": 0,
     "labels": 0,
     "entries": 0,
+    "files": 0,
     "imagenet_weights": 0,
     "datasets": 1,
     "models": 1,

@@ -2,8 +2,6 @@
 
 import codecs
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from torch import nn
 from torch.serialization import safe_globals
 
 from oodretrieval.errors import TableError, WeightsError
+from oodretrieval.files import atomic_path
 from oodretrieval.meta_models.boosting import BoostedMetaModel
 from oodretrieval.meta_models.contract import MetaModel
 from oodretrieval.meta_models.features import Standardisation, feature_names
@@ -66,23 +65,8 @@ def save_meta_model(
     }
     arrays = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.arrays().items()}
     arrays |= {"feature_mean": model.standardisation.mean, "feature_std": model.standardisation.std}
-    _write(Path(path), save(arrays, description))
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_bytes(save(arrays, description))
 
 
 def load_meta_model(path: str | Path, *, network: Callable[[int], nn.Module] = MetaNetwork) -> MetaModel:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_type_hints
 
 from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
@@ -90,14 +90,24 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
 
 
 def describe(kind: type) -> str:
-    """The settings of a dataclass, one a line, from the ``Attributes`` of its docstrings."""
-    lines: dict[str, str] = {}
+    """The settings of a dataclass, one a line, from the ``Attributes`` of its docstrings; groups after their own."""
+    texts = _texts(kind)
+    width = max((len(name) for name in texts), default=0)
+    return "\n".join(f"  {name:<{width}}  {text}" for name, text in texts.items())
+
+
+def _texts(kind: type) -> dict[str, str]:
+    own: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         section = inspect.getdoc(base) if is_dataclass(base) else None
         for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section or "", re.MULTILINE):
-            lines[name] = " ".join(text.split())
-    width = max((len(name) for name in lines), default=0)
-    return "\n".join(f"  {name:<{width}}  {text}" for name, text in lines.items())
+            own[name] = " ".join(text.split())
+    hints, texts = get_type_hints(kind), {}
+    for name, text in own.items():
+        texts[name] = text
+        if is_dataclass(hints.get(name)):
+            texts |= {f"{name}.{inner}": words for inner, words in _texts(hints[name]).items()}
+    return texts
 
 
 def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:

@@ -20,13 +20,14 @@ from oodretrieval.entries import ModelEntry, build
 from oodretrieval.errors import DatasetError, SettingsError
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.execution import keep_freed_memory
+from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models.checkpoints import load_weights, read_metadata, save_weights
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inputs import dataset_in_use
 from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stores import Workspace, atomic_path
+from oodretrieval.stores import Workspace
 from oodretrieval.training import Schedule, Trainer, class_weights, cross_entropy
 
 logger = logging.getLogger(__name__)

@@ -3,6 +3,7 @@
 Importing this package loads no torch, so that processes which only read stay light.
 """
 
+from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
 from oodretrieval.stores.predictions import (
@@ -22,7 +23,6 @@ from oodretrieval.stores.segments import (
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
     Workspace,
-    atomic_path,
     lock_folder,
     plain,
     read_json,

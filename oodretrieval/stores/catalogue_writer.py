@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
 from oodretrieval.stores.segments import part_name, write_table
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
-    atomic_path,
     lock_folder,
     plain,
     require_same_settings,

@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, lookup_table
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, atomic_path, plain
+from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 
 Keep = Literal["logits", "softmax", "nothing"]
 KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")

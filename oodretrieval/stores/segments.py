@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oodretrieval.errors import StoreError, TableError
+from oodretrieval.files import atomic_path
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
     Workspace,
-    atomic_path,
     plain,
     require_format,
     require_same_settings,

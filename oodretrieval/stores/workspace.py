@@ -1,11 +1,8 @@
 """Where everything lies on disk, and how it gets there: whole or not at all."""
 
 import json
-import os
-import re
-import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -13,11 +10,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.files import TEMPORARY, atomic_path
 
 FORMAT_VERSION = 1
 """Version of every file that the stores write; files of another one are refused."""
-
-_TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}(\.\w+)?")
 
 
 class Workspace:
@@ -118,42 +114,11 @@ def lock_folder(folder: Path) -> Iterator[None]:
         ) from error
     try:
         for leftover in folder.rglob(".tmp-*"):
-            if _TEMPORARY.fullmatch(leftover.name):
+            if TEMPORARY.fullmatch(leftover.name):
                 leftover.unlink(missing_ok=True)
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """Write a file so that it is whole under its final name, or absent, or still the old one.
-
-    Args:
-        path: Final name; its folder is created where missing.
-
-    Yields:
-        A hidden name in the same folder with the same suffix, to write to. It is flushed to disk and renamed
-        when the block ends, and removed when the block fails.
-
-    Raises:
-        StoreError: If the file cannot be written: no space, no permission, nothing written.
-    """
-    temporary = path.with_name(f".tmp-{secrets.token_hex(6)}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)  # noqa: PTH105 – the same call as in every description of this idiom
-        _flush_folder(path.parent)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write {path} ({error}); make room or make the folder writable, then run again"
-        ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -283,13 +248,3 @@ def _name(text: str, whole: str | None = None) -> str:
             "use a name without '..', empty parts, backslashes or a leading '/'"
         )
     return text
-
-
-def _flush_folder(folder: Path) -> None:
-    # Not every system can open a folder; the file itself is flushed by then.
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,7 +1,6 @@
 """The training loop: one epoch after the other, resumable, with the best weights kept."""
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
+from oodretrieval.files import atomic_path
 
 logger = logging.getLogger(__name__)
 Batch = tuple[Tensor, Tensor]
@@ -199,7 +199,6 @@ class Trainer:
     def _save(self) -> None:
         if not self.accelerator.is_main_process:
             return
-        self.state_path.parent.mkdir(parents=True, exist_ok=True)
         state = {
             "recipe": self.recipe,
             "epoch": self.epoch,
@@ -211,12 +210,8 @@ class Trainer:
             "scaler": None if self.accelerator.scaler is None else self.accelerator.scaler.state_dict(),
             "random": torch.get_rng_state(),
         }
-        temporary = self.state_path.with_name(f".{self.state_path.name}.tmp")
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.state_path)
+        with atomic_path(self.state_path) as temporary:
+            torch.save(state, temporary)
 
     def _resume(self) -> None:
         if not self.state_path.is_file():

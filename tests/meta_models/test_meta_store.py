@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from oodretrieval.errors import TableError, WeightsError
+from oodretrieval.errors import StoreError, TableError, WeightsError
 from oodretrieval.meta_models import (
     BoostedMetaModel,
     LinearMetaModel,
@@ -85,7 +85,7 @@ def test_a_failed_write_leaves_the_old_file(make_table, tmp_path, monkeypatch):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="no space"):
+    with pytest.raises(StoreError, match="no space"):
         save_meta_model(LinearMetaModel().fit(make_table(30)), path)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1

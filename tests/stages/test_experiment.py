@@ -324,5 +324,6 @@ def test_describe_joins_the_texts_of_all_classes():
     texts = dict(line.split(None, 1) for line in lines)
     assert next(iter(texts)) == "workspace"
     assert texts["dataset"] == "Name of the meadow, or of the hills."
+    assert texts["mainplot.legend"] == "Whether there is a legend."
     assert texts["limit"] == "Only the first so many images; 0 for all."
     assert len({len(line) - len(line.split(None, 1)[1]) for line in lines}) == 1, "in one column"

@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 import os
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -18,7 +17,8 @@ from torch.utils.data import Dataset
 from oodretrieval.datasets.sample import Sample, read_image, read_label_image
 from oodretrieval.datasets.streets.classes import LABELS
 from oodretrieval.datasets.streets.render import Rendering, render
-from oodretrieval.errors import DatasetError, ImageError, UnknownNameError
+from oodretrieval.errors import DatasetError, ImageError, StoreError, UnknownNameError
+from oodretrieval.files import atomic_path
 from oodretrieval.labels import ClassMapping
 
 VERSION = 1
@@ -160,15 +160,14 @@ class Streets(Dataset[Sample]):
         split = list(SPLITS).index(self.split)
         picture = render((split, self.seed, index), self.size, unknown=self.split == "test")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             image_path, labels_path, instances_path = self._files(index)
             _write(labels_path, picture.labels)
             _write(instances_path, picture.instances)
             _write(image_path, picture.image)
-        except OSError as error:
+        except StoreError as error:
             if not self._warned:
                 logger.warning(
-                    "cannot write the cache of rendered streets in %s (%s); every image is rendered anew. "
+                    "no cache of rendered streets in %s, every image is rendered anew (%s). "
                     "Set `cache` of the dataset's entry to a folder that can be written",
                     self.folder,
                     error,
@@ -204,9 +203,5 @@ def _settings_key(split: str, seed: int, size: tuple[int, int]) -> str:
 
 
 def _write(path: Path, pixels: NDArray[np.unsignedinteger]) -> None:
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.tmp")
-    try:
+    with atomic_path(path) as temporary:
         Image.fromarray(pixels).save(temporary, format="PNG", compress_level=4)
-        os.replace(temporary, path)  # noqa: PTH105
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -126,7 +126,7 @@ def test_without_a_writable_cache_it_renders_and_warns_once(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         assert streets[0].image.shape == (96, 192, 3)
         assert streets[1].image.shape == (96, 192, 3)
-    assert len(caplog.records) == 1 and "cannot write the cache" in caplog.text
+    assert len(caplog.records) == 1 and "no cache of rendered streets" in caplog.text
 
 
 def test_settings_do_not_share_pictures(tmp_path):
