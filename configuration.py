@@ -4,16 +4,16 @@ Edit this file, or point OODRETRIEVAL_CONFIGURATION at your own copy. Nothing ha
 """
 
 import os
+from pathlib import Path
 
-from oodretrieval.entries import DatasetEntry, MetaModelEntry, ModelEntry
-from oodretrieval.imagenet_weights import LITE_MEAN, LITE_STD
+from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, MetaModelEntry, ModelEntry
 
 # Where everything is written; OODRETRIEVAL_WORKSPACE or args.workspace take precedence.
 WORKSPACE = "workspace"
 
 # Where datasets lie: $OODRETRIEVAL_DATA/camvid, /cityscapes, /cityscapes_laf, /a2d2. args.root=… overrides the
 # root of the dataset in use.
-DATA = os.environ.get("OODRETRIEVAL_DATA", "data")
+DATA = os.environ.get("OODRETRIEVAL_DATA") or str(Path(__file__).parent / "data")
 
 # What the scripts use where the command line says nothing.
 DATASET = "streets_test"  # images to search for unknown objects
@@ -103,6 +103,7 @@ META_MODELS = {
     # The published architecture. The path is where it is read from and where training saves it.
     "meta_nn": MetaModelEntry("oodretrieval.meta_models", "NeuralMetaModel"),
     "linear": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel"),
+    "boosting": MetaModelEntry("oodretrieval.meta_models", "BoostedMetaModel"),
     # Trained with the shipped networks, on images that show nothing unknown or leave it out.
     "meta_nn_streets": MetaModelEntry(
         "oodretrieval.meta_models", "NeuralMetaModel", path="pretrained/meta_nn_streets.safetensors"

@@ -11,6 +11,9 @@ from oodretrieval.errors import ConfigurationError, OODRetrievalError, UnknownNa
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+LITE_MEAN = (127 / 255,) * 3
+LITE_STD = (128 / 255,) * 3
+"""EfficientNet-Lite expects RGB as ``(x - 127) / 128``; here for images scaled to 0…1."""
 
 
 @dataclass(frozen=True)

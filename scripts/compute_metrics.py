@@ -5,10 +5,10 @@
 Writes one row per segment below <workspace>/segments/<model>/<dataset>/. Blocks that are done are skipped.
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.stages.experiment import run_script
+    from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: MetricsSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py

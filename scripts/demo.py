@@ -5,10 +5,10 @@
 Prints what it found and saves pictures in demo/.
 """
 
-from oodretrieval.demo import DemoSettings, demo
-from oodretrieval.stages.experiment import run_script
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.demo import DemoSettings, demo
+    from oodretrieval.stages.experiment import run_script
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: DemoSettings(
             dataset="streets_test",  # entry of DATASETS in configuration.py; must have truth

@@ -9,10 +9,9 @@ import pytest
 import timm
 import torch
 
+from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import UnknownNameError, WeightsError
 from oodretrieval.imagenet_weights import (
-    LITE_MEAN,
-    LITE_STD,
     cached_torchvision_weights,
     efficientnet_lite_state,
     load_tensors,

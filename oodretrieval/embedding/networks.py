@@ -21,11 +21,9 @@ import timm
 from torch import Tensor, nn
 from torchvision import models
 
-from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD
+from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD, LITE_MEAN, LITE_STD
 from oodretrieval.errors import UnknownNameError, WeightsError
 from oodretrieval.imagenet_weights import (
-    LITE_MEAN,
-    LITE_STD,
     cached_torchvision_weights,
     efficientnet_lite_state,
     load_tensors,

@@ -1,6 +1,7 @@
 """The user's ``configuration.py``: loaded by its path, checked, and looked up by name."""
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import module_from_spec, spec_from_file_location
@@ -83,7 +84,7 @@ def configuration_path() -> Path:
 
 
 def load_configuration(path: Path | None = None) -> Configuration:
-    """Run a configuration file and check what it defines.
+    """Run a configuration file and check what it defines; modules beside it can be imported from then on.
 
     Args:
         path: The file; by default :func:`configuration_path`.
@@ -127,6 +128,8 @@ def _run(path: Path) -> Any:
             f"no configuration {str(path)!r}; set {VARIABLE} to the path of yours, a file that ends in .py"
         )
     module: ModuleType = module_from_spec(spec)
+    if str(path.parent) not in sys.path:  # a user's own classes lie beside the configuration
+        sys.path.append(str(path.parent))
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's file raises

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.labels import ClassMapping
+from oodretrieval.models import weights_hash
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import predicted_classes
-from oodretrieval.stages.inputs import blocks, dataset_in_use, open_meta_model
+from oodretrieval.stages.inputs import blocks, dataset_in_use, meta_model_path, open_meta_model
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace, read_segment_settings, read_segments
 
@@ -157,6 +158,11 @@ def _made_by(
     return {
         "model": settings.model_name,
         "meta_model": settings.meta_model_name,
+        "meta_model_hash": weights_hash(
+            meta_model_path(
+                configuration.meta_model(settings.meta_model_name), settings.meta_model_name, workspace
+            )
+        ),
         "datasets": list(datasets),
         "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},
         **{name: getattr(settings, name) for name in (*thresholds, *crops)},
@@ -188,12 +194,12 @@ def _add(
 ) -> dict[str, str]:
     """Embed the selected segments of a dataset, block by block; returns the images that failed."""
     failures: dict[str, str] = {}
-    done = set(writer.done)
+    done = {image for dataset_name, images in writer.done if dataset_name == name for image in images}
     by_image = {str(image): rows for image, rows in selected.groupby("image_id", sort=False)}
     with tqdm(total=len(selected), desc=f"embedding {name}", unit="segment", disable=None) as bar:
-        for number, indices in blocks(len(dataset)):
-            images = [i for i in indices if dataset.ids[i] in by_image]
-            if images and (name, number) not in done:
+        for _, indices in blocks(len(dataset)):
+            images = [i for i in indices if dataset.ids[i] in by_image and dataset.ids[i] not in done]
+            if images:
                 reader = _Crops(dataset, by_image, settings)
                 vectors = embed_crops(
                     network,
@@ -204,10 +210,9 @@ def _add(
                 )
                 failures |= reader.failures
                 if reader.rows:
-                    writer.add_part(
-                        pd.concat(reader.rows, ignore_index=True), vectors, settings.net, (name, number)
-                    )
-            bar.update(sum(len(by_image[dataset.ids[i]]) for i in images))
+                    rows = pd.concat(reader.rows, ignore_index=True)
+                    writer.add_part(rows, vectors, settings.net, (name, tuple(rows["image_id"].unique())))
+            bar.update(sum(len(by_image[dataset.ids[i]]) for i in indices if dataset.ids[i] in by_image))
     return failures
 
 
@@ -262,7 +267,8 @@ def _embed_again(
     source = Catalogue.open(workspace.catalogue_folder(settings.load_file))
     name = settings.save_file or settings.load_file
     table = source.segments
-    datasets = {n: dataset_in_use(settings, configuration, n) for n in table["dataset"].unique()}
+    everything = replace(settings, limit=0)
+    datasets = {n: dataset_in_use(everything, configuration, n) for n in table["dataset"].unique()}
 
     def crops() -> Iterator[NDArray[np.uint8]]:
         index = {n: {image: i for i, image in enumerate(d.ids)} for n, d in datasets.items()}

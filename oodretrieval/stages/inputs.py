@@ -1,6 +1,6 @@
 """What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from inspect import isclass
 from pathlib import Path
@@ -48,9 +48,14 @@ def provenance(
     return {
         "model": model_name,
         "weights": hash_of(entry),
+        "model_arguments": _texts({**entry.kwargs, "mean": entry.mean, "std": entry.std}),
         "dataset": dataset_name,
-        "dataset_arguments": {key: str(value) for key, value in sorted(arguments.items())},
+        "dataset_arguments": _texts(arguments),
     }
+
+
+def _texts(arguments: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in sorted(arguments.items())}
 
 
 def hash_of(entry: ModelEntry) -> str:
@@ -67,6 +72,30 @@ def blocks(count: int) -> Iterator[tuple[int, range]]:
     """Numbered blocks of indices: (0, 0…63), (1, 64…127), …."""
     for number, start in enumerate(range(0, count, BLOCK)):
         yield number, range(start, min(start + BLOCK, count))
+
+
+def outstanding(block: Sequence[str], wanted: Set[str], done: Set[str], overwrite: bool) -> list[str]:
+    """Images that a part of the segment table must be written with, in the order of the block.
+
+    Args:
+        block: Ids of the images of the block.
+        wanted: Ids asked for.
+        done: Ids that the part holds already; they stay in it.
+        overwrite: Write anew what is there.
+
+    Returns:
+        Ids; none if the part holds all that is wanted.
+
+    Example:
+        >>> outstanding(["a", "b", "c"], {"c"}, {"a"}, overwrite=False)
+        ['a', 'c']
+        >>> outstanding(["a", "b", "c"], {"a"}, {"a", "b"}, overwrite=False)
+        []
+    """
+    asked = {image for image in block if image in wanted}
+    if asked <= done and not (overwrite and asked):
+        return []
+    return [image for image in block if image in asked | done]
 
 
 def meta_model_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> Path:

@@ -1,13 +1,13 @@
 """Stage 2: split every prediction into segments and compute their metrics."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inputs import blocks, dataset_in_use, provenance
+from oodretrieval.stages.inputs import blocks, dataset_in_use, outstanding, provenance
 from oodretrieval.stages.segment_blocks import Block, compute_block
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import (
@@ -52,9 +52,10 @@ def compute_metrics(
         PartialFailure: If some predictions could not be read; all others are done.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
+    wanted = dataset_in_use(settings, configuration, settings.dataset).ids
     made_by = provenance(settings, configuration, *names)
-    predicted = [i for i in dataset.ids if workspace.prediction_path(*names, i).is_file()]
+    predicted = [i for i in wanted if workspace.prediction_path(*names, i).is_file()]
     if not predicted:
         raise StoreError(
             f"no predictions of {names[0]} on {names[1]} in {workspace.path}; run scripts/pred_images.py with "
@@ -62,17 +63,21 @@ def compute_metrics(
         )
     kept = _require_matching(workspace, names, predicted[0], made_by)
     made_by |= kept
-    if len(predicted) < len(dataset):
+    if len(predicted) < len(wanted):
         logger.warning(
-            "%d of %d images have no prediction and are left out", len(dataset) - len(predicted), len(dataset)
+            "%d of %d images have no prediction and are left out", len(wanted) - len(predicted), len(wanted)
         )
     with workspace.lock(workspace.segments_folder(*names)):
         done = existing_parts(workspace, *names, None if settings.overwrite else made_by)
         tasks = []
-        there = set(predicted)
         for number, indices in blocks(len(dataset)):
-            images = [dataset.ids[i] for i in indices if dataset.ids[i] in there]
-            if images and (settings.overwrite or done.get(number) != images):
+            images = outstanding(
+                [dataset.ids[i] for i in indices],
+                set(predicted),
+                set(done.get(number, [])),
+                settings.overwrite,
+            )
+            if images:
                 tasks.append(Block(workspace.path, *names, number, tuple(images), made_by))
         return _run(tasks, settings, workspace, len(predicted))
 

@@ -1,7 +1,7 @@
 """Stage 1: predict every image of a dataset and keep what the later stages need."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from oodretrieval.errors import DatasetError, ImageError, PartialFailure, Settin
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import Segmenter, entropy_map
-from oodretrieval.stages.inputs import blocks, dataset_in_use, provenance
+from oodretrieval.stages.inputs import blocks, dataset_in_use, outstanding, provenance
 from oodretrieval.stages.segment_blocks import image_table
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import (
@@ -69,9 +69,10 @@ def predict(settings: PredictSettings, configuration: Configuration, workspace: 
         SettingsMismatchError: If predictions of the same name were made with other settings.
         PartialFailure: If some images could not be predicted; all others are done.
     """
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
+    wanted = dataset_in_use(settings, configuration, settings.dataset)
     if settings.classindex >= 0:
-        dataset = subset_by_class(dataset, [settings.classindex])
+        wanted = subset_by_class(wanted, [settings.classindex])
     made_by = {
         **provenance(settings, configuration, settings.model_name, settings.dataset),
         "keep": settings.keep,
@@ -80,7 +81,7 @@ def predict(settings: PredictSettings, configuration: Configuration, workspace: 
     predictor = _predictor(settings, configuration, dataset)
     folder = workspace.prediction_folder(settings.model_name, settings.dataset)
     with workspace.lock(folder):
-        writer = _Writer(settings, workspace, dataset, predictor, made_by)
+        writer = _Writer(settings, workspace, dataset, set(wanted.ids), predictor, made_by)
         for number, indices in blocks(len(dataset)):
             writer.block(number, indices)
     if writer.failures:
@@ -138,38 +139,37 @@ class _Writer:
         settings: PredictSettings,
         workspace: Workspace,
         dataset: SegmentationDataset,
+        wanted: Set[str],
         predictor: Predictor,
         made_by: dict[str, Any],
     ) -> None:
         self.settings, self.workspace, self.dataset = settings, workspace, dataset
-        self.predictor, self.made_by = predictor, made_by
+        self.wanted, self.predictor, self.made_by = wanted, predictor, made_by
         self.failures: dict[str, str] = {}
         self.predicted = self.skipped = 0
         self.names = settings.model_name, settings.dataset
         self.with_metrics = settings.keep == "nothing"
         checked = None if settings.overwrite else made_by
         self.parts = existing_parts(workspace, *self.names, checked) if self.with_metrics else {}
-        self.bar = tqdm(total=len(dataset), desc="predicting", unit="image", disable=None)
+        self.bar = tqdm(total=len(wanted), desc="predicting", unit="image", disable=None)
 
     def block(self, number: int, indices: Sequence[int]) -> None:
         """Predict what is missing of a block of images; with ``keep=nothing`` also write its segments."""
-        missing = [i for i in indices if self.settings.overwrite or not self._is_done(self.dataset.ids[i])]
-        ids = [self.dataset.ids[i] for i in indices]
-        if self.with_metrics and (missing or self.parts.get(number) != ids):
-            missing = list(indices)
-        self.skipped += len(indices) - len(missing)
-        self.bar.update(len(indices) - len(missing))
-        tables = [table for i in missing if (table := self._image(i)) is not None]
-        if self.with_metrics and tables:
-            images = [image for image in ids if image not in self.failures]
-            write_segments(
-                self.workspace,
-                *self.names,
-                number,
-                pd.concat(tables, ignore_index=True),
-                images,
-                self.made_by,
-            )
+        ids = {self.dataset.ids[i]: i for i in indices}
+        wanted = [image for image in ids if image in self.wanted]
+        todo = [image for image in wanted if self.settings.overwrite or not self._is_done(image)]
+        if self.with_metrics:
+            # A part is written whole: what it holds already is predicted again with what is missing.
+            held = set(self.parts.get(number, [])) - set(todo)
+            todo = outstanding(list(ids), set(wanted), held, self.settings.overwrite)
+        done = len(set(wanted) - set(todo))
+        self.skipped += done
+        self.bar.update(done)
+        tables = [table for image in todo if (table := self._image(ids[image])) is not None]
+        if tables:
+            table = pd.concat(tables, ignore_index=True)
+            images = [image for image in todo if image not in self.failures]
+            write_segments(self.workspace, *self.names, number, table, images, self.made_by)
 
     def _is_done(self, image_id: str) -> bool:
         path = self.workspace.prediction_path(*self.names, image_id)

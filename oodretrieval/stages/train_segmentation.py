@@ -2,6 +2,7 @@
 
 import logging
 import os
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -112,13 +113,11 @@ def train_segmentation(
     entry = configuration.model(settings.model_name)
     path = _save_path(settings, configuration, entry)
     state = workspace.path / "training" / settings.model_name / "state.pt"
-    with workspace.lock(state.parent):
-        if settings.overwrite:
+    first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
+    with workspace.lock(state.parent) if first else nullcontext():
+        if settings.overwrite and first:
             state.unlink(missing_ok=True)
-        elif path.is_file() and not state.is_file():
-            raise SettingsError(
-                f"{path} is there already; add args.overwrite=True to train it anew, or choose args.save_file"
-            )
+        _require_nothing_lost(path, state, settings.overwrite)
         train = dataset_in_use(settings, configuration, settings.dataset)
         validation = dataset_in_use(settings, configuration, settings.dataset_val)
         quality = _Training(settings, entry, train, validation, path).run(state)
@@ -126,6 +125,15 @@ def train_segmentation(
     for name, iou in quality["iou"].items():
         logger.info("  %-20s %.4f", name, iou)
     return {**quality, "path": str(path)}
+
+
+def _require_nothing_lost(path: Path, state: Path, overwrite: bool) -> None:
+    if overwrite or path.is_file() == state.is_file():
+        return
+    if path.is_file():
+        raise SettingsError(
+            f"{path} is there already; add args.overwrite=True to train it anew, or choose args.save_file"
+        )
 
 
 def _save_path(settings: TrainSegmentationSettings, configuration: Configuration, entry: ModelEntry) -> Path:
@@ -186,11 +194,18 @@ class _Training:
             lambda network: _confusion(network, self.held_out, device).mean_iou(),
             lambda network, figure, epoch: self._save(network, {"mean_iou": figure, "epoch": epoch}),
         )
+        self.accelerator.wait_for_everyone()
+        if not self.path.is_file():
+            raise SettingsError(
+                f"the training recorded in {state} has ended, but its weights {self.path} are not there (removed, "
+                "or no validation gave a figure); add args.overwrite=True to train anew"
+            )
         best = read_metadata(self.path)["quality"]["epoch"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
         quality = {"epoch": best, **_quality(_confusion(stored, self.held_out, device), self.label_set)}
-        self._save(stored, quality)
+        if self.accelerator.is_main_process:
+            self._save(stored, quality)
         return quality
 
     def _loader(self) -> DataLoader[tuple[Tensor, Tensor]]:

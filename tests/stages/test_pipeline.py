@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -70,7 +71,7 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
     assert (segments["predicted_iou"] < 0.9).all()
     boxes = crop_boxes(segments)
     assert min(box.height for box in boxes) >= 40 and min(box.width for box in boxes) >= 40
-    assert all(0 <= box.left and box.right <= 96 and 0 <= box.top and box.bottom <= 72 for box in boxes)
+    assert all(box.left >= 0 and box.right <= 96 and box.top >= 0 and box.bottom <= 72 for box in boxes)
     assert (segments["label"] == 9).any(), "no pedestrian among the selected segments"
     assert catalogue.settings["unknown_ids"] == {"val": [9, 10]}
     assert catalogue.settings["label_mapping"]["val"]["9"][0] == "pedestrian"
@@ -355,5 +356,45 @@ def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, mo
 def test_iou_of_the_stored_predictions(configuration, measured):
     figures = evaluate_iou(IouSettings(dataset="val", model_name="colour"), configuration, measured)
     assert 0.3 < figures["mean_iou"] <= 1
-    with open(figures["file"], encoding="utf-8") as file:
-        assert json.load(file)["figures"]["images"] == 6
+    assert json.loads(Path(figures["file"]).read_text(encoding="utf-8"))["figures"]["images"] == 6
+
+
+@pytest.mark.parametrize("keep", ["logits", "nothing"])
+def test_a_limited_run_takes_nothing_from_a_full_one(configuration, workspace, keep):
+    settings = {"dataset": "val", "model_name": "colour"}
+    for limit in (0, 2, 3):
+        predict(PredictSettings(**settings, keep=keep, limit=limit, **CPU), configuration, workspace)
+        if keep == "logits":
+            compute_metrics(MetricsSettings(**settings, limit=limit), configuration, workspace)
+        assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
+
+
+def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
+    configuration, measured, camvid, tmp_path
+):
+    root = tmp_path / "copy"
+    shutil.copytree(camvid, root)
+    predict_and_measure_at(configuration, measured, root)
+    train_linear(configuration, measured, dataset_val="")
+    broken = root / "val" / "0016E5_00200.png"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:300])
+    settings = embed_settings(root=str(root), model_name="colour", save_file="resumed")
+    with pytest.raises(PartialFailure, match="0016E5_00200"):
+        compute_embeddings(settings, configuration, measured)
+    catalogue = measured.catalogue_folder("resumed")
+    before = Catalogue.open(catalogue).segments
+    assert "0016E5_00200" not in set(before["image_id"])
+    broken.write_bytes(whole)
+    compute_embeddings(settings, configuration, measured)
+    after = Catalogue.open(catalogue).segments
+    assert (
+        after["image_id"].value_counts().drop("0016E5_00200").to_dict()
+        == before["image_id"].value_counts().to_dict()
+    )
+
+
+def predict_and_measure_at(configuration, workspace, root):
+    settings = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
+    predict(PredictSettings(**settings, **CPU), configuration, workspace)
+    compute_metrics(MetricsSettings(**settings), configuration, workspace)
