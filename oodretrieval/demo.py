@@ -248,7 +248,7 @@ class _Pictures:
         figure.suptitle(
             f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
         )
-        figure.subplots_adjust(0.01, 0.06, 0.99, 0.92)
+        figure.subplots_adjust(0.01, 0.06, 0.965, 0.92)
         return figure
 
 

@@ -388,10 +388,8 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
     broken.write_bytes(whole)
     compute_embeddings(settings, configuration, measured)
     after = Catalogue.open(catalogue).segments
-    assert (
-        after["image_id"].value_counts().drop("0016E5_00200").to_dict()
-        == before["image_id"].value_counts().to_dict()
-    )
+    counts = after["image_id"].value_counts().drop("0016E5_00200")
+    assert counts.to_dict() == before["image_id"].value_counts().to_dict()
 
 
 def predict_and_measure_at(configuration, workspace, root):

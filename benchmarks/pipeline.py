@@ -1,0 +1,90 @@
+"""Time and disk of every stage, per image.
+
+    python benchmarks/pipeline.py --dataset streets_test --model deeplabv3plus_streets --images 20
+
+Runs prediction (once for each way of keeping it) and segment metrics on the first images of a dataset, three
+times in turn, on one process and the CPU threads that torch takes by itself, and prints medians. The first
+repetition includes loading the network; the median does not.
+"""
+
+import argparse
+import logging
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from oodretrieval.stages.configuration import load_configuration
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stores import Workspace, read_segments
+
+KEEP = ("logits", "softmax", "nothing")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", default="streets_test")
+    parser.add_argument("--model", default="deeplabv3plus_streets")
+    parser.add_argument("--images", type=int, default=20)
+    parser.add_argument("--repetitions", type=int, default=3)
+    arguments = parser.parse_args()
+    logging.disable(logging.INFO)
+    seconds: dict[str, list[float]] = {}
+    disk: dict[str, float] = {}
+    segments = 0
+    for _ in range(arguments.repetitions):
+        for keep in KEEP:
+            with tempfile.TemporaryDirectory() as folder:
+                segments = _run(Workspace(folder), arguments, keep, seconds, disk)
+    print(
+        f"{arguments.images} images of {arguments.dataset}, {arguments.model}, CPU, {torch.get_num_threads()} threads"
+    )
+    print(f"{segments / arguments.images:.0f} segments an image\n")
+    print("| stage | s / image | MB / image |\n|---|---|---|")
+    for name, values in seconds.items():
+        print(
+            f"| {name} | {statistics.median(values) / arguments.images:.3f} | {disk[name] / arguments.images:.3f} |"
+        )
+
+
+def _run(
+    workspace: Workspace,
+    arguments: argparse.Namespace,
+    keep: str,
+    seconds: dict[str, list[float]],
+    disk: dict[str, float],
+) -> int:
+    configuration = load_configuration()
+    names = {
+        "dataset": arguments.dataset,
+        "model_name": arguments.model,
+        "limit": arguments.images,
+        "gpu": -1,
+    }
+    stage = f"pred_images, keep={keep}" + (" (with metrics)" if keep == "nothing" else "")
+    start = time.perf_counter()
+    predict(PredictSettings(**names, keep=keep), configuration, workspace)  # type: ignore[arg-type]
+    seconds.setdefault(stage, []).append(time.perf_counter() - start)
+    disk[stage] = _megabytes(workspace.path / "predictions")
+    if keep == "nothing":
+        return len(read_segments(workspace, arguments.model, arguments.dataset))
+    start = time.perf_counter()
+    compute_metrics(MetricsSettings(**names), configuration, workspace)  # type: ignore[arg-type]
+    stage = f"compute_metrics, from {keep}"
+    seconds.setdefault(stage, []).append(time.perf_counter() - start)
+    disk[stage] = _megabytes(workspace.path / "segments")
+    return len(read_segments(workspace, arguments.model, arguments.dataset))
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+if __name__ == "__main__":
+    main()
