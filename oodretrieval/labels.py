@@ -48,6 +48,10 @@ class LabelSet:
             raise ConfigurationError(
                 f"label_mapping and label_to_pred must have the same ids; differ in {odd}"
             )
+        if sorted(self.pred_mapping) != list(range(len(self.pred_mapping))):
+            raise ConfigurationError(
+                f"predicted ids must be 0 … C-1 without gaps, came {sorted(self.pred_mapping)}"
+            )
         bad = {k: v for k, v in self.label_to_pred.items() if v != NO_CLASS and v not in self.pred_mapping}
         if bad:
             raise ConfigurationError(f"label_to_pred maps to ids that pred_mapping lacks: {bad}")

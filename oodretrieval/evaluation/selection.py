@@ -180,7 +180,7 @@ def selection_figures(
 
     Args:
         objects: The objects of all images, from :func:`true_objects`.
-        majority: Majority label id of every segment, selected or not, ``(n,)``; leave out void ones.
+        majority: Majority label id of every segment, selected or not, ``(n,)``; void ones count as not unknown.
         selected: Whether it was selected, ``(n,)`` bool.
         unknown_ids: Label ids that the network was never taught.
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import timm
 from huggingface_hub import is_offline_mode, try_to_load_from_cache
@@ -25,7 +25,7 @@ class Backbone(nn.Module):
         name: Name in timm, e.g. ``"tf_efficientnet_lite0"``, ``"resnet50"``, ``"convnext_tiny"``.
         strides: Strides of the features wanted, ascending, each at most ``output_stride``.
         output_stride: Stride of the deepest features; strides beyond it become dilation.
-        pretrained: Start from ImageNet weights.
+        pretrained: Start from ImageNet weights; ``"packaged"`` only where they come with an installed package.
 
     Attributes:
         channels: Channels of each feature map, in the order of ``strides``.
@@ -41,7 +41,7 @@ class Backbone(nn.Module):
         name: str,
         strides: Sequence[int] = (4, 16),
         output_stride: int = 16,
-        pretrained: bool = False,
+        pretrained: bool | Literal["packaged"] = False,
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
@@ -52,7 +52,7 @@ class Backbone(nn.Module):
         )
         self.network = network
         self.channels: list[int] = network.feature_info.channels()
-        if pretrained:
+        if pretrained is True or (pretrained == "packaged" and name in LITE):
             self._load_imagenet(name, output_stride, indices)
 
     def _load_imagenet(self, name: str, output_stride: int, indices: Sequence[int]) -> None:

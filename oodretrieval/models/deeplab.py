@@ -4,6 +4,8 @@ Source: Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Sema
 arXiv:1802.02611.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -26,7 +28,8 @@ class DeepLabV3Plus(nn.Module):
         low_level_channels: Channels that the stride-4 features are reduced to.
         separable: Atrous separable convolutions, as in the paper; plain ones otherwise.
         dropout: Dropout after the pyramid.
-        pretrained: Start from ImageNet weights (for training; trained weights replace them).
+        pretrained: Start from ImageNet weights (for training; trained weights replace them); ``"packaged"`` only
+            where they come with an installed package.
 
     Raises:
         ConfigurationError: If ``output_stride`` is neither 8 nor 16, or the backbone cannot give it.
@@ -47,7 +50,7 @@ class DeepLabV3Plus(nn.Module):
         low_level_channels: int = 48,
         separable: bool = True,
         dropout: float = 0.1,
-        pretrained: bool = False,
+        pretrained: bool | Literal["packaged"] = False,
     ) -> None:
         super().__init__()
         if output_stride not in ATROUS_RATES:

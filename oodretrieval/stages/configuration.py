@@ -14,6 +14,7 @@ from oodretrieval.entries import DatasetEntry, Entry, MetaModelEntry, ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError
 
 VARIABLE = "OODRETRIEVAL_CONFIGURATION"
+CHECKOUT = Path(oodretrieval.__file__).parents[1]
 TABLES = {"DATASETS": DatasetEntry, "MODELS": ModelEntry, "META_MODELS": MetaModelEntry}
 DEFAULTS = ("DATASET", "TRAIN_DATASET", "VAL_DATASET", "MODEL", "META_MODEL", "EMBEDDING")
 E_ = TypeVar("E_", bound=Entry)
@@ -67,8 +68,10 @@ class Configuration:
         return entry if entry.path is None else replace(entry, path=self.resolve(entry.path))
 
     def resolve(self, path: str | Path) -> Path:
-        """``path`` itself where it is absolute, else below the folder of the configuration."""
-        return (self.path.parent / Path(path).expanduser()).resolve()
+        """``path`` itself where it is absolute, else beside the configuration, or in the checkout if it is there."""
+        beside = (self.path.parent / Path(path).expanduser()).resolve()
+        shipped = CHECKOUT / path
+        return shipped if shipped.is_file() and not beside.exists() else beside
 
 
 def _lookup(kind: str, name: str, table: Mapping[str, E_]) -> E_:
@@ -80,7 +83,7 @@ def _lookup(kind: str, name: str, table: Mapping[str, E_]) -> E_:
 def configuration_path() -> Path:
     """``OODRETRIEVAL_CONFIGURATION`` where it is set, else ``configuration.py`` of the checkout."""
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else Path(oodretrieval.__file__).parents[1] / "configuration.py"
+    return Path(named).expanduser() if named else CHECKOUT / "configuration.py"
 
 
 def load_configuration(path: Path | None = None) -> Configuration:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inputs import dataset_in_use
+from oodretrieval.stages.inputs import dataset_in_use, predicted_ids, provenance, require_current
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Workspace, read_prediction, write_json
 
@@ -44,7 +44,8 @@ def evaluate_iou(settings: IouSettings, configuration: Configuration, workspace:
         ``mean_iou`` over the classes that occur, ``iou`` by class, ``pixel_accuracy`` and ``images``.
 
     Raises:
-        StoreError: If an image has no prediction yet.
+        StoreError: If no image has a prediction yet; those without are left out with a warning.
+        SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth.
     """
     dataset = dataset_in_use(settings, configuration, settings.dataset)
@@ -52,13 +53,17 @@ def evaluate_iou(settings: IouSettings, configuration: Configuration, workspace:
         raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
     classes = dataset.label_set.pred_mapping
     matrix = ConfusionMatrix(len(classes))
-    for image_id in tqdm(dataset.ids, desc="IoU", unit="image", disable=None):
-        prediction = read_prediction(workspace, settings.model_name, settings.dataset, image_id)
+    names = settings.model_name, settings.dataset
+    current = provenance(settings, configuration, *names)
+    predicted = predicted_ids(workspace, names, dataset.ids)
+    for image_id in tqdm(predicted, desc="IoU", unit="image", disable=None):
+        prediction = read_prediction(workspace, *names, image_id)
+        require_current(f"the prediction of {image_id}", prediction.settings, current)
         truth = prediction.truth()
         if truth is not None:
             matrix.update(prediction.prediction, truth)
     figures: dict[str, Any] = {
-        "images": len(dataset),
+        "images": len(predicted),
         "mean_iou": matrix.mean_iou(),
         "pixel_accuracy": matrix.pixel_accuracy(),
         "iou": {classes[i][0]: float(value) for i, value in enumerate(matrix.iou())},
@@ -71,6 +76,6 @@ def evaluate_iou(settings: IouSettings, configuration: Configuration, workspace:
         logger.info("%-20s %.4f", name, value)
     logger.info("%-20s %.4f", "mean IoU", figures["mean_iou"])
     logger.info(
-        "%-20s %.4f  (%d images; saved %s)", "pixel accuracy", figures["pixel_accuracy"], len(dataset), path
+        "%-20s %.4f  (%d images; saved %s)", "pixel accuracy", figures["pixel_accuracy"], len(predicted), path
     )
     return {**figures, "file": str(path)}

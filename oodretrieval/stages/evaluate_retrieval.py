@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from oodretrieval.errors import SettingsError, StoreError, UnknownNameError
+from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.evaluation import RetrievalFigures, frame_positions, mean_average_precision
 from oodretrieval.evaluation.charts import bar_chart
 from oodretrieval.search import project
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stages.settings import CommonSettings, require_at_least
 from oodretrieval.stores import Catalogue, Workspace, write_json
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class RetrievalSettings(CommonSettings):
         method: Judge a projection instead: pca, tsne or isomap; empty for the embedding itself.
         embedding_size: Dimensions of the projection.
         groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
-            (all within 30 frames of it, for video).
+            (all within 30 frames of it, for video whose file names end in the number of the frame).
         min_queries: Queries that a class needs to count.
         seed: Of the projection and of the random embedding.
         save_dir: Folder for table and chart; by default ``evaluation`` beside the catalogue.
@@ -51,6 +51,10 @@ class RetrievalSettings(CommonSettings):
     min_queries: int = 2
     seed: int = 0
     save_dir: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "embedding_size", "min_queries")
 
 
 def evaluate_retrieval(
@@ -128,10 +132,7 @@ def _groups(kind: str, segments: pd.DataFrame) -> dict[str, Any]:
     if kind == "image":
         return {"groups": images}
     if kind == "frames":
-        try:
-            return {"groups": frame_positions(list(images)), "group_window": FRAME_WINDOW}
-        except ValueError as error:
-            raise SettingsError(f"args.groups=frames: {error}; use args.groups=image") from error
+        return {"groups": frame_positions(list(images)), "group_window": FRAME_WINDOW}
     return {}
 
 
@@ -227,5 +228,7 @@ def _log(
     logger.info("%-24s %8s %10.3f %8.3f", "weighted by queries", "", figures.weighted, floor.weighted)
     for k, value in figures.precision_at.items():
         logger.info("%-24s %8s %10.3f %8.3f", f"precision@{k}", "", value, floor.precision_at[k])
+    if not figures.per_class:
+        logger.warning("no class has queries with something relevant outside their own group")
     for file in files:
         logger.info("saved %s", file)

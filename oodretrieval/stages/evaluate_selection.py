@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from oodretrieval.evaluation import (
 from oodretrieval.evaluation.charts import count_chart
 from oodretrieval.segments import label_components
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inputs import dataset_in_use, open_meta_model
+from oodretrieval.stages.inputs import dataset_in_use, open_meta_model, predicted_ids, segments_in_use
 from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stores import Workspace, read_prediction, read_segments, write_json
+from oodretrieval.stores import Workspace, read_prediction, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -80,15 +80,15 @@ def evaluate_selection(
         raise TableError(
             f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
         )
-    entry = configuration.meta_model(settings.meta_model_name)
-    model = open_meta_model(entry, settings.meta_model_name, workspace, settings.model_name)
-    table = read_segments(workspace, *names)
+    model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
+    table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
     table["selected"] = model.predict(table) < settings.iou_threshold
-    table = table[(table["S"] >= settings.min_pixels) & table["image_id"].isin(dataset.ids)]
+    images = predicted_ids(workspace, names, dataset.ids)
+    table = table[(table["S"] >= settings.min_pixels) & table["image_id"].isin(images)]
     if table.empty:
         raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
     unknown = dataset.label_set.unknown_ids
-    objects = list(_objects(workspace, names, table, unknown, settings))
+    objects = list(_objects(workspace, names, images, table, unknown, settings))
     figures = selection_figures(objects, table["label"].to_numpy(), table["selected"].to_numpy(bool), unknown)
     folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
     counts = {dataset.label_set.label_name(i): count for i, count in figures.per_class.items()}
@@ -100,13 +100,13 @@ def evaluate_selection(
 def _objects(
     workspace: Workspace,
     names: tuple[str, str],
+    images: list[str],
     table: pd.DataFrame,
     unknown: frozenset[int],
     settings: SelectionSettings,
 ) -> Iterator[TrueObject]:
     """The unknown objects of every image, with what the selection did with them."""
     chosen = {str(image): rows for image, rows in table[table["selected"]].groupby("image_id")}
-    images = table["image_id"].unique()
     for image_id in tqdm(images, desc="objects", unit="image", disable=None):
         prediction = read_prediction(workspace, *names, image_id)
         if prediction.labels is None:

@@ -81,11 +81,20 @@ class Segmenter:
             raise ImageError(
                 f"{sample.path}: the network's output is not finite; check its weights and mean, std"
             )
-        if label_set is not None and logits.shape[1] != label_set.num_classes:
-            raise ConfigurationError(
-                f"the network has {logits.shape[1]} classes, the dataset's pred_mapping {label_set.num_classes}; "
-                "choose a dataset entry made for this network, or give it its own label_to_pred"
-            )
+        require_classes(logits.shape[1], label_set)
+
+
+def require_classes(count: int, label_set: LabelSet | None) -> None:
+    """Refuse predictions of another number of classes than the dataset has.
+
+    Raises:
+        ConfigurationError: If the numbers differ.
+    """
+    if label_set is not None and count != label_set.num_classes:
+        raise ConfigurationError(
+            f"the network has {count} classes, the dataset's pred_mapping {label_set.num_classes}; "
+            "choose a dataset entry made for this network, or give it its own label_to_pred"
+        )
 
 
 def entropy_map(softmax: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -1,22 +1,25 @@
 """What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import partial
 from inspect import isclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from torch import nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
 from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
-from oodretrieval.errors import SettingsError, TableError
+from oodretrieval.errors import StoreError, TableError
 from oodretrieval.meta_models import MetaModel, load_meta_model
-from oodretrieval.models import weights_file, weights_hash
+from oodretrieval.models import weights_hash
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stores import Workspace
+from oodretrieval.stores import Workspace, read_segment_settings, read_segments, require_same_settings
 
+logger = logging.getLogger(__name__)
 BLOCK = 64
 """Images in one part of a segment table or catalogue."""
 
@@ -27,14 +30,22 @@ def dataset_in_use(settings: CommonSettings, configuration: Configuration, name:
     Raises:
         UnknownNameError: If there is no such entry.
         DatasetError: If it cannot be opened.
-        SettingsError: If ``limit`` is negative.
     """
-    if settings.limit < 0:
-        raise SettingsError(f"args.limit must be 0 (all) or a number of images, came {settings.limit}")
-    dataset = open_dataset(configuration.dataset(name), name, settings.root or None)
+    root = Path(settings.root).expanduser().resolve() if settings.root else None
+    dataset = open_dataset(configuration.dataset(name), name, root)
     if settings.limit and settings.limit < len(dataset):
         return subset_by_index(dataset, range(settings.limit))
     return dataset
+
+
+def dataset_arguments(settings: CommonSettings, configuration: Configuration, name: str) -> dict[str, str]:
+    """What a dataset is built with, as texts; folders as absolute paths."""
+    arguments = {**configuration.dataset(name).kwargs}
+    if settings.root:
+        arguments["root"] = settings.root
+    if "root" in arguments:
+        arguments["root"] = Path(arguments["root"]).expanduser().resolve()
+    return _texts(arguments)
 
 
 def provenance(
@@ -42,15 +53,12 @@ def provenance(
 ) -> dict[str, Any]:
     """What identifies the predictions of a network on a dataset: work made by anything else is refused."""
     entry = configuration.model(model_name)
-    arguments = {**configuration.dataset(dataset_name).kwargs}
-    if settings.root:
-        arguments["root"] = settings.root
     return {
         "model": model_name,
-        "weights": hash_of(entry),
+        "weights": weights_hash_if_there(entry),
         "model_arguments": _texts({**entry.kwargs, "mean": entry.mean, "std": entry.std}),
         "dataset": dataset_name,
-        "dataset_arguments": _texts(arguments),
+        "dataset_arguments": dataset_arguments(settings, configuration, dataset_name),
     }
 
 
@@ -58,20 +66,38 @@ def _texts(arguments: Mapping[str, Any]) -> dict[str, str]:
     return {key: str(value) for key, value in sorted(arguments.items())}
 
 
-def hash_of(entry: ModelEntry) -> str:
-    """Hash of the weights file; empty for a class that brings its own.
-
-    Raises:
-        WeightsError: If the file is missing.
-    """
-    path = weights_file(entry)
-    return "" if path is None else weights_hash(path)
+def weights_hash_if_there(entry: ModelEntry) -> str:
+    """Hash of the weights file; empty if there is none."""
+    there = entry.weights is not None and Path(entry.weights).is_file()
+    return weights_hash(entry.weights) if there and entry.weights is not None else ""
 
 
 def blocks(count: int) -> Iterator[tuple[int, range]]:
     """Numbered blocks of indices: (0, 0…63), (1, 64…127), …."""
     for number, start in enumerate(range(0, count, BLOCK)):
         yield number, range(start, min(start + BLOCK, count))
+
+
+def predicted_ids(workspace: Workspace, names: tuple[str, str], ids: Sequence[str]) -> list[str]:
+    """Those of the images that have a prediction; says how many have none.
+
+    Args:
+        workspace: Where predictions lie.
+        names: Name of the network, name of the dataset.
+        ids: Ids of the images.
+
+    Raises:
+        StoreError: If none has.
+    """
+    there = [image for image in ids if workspace.prediction_path(*names, image).is_file()]
+    if not there:
+        raise StoreError(
+            f"no predictions of {names[0]} on {names[1]} in {workspace.path}; run scripts/pred_images.py with "
+            f"args.dataset={names[1]} args.model_name={names[0]} first"
+        )
+    if len(there) < len(ids):
+        logger.warning("%d of %d images have no prediction and are left out", len(ids) - len(there), len(ids))
+    return there
 
 
 def outstanding(block: Sequence[str], wanted: Set[str], done: Set[str], overwrite: bool) -> list[str]:
@@ -103,12 +129,71 @@ def meta_model_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> P
     return Path(entry.path) if entry.path is not None else workspace.meta_model_path(name)
 
 
-def open_meta_model(entry: MetaModelEntry, name: str, workspace: Workspace, model_name: str) -> MetaModel:
+def require_current(where: object, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Refuse predictions or tables that another network, other weights or another dataset made.
+
+    Args:
+        where: What is checked, for the message.
+        recorded: Settings that it carries.
+        current: What :func:`provenance` says now. Of predictions taken from published files
+            (``args.source``) the network is not compared, as it did not make them.
+
+    Raises:
+        SettingsMismatchError: If they differ.
+    """
+    ignored = {"weights", "model_arguments"} if recorded.get("source") else set()
+    if not current.get("weights"):
+        ignored.add("weights")  # there is no file to compare with
+    compared = {key: value for key, value in current.items() if key not in ignored}
+    require_same_settings(where, {key: recorded.get(key) for key in compared}, compared)
+
+
+def segments_in_use(
+    settings: CommonSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, str]
+) -> pd.DataFrame:
+    """The segment table of a network on a dataset, if it was made with both as they are now.
+
+    Args:
+        settings: ``root`` and ``limit`` of the dataset.
+        configuration: Where names are looked up.
+        workspace: Where the table lies.
+        names: Name of the network, name of the dataset.
+
+    Returns:
+        One row per segment; of the first ``limit`` images only, where that is set.
+
+    Raises:
+        StoreError: If there is no table.
+        SettingsMismatchError: If it was made with another network, weights or dataset.
+    """
+    recorded = read_segment_settings(workspace, *names)
+    require_current(workspace.segments_folder(*names), recorded, provenance(settings, configuration, *names))
+    table = read_segments(workspace, *names)
+    if not settings.limit:
+        return table
+    return table[table["image_id"].isin(table["image_id"].unique()[: settings.limit])]
+
+
+def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
+    """Read a meta model; a plain network of the entry is built by it.
+
+    Raises:
+        WeightsError: If the file is missing or damaged.
+    """
+    factory = factory_of(entry)
+    if isclass(factory) and issubclass(factory, nn.Module):
+        return load_meta_model(path, network=partial(build, entry))
+    return load_meta_model(path)
+
+
+def open_meta_model(
+    configuration: Configuration, name: str, workspace: Workspace, model_name: str
+) -> MetaModel:
     """Load a trained meta model for the segments of a network.
 
     Args:
-        entry: The meta model's entry.
-        name: Its name.
+        configuration: Where names are looked up.
+        name: Name of the meta model.
         workspace: Where it lies if its entry has no path.
         model_name: Name of the segmentation network whose segments it shall judge.
 
@@ -118,16 +203,22 @@ def open_meta_model(entry: MetaModelEntry, name: str, workspace: Workspace, mode
     Raises:
         ConfigurationError: If the entry's class cannot be found.
         WeightsError: If it is not trained yet, or its file is damaged.
-        TableError: If it was trained for another network.
+        TableError: If it was trained for another network, or for other weights of this one.
     """
-    factory = factory_of(entry)
+    entry = configuration.meta_model(name)
     path = meta_model_path(entry, name, workspace)
-    plain_network = isclass(factory) and issubclass(factory, nn.Module)
-    model = load_meta_model(path, network=partial(build, entry)) if plain_network else load_meta_model(path)
-    trained_for = model.quality.get("made_by", {}).get("model", model_name)
-    if trained_for != model_name:
+    model = load_meta_model_of(entry, path)
+    made_by = model.quality.get("made_by", {})
+    remedy = f"scripts/train_meta_nn.py with args.model_name={model_name} args.meta_model_name={name}"
+    if made_by.get("model", model_name) != model_name:
         raise TableError(
-            f"{path} was trained on segments of {trained_for!r}, not of {model_name!r}; train one for it with "
-            f"scripts/train_meta_nn.py with args.model_name={model_name}, or choose another args.meta_model_name"
+            f"{path} was trained on segments of {made_by['model']!r}, not of {model_name!r}; train one for it with "
+            f"{remedy}, or choose another args.meta_model_name"
+        )
+    model_entry = configuration.model(model_name)
+    if made_by.get("weights") and weights_hash_if_there(model_entry) not in ("", made_by["weights"]):
+        raise TableError(
+            f"{path} was trained with other weights of {model_name!r} than {model_entry.weights}; train it again "
+            f"with {remedy} args.overwrite=True"
         )
     return model

@@ -7,14 +7,20 @@ from typing import Any
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inputs import blocks, dataset_in_use, outstanding, provenance
+from oodretrieval.stages.inputs import (
+    blocks,
+    dataset_in_use,
+    outstanding,
+    predicted_ids,
+    provenance,
+    require_current,
+)
 from oodretrieval.stages.segment_blocks import Block, compute_block
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import (
     Workspace,
     existing_parts,
     read_prediction_settings,
-    require_same_settings,
 )
 
 logger = logging.getLogger(__name__)
@@ -55,18 +61,9 @@ def compute_metrics(
     dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
     wanted = dataset_in_use(settings, configuration, settings.dataset).ids
     made_by = provenance(settings, configuration, *names)
-    predicted = [i for i in wanted if workspace.prediction_path(*names, i).is_file()]
-    if not predicted:
-        raise StoreError(
-            f"no predictions of {names[0]} on {names[1]} in {workspace.path}; run scripts/pred_images.py with "
-            f"args.dataset={names[1]} args.model_name={names[0]} first"
-        )
+    predicted = predicted_ids(workspace, names, wanted)
     kept = _require_matching(workspace, names, predicted[0], made_by)
     made_by |= kept
-    if len(predicted) < len(wanted):
-        logger.warning(
-            "%d of %d images have no prediction and are left out", len(wanted) - len(predicted), len(wanted)
-        )
     with workspace.lock(workspace.segments_folder(*names)):
         done = existing_parts(workspace, *names, None if settings.overwrite else made_by)
         tasks = []
@@ -88,13 +85,13 @@ def _require_matching(
     """Check what made the predictions, and return how they were kept."""
     path = workspace.prediction_path(*names, image_id)
     recorded = read_prediction_settings(path)
-    require_same_settings(path.parent, {key: recorded.get(key) for key in made_by}, made_by)
+    require_current(path.parent, recorded, made_by)
     if recorded.get("keep") == "nothing":
         raise StoreError(
             f"{path.parent} keeps neither logits nor softmax; its segment metrics were computed by pred_images. "
             "To compute them again, predict with args.keep=logits args.overwrite=True"
         )
-    return {key: recorded[key] for key in ("keep", "source") if key in recorded}
+    return {key: recorded[key] for key in ("weights", "model_arguments", "keep", "source") if key in recorded}
 
 
 def _run(

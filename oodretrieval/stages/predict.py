@@ -13,7 +13,7 @@ from oodretrieval.datasets import Sample, SegmentationDataset, subset_by_class
 from oodretrieval.errors import DatasetError, ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import Segmenter, entropy_map
+from oodretrieval.stages.inference import Segmenter, entropy_map, require_classes
 from oodretrieval.stages.inputs import blocks, dataset_in_use, outstanding, provenance
 from oodretrieval.stages.segment_blocks import image_table
 from oodretrieval.stages.settings import CommonSettings
@@ -73,12 +73,14 @@ def predict(settings: PredictSettings, configuration: Configuration, workspace: 
     wanted = dataset_in_use(settings, configuration, settings.dataset)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
+    predictor = _predictor(settings, configuration, dataset)
     made_by = {
         **provenance(settings, configuration, settings.model_name, settings.dataset),
         "keep": settings.keep,
         "source": settings.source,
     }
-    predictor = _predictor(settings, configuration, dataset)
+    if settings.source:
+        made_by |= {"weights": "", "model_arguments": {}}
     folder = workspace.prediction_folder(settings.model_name, settings.dataset)
     with workspace.lock(folder):
         writer = _Writer(settings, workspace, dataset, set(wanted.ids), predictor, made_by)
@@ -96,7 +98,7 @@ def _predictor(
     if settings.source:
         if settings.keep == "logits":
             raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
-        return _Published(PublishedPredictions(settings.source), dataset.ids)
+        return _Published(PublishedPredictions(settings.source), dataset)
     segmenter = Segmenter(configuration.model(settings.model_name), choose_device(settings.gpu))
     return lambda sample: segmenter(sample, dataset.label_set)
 
@@ -104,8 +106,9 @@ def _predictor(
 class _Published:
     """Looks the prediction of a sample up in a folder of published files, by file name."""
 
-    def __init__(self, predictions: PublishedPredictions, ids: Sequence[str]) -> None:
-        self.predictions = predictions
+    def __init__(self, predictions: PublishedPredictions, dataset: SegmentationDataset) -> None:
+        self.predictions, self.label_set = predictions, dataset.label_set
+        ids = dataset.ids
         self.index = {PurePosixPath(name).name: i for i, name in enumerate(predictions.ids)}
         if not any(PurePosixPath(name).name in self.index or self._prefixed(name) for name in ids):
             raise DatasetError(
@@ -124,6 +127,7 @@ class _Published:
                 f"{len(matches)} predictions in the source belong to {sample.id!r}, expected one"
             )
         found: Prediction = self.predictions[self.index[matches[0]]]
+        require_classes(found.num_classes, self.label_set)
         if found.prediction.shape != sample.image.shape[:2]:
             raise ImageError(
                 f"the prediction of {sample.id!r} is {found.prediction.shape}, its image {sample.image.shape[:2]}"

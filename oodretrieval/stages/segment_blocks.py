@@ -11,7 +11,7 @@ import pandas as pd
 
 from oodretrieval.errors import StoreError
 from oodretrieval.segments import segment_table
-from oodretrieval.stores import Prediction, Workspace, read_prediction, write_segments
+from oodretrieval.stores import Prediction, Workspace, read_prediction, require_same_settings, write_segments
 
 
 def image_table(prediction: Prediction) -> pd.DataFrame:
@@ -73,7 +73,10 @@ def compute_block(task: Block) -> tuple[int, dict[str, str]]:
     tables, done, failures = [], [], {}
     for image_id in task.images:
         try:
-            tables.append(image_table(read_prediction(workspace, task.model, task.dataset, image_id)))
+            prediction = read_prediction(workspace, task.model, task.dataset, image_id)
+            made_by = {key: prediction.settings.get(key) for key in task.made_by}
+            require_same_settings(f"the prediction of {image_id}", made_by, task.made_by)
+            tables.append(image_table(prediction))
             done.append(image_id)
         except (StoreError, ValueError) as error:
             failures[image_id] = str(error)

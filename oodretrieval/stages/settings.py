@@ -30,6 +30,21 @@ class CommonSettings:
     overwrite: bool = False
     limit: int = 0
 
+    def __post_init__(self) -> None:
+        require_at_least(self, 0, "num_cores", "limit")
+
+
+def require_at_least(settings: object, minimum: float, *names: str) -> None:
+    """Refuse settings below a bound.
+
+    Raises:
+        SettingsError: If one of the named attributes is smaller than ``minimum``.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        if value < minimum:
+            raise SettingsError(f"args.{name} must be at least {minimum:g}, came {value:g}")
+
 
 def from_mapping(kind: type[S], values: Mapping[str, Any], where: str = "args") -> S:
     """Build a settings dataclass from a command line's dict.

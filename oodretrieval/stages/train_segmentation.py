@@ -3,9 +3,10 @@
 import logging
 import os
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,8 +18,8 @@ from tqdm import tqdm
 
 from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.transforms import TrainingTensors, training_transform
-from oodretrieval.entries import ModelEntry, build
-from oodretrieval.errors import DatasetError, SettingsError
+from oodretrieval.entries import ModelEntry, build, factory_of
+from oodretrieval.errors import ConfigurationError, DatasetError, SettingsError
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.execution import keep_freed_memory
 from oodretrieval.files import atomic_path
@@ -26,12 +27,13 @@ from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models.checkpoints import load_weights, read_metadata, save_weights
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inputs import dataset_in_use
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stages.inputs import dataset_arguments, dataset_in_use
+from oodretrieval.stages.settings import CommonSettings, require_at_least
 from oodretrieval.stores import Workspace
 from oodretrieval.training import Schedule, Trainer, class_weights, cross_entropy
 
 logger = logging.getLogger(__name__)
+PRETRAINED: dict[str, bool | str] = {"packaged": "packaged", "download": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class TrainSegmentationSettings(CommonSettings):
         class_weight_power: 0 weighs classes alike, 1 undoes their frequencies.
         accumulation: Steps whose gradients are added up before an update.
         mixed_precision: no, bf16 or fp16; auto is bf16 on a GPU and no on the CPU.
-        pretrained: Start from ImageNet weights.
+        pretrained: Start from ImageNet weights: packaged, where they come with an installed package; download,
+            from their hub if need be; or no.
         half: Store the result as float16.
         num_cores: Worker processes that read and augment images; 0 reads in the main process.
         seed: Of augmentation, order and initial weights.
@@ -85,10 +88,16 @@ class TrainSegmentationSettings(CommonSettings):
     class_weight_power: float = 0.25
     accumulation: int = 1
     mixed_precision: str = "auto"
-    pretrained: bool = True
+    pretrained: Literal["packaged", "download", "no"] = "packaged"
     half: bool = True
     num_cores: int = 0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "crop_height", "crop_width", "batch_size", "epochs", "validate_every")
+        require_at_least(self, 1, "accumulation")
+        require_at_least(self, 0, "learning_rate", "weight_decay", "average_decay", "colour")
 
 
 def train_segmentation(
@@ -115,12 +124,14 @@ def train_segmentation(
     state = workspace.path / "training" / settings.model_name / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
     with workspace.lock(state.parent) if first else nullcontext():
-        if settings.overwrite and first:
-            state.unlink(missing_ok=True)
         _require_nothing_lost(path, state, settings.overwrite)
-        train = dataset_in_use(settings, configuration, settings.dataset)
-        validation = dataset_in_use(settings, configuration, settings.dataset_val)
-        quality = _Training(settings, entry, train, validation, path).run(state)
+        names = (settings.dataset, settings.dataset_val)
+        train, validation = (dataset_in_use(settings, configuration, name) for name in names)
+        data = {name: dataset_arguments(settings, configuration, name) for name in names}
+        training = _Training(settings, entry, train, validation, path, data)
+        if settings.overwrite and first:  # only now: what was learned is not lost to a misspelt name
+            state.unlink(missing_ok=True)
+        quality = training.run(state)
     logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
     for name, iou in quality["iou"].items():
         logger.info("  %-20s %.4f", name, iou)
@@ -158,6 +169,7 @@ class _Training:
         train: SegmentationDataset,
         validation: SegmentationDataset,
         path: Path,
+        data: dict[str, dict[str, str]],
     ) -> None:
         self.settings, self.entry, self.path = settings, entry, path
         self.label_set = _common_label_set(train, validation)
@@ -168,26 +180,26 @@ class _Training:
         self.accelerator = _accelerator(settings)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
-        left_out = {f.name for f in fields(CommonSettings)} | {"save_file"}
+        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file"}
         self.recipe = {key: value for key, value in asdict(settings).items() if key not in left_out}
+        self.place = {"data": data, "save_file": str(path.resolve())}
+        self.network = self._network()
 
     def run(self, state: Path) -> dict[str, Any]:
         """Train to the end; returns the quality of what is stored."""
         settings = self.settings
         keep_freed_memory()
         set_seed(settings.seed)
-        pretrained = {"pretrained": True} if settings.pretrained else {}
-        model = build(self.entry, **{"num_classes": self.label_set.num_classes, **pretrained})
         weights = _weights(self.train, self.label_set, settings.class_weight_power)
         weights = None if weights is None else weights.to(self.accelerator.device)
         trainer = Trainer(
-            model,
+            self.network,
             self._loader(),
             lambda logits, target: cross_entropy(logits, target, weights),
             _schedule(settings),
             self.accelerator,
             state,
-            self.recipe,
+            {**self.recipe, **self.place},
         )
         device = self.accelerator.device
         trainer.fit(
@@ -207,6 +219,20 @@ class _Training:
         if self.accelerator.is_main_process:
             self._save(stored, quality)
         return quality
+
+    def _network(self) -> nn.Module:
+        """The entry's network, with as many classes as the dataset and the ImageNet weights asked for."""
+        set_seed(self.settings.seed)
+        known = signature(factory_of(self.entry)).parameters
+        classes = self.label_set.num_classes
+        if self.entry.kwargs.get("num_classes", classes) != classes:
+            raise ConfigurationError(
+                f"the entry {self.settings.model_name!r} has num_classes={self.entry.kwargs['num_classes']}, "
+                f"the dataset {classes} predicted classes; correct the entry, or choose another dataset"
+            )
+        offered = {"num_classes": classes, "pretrained": PRETRAINED[self.settings.pretrained]}
+        network: nn.Module = build(self.entry, **{k: v for k, v in offered.items() if k in known})
+        return network
 
     def _loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         settings = self.settings

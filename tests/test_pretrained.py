@@ -1,0 +1,80 @@
+"""The weights that ship: they are there, small, noted, and fit their entries."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from oodretrieval.datasets import CamVid
+from oodretrieval.datasets.camvid import LABELS as CAMVID
+from oodretrieval.datasets.streets import LABELS as STREETS
+from oodretrieval.datasets.streets import Streets
+from oodretrieval.evaluation import ConfusionMatrix
+from oodretrieval.meta_models import feature_names, load_meta_model
+from oodretrieval.models import load_model, read_metadata
+from oodretrieval.stages.configuration import load_configuration
+from oodretrieval.stages.inference import Segmenter
+
+ROOT = Path(__file__).resolve().parents[1]
+NETWORKS = {
+    "deeplabv3plus_streets": STREETS,
+    "deeplabv3plus_camvid": CAMVID.with_unknown(("pedestrian", "bicyclist")),
+}
+META_MODELS = {"meta_nn_streets": "deeplabv3plus_streets", "meta_nn_camvid": "deeplabv3plus_camvid"}
+
+
+@pytest.fixture(scope="module")
+def configuration():
+    return load_configuration(ROOT / "configuration.py")
+
+
+def test_every_file_is_small_and_has_its_note():
+    notes = (ROOT / "pretrained" / "README.md").read_text(encoding="utf-8")
+    files = [path for path in (ROOT / "pretrained").iterdir() if path.suffix != ".md"]
+    assert {path.suffix for path in files} == {".safetensors"}
+    for path in files:
+        assert path.stat().st_size <= 20 * 2**20
+        assert path.name in notes, f"pretrained/README.md says nothing of {path.name}"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_loads_and_knows_its_classes(configuration, name):
+    entry = configuration.model(name)
+    model = load_model(entry)
+    noted = read_metadata(entry.weights)
+    classes = {int(i): (text, tuple(colour)) for i, (text, colour) in noted["classes"].items()}
+    assert classes == dict(NETWORKS[name].pred_mapping)
+    assert noted["quality"]["mean_iou"] > 0.65 and noted["recipe"]["epochs"] > 0
+    with torch.inference_mode():
+        assert model(torch.zeros(1, 3, 33, 65)).shape == (1, len(classes), 33, 65)
+
+
+@pytest.mark.parametrize("name", META_MODELS)
+def test_a_meta_model_loads_and_is_of_its_network(configuration, name):
+    model = load_meta_model(configuration.meta_model(name).path)
+    classes = NETWORKS[META_MODELS[name]].pred_mapping
+    assert model.class_names == tuple(text for text, _ in classes.values())
+    assert list(model.feature_names) == feature_names(len(classes))
+    assert model.quality["made_by"]["model"] == META_MODELS[name] and model.quality["made_by"]["strict"]
+
+
+def test_the_streets_network_segments_streets(configuration, tmp_path):
+    streets = Streets("val", count=2, cache=tmp_path)
+    segmenter = Segmenter(configuration.model("deeplabv3plus_streets"), torch.device("cpu"))
+    matrix = ConfusionMatrix(streets.label_set.num_classes)
+    for index in range(len(streets)):
+        prediction = segmenter(streets[index], streets.label_set)
+        matrix.update(prediction.prediction, prediction.truth())
+    assert matrix.pixel_accuracy() > 0.9
+
+
+def test_the_camvid_network_segments_camvid(configuration, shared_data):
+    images = CamVid(shared_data / "camvid", "val", ("pedestrian", "bicyclist"))
+    segmenter = Segmenter(configuration.model("deeplabv3plus_camvid"), torch.device("cpu"))
+    matrix = ConfusionMatrix(9)
+    for index in (0, 50, 100):
+        prediction = segmenter(images[index], images.label_set)
+        matrix.update(prediction.prediction, prediction.truth())
+    assert matrix.mean_iou() > 0.6
+    assert np.isfinite(matrix.iou()).sum() >= 8
