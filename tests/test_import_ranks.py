@@ -17,6 +17,7 @@ RANKS = {
     "labels": 0,
     "entries": 0,
     "files": 0,
+    "images": 0,
     "imagenet_weights": 0,
     "datasets": 1,
     "models": 1,
