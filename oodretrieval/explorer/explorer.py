@@ -99,7 +99,8 @@ class Explorer:
             The explorer.
         """
         catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file))
-        return cls(catalogue, workspace, **asdict(settings))
+        values = {name: value for name, value in asdict(settings).items() if name != "workspace"}
+        return cls(catalogue, workspace, **values)
 
     def poll(self) -> None:
         """Deliver finished work and show how the rest stands; the window's timer calls this."""

@@ -72,7 +72,7 @@ class Board:
     def fit(self) -> None:
         """Make the scatter fit a window of another size."""
         if self.state.points is not None:
-            fit_limits(self.axes, self.state.points)
+            fit_limits(self.axes, self.state.points, self.state.settings.mainplot.legend)
 
     def _title(self) -> str:
         state = self.state

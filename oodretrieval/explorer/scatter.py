@@ -1,6 +1,7 @@
 """Drawing the embedding space: segments by colour, their density, a legend."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,7 +13,9 @@ from oodretrieval.explorer.state import Category
 MOST_IN_LEGEND = 18
 _CELLS = 160
 _SMOOTH = 3.0
-_MARGIN = 0.06
+_MARGIN = 0.04
+_ROOM = 1.35
+"""Width that is kept free for a legend, inches."""
 
 
 def draw_categories(
@@ -40,7 +43,7 @@ def draw_categories(
             label=f"{category.name} ({len(category.rows)})",
             zorder=3 if category.unknown else 2,
         )
-    fit_limits(axes, points)
+    fit_limits(axes, points, legend)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -71,20 +74,25 @@ def _legend(axes: Axes, categories: Sequence[Category]) -> None:
     legend.set_zorder(5)
 
 
-def fit_limits(axes: Axes, points: NDArray[np.floating]) -> None:
+def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
     """Limits for all points with a margin, one unit as long in x as in y.
+
+    A legend has room on the left in every colouring, so that the points do not jump from one to the next.
 
     Matplotlib's own equal aspect would complain about limits that are fixed in both directions.
 
     Args:
         axes: The scatter, at its present size on screen.
         points: ``(n, 2)``.
+        legend: Whether a legend may come.
     """
     low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
     size = np.maximum(axes.bbox.size, 1.0)
-    unit = float(((high - low) / size).max()) or 1.0 / float(size.max())
-    half = size * unit * (0.5 + _MARGIN)
-    (left, bottom), (right, top) = (low + high) / 2 - half, (low + high) / 2 + half
+    figure: Any = axes.get_figure(root=True)
+    room = np.array([min(_ROOM * figure.dpi, 0.3 * size[0]) if legend else 0.0, 0.0])
+    unit = float(((high - low) / (size - room)).max()) * (1 + 2 * _MARGIN) or 1.0 / float(size.max())
+    middle, half = (low + high) / 2, (size - room) * unit / 2
+    (left, bottom), (right, top) = middle - half - room * unit, middle + half
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
 
