@@ -79,7 +79,7 @@ def call_apart(
             error = _wait(process, cancelled)
         finally:
             process.kill()
-            process.wait()
+            process.communicate()  # takes what is left in the pipe, closes it, and waits
         if cancelled.is_set():
             return np.zeros(0)
         if process.returncode != 0 or not target.is_file():

@@ -51,6 +51,7 @@ class Commands:
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
         self._groups = 0
+        self._awaited = False
 
     def say(self, text: str) -> None:
         """Say something in the status line."""
@@ -88,6 +89,8 @@ class Commands:
 
     def _take_space(self, space: NDArray[np.float32]) -> None:
         self.state.space = space
+        self.refresh_neighbours(asked=self._awaited)
+        self._awaited = False
 
     # -- pointer -------------------------------------------------------------------------------------------
 
@@ -126,8 +129,9 @@ class Commands:
         """Show the nearest neighbours."""
         self.state.query = row
         if self.state.space is None:
-            self.say("neighbours are searched in a projection that is still being computed; they will come")
+            self._awaited = True
             self.board.draw_rings()
+            self.say("neighbours are searched in a projection that is still being computed; they will come")
         self.refresh_neighbours(asked=True)
 
     def refresh_neighbours(self, asked: bool = False) -> None:

@@ -58,7 +58,7 @@ def test_one_vector_and_none(method):
 def test_the_curve_against_sums_done_by_hand():
     curve = elbow_curve(BLOBS, 4)
     total = ((BLOBS - BLOBS.mean(axis=0)) ** 2).sum()
-    within = sum(((BLOBS[TRUTH == i] - BLOBS[TRUTH == i].mean(axis=0)) ** 2).sum() for i in range(4))
+    within = sum(((BLOBS[i == TRUTH] - BLOBS[i == TRUTH].mean(axis=0)) ** 2).sum() for i in range(4))
     assert curve[0] == pytest.approx(total)
     assert curve[3] == pytest.approx(within)
     assert (np.diff(curve) <= 0).all()
