@@ -7,13 +7,14 @@ the caller's script again.
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "cluster": cluster,
     "elbow_curve": elbow_curve,
 }
+_PROGRESS = re.compile(r"(Iteration|cluster) (\d+(?: of \d+)?)")
+"""What scikit-learn's t-SNE says of itself, and what we let the elbow say."""
+
 _LOOK = 0.05
 _POLITE = 5
 
@@ -52,12 +56,17 @@ def call(name: str, vectors: NDArray[np.floating], **options: Any) -> NDArray[An
 
 
 def call_apart(
-    cancelled: threading.Event, name: str, vectors: NDArray[np.floating], **options: Any
+    cancelled: threading.Event,
+    report: Callable[[str], None],
+    name: str,
+    vectors: NDArray[np.floating],
+    **options: Any,
 ) -> NDArray[Any]:
     """Do it in a process of its own, and wait; the process is ended when it is no longer wanted.
 
     Args:
         cancelled: Set when the result is no longer wanted.
+        report: Told how far it is, where that is known.
         name: Of :data:`FUNCTIONS`.
         vectors: ``(n, D)``.
         **options: Plain values.
@@ -71,31 +80,41 @@ def call_apart(
     with tempfile.TemporaryDirectory(prefix="oodretrieval-") as folder:
         source, target = Path(folder) / "vectors.npy", Path(folder) / "result.npy"
         np.save(source, np.asarray(vectors), allow_pickle=False)
-        command = [sys.executable, "-m", __name__, name, str(source), str(target), json.dumps(options)]
-        process = subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=_environment()
-        )
-        try:
-            error = _wait(process, cancelled)
-        finally:
-            process.kill()
-            process.communicate()  # takes what is left in the pipe, closes it, and waits
+        said = _run([name, str(source), str(target), json.dumps(options)], cancelled, report)
         if cancelled.is_set():
             return np.zeros(0)
-        if process.returncode != 0 or not target.is_file():
-            last = (error.strip().splitlines() or ["it ended without a word; is there enough memory?"])[-1]
-            raise SettingsError(f"{name} failed: {last}")
+        if not target.is_file():
+            raise SettingsError(
+                f"{name} failed: {said or 'it ended without a word; is there enough memory?'}"
+            )
         result: NDArray[Any] = np.load(target, allow_pickle=False)
         return result
 
 
-def _wait(process: "subprocess.Popen[str]", cancelled: threading.Event) -> str:
-    while not cancelled.is_set():
-        try:
-            return process.communicate(timeout=_LOOK)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    return ""
+def _run(arguments: list[str], cancelled: threading.Event, report: Callable[[str], None]) -> str:
+    """Run :func:`main` in a process; returns the last line that it said and that was no progress."""
+    command = [sys.executable, "-u", "-m", __name__, *arguments]
+    last = ""
+
+    def listen(lines: IO[str]) -> None:
+        nonlocal last
+        for line in lines:
+            progress = _PROGRESS.search(line)
+            if progress:
+                report(f"{progress.group(1).lower()} {progress.group(2)}")
+            elif line.strip():
+                last = line.strip()
+
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment()
+    ) as process:
+        listener = threading.Thread(target=listen, args=(process.stdout,), daemon=True)
+        listener.start()
+        while process.poll() is None and not cancelled.wait(_LOOK):
+            pass
+        process.kill()
+        listener.join()
+    return last
 
 
 def _environment() -> dict[str, str]:
@@ -111,11 +130,20 @@ def main(name: str, source: str, target: str, options: str) -> int:
         os.nice(_POLITE)  # the window goes first
     vectors = np.load(source, mmap_mode="r", allow_pickle=False)
     try:
-        np.save(target, call(name, vectors, **json.loads(options)), allow_pickle=False)
+        np.save(
+            target, call(name, vectors, **json.loads(options), **_talking(name, options)), allow_pickle=False
+        )
     except (OODRetrievalError, MemoryError) as error:
         sys.stderr.write(f"{error or 'not enough memory'}\n")
         return 1
     return 0
+
+
+def _talking(name: str, options: str) -> dict[str, Any]:
+    """Options that let a function say how far it is."""
+    if name == "elbow_curve":
+        return {"progress": lambda done, total: sys.stdout.write(f"cluster {done} of {total}\n")}
+    return {"verbose": 2} if '"tsne"' in options else {}
 
 
 if __name__ == "__main__":

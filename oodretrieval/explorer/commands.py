@@ -59,7 +59,13 @@ class Commands:
         self.overlay.refresh()
 
     def _call(self, job: Job) -> Callable[..., NDArray[Any]]:
-        return apart.call if self.work.immediate else partial(apart.call_apart, job.cancelled)
+        if self.work.immediate:
+            return apart.call
+
+        def report(stage: str) -> None:
+            job.stage = stage
+
+        return partial(apart.call_apart, job.cancelled, report)
 
     # -- projections ---------------------------------------------------------------------------------------
 
@@ -96,13 +102,15 @@ class Commands:
 
     def hover(self, row: int | None, pixel: tuple[float, float] = (0, 0)) -> None:
         """Show the thumbnail of a segment beside a pixel; None takes it away."""
-        if row is None and self.state.hovered is None:
+        before, self.state.hovered = self.state.hovered, row
+        if row is None and before is None:
             return
-        self.state.hovered = row
         if row is None:
             self.overlay.hide_thumbnail()
         else:
             self.overlay.ring_hovered(None if self.state.points is None else self.state.points[row])
+            if row != before:
+                self.overlay.status = self.state.place(row)
             picture = self.crops.ready(row)
             self.overlay.show_thumbnail(pixel, picture, self.state.caption(row))
             if picture is None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, MouseEvent
+from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, MouseEvent, TimerBase
 from matplotlib.figure import Figure
 
 from oodretrieval.errors import OODRetrievalError
@@ -66,8 +66,8 @@ class Explorer:
         self.state = State(opened, from_mapping(ExplorerSettings, settings, "settings"))
         self.figure = figure if figure is not None else _new_figure(opened.name)
         canvas: Any = self.figure.canvas
-        immediate = canvas.required_interactive_framework is None
         self._timer = canvas.new_timer(interval=_LOOK)
+        immediate = type(self._timer) is TimerBase  # which never fires: nobody would deliver anything later
         self._timer.add_callback(self.poll)
         self.work = Work(self._failed, immediate, self._timer.start)
         self.board = Board(self.figure, self.state)

@@ -177,9 +177,8 @@ class State:
 
     def place(self, row: int) -> str:
         """Where a segment comes from, in one line."""
-        return (
-            f"{self.value(row, 'dataset')} · {self.value(row, 'image_id')} · {self.value(row, 'segment_id')}"
-        )
+        dataset, image, segment = (self.value(row, name) for name in ("dataset", "image_id", "segment_id"))
+        return f"{dataset} · {image} · segment {segment}"
 
     def predicted_iou(self, row: int) -> dict[int, float]:
         """Segment id → predicted IoU of all segments of this segment's image.

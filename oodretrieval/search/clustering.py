@@ -62,13 +62,19 @@ def cluster(
     return _by_size(groups[place.ravel()])
 
 
-def elbow_curve(vectors: ArrayLike, largest: int = LARGEST_ELBOW, seed: int = 0) -> NDArray[np.float64]:
+def elbow_curve(
+    vectors: ArrayLike,
+    largest: int = LARGEST_ELBOW,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> NDArray[np.float64]:
     """How much spread remains within the groups of k-means, for 1 group and more.
 
     Args:
         vectors: ``(n, D)``, finite.
         largest: Most groups to try; lowered to the number of different vectors.
         seed: Of k-means.
+        progress: Called with how many groups were tried, and how many will be.
 
     Returns:
         Sum of squared distances to the nearest centre, ``(k,)``; entry i belongs to i + 1 groups. It never
@@ -86,10 +92,10 @@ def elbow_curve(vectors: ArrayLike, largest: int = LARGEST_ELBOW, seed: int = 0)
     """
     points = _checked(vectors)
     largest = min(largest, len(np.unique(points, axis=0)))
-    spread = [
-        float(KMeans(k, n_init=_STARTS, random_state=seed).fit(points).inertia_)
-        for k in range(1, largest + 1)
-    ]
+    spread = []
+    for number in range(1, largest + 1):
+        spread.append(float(KMeans(number, n_init=_STARTS, random_state=seed).fit(points).inertia_))
+        progress(number, largest)
     return np.minimum.accumulate(np.asarray(spread, np.float64))
 
 

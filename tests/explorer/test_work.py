@@ -79,12 +79,18 @@ def test_errors_go_where_they_are_shown():
 def test_a_process_of_its_own_gives_what_the_function_gives():
     never = threading.Event()
     options = {"method": "kmeans", "clusters": 4, "seed": 1}
-    groups = apart.call_apart(never, "cluster", VECTORS, **options)
+    said = []
+    groups = apart.call_apart(never, said.append, "cluster", VECTORS, **options)
     np.testing.assert_array_equal(groups, cluster(VECTORS, **options))
     with pytest.raises(SettingsError, match="perplexity must be > 0"):
-        apart.call_apart(never, "project", VECTORS, method="tsne", perplexity=-1)
+        apart.call_apart(never, said.append, "project", VECTORS, method="tsne", perplexity=-1)
     with pytest.raises(SettingsError, match="unknown projection method"):
-        apart.call_apart(never, "project", VECTORS, method="tnse")
+        apart.call_apart(never, said.append, "project", VECTORS, method="tnse")
+    assert said == []
+    apart.call_apart(never, said.append, "elbow_curve", VECTORS, largest=2)
+    assert said == ["cluster 1 of 2", "cluster 2 of 2"]
+    apart.call_apart(never, said.append, "project", VECTORS, method="tsne")
+    assert said[2:4] == ["iteration 50", "iteration 100"]
 
 
 def test_the_same_in_this_process(tmp_path):
@@ -92,13 +98,16 @@ def test_the_same_in_this_process(tmp_path):
     np.save(source, VECTORS)
     assert apart.main("project", str(source), str(target), '{"method": "pca"}') == 0
     np.testing.assert_array_equal(np.load(target), project(VECTORS, "pca"))
+    assert apart.main("project", str(source), str(target), '{"method": "pcb"}') == 1
 
 
 def test_a_cancelled_process_is_ended():
     cancelled, seen = threading.Event(), []
     many = np.random.default_rng(0).normal(size=(20000, 50)).astype(np.float32)
     thread = threading.Thread(
-        target=lambda: seen.append(apart.call_apart(cancelled, "project", many, method="tsne"))
+        target=lambda: seen.append(
+            apart.call_apart(cancelled, lambda said: None, "project", many, method="tsne")
+        )
     )
     thread.start()
     time.sleep(0.3)
