@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.datasets.streets import Streets
+from oodretrieval.explorer.desktop import discover, display_problem
 from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw_scatter
+from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.views import image_view
 from oodretrieval.labels import LabelSet
 from oodretrieval.search import NearestNeighbours, project
@@ -44,6 +46,7 @@ class DemoSettings(CommonSettings):
         meta_model_name: Name of a trained meta model.
         net: Embedding network.
         save_dir: Folder for the pictures.
+        explore: Open the explorer at the end, where there is a display.
     """
 
     dataset: str = "streets_test"
@@ -51,6 +54,7 @@ class DemoSettings(CommonSettings):
     meta_model_name: str = "meta_nn_streets"
     net: str = "efficientnet_lite0"
     save_dir: str = "demo"
+    explore: bool = True
 
 
 def demo(settings: DemoSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
@@ -89,6 +93,9 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     found = _evaluate_quietly(settings, configuration, workspace, catalogue_name)
     pictures = _Pictures(settings, configuration, workspace, dataset, catalogue_name).draw()
     _report(found, pictures, time.monotonic() - started)
+    if settings.explore and display_problem() is None:
+        logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
+        discover(ExplorerSettings(embeddings_file=catalogue_name), configuration, workspace)
     return {**found, "pictures": [str(path) for path in pictures]}
 
 

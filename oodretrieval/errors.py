@@ -13,6 +13,7 @@
     ├── WeightsError                  weights that are missing or do not fit their network
     ├── StoreError                    something in the workspace is missing, damaged or of another format
     │   └── SettingsMismatchError     existing work was made with other settings
+    ├── DisplayError                  no window can be opened here
     ├── TableError                    a segment table lacks what is asked of it
     └── PartialFailure                the run is done, but some images failed (exit code 3)
 """
@@ -98,6 +99,10 @@ class SettingsMismatchError(StoreError):
             f"{where} was made with other settings ({listed}); "
             "add args.overwrite=True to make it anew, or choose another args.workspace"
         )
+
+
+class DisplayError(OODRetrievalError):
+    """No window can be opened here."""
 
 
 class TableError(OODRetrievalError):

@@ -2,7 +2,8 @@
 
     python scripts/demo.py
 
-Prints what it found and saves pictures in demo/.
+Prints what it found, saves pictures in demo/, and opens the explorer where there is a display; args.explore=False
+keeps it closed.
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
@@ -16,6 +17,7 @@ if __name__ == "__main__":  # imports below it: worker processes read this file 
             meta_model_name="meta_nn_streets",  # entry of META_MODELS
             net="efficientnet_lite0",  # embedding network
             save_dir="demo",  # folder for the pictures
+            explore=True,  # open the explorer at the end, where there is a display
             num_cores=2,  # worker processes
             gpu=-1,  # the CPU
         ),

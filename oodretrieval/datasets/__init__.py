@@ -11,10 +11,9 @@ from oodretrieval.datasets.sample import (
     FileItem,
     Sample,
     SegmentationDataset,
-    read_image,
-    read_label_image,
 )
 from oodretrieval.datasets.subset import Subset, subset_by_class, subset_by_file_list, subset_by_index
+from oodretrieval.images import read_image, read_label_image
 
 __all__ = [
     "A2D2",

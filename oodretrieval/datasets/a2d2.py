@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.datasets.cityscapes import CATEGORIES, CLASSES, PREDICTED
-from oodretrieval.datasets.sample import FileDataset, FileItem, read_image, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
 from oodretrieval.errors import (
     DatasetError,
     DatasetNotFoundError,
@@ -41,6 +41,7 @@ from oodretrieval.errors import (
     UnknownNameError,
     UnpairedFilesError,
 )
+from oodretrieval.images import read_image
 from oodretrieval.labels import NO_CLASS, LabelSet
 
 

@@ -1,1 +1,5 @@
 """Looking at images, embedding spaces and neighbours."""
+
+from oodretrieval.explorer.explorer import Explorer
+
+__all__ = ["Explorer"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
@@ -49,8 +49,14 @@ class ImageView:
     box: tuple[int, int, int, int] | None = None
 
 
-def draw_four_panels(figure: Figure, view: ImageView) -> None:
-    """Entropy, predicted IoU per segment, image with truth overlaid, predicted classes; clears the figure."""
+def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 6) -> None:
+    """Entropy, predicted IoU per segment, image with truth overlaid, predicted classes; clears the figure.
+
+    Args:
+        figure: Where to draw.
+        view: What is known of the image.
+        legend_columns: Classes in a row of a legend.
+    """
     figure.clear()
     axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.02, "hspace": 0.08})
     heat = axes[0, 0].imshow(view.entropy, cmap="inferno", vmin=0, vmax=1)
@@ -65,9 +71,9 @@ def draw_four_panels(figure: Figure, view: ImageView) -> None:
     axes[1, 1].imshow(colourise(view.prediction, view.pred_mapping))
     axes[1, 1].set_title("predicted classes")
     present = np.unique(view.prediction)
-    _legend(axes[1, 1], view.pred_mapping, present)
+    _legend(axes[1, 1], view.pred_mapping, present, legend_columns)
     if view.labels is not None and view.label_mapping is not None:
-        _legend(axes[1, 0], view.label_mapping, np.unique(view.labels))
+        _legend(axes[1, 0], view.label_mapping, np.unique(view.labels), legend_columns)
     for axis in axes.flat:
         axis.set_axis_off()
         if view.box is not None:
@@ -89,12 +95,17 @@ def _overlay(view: ImageView) -> NDArray[np.uint8]:
     return (0.55 * view.image + 0.45 * painted).astype(np.uint8)
 
 
-def _legend(axis: Axes, mapping: ClassMapping, present: NDArray[np.integer]) -> None:
+def _legend(axis: Axes, mapping: ClassMapping, present: NDArray[np.integer], columns: int) -> None:
     handles = [
         Patch(color=_unit(mapping[i][1]), label=mapping[i][0]) for i in map(int, present) if i in mapping
     ]
     axis.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=6, fontsize=7, frameon=False
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=columns,
+        fontsize=7,
+        frameon=False,
     )
 
 
@@ -162,13 +173,14 @@ def _thumbnail(axes: Axes, point: NDArray[np.floating], crop: NDArray[np.uint8],
 
 
 def draw_neighbours(
-    figure: Figure,
+    figure: FigureBase,
     query: NDArray[np.uint8],
     query_caption: str,
     neighbours: Sequence[NDArray[np.uint8]],
     captions: Sequence[str],
     relevant: Sequence[bool] | None = None,
-) -> None:
+    columns: int = 5,
+) -> list[Axes]:
     """A query and its nearest neighbours, row by row; clears the figure.
 
     Args:
@@ -179,21 +191,27 @@ def draw_neighbours(
         captions: Text below each.
         relevant: Whether each neighbour is of the query's class: framed green with a tick, else red with a
             cross; None for no frames.
+        columns: Neighbours in a row.
+
+    Returns:
+        Where the query is drawn, then where each neighbour is.
     """
     figure.clear()
-    columns = 5
     rows = max(1, -(-len(neighbours) // columns))
     grid = figure.add_gridspec(rows, columns + 1, wspace=0.1, hspace=0.3)
     left = figure.add_subplot(grid[:, 0])
     _crop(left, query, query_caption, PALETTE[0])
     left.set_title("query")
+    drawn = [left]
     for number, (crop, caption) in enumerate(zip(neighbours, captions, strict=True)):
         axis = figure.add_subplot(grid[number // columns, 1 + number % columns])
+        drawn.append(axis)
         if relevant is None:
             _crop(axis, crop, caption, KNOWN)
         else:
             mark, colour = ("✓", PALETTE[2]) if relevant[number] else ("✗", PALETTE[1])
             _crop(axis, crop, f"{mark} {caption}", colour)
+    return drawn
 
 
 def _crop(axis: Axes, crop: NDArray[np.uint8], caption: str, colour: str) -> None:

@@ -1,6 +1,7 @@
-"""Search an embedding space: nearest neighbours and projections."""
+"""Search an embedding space: nearest neighbours, projections and clusters."""
 
+from oodretrieval.search.clustering import cluster, elbow, elbow_curve
 from oodretrieval.search.neighbours import NearestNeighbours
 from oodretrieval.search.projection import project
 
-__all__ = ["NearestNeighbours", "project"]
+__all__ = ["NearestNeighbours", "cluster", "elbow", "elbow_curve", "project"]

@@ -33,7 +33,8 @@ def project(
         seed: Same seed, same projection.
         **options: Of t-SNE: ``perplexity`` (30, lowered to a third of the points where there are few),
             ``learning_rate`` (``"auto"``), ``early_exaggeration`` (12), ``max_iter`` (1000), ``pca`` (50
-            dimensions before it). Of Isomap: ``n_neighbors`` (5, raised until all points hang together).
+            dimensions before it), ``verbose`` (2 prints every fiftieth iteration). Of Isomap: ``n_neighbors``
+            (5, raised until all points hang together).
 
     Returns:
         ``(n, dimensions)``.
@@ -89,6 +90,7 @@ def _tsne(
         learning_rate=options["learning_rate"],
         early_exaggeration=float(options["early_exaggeration"]),
         max_iter=int(options["max_iter"]),
+        verbose=int(options["verbose"]),
         init=(start / start[:, 0].std() * 1e-4).astype(np.float32),
         method="barnes_hut" if dimensions <= 3 else "exact",
         random_state=seed,
@@ -145,6 +147,7 @@ _METHODS: dict[str, tuple[_Method, dict[str, Any]]] = {
             "learning_rate": "auto",
             "early_exaggeration": 12.0,
             "max_iter": 1000,
+            "verbose": 0,
             "pca": _PCA_BEFORE_TSNE,
         },
     ),

@@ -22,7 +22,14 @@ from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import predicted_classes
 from oodretrieval.stages.inputs import blocks, dataset_in_use, meta_model_path, open_meta_model
 from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace, read_segment_settings, read_segments
+from oodretrieval.stores import (
+    PREDICTED_IOU,
+    Catalogue,
+    CatalogueWriter,
+    Workspace,
+    read_segment_settings,
+    read_segments,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -98,20 +105,22 @@ def compute_embeddings(
     made_by = _made_by(settings, configuration, workspace, datasets)
     name = settings.save_file or "+".join(settings.dataset)
     failures: dict[str, str] = {}
-    considered = 0
+    judged = []
     with CatalogueWriter(workspace.catalogue_folder(name), made_by, overwrite=settings.overwrite) as writer:
         for dataset_name, dataset in datasets.items():
             table = read_segments(workspace, settings.model_name, dataset_name)
             table["predicted_iou"] = model.predict(table)
             table.insert(0, "dataset", dataset_name)
-            considered += len(table)
+            judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou"]])
             selected = table[selection(table, settings, getattr(dataset, "pred_class_selection", None))]
             failures |= _add(writer, dataset_name, dataset, selected, settings, network, device)
+        considered = sum(map(len, judged))
         if not writer.done:
             raise StoreError(
                 f"none of the {considered} segments is selected; raise args.iou_threshold "
                 f"(now {settings.iou_threshold}) or lower args.min_height, args.min_width, args.min_pixels"
             )
+        writer.add_table(PREDICTED_IOU, pd.concat(judged, ignore_index=True))
         writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
@@ -293,6 +302,8 @@ def _embed_again(
         with CatalogueWriter(folder, made_by, overwrite=settings.overwrite) as writer:
             if not writer.done:
                 writer.add_part(table, vectors, settings.net, settings.load_file)
+                for beside in source.table_names:
+                    writer.add_table(beside, source.table(beside))
             writer.commit()
     logger.info(
         "%d segments of %s embedded with %s; catalogue %s", len(table), settings.load_file, settings.net, name

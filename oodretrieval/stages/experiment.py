@@ -44,10 +44,11 @@ def run_script(defaults: Callable[[Configuration], S], stage: Stage[S]) -> NoRet
     try:
         _check_updates(sys.argv)
         configuration = load_configuration()
+        settings = defaults(configuration)
         experiment = _experiment(
-            Path(caller["__file__"]), caller["__doc__"] or "", defaults(configuration), configuration, stage
+            Path(caller["__file__"]), caller["__doc__"] or "", settings, configuration, stage
         )
-        experiment.run_commandline()
+        experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
     except OODRetrievalError as error:
         sys.exit(_report(error))
     except KeyboardInterrupt:
@@ -122,6 +123,20 @@ def _check_updates(argv: Sequence[str]) -> None:
             raise SettingsError(
                 f"{update!r} sets nothing; write args.<name>=<value>, without spaces around ="
             )
+
+
+def _groups(settings: object) -> list[str]:
+    return [field.name for field in fields(settings) if is_dataclass(getattr(settings, field.name))]  # type: ignore[arg-type]
+
+
+def _in_args(argv: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """A command line in which groups of settings stand below ``args``.
+
+    The published scripts know them beside it (``tsne.perplexity=50``); both spellings are understood.
+    """
+    start = argv.index("with") + 1 if "with" in argv else len(argv)
+    named = [f"args.{text}" if text.partition(".")[0] in groups else text for text in argv[start:]]
+    return [*argv[:start], *named]
 
 
 def _settings(kind: type[S], config: Mapping[str, Any]) -> S:

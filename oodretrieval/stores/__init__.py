@@ -4,7 +4,7 @@ Importing this package loads no torch, so that processes which only read stay li
 """
 
 from oodretrieval.files import atomic_path
-from oodretrieval.stores.catalogue import Catalogue
+from oodretrieval.stores.catalogue import PREDICTED_IOU, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
 from oodretrieval.stores.predictions import (
     Prediction,
@@ -32,6 +32,7 @@ from oodretrieval.stores.workspace import (
 
 __all__ = [
     "FORMAT_VERSION",
+    "PREDICTED_IOU",
     "Catalogue",
     "CatalogueWriter",
     "Prediction",

@@ -20,6 +20,10 @@ from oodretrieval.stores.workspace import read_json
 MANIFEST = "manifest.json"
 PENDING = "pending.json"
 
+PREDICTED_IOU = "predicted_iou"
+"""Name of the table beside the segments that holds the predicted IoU of **every** segment of the images, also of
+those that were not selected: dataset, image_id, segment_id, predicted_iou."""
+
 _REMEDY = "run scripts/compute_embeddings.py again"
 
 
@@ -92,6 +96,28 @@ class Catalogue:
         """Vectors of the default embedding, ``(n, D)``; row i belongs to row i of :attr:`segments`."""
         return self.vectors_of(self.default_embedding)
 
+    @property
+    def table_names(self) -> list[str]:
+        """Names of the tables beside :attr:`segments`."""
+        return list(self.manifest.get("tables", {}))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table that lies beside :attr:`segments`, with rows of its own.
+
+        Args:
+            name: Its name.
+
+        Returns:
+            The table.
+
+        Raises:
+            UnknownNameError: If there is no such table.
+            StoreError: If its file is missing or damaged.
+        """
+        if name not in self.table_names:
+            raise UnknownNameError("table of the catalogue", name, self.table_names)
+        return read_tables([self.path / self.manifest["tables"][name]])
+
     def vectors_of(self, name: str) -> NDArray[np.float32]:
         """Vectors of one embedding.
 
@@ -134,6 +160,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     manifest = read_json(path, _REMEDY)
     kinds = {"settings": dict, "embeddings": dict, "parts": list, "default_embedding": str}
     wrong = [key for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
+    if not isinstance(manifest.setdefault("tables", {}), dict):  # catalogues of before had none
+        wrong.append("tables")
     keys = {"table", "rows", "vectors", "done"}
     if not wrong and not all(isinstance(part, dict) and keys <= part.keys() for part in manifest["parts"]):
         wrong = ["parts"]

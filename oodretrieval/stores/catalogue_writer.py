@@ -121,6 +121,23 @@ class CatalogueWriter:
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         write_json(self.path / PENDING, self._state)
 
+    def add_table(self, name: str, table: pd.DataFrame) -> None:
+        """Add a table with rows of its own beside the segments, or replace it.
+
+        Args:
+            name: Its name.
+            table: Any rows.
+
+        Raises:
+            StoreError: If the name cannot be one of a file, or the file cannot be written.
+        """
+        _require_name("a table", name)
+        numbers = [int(path.stem[5:]) for path in self.path.glob(f"tables/{name}/part-*.parquet")]
+        file = f"tables/{name}/{part_name(1 + max(numbers, default=-1))}"
+        write_table(self.path / file, table, {"settings": self._settings})
+        self._state["tables"][name] = file
+        write_json(self.path / PENDING, self._state)
+
     def commit(self, default_embedding: str | None = None) -> None:
         """Make everything that was added visible, in one step.
 
@@ -166,6 +183,7 @@ class CatalogueWriter:
             "settings": self._settings,
             "default_embedding": "",
             "embeddings": {},
+            "tables": {},
             "parts": [],
         }
 
@@ -189,8 +207,7 @@ class CatalogueWriter:
         return values
 
     def _write_vectors(self, part: int, embedding: str, vectors: NDArray[np.float32]) -> str:
-        if embedding in ("", ".", "..") or "/" in embedding or "\\" in embedding:
-            raise StoreError(f"{embedding!r} cannot name an embedding; use a name without slashes")
+        _require_name("an embedding", embedding)
         name = f"vectors/{embedding}/{part_name(part, '.npy')}"
         with atomic_path(self.path / name) as temporary:
             np.save(temporary, vectors, allow_pickle=False)
@@ -199,9 +216,20 @@ class CatalogueWriter:
     def _remove_unlisted(self) -> None:
         listed = {part["table"] for part in self._state["parts"]}
         listed |= {name for part in self._state["parts"] for name in part["vectors"].values()}
-        for path in [*self._part_tables(), *self.path.glob("vectors/*/part-*.npy")]:
+        listed |= set(self._state["tables"].values())
+        beside = (
+            path
+            for pattern in ("vectors/*/part-*.npy", "tables/*/part-*")
+            for path in self.path.glob(pattern)
+        )
+        for path in [*self._part_tables(), *beside]:
             if path.relative_to(self.path).as_posix() not in listed:
                 path.unlink(missing_ok=True)
+
+
+def _require_name(kind: str, name: str) -> None:
+    if name in ("", ".", "..") or "/" in name or "\\" in name:
+        raise StoreError(f"{name!r} cannot name {kind}; use a name without slashes")
 
 
 def _key(value: Any) -> Any:

@@ -131,6 +131,15 @@ def test_settings_come_from_the_command_line(sheep):
     )
 
 
+def test_groups_may_stand_beside_args_as_published(sheep):
+    code, _, err, [(settings, _)] = sheep("with", "args.dataset=hills", "mainplot.legend=False")
+    assert (code, err) == (0, "")
+    assert settings == SheepSettings(dataset="hills", mainplot=Plot(legend=False))
+    code, _, err, seen = sheep("with", "mainplot.legnd=1")
+    assert (code, seen) == (1, [])
+    assert "unknown setting 'args.mainplot.legnd'; did you mean 'args.mainplot.legend'?" in err
+
+
 def test_a_file_of_settings_will_do(sheep, tmp_path):
     (tmp_path / "sheep.json").write_text(json.dumps({"args": {"dataset": "hills", "rate": 3}}))
     code, _, _, [(settings, _)] = sheep("with", str(tmp_path / "sheep.json"), "args.gpu=-1", "-c", "comment")

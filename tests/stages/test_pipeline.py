@@ -27,7 +27,7 @@ from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_s
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
 from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
-from oodretrieval.stores import Catalogue, read_prediction, read_segments
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, read_prediction, read_segments
 
 CPU = {"gpu": -1}
 
@@ -84,6 +84,13 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
     assert selection["objects"] >= selection["found"] >= 0
     retrieval = evaluate_retrieval(RetrievalSettings(embeddings_file="val"), configuration, embedded)
     assert retrieval["embedding"]["mean"] > 0
+
+    judged = catalogue.table(PREDICTED_IOU)
+    every = read_segments(embedded, "colour", "val")
+    assert len(judged) == len(every) > len(segments), "also those that were not selected"
+    key = ["dataset", "image_id", "segment_id"]
+    found = segments[key].merge(judged, on=key)["predicted_iou"]
+    assert found.tolist() == segments["predicted_iou"].tolist()
     assert all(pd.io.common.file_exists(file) for file in retrieval["files"] + selection["files"])
 
 
@@ -230,6 +237,7 @@ def test_the_same_segments_embedded_again(configuration, embedded):
     )
     copy = Catalogue.open(embedded.catalogue_folder("copy"))
     assert copy.segments["segment_id"].tolist() == catalogue.segments["segment_id"].tolist()
+    assert copy.table(PREDICTED_IOU).equals(catalogue.table(PREDICTED_IOU))
 
 
 def test_embedding_again_with_other_settings(configuration, embedded):

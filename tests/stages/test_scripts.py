@@ -25,11 +25,22 @@ def test_real_scripts_explain_themselves(script, capsys, monkeypatch, tmp_path):
     code, printed, err = run_in_process(script, ["print_config", "with", "args.gpu=-1"], capsys)
     assert (code, err) == (0, "")
     lines = re.sub(r"\x1b\[\d+m", "", printed).splitlines()  # sacred paints what was changed
-    names = [line.split()[0] for line in lines if line.startswith("    ")]
+    names = printed_names(line for line in lines if line.startswith("    "))
     assert {"gpu", "num_cores", "workspace", "overwrite", "limit", "root"} <= set(names)
     described = explained.split("Settings (args.…):")[1]
     assert [name for name in names if f"\n  {name} " not in described] == [], "settings without a text"
     assert list(tmp_path.iterdir()) == []
+
+
+def printed_names(lines):
+    """Names of settings as sacred prints them; those of a group, which stand further in, with its name."""
+    names, group = [], ""
+    for line in lines:
+        name = line.split()[0]
+        if name.endswith(":"):
+            group = name.removesuffix(":")
+        names.append(f"{group}.{name}" if line.startswith("      ") else name.removesuffix(":"))
+    return names
 
 
 def test_a_real_script_from_the_shell(tmp_path):

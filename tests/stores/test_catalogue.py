@@ -170,6 +170,54 @@ def test_several_embeddings(tmp_path):
         catalogue.vectors_of("othr")
 
 
+def test_tables_beside_the_segments(tmp_path):
+    beside = pd.DataFrame({"image_id": ["a", "b"], "predicted_iou": [0.25, 0.5]})
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.add_part(*part(0), embedding="net", done="a")
+        writer.add_table("all", beside.iloc[:1])
+        writer.add_table("all", beside)
+        with pytest.raises(StoreError, match="no manifest|no file"):
+            Catalogue.open(tmp_path)
+        writer.commit()
+    catalogue = Catalogue.open(tmp_path)
+    assert catalogue.table_names == ["all"]
+    pd.testing.assert_frame_equal(catalogue.table("all"), beside, check_dtype=False)
+    assert len(names_in(tmp_path / "tables" / "all")) == 1, "what was replaced is gone"
+    with pytest.raises(UnknownNameError, match="Known: all"):
+        catalogue.table("al")
+    with pytest.raises(StoreError, match="cannot name a table"):
+        writer.add_table("a/b", beside)
+
+
+def test_tables_survive_a_resumed_run_and_the_old_one_an_overwriting_run_that_broke_off(tmp_path):
+    one, two = (pd.DataFrame({"value": [float(i)]}) for i in (1, 2))
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.add_part(*part(0), embedding="net", done="a")
+        writer.add_table("all", one)
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.commit()
+    with CatalogueWriter(tmp_path, SETTINGS, overwrite=True) as writer:
+        writer.add_table("all", two)
+    assert Catalogue.open(tmp_path).table("all")["value"].tolist() == [1.0]
+    with CatalogueWriter(tmp_path, SETTINGS, overwrite=True) as writer:
+        writer.add_part(*part(0), embedding="net", done="a")
+        writer.commit()
+    assert Catalogue.open(tmp_path).table_names == []
+    assert names_in(tmp_path / "tables" / "all") == []
+
+
+def test_catalogues_of_before_have_no_tables(tmp_path):
+    build(tmp_path, [0])
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["tables"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert Catalogue.open(tmp_path).table_names == []
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.add_table("all", pd.DataFrame({"value": [1.0]}))
+        writer.commit()
+    assert Catalogue.open(tmp_path).table_names == ["all"]
+
+
 def test_a_part_without_the_other_parts_embedding_is_refused(tmp_path):
     with CatalogueWriter(tmp_path, SETTINGS) as writer:
         writer.add_part(*part(0), embedding="one")

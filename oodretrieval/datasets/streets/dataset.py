@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from oodretrieval.datasets.sample import Sample, read_image, read_label_image
+from oodretrieval.datasets.sample import Sample
 from oodretrieval.datasets.streets.classes import LABELS
 from oodretrieval.datasets.streets.render import Rendering, render
 from oodretrieval.errors import DatasetError, ImageError, StoreError, UnknownNameError
 from oodretrieval.files import atomic_path
+from oodretrieval.images import read_image, read_label_image
 from oodretrieval.labels import ClassMapping
 
 VERSION = 1

@@ -1,0 +1,64 @@
+"""What the explorer can be told, on the command line and in Python."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from oodretrieval.stages.settings import CommonSettings
+
+
+@dataclass(frozen=True)
+class MainPlotSettings:
+    """How the scatter is drawn.
+
+    Attributes:
+        legend: Whether the scatter has a legend.
+    """
+
+    legend: bool = True
+
+
+@dataclass(frozen=True)
+class TsneSettings:
+    """Parameters of t-SNE.
+
+    Attributes:
+        perplexity: About how many neighbours a point has; lowered where there are few points.
+        learning_rate: Step size, or auto.
+        early_exaggeration: How far groups are held apart at first.
+    """
+
+    perplexity: float = 30.0
+    learning_rate: float | Literal["auto"] = "auto"
+    early_exaggeration: float = 12.0
+
+
+@dataclass(frozen=True)
+class ExplorerSettings(CommonSettings):
+    """What is explored, and how.
+
+    Attributes:
+        embeddings_file: Name of the catalogue.
+        net: Embedding of the catalogue; its default one if empty.
+        distance_metric: euclidean or cosine; m changes it.
+        method: Projection: tsne, isomap or pca.
+        embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
+            embedding itself.
+        overwrite_embeddings: Compute projections anew that are cached beside the catalogue.
+        neighbours: How many nearest neighbours are shown at first; the wheel changes it.
+        seed: Of projections and clusters.
+        save_dir: Folder for saved pictures; by default ``pictures`` in the catalogue.
+        mainplot: Group of settings of the scatter.
+        tsne: Group of settings of t-SNE.
+    """
+
+    embeddings_file: str = ""
+    net: str = ""
+    distance_metric: str = "euclidean"
+    method: str = "tsne"
+    embedding_size: int = 0
+    overwrite_embeddings: bool = False
+    neighbours: int = 10
+    seed: int = 0
+    save_dir: str = ""
+    mainplot: MainPlotSettings = field(default_factory=MainPlotSettings)
+    tsne: TsneSettings = field(default_factory=TsneSettings)

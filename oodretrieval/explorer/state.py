@@ -1,0 +1,308 @@
+"""What the explorer knows: segments, where they lie, how they are coloured, what is near what. No toolkit in it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.errors import StoreError, UnknownNameError
+from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.labels import ClassMapping
+from oodretrieval.search import NearestNeighbours
+from oodretrieval.search.clustering import METHODS as CLUSTERINGS
+from oodretrieval.search.neighbours import METRICS
+from oodretrieval.stores import PREDICTED_IOU, Catalogue
+
+Colouring = Literal["truth", "prediction", "uniform", "clusters"]
+METHODS = ("tsne", "isomap", "pca")
+NO_TRUTH = -1
+CLUSTER_COLOURS = (
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#B8A800"),
+    *("#5E4FA2", "#1B1B1B", "#66A61E", "#A6761D", "#E7298A", "#7F7F7F", "#17BECF", "#9E0142"),
+)
+UNIFORM = "#35618F"
+
+
+@dataclass(frozen=True, eq=False)
+class Category:
+    """Segments of one colour.
+
+    Attributes:
+        name: What they have in common.
+        colour: ``#rrggbb``.
+        rows: Their rows in the catalogue, ``(k,)``.
+        unknown: Whether they are of a class that the network never learned.
+    """
+
+    name: str
+    colour: str
+    rows: NDArray[np.intp]
+    unknown: bool = False
+
+
+class State:
+    """Everything but the picture.
+
+    Args:
+        catalogue: What is explored.
+        settings: How.
+
+    Attributes:
+        points: Where the segments are drawn, ``(n, 2)``; None until that is computed.
+        preliminary: Whether :attr:`points` are a PCA that stands in for a projection under way.
+        space: Vectors that neighbours and clusters are searched in, ``(n, D)``; None until computed.
+        metric: Distance metric.
+        neighbours: How many nearest neighbours are wanted.
+        colouring: What the colours mean.
+        density: Whether the density is drawn.
+        clustering: Method of clustering.
+        clusters: Group of each segment, ``(n,)``; None before the first clustering.
+        hovered: Row under the pointer, or None.
+        query: Row whose neighbours are looked at, or None.
+
+    Raises:
+        StoreError: If the catalogue has no segments.
+        UnknownNameError: If a method, metric or embedding is unknown.
+    """
+
+    def __init__(self, catalogue: Catalogue, settings: ExplorerSettings) -> None:
+        for kind, name, known in (
+            ("distance metric", settings.distance_metric, METRICS),
+            ("projection method", settings.method, METHODS),
+        ):
+            if name not in known:
+                raise UnknownNameError(kind, name, known)
+        self.catalogue, self.settings = catalogue, settings
+        self.embedding = settings.net or catalogue.default_embedding
+        self.vectors = catalogue.vectors_of(self.embedding)
+        self.segments: pd.DataFrame = catalogue.segments
+        if not len(self.segments):
+            raise StoreError(f"catalogue {catalogue.name} is empty; select more in compute_embeddings")
+        self.points: NDArray[np.float32] | None = None
+        self.preliminary = False
+        self.space: NDArray[np.floating] | None = self.vectors if not settings.embedding_size else None
+        self.metric = settings.distance_metric
+        self.neighbours = min(max(settings.neighbours, 0), len(self) - 1)
+        self.colouring: Colouring = "prediction"
+        self.density = False
+        self.clustering = next(iter(CLUSTERINGS))
+        self.clusters: NDArray[np.int64] | None = None
+        self.hovered: int | None = None
+        self.query: int | None = None
+        self._made_by = catalogue.settings
+        self._index: tuple[str, int, NearestNeighbours] | None = None
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    # -- segments ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Label id by truth, ``(n,)``; -1 without truth."""
+        if "label" not in self.segments.columns:
+            return np.full(len(self), NO_TRUTH, np.int64)
+        labels = self.segments["label"].fillna(NO_TRUTH).to_numpy(np.int64)
+        # a dataset without a table of labels has no truth, whatever its numbers say
+        without = [dataset for dataset in set(self.segments["dataset"]) if not self.label_mapping(dataset)]
+        return np.where(self.segments["dataset"].isin(without), NO_TRUTH, labels)
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether any segment has truth."""
+        return bool((self.labels != NO_TRUTH).any())
+
+    def label_mapping(self, dataset: str) -> ClassMapping:
+        """Label id → (name, colour) of a dataset; empty without truth."""
+        return _mapping(self._made_by.get("label_mapping", {}).get(dataset, {}))
+
+    @cached_property
+    def pred_mapping(self) -> ClassMapping:
+        """Predicted id → (name, colour)."""
+        return _mapping(self._made_by.get("pred_mapping", {}))
+
+    def value(self, row: int, column: str) -> Any:
+        """One value of a segment."""
+        return self.segments[column].iloc[row]
+
+    def image_path(self, row: int) -> Path:
+        """Image file of a segment."""
+        return Path(str(self.value(row, "image_path")))
+
+    def box(self, row: int) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of a segment, pixels, half-open."""
+        return self._sides(row, "")
+
+    def crop_box(self, row: int) -> tuple[int, int, int, int]:
+        """Left, top, right, bottom of the crop that was embedded, pixels, half-open."""
+        return self._sides(row, "crop_")
+
+    def _sides(self, row: int, prefix: str) -> tuple[int, int, int, int]:
+        left, top, right, bottom = (
+            int(self.value(row, f"{prefix}{side}")) for side in ("left", "top", "right", "bottom")
+        )
+        return left, top, right, bottom
+
+    def predicted_name(self, row: int) -> str:
+        """Name of the predicted class."""
+        return str(self._predicted_names[row])
+
+    def truth_name(self, row: int) -> str | None:
+        """Name of the class by truth; None without truth."""
+        return str(self._truth_names[row]) if self.labels[row] != NO_TRUTH else None
+
+    def is_unknown(self, row: int) -> bool:
+        """Whether a segment is, by truth, of a class that the network never learned."""
+        return bool(self._unknown[row])
+
+    def same_class(self, row: int, other: int) -> bool | None:
+        """Whether two segments are of one class by truth; None where that is not known."""
+        ours, theirs = self.truth_name(row), self.truth_name(other)
+        return None if ours is None or theirs is None else ours == theirs
+
+    def caption(self, row: int) -> str:
+        """What is known of a segment, in two or three lines."""
+        truth = self.truth_name(row)
+        unknown = ", never learned" if self.is_unknown(row) else ""
+        lines = [f"predicted {self.predicted_name(row)}, IoU {self.value(row, 'predicted_iou'):.2f}"]
+        if truth is not None:
+            lines.insert(0, f"{truth} (truth{unknown})")
+        if self.clusters is not None:
+            lines.append(f"cluster {self.clusters[row] + 1}")
+        return "\n".join(lines)
+
+    def place(self, row: int) -> str:
+        """Where a segment comes from, in one line."""
+        dataset, image, segment = (self.value(row, name) for name in ("dataset", "image_id", "segment_id"))
+        return f"{dataset} · {image} · segment {segment}"
+
+    def predicted_iou(self, row: int) -> dict[int, float]:
+        """Segment id → predicted IoU of all segments of this segment's image.
+
+        Of a catalogue that keeps only the selected ones' (see :data:`PREDICTED_IOU`), of those.
+        """
+        table = self._judged
+        image = table[
+            (table["dataset"] == self.value(row, "dataset"))
+            & (table["image_id"] == self.value(row, "image_id"))
+        ]
+        return dict(zip(image["segment_id"].astype(int), image["predicted_iou"].astype(float), strict=True))
+
+    @property
+    def judges_all(self) -> bool:
+        """Whether the predicted IoU of segments is known that were not selected."""
+        return PREDICTED_IOU in self.catalogue.table_names
+
+    @cached_property
+    def _judged(self) -> pd.DataFrame:
+        return self.catalogue.table(PREDICTED_IOU) if self.judges_all else self.segments
+
+    @cached_property
+    def _truth_names(self) -> NDArray[np.str_]:
+        tables = {dataset: self.label_mapping(dataset) for dataset in set(self.segments["dataset"])}
+        pairs = zip(self.segments["dataset"], self.labels, strict=True)
+        return np.array(
+            ["no truth" if i == NO_TRUTH else _name(tables[d], int(i), "label") for d, i in pairs], dtype=str
+        )
+
+    @cached_property
+    def _predicted_names(self) -> NDArray[np.str_]:
+        return np.array(
+            [_name(self.pred_mapping, int(i), "class") for i in self.segments["class"]], dtype=str
+        )
+
+    @cached_property
+    def _unknown(self) -> NDArray[np.bool_]:
+        found = np.zeros(len(self), np.bool_)
+        for dataset, ids in self._made_by.get("unknown_ids", {}).items():
+            found |= (self.segments["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
+        return found
+
+    # -- colours -------------------------------------------------------------------------------------------
+
+    def categories(self) -> list[Category]:
+        """The segments by colour, the most frequent first, unknown classes before all others."""
+        if self.colouring == "truth":
+            colours = {
+                name: c for d in set(self.segments["dataset"]) for name, c in self.label_mapping(d).values()
+            }
+            return self._by_name(self._truth_names, colours, self._unknown)
+        if self.colouring == "prediction":
+            colours = dict(self.pred_mapping.values())
+            return self._by_name(self._predicted_names, colours, np.zeros(len(self), np.bool_))
+        if self.colouring == "clusters" and self.clusters is not None:
+            return [
+                Category(
+                    f"cluster {i + 1}",
+                    CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)],
+                    np.flatnonzero(self.clusters == i),
+                )
+                for i in range(int(self.clusters.max()) + 1)
+            ]
+        return [Category("segments", UNIFORM, np.arange(len(self)))]
+
+    def _by_name(
+        self,
+        names: NDArray[np.str_],
+        colours: dict[str, tuple[int, int, int]],
+        unknown: NDArray[np.bool_],
+    ) -> list[Category]:
+        found = []
+        # a name that is known in one dataset may be unknown in another
+        for name, strange in sorted(set(zip(names.tolist(), unknown.tolist(), strict=True))):
+            rows = np.flatnonzero((names == name) & (unknown == strange))
+            found.append(Category(name, _hex(colours.get(name, (150, 150, 150))), rows, strange))
+        return sorted(found, key=lambda category: (not category.unknown, -len(category.rows)))
+
+    # -- search --------------------------------------------------------------------------------------------
+
+    def nearest(self, row: int) -> list[tuple[int, float]]:
+        """The nearest neighbours of a segment without itself: rows and distances, nearest first.
+
+        Raises:
+            StoreError: If the space to search in is not computed yet.
+        """
+        if self.space is None:
+            raise StoreError("the space to search in is still being computed; wait for it")
+        if not self.neighbours:
+            return []
+        if self._index is None or self._index[:2] != (self.metric, id(self.space)):
+            self._index = (self.metric, id(self.space), NearestNeighbours(self.space, self.metric))
+        found, distances = self._index[2].query(self.space[row], self.neighbours + 1)
+        others = [(int(i), float(d)) for i, d in zip(found, distances, strict=True) if i != row]
+        return others[: self.neighbours]
+
+    def want_neighbours(self, count: int) -> int:
+        """Set how many neighbours are wanted, 0 … n - 1; returns what it is then."""
+        self.neighbours = min(max(count, 0), len(self) - 1)
+        return self.neighbours
+
+    def cycle_metric(self) -> str:
+        """Take the next metric; returns its name."""
+        self.metric = _next(METRICS, self.metric)
+        return self.metric
+
+    def cycle_clustering(self) -> str:
+        """Take the next method of clustering; returns its name."""
+        self.clustering = _next(tuple(CLUSTERINGS), self.clustering)
+        return self.clustering
+
+
+def _next(names: tuple[str, ...], name: str) -> str:
+    return names[(names.index(name) + 1) % len(names)]
+
+
+def _mapping(listed: dict[str, Any]) -> ClassMapping:
+    return {int(key): (str(name), (int(c[0]), int(c[1]), int(c[2]))) for key, (name, c) in listed.items()}
+
+
+def _name(mapping: ClassMapping, key: int, kind: str) -> str:
+    return mapping[key][0] if key in mapping else f"{kind} {key}"
+
+
+def _hex(colour: tuple[int, int, int]) -> str:
+    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -1,0 +1,90 @@
+"""Reading image files and files of ids. Needs no torch, so that whoever only looks at images stays light."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from oodretrieval.errors import ImageError
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read an 8-bit image as RGB; grey, palette and RGBA images are converted, transparency is dropped.
+
+    An image that carries an EXIF orientation (photographs of phones and cameras) is turned upright, so every
+    stage that reads the file again sees it as the network saw it; labels of such an image belong to the
+    upright picture.
+
+    Returns:
+        ``(H, W, 3)`` uint8.
+
+    Raises:
+        ImageError: If the file is missing, damaged, or not 8-bit.
+    """
+    with _open(path) as image:
+        if image.mode.startswith(("I", "F")) or _has_wide_channels(image):
+            raise ImageError(
+                f"{path} has more than 8 bits a channel (mode {image.mode}); convert it to 8-bit RGB"
+            )
+        upright = _upright(_decode(image, path))
+    # Pillow warns when it drops a palette's transparency, but not when it drops an alpha channel.
+    if "transparency" in upright.info:
+        upright = upright.convert("RGBA")
+    return np.asarray(upright.convert("RGB"))
+
+
+def read_label_image(path: Path) -> NDArray[np.unsignedinteger]:
+    """Read a single-channel image of ids without converting them.
+
+    Returns:
+        ``(H, W)`` uint8, or uint16 for files of more than 8 bits.
+
+    Raises:
+        ImageError: If the file is missing, damaged, has several channels, or ids above 65535.
+    """
+    with _open(path) as image:
+        if image.mode not in ("L", "P", "I;16", "I;16B", "I", "1"):
+            raise ImageError(
+                f"{path} has mode {image.mode}; label files must have one channel of ids (8- or 16-bit "
+                "grey, or palette)"
+            )
+        ids = np.asarray(_decode(image, path))
+    if ids.dtype == np.bool_:
+        return ids.astype(np.uint8)
+    if ids.dtype == np.uint8:
+        return ids
+    if ids.size and (ids.min() < 0 or ids.max() > np.iinfo(np.uint16).max):
+        raise ImageError(f"{path} has ids {ids.min()} … {ids.max()}; label ids must lie in 0 … 65535")
+    return ids.astype(np.uint16)
+
+
+def _has_wide_channels(image: Image.Image) -> bool:
+    """Whether the file has 16 bits a channel though Pillow opens it as 8-bit colour."""
+    return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF orientation says; as it is where the EXIF data cannot be read."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error):
+        return image
+
+
+def _open(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError as error:
+        raise ImageError(f"no file {str(path)!r}; it was there when the dataset was listed") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"cannot read {str(path)!r} as an image ({error}); replace or remove it") from error
+
+
+def _decode(image: Image.Image, path: Path) -> Image.Image:
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise ImageError(f"{str(path)!r} is damaged ({error}); replace or remove it") from error
+    return image

@@ -1,0 +1,408 @@
+"""Every command of the table, given by real mouse, wheel and key events on the canvas of an Agg figure."""
+
+import numpy as np
+import pytest
+from driving import open_explorer
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from oodretrieval.explorer.actions import ACTIONS
+from oodretrieval.explorer.overlay import help_text
+from oodretrieval.explorer.panels import RED
+from oodretrieval.images import read_image
+
+TESTED = set()
+
+
+@pytest.fixture(autouse=True)
+def note_commands(monkeypatch):
+    """Which commands the tests of this file gave."""
+    from oodretrieval.explorer import explorer
+
+    def noting(trigger):
+        action = real(trigger)
+        if action is not None:
+            TESTED.add(action.command)
+        return action
+
+    real = explorer.action_for
+    monkeypatch.setattr(explorer, "action_for", noting)
+
+
+def changed(drive, do):
+    """Whether what is seen changes."""
+    before = drive.pixels()
+    do()
+    return bool((before != drive.pixels()).any())
+
+
+def pictures_of(axes):
+    return [np.asarray(image.get_array()) for image in axes.images]
+
+
+def frames(axes):
+    return [
+        tuple(patch.get_bbox().extents + 0.5)
+        for patch in axes.patches
+        if isinstance(patch, Rectangle) and to_hex(patch.get_edgecolor()).upper() == RED
+    ]
+
+
+# -- pointer -----------------------------------------------------------------------------------------------
+
+
+def test_hover_shows_the_thumbnail_beside_the_pointer_and_takes_it_away(drive):
+    assert changed(drive, lambda: drive.hover(3))
+    assert drive.state.hovered == 3
+    box = drive.overlay.thumbnail
+    picture, text = box.offsetbox.get_children()
+    image = read_image(drive.state.image_path(3))
+    left, top, right, bottom = drive.state.crop_box(3)
+    np.testing.assert_array_equal(picture.get_data(), image[top:bottom, left:right])
+    assert "predicted car, IoU 0.13" in text.get_text()
+    extent = box.get_window_extent(drive.canvas.get_renderer())
+    assert np.hypot(*(np.clip(drive.place(3), extent.min, extent.max) - drive.place(3))) < 60
+    assert extent.x0 >= 0 and extent.y0 >= 0
+    assert extent.x1 <= drive.explorer.figure.bbox.width and extent.y1 <= drive.explorer.figure.bbox.height
+    assert changed(drive, lambda: drive.hover(drive.empty_pixel()))
+    assert drive.state.hovered is None and drive.overlay.thumbnail is None
+
+
+def test_hover_leaves_the_picture_below_as_it_was(drive):
+    before = drive.pixels()
+    for row in range(len(drive.state)):
+        drive.hover(row)
+    drive.hover(drive.empty_pixel())
+    bottom_line = 30
+    np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
+    assert drive.overlay.status == "field · clip 1/0005 · segment 2", "the last one"
+
+
+def test_hover_takes_the_nearest_of_two_points(drive):
+    place = drive.place(5)
+    others = np.hypot(*(drive.board.axes.transData.transform(drive.state.points) - place).T)
+    assert others.argmin() == 5
+    drive.hover((place[0] + 2, place[1] - 2))
+    assert drive.state.hovered == 5
+
+
+def test_left_shows_the_full_image_with_a_red_box(drive):
+    assert changed(drive, lambda: drive.click(4))
+    assert drive.board.detail == "image"
+    (axes,) = drive.detail_axes()
+    (picture,) = pictures_of(axes)
+    np.testing.assert_array_equal(picture, read_image(drive.state.image_path(4)))
+    assert frames(axes) == [drive.state.box(4)]
+    assert "clip 1/0002" in axes.get_title()
+
+
+def test_middle_shows_four_panels(drive):
+    assert changed(drive, lambda: drive.click(1, "middle"))
+    assert drive.board.detail == "panels"
+    entropy, iou, truth, classes = drive.detail_axes()
+    assert [axes.get_title() for axes in (truth, classes)] == [
+        "image with truth overlaid",
+        "predicted classes",
+    ]
+    assert "entropy" in entropy.get_title() and "IoU" in iou.get_title()
+    painted = pictures_of(iou)[0]
+    assert painted[0, 0] == pytest.approx(0.3) and painted[-1, -1] == pytest.approx(0.6)
+    assert all(frames(axes) == [drive.state.box(1)] for axes in drive.detail_axes())
+    right = drive.explorer.figure.bbox.width
+    for axes in drive.board.right.axes:
+        assert axes.get_tightbbox(drive.canvas.get_renderer()).x1 <= right, "nothing is cut off"
+
+
+def test_right_shows_the_nearest_neighbours_and_rings_them(drive):
+    assert changed(drive, lambda: drive.click(2, "right"))
+    assert drive.board.detail == "neighbours" and drive.state.query == 2
+    vectors = np.asarray(drive.state.vectors, float)
+    away = np.linalg.norm(vectors - vectors[2], axis=1)
+    expected = [int(i) for i in np.argsort(away) if i != 2][:10]
+    assert list(drive.board._rows.values()) == [2, *expected]
+    for axes, row in drive.board._rows.items():
+        np.testing.assert_array_equal(pictures_of(axes)[0], drive.explorer.commands.crops.thumbnail(row))
+    _, query, neighbours = drive.overlay.rings
+    np.testing.assert_allclose(np.column_stack(query.get_data()), drive.state.points[[2]])
+    np.testing.assert_allclose(np.column_stack(neighbours.get_data()), drive.state.points[expected])
+
+
+def test_the_mouse_does_the_same_among_the_neighbours(drive, tmp_path):
+    drive.click(2, "right")
+    (axes, row), *_ = [item for item in drive.board._rows.items() if item[1] != 2]
+    drive.hover(axes)
+    assert drive.state.hovered == row
+    ring = drive.overlay.rings[0]
+    np.testing.assert_allclose(np.column_stack(ring.get_data()), drive.state.points[[row]])
+    drive.click(axes, "left", held="t")
+    assert [path.name for path in (drive.state.catalogue.path / "pictures").iterdir()] == [
+        f"field_clip_1_{row // 2:04d}_{row % 2 + 1}_crop.png"
+    ]
+    drive.click(axes, "right")
+    assert drive.state.query == row
+    axes = next(axes for axes, other in drive.board._rows.items() if other == 2)
+    drive.click(axes)
+    assert drive.board.detail == "image" and frames(drive.detail_axes()[0]) == [drive.state.box(2)]
+
+
+def test_the_wheel_shows_more_and_fewer_neighbours(drive):
+    drive.click(2, "right")
+    drive.wheel(2, 1)
+    assert drive.state.neighbours == 11 and len(drive.board._rows) == 12
+    drive.wheel(2, 1)
+    assert drive.state.neighbours == 11, "there are no more"
+    assert "no more" in drive.overlay.status
+    axes = next(iter(drive.board._rows))
+    drive.wheel(axes, -1)
+    drive.wheel(next(iter(drive.board._rows)), -1)
+    assert drive.state.neighbours == 9 and len(drive.board._rows) == 10
+    assert drive.overlay.status == "9 neighbours"
+
+
+def test_the_wheel_down_to_no_neighbours(drive):
+    drive.click(2, "right")
+    for _ in range(12):
+        drive.wheel(2, -1)
+    assert drive.state.neighbours == 0 and list(drive.board._rows.values()) == [2]
+    assert "no less" in drive.overlay.status
+
+
+def test_the_wheel_without_a_query_sets_the_number(drive):
+    drive.wheel(drive.empty_pixel(), -1)
+    assert drive.state.neighbours == 9 and drive.board.detail == "keys"
+
+
+def test_the_wheel_beside_the_scatter_does_nothing(drive):
+    drive.wheel(drive.board.right, 1)
+    assert drive.state.neighbours == 10
+
+
+@pytest.mark.parametrize(("button", "kind"), [("left", "image"), ("middle", "panels")])
+def test_ctrl_saves_instead_of_showing(drive, button, kind):
+    drive.click(3, button, held="control")
+    path = drive.state.catalogue.path / "pictures" / f"field_clip_1_0001_2_{kind}.png"
+    assert drive.board.detail == "keys", "not shown"
+    assert str(path) in drive.overlay.status
+    saved = read_image(path)
+    if kind == "image":
+        original = read_image(drive.state.image_path(3))
+        assert saved.shape == original.shape
+        left, top, right, bottom = drive.state.box(3)
+        np.testing.assert_array_equal(saved[top:bottom, left:right], original[top:bottom, left:right])
+        assert {tuple(pixel) for pixel in saved[top - 1, left - 1 : right + 1]} == {(214, 39, 40)}
+    else:
+        assert saved.shape == (902, 1540, 3)
+        assert len(np.unique(saved.reshape(-1, 3), axis=0)) > 100
+
+
+def test_t_left_saves_the_crop_alone(drive):
+    drive.click(3, "left", held="t")
+    saved = read_image(drive.state.catalogue.path / "pictures" / "field_clip_1_0001_2_crop.png")
+    np.testing.assert_array_equal(saved, drive.explorer.commands.crops.crop(3))
+    assert drive.board.detail == "keys"
+
+
+def test_save_dir_is_where_pictures_go(catalogue, tmp_path):
+    drive = open_explorer(catalogue, save_dir=str(tmp_path / "mine"))
+    drive.click(0, "left", held="control")
+    assert len(list((tmp_path / "mine").iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_said(catalogue, tmp_path):
+    (tmp_path / "mine").write_text("in the way")
+    drive = open_explorer(catalogue, save_dir=str(tmp_path / "mine"))
+    drive.click(0, "left", held="control")
+    assert drive.board.detail == "message"
+    assert "cannot write" in drive.board.right.texts[0].get_text().replace("\n", " ")
+
+
+def test_a_click_beside_all_points_says_so(drive):
+    drive.click(drive.empty_pixel())
+    assert drive.overlay.status == "no segment under the pointer" and drive.board.detail == "keys"
+
+
+# -- keys --------------------------------------------------------------------------------------------------
+
+
+def legend(drive):
+    box = drive.board.axes.get_legend()
+    return [] if box is None else [text.get_text() for text in box.get_texts()]
+
+
+def point_colours(drive):
+    return {to_hex(points.get_facecolor()[0]) for points in drive.board.axes.collections}
+
+
+def test_m_cycles_the_metric(drive):
+    drive.click(2, "right")
+    first = list(drive.board._rows.values())
+    assert changed(drive, lambda: drive.press("m"))
+    assert drive.state.metric == "cosine"
+    assert "cosine" in drive.board.axes.get_title(loc="left")
+    units = np.asarray(drive.state.vectors, float)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    expected = [int(i) for i in np.argsort(-(units @ units[2])) if i != 2][:10]
+    assert list(drive.board._rows.values()) == [2, *expected] != first
+    drive.press("m")
+    assert drive.state.metric == "euclidean" and list(drive.board._rows.values()) == first
+
+
+def test_g_colours_by_truth(drive):
+    assert changed(drive, lambda: drive.press("g"))
+    labels = drive.state.labels.tolist()
+    names = {7: "cow", 0: "road", 1: "car"}
+    known = sorted((0, 1), key=lambda i: -labels.count(i))
+    assert legend(drive) == [f"{names[i]} ({labels.count(i)})" for i in (7, *known)], "unknown first"
+    assert point_colours(drive) == {"#804080", "#00008e", "#fac814"}
+    assert "truth" in drive.board.axes.get_title(loc="left")
+
+
+def test_h_colours_by_predicted_class(drive):
+    drive.press("b")
+    assert changed(drive, lambda: drive.press("h"))
+    assert legend(drive) == ["car (6)", "road (6)"]
+    assert point_colours(drive) == {"#804080", "#00008e"}
+
+
+def test_b_gives_all_one_colour(drive):
+    assert changed(drive, lambda: drive.press("b"))
+    assert legend(drive) == [] and len(point_colours(drive)) == 1
+    drawn = np.concatenate([points.get_offsets() for points in drive.board.axes.collections])
+    np.testing.assert_allclose(drawn, drive.state.points)
+
+
+def test_the_legend_only_where_asked(catalogue):
+    drive = open_explorer(catalogue, mainplot={"legend": False})
+    for key in "ghb":
+        drive.press(key)
+        assert legend(drive) == []
+
+
+def test_d_shades_the_density(drive):
+    plain = drive.pixels()
+    limits = drive.board.axes.get_xlim()
+    assert changed(drive, lambda: drive.press("d"))
+    assert drive.state.density and drive.board.axes.get_xlim() == limits
+    drive.press("d")
+    assert not drive.state.density
+    np.testing.assert_array_equal(drive.pixels(), plain)
+
+
+def test_c_asks_for_the_number_in_the_window(drive):
+    assert changed(drive, lambda: drive.press("c"))
+    assert "k-means" in drive.overlay.prompt.question
+    assert changed(drive, lambda: drive.press("3"))
+    assert drive.overlay.prompt.text == "3"
+    drive.press("enter")
+    assert drive.overlay.prompt is None
+    assert drive.state.colouring == "clusters"
+    assert np.unique(drive.state.clusters).tolist() == [0, 1, 2]
+    counts = np.bincount(drive.state.clusters)
+    assert legend(drive) == [f"cluster {i + 1} ({n})" for i, n in enumerate(counts)]
+    assert "3 clusters by k-means" in drive.overlay.status
+
+
+def test_keys_are_text_while_a_question_is_open(drive):
+    drive.press("c", "m", "g", "d", "backspace", "?")
+    assert drive.overlay.prompt.text == "mg?"
+    assert drive.state.metric == "euclidean" and not drive.state.density and not drive.overlay.help
+    drive.click(3)
+    drive.wheel(3, -1)
+    drive.hover(3)
+    assert drive.board.detail == "keys" and drive.state.neighbours == 10 and drive.state.hovered is None
+    drive.press("escape")
+    assert drive.overlay.prompt is None and drive.state.clusters is None
+    drive.press("m")
+    assert drive.state.metric == "cosine"
+
+
+@pytest.mark.parametrize("answer", ["", "0", "13", "-2", "many", "2.5"])
+def test_a_useless_answer_is_asked_again(drive, answer):
+    drive.press("c", *answer, "enter")
+    assert f"{answer!r} is no number from 1 to 12" in drive.overlay.prompt.problem
+    drive.press(*["backspace"] * 5, "2", "enter")
+    assert drive.overlay.prompt is None and drive.state.clusters.max() == 1
+
+
+def test_the_elbow_takes_the_number_by_a_click(drive):
+    drive.press("c", *"elbow", "enter")
+    assert drive.board.detail == "elbow"
+    (axes,) = drive.detail_axes()
+    curve = axes.lines[0]
+    assert list(curve.get_xdata()) == list(range(1, 13))
+    assert (np.diff(curve.get_ydata()) <= 0).all()
+    pixel = axes.transData.transform((4.3, curve.get_ydata()[3]))
+    drive.click(tuple(pixel))
+    assert drive.state.clusters.max() + 1 == 4 and drive.state.colouring == "clusters"
+    assert drive.board.detail == "keys"
+
+
+def test_escape_leaves_the_elbow(drive):
+    drive.press("c", *"elbow", "enter", "escape")
+    assert drive.board.detail == "keys" and drive.state.clusters is None
+    drive.press("c", *"elbow", "enter")
+    drive.click(0)
+    assert drive.board.detail == "image"
+
+
+def test_hash_cycles_the_clustering(drive):
+    names = []
+    for _ in range(3):
+        drive.press("#")
+        names.append(drive.state.clustering)
+        assert "clustering" in drive.overlay.status
+    assert names == ["spectral", "agglomerative", "kmeans"]
+    assert drive.state.clusters is None, "none were asked for"
+
+
+def test_hash_clusters_again_what_is_shown(drive):
+    drive.press("c", "4", "enter")
+    kmeans = drive.state.clusters
+    drive.press("#", "#")
+    assert drive.state.clustering == "agglomerative"
+    assert drive.state.clusters is not kmeans and drive.state.clusters.max() == 3
+    assert "Ward" in drive.overlay.status
+    drive.press("c", *"elbow", "enter")
+    assert "k-means" in drive.overlay.prompt.problem
+
+
+def test_question_mark_shows_everything_of_the_table(drive):
+    assert changed(drive, lambda: drive.press("?"))
+    assert drive.overlay.help_text.get_text() == help_text()
+    for action in ACTIONS:
+        assert action.shown in help_text() and action.text in help_text()
+    extent = drive.overlay.help_text.get_window_extent(drive.canvas.get_renderer())
+    assert extent.x0 > 0 and extent.x1 < drive.explorer.figure.bbox.width
+    assert changed(drive, lambda: drive.press("?"))
+    assert not drive.overlay.help
+    drive.press("?", "escape")
+    assert not drive.overlay.help
+    drive.press("?", "g")
+    assert not drive.overlay.help and drive.state.colouring == "truth"
+
+
+def test_escape_leaves(drive):
+    left = []
+    drive.explorer.commands.close = lambda: left.append(True)
+    drive.press("escape")
+    assert left == [True]
+
+
+def test_other_keys_do_nothing(drive):
+    before = drive.pixels()
+    drive.press("x", "f", "k", "l", "o", "p", "q", "r", "s", "v", "left", "backspace", "ctrl+s", "f5")
+    np.testing.assert_array_equal(before, drive.pixels())
+
+
+def test_every_action_of_the_table_was_given_here(drive):
+    """Runs last in this file."""
+    drive.hover(0)
+    assert {action.command for action in ACTIONS} - TESTED - {"hover"} == set()
+
+
+def test_saved_pictures_are_png(drive):
+    drive.click(0, "left", held="control")
+    (path,) = (drive.state.catalogue.path / "pictures").iterdir()
+    with Image.open(path) as image:
+        assert image.format == "PNG"

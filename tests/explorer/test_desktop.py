@@ -1,0 +1,201 @@
+"""The real window: Qt under Xvfb, driven with xdotool; and what happens where there is no display."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from driving import make_catalogue
+
+import oodretrieval
+from oodretrieval.explorer import desktop
+from oodretrieval.images import read_image
+
+ROOT = Path(oodretrieval.__file__).parents[1]
+SCRIPT = ROOT / "scripts" / "discover_embedding_space.py"
+TOOLS = ("Xvfb", "xdotool")
+PATIENCE = 90
+
+
+def environment(**more):
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "MPLBACKEND")
+    }
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+@pytest.fixture
+def display():
+    """A display of its own."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"no {' and no '.join(missing)}; on Debian: apt-get install xvfb xdotool")
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1700x1000x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    try:
+        with os.fdopen(read) as file:
+            yield f":{file.readline().strip()}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Window:
+    """The watched process, and a person's hands."""
+
+    def __init__(self, catalogue, folder, display):
+        self.file, self.environment = folder / "standing.json", environment(DISPLAY=display)
+        probe = subprocess.run(
+            [sys.executable, "-c", desktop._PROBE],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if probe.returncode != 0:
+            pytest.skip(f"Qt opens no window under Xvfb: {probe.stderr.strip()[:200]}")
+        command = [
+            sys.executable,
+            str(Path(__file__).with_name("window_under_test.py")),
+            str(catalogue),
+            str(self.file),
+        ]
+        self.log = (folder / "log").open("w")
+        self.process = subprocess.Popen(command, env=self.environment, stdout=self.log, stderr=self.log)
+
+    def now(self):
+        return json.loads(self.file.read_text()) if self.file.is_file() else {}
+
+    def until(self, **expected):
+        end = time.monotonic() + PATIENCE
+        while not expected.items() <= (now := self.now()).items():
+            assert self.process.poll() is None, Path(self.log.name).read_text()
+            assert time.monotonic() < end, f"{expected} never came: { {k: now.get(k) for k in expected} }"
+            time.sleep(0.03)
+        return now
+
+    def do(self, *arguments):
+        subprocess.run(["xdotool", *map(str, arguments)], env=self.environment, check=True)
+
+    def point_at(self, row):
+        self.do("mousemove", *self.now()["points"][row])
+        self.until(hovered=row)
+
+
+@pytest.fixture
+def window(display, tmp_path):
+    catalogue = make_catalogue(tmp_path, 14)
+    opened = Window(catalogue.path, tmp_path, display)
+    try:
+        opened.until(preliminary=False)
+        yield opened
+    finally:
+        opened.process.kill()
+        opened.process.wait(10)
+        opened.log.close()
+
+
+def test_a_person_at_a_real_window(window, tmp_path):
+    window.point_at(3)
+    assert window.now()["thumbnail"]
+    for button, detail in ((1, "image"), (2, "panels"), (3, "neighbours")):
+        window.do("click", button)
+        window.until(detail=detail)
+    assert window.now()["query"] == 3
+    window.do("click", 4)
+    window.until(neighbours=11)
+    window.do("click", 5, "click", 5)
+    window.until(neighbours=9)
+    window.do("key", "m")
+    window.until(metric="cosine")
+    pictures = tmp_path / "catalogues" / "field" / "pictures"
+    for held, button, kind in (("ctrl", 1, "image"), ("ctrl", 2, "panels"), ("t", 1, "crop")):
+        path = pictures / f"field_clip_1_0001_2_{kind}.png"
+        window.do("keydown", held, "click", button, "keyup", held)
+        window.until(status=f"saved {path}")
+        assert read_image(path).size
+    assert window.now()["detail"] == "neighbours"
+    for key, colouring in (("g", "truth"), ("b", "uniform"), ("h", "prediction")):
+        window.do("key", key)
+        window.until(colouring=colouring)
+    window.do("key", "c")
+    window.until(prompt="")
+    window.do("type", "4")
+    window.until(prompt="4")
+    window.do("key", "Return")
+    window.until(clusters=4, colouring="clusters", prompt=None)
+    window.do("key", "c")
+    window.until(prompt="")
+    window.do("type", "elbow")
+    window.do("key", "Return")
+    now = window.until(detail="elbow")
+    window.do("mousemove", *now["detail_places"][0], "click", 1)
+    window.until(detail="keys")
+    window.do("type", "d#?")
+    window.until(help=True)
+    window.do("key", "Escape")
+    window.until(help=False)
+    # matplotlib's own: quit, save, full screen, grid, log scales, home, back, pan, zoom
+    window.do("type", "qsfklrovp")
+    now = window.until(help=False, figures=1)
+    identity = subprocess.run(
+        ["xdotool", "search", "--name", "embedding space"],
+        env=window.environment,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert len(identity) == 1, "no dialogue came up"
+    window.do("windowsize", "--sync", identity[0], 1000, 640)
+    window.until(width=1000)
+    window.point_at(5)
+    window.do("click", 1)
+    window.until(detail="image")
+    window.do("key", "Escape")
+    assert window.process.wait(PATIENCE) == 0
+
+
+def test_the_script_opens_a_window_and_ends_with_it(display, tmp_path):
+    make_catalogue(tmp_path, 6)
+    env = environment(DISPLAY=display, OODRETRIEVAL_WORKSPACE=str(tmp_path))
+    command = [sys.executable, str(SCRIPT), "with", "args.embeddings_file=field", "args.method=pca"]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    search = ["xdotool", "search", "--sync", "--onlyvisible", "--name", "field"]
+    try:
+        subprocess.run(search, env=env, check=True, timeout=PATIENCE, capture_output=True)
+        time.sleep(0.5)
+        subprocess.run(["xdotool", "key", "Escape"], env=env, check=True)
+        _, err = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("broken", [{}, {"DISPLAY": ":4711"}])
+def test_without_a_display_the_script_says_so_and_names_the_alternatives(broken, tmp_path):
+    make_catalogue(tmp_path, 2)
+    env = environment(OODRETRIEVAL_WORKSPACE=str(tmp_path), **broken)
+    command = [sys.executable, str(SCRIPT), "with", "args.embeddings_file=field"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert ("no display" in line) or ("cannot open a window" in line)
+    for alternative in ("scripts/demo.py", "scripts/eval_retrieval.py", "figure.savefig"):
+        assert alternative in line
+
+
+def test_a_qt_that_never_answers(monkeypatch):
+    def never(*args, timeout, **kwargs):
+        raise subprocess.TimeoutExpired("qt", timeout)
+
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr(desktop.subprocess, "run", never)
+    assert "did not answer" in desktop.display_problem()
