@@ -85,7 +85,10 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
         model_name=settings.model_name,
         meta_model_name=settings.meta_model_name,
         net=settings.net,
+        min_height=1,
+        min_width=1,
         min_pixels=MIN_PIXELS,
+        save_file="demo",
         **common,
     )
     catalogue_name = compute_embeddings(embedding, configuration, workspace)["catalogue"]
@@ -168,8 +171,9 @@ class _Pictures:
             raise ValueError("the demo needs a dataset with truth")
         self.label_set: LabelSet = dataset.label_set
         self.names = {i: name for i, (name, _) in self.label_set.label_mapping.items()}
-        entry = configuration.meta_model(settings.meta_model_name)
-        self.meta_model = open_meta_model(entry, settings.meta_model_name, workspace, settings.model_name)
+        self.meta_model = open_meta_model(
+            configuration, settings.meta_model_name, workspace, settings.model_name
+        )
         self.folder = Path(settings.save_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
 

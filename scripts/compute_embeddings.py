@@ -7,6 +7,7 @@ To embed the same segments with another network: args.load_file=camvid_val args.
 """
 
 from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.embed_again import embed_again
 from oodretrieval.stages.experiment import run_script
 
 if __name__ == "__main__":
@@ -18,5 +19,7 @@ if __name__ == "__main__":
             net=configuration.defaults["EMBEDDING"],  # embedding network
             iou_threshold=0.5,  # segments below are selected
         ),
-        compute_embeddings,
+        lambda settings, *where: (embed_again if settings.load_file else compute_embeddings)(
+            settings, *where
+        ),
     )

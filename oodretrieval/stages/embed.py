@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,20 @@ from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import predicted_classes
-from oodretrieval.stages.inputs import blocks, dataset_in_use, meta_model_path, open_meta_model
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stages.inputs import (
+    blocks,
+    dataset_in_use,
+    meta_model_path,
+    open_meta_model,
+    segments_in_use,
+)
+from oodretrieval.stages.settings import CommonSettings, require_at_least
 from oodretrieval.stores import (
     PREDICTED_IOU,
     Catalogue,
     CatalogueWriter,
     Workspace,
     read_segment_settings,
-    read_segments,
 )
 
 logger = logging.getLogger(__name__)
@@ -70,6 +75,12 @@ class EmbedSettings(CommonSettings):
     load_file: str = ""
     save_file: str = ""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "batch_size")
+        require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
+        require_at_least(self, 1, "min_crop_height", "min_crop_width")
+
 
 def compute_embeddings(
     settings: EmbedSettings, configuration: Configuration, workspace: Workspace
@@ -91,16 +102,13 @@ def compute_embeddings(
     """
     if not settings.dataset:
         raise SettingsError("args.dataset must name at least one dataset")
+    if settings.root and len(settings.dataset) > 1:
+        raise SettingsError(
+            "args.root is the root of one dataset; set the roots of several in configuration.py"
+        )
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
-    if settings.load_file:
-        return _embed_again(settings, configuration, workspace, network, device)
-    model = open_meta_model(
-        configuration.meta_model(settings.meta_model_name),
-        settings.meta_model_name,
-        workspace,
-        settings.model_name,
-    )
+    model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
     datasets = {name: dataset_in_use(settings, configuration, name) for name in settings.dataset}
     made_by = _made_by(settings, configuration, workspace, datasets)
     name = settings.save_file or "+".join(settings.dataset)
@@ -108,7 +116,8 @@ def compute_embeddings(
     judged = []
     with CatalogueWriter(workspace.catalogue_folder(name), made_by, overwrite=settings.overwrite) as writer:
         for dataset_name, dataset in datasets.items():
-            table = read_segments(workspace, settings.model_name, dataset_name)
+            names = settings.model_name, dataset_name
+            table = segments_in_use(settings, configuration, workspace, names)
             table["predicted_iou"] = model.predict(table)
             table.insert(0, "dataset", dataset_name)
             judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou"]])
@@ -263,49 +272,3 @@ def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
 def crop_boxes(table: pd.DataFrame) -> list[Box]:
     """The boxes of the crops that were embedded, row by row of a catalogue."""
     return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]
-
-
-def _embed_again(
-    settings: EmbedSettings,
-    configuration: Configuration,
-    workspace: Workspace,
-    network: EmbeddingNetwork,
-    device: torch.device,
-) -> dict[str, Any]:
-    """Embed the segments of an existing catalogue with another network."""
-    source = Catalogue.open(workspace.catalogue_folder(settings.load_file))
-    name = settings.save_file or settings.load_file
-    table = source.segments
-    everything = replace(settings, limit=0)
-    datasets = {n: dataset_in_use(everything, configuration, n) for n in table["dataset"].unique()}
-
-    def crops() -> Iterator[NDArray[np.uint8]]:
-        index = {n: {image: i for i, image in enumerate(d.ids)} for n, d in datasets.items()}
-        last: tuple[str, str] | None = None
-        places = zip(table["dataset"], table["image_id"], crop_boxes(table), strict=True)
-        for dataset, image_id, box in tqdm(places, desc="embedding again", total=len(table), disable=None):
-            if last != (dataset, image_id):
-                image = datasets[dataset][index[dataset][image_id]].image
-                last = (dataset, image_id)
-            yield crop(image, box)
-
-    vectors = embed_crops(
-        network, crops(), device=device, batch_size=settings.batch_size, size=settings.crop_size or None
-    )
-    folder = workspace.catalogue_folder(name)
-    if name == settings.load_file:
-        with CatalogueWriter(folder, source.settings) as writer:
-            writer.add_embedding(settings.net, vectors)
-            writer.commit(default_embedding=settings.net)
-    else:
-        made_by = {**source.settings, "net": settings.net, "crop_size": settings.crop_size}
-        with CatalogueWriter(folder, made_by, overwrite=settings.overwrite) as writer:
-            if not writer.done:
-                writer.add_part(table, vectors, settings.net, settings.load_file)
-                for beside in source.table_names:
-                    writer.add_table(beside, source.table(beside))
-            writer.commit()
-    logger.info(
-        "%d segments of %s embedded with %s; catalogue %s", len(table), settings.load_file, settings.net, name
-    )
-    return {"catalogue": name, "segments": len(table), "considered": len(table)}

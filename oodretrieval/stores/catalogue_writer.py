@@ -1,5 +1,6 @@
 """Writing a catalogue part by part, so that a run that breaks off goes on where it stopped."""
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from oodretrieval.stores.workspace import (
     require_same_settings,
     write_json,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class CatalogueWriter:
@@ -112,11 +115,34 @@ class CatalogueWriter:
             raise StoreError(f"{self.path} has an embedding {embedding!r} already; choose another name")
         vectors = self._checked(vectors, embedding, sum(part["rows"] for part in self._state["parts"]))
         start = 0
-        for part in self._state["parts"]:
-            number = int(Path(part["table"]).stem.removeprefix("part-"))
-            block = vectors[start : start + part["rows"]]
-            part["vectors"][embedding] = self._write_vectors(number, embedding, block)
+        for index, part in enumerate(self._state["parts"]):
+            self.add_vectors(index, embedding, vectors[start : start + part["rows"]])
             start += part["rows"]
+
+    @property
+    def rows(self) -> list[int]:
+        """Number of rows of each part."""
+        return [part["rows"] for part in self._state["parts"]]
+
+    def has_vectors(self, index: int, embedding: str) -> bool:
+        """Whether part ``index`` has vectors of an embedding, committed or not."""
+        return embedding in self._state["parts"][index]["vectors"]
+
+    def add_vectors(self, index: int, embedding: str, vectors: NDArray[np.floating]) -> None:
+        """Add the vectors of one part, or replace them. They survive a crash.
+
+        Args:
+            index: Number of the part, in order.
+            embedding: Name of the embedding.
+            vectors: ``(n, D)`` for the rows of that part; stored as float32.
+
+        Raises:
+            StoreError: If the vectors do not fit, or a file cannot be written.
+        """
+        part = self._state["parts"][index]
+        vectors = self._checked(vectors, embedding, part["rows"])
+        number = int(Path(part["table"]).stem.removeprefix("part-"))
+        part["vectors"][embedding] = self._write_vectors(number, embedding, vectors)
         self._state["embeddings"][embedding] = vectors.shape[1]
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         write_json(self.path / PENDING, self._state)
@@ -155,18 +181,36 @@ class CatalogueWriter:
             if default_embedding not in state["embeddings"]:
                 raise StoreError(f"no embedding {default_embedding!r} in {self.path}; add it first")
             state["default_embedding"] = default_embedding
-        for part in state["parts"]:
-            lacking = sorted(state["embeddings"].keys() - part["vectors"].keys())
-            if lacking:
-                raise StoreError(
-                    f"{self.path / part['table']} has no vectors of {', '.join(lacking)}; "
-                    "give every part the same embeddings"
-                )
+        self._leave_out_incomplete()
         write_json(self.path / MANIFEST, state)
         # From here on the catalogue is whole; what is left is tidying up, and may fail.
         with suppress(OSError):
             (self.path / PENDING).unlink(missing_ok=True)
             self._remove_unlisted()
+
+    def _leave_out_incomplete(self) -> None:
+        """Show readers only embeddings that every part has; what there is of others stays for later."""
+        state = self._state
+        complete = {
+            name: size
+            for name, size in state["embeddings"].items()
+            if all(name in part["vectors"] for part in state["parts"])
+        }
+        incomplete = sorted(state["embeddings"].keys() - complete.keys())
+        if not complete:
+            raise StoreError(
+                f"{self.path}: not every part has vectors of {', '.join(incomplete)}; "
+                "give every part the same embeddings"
+            )
+        for name in incomplete:
+            logger.warning(
+                "embedding %s of %s lacks the new segments and is left out until it is completed by "
+                "scripts/compute_embeddings.py with args.load_file=%s args.net=%s",
+                *(name, self.path, self.path.name, name),
+            )
+        state["embeddings"] = complete
+        if state["default_embedding"] not in complete:
+            state["default_embedding"] = next(iter(complete))
 
     def _resume(self) -> dict[str, Any]:
         self._next_part = 1 + max((int(path.stem[5:]) for path in self._part_tables()), default=-1)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from oodretrieval.errors import (
     ConfigurationError,
     DatasetNotFoundError,
     SettingsError,
+    SettingsMismatchError,
     TableError,
     UnknownNameError,
     WeightsError,
@@ -18,10 +20,11 @@ from oodretrieval.stages.inputs import (
     BLOCK,
     blocks,
     dataset_in_use,
-    hash_of,
     meta_model_path,
     open_meta_model,
     provenance,
+    require_current,
+    weights_hash_if_there,
 )
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Workspace
@@ -57,8 +60,8 @@ def test_the_limit_takes_the_first_images(configuration, limit, count):
 
 
 def test_a_negative_limit_is_refused(configuration):
-    with pytest.raises(SettingsError, match=r"args\.limit must be 0 \(all\) or a number of images, came -1"):
-        dataset_in_use(CommonSettings(limit=-1), configuration, "photos")
+    with pytest.raises(SettingsError, match=r"args\.limit must be at least 0, came -1"):
+        CommonSettings(limit=-1)
 
 
 def test_args_root_overrides_the_entry(configuration, tmp_path):
@@ -80,15 +83,26 @@ def test_provenance_tells_weights_and_data_apart(configuration, tmp_path):
     assert made_by["dataset_arguments"] == {"root": str(tmp_path / "photos")}
     assert provenance(CommonSettings(limit=3, num_cores=2), configuration, "net", "photos") == made_by
     other = provenance(CommonSettings(root="x"), configuration, "net", "photos")
-    assert other["dataset_arguments"] == {"root": "x"}
+    assert other["dataset_arguments"] == {"root": str(Path("x").resolve())}
     (tmp_path / "w.pth").write_bytes(b"abd")
     assert provenance(CommonSettings(), configuration, "net", "photos")["weights"] != made_by["weights"]
 
 
-def test_weights_that_are_missing_name_their_source(configuration):
-    assert hash_of(configuration.model("own")) == ""
-    with pytest.raises(WeightsError, match=r"no weights file .*gone\.pth.*; ask the author"):
-        provenance(CommonSettings(), configuration, "gone", "photos")
+def test_weights_that_are_not_there_have_no_hash(configuration):
+    assert weights_hash_if_there(configuration.model("own")) == ""
+    assert provenance(CommonSettings(), configuration, "gone", "photos")["weights"] == ""
+
+
+def test_only_work_of_the_same_network_weights_and_data_is_current(configuration, tmp_path):
+    made_by = provenance(CommonSettings(), configuration, "net", "photos")
+    require_current("table", made_by, made_by)
+    with pytest.raises(SettingsMismatchError, match="weights: was 'other'"):
+        require_current("table", {**made_by, "weights": "other"}, made_by)
+    # without the file there is nothing to compare with; published predictions come from no network of ours
+    require_current("table", {**made_by, "weights": "other"}, {**made_by, "weights": ""})
+    require_current("table", {**made_by, "weights": "", "source": "folder"}, made_by)
+    with pytest.raises(SettingsMismatchError, match="dataset: was 'photos', now 'others'"):
+        require_current("table", {**made_by, "source": "folder"}, {**made_by, "dataset": "others"})
 
 
 @pytest.mark.parametrize("count", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK])
@@ -107,21 +121,33 @@ def test_a_meta_model_lies_where_its_entry_says_or_in_the_workspace():
 
 
 class Trained:
-    def __init__(self):
-        self.quality = {"made_by": {"model": "net"}}
+    def __init__(self, **made_by):
+        self.quality = {"made_by": {"model": "net", **made_by}}
 
 
-def test_a_meta_model_of_another_network_is_refused(monkeypatch, tmp_path):
+@pytest.fixture
+def with_meta_models(configuration):
+    entries = {"linear": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")}
+    entries["wrong"] = MetaModelEntry("no_such_module", "X")
+    return replace(configuration, meta_models=entries)
+
+
+def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatch, tmp_path):
     monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained())
-    entry = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")
-    assert isinstance(open_meta_model(entry, "linear", Workspace(tmp_path), "net"), Trained)
+    workspace = Workspace(tmp_path)
+    assert isinstance(open_meta_model(with_meta_models, "linear", workspace, "net"), Trained)
     with pytest.raises(TableError, match=r"trained on segments of 'net', not of 'own'.*args\.model_name=own"):
-        open_meta_model(entry, "linear", Workspace(tmp_path), "own")
+        open_meta_model(with_meta_models, "linear", workspace, "own")
 
 
-def test_a_meta_model_that_is_not_trained_or_not_there(tmp_path):
-    entry = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")
+def test_a_meta_model_of_other_weights_is_refused(with_meta_models, monkeypatch, tmp_path):
+    monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained(weights="old"))
+    with pytest.raises(TableError, match=r"trained with other weights of 'net'.*args\.overwrite=True"):
+        open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")
+
+
+def test_a_meta_model_that_is_not_trained_or_not_there(with_meta_models, tmp_path):
     with pytest.raises(WeightsError, match=r"linear\.safetensors"):
-        open_meta_model(entry, "linear", Workspace(tmp_path), "net")
+        open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")
     with pytest.raises(ConfigurationError, match="no_such_module"):
-        open_meta_model(MetaModelEntry("no_such_module", "X"), "x", Workspace(tmp_path), "net")
+        open_meta_model(with_meta_models, "wrong", Workspace(tmp_path), "net")

@@ -21,6 +21,7 @@ from oodretrieval.errors import (
     WeightsError,
 )
 from oodretrieval.stages.embed import EmbedSettings, compute_embeddings, crop_boxes
+from oodretrieval.stages.embed_again import embed_again
 from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
 from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
@@ -227,17 +228,41 @@ def test_several_datasets_in_one_catalogue(configuration, embedded):
 
 def test_the_same_segments_embedded_again(configuration, embedded):
     settings = embed_settings(load_file="val", net="efficientnet_lite1")
-    compute_embeddings(settings, configuration, embedded)
-    catalogue = Catalogue.open(embedded.catalogue_folder("val"))
-    assert catalogue.embedding_names == ["efficientnet_lite0", "efficientnet_lite1"]
-    assert catalogue.default_embedding == "efficientnet_lite1"
-    assert len(catalogue.vectors) == len(catalogue.segments)
-    compute_embeddings(
-        embed_settings(load_file="val", save_file="copy", crop_size=64), configuration, embedded
-    )
+    for _ in range(2):  # the second run finds everything done
+        embed_again(settings, configuration, embedded)
+        catalogue = Catalogue.open(embedded.catalogue_folder("val"))
+        assert catalogue.embedding_names == ["efficientnet_lite0", "efficientnet_lite1"]
+        assert catalogue.default_embedding == "efficientnet_lite1"
+        assert len(catalogue.vectors) == len(catalogue.segments)
+    embed_again(embed_settings(load_file="val", save_file="copy", crop_size=64), configuration, embedded)
     copy = Catalogue.open(embedded.catalogue_folder("copy"))
     assert copy.segments["segment_id"].tolist() == catalogue.segments["segment_id"].tolist()
-    assert copy.table(PREDICTED_IOU).equals(catalogue.table(PREDICTED_IOU))
+    assert copy.default_embedding == "efficientnet_lite0_64"
+
+
+def test_a_catalogue_that_grows_leaves_incomplete_embeddings_out(configuration, measured, caplog):
+    train_linear(configuration, measured)
+    compute_embeddings(embed_settings(limit=2), configuration, measured)
+    again = embed_settings(load_file="val", net="efficientnet_lite1")
+    embed_again(again, configuration, measured)
+    compute_embeddings(embed_settings(), configuration, measured)
+    assert "lacks the new segments" in caplog.text
+    assert Catalogue.open(measured.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
+    embed_again(again, configuration, measured)
+    catalogue = Catalogue.open(measured.catalogue_folder("val"))
+    assert len(catalogue.vectors_of("efficientnet_lite1")) == len(catalogue.segments)
+
+
+def test_an_image_that_is_gone_when_embedding_again(configuration, embedded, camvid, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(camvid, root)
+    image = Catalogue.open(embedded.catalogue_folder("val")).segments["image_id"].iloc[0]
+    for folder in ("val", "valannot"):
+        (root / folder / f"{image}.png").unlink()
+    settings = embed_settings(load_file="val", net="efficientnet_lite1", root=str(root))
+    with pytest.raises(PartialFailure, match=f"val/{image}.*no image"):
+        embed_again(settings, configuration, embedded)
+    assert Catalogue.open(embedded.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
 
 
 def test_embedding_again_with_other_settings(configuration, embedded):

@@ -222,7 +222,7 @@ def test_a_part_without_the_other_parts_embedding_is_refused(tmp_path):
     with CatalogueWriter(tmp_path, SETTINGS) as writer:
         writer.add_part(*part(0), embedding="one")
         writer.add_part(*part(1), embedding="two")
-        with pytest.raises(StoreError, match="no vectors of two"):
+        with pytest.raises(StoreError, match="not every part has vectors of one, two"):
             writer.commit()
 
 

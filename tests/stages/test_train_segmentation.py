@@ -1,0 +1,109 @@
+"""Training a network by its entry: what is kept, what is refused, and that nothing is lost."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
+from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
+from oodretrieval.models import load_model, read_metadata
+from oodretrieval.stages.inference import Segmenter
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
+
+
+class Plain(nn.Module):
+    """A user's network that knows nothing of pretrained weights."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, num_classes, 3, padding=1)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+@pytest.fixture
+def trainable(configuration, tmp_path):
+    deeplab = {"num_classes": 9, "channels": 16}
+    models = {
+        "plain": ModelEntry(__name__, "Plain", {"num_classes": 9}, weights=tmp_path / "plain.safetensors"),
+        "wide": ModelEntry(__name__, "Plain", {"num_classes": 19}, weights=tmp_path / "wide.safetensors"),
+        "open": ModelEntry(__name__, "Plain", weights=tmp_path / "open.safetensors"),
+        "deeplab": ModelEntry(
+            "oodretrieval.models", "DeepLabV3Plus", deeplab, tmp_path / "d.safetensors", LITE_MEAN, LITE_STD
+        ),
+    }
+    return replace(configuration, models=models)
+
+
+def settings(**options):
+    defaults = {"dataset": "train", "dataset_val": "val", "model_name": "plain", "gpu": -1, "batch_size": 2}
+    sizes = {"crop_height": 32, "crop_width": 48, "epochs": 2, "learning_rate": 0.05}
+    return TrainSegmentationSettings(**{**defaults, **sizes, **options})
+
+
+def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
+    result = train_segmentation(settings(), trainable, workspace)
+    noted = read_metadata(result["path"])
+    assert noted["quality"]["mean_iou"] == result["mean_iou"] > 0
+    assert noted["recipe"]["epochs"] == 2 and noted["recipe"]["dataset"] == "train"
+    assert "save_file" not in noted["recipe"], "no path of this machine travels with the weights"
+    assert noted["classes"]["8"][0] == "car"
+    again = train_segmentation(settings(), trainable, workspace)
+    assert again == result, "a finished training is not trained on"
+    predict(PredictSettings(dataset="val", model_name="plain", gpu=-1), trainable, workspace)
+
+
+def test_deeplab_starts_from_packaged_weights(trainable, workspace):
+    result = train_segmentation(settings(model_name="deeplab", epochs=1, limit=2), trainable, workspace)
+    model = load_model(trainable.model("deeplab"))
+    assert sum(p.numel() for p in model.encoder.parameters()) > 1e6
+    assert result["epoch"] == 1
+    Segmenter(trainable.model("deeplab"), torch.device("cpu"))
+
+
+def test_a_trial_on_a_few_images_is_not_taken_for_the_training(trainable, workspace):
+    train_segmentation(settings(limit=2), trainable, workspace)
+    with pytest.raises(SettingsMismatchError, match=r"limit.*args\.overwrite=True"):
+        train_segmentation(settings(), trainable, workspace)
+
+
+def test_overwrite_with_a_misspelt_name_loses_nothing(trainable, workspace):
+    train_segmentation(settings(), trainable, workspace)
+    state = workspace.path / "training" / "plain" / "state.pt"
+    before = state.read_bytes()
+    with pytest.raises(UnknownNameError):
+        train_segmentation(settings(dataset="trian", overwrite=True), trainable, workspace)
+    assert state.read_bytes() == before
+
+
+def test_weights_that_others_made_are_not_overwritten(trainable, workspace, tmp_path):
+    (tmp_path / "plain.safetensors").write_bytes(b"precious")
+    with pytest.raises(SettingsError, match=r"is there already; add args\.overwrite=True"):
+        train_segmentation(settings(), trainable, workspace)
+    train_segmentation(settings(save_file=str(tmp_path / "mine.safetensors")), trainable, workspace)
+    with pytest.raises(SettingsMismatchError, match="save_file"):
+        train_segmentation(settings(), trainable, workspace)
+    assert (tmp_path / "plain.safetensors").read_bytes() == b"precious"
+
+
+def test_a_finished_training_whose_weights_are_gone(trainable, workspace, tmp_path):
+    train_segmentation(settings(), trainable, workspace)
+    (tmp_path / "plain.safetensors").unlink()
+    with pytest.raises(SettingsError, match=r"has ended, but its weights .* args\.overwrite=True"):
+        train_segmentation(settings(), trainable, workspace)
+
+
+def test_an_entry_of_other_classes_than_the_dataset(trainable, workspace):
+    with pytest.raises(ConfigurationError, match="num_classes=19, the dataset 9 predicted classes"):
+        train_segmentation(settings(model_name="wide"), trainable, workspace)
+    assert train_segmentation(settings(model_name="open"), trainable, workspace)["epoch"] in (1, 2)
+
+
+@pytest.mark.parametrize("name", ["batch_size", "epochs", "accumulation", "crop_height"])
+def test_settings_out_of_range(name):
+    with pytest.raises(SettingsError, match=f"args.{name} must be at least 1, came 0"):
+        settings(**{name: 0})
