@@ -45,6 +45,8 @@ class DemoSettings(CommonSettings):
         model_name: Name of the segmentation network.
         meta_model_name: Name of a trained meta model.
         net: Embedding network.
+        iou_threshold: Segments of a predicted IoU below this are selected. Higher than the stages' default, as the
+            network is rather sure of itself on rendered things.
         save_dir: Folder for the pictures.
         explore: Open the explorer at the end, where there is a display.
     """
@@ -53,6 +55,7 @@ class DemoSettings(CommonSettings):
     model_name: str = "deeplabv3plus_streets"
     meta_model_name: str = "meta_nn_streets"
     net: str = "efficientnet_lite0"
+    iou_threshold: float = 0.65
     save_dir: str = "demo"
     explore: bool = True
 
@@ -85,6 +88,7 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
         model_name=settings.model_name,
         meta_model_name=settings.meta_model_name,
         net=settings.net,
+        iou_threshold=settings.iou_threshold,
         min_height=1,
         min_width=1,
         min_pixels=MIN_PIXELS,
@@ -110,6 +114,7 @@ def _evaluate_quietly(
         dataset=settings.dataset,
         model_name=settings.model_name,
         meta_model_name=settings.meta_model_name,
+        iou_threshold=settings.iou_threshold,
         min_pixels=MIN_PIXELS,
         limit=settings.limit,
         root=settings.root,
