@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from oodretrieval.explorer.state import Category
+from oodretrieval.explorer.categories import Category
 
 MOST_IN_LEGEND = 18
 _CELLS = 160
