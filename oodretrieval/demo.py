@@ -100,10 +100,16 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     found = _evaluate_quietly(settings, configuration, workspace, catalogue_name)
     pictures = _Pictures(settings, configuration, workspace, dataset, catalogue_name).draw()
     _report(found, pictures, time.monotonic() - started)
-    if settings.explore and display_problem() is None:
-        logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
-        discover(ExplorerSettings(embeddings_file=catalogue_name), configuration, workspace)
+    if settings.explore:
+        explore_if_possible(catalogue_name, configuration, workspace)
     return {**found, "pictures": [str(path) for path in pictures]}
+
+
+def explore_if_possible(catalogue: str, configuration: Configuration, workspace: Workspace) -> None:
+    """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
+    if display_problem() is None:
+        logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
+        discover(ExplorerSettings(embeddings_file=catalogue), configuration, workspace)
 
 
 def _evaluate_quietly(

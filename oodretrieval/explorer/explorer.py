@@ -69,7 +69,8 @@ class Explorer:
         self._timer = canvas.new_timer(interval=_LOOK)
         immediate = type(self._timer) is TimerBase  # which never fires: nobody would deliver anything later
         self._timer.add_callback(self.poll)
-        self.work = Work(self._failed, immediate, self._timer.start)
+        self._watching = False
+        self.work = Work(self._failed, immediate, self._watch)
         self.board = Board(self.figure, self.state)
         place = workspace or Workspace(opened.path.resolve().parents[1])
         self.commands = Commands(self.state, self.board, self.work, place, self.close)
@@ -106,12 +107,19 @@ class Explorer:
         """Deliver finished work and show how the rest stands; the window's timer calls this."""
         if not self.work.poll():
             self._timer.stop()
+            self._watching = False
         lines = [job.line for job in self.work.under_way if job.title]
         progress = "   ".join(lines)
         if progress or progress != self.board.overlay.progress:
             self.board.overlay.progress = progress
             self.board.overlay.turn()
             self.board.overlay.refresh()
+
+    def _watch(self) -> None:
+        # Starting a timer that runs starts its wait anew: a pointer on its way would put it off for ever.
+        if not self._watching:
+            self._watching = True
+            self._timer.start()
 
     def close(self) -> None:
         """Close the window, and drop what is under way."""

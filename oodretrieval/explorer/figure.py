@@ -132,7 +132,9 @@ class Board:
         draw_four_panels(self.right, view, legend_columns=4)
         note = "" if self.state.judges_all else "\nonly the selected segments' predicted IoU is known"
         self.right.suptitle(self._heading(row) + note, fontsize=10.5)
-        self.right.subplots_adjust(0.01, 0.12, 0.94, 0.86, hspace=0.2)
+        self.right.subplots_adjust(0.01, 0.12, 0.95, 0.86)
+        place: Any = self.right.axes[0].get_subplotspec()
+        place.get_topmost_subplotspec().get_gridspec().update(wspace=0.06, hspace=0.16)
         for axes in self.right.axes:
             axes.set_title(axes.get_title(), fontsize=9)
             axes.tick_params(labelsize=8)

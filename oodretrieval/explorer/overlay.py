@@ -21,6 +21,8 @@ _SPINNER = "◐◓◑◒"
 _NEIGHBOUR = "#111111"
 _SHORTEST = 110
 """A thumbnail's longer side on screen, pixels at 100 dpi."""
+_ROOM = 215
+"""What a thumbnail with its caption takes beside the pointer, pixels at 100 dpi."""
 
 
 class Overlay:
@@ -79,7 +81,8 @@ class Overlay:
             parts.append(OffsetImage(picture, zoom=zoom, interpolation="bilinear"))
         parts.append(TextArea(caption, textprops={"fontsize": 8.5, "linespacing": 1.25}))
         width, height = self.figure.bbox.size
-        right, up = pixel[0] < width * 0.8, pixel[1] < height * 0.65
+        edge = width / 2 if pixel[0] < width / 2 else width  # the box stays on its side of the figure
+        right, up = pixel[0] + _ROOM * self.figure.dpi / 100 < edge, pixel[1] < height * 0.65
         self.thumbnail = AnnotationBbox(
             VPacker(children=parts, align="center", pad=3, sep=4),
             pixel,

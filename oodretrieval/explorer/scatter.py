@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from oodretrieval.explorer.state import Category
+from oodretrieval.explorer.categories import Category
 
 MOST_IN_LEGEND = 18
 _CELLS = 160
-_SMOOTH = 3.0
 _MARGIN = 0.04
 _ROOM = 1.35
 """Width that is kept free for a legend, inches."""
@@ -105,15 +104,18 @@ def draw_density(axes: Axes, points: NDArray[np.floating]) -> None:
         points: ``(n, 2)``.
     """
     low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
-    reach = float((high - low).max()) or 1.0
-    low, high = low - 0.15 * reach, high + 0.15 * reach
+    reach = 0.65 * float((high - low).max()) or 1.0
+    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
     counts, x_edges, y_edges = np.histogram2d(
-        points[:, 0], points[:, 1], bins=_CELLS, range=[[low[0], high[0]], [low[1], high[1]]]
+        points[:, 0], points[:, 1], bins=_CELLS, range=[[left, right], [bottom, top]]
     )
-    smooth = gaussian_filter(counts, _SMOOTH * max(1.0, 3.0 - np.log10(len(points))))
+    # half of Scott's rule, which is for one bell and would melt groups into one
+    width = 0.5 * float(points.std(axis=0).mean()) * len(points) ** (-1 / 6)
+    smooth = gaussian_filter(counts, max(1.5, width * _CELLS / (2 * reach)))
     limits = axes.get_xlim(), axes.get_ylim()
-    centres = (x_edges[:-1] + x_edges[1:]) / 2, (y_edges[:-1] + y_edges[1:]) / 2
-    levels = np.linspace(0.05, 1.0, 9) * float(smooth.max())
-    axes.contourf(*centres, smooth.T, levels=levels, cmap="Purples", alpha=0.75, zorder=0)
+    highest = float(smooth.max())
+    x, y = (x_edges[:-1] + x_edges[1:]) / 2, (y_edges[:-1] + y_edges[1:]) / 2
+    levels = np.linspace(0.06, 1.0, 9) * highest
+    axes.contourf(x, y, smooth.T, levels=levels, cmap="Purples", vmin=0, vmax=1.7 * highest, zorder=0)
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])

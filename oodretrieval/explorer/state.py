@@ -1,6 +1,5 @@
 """What the explorer knows: segments, where they lie, how they are coloured, what is near what. No toolkit in it."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -10,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError, UnknownNameError
+from oodretrieval.explorer.categories import UNIFORM, Category, by_cluster, by_name
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.labels import ClassMapping
 from oodretrieval.search import NearestNeighbours
@@ -20,28 +20,6 @@ from oodretrieval.stores import PREDICTED_IOU, Catalogue
 Colouring = Literal["truth", "prediction", "uniform", "clusters"]
 METHODS = ("tsne", "isomap", "pca")
 NO_TRUTH = -1
-CLUSTER_COLOURS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#B8A800"),
-    *("#5E4FA2", "#1B1B1B", "#66A61E", "#A6761D", "#E7298A", "#7F7F7F", "#17BECF", "#9E0142"),
-)
-UNIFORM = "#35618F"
-
-
-@dataclass(frozen=True, eq=False)
-class Category:
-    """Segments of one colour.
-
-    Attributes:
-        name: What they have in common.
-        colour: ``#rrggbb``.
-        rows: Their rows in the catalogue, ``(k,)``.
-        unknown: Whether they are of a class that the network never learned.
-    """
-
-    name: str
-    colour: str
-    rows: NDArray[np.intp]
-    unknown: bool = False
 
 
 class State:
@@ -230,33 +208,13 @@ class State:
             colours = {
                 name: c for d in set(self.segments["dataset"]) for name, c in self.label_mapping(d).values()
             }
-            return self._by_name(self._truth_names, colours, self._unknown)
+            return by_name(self._truth_names, colours, self._unknown)
         if self.colouring == "prediction":
             colours = dict(self.pred_mapping.values())
-            return self._by_name(self._predicted_names, colours, np.zeros(len(self), np.bool_))
+            return by_name(self._predicted_names, colours, np.zeros(len(self), np.bool_))
         if self.colouring == "clusters" and self.clusters is not None:
-            return [
-                Category(
-                    f"cluster {i + 1}",
-                    CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)],
-                    np.flatnonzero(self.clusters == i),
-                )
-                for i in range(int(self.clusters.max()) + 1)
-            ]
+            return by_cluster(self.clusters)
         return [Category("segments", UNIFORM, np.arange(len(self)))]
-
-    def _by_name(
-        self,
-        names: NDArray[np.str_],
-        colours: dict[str, tuple[int, int, int]],
-        unknown: NDArray[np.bool_],
-    ) -> list[Category]:
-        found = []
-        # a name that is known in one dataset may be unknown in another
-        for name, strange in sorted(set(zip(names.tolist(), unknown.tolist(), strict=True))):
-            rows = np.flatnonzero((names == name) & (unknown == strange))
-            found.append(Category(name, _hex(colours.get(name, (150, 150, 150))), rows, strange))
-        return sorted(found, key=lambda category: (not category.unknown, -len(category.rows)))
 
     # -- search --------------------------------------------------------------------------------------------
 
@@ -302,7 +260,3 @@ def _mapping(listed: dict[str, Any]) -> ClassMapping:
 
 def _name(mapping: ClassMapping, key: int, kind: str) -> str:
     return mapping[key][0] if key in mapping else f"{kind} {key}"
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)

@@ -140,6 +140,20 @@ def test_the_window_is_alive_while_work_is_under_way(tmp_path):
     assert drive.state.colouring == "clusters"
 
 
+def test_new_work_does_not_put_off_the_timer_that_delivers(drive):
+    starts = []
+    explorer = drive.explorer
+    explorer._timer.start = lambda: starts.append(True)
+    explorer.work.immediate = False
+    for row in (0, 3, 5, 7):
+        drive.hover(row)
+    assert starts == [True]
+    wait_for(lambda: not explorer._watching, explorer.poll)
+    drive.hover(9)
+    assert len(starts) == 2
+    wait_for(lambda: not explorer._watching, explorer.poll)
+
+
 def test_a_thumbnail_that_comes_too_late_is_not_shown(drive):
     release = threading.Event()
     crops = drive.explorer.commands.crops
