@@ -3,35 +3,23 @@
 Source: Rottmann et al., "Prediction error meta classification in semantic segmentation", arXiv:1811.00648.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-EPSILON = np.finfo(np.float32).eps
-SLACK = 1e-3
-"""How far outside 0…1 a softmax may lie before it is taken for something else (logits, say)."""
+from oodretrieval.segments.compilation import compiled
+from oodretrieval.segments.pixels import best_classes, disperse, gather
+from oodretrieval.segments.sources import Softmax, for_blocks
+from oodretrieval.segments.sums import strip_length
 
 
-class TopTwo(NamedTuple):
-    """The two largest probabilities of every pixel.
-
-    Attributes:
-        prediction: First class of largest probability, ``(H, W)`` int32.
-        first: Largest probability, ``(H, W)`` float32.
-        second: Second largest (equal to the first in a tie), ``(H, W)`` float32.
-    """
-
-    prediction: NDArray[np.int32]
-    first: NDArray[np.float32]
-    second: NDArray[np.float32]
-
-
-def entropy(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
+def entropy(probabilities: NDArray[np.floating], *, threads: int | None = None) -> NDArray[np.float32]:
     """Entropy of every pixel over ``ln C``.
 
     Args:
         probabilities: Softmax, ``(H, W, C)`` with ``C >= 2``, 0…1.
+        threads: Threads to use at most, None for all cores.
 
     Returns:
         ``(H, W)``, unitless: 0 certain, 1 uniform.
@@ -43,14 +31,18 @@ def entropy(probabilities: NDArray[np.floating]) -> NDArray[np.float32]:
         >>> (entropy(np.array([[[0.5, 0.5], [1.0, 0.0]]])).round(4) + 0).tolist()
         [[1.0, 0.0]]
     """
-    return _entropy(as_probabilities(probabilities))
+    return pixel_dispersion(probabilities, threads=threads)["E"]
 
 
-def pixel_dispersion(probabilities: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+def pixel_dispersion(
+    probabilities: NDArray[np.floating], *, threads: int | None = None
+) -> dict[str, NDArray[np.float32]]:
     """The three dispersion measures of every pixel.
 
     Args:
-        probabilities: Softmax, ``(H, W, C)`` with ``C >= 2``, 0…1.
+        probabilities: Softmax, ``(H, W, C)`` with ``C >= 2``, 0…1. A view of ``(C, H, W)`` in memory, as
+            ``np.moveaxis`` makes it, is read where it lies, too.
+        threads: Threads to use at most, None for all cores.
 
     Returns:
         Three maps ``(H, W)``: ``"E"`` entropy over ``ln C`` (0 certain … 1 uniform), ``"D"`` probability
@@ -68,79 +60,61 @@ def pixel_dispersion(probabilities: NDArray[np.floating]) -> dict[str, NDArray[n
         >>> maps["D"].item(), maps["V"].item()
         (0.5, 0.25)
     """
-    return dispersion_of(as_probabilities(probabilities))[0]
+    source = Softmax(probabilities)
+    maps = np.empty((3, source.height, source.width), np.float32)
+
+    def measure(top: int, bottom: int) -> bool:
+        flat, start, steps = source.block(top, bottom)
+        return _disperse_rows(flat, start, steps, source.classes, maps[:, top:bottom])
+
+    for good in for_blocks(measure, source.height, threads):
+        source.require(good)
+    return dict(zip("EDV", maps, strict=True))
 
 
-def dispersion_of(p: NDArray[np.float32]) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int32]]:
-    """Dispersion and predicted class of checked probabilities.
-
-    Args:
-        p: As :func:`as_probabilities` returns it, ``(H, W, C)``.
-
-    Returns:
-        The maps of :func:`pixel_dispersion`, and the first argmax, ``(H, W)``.
-    """
-    top = top_two(p)
-    variation = 1 - top.first
-    return {"E": _entropy(p), "D": variation + top.second, "V": variation}, top.prediction
-
-
-def top_two(p: NDArray[np.float32]) -> TopTwo:
-    """The predicted class and the two largest values of every pixel.
+def predicted_classes(source: Softmax, threads: int | None) -> NDArray[np.int32]:
+    """The first class of largest probability.
 
     Args:
-        p: Softmax or logits, ``(H, W, C)``.
+        source: The softmax.
+        threads: Threads to use at most, None for all cores.
 
     Returns:
-        Prediction, largest and second largest value, ``(H, W)`` each.
+        ``(H, W)``.
     """
-    # A running comparison over the few classes is several times faster than sorting every pixel.
-    prediction = np.zeros(p.shape[:2], np.int32)
-    first = p[..., 0].copy()
-    second = np.full(p.shape[:2], -np.inf, np.float32)
-    for k in range(1, p.shape[2]):
-        value = p[..., k]
-        np.maximum(second, np.minimum(first, value), out=second)
-        prediction[value > first] = k
-        np.maximum(first, value, out=first)
-    return TopTwo(prediction, first, second)
+    classes = np.empty((source.height, source.width), np.int32)
+
+    def find(top: int, bottom: int) -> None:
+        flat, start, steps = source.block(top, bottom)
+        _choose_rows(flat, start, steps, source.classes, classes[top:bottom])
+
+    for _ in for_blocks(find, source.height, threads):
+        pass
+    return classes
 
 
-def as_probabilities(probabilities: Any) -> NDArray[np.float32]:
-    """Check a softmax and return it as float32.
-
-    Args:
-        probabilities: ``(H, W, C)`` with ``C >= 2``, any floating type.
-
-    Returns:
-        The same values, float32.
-
-    Raises:
-        ValueError: If the shape, the type or the range is that of something else, if it is empty, or if it
-            holds NaN.
-    """
-    p = np.asarray(probabilities)
-    if p.ndim != 3 or p.shape[2] < 2 or not np.issubdtype(p.dtype, np.floating):
-        raise ValueError(
-            f"probabilities must be a floating array (H, W, C) with C >= 2, not {p.dtype} {p.shape}; "
-            "move the classes to the last axis"
-        )
-    if p.size == 0:
-        raise ValueError(f"probabilities of shape {p.shape} hold no pixel; leave empty images out")
-    low, high = float(p.min()), float(p.max())  # NaN survives both
-    if not (low >= -SLACK and high <= 1 + SLACK):
-        raise ValueError(
-            f"probabilities must lie in 0…1, but reach from {low:g} to {high:g}; "
-            "apply the softmax to logits, and look for NaN or infinity in the network's output"
-        )
-    return np.asarray(p, np.float32)
+@compiled
+def _disperse_rows(flat: Any, start: int, steps: Any, classes: int, maps: NDArray[Any]) -> bool:
+    length = strip_length(classes)
+    strip, total = np.empty((classes, length), np.float32), np.empty(length)
+    heat, good = np.empty((3, length), np.float32), True
+    for y in range(maps.shape[1]):
+        for x in range(0, maps.shape[2], length):
+            count = min(length, maps.shape[2] - x)
+            at = start + y * steps[0] + x * steps[1]
+            gather(flat, at, (steps[1], steps[2]), classes, count, strip)
+            good &= disperse(strip, classes, count, heat, total)
+            maps[:, y, x : x + count] = heat[:, :count]
+    return good
 
 
-def _entropy(p: NDArray[np.float32]) -> NDArray[np.float32]:
-    total = np.zeros(p.shape[:2], np.float64)
-    for k in range(p.shape[2]):
-        value = p[..., k]
-        total += value * np.log(np.maximum(value, 0) + EPSILON)
-    # Not clipped: EPSILON puts a certain pixel at -1e-7, and the published tables, which scale it, have that.
-    result: NDArray[np.float64] = -total / np.log(p.shape[2])
-    return result.astype(np.float32)
+@compiled
+def _choose_rows(flat: Any, start: int, steps: Any, classes: int, chosen: NDArray[Any]) -> None:
+    length = strip_length(classes)
+    strip, first = np.empty((classes, length), np.float32), np.empty(length, np.float32)
+    for y in range(chosen.shape[0]):
+        for x in range(0, chosen.shape[1], length):
+            best = chosen[y, x : x + length]
+            at = start + y * steps[0] + x * steps[1]
+            gather(flat, at, (steps[1], steps[2]), classes, best.size, strip)
+            best_classes(strip, classes, best, first)
