@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled
+from oodretrieval.segments.compilation import compiled, inlined
 from oodretrieval.segments.components import kernel_classes, number_components
 from oodretrieval.segments.labelling import NO_PIXEL
 
@@ -62,26 +62,11 @@ def iou_of(
     # Where truth and prediction agree there is nothing to find, so one labelling serves all classes at once.
     errors, components = number_components(np.where(truth != classes, truth, np.int32(NO_PIXEL)))
     size, agreeing, lost = _count(ids, classes, truth, errors, number, components)
-    error, segment = np.divmod(_touching(ids, classes, truth, errors, components), number + 1)
+    pairs = _find_pairs(ids, classes, truth, errors, np.zeros(components + 1, np.int32), number + 1)
+    error, segment = np.divmod(np.unique(pairs), number + 1)
     missed = np.zeros(number + 1, np.int64)
     np.add.at(missed, segment, lost[error])
     return np.asarray(agreeing[1:] / (size + missed)[1:], np.float64)
-
-
-def _touching(
-    ids: NDArray[np.int32],
-    classes: NDArray[np.int32],
-    truth: NDArray[np.int32],
-    errors: NDArray[np.int32],
-    components: int,
-) -> NDArray[np.int64]:
-    """Distinct pairs of an error component and a segment that should have covered it, as one number each."""
-    step = int(ids.max()) + 1
-    pairs = np.empty(0, np.int64)
-    found = _find_pairs(ids, classes, truth, errors, np.zeros(components + 1, np.int32), step, pairs)
-    pairs = np.empty(found, np.int64)
-    _find_pairs(ids, classes, truth, errors, np.zeros(components + 1, np.int32), step, pairs)
-    return np.unique(pairs)
 
 
 @compiled
@@ -90,31 +75,51 @@ def _count(ids: Any, classes: Any, truth: Any, errors: Any, number: int, compone
     size, agreeing = np.zeros(number + 1, np.int64), np.zeros(number + 1, np.int64)
     lost = np.zeros(components + 1, np.int64)
     for y in range(ids.shape[0]):
-        for x in range(ids.shape[1]):
-            i = ids[y, x]
-            size[i] += 1
-            agreeing[i] += classes[y, x] == truth[y, x] and classes[y, x] != NO_PIXEL
-            lost[errors[y, x]] += 1
+        x = 0
+        while x < ids.shape[1]:
+            i, error, start, right = ids[y, x], errors[y, x], x, 0
+            while x < ids.shape[1] and ids[y, x] == i and errors[y, x] == error:
+                right += truth[y, x] == classes[y, x]
+                x += 1
+            size[i] += x - start
+            agreeing[i] += right
+            lost[error] += x - start
     return size, agreeing, lost
 
 
 @compiled
-def _find_pairs(
-    ids: Any, classes: Any, truth: Any, errors: Any, latest: Any, step: int, pairs: NDArray[Any]
-) -> int:
-    """Write pairs of error component and segment, most repetitions left out, as far as there is room."""
+def _find_pairs(ids: Any, classes: Any, truth: Any, errors: Any, latest: Any, step: int) -> NDArray[Any]:
+    """Error components with segments that should have covered them, as one number each; some repeatedly."""
     height, width = ids.shape
-    found = 0
+    pairs, found = np.empty(1024, np.int64), 0
+    flags = np.empty(width, np.uint8)
     for y in range(height):
+        flags[:] = 0
+        for v in range(max(y - 1, 0), min(y + 2, height)):
+            _compare(truth[y], classes[v], flags)
         for x in range(width):
             error = errors[y, x]
-            if error == 0:
+            if not flags[x] or error == 0:
                 continue
+            # The pixel before has seen what is left of the next column, if it is of the same component.
+            left = x + 1 if x > 0 and errors[y, x - 1] == error else max(x - 1, 0)
             for v in range(max(y - 1, 0), min(y + 2, height)):
-                for u in range(max(x - 1, 0), min(x + 2, width)):
+                for u in range(left, min(x + 2, width)):
                     if classes[v, u] == truth[y, x] and latest[error] != ids[v, u]:
                         latest[error] = ids[v, u]
-                        if found < pairs.size:
-                            pairs[found] = error * step + ids[v, u]
+                        if found == pairs.size:
+                            pairs = np.append(pairs, np.empty_like(pairs))
+                        pairs[found] = error * step + ids[v, u]
                         found += 1
-    return found
+    return pairs[:found]
+
+
+@inlined
+def _compare(truth: NDArray[Any], classes: NDArray[Any], flags: NDArray[Any]) -> None:
+    """Mark where the prediction, here or beside, is the truth."""
+    for x in range(truth.size):
+        flags[x] |= np.uint8(truth[x] == classes[x])
+    for x in range(1, truth.size):
+        flags[x] |= np.uint8(truth[x] == classes[x - 1])
+    for x in range(truth.size - 1):
+        flags[x] |= np.uint8(truth[x] == classes[x + 1])

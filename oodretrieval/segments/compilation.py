@@ -39,7 +39,7 @@ def inlined(function: Function) -> Function:
     return cast(Function, njit(forceinline=True, **_OPTIONS)(function))
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Numba's cache, which forgets a function when any kernel changes, and survives a full disk.
 
     Numba looks at the function's own file only, and would go on using the old code of a changed callee.

@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from oodretrieval.segments.adjusted_iou import iou_of
 from oodretrieval.segments.components import as_class_map, kernel_classes, number_components
-from oodretrieval.segments.dispersion import predicted_classes
 from oodretrieval.segments.sources import Softmax, Source, for_blocks
 from oodretrieval.segments.sums import COUNTS, HEAT, find_slots, mark_boundary
 
@@ -94,8 +93,8 @@ def segment_metrics(
         >>> components
         array([[-1, -2]], dtype=int32)
     """
-    source = Softmax(probabilities)
-    classes = chosen_classes(source, prediction, ignore, threads)
+    source = Softmax(probabilities, threads)
+    classes = chosen_classes(source, prediction, ignore)
     truth = None
     if ground_truth is not None:
         truth = checked_classes(ground_truth, "ground_truth", source, ignore)
@@ -103,9 +102,7 @@ def segment_metrics(
     return pd.DataFrame(columns), sums.signed
 
 
-def chosen_classes(
-    source: Softmax, prediction: NDArray[np.integer] | None, ignore: int, threads: int | None
-) -> NDArray[np.int32]:
+def chosen_classes(source: Softmax, prediction: NDArray[np.integer] | None, ignore: int) -> NDArray[np.int32]:
     """The prediction that is given, checked, or else the argmax; arguments of :func:`segment_metrics`.
 
     Raises:
@@ -114,7 +111,7 @@ def chosen_classes(
     if prediction is not None:
         return checked_classes(prediction, "prediction", source, ignore)
     require_no_class(source, ignore)
-    return predicted_classes(source, threads)
+    return source.argmax
 
 
 def require_no_class(source: Source, ignore: int) -> None:
@@ -175,7 +172,7 @@ def measure_segments(
     ids, number = number_components(classes)
     sums = _sum_segments(source, classes, ids, number, threads)
     columns: Columns = {"class": sums.classes, **_size_columns(sums)}
-    at = source.columns_of_heat
+    at = source.classes
     inside, boundary = sums.values[:, at : at + HEAT // 2], sums.values[:, at + HEAT // 2 : at + HEAT]
     for k, name in enumerate("EDV"):
         columns |= _dispersion_columns(name, inside[:, k::3], boundary[:, k::3], sums)

@@ -1,6 +1,6 @@
 """What happens to a strip of pixels: logarithm, softmax, dispersion. Compiled.
 
-A strip holds up to a few hundred pixels of one row, **classes first**, ``(C', N)`` float32 with C' ≥ C: so
+A strip holds up to a few hundred pixels of one row, **classes first**, ``(C, N)`` float32 with C' ≥ C: so
 every loop over pixels runs over neighbours in memory and becomes vector code.
 """
 
@@ -14,10 +14,8 @@ from oodretrieval.segments.compilation import compiled, inlined
 EPSILON = np.finfo(np.float32).eps
 SLACK = 1e-3
 """How far outside 0…1 a softmax may lie before it is taken for something else (logits, say)."""
-CLASSES_AT_ONCE = 8
-"""Strips have a multiple of this many classes; the ones too many are 0."""
 
-_LOW, _HIGH = np.float32(-SLACK), np.float32(1 + SLACK)
+_LOW = np.float32(-SLACK)
 _EPSILON = np.float32(EPSILON)
 _ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
 # ln 2 in two parts, the first of few bits, so that its product with an exponent is exact.
@@ -25,6 +23,8 @@ _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _LOG2_E = np.float32(1.4426950408889634)
 _TWO_THIRDS, _MANTISSA, _BIAS = np.int32(0x3F2AAAAB), np.int32(23), np.int32(127)
 _LOWEST_EXPONENT = np.float32(-87)
+_PART = 8
+_LARGEST_BITS = np.float32(1 + SLACK).view(np.uint32)
 # (ln(1 + f) - f + f²/2) / f³ on -1/3…1/3 and (exp(r) - 1 - r) / r² on ±ln(2)/2, fitted for the smallest
 # largest relative error, under a tenth of a rounding step of the result.
 _L0, _L1, _L2, _L3 = (np.float32(c) for c in (0.33333224, -0.24999689, 0.20010044, -0.16685466))
@@ -62,6 +62,12 @@ def exponential(x: Any) -> Any:
 
 
 @compiled
+def strip_length(classes: int) -> int:
+    """Pixels of a strip: with few classes it stays in the fastest cache."""
+    return min(max(8192 // classes, 64), 256)
+
+
+@compiled
 def gather(flat: NDArray[Any], start: int, steps: Any, classes: int, count: int, strip: NDArray[Any]) -> None:
     """Copy ``count`` pixels into a strip.
 
@@ -90,7 +96,7 @@ def best_classes(strip: NDArray[Any], classes: int, best: NDArray[Any], first: N
     """First argmax of every pixel.
 
     Args:
-        strip: ``(C', N)``.
+        strip: ``(C, N)``.
         classes: C.
         best: Result, ``(n,)`` int32 with n ≤ N.
         first: Scratch, ``(N,)`` float32.
@@ -113,7 +119,7 @@ def normalise(
     """Softmax in place, and the scores of the logits that it replaces.
 
     Args:
-        strip: Logits, ``(C', N)``; afterwards probabilities.
+        strip: Logits, ``(C, N)``; afterwards probabilities.
         classes: C.
         count: Number of pixels.
         scores: Result, ``(2, N)``: largest logit and logsumexp.
@@ -147,33 +153,35 @@ def disperse(strip: NDArray[Any], classes: int, count: int, heat: NDArray[Any], 
     """Dispersion of every pixel.
 
     Args:
-        strip: Probabilities, ``(C', N)``.
+        strip: Probabilities, ``(C, N)``.
         classes: C.
         count: Number of pixels.
         heat: Result, ``(3, N)`` float32: entropy over ``ln C``, probability difference, variation ratio.
         total: Scratch, ``(N,)`` float64.
 
     Returns:
-        Whether all probabilities are in 0…1, within :data:`SLACK`, and none is NaN.
+        Whether all probabilities are in 0…1 + :data:`SLACK` and none is -0 or NaN.
     """
     part, second, first = heat[0], heat[1], heat[2]
     for x in range(count):
         first[x] = second[x] = _LOW
         total[x] = 0
-    outside = np.int32(0)
+    largest = np.uint32(0)
     for k in range(classes):
         row = strip[k]
         for x in range(count):
             value = row[x]
-            outside |= np.int32(not (value >= _LOW and value <= _HIGH))
+            # As unsigned numbers, the bits of negative values and NaN are larger than those of all others.
+            bits = np.float32(value).view(np.uint32)
+            largest = bits if bits > largest else largest
             lower = value if value < first[x] else first[x]
             second[x] = lower if lower > second[x] else second[x]
             first[x] = value if value > first[x] else first[x]
     # Products are summed in float32 over a few classes, and these sums in float64.
-    for block in range(0, classes, CLASSES_AT_ONCE):
+    for block in range(0, classes, _PART):
         for x in range(count):
             part[x] = 0
-        for k in range(block, min(block + CLASSES_AT_ONCE, classes)):
+        for k in range(block, min(block + _PART, classes)):
             row = strip[k]
             for x in range(count):
                 value = row[x]
@@ -186,4 +194,35 @@ def disperse(strip: NDArray[Any], classes: int, count: int, heat: NDArray[Any], 
         variation = _ONE - first[x]
         second[x] = variation + second[x]
         first[x] = variation
-    return bool(outside == 0)
+    return bool(largest <= _LARGEST_BITS)
+
+
+@compiled
+def disperse_rows(
+    flat: NDArray[Any], start: int, steps: Any, classes: int, maps: NDArray[Any], chosen: NDArray[Any]
+) -> bool:
+    """Dispersion and first argmax of every pixel of some rows.
+
+    Args:
+        flat: Memory of a softmax, float32.
+        start: Where the first pixel's first class lies.
+        steps: Distance from row to row, pixel to pixel and class to class.
+        classes: C.
+        maps: Result, ``(3, h, W)`` float32, see :func:`disperse`.
+        chosen: Result, ``(h, W)`` int32.
+
+    Returns:
+        See :func:`disperse`.
+    """
+    length = strip_length(classes)
+    strip, total = np.empty((classes, length), np.float32), np.empty(length)
+    heat, good = np.empty((3, length), np.float32), True
+    for y in range(maps.shape[1]):
+        for x in range(0, maps.shape[2], length):
+            best = chosen[y, x : x + length]
+            at = start + y * steps[0] + x * steps[1]
+            gather(flat, at, (steps[1], steps[2]), classes, best.size, strip)
+            best_classes(strip, classes, best, heat[0])
+            good &= disperse(strip, classes, best.size, heat, total)
+            maps[:, y, x : x + best.size] = heat[:, : best.size]
+    return good

@@ -9,7 +9,7 @@ from numba.core import config
 from numpy.typing import NDArray
 
 from oodretrieval.segments.bilinear import bilinear_taps
-from oodretrieval.segments.pixels import CLASSES_AT_ONCE
+from oodretrieval.segments.pixels import SLACK, disperse_rows
 from oodretrieval.segments.sums import HEAT, SCORES, sum_logits, sum_softmax
 
 ROWS = 32
@@ -25,15 +25,13 @@ class Source(Protocol):
         height: Rows of the image.
         width: Columns of the image.
         classes: C.
-        columns: Columns of the sums: C rounded up, and what :mod:`~oodretrieval.segments.sums` adds to it.
-        columns_of_heat: Where the dispersion begins among them.
+        columns: Columns of the sums: the classes, and after them those of :mod:`~oodretrieval.segments.sums`.
     """
 
     height: int
     width: int
     classes: int
     columns: int
-    columns_of_heat: int
 
     def add(
         self, top: int, signed: NDArray[np.int32], slots: NDArray[np.int32], sums: NDArray[np.float64]
@@ -43,17 +41,22 @@ class Source(Protocol):
 
 
 class Softmax:
-    """A softmax in memory, in whatever order and type it is.
+    """A softmax in memory, in whatever order and type it is, and its dispersion.
 
     Args:
         probabilities: ``(H, W, C)`` with ``C >= 2``. Read where it lies if it is float32 and its memory runs
             as ``(H, W, C)`` or ``(C, H, W)``; otherwise copied, block by block.
+        threads: See :func:`for_blocks`.
+
+    Attributes:
+        heat: Entropy over ``ln C``, probability difference, variation ratio, ``(3, H, W)``.
+        argmax: First class of largest probability, ``(H, W)``.
 
     Raises:
-        ValueError: If shape or type is that of something else, or if it is empty.
+        ValueError: If shape, type or range is that of something else, if it is empty, or holds NaN.
     """
 
-    def __init__(self, probabilities: Any) -> None:
+    def __init__(self, probabilities: Any, threads: int | None) -> None:
         p = np.asarray(probabilities)
         if p.ndim != 3 or p.shape[2] < 2 or not np.issubdtype(p.dtype, np.floating):
             raise ValueError(
@@ -64,41 +67,40 @@ class Softmax:
             raise ValueError(f"probabilities of shape {p.shape} hold no pixel; leave empty images out")
         self._p = p
         self.height, self.width, self.classes = p.shape
-        self.columns_of_heat = _rounded_up(self.classes)
-        self.columns = self.columns_of_heat + HEAT
+        self.columns = self.classes + HEAT
         self._flat, self._steps = _in_place(p)
+        self.heat = np.empty((3, self.height, self.width), np.float32)
+        self.argmax = np.empty((self.height, self.width), np.int32)
+        for _ in for_blocks(self._disperse, self.height, threads):
+            pass
 
-    def block(self, top: int, bottom: int) -> tuple[NDArray[np.float32], int, tuple[int, int, int]]:
-        """Memory of some rows, where it begins, and its steps from row to row, pixel to pixel, class to class."""
+    def _disperse(self, top: int, bottom: int) -> None:
+        flat, start, steps = self._block(top, bottom)
+        heat, argmax = self.heat[:, top:bottom], self.argmax[top:bottom]
+        if disperse_rows(flat, start, steps, self.classes, heat, argmax):
+            return
+        low, high = float(self._p[top:bottom].min()), float(self._p[top:bottom].max())  # NaN survives both
+        if not (low >= -SLACK and high <= 1 + SLACK):
+            raise ValueError(
+                f"probabilities must lie in 0…1, but reach from {low:g} to {high:g}; "
+                "apply the softmax to logits, and look for NaN or infinity in the network's output"
+            )
+
+    def _block(self, top: int, bottom: int) -> tuple[NDArray[np.float32], int, tuple[int, int, int]]:
+        """Memory, where the rows begin in it, and steps from row to row, pixel to pixel, class to class."""
         if self._flat is not None:
             return self._flat, top * self._steps[0], self._steps
         with np.errstate(over="ignore"):  # what no float32 holds is refused as no probability
             copy = np.ascontiguousarray(self._p[top:bottom], np.float32).reshape(-1)
         return read_only(copy), 0, (self.width * self.classes, self.classes, 1)
 
-    def require(self, good: bool) -> None:
-        """Refuse what a kernel found to be no softmax.
-
-        Raises:
-            ValueError: If ``good`` is false.
-        """
-        if not good:
-            low, high = float(self._p.min()), float(self._p.max())
-            raise ValueError(
-                f"probabilities must lie in 0…1, but reach from {low:g} to {high:g}; "
-                "apply the softmax to logits, and look for NaN or infinity in the network's output"
-            )
-
     def add(
         self, top: int, signed: NDArray[np.int32], slots: NDArray[np.int32], sums: NDArray[np.float64]
     ) -> None:
-        """See :class:`Source`.
-
-        Raises:
-            ValueError: If the values are no probabilities.
-        """
-        flat, start, steps = self.block(top, top + len(signed))
-        self.require(sum_softmax(flat, start, steps, self.classes, signed, slots, sums))
+        """See :class:`Source`."""
+        bottom = top + len(signed)
+        flat, start, steps = self._block(top, bottom)
+        sum_softmax(flat, start, steps, read_only(self.heat)[:, top:bottom], signed, slots, sums)
 
 
 class Logits:
@@ -127,8 +129,7 @@ class Logits:
             raise ValueError("logits hold NaN or infinity; look for them in the network's output")
         self.classes = len(values)
         self.height, self.width = size
-        self.columns_of_heat = _rounded_up(self.classes)
-        self.columns = self.columns_of_heat + HEAT + SCORES
+        self.columns = self.classes + HEAT + SCORES
         self._logits = read_only(np.ascontiguousarray(values, np.float32))
         self._rows = bilinear_taps(values.shape[1], self.height, align_corners)
         self._columns = tuple(bilinear_taps(values.shape[2], self.width, align_corners))
@@ -187,7 +188,3 @@ def _in_place(p: NDArray[Any]) -> tuple[NDArray[np.float32] | None, tuple[int, i
         if first.flags.c_contiguous:
             return read_only(first.reshape(-1)), (width, 1, height * width)
     return None, (0, 0, 0)
-
-
-def _rounded_up(classes: int) -> int:
-    return -(-classes // CLASSES_AT_ONCE) * CLASSES_AT_ONCE

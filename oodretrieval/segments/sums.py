@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.segments.compilation import compiled, inlined
 from oodretrieval.segments.labelling import NO_PIXEL
-from oodretrieval.segments.pixels import CLASSES_AT_ONCE, disperse, gather, normalise
+from oodretrieval.segments.pixels import disperse, normalise, strip_length
 
 COUNTS = 4
 """Columns of the counts: pixels inside, pixels on the boundary, sum of rows, sum of columns."""
@@ -74,20 +74,24 @@ def mark_boundary(
     height, width = classes.shape
     flags = np.empty(width, np.uint8)
     for r in range(ids.shape[0]):
-        y = top + r
+        y, row = top + r, ids[r]
         flags[:] = 0
         for other in range(max(y - 1, 0), min(y + 2, height)):
             _compare(classes[y], classes[other], flags)
-        for x in range(width):
-            i = ids[r, x]
-            signed[r, x] = -i if flags[x] else i
+        x = 0
+        while x < width:
+            i, flag, start = row[x], flags[x], x
+            while x < width and row[x] == i and flags[x] == flag:
+                x += 1
+            signed[r, start:x] = -i if flag else i
             if i > 0:
                 slot = slots[i]
-                counts[slot, flags[x]] += 1
-                counts[slot, 2] += y
-                counts[slot, 3] += x
-                if flags[x]:
-                    _count_neighbours(classes, y, x, neighbours[slot])
+                counts[slot, flag] += x - start
+                counts[slot, 2] += (x - start) * y
+                counts[slot, 3] += (x - start) * (start + x - 1) // 2
+                if flag:
+                    for u in range(start, x):
+                        _count_neighbours(classes, y, u, neighbours[slot])
 
 
 @inlined
@@ -115,38 +119,27 @@ def sum_softmax(
     flat: NDArray[Any],
     start: int,
     steps: Any,
-    classes: int,
+    heat: NDArray[Any],
     signed: NDArray[Any],
     slots: NDArray[Any],
     sums: NDArray[Any],
-) -> bool:
+) -> None:
     """Sum softmax and dispersion over the segments of a region.
 
     Args:
         flat: Memory of the softmax, float32.
         start: Where the region's first pixel's first class lies.
-        steps: Distance from row to row, pixel to pixel and class to class.
-        classes: C.
+        steps: Distance from row to row, pixel to pixel and class to class; one of the last two is 1.
+        heat: Entropy, probability difference and variation ratio, ``(3, h, W)`` float32.
         signed: Signed ids of the region, ``(h, W)``.
         slots: As :func:`find_slots` gives them.
-        sums: Result, (m, C' + :data:`HEAT`), C' = C rounded up; zeros before.
-
-    Returns:
-        Whether the softmax is one.
+        sums: Result, (m, C + :data:`HEAT`); zeros before.
     """
-    length, padded = strip_length(classes), sums.shape[1] - HEAT
-    strip, total = np.zeros((padded, length), np.float32), np.empty(length)
-    heat = np.empty((3, length), np.float32)
-    good = True
+    classes = sums.shape[1] - HEAT
     for y in range(signed.shape[0]):
-        for x in range(0, signed.shape[1], length):
-            ids = signed[y, x : x + length]
-            at = start + y * steps[0] + x * steps[1]
-            gather(flat, at, (steps[1], steps[2]), classes, ids.size, strip)
-            good &= disperse(strip, classes, ids.size, heat, total)
-            _add_classes(strip, ids, slots, sums)
-            _add_heat(heat, ids, slots, sums, padded)
-    return good
+        at = start + y * steps[0]
+        _add_classes(flat, at, (steps[1], steps[2]), signed[y], slots, sums, classes)
+        _add_heat(heat[:, y], signed[y], slots, sums, classes)
 
 
 @compiled
@@ -166,11 +159,12 @@ def sum_logits(
         columns: The same for the columns.
         signed: Signed ids of the region, ``(h, W)``.
         slots: As :func:`find_slots` gives them.
-        sums: Result, (m, C' + :data:`HEAT` + :data:`SCORES`), C' = C rounded up; zeros before.
+        sums: Result, (m, C + :data:`HEAT` + :data:`SCORES`); zeros before.
     """
     classes, width = logits.shape[0], signed.shape[1]
-    length, padded = strip_length(classes), sums.shape[1] - HEAT - SCORES
-    strip, total = np.zeros((padded, length), np.float32), np.empty(length)
+    length = strip_length(classes)
+    strip, total = np.empty((classes, length), np.float32), np.empty(length)
+    flat = strip.reshape(-1)
     heat, scores = np.empty((3, length), np.float32), np.empty((2, length), np.float32)
     upper, lower = np.empty((classes, width), np.float32), np.empty((classes, width), np.float32)
     held_upper = held_lower = -1
@@ -188,15 +182,9 @@ def sum_logits(
             _mix(upper, lower, rows[2][y], x, ids.size, strip)
             normalise(strip, classes, ids.size, scores, total)
             disperse(strip, classes, ids.size, heat, total)
-            _add_classes(strip, ids, slots, sums)
-            _add_heat(heat, ids, slots, sums, padded)
-            _add_scores(scores, ids, slots, sums, padded + HEAT)
-
-
-@compiled
-def strip_length(classes: int) -> int:
-    """Pixels of a strip: with few classes it stays in the fastest cache."""
-    return min(max(8192 // classes, 64), 256)
+            _add_classes(flat, 0, (1, length), ids, slots, sums, classes)
+            _add_heat(heat, ids, slots, sums, classes)
+            _add_scores(scores, ids, slots, sums, classes + HEAT)
 
 
 @compiled
@@ -220,33 +208,63 @@ def _mix(
 
 
 @compiled
-def _add_classes(strip: NDArray[Any], ids: NDArray[Any], slots: NDArray[Any], sums: NDArray[Any]) -> None:
+def _add_classes(
+    flat: NDArray[Any],
+    at: int,
+    steps: Any,
+    ids: NDArray[Any],
+    slots: NDArray[Any],
+    sums: NDArray[Any],
+    classes: int,
+) -> None:
+    """Add the probabilities of a row's pixels; ``steps``: from pixel to pixel and from class to class."""
+    eight = np.zeros(8)
     x = 0
     while x < ids.size:
         i, start = abs(ids[x]), x
         while x < ids.size and abs(ids[x]) == i:
             x += 1
-        if i > 0:
-            target = sums[slots[i]]
-            for k in range(0, strip.shape[0], CLASSES_AT_ONCE):
-                _add_eight(strip[k : k + CLASSES_AT_ONCE], start, x, target[k : k + CLASSES_AT_ONCE])
+        if i == 0:
+            continue
+        target, first = sums[slots[i]], at + start * steps[0]
+        for k in range(0, classes, 8):
+            # The last eight overlap those before, so that there are always eight.
+            begin = max(min(k, classes - 8), 0)
+            if steps[1] == 1 and classes >= 8:
+                _sum_eight(flat, first + begin, steps[0], 1, x - start, eight)
+            elif classes >= 8:
+                _sum_eight(flat, first + begin * steps[1], 1, steps[1], x - start, eight)
+            else:
+                _sum_few(flat, first, steps, x - start, classes, eight)
+            for j in range(k - begin, min(8, classes)):
+                target[begin + j] += eight[j]
 
 
 @inlined
-def _add_eight(rows: NDArray[Any], start: int, stop: int, target: NDArray[Any]) -> None:
+def _sum_eight(flat: NDArray[Any], at: int, step: int, apart: int, count: int, sums: NDArray[Any]) -> None:
     # Eight sums at a time: one alone would wait for its last addition.
     a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for x in range(start, stop):
-        a += rows[0, x]
-        b += rows[1, x]
-        c += rows[2, x]
-        d += rows[3, x]
-        e += rows[4, x]
-        f += rows[5, x]
-        g += rows[6, x]
-        h += rows[7, x]
-    for j, value in enumerate((a, b, c, d, e, f, g, h)):
-        target[j] += value
+    for x in range(count):
+        i = at + x * step
+        a += flat[i]
+        b += flat[i + apart]
+        c += flat[i + 2 * apart]
+        d += flat[i + 3 * apart]
+        e += flat[i + 4 * apart]
+        f += flat[i + 5 * apart]
+        g += flat[i + 6 * apart]
+        h += flat[i + 7 * apart]
+    sums[0], sums[1], sums[2], sums[3] = a, b, c, d
+    sums[4], sums[5], sums[6], sums[7] = e, f, g, h
+
+
+@inlined
+def _sum_few(flat: NDArray[Any], at: int, steps: Any, count: int, classes: int, sums: NDArray[Any]) -> None:
+    for k in range(classes):
+        total = 0.0
+        for x in range(count):
+            total += flat[at + x * steps[0] + k * steps[1]]
+        sums[k] = total
 
 
 @compiled

@@ -55,8 +55,8 @@ def segment_table(
         >>> segment_table(softmax, labels, label_to_pred={7: 0, 30: 255})[0]["unknown_fraction"].item()
         0.5
     """
-    source = Softmax(probabilities)
-    classes = chosen_classes(source, prediction, ignore, threads)
+    source = Softmax(probabilities, threads)
+    classes = chosen_classes(source, prediction, ignore)
     truth = _Truth.of(labels, label_to_pred, void_ids, source)
     columns, sums = measure_segments(source, classes, truth.classes, threads)
     return pd.DataFrame(_places(sums) | columns | truth.columns(sums)), sums.signed
@@ -184,7 +184,7 @@ def _places(sums: Sums) -> Columns:
 
 
 def _scores(sums: Sums, source: Source) -> Columns:
-    inside, boundary = np.split(sums.values[:, source.columns_of_heat + HEAT :], 2, axis=1)
+    inside, boundary = np.split(sums.values[:, source.classes + HEAT :], 2, axis=1)
     return {
         f"{name}{suffix}": mean
         for k, name in enumerate(("max_logit", "energy"))
