@@ -199,30 +199,31 @@ def disperse(strip: NDArray[Any], classes: int, count: int, heat: NDArray[Any], 
 
 @compiled
 def disperse_rows(
-    flat: NDArray[Any], start: int, steps: Any, classes: int, maps: NDArray[Any], chosen: NDArray[Any]
+    flat: NDArray[Any], start: int, steps: Any, top: int, maps: NDArray[Any], chosen: NDArray[Any]
 ) -> bool:
     """Dispersion and first argmax of every pixel of some rows.
 
     Args:
         flat: Memory of a softmax, float32.
         start: Where the first pixel's first class lies.
-        steps: Distance from row to row, pixel to pixel and class to class.
-        classes: C.
-        maps: Result, ``(3, h, W)`` float32, see :func:`disperse`.
-        chosen: Result, ``(h, W)`` int32.
+        steps: Distance from row to row, pixel to pixel and class to class; and C.
+        top: First row.
+        maps: Result, ``(3, H, W)`` float32, see :func:`disperse`.
+        chosen: Result for these rows, ``(h, W)`` int32.
 
     Returns:
         See :func:`disperse`.
     """
+    step_row, step_pixel, step_class, classes = steps
     length = strip_length(classes)
     strip, total = np.empty((classes, length), np.float32), np.empty(length)
     heat, good = np.empty((3, length), np.float32), True
-    for y in range(maps.shape[1]):
-        for x in range(0, maps.shape[2], length):
+    for y in range(chosen.shape[0]):
+        for x in range(0, chosen.shape[1], length):
             best = chosen[y, x : x + length]
-            at = start + y * steps[0] + x * steps[1]
-            gather(flat, at, (steps[1], steps[2]), classes, best.size, strip)
+            at = start + y * step_row + x * step_pixel
+            gather(flat, at, (step_pixel, step_class), classes, best.size, strip)
             best_classes(strip, classes, best, heat[0])
             good &= disperse(strip, classes, best.size, heat, total)
-            maps[:, y, x : x + best.size] = heat[:, : best.size]
+            maps[:, top + y, x : x + best.size] = heat[:, : best.size]
     return good

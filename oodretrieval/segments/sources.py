@@ -76,8 +76,8 @@ class Softmax:
 
     def _disperse(self, top: int, bottom: int) -> None:
         flat, start, steps = self._block(top, bottom)
-        heat, argmax = self.heat[:, top:bottom], self.argmax[top:bottom]
-        if disperse_rows(flat, start, steps, self.classes, heat, argmax):
+        # Whole maps and a first row: numba compiles another kernel for parts of maps.
+        if disperse_rows(flat, start, (*steps, self.classes), top, self.heat, self.argmax[top:bottom]):
             return
         low, high = float(self._p[top:bottom].min()), float(self._p[top:bottom].max())  # NaN survives both
         if not (low >= -SLACK and high <= 1 + SLACK):
@@ -100,7 +100,7 @@ class Softmax:
         """See :class:`Source`."""
         bottom = top + len(signed)
         flat, start, steps = self._block(top, bottom)
-        sum_softmax(flat, start, steps, read_only(self.heat)[:, top:bottom], signed, slots, sums)
+        sum_softmax(flat, start, steps, top, self.heat, signed, slots, sums)
 
 
 class Logits:

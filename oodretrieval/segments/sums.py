@@ -119,6 +119,7 @@ def sum_softmax(
     flat: NDArray[Any],
     start: int,
     steps: Any,
+    top: int,
     heat: NDArray[Any],
     signed: NDArray[Any],
     slots: NDArray[Any],
@@ -130,7 +131,8 @@ def sum_softmax(
         flat: Memory of the softmax, float32.
         start: Where the region's first pixel's first class lies.
         steps: Distance from row to row, pixel to pixel and class to class; one of the last two is 1.
-        heat: Entropy, probability difference and variation ratio, ``(3, h, W)`` float32.
+        top: First row of the region.
+        heat: Entropy, probability difference and variation ratio of the whole image, ``(3, H, W)`` float32.
         signed: Signed ids of the region, ``(h, W)``.
         slots: As :func:`find_slots` gives them.
         sums: Result, (m, C + :data:`HEAT`); zeros before.
@@ -139,7 +141,7 @@ def sum_softmax(
     for y in range(signed.shape[0]):
         at = start + y * steps[0]
         _add_classes(flat, at, (steps[1], steps[2]), signed[y], slots, sums, classes)
-        _add_heat(heat[:, y], signed[y], slots, sums, classes)
+        _add_heat(heat[:, top + y], signed[y], slots, sums, classes)
 
 
 @compiled
@@ -291,9 +293,16 @@ def _add_heat(
 def _add_scores(
     scores: NDArray[Any], ids: NDArray[Any], slots: NDArray[Any], sums: NDArray[Any], at: int
 ) -> None:
-    for x in range(ids.size):
+    x = 0
+    while x < ids.size:
         i = ids[x]
+        largest, energy = 0.0, 0.0
+        while x < ids.size and ids[x] == i:
+            largest += scores[0, x]
+            energy += scores[1, x]
+            x += 1
         if i != 0:
+            target = sums[slots[abs(i)]]
             first = at + (0 if i > 0 else 2)
-            sums[slots[abs(i)], first] += scores[0, x]
-            sums[slots[abs(i)], first + 1] += scores[1, x]
+            target[first] += largest
+            target[first + 1] += energy

@@ -42,9 +42,8 @@ def iou_of(ids, classes, truth, ignore):
         pairs = np.unique(pairs[(pairs > 0).all(axis=1)], axis=0)
         missed += np.bincount(pairs[:, 1], np.bincount(errors.ravel())[pairs[:, 0]], number)
     agrees = (truth == classes) & (classes != ignore)
-    return (
-        np.bincount(ids[agrees], minlength=number) / (np.bincount(ids.ravel(), minlength=number) + missed)
-    )[1:]
+    agreeing, size = (np.bincount(chosen.ravel(), minlength=number)[1:] for chosen in (ids[agrees], ids))
+    return agreeing / (size + missed[1:])
 
 
 def plain_metrics(probabilities, truth=None, prediction=None, ignore=255, scores=None):
