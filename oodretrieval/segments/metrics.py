@@ -16,6 +16,8 @@ Columns of the table, every sum in float64:
 Source: Rottmann et al., "Prediction error meta classification in semantic segmentation", arXiv:1811.00648.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,8 +26,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.segments.adjusted_iou import iou_of
 from oodretrieval.segments.components import as_class_map, kernel_classes, number_components
+from oodretrieval.segments.regions import COUNTS, find_slots, mark_boundary
 from oodretrieval.segments.sources import Softmax, Source, for_blocks
-from oodretrieval.segments.sums import COUNTS, HEAT, find_slots, mark_boundary
+from oodretrieval.segments.sums import HEAT
 
 NO_IOU = -1
 """The value of ``iou`` and ``iou0`` without ground truth."""
@@ -39,7 +42,7 @@ class Sums(NamedTuple):
     Attributes:
         signed: Ids, negated on the boundary, ``(H, W)``.
         classes: Class of each segment, ``(n,)``.
-        counts: ``(n, COUNTS)``, see :mod:`~oodretrieval.segments.sums`.
+        counts: ``(n, COUNTS)``, see :mod:`~oodretrieval.segments.regions`.
         neighbours: Neighbours of another class by class, the last of no class, ``(n, C + 1)``.
         values: Sums of probabilities and dispersion, and of the scores of logits, ``(n, …)``.
     """
@@ -170,7 +173,9 @@ def measure_segments(
         threads: See :func:`segment_metrics`.
     """
     ids, number = number_components(classes)
-    sums = _sum_segments(source, classes, ids, number, threads)
+    quality: Columns = {}
+    judge = partial(_judge, quality, ids, classes, truth, number)
+    sums = _sum_segments(source, classes, ids, number, threads, judge)
     columns: Columns = {"class": sums.classes, **_size_columns(sums)}
     at = source.classes
     inside, boundary = sums.values[:, at : at + HEAT // 2], sums.values[:, at + HEAT // 2 : at + HEAT]
@@ -181,11 +186,16 @@ def measure_segments(
     columns |= {f"cprob{k}": sums.values[:, k] / pixels for k in range(source.classes)}
     every = np.maximum(sums.neighbours.sum(axis=1), 1)
     columns |= {f"ndist{k}": sums.neighbours[:, k] / every for k in range(source.classes)}
-    return columns | _quality_columns(ids, classes, truth, number), sums
+    return columns | quality, sums
 
 
 def _sum_segments(
-    source: Source, classes: NDArray[np.int32], ids: NDArray[np.int32], number: int, threads: int | None
+    source: Source,
+    classes: NDArray[np.int32],
+    ids: NDArray[np.int32],
+    number: int,
+    threads: int | None,
+    beside: Callable[[], None],
 ) -> Sums:
     """Measure every block of rows, and add the blocks up in order."""
     total = Sums(
@@ -206,7 +216,7 @@ def _sum_segments(
         source.add(top, signed, slots, values)
         return present - 1, kinds, counts, neighbours, values
 
-    for present, kinds, *parts in for_blocks(measure, source.height, threads):
+    for present, kinds, *parts in for_blocks(measure, source.height, threads, beside):
         total.classes[present] = kinds
         for whole, part in zip(total[2:], parts, strict=True):
             whole[present] += part
@@ -244,10 +254,17 @@ def _dispersion_columns(
     return columns
 
 
-def _quality_columns(
-    ids: NDArray[np.int32], classes: NDArray[np.int32], truth: NDArray[np.int32] | None, number: int
-) -> Columns:
+def _judge(
+    columns: Columns,
+    ids: NDArray[np.int32],
+    classes: NDArray[np.int32],
+    truth: NDArray[np.int32] | None,
+    number: int,
+) -> None:
+    """Add ``iou`` and ``iou0`` to the columns."""
     if truth is None:
-        return {"iou": np.full(number, NO_IOU, np.float64), "iou0": np.full(number, NO_IOU, np.int64)}
-    iou = iou_of(ids, classes, truth, number)
-    return {"iou": iou, "iou0": (iou == 0).astype(np.int64)}
+        iou, zero = np.full(number, NO_IOU, np.float64), np.full(number, NO_IOU, np.int64)
+    else:
+        iou = iou_of(ids, classes, truth, number)
+        zero = (iou == 0).astype(np.int64)
+    columns |= {"iou": iou, "iou0": zero}

@@ -88,7 +88,7 @@ def gather(flat: NDArray[Any], start: int, steps: Any, classes: int, count: int,
         row = strip[k]
         begin = start + k * step_class
         for x in range(count):
-            row[x] = flat[begin + x * step_pixel]
+            row[x] = flat[np.uintp(begin + x * step_pixel)]  # unsigned: counts never from the end
 
 
 @compiled

@@ -142,7 +142,12 @@ class Logits:
         sum_logits(self._logits, rows, self._columns, signed, slots, sums)
 
 
-def for_blocks(function: Callable[[int, int], Result], height: int, threads: int | None) -> Iterator[Result]:
+def for_blocks(
+    function: Callable[[int, int], Result],
+    height: int,
+    threads: int | None,
+    beside: Callable[[], None] = lambda: None,
+) -> Iterator[Result]:
     """Apply a function to all blocks of rows.
 
     Plain threads over kernels without GIL: numba's own thread pools either abort when two threads enter, or
@@ -152,6 +157,7 @@ def for_blocks(function: Callable[[int, int], Result], height: int, threads: int
         function: Gets the first row and the row after the last.
         height: Rows of the image.
         threads: Threads to use at most; None for all that numba may use.
+        beside: What else these threads shall do, once, while blocks are done.
 
     Yields:
         Results in the order of the blocks, for any number of threads.
@@ -166,10 +172,13 @@ def for_blocks(function: Callable[[int, int], Result], height: int, threads: int
     every = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     workers = min(threads or every, len(tops))
     if workers == 1:
+        beside()
         yield from map(function, tops, bottoms)
         return
     with ThreadPoolExecutor(workers) as pool:
+        other = pool.submit(beside)
         yield from pool.map(function, tops, bottoms)
+        other.result()
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

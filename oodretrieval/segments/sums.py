@@ -1,8 +1,4 @@
-"""Counts and sums of the segments in a region, that is a block of whole rows. Compiled.
-
-A region numbers the segments that it shows, its **slots**, so that it needs memory for these only. Regions
-do not depend on each other: any thread may do any of them, and adding them up in order gives one result.
-"""
+"""Sums over the segments of a region: softmax, dispersion, scores of logits. Compiled."""
 
 from typing import Any
 
@@ -10,108 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.segments.compilation import compiled, inlined
-from oodretrieval.segments.labelling import NO_PIXEL
 from oodretrieval.segments.pixels import disperse, normalise, strip_length
 
-COUNTS = 4
-"""Columns of the counts: pixels inside, pixels on the boundary, sum of rows, sum of columns."""
 HEAT, SCORES = 12, 4
 """Columns of the sums after the classes: E, D, V and their squares inside, then on the boundary; then largest
 logit and logsumexp inside and on the boundary, where logits are at hand."""
 
 _INNER, _OUTER = 0, 6
-
-
-@compiled
-def find_slots(classes: NDArray[Any], ids: NDArray[Any], number: int) -> Any:
-    """Number the segments of a region in the order of their appearance.
-
-    Args:
-        classes: Classes of the region's pixels, ``(h, W)``.
-        ids: Their segments, ``(h, W)``, 0 for none.
-        number: Largest id.
-
-    Returns:
-        Slot of every id, ``(number + 1,)``, -1 for ids that do not occur; id and class of every slot.
-    """
-    slots = np.full(number + 1, -1, np.int32)
-    present, kinds = np.empty(min(number, ids.size), np.int32), np.empty(min(number, ids.size), np.int32)
-    length = 0
-    for y in range(ids.shape[0]):
-        before = 0
-        for x in range(ids.shape[1]):
-            i = ids[y, x]
-            if i != before and i > 0 and slots[i] < 0:
-                slots[i] = length
-                present[length] = i
-                kinds[length] = classes[y, x]
-                length += 1
-            before = i
-    return slots, present[:length].copy(), kinds[:length].copy()
-
-
-@compiled
-def mark_boundary(
-    classes: NDArray[Any],
-    ids: NDArray[Any],
-    top: int,
-    slots: NDArray[Any],
-    signed: NDArray[Any],
-    counts: NDArray[Any],
-    neighbours: NDArray[Any],
-) -> None:
-    """Find the boundary of a region, and count its pixels and their neighbours.
-
-    Args:
-        classes: Classes of the whole image, ``(H, W)``.
-        ids: Ids of the region, ``(h, W)``.
-        top: First row of the region.
-        slots: As :func:`find_slots` gives them.
-        signed: Result, ``(h, W)``: ids, negated on the boundary.
-        counts: Result, (m, :data:`COUNTS`); zeros before.
-        neighbours: Result, ``(m, C + 1)``: neighbours of another class by class, the last of no class.
-    """
-    height, width = classes.shape
-    flags = np.empty(width, np.uint8)
-    for r in range(ids.shape[0]):
-        y, row = top + r, ids[r]
-        flags[:] = 0
-        for other in range(max(y - 1, 0), min(y + 2, height)):
-            _compare(classes[y], classes[other], flags)
-        x = 0
-        while x < width:
-            i, flag, start = row[x], flags[x], x
-            while x < width and row[x] == i and flags[x] == flag:
-                x += 1
-            signed[r, start:x] = -i if flag else i
-            if i > 0:
-                slot = slots[i]
-                counts[slot, flag] += x - start
-                counts[slot, 2] += (x - start) * y
-                counts[slot, 3] += (x - start) * (start + x - 1) // 2
-                if flag:
-                    for u in range(start, x):
-                        _count_neighbours(classes, y, u, neighbours[slot])
-
-
-@inlined
-def _compare(row: NDArray[Any], other: NDArray[Any], flags: NDArray[Any]) -> None:
-    for x in range(row.size):
-        flags[x] |= np.uint8(row[x] != other[x])
-    for x in range(1, row.size):
-        flags[x] |= np.uint8(row[x] != other[x - 1])
-    for x in range(row.size - 1):
-        flags[x] |= np.uint8(row[x] != other[x + 1])
-
-
-@inlined
-def _count_neighbours(classes: NDArray[Any], y: int, x: int, neighbours: NDArray[Any]) -> None:
-    own = classes[y, x]
-    for v in range(max(y - 1, 0), min(y + 2, classes.shape[0])):
-        for u in range(max(x - 1, 0), min(x + 2, classes.shape[1])):
-            other = classes[v, u]
-            if other != own:
-                neighbours[other if other != NO_PIXEL else neighbours.size - 1] += 1
 
 
 @compiled
@@ -134,13 +35,16 @@ def sum_softmax(
         top: First row of the region.
         heat: Entropy, probability difference and variation ratio of the whole image, ``(3, H, W)`` float32.
         signed: Signed ids of the region, ``(h, W)``.
-        slots: As :func:`find_slots` gives them.
+        slots: As :func:`~oodretrieval.segments.regions.find_slots` gives them.
         sums: Result, (m, C + :data:`HEAT`); zeros before.
     """
     classes = sums.shape[1] - HEAT
     for y in range(signed.shape[0]):
         at = start + y * steps[0]
-        _add_classes(flat, at, (steps[1], steps[2]), signed[y], slots, sums, classes)
+        if steps[2] == 1:
+            _add_pixels(flat[at : at + signed.shape[1] * classes], classes, signed[y], slots, sums)
+        else:
+            _add_strip(flat, at, steps[2], classes, signed[y], slots, sums)
         _add_heat(heat[:, top + y], signed[y], slots, sums, classes)
 
 
@@ -160,7 +64,7 @@ def sum_logits(
         rows: For every row of the region the row of the logits above and below, and the lower one's weight.
         columns: The same for the columns.
         signed: Signed ids of the region, ``(h, W)``.
-        slots: As :func:`find_slots` gives them.
+        slots: As :func:`~oodretrieval.segments.regions.find_slots` gives them.
         sums: Result, (m, C + :data:`HEAT` + :data:`SCORES`); zeros before.
     """
     classes, width = logits.shape[0], signed.shape[1]
@@ -184,7 +88,7 @@ def sum_logits(
             _mix(upper, lower, rows[2][y], x, ids.size, strip)
             normalise(strip, classes, ids.size, scores, total)
             disperse(strip, classes, ids.size, heat, total)
-            _add_classes(flat, 0, (1, length), ids, slots, sums, classes)
+            _add_strip(flat, 0, length, classes, ids, slots, sums)
             _add_heat(heat, ids, slots, sums, classes)
             _add_scores(scores, ids, slots, sums, classes + HEAT)
 
@@ -204,22 +108,43 @@ def _mix(
 ) -> None:
     rest = np.float32(1) - weight
     for k in range(upper.shape[0]):
-        above, below, row = upper[k], lower[k], strip[k]
+        above, below, row = upper[k, start : start + count], lower[k, start : start + count], strip[k]
         for x in range(count):
-            row[x] = above[start + x] * rest + below[start + x] * weight
+            row[x] = above[x] * rest + below[x] * weight
 
 
 @compiled
-def _add_classes(
+def _add_pixels(
+    pixels: NDArray[Any], classes: int, ids: NDArray[Any], slots: NDArray[Any], sums: NDArray[Any]
+) -> None:
+    """Add the probabilities of a row whose classes lie side by side."""
+    total = np.empty(classes)
+    x = 0
+    while x < ids.size:
+        i = abs(ids[x])
+        total[:] = 0
+        while x < ids.size and abs(ids[x]) == i:
+            pixel = pixels[x * classes : (x + 1) * classes]
+            for k in range(classes):
+                total[k] += pixel[k]
+            x += 1
+        if i > 0:
+            target = sums[slots[i]]
+            for k in range(classes):
+                target[k] += total[k]
+
+
+@compiled
+def _add_strip(
     flat: NDArray[Any],
     at: int,
-    steps: Any,
+    apart: int,
+    classes: int,
     ids: NDArray[Any],
     slots: NDArray[Any],
     sums: NDArray[Any],
-    classes: int,
 ) -> None:
-    """Add the probabilities of a row's pixels; ``steps``: from pixel to pixel and from class to class."""
+    """Add the probabilities of a row whose pixels lie side by side, the classes ``apart`` from each other."""
     eight = np.zeros(8)
     x = 0
     while x < ids.size:
@@ -228,45 +153,34 @@ def _add_classes(
             x += 1
         if i == 0:
             continue
-        target, first = sums[slots[i]], at + start * steps[0]
-        for k in range(0, classes, 8):
-            # The last eight overlap those before, so that there are always eight.
-            begin = max(min(k, classes - 8), 0)
-            if steps[1] == 1 and classes >= 8:
-                _sum_eight(flat, first + begin, steps[0], 1, x - start, eight)
-            elif classes >= 8:
-                _sum_eight(flat, first + begin * steps[1], 1, steps[1], x - start, eight)
-            else:
-                _sum_few(flat, first, steps, x - start, classes, eight)
-            for j in range(k - begin, min(8, classes)):
-                target[begin + j] += eight[j]
+        target, first = sums[slots[i]], at + start
+        for k in range(0, classes - 7, 8):
+            _sum_eight(flat, first + k * apart, apart, x - start, eight)
+            for j in range(8):
+                target[k + j] += eight[j]
+        for k in range(classes // 8 * 8, classes):
+            total = 0.0
+            for u in range(x - start):
+                total += flat[np.uintp(first + k * apart + u)]
+            target[k] += total
 
 
 @inlined
-def _sum_eight(flat: NDArray[Any], at: int, step: int, apart: int, count: int, sums: NDArray[Any]) -> None:
-    # Eight sums at a time: one alone would wait for its last addition.
+def _sum_eight(flat: NDArray[Any], at: int, apart: int, count: int, sums: NDArray[Any]) -> None:
+    # Eight sums at a time: one alone would wait for its last addition. Unsigned indices do not ask whether
+    # they count from the end.
     a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-    for x in range(count):
-        i = at + x * step
-        a += flat[i]
-        b += flat[i + apart]
-        c += flat[i + 2 * apart]
-        d += flat[i + 3 * apart]
-        e += flat[i + 4 * apart]
-        f += flat[i + 5 * apart]
-        g += flat[i + 6 * apart]
-        h += flat[i + 7 * apart]
+    for i in range(at, at + count):
+        a += flat[np.uintp(i)]
+        b += flat[np.uintp(i + apart)]
+        c += flat[np.uintp(i + 2 * apart)]
+        d += flat[np.uintp(i + 3 * apart)]
+        e += flat[np.uintp(i + 4 * apart)]
+        f += flat[np.uintp(i + 5 * apart)]
+        g += flat[np.uintp(i + 6 * apart)]
+        h += flat[np.uintp(i + 7 * apart)]
     sums[0], sums[1], sums[2], sums[3] = a, b, c, d
     sums[4], sums[5], sums[6], sums[7] = e, f, g, h
-
-
-@inlined
-def _sum_few(flat: NDArray[Any], at: int, steps: Any, count: int, classes: int, sums: NDArray[Any]) -> None:
-    for k in range(classes):
-        total = 0.0
-        for x in range(count):
-            total += flat[at + x * steps[0] + k * steps[1]]
-        sums[k] = total
 
 
 @compiled
