@@ -150,8 +150,8 @@ def for_blocks(
 ) -> Iterator[Result]:
     """Apply a function to all blocks of rows.
 
-    Plain threads over kernels without GIL: numba's own thread pools either abort when two threads enter, or
-    die in forks, and OpenMP takes twice the time when another process has a core.
+    Plain threads over kernels without GIL. Numba's own: workqueue aborts when two threads enter at once, and
+    OpenMP dies in forks and takes nearly twice as long as plain threads when another process has a core.
 
     Args:
         function: Gets the first row and the row after the last.
