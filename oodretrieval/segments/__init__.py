@@ -1,16 +1,15 @@
 """Segments of a prediction: dispersion, components, metrics, adjusted IoU, boxes and crops."""
 
 from oodretrieval.segments.adjusted_iou import adjusted_iou
-from oodretrieval.segments.components import boundary_mask, label_components, signed_components
+from oodretrieval.segments.components import label_components
 from oodretrieval.segments.crops import Box, crop, enlarge_box, majority_label, segment_boxes
 from oodretrieval.segments.dispersion import entropy, pixel_dispersion
 from oodretrieval.segments.metrics import segment_metrics
-from oodretrieval.segments.table import segment_table
+from oodretrieval.segments.table import segment_table, segment_table_from_logits
 
 __all__ = [
     "Box",
     "adjusted_iou",
-    "boundary_mask",
     "crop",
     "enlarge_box",
     "entropy",
@@ -20,5 +19,5 @@ __all__ = [
     "segment_boxes",
     "segment_metrics",
     "segment_table",
-    "signed_components",
+    "segment_table_from_logits",
 ]

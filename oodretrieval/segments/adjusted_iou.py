@@ -1,9 +1,13 @@
 """The adjusted IoU of every segment with the ground truth of its class."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.components import label_components, neighbour_pairs
+from oodretrieval.segments.compilation import compiled, inlined
+from oodretrieval.segments.components import kernel_classes, number_components
+from oodretrieval.segments.labelling import NO_PIXEL
 
 
 def adjusted_iou(
@@ -32,38 +36,90 @@ def adjusted_iou(
 
     Example:
         >>> prediction = np.array([[0, 0, 1, 1]])
-        >>> adjusted_iou(label_components(prediction), prediction, np.array([[0, 0, 0, 1]]))
+        >>> components = np.array([[1, 1, 2, 2]], np.int32)
+        >>> adjusted_iou(components, prediction, np.array([[0, 0, 0, 1]]))
         array([0.66666667, 0.5       ])
     """
-    number = int(components.max())
-    counted = components > 0
-    size = np.bincount(components[counted], minlength=number + 1)[1:]
-    agrees = counted & (ground_truth == prediction) & (ground_truth != ignore)
-    intersection = np.bincount(components[agrees], minlength=number + 1)[1:]
-    union = size + _missed(components, prediction, ground_truth, ignore)[1:]
-    return intersection / union
+    ids = np.ascontiguousarray(components, np.int32)
+    classes, truth = kernel_classes(np.stack([prediction, ground_truth]).astype(np.int64), ignore)
+    return iou_of(ids, np.where(ids > 0, classes, np.int32(NO_PIXEL)), truth, int(ids.max()))
 
 
-def _missed(
-    components: NDArray[np.int32],
-    prediction: NDArray[np.integer],
-    ground_truth: NDArray[np.integer],
-    ignore: int,
-) -> NDArray[np.int64]:
-    """Pixels of ground truth that each segment should have covered and no segment of its class did.
+def iou_of(
+    ids: NDArray[np.int32], classes: NDArray[np.int32], truth: NDArray[np.int32], number: int
+) -> NDArray[np.float64]:
+    """:func:`adjusted_iou` of what kernels read.
+
+    Args:
+        ids: Ids of the segments, ``(H, W)``.
+        classes: Predicted classes, :data:`~oodretrieval.segments.labelling.NO_PIXEL` where ``ids`` is 0.
+        truth: True classes, or ``NO_PIXEL``.
+        number: n.
 
     Returns:
-        ``(n + 1,)``; entry 0 stands for pixels without segment.
+        ``(n,)``.
     """
-    segments = np.int64(components.max()) + 1
     # Where truth and prediction agree there is nothing to find, so one labelling serves all classes at once.
-    errors = label_components(np.where(ground_truth != prediction, ground_truth, ignore), ignore=ignore)
-    sizes = np.bincount(errors.ravel())
-    pairs = []
-    for here, there in neighbour_pairs(components.shape):
-        touches = (errors[there] > 0) & (ground_truth[there] == prediction[here]) & (components[here] > 0)
-        pairs.append(errors[there][touches] * segments + components[here][touches])
-    error, segment = np.divmod(np.unique(np.concatenate(pairs)), segments)
-    missed = np.zeros(segments, np.int64)
-    np.add.at(missed, segment, sizes[error])
-    return missed
+    errors, components = number_components(np.where(truth != classes, truth, np.int32(NO_PIXEL)))
+    size, agreeing, lost = _count(ids, classes, truth, errors, number, components)
+    pairs = _find_pairs(ids, classes, truth, errors, np.zeros(components + 1, np.int32), number + 1)
+    error, segment = np.divmod(np.unique(pairs), number + 1)
+    missed = np.zeros(number + 1, np.int64)
+    np.add.at(missed, segment, lost[error])
+    return np.asarray(agreeing[1:] / (size + missed)[1:], np.float64)
+
+
+@compiled
+def _count(ids: Any, classes: Any, truth: Any, errors: Any, number: int, components: int) -> Any:
+    """Pixels of each segment, those of them that are right, and pixels of each error component."""
+    size, agreeing = np.zeros(number + 1, np.int64), np.zeros(number + 1, np.int64)
+    lost = np.zeros(components + 1, np.int64)
+    for y in range(ids.shape[0]):
+        x = 0
+        while x < ids.shape[1]:
+            i, error, start, right = ids[y, x], errors[y, x], x, 0
+            while x < ids.shape[1] and ids[y, x] == i and errors[y, x] == error:
+                right += truth[y, x] == classes[y, x]
+                x += 1
+            size[i] += x - start
+            agreeing[i] += right
+            lost[error] += x - start
+    return size, agreeing, lost
+
+
+@compiled
+def _find_pairs(ids: Any, classes: Any, truth: Any, errors: Any, latest: Any, step: int) -> NDArray[Any]:
+    """Error components with segments that should have covered them, as one number each; some repeatedly."""
+    height, width = ids.shape
+    pairs, found = np.empty(1024, np.int64), 0
+    flags = np.empty(width, np.uint8)
+    for y in range(height):
+        flags[:] = 0
+        for v in range(max(y - 1, 0), min(y + 2, height)):
+            _compare(truth[y], classes[v], flags)
+        for x in range(width):
+            error = errors[y, x]
+            if not flags[x] or error == 0:
+                continue
+            # The pixel before has seen what is left of the next column, if it is of the same component.
+            left = x + 1 if x > 0 and errors[y, x - 1] == error else max(x - 1, 0)
+            for v in range(max(y - 1, 0), min(y + 2, height)):
+                for u in range(left, min(x + 2, width)):
+                    if classes[v, u] == truth[y, x] and latest[error] != ids[v, u]:
+                        latest[error] = ids[v, u]
+                        if found == pairs.size:
+                            pairs = np.append(pairs, np.empty_like(pairs))
+                        pairs[found] = error * step + ids[v, u]
+                        found += 1
+    return pairs[:found]
+
+
+@inlined
+def _compare(truth: NDArray[Any], classes: NDArray[Any], flags: NDArray[Any]) -> None:
+    """Mark where the prediction, here or beside, is the truth."""
+    for x in range(truth.size):
+        flags[x] |= np.uint8(truth[x] == classes[x])
+    for x in range(1, truth.size):
+        flags[x] |= np.uint8(truth[x] == classes[x - 1])
+    for x in range(truth.size - 1):
+        flags[x] |= np.uint8(truth[x] == classes[x + 1])

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.segments.compilation import compiled
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 NO_LABEL = -1
@@ -44,20 +46,9 @@ def segment_boxes(components: NDArray[np.integer]) -> NDArray[np.int64]:
         >>> segment_boxes(np.array([[1, -1, -2], [1, 1, -2]])).tolist()
         [[0, 0, 2, 2], [2, 0, 3, 2]]
     """
-    ids = np.abs(components).astype(np.intp, copy=False)
-    number = int(ids.max(initial=0)) + 1
-    boxes = np.zeros((number, 4), np.int64)
-    # Extremes of runs: only the ends of a row's run of equal ids can be extreme, which leaves few pixels.
-    for axis, low, high in ((1, 0, 2), (0, 1, 3)):
-        step = np.diff(ids, axis=axis, prepend=-1) != 0
-        first = np.full(number, max(ids.shape), np.int64)
-        np.minimum.at(first, ids[step], np.nonzero(step)[axis])
-        step = np.diff(ids, axis=axis, append=-1) != 0
-        last = np.full(number, -1, np.int64)
-        np.maximum.at(last, ids[step], np.nonzero(step)[axis])
-        present = last >= 0
-        boxes[present, low] = first[present]
-        boxes[present, high] = last[present] + 1
+    ids, number = _unsigned(components)
+    boxes = np.zeros((number + 1, 4), np.int64)
+    _extend(ids, boxes)
     return boxes[1:]
 
 
@@ -136,17 +127,74 @@ def majority_label(components: NDArray[np.integer], labels: NDArray[Any]) -> NDA
     """
     if components.shape != labels.shape:
         raise ValueError(f"labels {labels.shape} must have the shape of the components {components.shape}")
-    ids = np.abs(components).astype(np.int64).ravel()
-    number = int(ids.max(initial=0)) + 1
-    present = np.flatnonzero(np.bincount(labels.ravel()))
+    ids, number = _unsigned(components)
+    votes, present = label_votes(ids, labels, number)
+    return winners(votes, present)
+
+
+def label_votes(
+    ids: NDArray[np.int32], labels: NDArray[np.integer], number: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Count the label ids of every segment.
+
+    Args:
+        ids: Signed or unsigned ids, ``(H, W)``, 0 for none.
+        labels: Label ids, ``(H, W)``, 0…65535.
+        number: n.
+
+    Returns:
+        Pixels of each segment with each label, ``(n, m)``, and the m label ids that occur, ascending.
+    """
+    kinds = np.ascontiguousarray(labels, np.int32)
+    present = np.flatnonzero(_occurring(kinds, np.zeros(int(kinds.max(initial=0)) + 1, np.bool_)))
+    column = np.zeros(int(present.max(initial=0)) + 1, np.int32)
+    column[present] = np.arange(len(present))
+    votes = np.zeros((number + 1, len(present)), np.int32)
+    _vote(ids, kinds, column, votes)
+    return votes[1:], present.astype(np.int64)
+
+
+def winners(votes: NDArray[np.int32], present: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The smallest label id of most votes, ``(n,)``; -1 without any."""
     if present.size == 0:
-        return np.zeros(0, np.int64)
-    column = np.zeros(int(present[-1]) + 1, np.int64)
-    column[present] = np.arange(present.size)
-    votes = np.bincount(ids * present.size + column[labels.ravel()], minlength=number * present.size)
-    votes = votes.reshape(number, present.size)[1:]
-    winners = present[votes.argmax(axis=1)]
-    return np.where(votes.any(axis=1), winners, NO_LABEL).astype(np.int64)
+        return np.full(len(votes), NO_LABEL, np.int64)
+    return np.where(votes.any(axis=1), present[votes.argmax(axis=1)], NO_LABEL).astype(np.int64)
+
+
+def _unsigned(components: NDArray[np.integer]) -> tuple[NDArray[np.int32], int]:
+    ids = np.ascontiguousarray(np.abs(components), np.int32)
+    return ids, int(ids.max(initial=0))
+
+
+@compiled
+def _extend(ids: NDArray[Any], boxes: NDArray[Any]) -> None:
+    for y in range(ids.shape[0]):
+        x = 0
+        while x < ids.shape[1]:
+            i, start = ids[y, x], x
+            while x < ids.shape[1] and ids[y, x] == i:
+                x += 1
+            box = boxes[i]
+            if box[2] == 0:
+                box[0], box[1] = start, y
+            box[0] = min(box[0], start)
+            box[2] = max(box[2], x)
+            box[3] = y + 1
+
+
+@compiled
+def _occurring(labels: NDArray[Any], found: NDArray[Any]) -> NDArray[Any]:
+    for y in range(labels.shape[0]):
+        for x in range(labels.shape[1]):
+            found[labels[y, x]] = True
+    return found
+
+
+@compiled
+def _vote(ids: NDArray[Any], labels: NDArray[Any], column: NDArray[Any], votes: NDArray[Any]) -> None:
+    for y in range(ids.shape[0]):
+        for x in range(ids.shape[1]):
+            votes[abs(ids[y, x]), column[labels[y, x]]] += 1
 
 
 def _enlarge(start: int, stop: int, minimum: int, size: int) -> tuple[int, int]:

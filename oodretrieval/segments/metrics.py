@@ -16,20 +16,19 @@ Columns of the table, every sum in float64:
 Source: Rottmann et al., "Prediction error meta classification in semantic segmentation", arXiv:1811.00648.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.segments.adjusted_iou import adjusted_iou
-from oodretrieval.segments.components import (
-    as_class_map,
-    label_components,
-    neighbour_pairs,
-    signed_components,
-)
-from oodretrieval.segments.dispersion import as_probabilities, dispersion_of
+from oodretrieval.segments.adjusted_iou import iou_of
+from oodretrieval.segments.components import as_class_map, kernel_classes, number_components
+from oodretrieval.segments.regions import COUNTS, find_slots, mark_boundary
+from oodretrieval.segments.sources import Softmax, Source, for_blocks
+from oodretrieval.segments.sums import HEAT
 
 NO_IOU = -1
 """The value of ``iou`` and ``iou0`` without ground truth."""
@@ -37,51 +36,31 @@ NO_IOU = -1
 Columns = dict[str, NDArray[Any]]
 
 
-class Segments(NamedTuple):
-    """The segments of one image, as flat maps that sums run over.
+class Sums(NamedTuple):
+    """What is known of the segments of one image.
 
     Attributes:
-        inside: Segment id of every pixel off the boundary, 0 elsewhere, ``(H * W,)``.
-        boundary: Segment id of every pixel on the boundary, 0 elsewhere, ``(H * W,)``.
-        n_in: Pixels off the boundary of each segment, ``(n,)``.
-        n_bd: Pixels on the boundary of each segment, ``(n,)``.
+        signed: Ids, negated on the boundary, ``(H, W)``.
+        classes: Class of each segment, ``(n,)``.
+        counts: ``(n, COUNTS)``, see :mod:`~oodretrieval.segments.regions`.
+        neighbours: Neighbours of another class by class, the last of no class, ``(n, C + 1)``.
+        values: Sums of probabilities and dispersion, and of the scores of logits, ``(n, …)``.
     """
 
-    inside: NDArray[np.int32]
-    boundary: NDArray[np.int32]
-    n_in: NDArray[np.int64]
-    n_bd: NDArray[np.int64]
+    signed: NDArray[np.int32]
+    classes: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    neighbours: NDArray[np.int64]
+    values: NDArray[np.float64]
 
-    @classmethod
-    def from_signed(cls, components: NDArray[np.int32]) -> "Segments":
-        """Split a signed component map, ``(H, W)``, at the sign."""
-        number = int(np.abs(components).max())
-        inside, boundary = np.maximum(components, 0).ravel(), np.maximum(-components, 0).ravel()
-        n_in, n_bd = (np.bincount(ids, minlength=number + 1)[1:] for ids in (inside, boundary))
-        return cls(inside, boundary, n_in, n_bd)
-
-    @property
-    def n(self) -> NDArray[np.int64]:
-        """Pixels of each segment, ``(n,)``."""
-        return self.n_in + self.n_bd
-
-    def sums(self, values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sum a map, ``(H, W)``, over the inside and over the boundary of each segment, ``(n,)`` each."""
-        weights, length = values.astype(np.float64).ravel(), len(self.n_in) + 1
-        inner, outer = (
-            np.asarray(np.bincount(ids, weights=weights, minlength=length)[1:], np.float64)
-            for ids in (self.inside, self.boundary)
-        )
-        return inner, outer
-
-    def means(self, values: NDArray[Any]) -> tuple[NDArray[np.float64], ...]:
-        """Mean of a map over all, inside and boundary pixels; 0 over no pixels."""
-        inner, outer = self.sums(values)
-        return (
-            (inner + outer) / np.maximum(self.n, 1),
-            inner / np.maximum(self.n_in, 1),
-            outer / np.maximum(self.n_bd, 1),
-        )
+    def means(self, inside: NDArray[np.float64], boundary: NDArray[np.float64]) -> Columns:
+        """Mean over all, inside and boundary pixels by suffix, from the sums inside and on the boundary."""
+        n_in, n_bd = self.counts[:, 0], self.counts[:, 1]
+        return {
+            "": (inside + boundary) / np.maximum(n_in + n_bd, 1),
+            "_in": inside / np.maximum(n_in, 1),
+            "_bd": boundary / np.maximum(n_bd, 1),
+        }
 
 
 def segment_metrics(
@@ -95,12 +74,13 @@ def segment_metrics(
     """Features and adjusted IoU of every segment.
 
     Args:
-        probabilities: Softmax, ``(H, W, C)`` with ``C >= 2``; computed with as float32.
+        probabilities: Softmax, ``(H, W, C)`` with ``C >= 2``; computed with as float32. A view of
+            ``(C, H, W)`` in memory, as ``np.moveaxis`` makes it, is read where it lies, too.
         ground_truth: True classes as predicted ids, ``(H, W)``: 0…C-1, or ``ignore`` where there is none.
             None if there is no truth: then ``iou = iou0 = -1``.
         prediction: Predicted classes, ``(H, W)``, or ``ignore`` for pixels of no segment. None for the argmax.
         ignore: The value, C or more, that means "no class" in both; it masks nothing by itself.
-        threads: Threads to use at most, None for all cores. This implementation needs one.
+        threads: Threads to use at most, None for all cores. The result does not depend on it.
 
     Returns:
         The table, whose row i is segment i + 1 (columns: see the top of this module), and the components,
@@ -116,115 +96,175 @@ def segment_metrics(
         >>> components
         array([[-1, -2]], dtype=int32)
     """
-    p = as_probabilities(probabilities)
-    _require_options(p.shape[2], ignore, threads)
-    heat, argmax = dispersion_of(p)
-    classes = argmax if prediction is None else _as_classes(prediction, "prediction", p.shape, ignore)
-    truth = None if ground_truth is None else _as_classes(ground_truth, "ground_truth", p.shape, ignore)
-    components = label_components(classes, ignore=ignore)
-    signed = signed_components(classes, components)
-    segments = Segments.from_signed(signed)
-    columns: Columns = {"class": _class_of(components, classes), **_size_columns(segments)}
-    for name, values in heat.items():
-        columns |= _dispersion_columns(name, values, segments)
-    columns |= _position_columns(segments, p.shape)
-    columns |= {f"cprob{k}": segments.means(p[..., k])[0] for k in range(p.shape[2])}
-    columns |= _neighbour_columns(components, classes, p.shape[2])
-    columns |= _quality_columns(components, classes, truth, ignore)
-    return pd.DataFrame(columns), signed
+    source = Softmax(probabilities, threads)
+    classes = chosen_classes(source, prediction, ignore)
+    truth = None
+    if ground_truth is not None:
+        truth = checked_classes(ground_truth, "ground_truth", source, ignore)
+    columns, sums = measure_segments(source, classes, truth, threads)
+    return pd.DataFrame(columns), sums.signed
 
 
-def _require_options(classes: int, ignore: int, threads: int | None) -> None:
-    if threads is not None and threads < 1:
-        raise ValueError(f"threads must be at least 1 or None, not {threads}")
-    if ignore < classes:
-        raise ValueError(f"ignore must be no class, so at least C = {classes}, not {ignore}")
+def chosen_classes(source: Softmax, prediction: NDArray[np.integer] | None, ignore: int) -> NDArray[np.int32]:
+    """The prediction that is given, checked, or else the argmax; arguments of :func:`segment_metrics`.
+
+    Raises:
+        ValueError: If the prediction holds ids that are no class, or ``ignore`` is one.
+    """
+    if prediction is not None:
+        return checked_classes(prediction, "prediction", source, ignore)
+    require_no_class(source, ignore)
+    return source.argmax
 
 
-def _as_classes(values: Any, name: str, shape: tuple[int, ...], ignore: int) -> NDArray[np.int32]:
+def require_no_class(source: Source, ignore: int) -> None:
+    """Refuse an ``ignore`` that is a class.
+
+    Raises:
+        ValueError: If it is.
+    """
+    if ignore < source.classes:
+        raise ValueError(f"ignore must be no class, so at least C = {source.classes}, not {ignore}")
+
+
+def checked_classes(values: Any, name: str, source: Source, ignore: int) -> NDArray[np.int32]:
+    """Check classes or truth, and return them as kernels read them.
+
+    Args:
+        values: ``(H, W)`` integers.
+        name: What to call them in messages.
+        source: What they belong to.
+        ignore: The value that means "no class".
+
+    Returns:
+        ``(H, W)``, ``NO_PIXEL`` for no class.
+
+    Raises:
+        ValueError: If they are no class ids, or ``ignore`` is one.
+    """
+    require_no_class(source, ignore)
     ids = as_class_map(values, name)
-    if ids.shape != shape[:2]:
-        raise ValueError(f"{name} {ids.shape} must have the size of the probabilities {shape[:2]}")
-    odd = (ids != ignore) & ((ids < 0) | (ids >= shape[2]))
-    if odd.any():
+    if ids.shape != (source.height, source.width):
         raise ValueError(
-            f"{name} must hold classes 0…{shape[2] - 1} or ignore = {ignore}, but holds {int(ids[odd][0])}; "
-            "translate label ids to predicted ids first"
+            f"{name} {ids.shape} must have the size of the probabilities {(source.height, source.width)}"
         )
-    return ids.astype(np.int32)
+    if int(ids.min()) < 0 or int(ids.max()) >= source.classes:
+        odd = (ids != ignore) & ((ids < 0) | (ids >= source.classes))
+        if odd.any():
+            raise ValueError(
+                f"{name} must hold classes 0…{source.classes - 1} or ignore = {ignore}, but holds "
+                f"{int(ids[odd][0])}; translate label ids to predicted ids first"
+            )
+    return kernel_classes(ids, ignore)
 
 
-def _class_of(components: NDArray[np.int32], classes: NDArray[np.int32]) -> NDArray[np.int64]:
-    result = np.zeros(int(components.max()) + 1, np.int64)
-    result[components] = classes
-    return result[1:]
+def measure_segments(
+    source: Source,
+    classes: NDArray[np.int32],
+    truth: NDArray[np.int32] | None,
+    threads: int | None,
+) -> tuple[Columns, Sums]:
+    """The columns of :func:`segment_metrics`, and the sums behind them.
+
+    Args:
+        source: Softmax or logits.
+        classes: Predicted classes as kernels read them.
+        truth: True classes as kernels read them, or None.
+        threads: See :func:`segment_metrics`.
+    """
+    ids, number = number_components(classes)
+    quality: Columns = {}
+    judge = partial(_judge, quality, ids, classes, truth, number)
+    sums = _sum_segments(source, classes, ids, number, threads, judge)
+    columns: Columns = {"class": sums.classes, **_size_columns(sums)}
+    at = source.classes
+    inside, boundary = sums.values[:, at : at + HEAT // 2], sums.values[:, at + HEAT // 2 : at + HEAT]
+    for k, name in enumerate("EDV"):
+        columns |= _dispersion_columns(name, inside[:, k::3], boundary[:, k::3], sums)
+    pixels = np.maximum(columns["S"], 1)
+    columns |= {"mean_x": sums.counts[:, 2] / pixels, "mean_y": sums.counts[:, 3] / pixels}
+    columns |= {f"cprob{k}": sums.values[:, k] / pixels for k in range(source.classes)}
+    every = np.maximum(sums.neighbours.sum(axis=1), 1)
+    columns |= {f"ndist{k}": sums.neighbours[:, k] / every for k in range(source.classes)}
+    return columns | quality, sums
 
 
-def _size_columns(segments: Segments) -> Columns:
-    border = np.maximum(segments.n_bd, 1)
+def _sum_segments(
+    source: Source,
+    classes: NDArray[np.int32],
+    ids: NDArray[np.int32],
+    number: int,
+    threads: int | None,
+    beside: Callable[[], None],
+) -> Sums:
+    """Measure every block of rows, and add the blocks up in order."""
+    total = Sums(
+        np.empty_like(ids),
+        np.zeros(number, np.int64),
+        np.zeros((number, COUNTS), np.int64),
+        np.zeros((number, source.classes + 1), np.int64),
+        np.zeros((number, source.columns)),
+    )
+
+    def measure(top: int, bottom: int) -> tuple[NDArray[Any], ...]:
+        slots, present, kinds = find_slots(classes[top:bottom], ids[top:bottom], number)
+        signed = total.signed[top:bottom]
+        counts = np.zeros((len(present), COUNTS), np.int64)
+        neighbours = np.zeros((len(present), source.classes + 1), np.int32)
+        mark_boundary(classes, ids[top:bottom], top, slots, signed, counts, neighbours)
+        values = np.zeros((len(present), source.columns))
+        source.add(top, signed, slots, values)
+        return present - 1, kinds, counts, neighbours, values
+
+    for present, kinds, *parts in for_blocks(measure, source.height, threads, beside):
+        total.classes[present] = kinds
+        for whole, part in zip(total[2:], parts, strict=True):
+            whole[present] += part
+    return total
+
+
+def _size_columns(sums: Sums) -> Columns:
+    n_in, n_bd = sums.counts[:, 0], sums.counts[:, 1]
+    border = np.maximum(n_bd, 1)
     return {
-        "S": segments.n,
-        "S_in": segments.n_in,
-        "S_bd": segments.n_bd,
-        "S_rel": segments.n / border,
-        "S_rel_in": segments.n_in / border,
+        "S": n_in + n_bd,
+        "S_in": n_in,
+        "S_bd": n_bd,
+        "S_rel": (n_in + n_bd) / border,
+        "S_rel_in": n_in / border,
     }
 
 
-def _dispersion_columns(name: str, values: NDArray[np.float32], segments: Segments) -> Columns:
-    values = values.astype(np.float64)
-    suffixes = ("", "_in", "_bd")
-    means = segments.means(values)
-    squares = segments.means(values**2)
+def _dispersion_columns(
+    name: str, inside: NDArray[np.float64], boundary: NDArray[np.float64], sums: Sums
+) -> Columns:
+    """Columns of one measure from its sum and sum of squares, ``(n, 2)`` each."""
+    means = sums.means(inside[:, 0], boundary[:, 0])
+    squares = sums.means(inside[:, 1], boundary[:, 1])
+    columns = {f"{name}{suffix}": mean for suffix, mean in means.items()}
     # A mean of squares can end up below the squared mean by rounding alone.
-    variances = [np.maximum(square - mean**2, 0) for mean, square in zip(means, squares, strict=True)]
-    columns = {f"{name}{suffix}": mean for suffix, mean in zip(suffixes, means, strict=True)}
-    columns |= {f"{name}_var{suffix}": value for suffix, value in zip(suffixes, variances, strict=True)}
-    border = np.maximum(segments.n_bd, 1)
-    relative = {"": segments.n / border, "_in": segments.n_in / border}
     columns |= {
-        f"{name}_rel{suffix}": columns[f"{name}{suffix}"] * ratio for suffix, ratio in relative.items()
+        f"{name}_var{suffix}": np.maximum(squares[suffix] - mean**2, 0) for suffix, mean in means.items()
     }
-    columns |= {
-        f"{name}_var_rel{suffix}": columns[f"{name}_var{suffix}"] * ratio
-        for suffix, ratio in relative.items()
-    }
+    sizes = _size_columns(sums)
+    for kind in (name, f"{name}_var"):
+        columns |= {
+            f"{kind}_rel{suffix}": columns[kind + suffix] * sizes[f"S_rel{suffix}"] for suffix in ("", "_in")
+        }
     return columns
 
 
-def _position_columns(segments: Segments, shape: tuple[int, ...]) -> Columns:
-    rows, columns = np.indices(shape[:2], sparse=True)
-    return {
-        "mean_x": segments.means(np.broadcast_to(rows, shape[:2]))[0],
-        "mean_y": segments.means(np.broadcast_to(columns, shape[:2]))[0],
-    }
-
-
-def _neighbour_columns(
-    components: NDArray[np.int32], classes: NDArray[np.int32], number_of_classes: int
-) -> Columns:
-    # One more class than there are: masked neighbours enter the divisor only.
-    width = number_of_classes + 1
-    length = int(components.max()) + 1
-    counts = np.zeros(length * width, np.int64)
-    for here, there in neighbour_pairs(components.shape):
-        differs = classes[here] != classes[there]
-        neighbour = np.minimum(classes[there][differs], number_of_classes)
-        pairs = components[here][differs].astype(np.int64) * width + neighbour
-        counts += np.bincount(pairs, minlength=length * width)
-    table = counts.reshape(length, width)[1:]
-    shares = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
-    return {f"ndist{k}": shares[:, k] for k in range(number_of_classes)}
-
-
-def _quality_columns(
-    components: NDArray[np.int32],
+def _judge(
+    columns: Columns,
+    ids: NDArray[np.int32],
     classes: NDArray[np.int32],
     truth: NDArray[np.int32] | None,
-    ignore: int,
-) -> Columns:
+    number: int,
+) -> None:
+    """Add ``iou`` and ``iou0`` to the columns."""
     if truth is None:
-        number = int(components.max())
-        return {"iou": np.full(number, NO_IOU, np.float64), "iou0": np.full(number, NO_IOU, np.int64)}
-    iou = adjusted_iou(components, classes, truth, ignore)
-    return {"iou": iou, "iou0": (iou == 0).astype(np.int64)}
+        iou, zero = np.full(number, NO_IOU, np.float64), np.full(number, NO_IOU, np.int64)
+    else:
+        iou = iou_of(ids, classes, truth, number)
+        zero = (iou == 0).astype(np.int64)
+    columns |= {"iou": iou, "iou0": zero}

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from oodretrieval.errors import StoreError
-from oodretrieval.segments import segment_table
+from oodretrieval.segments import segment_table, segment_table_from_logits
 from oodretrieval.stores import Prediction, Workspace, read_prediction, require_same_settings, write_segments
 
 
@@ -27,14 +27,18 @@ def image_table(prediction: Prediction) -> pd.DataFrame:
     Raises:
         StoreError: If the prediction kept neither logits nor softmax.
     """
-    table, _ = segment_table(
-        prediction.probabilities(),
-        prediction.labels,
-        label_to_pred=dict(prediction.label_to_pred) or None,
-        void_ids=prediction.void_ids,
-        prediction=prediction.prediction,
-        logits=prediction.full_logits(),
-    )
+    options: dict[str, Any] = {
+        "labels": prediction.labels,
+        "label_to_pred": dict(prediction.label_to_pred) or None,
+        "void_ids": prediction.void_ids,
+        "threads": 1,  # images, not rows, are spread over the cores
+    }
+    if prediction.logits is not None:
+        table, _ = segment_table_from_logits(
+            prediction.logits, prediction.prediction, align_corners=prediction.align_corners, **options
+        )
+    else:
+        table, _ = segment_table(prediction.probabilities(), prediction=prediction.prediction, **options)
     table.insert(0, "image_id", prediction.image_id)
     return table
 

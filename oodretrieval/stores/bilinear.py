@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.segments.bilinear import bilinear_taps
+
 
 def resize_bilinear(
     maps: NDArray[np.floating], size: tuple[int, int], *, align_corners: bool = False
@@ -24,7 +26,7 @@ def resize_bilinear(
     """
     image = np.ascontiguousarray(np.moveaxis(np.asarray(maps, np.float32), 0, -1))
     for axis, length in enumerate(size):
-        low, high, weight = _taps(image.shape[axis], length, align_corners)
+        low, high, weight = bilinear_taps(image.shape[axis], length, align_corners)
         # Indexing by equal steps copies; the common case of equal sizes is spared.
         if image.shape[axis] == length:
             continue
@@ -58,18 +60,3 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
         np.exp(block, out=block)
         block /= block.sum(axis=-1, keepdims=True)
     return result
-
-
-def _taps(
-    source: int, target: int, align_corners: bool
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """Lower and upper source index and the upper one's weight for every target index."""
-    # float32 throughout, as torch: in float64 the positions differ by enough to move a softmax by 1e-4.
-    index = np.arange(target, dtype=np.float32)
-    if align_corners:
-        position = index * (np.float32(source - 1) / np.float32(target - 1) if target > 1 else np.float32(0))
-    else:
-        scale = np.float32(source) / np.float32(target)
-        position = np.maximum(scale * (index + np.float32(0.5)) - np.float32(0.5), np.float32(0))
-    low = np.minimum(position.astype(np.intp), source - 1)
-    return low, np.minimum(low + 1, source - 1), np.clip(position - low.astype(np.float32), 0, 1)

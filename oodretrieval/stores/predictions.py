@@ -1,7 +1,9 @@
 """One prediction of one image: what is kept of it, on disk and in memory.
 
 A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``probabilities`` and
-``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. With
+``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. ``logits`` are
+relative to ``logit_offsets``, the largest logit at each position, where the file has these: so float16 is finest
+for the classes that matter, and the softmax a tenth as far off. With
 ``keep="softmax"`` it is also a file of the published project: that one's ``ground_truths`` are then the
 **predicted** ids of the truth, with which MetaSeg compares its classes, or zeros without truth.
 """
@@ -28,7 +30,7 @@ KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
 
 FLOAT16_MAX = float(np.finfo(np.float16).max)
 
-_DATASETS = ("prediction", "labels", "logits", "probabilities", "entropy", "image_path")
+_DATASETS = ("prediction", "labels", "logits", "logit_offsets", "probabilities", "entropy", "image_path")
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,8 @@ class Prediction:
         image_id: Id of the image in its dataset.
         label_to_pred: Label id → predicted id, or 255; empty if label ids are predicted ids.
         void_ids: Label ids that mean nothing.
-        logits: ``(C, h, w)`` float16 or float32 at the network's own stride, or None.
+        logits: ``(C, h, w)`` float16 or float32 at the network's own stride, or None. Read from a file they
+            are float32.
         softmax: ``(H, W, C)`` float32, or None.
         align_corners: How the network resizes its logits to the image.
         num_classes: C.
@@ -117,7 +120,7 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
     arrays = _small_arrays(prediction)
     published: dict[str, NDArray[Any]] = {}
     if keep == "logits":
-        arrays["logits"] = _half_logits(prediction)
+        arrays["logits"], arrays["logit_offsets"] = _half_logits(prediction)
     elif keep == "softmax":
         truth = prediction.truth()
         published["probabilities"] = prediction.probabilities()
@@ -188,7 +191,7 @@ def read_prediction_file(path: Path) -> Prediction:
             image_id=metadata["image_id"],
             label_to_pred={int(key): value for key, value in metadata["label_to_pred"].items()},
             void_ids=frozenset(metadata["void_ids"]),
-            logits=content.get("logits"),
+            logits=_whole_logits(content.get("logits"), content.get("logit_offsets")),
             softmax=content.get("probabilities"),
             align_corners=metadata["align_corners"],
             num_classes=metadata["num_classes"],
@@ -231,7 +234,8 @@ def _small_arrays(prediction: Prediction) -> dict[str, NDArray[Any]]:
     return {name: values for name, values in arrays.items() if values is not None}
 
 
-def _half_logits(prediction: Prediction) -> NDArray[np.float16]:
+def _half_logits(prediction: Prediction) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
+    """The logits less the largest at each position, and these."""
     if prediction.logits is None:
         raise StoreError(
             f"the prediction of {prediction.image_id!r} has no logits to keep; "
@@ -239,7 +243,21 @@ def _half_logits(prediction: Prediction) -> NDArray[np.float16]:
         )
     if np.isnan(prediction.logits).any():
         raise StoreError(f"the logits of {prediction.image_id!r} hold NaN; check the network and its weights")
-    return np.asarray(np.clip(prediction.logits, -FLOAT16_MAX, FLOAT16_MAX), np.float16)
+    logits = np.asarray(prediction.logits, np.float32)
+    offsets = _half(logits.max(axis=0))
+    return _half(logits - offsets), offsets
+
+
+def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
+    return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)
+
+
+def _whole_logits(
+    logits: NDArray[np.float16] | None, offsets: NDArray[np.float16] | None
+) -> NDArray[np.floating] | None:
+    if logits is None or offsets is None:
+        return logits
+    return np.add(logits, offsets, dtype=np.float32)
 
 
 def _require_consistent(prediction: Prediction, path: Path) -> None:

@@ -10,6 +10,7 @@ from oodretrieval.segments import (
     pixel_dispersion,
     segment_metrics,
     segment_table,
+    segment_table_from_logits,
 )
 
 from .plain import plain_segment_metrics
@@ -153,10 +154,14 @@ def test_images_one_pixel_wide(shape):
 def test_a_prediction_masked_everywhere_has_no_segments():
     p, logits = smooth((3, 4), 2)
     masked = np.full((3, 4), 255)
-    table, components = segment_table(p, np.zeros((3, 4), np.uint8), prediction=masked, logits=logits)
-    assert len(table) == 0
-    assert {"class", "E_var_rel_in", "ndist1", "iou", "left", "label", "energy_bd"} <= set(table.columns)
-    assert (components == 0).all()
+    zeros = np.zeros((3, 4), np.uint8)
+    one = segment_table(p, zeros, prediction=masked)
+    other = segment_table_from_logits(np.moveaxis(logits, -1, 0), masked, zeros)
+    assert "energy_bd" in other[0]
+    for table, components in (one, other):
+        assert len(table) == 0
+        assert {"class", "E_var_rel_in", "ndist1", "iou", "left", "label"} <= set(table.columns)
+        assert (components == 0).all()
 
 
 def test_ignore_masks_nothing_by_itself():
@@ -206,7 +211,8 @@ def test_inputs_are_left_as_they_were():
     before = p.copy(), labels.copy(), logits.copy()
     for array in (p, labels, logits):
         array.setflags(write=False)
-    segment_table(p, labels, logits=logits)
+    segment_table(p, labels)
+    segment_table_from_logits(np.moveaxis(logits, -1, 0), labels, labels)
     for old, new in zip(before, (p, labels, logits), strict=True):
         np.testing.assert_array_equal(old, new)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oodretrieval.segments import segment_metrics, segment_table
+from oodretrieval.segments import segment_metrics, segment_table, segment_table_from_logits
 
 MAPPING = {7: 0, 8: 1, 9: 255, 0: 255}  # 9 is unknown, 0 void; 30 is not in the table
 
@@ -65,14 +65,14 @@ def test_truth_of_another_ignore_value():
 
 def test_logit_columns():
     rng = np.random.default_rng(0)
-    logits = rng.normal(size=(2, 6, 2)).astype(np.float16) * 50
-    table, components = segment_table(halves(), logits=logits)
+    logits = rng.normal(size=(2, 2, 6)).astype(np.float16) * 50
+    table, components = segment_table_from_logits(logits, halves().argmax(axis=2))
     wide = logits.astype(np.float64)
-    energy = np.log(np.exp(wide).sum(axis=2))
-    for name, values in {"max_logit": wide.max(axis=2), "energy": energy}.items():
+    energy = np.log(np.exp(wide).sum(axis=0))
+    for name, values in {"max_logit": wide.max(axis=0), "energy": energy}.items():
         for suffix, ids in {"": np.abs(components), "_in": components, "_bd": -components}.items():
             wanted = [values[ids == i].mean() for i in (1, 2)]
-            np.testing.assert_allclose(table[name + suffix], wanted)
+            np.testing.assert_allclose(table[name + suffix], wanted, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,28 @@ def test_logit_columns():
     [
         (np.zeros((3, 6), np.uint8), {}, r"labels \(3, 6\)"),
         (np.full((2, 6), -1), {}, "0…65535"),
-        (None, {"logits": np.zeros((1, 3, 2))}, "resize them"),
-        (None, {"logits": np.full((2, 6, 2), np.nan)}, "NaN"),
+        (np.full((2, 6), 65536), {}, "0…65535"),
+        (np.zeros((2, 6), np.uint8), {"label_to_pred": {0: 2}}, "label_to_pred must lead to classes 0…1"),
     ],
 )
 def test_refuses(labels, options, message):
     with pytest.raises(ValueError, match=message):
         segment_table(halves(), labels, **options)
+
+
+@pytest.mark.parametrize(
+    ("logits", "prediction", "message"),
+    [
+        (np.zeros((1, 2, 2)), np.zeros((2, 2), int), "C >= 2"),
+        (np.zeros((2, 2)), np.zeros((2, 2), int), "C >= 2"),
+        (np.zeros((2, 2, 2), int), np.zeros((2, 2), int), "floating"),
+        (np.zeros((2, 0, 2)), np.zeros((2, 2), int), "hold no pixel"),
+        (np.full((2, 2, 2), np.nan), np.zeros((2, 2), int), "NaN"),
+        (np.zeros((2, 2, 2)), np.zeros((0, 2), int), "holds no pixel"),
+        (np.zeros((2, 2, 2)), np.full((2, 2), 2), "must hold classes 0…1"),
+        (np.zeros((2, 2, 2)), np.zeros((2, 2)), "integer array"),
+    ],
+)
+def test_refuses_logits(logits, prediction, message):
+    with pytest.raises(ValueError, match=message):
+        segment_table_from_logits(logits, prediction)

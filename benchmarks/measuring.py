@@ -1,0 +1,83 @@
+"""What the benchmarks of segments share: scenes, alternating repetitions, memory of a fresh process."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # the plain reference and the scenes
+
+from segments.scenes import street_logits, street_truth
+
+from oodretrieval.stores.bilinear import resize_bilinear, softmax
+
+HEIGHT, WIDTH, CLASSES, STRIDE = 1024, 2048, 19, 4
+
+
+def scene(
+    roughness: float,
+) -> tuple[NDArray[np.float16], NDArray[np.float32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """A pretended Cityscapes image.
+
+    Args:
+        roughness: How ragged: 0.3 makes some 600 segments, 0.5 some 2000.
+
+    Returns:
+        Logits ``(19, 256, 512)``, softmax ``(1024, 2048, 19)``, predicted classes and truth.
+    """
+    logits = street_logits(HEIGHT // STRIDE, WIDTH // STRIDE, CLASSES, detail=4, roughness=roughness).astype(
+        np.float16
+    )
+    probabilities = softmax(resize_bilinear(logits, (HEIGHT, WIDTH)))
+    prediction = probabilities.argmax(axis=2).astype(np.uint8)
+    return logits, probabilities, prediction, street_truth(prediction, CLASSES)
+
+
+def alternate(cases: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, float]:
+    """Seconds of every case, the median of repetitions in turn, after one that does not count."""
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for repetition in range(repetitions + 1):
+        for name, case in cases.items():
+            start = time.perf_counter()
+            case()
+            if repetition:
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+@contextmanager
+def busy_process() -> Iterator[None]:
+    """Another process that keeps one core busy meanwhile."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            time.sleep(0.5)
+            yield
+        finally:
+            process.kill()
+
+
+def peak_memory(setup: str, work: str) -> float:
+    """Megabytes that a fresh process takes for ``work`` at most, beyond its peak in ``setup``; Linux only."""
+    code = (
+        "import re, pathlib\n"
+        "def peak(): return int(re.search(r'VmHWM:\\s*(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])\n"
+        f"{setup}\nbefore = peak()\n{work}\nprint((peak() - before) / 1024)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True
+    )
+    return float(result.stdout.split()[-1])
+
+
+def load() -> str:
+    """The machine's load average over one minute, where it has one."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
