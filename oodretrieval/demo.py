@@ -143,13 +143,18 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     selection, retrieval = found["selection"], found["retrieval"]
     by_class, floor = retrieval["embedding"]["per_class"], retrieval["random"]["per_class"]
     logger.info("")
-    logger.info("%-14s %8s %8s %15s %8s", "unknown", "present", "found", "retrieval mAP", "random")
+    columns = ("unknown", "present", "hit", "found", "retrieval mAP", "random")
+    logger.info("%-14s %8s %8s %8s %15s %8s", *columns)
     for name, count in selection["per_class"].items():
         figures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
-        logger.info("%-14s %8d %8d %s", name, count["objects"], count["found"], figures)
+        logger.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], figures)
     unknown = [name for name in selection["per_class"] if name in by_class]
     means = [np.mean([table[name] for name in unknown]) if unknown else np.nan for table in (by_class, floor)]
-    logger.info("%-14s %8d %8d %15.2f %8.2f", "all", selection["objects"], selection["found"], *means)
+    totals = [selection[key] for key in ("objects", "hit", "found")]
+    logger.info("%-14s %8d %8d %8d %15.2f %8.2f", "all", *totals, *means)
+    logger.info(
+        "hit: a selected segment overlaps it; found: half of it lies in the boxes of selected segments"
+    )
     logger.info("")
     logger.info(
         "%d of %d segments selected; %.0f %% of them are unknown things, against %.0f %% of all segments",
@@ -204,13 +209,17 @@ class _Pictures:
         return paths
 
     def _query(self) -> int:
-        """The largest segment of the unknown class that was selected most often."""
-        unknown = np.isin(self.labels, sorted(self.label_set.unknown_ids))
-        if not unknown.any():
+        """The unknown thing whose nearest neighbours are most often of its own class."""
+        unknown = np.flatnonzero(np.isin(self.labels, sorted(self.label_set.unknown_ids)))
+        if not len(unknown):
             return 0
-        values, counts = np.unique(self.labels[unknown], return_counts=True)
-        size = np.where(self.labels == values[counts.argmax()], self.segments["S"].to_numpy(), 0)
-        return int(size.argmax())
+        search = NearestNeighbours(self.vectors)
+        nearest = [search.query(self.vectors[row], NEIGHBOURS + 1)[0] for row in unknown]
+        hits = [
+            (self.labels[found] == self.labels[row]).sum()
+            for row, found in zip(unknown, nearest, strict=True)
+        ]
+        return int(unknown[int(np.argmax(hits))])
 
     def _crop(self, row: int) -> NDArray[np.uint8]:
         image = read_image(Path(self.segments["image_path"].iloc[row]))
@@ -247,7 +256,9 @@ class _Pictures:
             [f"{self._name(i)}, {distance:.1f}" for i, distance in kept],
             [bool(self.labels[i] == self.labels[query]) for i, _ in kept],
         )
-        figure.suptitle("A selected segment and its nearest neighbours (class by truth, distance)")
+        figure.suptitle(
+            "The unknown thing with the best ranking, and its nearest neighbours (class by truth, distance)"
+        )
         return figure
 
     def _name(self, row: int) -> str:

@@ -9,7 +9,8 @@ import oodretrieval.explorer
 
 
 @pytest.mark.parametrize(
-    "module", ["state", "categories", "actions", "prompt", "work", "projections", "crops", "apart", "settings"]
+    "module",
+    ["state", "categories", "actions", "prompt", "work", "projections", "crops", "apart", "settings"],
 )
 def test_what_knows_no_toolkit(module):
     code = f"import sys, oodretrieval.explorer.{module}; sys.exit('matplotlib' in sys.modules)"
