@@ -1,11 +1,16 @@
 """Fixtures that every test may use."""
 
+import os
 from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from hypothesis import settings
 
 mpl.use("Agg")
+settings.register_profile("everywhere", deadline=None)
+settings.register_profile("CI", deadline=None, derandomize=True)  # a change fails for what it changed
+settings.load_profile("CI" if os.environ.get("CI") else "everywhere")
 
 
 @pytest.fixture(scope="session")

@@ -58,7 +58,7 @@ def cluster(
         groups = np.arange(number)
     else:
         weights = np.bincount(place.ravel()).astype(np.float64)
-        groups = METHODS[method](distinct, weights, number, seed)
+        groups = _completed(distinct, METHODS[method](distinct, weights, number, seed), number)
     return _by_size(groups[place.ravel()])
 
 
@@ -156,6 +156,19 @@ def _agglomerative(
     points: NDArray[np.float64], weights: NDArray[np.float64], number: int, seed: int
 ) -> NDArray[np.int64]:
     return np.asarray(AgglomerativeClustering(number, linkage="ward").fit_predict(points), np.int64)
+
+
+def _completed(points: NDArray[np.float64], groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
+    """As many groups as asked for: spectral clustering may leave one empty, where points are alike.
+
+    The point farthest from the mean of the largest group becomes a group of its own, as often as needed.
+    """
+    groups = np.unique(groups, return_inverse=True)[1].astype(np.int64)
+    for new in range(int(groups.max()) + 1, number):
+        members = np.flatnonzero(groups == np.bincount(groups).argmax())
+        gaps = np.linalg.norm(points[members] - points[members].mean(axis=0), axis=1)
+        groups[members[gaps.argmax()]] = new
+    return groups
 
 
 def _by_size(groups: NDArray[np.int64]) -> NDArray[np.int64]:

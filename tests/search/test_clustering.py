@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.search import cluster, elbow, elbow_curve
-from oodretrieval.search.clustering import METHODS
+from oodretrieval.search.clustering import METHODS, _completed
 
 RNG = np.random.default_rng(0)
 CENTRES = np.array([[0.0, 0, 0], [20, 0, 0], [0, 20, 0], [0, 0, 20]])
@@ -84,3 +84,8 @@ def test_errors_say_what_was_expected():
         cluster([1.0, 2.0])
     with pytest.raises(ValueError, match="NaN"):
         elbow_curve([[np.nan]])
+
+
+def test_groups_that_a_method_left_empty_are_filled():
+    points = np.array([[0.0], [1.0], [2.0], [9.0]])
+    assert _completed(points, np.array([0, 0, 0, 2]), 4).tolist() == [2, 3, 0, 1]
