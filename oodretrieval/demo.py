@@ -157,9 +157,11 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     )
     logger.info("")
     logger.info(
-        "%d of %d segments selected; %.0f %% of them are unknown things, against %.0f %% of all segments",
+        "%d of the %d segments of at least %d pixels selected; %.0f %% of them are unknown things, against %.0f %% "
+        "of all",
         selection["selected"],
         selection["segments"],
+        MIN_PIXELS,
         100 * selection["precision"],
         100 * selection["prevalence"],
     )
@@ -257,7 +259,8 @@ class _Pictures:
             [bool(self.labels[i] == self.labels[query]) for i, _ in kept],
         )
         figure.suptitle(
-            "The unknown thing with the best ranking, and its nearest neighbours (class by truth, distance)"
+            "The unknown thing with the best ranking, and its nearest neighbours\n"
+            "(class by the majority of true pixels, and distance)"
         )
         return figure
 

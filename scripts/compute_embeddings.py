@@ -3,7 +3,7 @@
     python scripts/compute_embeddings.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
 Needs the segment tables (compute_metrics) and a trained meta model (train_meta_nn). Writes a catalogue.
-To embed the same segments with another network: args.load_file=camvid_val args.net=densenet201
+To embed the same segments with another network: args.load_file=camvid_val args.net=efficientnet_lite1
 """
 
 from oodretrieval.stages.embed import EmbedSettings, compute_embeddings

@@ -149,6 +149,8 @@ def _spectral(
     with warnings.catch_warnings():
         # parts of the graph that do not hang together are groups, and that is what is asked for
         warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        # as many vectors as dimensions look to scikit-learn like an affinity matrix
+        warnings.filterwarnings("ignore", message="The spectral clustering API has changed")
         return np.asarray(model.fit_predict(points), np.int64)
 
 

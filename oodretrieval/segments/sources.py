@@ -17,6 +17,9 @@ ROWS = 32
 
 Result = TypeVar("Result")
 
+GRID, SUM_SLACK = 8, 0.5
+"""Pixels along each side that are looked at, and how far the median of their sums may be from 1."""
+
 
 class Source(Protocol):
     """Probabilities of every pixel.
@@ -73,6 +76,18 @@ class Softmax:
         self.argmax = np.empty((self.height, self.width), np.int32)
         for _ in for_blocks(self._disperse, self.height, threads):
             pass
+        self._require_sums()
+
+    def _require_sums(self) -> None:
+        """Look at a grid of pixels: classes on another axis than the last do not sum to 1."""
+        grid = self._p[:: max(1, self.height // GRID), :: max(1, self.width // GRID)].sum(
+            axis=2, dtype=np.float64
+        )
+        if abs(float(np.median(grid)) - 1) > SUM_SLACK:
+            raise ValueError(
+                f"the {self.classes} probabilities of a pixel must sum to 1 over the last axis, but here they sum to "
+                f"{grid.min():.3g} … {grid.max():.3g}; move the classes to the last axis"
+            )
 
     def _disperse(self, top: int, bottom: int) -> None:
         flat, start, steps = self._block(top, bottom)

@@ -12,7 +12,7 @@ from torch import nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
 from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
-from oodretrieval.errors import StoreError, TableError
+from oodretrieval.errors import StoreError, TableError, WeightsError
 from oodretrieval.meta_models import MetaModel, load_meta_model
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.configuration import Configuration
@@ -186,6 +186,10 @@ def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
     return load_meta_model(path)
 
 
+def _is_trained(configuration: Configuration, name: str, workspace: Workspace) -> bool:
+    return meta_model_path(configuration.meta_model(name), name, workspace).is_file()
+
+
 def open_meta_model(
     configuration: Configuration, name: str, workspace: Workspace, model_name: str
 ) -> MetaModel:
@@ -206,7 +210,15 @@ def open_meta_model(
         TableError: If it was trained for another network, or for other weights of this one.
     """
     entry = configuration.meta_model(name)
+    factory_of(entry)  # a wrong entry is the first thing to say
     path = meta_model_path(entry, name, workspace)
+    if not path.is_file():
+        there = [n for n in configuration.meta_models if _is_trained(configuration, n, workspace)]
+        raise WeightsError(
+            f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
+            f"args.model_name={model_name} args.meta_model_name={name}, or choose one that is there by "
+            f"args.meta_model_name: {', '.join(there) or 'none'}"
+        )
     model = load_meta_model_of(entry, path)
     made_by = model.quality.get("made_by", {})
     remedy = f"scripts/train_meta_nn.py with args.model_name={model_name} args.meta_model_name={name}"

@@ -108,5 +108,10 @@ def _run(
     if failures:
         raise PartialFailure("compute_metrics", failures)
     skipped = predicted - images
-    logger.info("%d segments of %d images, %d images were done; in %s", segments, images, skipped, folder)
+    if images:
+        logger.info(
+            "%d segments of %d images, %d images were there; in %s", segments, images, skipped, folder
+        )
+    else:
+        logger.info("nothing to do, %d images were there; in %s", skipped, folder)
     return {"images": images, "segments": segments, "skipped": skipped, "folder": str(folder)}

@@ -160,7 +160,8 @@ def _tables(
     if settings.dataset_val:
         # args.root and args.limit are of the dataset that is learned from
         names = settings.model_name, settings.dataset_val
-        judged_on = replace(settings, root="", limit=0)
+        root = settings.root if settings.dataset_val == settings.dataset else ""
+        judged_on = replace(settings, root=root, limit=0)
         return train, segments_in_use(judged_on, configuration, workspace, names)
     held_out = held_out_rows(train, settings.seed)
     if not held_out.any():

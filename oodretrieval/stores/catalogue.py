@@ -24,7 +24,7 @@ PREDICTED_IOU = "predicted_iou"
 """Name of the table beside the segments that holds the predicted IoU of **every** segment of the images, also of
 those that were not selected: dataset, image_id, segment_id, predicted_iou."""
 
-_REMEDY = "run scripts/compute_embeddings.py again"
+_REMEDY = "run scripts/compute_embeddings.py"
 
 
 class Catalogue:

@@ -89,3 +89,8 @@ def test_errors_say_what_was_expected():
 def test_groups_that_a_method_left_empty_are_filled():
     points = np.array([[0.0], [1.0], [2.0], [9.0]])
     assert _completed(points, np.array([0, 0, 0, 2]), 4).tolist() == [2, 3, 0, 1]
+
+
+def test_as_many_vectors_as_dimensions():
+    points = np.array([[0.0, 0, 0], [0, 0, 1], [0, 0, -1]])
+    assert sorted(np.bincount(cluster(points, "spectral", 2))) == [1, 2]

@@ -241,3 +241,9 @@ def test_survives_a_fork():
     process.start()
     process.join(60)
     assert process.exitcode == 0
+
+
+def test_classes_on_the_first_axis_are_refused():
+    softmax = np.random.default_rng(0).dirichlet(np.ones(5), (60, 80)).astype(np.float32)
+    with pytest.raises(ValueError, match="move the classes to the last axis"):
+        segment_metrics(np.ascontiguousarray(softmax.transpose(2, 0, 1)))

@@ -125,6 +125,12 @@ class Trained:
         self.quality = {"made_by": {"model": "net", **made_by}}
 
 
+def write_linear(workspace):
+    path = workspace.meta_model_path("linear")
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+
 @pytest.fixture
 def with_meta_models(configuration):
     entries = {"linear": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")}
@@ -135,6 +141,7 @@ def with_meta_models(configuration):
 def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatch, tmp_path):
     monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained())
     workspace = Workspace(tmp_path)
+    write_linear(workspace)
     assert isinstance(open_meta_model(with_meta_models, "linear", workspace, "net"), Trained)
     with pytest.raises(TableError, match=r"trained on segments of 'net', not of 'own'.*args\.model_name=own"):
         open_meta_model(with_meta_models, "linear", workspace, "own")
@@ -142,12 +149,15 @@ def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatc
 
 def test_a_meta_model_of_other_weights_is_refused(with_meta_models, monkeypatch, tmp_path):
     monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained(weights="old"))
+    write_linear(Workspace(tmp_path))
     with pytest.raises(TableError, match=r"trained with other weights of 'net'.*args\.overwrite=True"):
         open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")
 
 
 def test_a_meta_model_that_is_not_trained_or_not_there(with_meta_models, tmp_path):
-    with pytest.raises(WeightsError, match=r"linear\.safetensors"):
+    with pytest.raises(
+        WeightsError, match=r"no meta model .*linear\.safetensors.*train_meta_nn.*that is there .*: none"
+    ):
         open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")
     with pytest.raises(ConfigurationError, match="no_such_module"):
         open_meta_model(with_meta_models, "wrong", Workspace(tmp_path), "net")
