@@ -85,6 +85,12 @@ class Judged(NamedTuple):
         """As plain values."""
         return {**asdict(self.figures), "r2_interval": list(self.r2_interval)}
 
+    @classmethod
+    def of_plain(cls, values: dict[str, Any]) -> "Judged":
+        """What :meth:`plain` gave."""
+        low, high = values["r2_interval"]
+        return cls(MetaFigures(**{k: v for k, v in values.items() if k != "r2_interval"}), (low, high))
+
 
 def train_meta(
     settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
@@ -110,7 +116,9 @@ def train_meta(
     trained = None if settings.overwrite else _trained(entry, path, made_by)
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it anew", path)
-        return {"path": str(path), "figures": trained.quality["figures"]}
+        recorded = trained.quality["figures"]
+        _log({k: {m: Judged.of_plain(f) for m, f in v.items()} for k, v in recorded.items()}, settings)
+        return {"path": str(path), "figures": recorded}
     train, held_out = _tables(settings, configuration, workspace)
     device = choose_device(settings.gpu)
     model = _new_model(entry, settings, device)

@@ -297,13 +297,15 @@ def _with_selection(dataset):
     return dataset
 
 
-def test_training_reports_baselines_and_is_strict(configuration, measured):
+def test_training_reports_baselines_and_is_strict(configuration, measured, caplog):
     result = train_linear(configuration, measured)
     known = result["figures"]["known segments"]
     assert set(known) == {"all features", "entropy only", "size only", "mean"}
     assert known["all features"]["r2"] > known["mean"]["r2"]
     assert known["all features"]["segments"] < result["figures"]["all segments"]["all features"]["segments"]
-    train_linear(configuration, measured)  # the same settings are no conflict
+    caplog.set_level("INFO")
+    assert train_linear(configuration, measured) == result, "the same settings are no conflict"
+    assert "is trained already" in caplog.text and "entropy only" in caplog.text
     with pytest.raises(SettingsMismatchError, match="strict: was True, now False"):
         train_linear(configuration, measured, strict=False)
     train_linear(configuration, measured, strict=False, overwrite=True)
