@@ -1,0 +1,61 @@
+import json
+
+import numpy as np
+import pandas as pd
+
+from oodretrieval import __version__
+from oodretrieval.stages.results import Context, Result, markdown_table, save_result
+
+
+def _result(**changes):
+    table = pd.DataFrame(
+        {"IoU": [0.5, np.nan], "images": [3, 4]}, index=pd.Index(["road", "sky"], name="class")
+    )
+    context = Context("streets_val", "val", 4, "void left out", "of the images", model="net", weights="ab12")
+    values = {
+        "title": "Quality",
+        "stem": "iou_net",
+        "context": context,
+        "settings": {"dataset": "streets_val"},
+        "figures": {"mean_iou": 0.5},
+        "tables": {"IoU by class": table},
+        "notes": ("One scene.",),
+    }
+    return Result(**(values | changes))
+
+
+def test_json_carries_figures_settings_and_the_rules_they_were_measured_by(tmp_path):
+    save_result(tmp_path / "new" / "folder", _result())
+    content = json.loads((tmp_path / "new" / "folder" / "iou_net.json").read_text())
+    assert content["figures"] == {"mean_iou": 0.5}
+    assert content["settings"] == {"dataset": "streets_val"}
+    assert content["context"]["void_rule"] == "void left out"
+    assert content["context"]["split"] == "val"
+    assert __version__ in content["context"]["version"]
+    assert content["notes"] == ["One scene."]
+
+
+def test_markdown_and_csv_hold_the_same_table(tmp_path):
+    files = save_result(tmp_path, _result())
+    assert [file.name for file in files] == ["iou_net.json", "iou_net.md", "iou_net_iou_by_class.csv"]
+    page = files[1].read_text()
+    assert "- void rule: void left out" in page
+    assert "- weights: ab12" in page
+    assert "meta model" not in page  # none took part
+    assert "| road | 0.500 | 3 |" in page
+    assert "| sky | – | 4 |" in page
+    back = pd.read_csv(files[2], index_col="class")
+    pd.testing.assert_frame_equal(back, _result().tables["IoU by class"])
+
+
+def test_the_log_shows_rules_tables_and_files(tmp_path, caplog):
+    with caplog.at_level("INFO"):
+        save_result(tmp_path, _result())
+    assert "void rule: void left out" in caplog.text
+    assert "road   0.500       3" in caplog.text
+    assert "iou_net.json" in caplog.text
+
+
+def test_markdown_tables_have_as_many_cells_in_every_row():
+    rows = markdown_table(_result().tables["IoU by class"]).splitlines()
+    assert len({row.count("|") for row in rows}) == 1
