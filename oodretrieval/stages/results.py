@@ -67,6 +67,7 @@ class Result:
         figures: Everything measured, as JSON can hold it.
         tables: Name → table for people; its index is the first column.
         notes: Sentences that a reader of the figures must know, e.g. "one scene".
+        pictures: Caption → file of a chart or picture, saved beside; ``report.py`` shows them.
     """
 
     title: str
@@ -75,7 +76,8 @@ class Result:
     settings: Mapping[str, Any]
     figures: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
 def split_of(configuration: Configuration, dataset: str) -> str:
@@ -92,28 +94,34 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     """Write ``<stem>.json``, ``<stem>.md`` and one ``<stem>_<table>.csv`` for each table, and log them.
 
     Args:
-        folder: Where to write; made if need be.
+        folder: Where to write; made if need be. The pictures lie in it already, or below it.
         result: The evaluation.
 
     Returns:
-        The files written.
+        The files written, pictures included.
     """
     folder.mkdir(parents=True, exist_ok=True)
     json_path = folder / f"{result.stem}.json"
-    content = {
+    content: dict[str, Any] = {
         "title": result.title,
         "context": vars(result.context),
         "notes": list(result.notes),
         "settings": dict(result.settings),
         "figures": dict(result.figures),
+        "tables": {name: f"{result.stem}_{_slug(name)}.csv" for name in result.tables},
+        "pictures": {name: path.relative_to(folder).as_posix() for name, path in result.pictures.items()},
     }
     write_json(json_path, content)
     files = [json_path, _write(folder / f"{result.stem}.md", as_markdown(result))]
     for name, table in result.tables.items():
-        path = folder / f"{result.stem}_{re.sub(r'[^a-z0-9]+', '_', name.lower()).strip('_')}.csv"
-        files.append(_write(path, table.to_csv()))
+        files.append(_write(folder / content["tables"][name], table.to_csv()))
+    files += result.pictures.values()
     _log(result, files)
     return files
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
 def _write(path: Path, text: str) -> Path:
@@ -128,6 +136,7 @@ def as_markdown(result: Result) -> str:
     parts = [f"# {result.title}", rules, *result.notes]
     for name, table in result.tables.items():
         parts += [f"## {name}", markdown_table(table)]
+    parts += [f"![{name}]({path.name})" for name, path in result.pictures.items()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
