@@ -6,9 +6,9 @@ from oodretrieval.models.checkpoints import (
     read_metadata,
     save_weights,
     weights_file,
-    weights_hash,
 )
 from oodretrieval.models.deeplab import DeepLabV3Plus
+from oodretrieval.models.weights_files import weights_hash, weights_in_use
 
 __all__ = [
     "DeepLabV3Plus",
@@ -18,4 +18,5 @@ __all__ = [
     "save_weights",
     "weights_file",
     "weights_hash",
+    "weights_in_use",
 ]

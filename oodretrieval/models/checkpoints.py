@@ -1,9 +1,9 @@
 """Reading and writing weights, without ever running code from a file."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -13,10 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from oodretrieval.entries import ModelEntry, build
+from oodretrieval.entries import ModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, WeightsError
 
 LISTED = 8
+FILE_PARAMETER = "weights_file"
+"""Parameter by which a class says that it reads its weights by itself."""
 NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
 """How torch names what it refuses to import while it reads a file."""
 
@@ -163,27 +165,24 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     return metadata
 
 
-def weights_hash(path: str | Path) -> str:
-    """First 16 hexadecimal digits of the file's SHA-256."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
 def weights_file(entry: ModelEntry) -> Path | None:
-    """The file of an entry's weights; None for a class that brings its own.
+    """The file, or folder, of an entry's weights; None for a class that brings its own.
 
     Raises:
         WeightsError: If the file is missing; says where to get it.
     """
     if entry.weights is None:
         return None
-    if not Path(entry.weights).is_file():
+    if not Path(entry.weights).exists():
         raise WeightsError(_missing(entry.weights, entry.source))
     return Path(entry.weights)
 
 
 def load_model(entry: ModelEntry) -> nn.Module:
     """Build the network of an entry, with its weights, in evaluation mode.
+
+    A class with a parameter ``weights_file`` is handed the path of the entry's weights and reads it by itself; into
+    every other one they are loaded as a state dict.
 
     Args:
         entry: The network; without ``weights`` its class brings its own.
@@ -196,11 +195,30 @@ def load_model(entry: ModelEntry) -> nn.Module:
         WeightsError: If the weights are missing or do not fit.
     """
     weights = weights_file(entry)  # before the network is built in vain
-    model = build(entry)
+    reads = _reads_its_file(entry)
+    model = build(entry, weights_file=weights) if reads and weights is not None else build(entry)
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
             f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
         )
-    if weights is not None:
+    if weights is not None and not reads:
         load_weights(model, weights)
     return model.eval()
+
+
+def _reads_its_file(entry: ModelEntry) -> bool:
+    """Whether the entry's class takes the path of its weights; refuses an entry that names it elsewhere, or not."""
+    try:
+        parameter = signature(factory_of(entry)).parameters.get(FILE_PARAMETER)
+    except ValueError:  # a class written in C may not tell
+        return False
+    if parameter is None:
+        return False
+    where = f"entry {entry.module}.{entry.class_name}"
+    if FILE_PARAMETER in entry.kwargs:
+        raise ConfigurationError(f"{where}: name the file by `weights` of the entry, not among its arguments")
+    if entry.weights is None and parameter.default is Parameter.empty:
+        raise ConfigurationError(
+            f"{where} reads its network from a file; set `weights` of the entry to its path"
+        )
+    return True

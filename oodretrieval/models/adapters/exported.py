@@ -1,0 +1,83 @@
+"""Networks in ``.pt2`` files, as ``torch.export.save`` writes them."""
+
+from collections.abc import Sequence
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export.passes import move_to_device_pass
+
+from oodretrieval.errors import ConfigurationError
+from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives, unreadable
+
+
+class ExportedNetwork(FrozenNetwork):
+    """A network in a file of ``torch.export.save``; export it in evaluation mode.
+
+    A fixed input size and batch size, and what sides must be multiples of, are read from the file.
+
+    Args:
+        weights_file: The ``.pt2`` file.
+        input_size: Height and width that every image is resized to first; None for any size.
+        multiple_of: Round height and width up to a multiple of this.
+        output: What the network gives, ``"logits"`` or ``"probabilities"``.
+        output_name: Which of several outputs: its key, or its number from 0.
+        align_corners: Whether the resize from the network's output to the image aligns corners.
+
+    Raises:
+        ConfigurationError: If the network takes anything but one batch of images.
+        WeightsError: If the file is missing, or nothing that ``torch.export.save`` wrote.
+    """
+
+    def __init__(
+        self,
+        weights_file: str | Path,
+        input_size: Sequence[int] | None = None,
+        multiple_of: int = 1,
+        output: Gives = "logits",
+        output_name: str | int | None = None,
+        align_corners: bool = False,
+    ) -> None:
+        super().__init__(weights_file, input_size, multiple_of, output, output_name, align_corners)
+        try:
+            self._exported = torch.export.load(str(weights_file))
+        except Exception as error:  # of another file anything from KeyError to RuntimeError
+            raise unreadable(self.path, "a network of torch.export", error) from error
+        shape = self._input_shape()
+        self.fix_batch(shape[0])
+        self.fix_size(shape[2], shape[3])
+        self.multiple_of = lcm(self.multiple_of, _factor(shape[2]), _factor(shape[3]))
+        self.device = torch.device("cpu")
+        self.program: nn.Module = self._exported.module()
+
+    def run(self, x: Tensor) -> Any:
+        """Images ``(N, 3, H, W)`` → what the program gives."""
+        if x.device != self.device:
+            # Parameters move with the module, but devices are also written into the program.
+            self.program = move_to_device_pass(self._exported, x.device).module()
+            self.device = x.device
+        return self.program(x)
+
+    def train(self, mode: bool = True) -> "ExportedNetwork":
+        """Note the mode; the program stays in the one that it was exported in."""
+        self.training = mode
+        return self
+
+    def _input_shape(self) -> tuple[int | torch.SymInt, ...]:
+        names = self._exported.graph_signature.user_inputs
+        nodes = [
+            node for node in self._exported.graph.nodes if node.op == "placeholder" and node.name in names
+        ]
+        shape = tuple(nodes[0].meta["val"].shape) if len(nodes) == 1 else ()
+        if len(shape) != 4 or shape[1] != 3:
+            raise ConfigurationError(
+                f"{self.path} takes {len(nodes)} input(s) {shape or ''}, expected one of images (N, 3, H, W)"
+            )
+        return shape
+
+
+def _factor(side: int | torch.SymInt) -> int:
+    """What a free side is a multiple of: 32 where it was exported as ``32 * _h``."""
+    return 1 if isinstance(side, int) else int(side.node.expr.as_coeff_Mul()[0])
