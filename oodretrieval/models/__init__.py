@@ -7,11 +7,19 @@ from oodretrieval.models.checkpoints import (
     save_weights,
     weights_file,
 )
+from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.deeplab import DeepLabV3Plus
+from oodretrieval.models.deepwv3plus import DeepWV3Plus
+from oodretrieval.models.fcn import FCN
+from oodretrieval.models.pspnet import PSPNet
 from oodretrieval.models.weights_files import weights_hash, weights_in_use
 
 __all__ = [
+    "FCN",
     "DeepLabV3Plus",
+    "DeepWV3Plus",
+    "PSPNet",
+    "SegmentationNetwork",
     "load_model",
     "load_weights",
     "read_metadata",
