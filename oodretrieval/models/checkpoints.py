@@ -20,8 +20,17 @@ from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.torch_files import read_without_code
 
 LISTED = 8
-    if weights is not None and not own:
-        load_weights(model, weights, run_code=entry.run_code)
+NOT_ALLOWED = re.compile(r"(?:GLOBAL|but got <class) '?([\w.]+)|(TorchScript)|(Unsupported operand)")
+"""How torch names what it refuses to import, or to run, while it reads a file."""
+PICKLE = b"\x80"
+"""First byte of a pickle of protocol 2 and later."""
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
+"""Keys below which training scripts put the named tensors."""
+NESTED = 4
+"""Containers to look into, one below the other."""
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What training on several GPUs, torch.compile and Lightning put before names."""
+COUNTER = "num_batches_tracked"
 
 
 def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_code: bool = False) -> None:
@@ -242,13 +251,8 @@ def load_model(entry: ModelEntry) -> nn.Module:
         raise ConfigurationError(
             f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
         )
-<<<<<<< HEAD
-    if weights is not None and not reads:
-        load_weights(model, weights)
-=======
-    if weights is not None:
+    if weights is not None and not own:
         load_weights(model, weights, run_code=entry.run_code)
->>>>>>> families
     return model.eval()
 
 
@@ -263,9 +267,13 @@ def _file_arguments(entry: ModelEntry, weights: Path | None) -> dict[str, Any]:
         return {}
     for name, field in (("weights_file", "weights"), ("run_code", "run_code")):
         if name in entry.kwargs:
-            raise ConfigurationError(f"{where}: give `{field}` of the entry, not {name!r} among its arguments")
+            raise ConfigurationError(
+                f"{where}: give `{field}` of the entry, not {name!r} among its arguments"
+            )
     if weights is None:
         if parameters["weights_file"].default is Parameter.empty:
-            raise ConfigurationError(f"{where} reads its network from a file; set `weights` of the entry to it")
+            raise ConfigurationError(
+                f"{where} reads its network from a file; set `weights` of the entry to it"
+            )
         return {}
     return {"weights_file": weights} | ({"run_code": entry.run_code} if "run_code" in parameters else {})

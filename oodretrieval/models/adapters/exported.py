@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
 
-from oodretrieval.errors import ConfigurationError
+from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives, unreadable
 
 
 class ExportedNetwork(FrozenNetwork):
     """A network in a file of ``torch.export.save``; export it in evaluation mode.
+
+    Reading such a file runs Python from it (checks of sizes are written in Python, and what is no tensor is pickled),
+    so that it can do whatever you can. It is therefore read only with ``run_code=True`` of the entry.
 
     A fixed input size and batch size, and what sides must be multiples of, are read from the file.
 
@@ -25,10 +28,11 @@ class ExportedNetwork(FrozenNetwork):
         output: What the network gives, ``"logits"`` or ``"probabilities"``.
         output_name: Which of several outputs: its key, or its number from 0.
         align_corners: Whether the resize from the network's output to the image aligns corners.
+        run_code: Run the code in the file. **Dangerous**; only for files from someone you trust.
 
     Raises:
         ConfigurationError: If the network takes anything but one batch of images.
-        WeightsError: If the file is missing, or nothing that ``torch.export.save`` wrote.
+        WeightsError: If its code may not run, or if it is nothing that ``torch.export.save`` wrote.
     """
 
     def __init__(
@@ -39,8 +43,14 @@ class ExportedNetwork(FrozenNetwork):
         output: Gives = "logits",
         output_name: str | int | None = None,
         align_corners: bool = False,
+        run_code: bool = False,
     ) -> None:
         super().__init__(weights_file, input_size, multiple_of, output, output_name, align_corners)
+        if not run_code:
+            raise WeightsError(
+                f"{weights_file} is a program: torch.export.load runs Python code from such a file; set run_code=True of "
+                "its entry in configuration.py where you trust whoever made it, or have the network as ONNX"
+            )
         try:
             self._exported = torch.export.load(str(weights_file))
         except Exception as error:  # of another file anything from KeyError to RuntimeError

@@ -1,5 +1,6 @@
 """What networks have in common that come as a program in a file: sizes, named outputs, probabilities."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -7,10 +8,10 @@ from typing import Any, Literal, NoReturn
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
-from oodretrieval.models.convolution import resize_like
+from oodretrieval.models.contract import SegmentationNetwork
 
 Gives = Literal["logits", "probabilities"]
 PROBE = 256
@@ -19,7 +20,7 @@ SUM_TOLERANCE = 1e-2
 """How far probabilities of a network in half precision may sum past 1."""
 
 
-class FrozenNetwork(nn.Module):
+class FrozenNetwork(SegmentationNetwork):
     """A network whose file holds the program itself; a subclass says how to run it.
 
     A program of a fixed size is given the image resized to it (bilinear, antialiased, the aspect ratio not kept),
@@ -57,9 +58,9 @@ class FrozenNetwork(nn.Module):
         self.align_corners = align_corners
         self.one_by_one = False
 
+    @abstractmethod
     def run(self, x: Tensor) -> Any:
         """Images ``(N, 3, H, W)`` → whatever the program gives: a tensor, or several by number or by name."""
-        raise NotImplementedError
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
         """Move to a device or type, in the memory layout that the program was made for."""
@@ -81,10 +82,6 @@ class FrozenNetwork(nn.Module):
             x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
         parts = [x[i : i + 1] for i in range(len(x))] if self.one_by_one else [x]
         return torch.cat([self._logits(part.contiguous()) for part in parts])
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
-        return resize_like(self.low_resolution_logits(x), x, self.align_corners)
 
     def fix_size(self, height: object, width: object) -> None:
         """Take over the size that the program is fixed to; texts and None stand for any size.

@@ -4,19 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import torchvision
-from torch import Tensor, nn
+from torch import Tensor
 from torchvision.models import segmentation
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError
 from oodretrieval.imagenet_weights import cached_torchvision_weights, torchvision_cache_path
 from oodretrieval.models.checkpoints import load_weights, read_state
-from oodretrieval.models.convolution import resize_like
+from oodretrieval.models.contract import SegmentationNetwork
 
 AUXILIARY = "aux_classifier."
 """Published files carry a second head, which only training needs."""
 
 
-class TorchvisionNetwork(nn.Module):
+class TorchvisionNetwork(SegmentationNetwork):
     """A segmentation network of torchvision.
 
     Its parameters have torchvision's own names, so that files of theirs fit.
@@ -28,6 +28,7 @@ class TorchvisionNetwork(nn.Module):
         published: Name of weights that torchvision publishes, e.g. ``"COCO_WITH_VOC_LABELS_V1"``; they are
             looked up in torch's cache (``TORCH_HOME``) and downloaded only if they are not there.
         weights_file: File with a state dict, instead.
+        run_code: Read a file that holds more than tensors by running the code in it.
 
     Raises:
         UnknownNameError: If there is no such network, or no such weights of it.
@@ -38,14 +39,13 @@ class TorchvisionNetwork(nn.Module):
         torch.Size([1, 5, 33, 65])
     """
 
-    align_corners = False
-
     def __init__(
         self,
         name: str,
         num_classes: int = 21,
         published: str | None = None,
         weights_file: str | Path | None = None,
+        run_code: bool = False,
     ) -> None:
         super().__init__()
         if published is not None and weights_file is not None:
@@ -53,10 +53,10 @@ class TorchvisionNetwork(nn.Module):
                 "weights come by name (`published`) or from a file (`weights` of the entry); choose one"
             )
         path = weights_file if published is None else _download(name, published)
-        auxiliary = path is not None and any(AUXILIARY in key for key in read_state(path))
+        auxiliary = path is not None and any(AUXILIARY in key for key in read_state(path, run_code=run_code))
         network = _build(name, num_classes, auxiliary)
         if path is not None:
-            load_weights(network, path)
+            load_weights(network, path, run_code=run_code)
         self.num_classes = num_classes
         self.backbone, self.classifier = network.backbone, network.classifier
         self._whole_features = isinstance(network, segmentation.LRASPP)
@@ -74,10 +74,6 @@ class TorchvisionNetwork(nn.Module):
         features = self.backbone(x)
         logits: Tensor = self.classifier(features if self._whole_features else features["out"])
         return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
-        return resize_like(self.low_resolution_logits(x), x, self.align_corners)
 
 
 def _build(name: str, num_classes: int, auxiliary: bool) -> Any:

@@ -13,13 +13,13 @@ from oodretrieval.models.adapters.extras import require_extra
 from oodretrieval.models.adapters.frozen import first_line
 from oodretrieval.models.adapters.hub import cached_repository, repository_folder
 from oodretrieval.models.adapters.mask_classification import mask_log_probabilities
-from oodretrieval.models.convolution import resize_like
+from oodretrieval.models.contract import SegmentationNetwork
 
 TASK = "the task is semantic"
 Head = Callable[..., Tensor]
 
 
-class TransformersNetwork(nn.Module):
+class TransformersNetwork(SegmentationNetwork):
     """A semantic segmentation network of ``transformers``; the extra ``[transformers]`` brings the package.
 
     Only safetensors are read and no code of a repository is run. Networks that classify masks (Mask2Former,
@@ -35,8 +35,6 @@ class TransformersNetwork(nn.Module):
         ConfigurationError: If the package is missing, or the folder holds another kind of network.
         WeightsError: If tensors are missing or do not fit, or the hub cannot be reached.
     """
-
-    align_corners = False
 
     def __init__(
         self,
@@ -70,10 +68,6 @@ class TransformersNetwork(nn.Module):
         """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, h, w)`` at the network's own stride."""
         head: Head = self._head
         return head(self.network, x, *self.buffers(recurse=False))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
-        return resize_like(self.low_resolution_logits(x), x, self.align_corners)
 
 
 def _logits(network: Any, x: Tensor) -> Tensor:

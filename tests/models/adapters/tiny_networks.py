@@ -202,4 +202,4 @@ def entry_of(kind, folder):
     if kind == "own class":
         return ModelEntry(class_name, "Small", {"full": True})
     arguments = {"name": "lraspp_mobilenet_v3_large", "num_classes": CLASSES} if kind == "torchvision" else {}
-    return ModelEntry(ADAPTERS, class_name, arguments, weights=path)
+    return ModelEntry(ADAPTERS, class_name, arguments, weights=path, run_code=kind == "exported")
