@@ -48,8 +48,8 @@ class ExportedNetwork(FrozenNetwork):
         super().__init__(weights_file, input_size, multiple_of, output, output_name, align_corners)
         if not run_code:
             raise WeightsError(
-                f"{weights_file} is a program: torch.export.load runs Python code from such a file; set run_code=True of "
-                "its entry in configuration.py where you trust whoever made it, or have the network as ONNX"
+                f"{weights_file} is a program: torch.export.load runs Python code from such a file; set run_code=True "
+                "of its entry in configuration.py where you trust whoever made it, or have the network as ONNX"
             )
         try:
             self._exported = torch.export.load(str(weights_file))

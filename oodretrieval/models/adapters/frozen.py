@@ -126,6 +126,8 @@ class FrozenNetwork(SegmentationNetwork):
     def _logits(self, x: Tensor) -> Tensor:
         try:
             found = self.run(x)
+        except torch.OutOfMemoryError:
+            raise  # says nothing about the file
         except (RuntimeError, TypeError, ValueError, AssertionError) as error:
             self.failed(x.shape, error)
         scores = self._chosen(found)
