@@ -10,7 +10,10 @@ from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
 
 from oodretrieval.errors import ConfigurationError, WeightsError
-from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives, unreadable
+from oodretrieval.models.adapters.file_kinds import adapter_for, unreadable
+from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives
+
+KIND = "a network of torch.export"
 
 
 class ExportedNetwork(FrozenNetwork):
@@ -46,15 +49,18 @@ class ExportedNetwork(FrozenNetwork):
         run_code: bool = False,
     ) -> None:
         super().__init__(weights_file, input_size, multiple_of, output, output_name, align_corners)
+        if adapter_for(self.path) != "ExportedNetwork":
+            raise unreadable(self.path, KIND, "ExportedNetwork", "torch.export.save did not write it")
         if not run_code:
             raise WeightsError(
                 f"{weights_file} is a program: torch.export.load runs Python code from such a file; set run_code=True "
                 "of its entry in configuration.py where you trust whoever made it, or have the network as ONNX"
             )
         try:
-            self._exported = torch.export.load(str(weights_file))
+            with self.path.open("rb") as file:  # of a name it would want a certain suffix
+                self._exported = torch.export.load(file)
         except Exception as error:  # of another file anything from KeyError to RuntimeError
-            raise unreadable(self.path, "a network of torch.export", error) from error
+            raise unreadable(self.path, KIND, "ExportedNetwork", error) from error
         shape = self._input_shape()
         self.fix_batch(shape[0])
         self.fix_size(shape[2], shape[3])

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
+from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.models.adapters.file_kinds import first_sentence
 from oodretrieval.models.contract import SegmentationNetwork
 
 Gives = Literal["logits", "probabilities"]
@@ -113,8 +114,8 @@ class FrozenNetwork(SegmentationNetwork):
     def failed(self, size: Sequence[int], error: Exception) -> NoReturn:
         """Say which input the program fails on, and what that may come from."""
         raise ConfigurationError(
-            f"{self.path} fails on input of size {tuple(size)} ({first_line(error)}); where it was made for another "
-            "size, set `input_size` (or `multiple_of`) among the arguments of its entry in configuration.py"
+            f"{self.path} fails on input of size {tuple(size)} ({first_sentence(error)}); where it was made for "
+            "another size, set `input_size` (or `multiple_of`) among the arguments of its entry in configuration.py"
         ) from error
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
@@ -174,19 +175,6 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
         [[0.25, 0.75]]
     """
     return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()
-
-
-def unreadable(path: Path, kind: str, error: Exception) -> WeightsError:
-    """What to say of a file that is not what its entry's class reads."""
-    return WeightsError(
-        f"{path} cannot be read as {kind} ({first_line(error)}); name another file by `weights` of the entry, or the "
-        "class of oodretrieval.models.adapters that reads this kind"
-    )
-
-
-def first_line(error: Exception) -> str:
-    """The first line of an error's text; the rest is of no use to a person."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 
 def _named(found: Any) -> dict[str, Any]:

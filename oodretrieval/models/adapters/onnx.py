@@ -10,7 +10,8 @@ from torch import Tensor
 
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models.adapters.extras import require_extra
-from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives, unreadable
+from oodretrieval.models.adapters.file_kinds import unreadable
+from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives
 
 logger = logging.getLogger(__name__)
 TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
@@ -97,4 +98,4 @@ class OnnxNetwork(FrozenNetwork):
         try:
             return self.runtime.InferenceSession(str(self.path), options, providers=list(providers))
         except Exception as error:  # onnxruntime's errors have no ancestor of their own
-            raise unreadable(self.path, "an ONNX network", error) from error
+            raise unreadable(self.path, "an ONNX network", "OnnxNetwork", error) from error

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives, unreadable
+from oodretrieval.models.adapters.file_kinds import unreadable
+from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives
 
 
 class TorchScriptNetwork(FrozenNetwork):
@@ -46,7 +47,7 @@ class TorchScriptNetwork(FrozenNetwork):
                 load: Any = torch.jit.load
                 self.program = load(str(weights_file), map_location="cpu")
             except (RuntimeError, ValueError) as error:
-                raise unreadable(self.path, "TorchScript", error) from error
+                raise unreadable(self.path, "TorchScript", "TorchScriptNetwork", error) from error
 
     def run(self, x: Tensor) -> Any:
         """Images ``(N, 3, H, W)`` → what the program gives."""

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 from oodretrieval.models.adapters.extras import require_extra
-from oodretrieval.models.adapters.frozen import first_line
+from oodretrieval.models.adapters.file_kinds import first_sentence, unreadable
 from oodretrieval.models.adapters.hub import cached_repository, repository_folder
 from oodretrieval.models.adapters.mask_classification import mask_log_probabilities
 from oodretrieval.models.contract import SegmentationNetwork
 
 TASK = "the task is semantic"
+VOCABULARIES = ("tokenizer.json", "vocab.json")
 Head = Callable[..., Tensor]
 
 
@@ -104,9 +105,8 @@ def _configuration(folder: Path) -> tuple[str, Any]:
     """The kind of the network in a folder, and its configuration."""
     transformers = require_extra("transformers", "transformers")
     if not (folder / "config.json").is_file():
-        raise WeightsError(
-            f"{folder} is no folder that save_pretrained wrote (it has no config.json); name one by `weights` of the "
-            "entry in configuration.py"
+        raise unreadable(
+            folder, "a folder of save_pretrained", "TransformersNetwork", "it has no config.json"
         )
     try:
         config = transformers.AutoConfig.from_pretrained(
@@ -115,7 +115,7 @@ def _configuration(folder: Path) -> tuple[str, Any]:
     except Exception as error:  # of a broken or foreign config.json anything from KeyError to OSError
         raise ConfigurationError(
             f"{folder / 'config.json'} describes no network that transformers knows without running code of the "
-            f"repository ({first_line(error)})"
+            f"repository ({first_sentence(error)})"
         ) from error
     known = {*HEADS, *_semantic_kinds(transformers)}
     if config.model_type not in known:
@@ -153,7 +153,7 @@ def _load(folder: Path, kind: str, config: Any) -> nn.Module:
         Exception
     ) as error:  # missing or damaged safetensors, other shapes: OSError, RuntimeError, ValueError
         raise WeightsError(
-            f"{folder} cannot be loaded as {kind} from safetensors ({first_line(error)}); where its weights are a "
+            f"{folder} cannot be loaded as {kind} from safetensors ({first_sentence(error)}); where its weights are a "
             ".bin file that you trust, load them with transformers and save_pretrained them into a folder"
         ) from error
     missing = sorted(found["missing_keys"])
@@ -169,15 +169,19 @@ def _load(folder: Path, kind: str, config: Any) -> nn.Module:
 def _task_tokens(folder: Path, length: int) -> Tensor:
     """The text that tells OneFormer what to do, as ids, zero where it has ended: ``(1, length)``."""
     transformers = require_extra("transformers", "transformers")
+    if not any((folder / name).is_file() for name in VOCABULARIES):  # it would be taken for an empty one
+        raise WeightsError(
+            f"{folder} lacks OneFormer's tokenizer (no {' or '.join(VOCABULARIES)}); save the processor into the same "
+            "folder, by its save_pretrained"
+        )
     try:
         with _quiet(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
-    except Exception as error:  # whatever is missing of the vocabulary
+    except Exception as error:  # of a damaged vocabulary anything from KeyError to OSError
         raise WeightsError(
-            f"{folder} lacks OneFormer's tokenizer ({first_line(error)}); save the processor into the same folder, by "
-            "its save_pretrained"
+            f"the tokenizer of {folder} cannot be read ({first_sentence(error)}); save or fetch it again"
         ) from error
     found = tokenizer(TASK, padding="max_length", max_length=length, truncation=True)
     return torch.tensor([found["input_ids"]]) * torch.tensor([found["attention_mask"]])

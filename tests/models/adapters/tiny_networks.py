@@ -50,14 +50,15 @@ def sizes(fixed):
     return None if fixed else {0: Dim("n"), 2: Dim("h", min=8, max=4096), 3: Dim("w", min=8, max=4096)}
 
 
-def write_onnx(path, network=None, size=(64, 96), fixed=False, names=("scores",), legacy=False):
+def write_onnx(path, network=None, size=(64, 96), fixed=False, names=("scores",), dynamo=False):
+    """``dynamo``: torch's new exporter, which takes seconds and puts tensors into a second file."""
     options = {"input_names": ["images"], "output_names": list(names)}
-    if legacy:  # without the second file
-        options |= {"dynamo": False, "dynamic_axes": None if fixed else {"images": {0: "n", 2: "h", 3: "w"}}}
+    if dynamo:
+        options |= {"verbose": False, "dynamic_shapes": None if fixed else (sizes(fixed),)}
     else:
-        options |= {"dynamo": True, "verbose": False, "dynamic_shapes": None if fixed else (sizes(fixed),)}
-    network = (network or Small()).eval()
-    quietly(torch.onnx.export, network, (torch.zeros(1 if fixed else 2, 3, *size),), path, **options)
+        options["dynamic_axes"] = None if fixed else {"images": {0: "n", 2: "h", 3: "w"}}
+    images = (torch.zeros(1 if fixed else 2, 3, *size),)
+    quietly(torch.onnx.export, (network or Small()).eval(), images, path, dynamo=dynamo, **options)
     return path
 
 
