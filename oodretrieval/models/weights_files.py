@@ -10,7 +10,7 @@ from pathlib import Path
 from oodretrieval.entries import ModelEntry, factory_of
 from oodretrieval.errors import ConfigurationError
 
-IN_A_FOLDER = {".json", ".safetensors", ".txt"}
+IN_A_FOLDER = {".bin", ".json", ".safetensors", ".txt"}
 """Suffixes of what counts in a folder: description, tensors and vocabulary of a network."""
 LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])", re.DOTALL)
 """How an ONNX file (a protocol buffer) begins the name of a file beside it that holds tensors; its length last."""

@@ -14,6 +14,9 @@ from oodretrieval.imagenet_weights import unreachable
 logger = logging.getLogger(__name__)
 PATTERNS = ["*.json", "*.safetensors", "*.txt"]
 """A network's description, its tensors and its vocabulary; nothing that could hold code."""
+OLD_TENSORS = ["pytorch_model*.bin"]
+"""What a repository without safetensors has instead; read as tensors and nothing else."""
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def cached_repository(repository: str, revision: str | None = None) -> Path | None:
@@ -66,9 +69,8 @@ def repository_folder(repository: str, revision: str | None = None) -> Path:
         )
     logger.info("downloading %s from the hub", repository)
     try:
-        return Path(
-            snapshot_download(repository, revision=revision, allow_patterns=PATTERNS, ignore_patterns="*/*")
-        )
+        folder = _download(repository, revision, PATTERNS)
+        return folder if _is_whole(folder) else _download(repository, revision, PATTERNS + OLD_TENSORS)
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise WeightsError(
             f"the download of {repository!r} failed ({str(error).strip().splitlines()[0]}); check its id and revision, "
@@ -76,9 +78,19 @@ def repository_folder(repository: str, revision: str | None = None) -> Path:
         ) from error
 
 
+def _download(repository: str, revision: str | None, patterns: list[str]) -> Path:
+    found = snapshot_download(repository, revision=revision, allow_patterns=patterns, ignore_patterns="*/*")
+    return Path(found)
+
+
 def _is_whole(folder: Path) -> bool:
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        return all((folder / shard).is_file() for shard in shards)
-    return (folder / "config.json").is_file() and (folder / "model.safetensors").is_file()
+    return (folder / "config.json").is_file() and any(_has_weights(folder, name) for name in WEIGHTS)
+
+
+def _has_weights(folder: Path, name: str) -> bool:
+    """Whether weights are there, in one file or in all of those that an index lists."""
+    index = folder / f"{name}.index.json"
+    if not index.is_file():
+        return (folder / name).is_file()
+    shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    return all((folder / shard).is_file() for shard in shards)

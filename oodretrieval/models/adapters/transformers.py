@@ -16,6 +16,7 @@ from oodretrieval.models.adapters.mask_classification import mask_log_probabilit
 from oodretrieval.models.contract import SegmentationNetwork
 
 TASK = "the task is semantic"
+TRAINING_ONLY = "criterion."
 VOCABULARIES = ("tokenizer.json", "vocab.json")
 Head = Callable[..., Tensor]
 
@@ -23,7 +24,8 @@ Head = Callable[..., Tensor]
 class TransformersNetwork(SegmentationNetwork):
     """A semantic segmentation network of ``transformers``; the extra ``[transformers]`` brings the package.
 
-    Only safetensors are read and no code of a repository is run. Networks that classify masks (Mask2Former,
+    No code of a repository is run: weights are safetensors or, where there are none, a ``pytorch_model.bin`` read as
+    tensors and nothing else. Networks that classify masks (Mask2Former,
     MaskFormer, OneFormer) give the logarithms of their class probabilities per pixel.
 
     Args:
@@ -133,30 +135,26 @@ def _semantic_kinds(transformers: Any) -> list[str]:
 def _load(folder: Path, kind: str, config: Any) -> nn.Module:
     transformers = require_extra("transformers", "transformers")
     masks = kind in HEADS and kind not in _semantic_kinds(transformers)
-    family = (
-        transformers.AutoModelForUniversalSegmentation
-        if masks
-        else transformers.AutoModelForSemanticSegmentation
-    )
+    name = "AutoModelForUniversalSegmentation" if masks else "AutoModelForSemanticSegmentation"
     try:
         with _quiet(transformers):
-            network, found = family.from_pretrained(
+            network, found = getattr(transformers, name).from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
                 local_files_only=True,
                 output_loading_info=True,
                 trust_remote_code=False,
-                use_safetensors=True,
+                use_safetensors=any(folder.glob("*.safetensors")),
+                weights_only=True,
             )
-    except (
-        Exception
-    ) as error:  # missing or damaged safetensors, other shapes: OSError, RuntimeError, ValueError
+    except Exception as error:  # files missing or damaged, code in them, other shapes: anything
         raise WeightsError(
-            f"{folder} cannot be loaded as {kind} from safetensors ({first_sentence(error)}); where its weights are a "
-            ".bin file that you trust, load them with transformers and save_pretrained them into a folder"
+            f"{folder} has no weights that can be loaded as {kind} without running code ({first_sentence(error)}); "
+            "fetch it again, or save_pretrained the network into a folder where you trust what it comes from"
         ) from error
-    missing = sorted(found["missing_keys"])
+    wanted = {name for name, _ in network.named_parameters() if not name.startswith(TRAINING_ONLY)}
+    missing = sorted(wanted & set(found["missing_keys"]))
     if missing:
         raise WeightsError(
             f"{folder} lacks {len(missing)} tensor(s) of the network ({', '.join(missing[:4])}, …): it was saved for "
