@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodretrieval.models.convolution import ConvNormAct, PooledNorm, atrous_convolution
@@ -93,5 +94,5 @@ class AtrousSpatialPyramid(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, in_channels, H, W)`` → ``(N, out_channels, H, W)``: the image, 1×1, then the rates in order."""
-        image = self.img_conv(x.mean((2, 3), keepdim=True)).expand(-1, -1, *x.shape[-2:])
+        image = self.img_conv(F.adaptive_avg_pool2d(x, 1)).expand(-1, -1, *x.shape[-2:])
         return torch.cat([image, *(branch(x) for branch in self.features)], dim=1)

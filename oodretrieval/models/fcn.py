@@ -38,6 +38,7 @@ class FCN(SegmentationNetwork):
         ConfigurationError: If the backbone cannot give its strides.
 
     Example:
+        >>> import torch
         >>> FCN(5, variant="16s", channels=16).eval()(torch.zeros(1, 3, 33, 65)).shape
         torch.Size([1, 5, 33, 65])
     """

@@ -29,6 +29,7 @@ class PSPNet(SegmentationNetwork):
         ConfigurationError: If the backbone cannot give features at ``output_stride``.
 
     Example:
+        >>> import torch
         >>> PSPNet(5, channels=16).eval()(torch.zeros(1, 3, 33, 65)).shape
         torch.Size([1, 5, 33, 65])
     """

@@ -91,13 +91,14 @@ def _convolutions(
             layers[f"bn{number}"] = _norm_act(in_channels)
         if number == len(channels) and dropout:
             layers["dropout"] = nn.Dropout2d(dropout)
+        rate = dilation if kernel > 1 else 1
         layers[f"conv{number}"] = nn.Conv2d(
             in_channels,
             width,
             kernel,
             stride if number == 1 else 1,
-            padding=dilation * (kernel // 2),
-            dilation=dilation,
+            padding=rate * (kernel // 2),
+            dilation=rate,
             bias=False,
         )
         in_channels = width

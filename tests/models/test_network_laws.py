@@ -1,8 +1,10 @@
-"""Laws of every network that an entry can name. A new family, or an adapter, is one line in NETWORKS."""
+"""Laws of every family. A new one is a line in NETWORKS; adapters have theirs in adapters/test_adapter_laws.py."""
 
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from oodretrieval.models import FCN, DeepLabV3Plus, DeepWV3Plus, PSPNet, load_weights, save_weights
@@ -52,7 +54,10 @@ def images(height, width, number=1):
     return torch.randn(number, 3, height, width, generator=torch.Generator().manual_seed(height * width))
 
 
-@pytest.mark.parametrize(("height", "width"), [(33, 65), (64, 96), (47, 31)])
+@settings(max_examples=5)
+@given(height=st.integers(32, 99), width=st.integers(32, 99))
+@example(height=33, width=65)
+@example(height=64, width=96)
 def test_logits_have_the_size_of_the_image(network, height, width):
     with torch.inference_mode():
         logits = network(images(height, width, 2))
