@@ -11,7 +11,7 @@ from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError
 from oodretrieval.labels import ClassMapping, LabelSet
-from oodretrieval.models import load_model, read_metadata
+from oodretrieval.models import load_model, read_metadata, weights_in_use
 from oodretrieval.segments import entropy
 from oodretrieval.stores import Prediction
 
@@ -115,7 +115,8 @@ def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_class
     """
     if dataset.label_set is not None:
         return dataset.label_set.pred_mapping
-    noted = read_metadata(entry.weights).get("classes") if entry.weights is not None else None
+    weights = entry.weights or weights_in_use(entry)
+    noted = read_metadata(weights).get("classes") if weights is not None else None
     if noted:
         return {int(key): (name, (colour[0], colour[1], colour[2])) for key, (name, colour) in noted.items()}
     greys = np.linspace(0, 255, max(num_classes, 2)).astype(int).tolist()
