@@ -171,7 +171,7 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
     """Logits whose softmax over dimension 1 is ``probabilities``, any shape; 0 becomes the smallest normal number.
 
     Example:
-        >>> log_probabilities(torch.tensor([[0.25, 0.75]])).softmax(1).tolist()
+        >>> log_probabilities(torch.tensor([[0.25, 0.75]])).softmax(1).round(decimals=4).tolist()
         [[0.25, 0.75]]
     """
     return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()

@@ -125,7 +125,7 @@ def test_oneformer_is_told_its_task_as_by_its_processor(tmp_path):
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("name", "auxiliary"),
-    [("lraspp_mobilenet_v3_large", False), ("deeplabv3_mobilenet_v3_large", False), ("fcn_resnet50", True)],
+    [("lraspp_mobilenet_v3_large", False), ("deeplabv3_mobilenet_v3_large", True)],
 )
 def test_torchvision_gives_its_own_output(name, auxiliary, tmp_path):
     options = {} if name.startswith("lraspp") else {"aux_loss": auxiliary}
