@@ -6,13 +6,13 @@ from oodretrieval.models.checkpoints import (
     read_metadata,
     save_weights,
     weights_file,
-    weights_hash,
 )
 from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.deeplab import DeepLabV3Plus
 from oodretrieval.models.deepwv3plus import DeepWV3Plus
 from oodretrieval.models.fcn import FCN
 from oodretrieval.models.pspnet import PSPNet
+from oodretrieval.models.weights_files import weights_hash, weights_in_use
 
 __all__ = [
     "FCN",
@@ -26,4 +26,5 @@ __all__ = [
     "save_weights",
     "weights_file",
     "weights_hash",
+    "weights_in_use",
 ]
