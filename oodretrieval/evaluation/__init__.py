@@ -12,12 +12,14 @@ from oodretrieval.evaluation.meta_regression import (
     r2,
     rmse,
 )
+from oodretrieval.evaluation.non_distinctiveness import ExpectedNonDistinctiveness, non_distinctiveness
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
     average_precision,
     frame_positions,
     mean_average_precision,
 )
+from oodretrieval.evaluation.segmentation import BackgroundQuality, SegmentationQuality
 from oodretrieval.evaluation.selection import (
     ObjectCounts,
     SelectionFigures,
@@ -25,13 +27,18 @@ from oodretrieval.evaluation.selection import (
     selection_figures,
     true_objects,
 )
+from oodretrieval.evaluation.streaming_auroc import StreamingAUROC
 
 __all__ = [
+    "BackgroundQuality",
     "ConfusionMatrix",
+    "ExpectedNonDistinctiveness",
     "MetaFigures",
     "ObjectCounts",
     "RetrievalFigures",
+    "SegmentationQuality",
     "SelectionFigures",
+    "StreamingAUROC",
     "TrueObject",
     "accuracy",
     "accuracy_threshold",
@@ -42,6 +49,7 @@ __all__ = [
     "frame_positions",
     "mean_average_precision",
     "meta_figures",
+    "non_distinctiveness",
     "r2",
     "rmse",
     "selection_figures",

@@ -43,19 +43,58 @@ class ConfusionMatrix:
         self.counts += pairs.reshape(self.num_classes, self.num_classes)
 
     def iou(self) -> NDArray[np.float64]:
-        """Intersection over union per class, ``(C,)`` in 0…1; NaN for classes that occur nowhere."""
-        hits = np.diag(self.counts)
-        union = self.counts.sum(0) + self.counts.sum(1) - hits
-        iou: NDArray[np.float64] = np.full(self.num_classes, np.nan)
-        np.divide(hits, union, out=iou, where=union > 0)
-        return iou
+        """Intersection over union (Jaccard) per class, ``(C,)`` in 0…1; NaN for classes that occur nowhere."""
+        hits, truth, predicted = self._margins()
+        return _ratio(hits, truth + predicted - hits)
+
+    def dice(self) -> NDArray[np.float64]:
+        """Dice (F1) per class, ``(C,)`` in 0…1; NaN for classes that occur nowhere."""
+        hits, truth, predicted = self._margins()
+        return _ratio(2 * hits, truth + predicted)
+
+    def accuracy(self) -> NDArray[np.float64]:
+        """Share of the pixels of each class predicted right, ``(C,)`` in 0…1; NaN for classes without truth."""
+        hits, truth, _ = self._margins()
+        return _ratio(hits, truth)
+
+    def frequencies(self) -> NDArray[np.float64]:
+        """Share of each class in the truth, ``(C,)``, sum 1; NaN when nothing was counted."""
+        truth = self.counts.sum(1)
+        return _ratio(truth, np.full_like(truth, truth.sum()))
 
     def mean_iou(self) -> float:
         """Mean IoU over the classes that occur in truth or prediction; NaN when nothing was counted."""
-        iou = self.iou()
-        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+        return _mean(self.iou())
+
+    def mean_dice(self) -> float:
+        """Mean Dice over the classes that occur in truth or prediction; NaN when nothing was counted."""
+        return _mean(self.dice())
+
+    def mean_accuracy(self) -> float:
+        """Mean accuracy over the classes that occur in the truth; NaN when nothing was counted."""
+        return _mean(self.accuracy())
+
+    def frequency_weighted_iou(self) -> float:
+        """IoU weighted by the share of each class in the truth, 0…1; NaN when nothing was counted."""
+        frequencies = self.frequencies()
+        there = frequencies > 0
+        return float(self.iou()[there] @ frequencies[there]) if there.any() else float("nan")
 
     def pixel_accuracy(self) -> float:
         """Share of pixels predicted right, 0…1; NaN when nothing was counted."""
         total = int(self.counts.sum())
         return float(np.trace(self.counts)) / total if total else float("nan")
+
+    def _margins(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Per class: pixels predicted right, in the truth, in the prediction."""
+        return np.diag(self.counts), self.counts.sum(1), self.counts.sum(0)
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = np.full(len(part), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")

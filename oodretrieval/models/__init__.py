@@ -9,9 +9,12 @@ from oodretrieval.models.checkpoints import (
     weights_hash,
 )
 from oodretrieval.models.deeplab import DeepLabV3Plus
+from oodretrieval.models.implicit_background import ImplicitBackground, WithImplicitBackground
 
 __all__ = [
     "DeepLabV3Plus",
+    "ImplicitBackground",
+    "WithImplicitBackground",
     "load_model",
     "load_weights",
     "read_metadata",

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from oodretrieval.entries import ModelEntry, build
 from oodretrieval.errors import ConfigurationError, WeightsError
+from oodretrieval.models.implicit_background import WithImplicitBackground
 
 LISTED = 8
 NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
@@ -189,7 +190,8 @@ def load_model(entry: ModelEntry) -> nn.Module:
         entry: The network; without ``weights`` its class brings its own.
 
     Returns:
-        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``.
+        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``, an implicit background first where the entry
+        wants one.
 
     Raises:
         ConfigurationError: If the entry cannot be built, or builds no network.
@@ -203,4 +205,4 @@ def load_model(entry: ModelEntry) -> nn.Module:
         )
     if weights is not None:
         load_weights(model, weights)
-    return model.eval()
+    return (WithImplicitBackground(model) if entry.implicit_background else model).eval()
