@@ -7,15 +7,44 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from oodretrieval.datasets import Sample, Subset, open_dataset
+from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, ModelEntry
 from oodretrieval.stages.configuration import Configuration, load_configuration
 from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {"backbone": "tf_efficientnet_lite0", "channels": 96, "low_level_channels": 24}
-RECIPE: dict[str, Any] = {"crop_height": 176, "crop_width": 240, "scale_min": 1.0, "scale_max": 2.5}
-"""Crops at half of CamVid's 360×480; 1 is the scale at which an image just fits into the crop."""
+RECIPE: dict[str, Any] = {
+    "crop_height": 144,
+    "crop_width": 192,
+    "scale_min": 1.0,  # at 1 an image just fits into the crop, at 1.25 CamVid has half its size
+    "scale_max": 1.75,
+    "batch_size": 4,
+    "average_decay": 0.0,  # a moving average would still remember the start of so short a training
+}
+
+
+class HalfSize(Subset):
+    """A dataset at half of its height and width, to be judged at the scale of short trainings."""
+
+    def __init__(self, dataset: DatasetEntry) -> None:
+        whole = open_dataset(dataset)
+        super().__init__(whole, range(len(whole)))
+
+    def __getitem__(self, index: int) -> Sample:
+        """Area-averaged image, every second label."""
+        sample = super().__getitem__(index)
+        labels = None if sample.labels is None else np.ascontiguousarray(sample.labels[::2, ::2])
+        return sample._replace(image=np.asarray(Image.fromarray(sample.image).reduce(2)), labels=labels)
+
+    def labels_at(self, index: int) -> NDArray[np.unsignedinteger] | None:
+        """Every second label of one sample."""
+        return self[index].labels
 
 
 def arguments(doc: str | None, output: str, epochs: int) -> argparse.Namespace:
@@ -29,14 +58,24 @@ def arguments(doc: str | None, output: str, epochs: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def set_up(workspace: str | None, entries: dict[str, ModelEntry]) -> tuple[Configuration, Workspace]:
-    """The configuration with these entries, their weights in the workspace."""
+def set_up(
+    workspace: str | None, entries: dict[str, ModelEntry], judged_on: str
+) -> tuple[Configuration, Workspace]:
+    """The configuration with these networks, their weights in the workspace, and a dataset at half its size.
+
+    Args:
+        workspace: Folder, or None for one beside the configuration's.
+        entries: Name → network.
+        judged_on: Name of a dataset, which gets an entry ``<name>_half``.
+    """
     configuration = load_configuration()
     place = Workspace(Path(workspace) if workspace else configuration.workspace / "comparisons")
     weights = place.path.resolve() / "weights"
     weights.mkdir(parents=True, exist_ok=True)
     kept = {name: replace(entry, weights=weights / f"{name}.safetensors") for name, entry in entries.items()}
-    return replace(configuration, models=kept), place
+    half = DatasetEntry("comparing", "HalfSize", {"dataset": configuration.dataset(judged_on)})
+    datasets = {**configuration.datasets, f"{judged_on}_half": half}
+    return replace(configuration, models=kept, datasets=datasets), place
 
 
 def deeplab(num_classes: int, implicit_background: bool = False) -> ModelEntry:
