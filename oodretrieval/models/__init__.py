@@ -8,12 +8,20 @@ from oodretrieval.models.checkpoints import (
     weights_file,
     weights_hash,
 )
+from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.deeplab import DeepLabV3Plus
+from oodretrieval.models.deepwv3plus import DeepWV3Plus
+from oodretrieval.models.fcn import FCN
 from oodretrieval.models.implicit_background import ImplicitBackground, WithImplicitBackground
+from oodretrieval.models.pspnet import PSPNet
 
 __all__ = [
+    "FCN",
     "DeepLabV3Plus",
+    "DeepWV3Plus",
     "ImplicitBackground",
+    "PSPNet",
+    "SegmentationNetwork",
     "WithImplicitBackground",
     "load_model",
     "load_weights",

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodretrieval.models.convolution import resize_like
+from oodretrieval.models.contract import SegmentationNetwork
 
 INNER = "network."
 
@@ -38,8 +38,8 @@ class ImplicitBackground(nn.Module):
         return f"dim={self.dim}"
 
 
-class WithImplicitBackground(nn.Module):
-    """Any segmentation network, extended by an implicit background.
+class WithImplicitBackground(SegmentationNetwork):
+    """Any segmentation network, extended by an implicit background as class 0.
 
     Its state dict has the network's own names, as the layer has no parameters: weights trained without a
     background can be extended by one, and the other way round.
@@ -67,10 +67,6 @@ class WithImplicitBackground(nn.Module):
         logits: Tensor = getattr(self.network, "low_resolution_logits", self.network)(x)
         extended: Tensor = self.background(logits)
         return extended
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, K + 1, H, W)``, background first."""
-        return resize_like(self.low_resolution_logits(x), x, self.align_corners)
 
 
 def _without_prefix(module: nn.Module, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
