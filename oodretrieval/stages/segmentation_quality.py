@@ -1,5 +1,6 @@
 """How good a network's segmentation is, judged image by image while it is trained."""
 
+import logging
 from typing import Any
 
 import torch
@@ -9,6 +10,8 @@ from tqdm import tqdm
 from oodretrieval.datasets.transforms import TrainingTensors, image_tensor
 from oodretrieval.errors import DatasetError
 from oodretrieval.evaluation import SegmentationQuality
+
+logger = logging.getLogger(__name__)
 
 
 @torch.inference_mode()
@@ -50,3 +53,15 @@ def rounded(figures: dict[str, Any]) -> dict[str, Any]:
         else value
         for key, value in figures.items()
     }
+
+
+def log_quality(figures: dict[str, Any]) -> None:
+    """Log figures, one a line, and those per class side by side."""
+    per_class = {key: values for key, values in figures.items() if isinstance(values, dict)}
+    for key, value in figures.items():
+        if isinstance(value, float):
+            logger.info("  %-24s %.4f", key.replace("_", " "), value)
+    logger.info("  %-24s %s", "", "  ".join(f"{key:>8}" for key in per_class))
+    for name in next(iter(per_class.values()), {}):
+        row = "  ".join(f"{values[name]:8.4f}" for values in per_class.values())
+        logger.info("  %-24s %s", name, row)

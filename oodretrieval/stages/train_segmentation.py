@@ -25,7 +25,7 @@ from oodretrieval.stages.accelerator import accelerator
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.fresh_network import fresh_network
 from oodretrieval.stages.inputs import dataset_arguments, dataset_in_use
-from oodretrieval.stages.segmentation_quality import judge, rounded
+from oodretrieval.stages.segmentation_quality import judge, log_quality, rounded
 from oodretrieval.stages.settings import CommonSettings, require_at_least
 from oodretrieval.stores import Workspace
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
@@ -115,8 +115,8 @@ def train_segmentation(
         workspace: Where the state after each epoch is kept, below ``training/``.
 
     Returns:
-        Quality of the kept weights, as stored: ``mean_iou``, ``iou`` by class, ``pixel_accuracy``, ``epoch``;
-        and their ``path``.
+        Quality of the kept weights, as stored: figures of :class:`~oodretrieval.evaluation.SegmentationQuality` on
+        the validation data, with ``epoch``; and their ``path``.
 
     Raises:
         DatasetError: If a dataset has no truth, or fewer images than a batch.
@@ -137,8 +137,7 @@ def train_segmentation(
             state.unlink(missing_ok=True)
         quality = training.run(state)
     logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
-    for name, iou in quality["iou"].items():
-        logger.info("  %-20s %.4f", name, iou)
+    log_quality(quality)
     return {**quality, "path": str(path)}
 
 
@@ -226,15 +225,13 @@ class _Training:
         return quality
 
     def _loss(self, weights: Tensor | None) -> Loss:
-        settings = self.settings
+        chosen = self.settings
+        options = chosen.attraction, chosen.repulsion, chosen.similarity
 
         def loss(logits: Tensor, target: Tensor) -> Tensor:
             value = cross_entropy(logits, target, weights)
-            if settings.attraction or settings.repulsion:
-                value = value + template_loss(
-                    logits, target, settings.attraction, settings.repulsion, settings.similarity
-                )
-            return value
+            with_templates = chosen.attraction or chosen.repulsion
+            return value + template_loss(logits, target, *options) if with_templates else value
 
         return loss
 

@@ -81,6 +81,7 @@ def judged(extended, workspace, name, dataset="val_behind", **options):
 
 def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
     result = train_segmentation(training(), extended, workspace)
+    assert train_segmentation(training(), extended, workspace) == result, "its state can be gone on with"
     noted = read_metadata(result["path"])
     assert noted["implicit_background"] is True and len(noted["classes"]) == CLASSES + 1
     assert noted["classes"]["0"][0] == "background"
