@@ -56,22 +56,30 @@ class SegmentationQuality:
             self.background.update(logits, labels)
 
     def figures(self) -> dict[str, Any]:
-        """Everything measured, 0…1, NaN where nothing was: figures by name, per class by name of figure and class."""
+        """Everything measured, as JSON can hold it.
+
+        Returns:
+            ``images``; by name, 0…1 each: ``mean_iou``, ``frequency_weighted_iou``, ``mean_dice``, ``mean_accuracy``,
+            ``pixel_accuracy`` and the background's; by name and class ``iou``, ``dice``, ``accuracy``. None is a
+            figure of which nothing was seen, such as the accuracy of a class that does not occur.
+        """
         matrix, names = (
             self.matrix,
             [self.label_set.pred_mapping[i][0] for i in range(self.matrix.num_classes)],
         )
-        per_class = {"iou": matrix.iou(), "dice": matrix.dice(), "accuracy": matrix.accuracy()}
-        return {
-            "images": self.images,
+        overall = {
             "mean_iou": matrix.mean_iou(),
             "frequency_weighted_iou": matrix.frequency_weighted_iou(),
             "mean_dice": matrix.mean_dice(),
             "mean_accuracy": matrix.mean_accuracy(),
             "pixel_accuracy": matrix.pixel_accuracy(),
-            **{key: dict(zip(names, values.tolist(), strict=True)) for key, values in per_class.items()},
             **(self.background.figures() if self.background is not None and self.background.images else {}),
         }
+        per_class = {"iou": matrix.iou(), "dice": matrix.dice(), "accuracy": matrix.accuracy()}
+        by_class = {
+            key: _seen(dict(zip(names, values.tolist(), strict=True))) for key, values in per_class.items()
+        }
+        return {"images": self.images, **_seen(overall), **by_class}
 
 
 class BackgroundQuality:
@@ -117,7 +125,12 @@ class BackgroundQuality:
     def figures(self) -> dict[str, float]:
         """Expected non-distinctiveness in both modes; AUROC by the background's softmax, against known pixels.
 
-        ``auroc_background`` of the pixels whose truth is background, ``auroc_unknown`` of unknown ones.
+        ``auroc_background`` of the pixels whose truth is background, ``auroc_unknown`` of unknown ones; NaN where
+        there are none.
         """
         measured = {f"non_distinctiveness_{mode}": m.value for mode, m in self.non_distinctiveness.items()}
         return measured | {f"auroc_{name}": auroc.value for name, auroc in self.auroc.items()}
+
+
+def _seen(figures: dict[str, float]) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in figures.items()}

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 @torch.inference_mode()
 def judge(
     network: nn.Module, data: TrainingTensors, device: torch.device, background: bool = True
-) -> dict[str, Any]:
+) -> SegmentationQuality:
     """Run a network over a dataset and compare it with the truth at full size.
 
     Args:
@@ -27,7 +27,7 @@ def judge(
         background: Also judge the background, where the labels have one; takes longer.
 
     Returns:
-        Figures as of :class:`~oodretrieval.evaluation.SegmentationQuality`.
+        What was counted.
 
     Raises:
         DatasetError: If an image has no labels.
@@ -40,7 +40,7 @@ def judge(
         logits = network(image_tensor(sample.image, data.mean, data.std)[None].to(device))[0]
         classes = logits.argmax(0).cpu().numpy()
         quality.update(classes, sample.labels, logits.float().cpu().numpy() if background else None)
-    return quality.figures()
+    return quality
 
 
 def rounded(figures: dict[str, Any]) -> dict[str, Any]:
@@ -63,5 +63,6 @@ def log_quality(figures: dict[str, Any]) -> None:
             logger.info("  %-24s %.4f", key.replace("_", " "), value)
     logger.info("  %-24s %s", "", "  ".join(f"{key:>8}" for key in per_class))
     for name in next(iter(per_class.values()), {}):
-        row = "  ".join(f"{values[name]:8.4f}" for values in per_class.values())
+        values = (column[name] for column in per_class.values())
+        row = "  ".join("       –" if value is None else f"{value:8.4f}" for value in values)
         logger.info("  %-24s %s", name, row)

@@ -207,7 +207,7 @@ class _Training:
         )
         device = self.accelerator.device
         trainer.fit(
-            lambda network: judge(network, self.held_out, device, background=False)["mean_iou"],
+            lambda network: judge(network, self.held_out, device, background=False).matrix.mean_iou(),
             lambda network, figure, epoch: self._save(network, {"mean_iou": figure, "epoch": epoch}),
         )
         self.accelerator.wait_for_everyone()
@@ -219,7 +219,7 @@ class _Training:
         best = read_metadata(self.path)["quality"]["epoch"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
-        quality = {"epoch": best, **rounded(judge(stored, self.held_out, device))}
+        quality = {"epoch": best, **rounded(judge(stored, self.held_out, device).figures())}
         if self.accelerator.is_main_process:
             self._save(stored, quality)
         return quality
