@@ -48,6 +48,12 @@ class ScoreCounts:
         total = max(int(self.positives.sum()), 1), max(int(self.negatives.sum()), 1)
         return alarms / total[1], hits / total[0], hits / (hits + alarms)
 
+    def quantile(self, share: float) -> float:
+        """The score that a share, 0…1, of all items does not exceed; to the width of a bin."""
+        items = (self.positives + self.negatives)[::-1].cumsum()
+        place = np.searchsorted(items, share * items[-1])
+        return float(self.thresholds[::-1][min(int(place), len(items) - 1)])
+
     def best_f1_threshold(self) -> float:
         """The threshold of the highest F1 of items; the highest of equal ones.
 

@@ -131,8 +131,8 @@ def _components(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.intp
     sizes = np.bincount(ids.ravel(), minlength=count + 1)
     kept = sizes >= smallest
     kept[0] = False
-    renumbered = np.cumsum(kept) * kept
-    return renumbered[ids], sizes[kept]
+    renumbered = np.where(kept, np.cumsum(kept), 0)
+    return np.asarray(renumbered[ids], np.intp), sizes[kept]
 
 
 def _overlaps(
