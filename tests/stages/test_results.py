@@ -59,3 +59,14 @@ def test_the_log_shows_rules_tables_and_files(tmp_path, caplog):
 def test_markdown_tables_have_as_many_cells_in_every_row():
     rows = markdown_table(_result().tables["IoU by class"]).splitlines()
     assert len({row.count("|") for row in rows}) == 1
+
+
+def test_pictures_are_named_relative_to_the_result(tmp_path):
+    picture = tmp_path / "iou_net.png"
+    picture.write_bytes(b"")
+    files = save_result(tmp_path, _result(pictures={"IoU": picture}))
+    content = json.loads((tmp_path / "iou_net.json").read_text())
+    assert content["pictures"] == {"IoU": "iou_net.png"}
+    assert content["tables"] == {"IoU by class": "iou_net_iou_by_class.csv"}
+    assert "![IoU](iou_net.png)" in (tmp_path / "iou_net.md").read_text()
+    assert picture in files
