@@ -163,7 +163,7 @@ def subset_by_class(
             "a subset by class needs truth, but this dataset has none; choose one by index or by file list"
         )
     wanted = [classes] if isinstance(classes, str | int) else list(classes)
-    ids = [label for name in wanted for label in _label_ids(name, label_set)]
+    ids = [label for name in wanted for label in label_ids(name, label_set)]
     kept = [index for index in range(len(whole)) if _count(whole, index, ids) >= max(1, min_pixels)]
     if not kept:
         names = ", ".join(str(name) for name in wanted) or "no class"
@@ -226,7 +226,12 @@ def _opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None
     return dataset
 
 
-def _label_ids(name: str | int, label_set: LabelSet) -> list[int]:
+def label_ids(name: str | int, label_set: LabelSet) -> list[int]:
+    """Label ids of a class by its name, which several may carry, or by its id.
+
+    Raises:
+        UnknownNameError: If there is no such class.
+    """
     mapping = label_set.label_mapping
     ids = [label for label, (known, _) in mapping.items() if name in (label, known)]
     if not ids:

@@ -1,12 +1,20 @@
 """What the figures of this project mean, and how they are computed."""
 
-from oodretrieval.evaluation.bootstrap import block_bootstrap, block_draws, block_weights, interval
+from oodretrieval.evaluation.bootstrap import (
+    block_bootstrap,
+    block_draws,
+    block_weights,
+    interval,
+    ratio_interval,
+)
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.evaluation.detection import (
     DetectionFigures,
     ScoreCounts,
     detection_figures,
 )
+from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
+from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -34,6 +42,7 @@ from oodretrieval.evaluation.retrieval import (
     average_precision,
     frame_positions,
     mean_average_precision,
+    retrieval_intervals,
 )
 from oodretrieval.evaluation.score_counter import ScoreCounter
 from oodretrieval.evaluation.selection import (
@@ -49,6 +58,8 @@ __all__ = [
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionFigures",
+    "IouCurveSums",
+    "IouCurves",
     "LogitStatistics",
     "LogitStatisticsSums",
     "MetaFigures",
@@ -71,11 +82,14 @@ __all__ = [
     "detection_figures",
     "frame_positions",
     "interval",
+    "looks_until_found",
     "mean_average_precision",
     "meta_figures",
     "pixel_scores",
     "pool_components",
     "r2",
+    "ratio_interval",
+    "retrieval_intervals",
     "rmse",
     "selection_figures",
     "true_objects",
