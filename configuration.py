@@ -47,6 +47,19 @@ def _cityscapes(split: str) -> DatasetEntry:
     )
 
 
+def _trained_on_camvid(name: str, class_name: str, **options: str) -> ModelEntry:
+    return ModelEntry(
+        "oodretrieval.models",
+        class_name,
+        {"num_classes": 9, "backbone": "tf_efficientnet_lite2", **options},
+        weights=f"weights/{name}.safetensors",
+        mean=LITE_MEAN,
+        std=LITE_STD,
+        source="make it with `python scripts/train_segmentation.py with "
+        f"args.model_name={name} args.dataset=camvid_train args.dataset_val=camvid_val`",
+    )
+
+
 DATASETS = {
     # Rendered at first use; needs no files.
     "streets_train": _streets("train"),
@@ -95,7 +108,21 @@ MODELS = {
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
         "args.model_name=deeplabv3plus_camvid args.dataset=camvid_train args.dataset_val=camvid_val`",
     ),
-    # Your own class, by module path; see "Your own network" in the README.
+    # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
+    "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
+    "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),
+    # DeepLabV3+ on Wide ResNet-38, trained on Cityscapes by NVIDIA: set the path of your copy.
+    "deeplabv3plus": ModelEntry(
+        "oodretrieval.models",
+        "DeepWV3Plus",
+        {"num_classes": 19},
+        weights="weights/cityscapes_best.pth",
+        source="fetch NVIDIA's cityscapes_best.pth, which the README of the repository NVIDIA/semantic-segmentation "
+        "(branch sdcnet) links under pre-trained models, put it there as it is, or set `weights` of the entry "
+        "'deeplabv3plus' in configuration.py to where it lies",
+    ),
+    # Your own class, by module path; see "Your own network" in the README. A file of weights that holds more than
+    # tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
     # "mine": ModelEntry("my_package.my_network", "MyNetwork", {"num_classes": 19}, weights="mine.safetensors"),
 }
 

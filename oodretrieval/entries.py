@@ -45,12 +45,15 @@ class ModelEntry(Entry):
         mean: Mean of each channel (RGB, images scaled to 0…1) to subtract before the network.
         std: Standard deviation of each channel to divide by.
         source: Where to get the weights, or how to make them; shown when the file is missing.
+        run_code: Read weights that are more than tensors by running the code in their file. **Dangerous**: it can
+            do whatever you can. Only for files from someone you trust.
     """
 
     weights: str | Path | None = None
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     source: str = ""
+    run_code: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Reading and writing weights, without ever running code from a file."""
+"""Reading and writing weights, without running code from a file unless the user says so."""
 
 import hashlib
 import json
@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from warnings import catch_warnings
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,29 +17,43 @@ from torch import Tensor, nn
 
 from oodretrieval.entries import ModelEntry, build
 from oodretrieval.errors import ConfigurationError, WeightsError
+from oodretrieval.torch_files import read_without_code
 
 LISTED = 8
-NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
-"""How torch names what it refuses to import while it reads a file."""
+NOT_ALLOWED = re.compile(r"(?:GLOBAL|but got <class) '?([\w.]+)|(TorchScript)|(Unsupported operand)")
+"""How torch names what it refuses to import, or to run, while it reads a file."""
+PICKLE = b"\x80"
+"""First byte of a pickle of protocol 2 and later."""
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
+"""Keys below which training scripts put the named tensors."""
+NESTED = 4
+"""Containers to look into, one below the other."""
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What training on several GPUs, torch.compile and Lightning put before names."""
+COUNTER = "num_batches_tracked"
 
 
-def load_weights(module: nn.Module, path: str | Path, source: str = "") -> None:
+def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_code: bool = False) -> None:
     """Load weights into a network; every key must be there and fit.
 
-    Half precision in the file is converted to the network's own type. A ``state_dict`` key around the
-    tensors and ``module.`` before all of their names, as multi-GPU training leaves them, are taken off.
+    Half precision in the file is converted to the network's own type. What training scripts put around the tensors
+    (a ``state_dict`` key and its like) and before all of their names (``module.`` and its like) is taken off.
+    Counters of batch norm, which evaluation does not use and old files do not have, may be missing.
 
     Args:
         module: The network.
-        path: ``.safetensors``, or a PyTorch file that holds tensors only.
+        path: ``.safetensors``, or a PyTorch file (any other suffix).
         source: Where to get the file; shown when it is missing.
+        run_code: Read a PyTorch file that holds more than tensors by running the code in it. **Dangerous**: it can
+            do whatever you can. Only for files from someone you trust.
 
     Raises:
         WeightsError: If the file is missing, damaged, would need to run code, or if keys are missing,
             unexpected or of another shape; each is named.
     """
-    state = read_state(path, source)
     own = module.state_dict()
+    state = _without_prefixes(read_state(path, source, run_code=run_code), own)
+    state = {**{key: value for key, value in own.items() if key.endswith(COUNTER)}, **state}
     problems = [
         _listed("missing", [key for key in own if key not in state]),
         _listed("unexpected", [key for key in state if key not in own]),
@@ -59,6 +75,14 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "") -> None:
     module.load_state_dict(state)
 
 
+def _without_prefixes(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what a wrapper put before all of them, unless the network's own names begin so."""
+    foreign = [prefix for prefix in PREFIXES if not all(key.startswith(prefix) for key in own)]
+    while prefix := next((p for p in foreign if state and all(key.startswith(p) for key in state)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
 def _listed(what: str, keys: list[str]) -> str:
     if not keys:
         return ""
@@ -66,7 +90,7 @@ def _listed(what: str, keys: list[str]) -> str:
     return f"{len(keys)} key(s) {what}: {', '.join(keys[:LISTED])}{more}"
 
 
-def read_state(path: str | Path, source: str = "") -> dict[str, Tensor]:
+def read_state(path: str | Path, source: str = "", *, run_code: bool = False) -> dict[str, Tensor]:
     """Tensors of a weights file by name; see :func:`load_weights`.
 
     Raises:
@@ -77,10 +101,10 @@ def read_state(path: str | Path, source: str = "") -> dict[str, Tensor]:
         raise WeightsError(_missing(path, source))
     if path.suffix == ".safetensors":
         try:
-            return _unwrapped(load_file(path), path)
+            return load_file(path)
         except (SafetensorError, OSError) as error:
             raise _damaged(path, error) from error
-    return _unwrapped(_read_torch(path), path)
+    return _unwrapped(_read_torch(path, run_code), path)
 
 
 def _missing(path: str | Path, source: str) -> str:
@@ -91,15 +115,18 @@ def _damaged(path: str | Path, reason: object) -> WeightsError:
     return WeightsError(f"{path} is damaged, or not what its suffix says ({reason}); fetch or train it again")
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path, run_code: bool) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return read_without_code(path)
     except Exception as error:  # damaged files raise anything from OSError to KeyError
-        refused = NOT_ALLOWED.search(str(error))
+        refused = _refused(path, str(error))
+        if refused and run_code:
+            return _run(path)
         if refused:
             raise WeightsError(
-                f"{path} holds more than tensors ({refused[1]}), and loading it would run code from it; "
-                "where you trust it, convert its state dict to safetensors"
+                f"{path} holds more than tensors ({refused}), and loading it would run code from it; convert its "
+                "state dict to safetensors where you trust it, or let its code run by run_code=True of its entry in "
+                "configuration.py (of load_weights)"
             ) from error
         reason = (str(error).strip().splitlines() or [""])[0]
         if (
@@ -109,15 +136,39 @@ def _read_torch(path: Path) -> Any:
         raise _damaged(path, reason) from error
 
 
+def _refused(path: Path, text: str) -> str:
+    """What torch refuses in a file that is whole, or nothing."""
+    found = NOT_ALLOWED.search(text)
+    if found is None:
+        return ""
+    with path.open("rb") as file:
+        pickled = file.read(1) == PICKLE or is_zipfile(path)
+    return found[1] or found[2] or ("a pickle that only running it can read" if pickled else "")
+
+
+def _run(path: Path) -> Any:
+    """Content of a file whose code the user allowed to run."""
+    try:
+        with catch_warnings(action="ignore", category=UserWarning):  # that a program is loaded, as asked
+            return torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:  # whatever that code raises
+        raise WeightsError(
+            f"{path} cannot be loaded although its code may run ({type(error).__name__}: {error}); it needs the "
+            "modules that its network was defined in, beside configuration.py or installed"
+        ) from error
+
+
 def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    named = isinstance(state, Mapping) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    )
-    if not named:
-        raise WeightsError(f"{path} holds no named tensors; save the network's state_dict() and nothing else")
-    prefix = "module." if all(key.startswith("module.") for key in state) else ""
-    return {key.removeprefix(prefix): value for key, value in state.items()}
+    """The named tensors, which may lie in a network, or below keys that training scripts use."""
+    for _ in range(NESTED):
+        if isinstance(content, nn.Module):
+            content = content.state_dict()
+        if not isinstance(content, Mapping):
+            break
+        if all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()):
+            return dict(content)
+        content = next((content[key] for key in WRAPPERS if key in content), None)
+    raise WeightsError(f"{path} holds no named tensors; save the network's state_dict() and nothing else")
 
 
 def save_weights(
@@ -202,5 +253,5 @@ def load_model(entry: ModelEntry) -> nn.Module:
             f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
         )
     if weights is not None:
-        load_weights(model, weights)
+        load_weights(model, weights, run_code=entry.run_code)
     return model.eval()
