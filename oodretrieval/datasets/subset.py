@@ -71,6 +71,11 @@ class Subset(Dataset[Sample]):
         return selection
 
     @property
+    def video(self) -> bool:
+        """Whether neighbouring samples are frames of one video."""
+        return bool(getattr(self.dataset, "video", False))
+
+    @property
     def label_mapping(self) -> ClassMapping:
         """Label id → (name, colour); empty without truth."""
         return self.label_set.label_mapping if self.label_set else {}
@@ -158,7 +163,7 @@ def subset_by_class(
             "a subset by class needs truth, but this dataset has none; choose one by index or by file list"
         )
     wanted = [classes] if isinstance(classes, str | int) else list(classes)
-    ids = [label for name in wanted for label in _label_ids(name, label_set)]
+    ids = [label for name in wanted for label in label_ids(name, label_set)]
     kept = [index for index in range(len(whole)) if _count(whole, index, ids) >= max(1, min_pixels)]
     if not kept:
         names = ", ".join(str(name) for name in wanted) or "no class"
@@ -226,7 +231,12 @@ def opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None)
     return dataset
 
 
-def _label_ids(name: str | int, label_set: LabelSet) -> list[int]:
+def label_ids(name: str | int, label_set: LabelSet) -> list[int]:
+    """Label ids of a class by its name, which several may carry, or by its id.
+
+    Raises:
+        UnknownNameError: If there is no such class.
+    """
     mapping = label_set.label_mapping
     ids = [label for label, (known, _) in mapping.items() if name in (label, known)]
     if not ids:

@@ -174,12 +174,14 @@ def test_the_figures_are_those_of_the_stored_predictions(extended, workspace):
     assert figures["mean_iou"] == matrix.mean_iou() and figures["mean_dice"] == matrix.mean_dice()
     assert figures["non_distinctiveness_2"] == pytest.approx(np.mean(values))
     assert figures["auroc_background"] > 0.9, "pedestrians have a colour that no class has"
+    low, high = figures["intervals"]["non_distinctiveness_2"]
+    assert low <= figures["non_distinctiveness_2"] <= high
     written = {path.rsplit(".", 1)[-1]: path for path in figures["files"]}
     assert set(written) == {"json", "md", "csv"}
     content = json.loads(Path(written["json"]).read_text(encoding="utf-8"))
     assert content["figures"]["mean_iou"] == figures["mean_iou"]
     page = Path(written["md"]).read_text(encoding="utf-8")
-    assert "expected non-distinctiveness, mode 1" in page and "background is bicyclist, pedestrian" in page
+    assert "expected non-distinctiveness, mode 1" in page and "background: pedestrian, bicyclist" in page
 
 
 def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
