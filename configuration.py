@@ -117,7 +117,9 @@ MODELS = {
         "args.model_name=deeplabv3plus_camvid args.dataset=camvid_train args.dataset_val=camvid_val`",
     ),
     # Any network with an implicit background: its class and weights know the foreground classes only.
-    # "mine": ModelEntry("oodretrieval.models", "DeepLabV3Plus", {"num_classes": 9}, implicit_background=True, …)
+    # "implicit": ModelEntry(
+    #     "oodretrieval.models", "DeepLabV3Plus", {"num_classes": 9}, weights="mine.safetensors", implicit_background=True
+    # ),
     # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
     "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
     "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),
