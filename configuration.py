@@ -118,7 +118,11 @@ MODELS = {
     ),
     # Any network with an implicit background: its class and weights know the foreground classes only.
     # "implicit": ModelEntry(
-    #     "oodretrieval.models", "DeepLabV3Plus", {"num_classes": 9}, weights="mine.safetensors", implicit_background=True
+    #     "oodretrieval.models",
+    #     "DeepLabV3Plus",
+    #     {"num_classes": 9},
+    #     weights="mine.safetensors",
+    #     implicit_background=True,
     # ),
     # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
     "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
