@@ -41,6 +41,10 @@ def _camvid(split: str) -> DatasetEntry:
     )
 
 
+def _camvid_background(split: str) -> DatasetEntry:
+    return DatasetEntry("oodretrieval.datasets.background", "with_background", {"dataset": _camvid(split)})
+
+
 def _cityscapes(split: str) -> DatasetEntry:
     return DatasetEntry(
         "oodretrieval.datasets.cityscapes", "Cityscapes", {"root": f"{DATA}/cityscapes", "split": split}
@@ -68,6 +72,10 @@ DATASETS = {
     "camvid_train": _camvid("train"),
     "camvid_val": _camvid("val"),
     "camvid_test": _camvid("test"),
+    # Void as predicted id 0, for networks with a background, implicit or learned; any dataset can be wrapped so.
+    "camvid_train_background": _camvid_background("train"),
+    "camvid_val_background": _camvid_background("val"),
+    "camvid_test_background": _camvid_background("test"),
     "cityscapes": _cityscapes("train"),
     "cityscapes_val": _cityscapes("val"),
     "cityscapes_test": _cityscapes("test"),
@@ -108,6 +116,14 @@ MODELS = {
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
         "args.model_name=deeplabv3plus_camvid args.dataset=camvid_train args.dataset_val=camvid_val`",
     ),
+    # Any network with an implicit background: its class and weights know the foreground classes only.
+    # "implicit": ModelEntry(
+    #     "oodretrieval.models",
+    #     "DeepLabV3Plus",
+    #     {"num_classes": 9},
+    #     weights="mine.safetensors",
+    #     implicit_background=True,
+    # ),
     # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
     "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
     "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from oodretrieval.entries import ModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, WeightsError
+from oodretrieval.models.implicit_background import WithImplicitBackground
 from oodretrieval.models.weights_files import classes_of_folder
 from oodretrieval.torch_files import read_without_code
 
@@ -241,7 +242,8 @@ def load_model(entry: ModelEntry) -> nn.Module:
         entry: The network; without ``weights`` its class brings its own.
 
     Returns:
-        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``.
+        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``, an implicit background first where the entry
+        wants one.
 
     Raises:
         ConfigurationError: If the entry cannot be built, or builds no network.
@@ -256,7 +258,7 @@ def load_model(entry: ModelEntry) -> nn.Module:
         )
     if weights is not None and not own:
         load_weights(model, weights, run_code=entry.run_code)
-    return model.eval()
+    return (WithImplicitBackground(model) if entry.implicit_background else model).eval()
 
 
 def _file_arguments(entry: ModelEntry, weights: Path | None) -> dict[str, Any]:

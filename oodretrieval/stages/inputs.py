@@ -53,10 +53,11 @@ def provenance(
 ) -> dict[str, Any]:
     """What identifies the predictions of a network on a dataset: work made by anything else is refused."""
     entry = configuration.model(model_name)
+    extended = {"implicit_background": True} if entry.implicit_background else {}
     return {
         "model": model_name,
         "weights": weights_hash_if_there(entry),
-        "model_arguments": _texts({**entry.kwargs, "mean": entry.mean, "std": entry.std}),
+        "model_arguments": _texts({**entry.kwargs, "mean": entry.mean, "std": entry.std, **extended}),
         "dataset": dataset_name,
         "dataset_arguments": dataset_arguments(settings, configuration, dataset_name),
     }
