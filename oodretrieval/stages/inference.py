@@ -11,7 +11,7 @@ from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError
 from oodretrieval.labels import ClassMapping, LabelSet, background_in_front
-from oodretrieval.models import load_model, read_metadata
+from oodretrieval.models import load_model, read_metadata, weights_in_use
 from oodretrieval.segments import entropy
 from oodretrieval.stores import Prediction
 
@@ -116,7 +116,8 @@ def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_class
     """
     if dataset.label_set is not None:
         return dataset.label_set.pred_mapping
-    metadata = read_metadata(entry.weights) if entry.weights is not None else {}
+    weights = entry.weights or weights_in_use(entry)
+    metadata = read_metadata(weights) if weights is not None else {}
     if noted := metadata.get("classes"):
         classes = {
             int(key): (name, (colour[0], colour[1], colour[2])) for key, (name, colour) in noted.items()
