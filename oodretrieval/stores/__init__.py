@@ -16,6 +16,7 @@ from oodretrieval.stores.predictions import (
 from oodretrieval.stores.published import PublishedPredictions
 from oodretrieval.stores.segments import (
     existing_parts,
+    read_part,
     read_segment_settings,
     read_segments,
     write_segments,
@@ -43,6 +44,7 @@ __all__ = [
     "lock_folder",
     "plain",
     "read_json",
+    "read_part",
     "read_prediction",
     "read_prediction_file",
     "read_prediction_settings",

@@ -1,7 +1,8 @@
 """One prediction of one image: what is kept of it, on disk and in memory.
 
 A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``probabilities`` and
-``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. ``logits`` are
+``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. The entropy is
+stored as ``entropy_differences`` (:mod:`~oodretrieval.stores.differences`), two thirds the size. ``logits`` are
 relative to ``logit_offsets``, the largest logit at each position, where the file has these: so float16 is finest
 for the classes that matter, and the softmax a tenth as far off. With
 ``keep="softmax"`` it is also a file of the published project: that one's ``ground_truths`` are then the
@@ -21,16 +22,22 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, lookup_table
+from oodretrieval.segments import entropy_levels, predict_pixels
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.stores.differences import accumulate, difference
+from oodretrieval.stores.half import half_logits, whole_logits
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 
 Keep = Literal["logits", "softmax", "nothing"]
 KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
 
-FLOAT16_MAX = float(np.finfo(np.float16).max)
-
-_DATASETS = ("prediction", "labels", "logits", "logit_offsets", "probabilities", "entropy", "image_path")
+_LOGITS = ("logits", "logit_offsets")
+_ENTROPY = (
+    "entropy",
+    "entropy_differences",
+)  # the first one in files of earlier versions, and in published ones
+_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +56,8 @@ class Prediction:
         softmax: ``(H, W, C)`` float32, or None.
         align_corners: How the network resizes its logits to the image.
         num_classes: C.
-        entropy: Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)`` uint8, or None.
+        entropy: :func:`~oodretrieval.segments.entropy_levels` of every pixel, ``(H, W)``, or None where it can be
+            computed from what is kept.
         settings: What made it.
     """
 
@@ -92,6 +100,19 @@ class Prediction:
         height, width = self.prediction.shape
         return resize_bilinear(self.logits, (height, width), align_corners=self.align_corners)
 
+    def entropy_levels(self) -> NDArray[np.uint8]:
+        """Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)``: as kept, or computed.
+
+        Raises:
+            StoreError: If neither it nor logits nor softmax was kept.
+        """
+        if self.entropy is not None:
+            return self.entropy
+        if self.softmax is None and self.logits is not None:
+            size = (self.prediction.shape[0], self.prediction.shape[1])
+            return predict_pixels(self.logits, size, align_corners=self.align_corners)[1]
+        return entropy_levels(self.probabilities())
+
     def truth(self) -> NDArray[np.uint8] | None:
         """The truth as predicted ids, ``(H, W)``, 255 for void and unknown; None without truth."""
         if self.labels is None:
@@ -117,10 +138,10 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
     if keep not in KEEP:
         raise StoreError(f"args.keep must be one of {', '.join(KEEP)}, not {keep!r}")
     _require_consistent(prediction, path)
-    arrays = _small_arrays(prediction)
+    arrays = _small_arrays(prediction, readable_anywhere=keep == "softmax")
     published: dict[str, NDArray[Any]] = {}
     if keep == "logits":
-        arrays["logits"], arrays["logit_offsets"] = _half_logits(prediction)
+        arrays["logits"], arrays["logit_offsets"] = half_logits(_require_logits(prediction))
     elif keep == "softmax":
         truth = prediction.truth()
         published["probabilities"] = prediction.probabilities()
@@ -191,11 +212,11 @@ def read_prediction_file(path: Path) -> Prediction:
             image_id=metadata["image_id"],
             label_to_pred={int(key): value for key, value in metadata["label_to_pred"].items()},
             void_ids=frozenset(metadata["void_ids"]),
-            logits=_whole_logits(content.get("logits"), content.get("logit_offsets")),
+            logits=_logits(content),
             softmax=content.get("probabilities"),
             align_corners=metadata["align_corners"],
             num_classes=metadata["num_classes"],
-            entropy=content.get("entropy"),
+            entropy=_entropy(content),
             settings=metadata["settings"],
         )
     except (KeyError, ValueError, AttributeError, IndexError) as error:
@@ -229,13 +250,18 @@ def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:
     }
 
 
-def _small_arrays(prediction: Prediction) -> dict[str, NDArray[Any]]:
-    arrays = {"prediction": prediction.prediction, "labels": prediction.labels, "entropy": prediction.entropy}
-    return {name: values for name, values in arrays.items() if values is not None}
+def _small_arrays(prediction: Prediction, *, readable_anywhere: bool) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"prediction": prediction.prediction}
+    if prediction.labels is not None:
+        arrays["labels"] = prediction.labels
+    if prediction.entropy is not None and readable_anywhere:
+        arrays["entropy"] = prediction.entropy
+    elif prediction.entropy is not None:
+        arrays["entropy_differences"] = difference(prediction.entropy)
+    return arrays
 
 
-def _half_logits(prediction: Prediction) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """The logits less the largest at each position, and these."""
+def _require_logits(prediction: Prediction) -> NDArray[np.floating]:
     if prediction.logits is None:
         raise StoreError(
             f"the prediction of {prediction.image_id!r} has no logits to keep; "
@@ -243,21 +269,19 @@ def _half_logits(prediction: Prediction) -> tuple[NDArray[np.float16], NDArray[n
         )
     if np.isnan(prediction.logits).any():
         raise StoreError(f"the logits of {prediction.image_id!r} hold NaN; check the network and its weights")
-    logits = np.asarray(prediction.logits, np.float32)
-    offsets = _half(logits.max(axis=0))
-    return _half(logits - offsets), offsets
+    return prediction.logits
 
 
-def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
-    return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)
+def _logits(content: Mapping[str, NDArray[Any]]) -> NDArray[np.floating] | None:
+    if "logits" in content and "logit_offsets" in content:
+        return whole_logits(content["logits"], content["logit_offsets"])
+    return content.get("logits")
 
 
-def _whole_logits(
-    logits: NDArray[np.float16] | None, offsets: NDArray[np.float16] | None
-) -> NDArray[np.floating] | None:
-    if logits is None or offsets is None:
-        return logits
-    return np.add(logits, offsets, dtype=np.float32)
+def _entropy(content: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
+    if "entropy_differences" in content:
+        return accumulate(content["entropy_differences"])
+    return content.get("entropy")
 
 
 def _require_consistent(prediction: Prediction, path: Path) -> None:

@@ -9,8 +9,9 @@ from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
+from oodretrieval.segments import entropy_levels
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import Segmenter, entropy_map, predicted_classes
+from oodretrieval.stages.inference import Segmenter, predicted_classes
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -114,7 +115,7 @@ def test_another_number_of_classes_is_refused():
 
 def test_entropy_runs_from_certain_to_uniform():
     softmax = np.array([[[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0, 0]]], np.float32)
-    certain, uniform, half = entropy_map(softmax)[0].tolist()
+    certain, uniform, half = entropy_levels(softmax)[0].tolist()
     assert (certain, uniform) == (0, 255)
     assert half in (127, 128)
 
