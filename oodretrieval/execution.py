@@ -87,7 +87,7 @@ def map_ahead(
     try:
         for task in tasks:
             waiting.append(executor.submit(function, task))
-            while waiting and (len(waiting) >= ahead or waiting[0].done()):
+            if len(waiting) >= ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

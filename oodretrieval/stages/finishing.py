@@ -116,7 +116,7 @@ class PublishedOutcome:
                 f"{len(self.files)} predictions in the source belong to {self.image_id!r}, expected one"
             )
         try:
-            found = self.files[0]
+            found: Prediction = self.files[0]
         except StoreError as error:
             raise ImageError(str(error)) from error
         require_classes(found.num_classes, self.label_set)

@@ -1,11 +1,9 @@
 """Images through a network: batches, precision, test-time averages, transfers beside the work."""
 
-import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +17,6 @@ from oodretrieval.errors import SettingsError
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.models.test_time import (
-    GRID,
     FlipAverage,
     ScaleAverage,
     SlidingWindow,
@@ -27,80 +24,11 @@ from oodretrieval.models.test_time import (
     low_resolution_logits,
 )
 from oodretrieval.stages.finishing import NetworkOutcome, require_classes, with_truth
-from oodretrieval.stages.settings import CommonSettings, require_at_least
+from oodretrieval.stages.inference_settings import InferenceSettings
+from oodretrieval.stages.transfers import Download, Lanes
 from oodretrieval.stores import Prediction
 
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-@dataclass(frozen=True)
-class InferenceSettings(CommonSettings):
-    """How the network looks at images. All but ``batch_size`` are noted in what they make, where not the default.
-
-    Attributes:
-        mixed_precision: no, bf16 or fp16 (finer, but with a smaller range); auto is fp16 on a GPU, no on the CPU.
-        batch_size: Images of equal size that the network sees at a time.
-        resize: Longest side in pixels that larger images are shrunk to for the network; 0 for none. Classes and
-            metrics are of the image's own size all the same.
-        window: Height and width, as in 512x1024, of overlapping windows, for images that do not fit as a whole;
-            multiples of 32. Their logits are stitched at the network's stride, averaged where they overlap.
-        overlap: Share of a window that the next one covers at least, 0…<1.
-        scales: Sizes at which the network sees the image, relative to it; the logits are averaged.
-        flip: See the mirror image, too; the logits are averaged.
-    """
-
-    mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
-    batch_size: int = 1
-    resize: int = 0
-    window: str = ""
-    overlap: float = 0.25
-    scales: tuple[float, ...] = (1.0,)
-    flip: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "batch_size")
-        require_at_least(self, 0, "resize", "overlap")
-        if self.overlap >= 1:
-            raise SettingsError(f"args.overlap must be less than 1, came {self.overlap:g}")
-        if not self.scales or min(self.scales) <= 0:
-            raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], came {self.scales}")
-        window = self.window_size
-        if window is not None and any(length < GRID or length % GRID for length in window):
-            raise SettingsError(f"args.window must be multiples of {GRID}, came {self.window}")
-
-    @property
-    def window_size(self) -> tuple[int, int] | None:
-        """Height and width of the windows, or None.
-
-        Raises:
-            SettingsError: If ``window`` cannot be read.
-        """
-        if not self.window:
-            return None
-        match = re.fullmatch(r"(\d+)x(\d+)", self.window)
-        if match is None:
-            raise SettingsError(f"args.window must be HEIGHTxWIDTH, as in 512x1024, came {self.window!r}")
-        return int(match[1]), int(match[2])
-
-    def precision(self, device: torch.device) -> Literal["no", "bf16", "fp16"]:
-        """What ``auto`` means on a device."""
-        if self.mixed_precision != "auto":
-            return self.mixed_precision
-        return "fp16" if device.type == "cuda" else "no"
-
-    def recorded(self, device: torch.device) -> dict[str, Any]:
-        """What work made with these settings is told by: those that are not as they are by default."""
-        values = {name: getattr(self, name) for name in RECORDED} | {
-            "mixed_precision": self.precision(device)
-        }
-        return {name: value for name, value in values.items() if value != _PLAIN[name]}
-
-
-RECORDED = ("mixed_precision", "resize", "window", "overlap", "scales", "flip")
-"""Settings that change what is predicted."""
-
-_PLAIN = {field.name: field.default for field in fields(InferenceSettings)} | {"mixed_precision": "no"}
 
 
 class Input(NamedTuple):
@@ -161,7 +89,7 @@ class Segmenter:
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None] for values in (entry.mean, entry.std)
         )
-        self._lanes = _Lanes(device) if device.type == "cuda" else None
+        self._lanes = Lanes(device) if device.type == "cuda" else None
 
     def __call__(self, sample: Sample, label_set: LabelSet | None) -> Prediction:
         """Predict one image.
@@ -197,7 +125,7 @@ class Segmenter:
             ConfigurationError: If the network has another number of classes than ``label_set``.
             SettingsError: If a batch does not fit into the GPU's memory.
         """
-        under_way: deque[tuple[list[Input], _Download]] = deque()
+        under_way: deque[tuple[list[Input], Download]] = deque()
         for batch in batches(inputs, self.settings.batch_size):
             under_way.append((batch, self._launch(batch, label_set)))
             if len(under_way) > (self._lanes is not None):
@@ -206,12 +134,12 @@ class Segmenter:
             yield from self._outcomes(*under_way.popleft())
 
     @torch.inference_mode()
-    def _launch(self, batch: Sequence[Input], label_set: LabelSet | None) -> "_Download":
+    def _launch(self, batch: Sequence[Input], label_set: LabelSet | None) -> Download:
         images = torch.from_numpy(np.stack([item.image for item in batch]))
         try:
             logits = self._logits(self._lanes.upload(images) if self._lanes else images)
             require_classes(logits.shape[1], label_set)
-            return self._lanes.download(logits) if self._lanes else _Download(logits)
+            return self._lanes.download(logits) if self._lanes else Download(logits)
         except torch.OutOfMemoryError as error:
             height, width = batch[0].image.shape[:2]
             raise SettingsError(
@@ -224,11 +152,11 @@ class Segmenter:
         """``(N, H, W, 3)`` uint8 → ``(N, C, h, w)`` float32."""
         # Channels stay last in memory, as convolutions like them.
         scaled = images.permute(0, 3, 1, 2).float() / 255
-        precision = _PRECISIONS.get(self.settings.precision(self.device))
+        precision = _PRECISIONS.get(self.settings.precision(self.device.type))
         with torch.autocast(self.device.type, precision) if precision else nullcontext():
             return low_resolution_logits(self.model, (scaled - self._mean) / self._std)
 
-    def _outcomes(self, batch: Sequence[Input], download: "_Download") -> Iterator[NetworkOutcome]:
+    def _outcomes(self, batch: Sequence[Input], download: Download) -> Iterator[NetworkOutcome]:
         for (sample, _), logits in zip(batch, download.wait(), strict=True):
             height, width = sample.image.shape[:2]
             yield NetworkOutcome(
@@ -246,58 +174,6 @@ def _around(network: nn.Module, settings: InferenceSettings) -> nn.Module:
     if settings.scales != (1.0,):
         network = ScaleAverage(network, settings.scales)
     return network.eval()
-
-
-class _Download(NamedTuple):
-    """Logits on their way from the device.
-
-    Attributes:
-        logits: ``(N, C, h, w)`` float32 in the main memory, complete when ``arrived``.
-        arrived: What tells; None if they are there.
-    """
-
-    logits: Tensor
-    arrived: Any = None
-
-    def wait(self) -> NDArray[np.float32]:
-        """The logits, when they are there."""
-        if self.arrived is not None:
-            self.arrived.synchronize()
-        array: NDArray[np.float32] = self.logits.contiguous().numpy()
-        return array
-
-
-class _Lanes:
-    """Transfers to and from a GPU on streams of their own, through pinned memory.
-
-    Args:
-        device: The GPU.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.up, self.down = torch.cuda.Stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-    def upload(self, images: Tensor) -> Tensor:
-        """Images on the device, before any work that is queued from now on."""
-        work = torch.cuda.current_stream(self.device)
-        with torch.cuda.stream(self.up):
-            there = images.pin_memory().to(self.device, non_blocking=True)
-        work.wait_stream(self.up)
-        there.record_stream(work)
-        return there
-
-    def download(self, logits: Tensor) -> _Download:
-        """Logits in the main memory, after all work that is queued by now."""
-        logits = logits.contiguous()
-        self.down.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self.down):
-            here = torch.empty(logits.shape, dtype=logits.dtype, pin_memory=True)
-            here.copy_(logits, non_blocking=True)
-            arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            arrived.record(self.down)
-        logits.record_stream(self.down)
-        return _Download(here, arrived)
 
 
 def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_classes: int) -> ClassMapping:

@@ -7,7 +7,7 @@ from typing import Any
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inference import RECORDED
+from oodretrieval.stages.inference_settings import RECORDED
 from oodretrieval.stages.inputs import (
     blocks,
     dataset_in_use,

@@ -21,7 +21,8 @@ from oodretrieval.execution import map_ahead, worker_processes
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.finishing import Finished, Finisher, Outcome, load_kernels
-from oodretrieval.stages.inference import InferenceSettings, Input, Segmenter, network_input
+from oodretrieval.stages.inference import Input, Segmenter, network_input
+from oodretrieval.stages.inference_settings import InferenceSettings
 from oodretrieval.stages.inputs import dataset_in_use, provenance
 from oodretrieval.stages.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.published_source import PublishedSource
@@ -91,7 +92,7 @@ def predict(settings: PredictSettings, configuration: Configuration, workspace: 
             raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
     else:
         device = choose_device(settings.gpu)
-        made_by |= settings.recorded(device)
+        made_by |= settings.recorded(device.type)
     folder = workspace.prediction_folder(*names)
     finisher = Finisher(workspace.path, names, settings.keep, made_by, dataset.label_set)
     with workspace.lock(folder):

@@ -3,10 +3,9 @@
 A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``probabilities`` and
 ``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. The entropy is
 stored as ``entropy_differences`` (:mod:`~oodretrieval.stores.differences`), two thirds the size. ``logits`` are
-relative to ``logit_offsets``, the largest logit at each position, where the file has these: so float16 is finest
-for the classes that matter, and the softmax a tenth as far off. With
-``keep="softmax"`` it is also a file of the published project: that one's ``ground_truths`` are then the
-**predicted** ids of the truth, with which MetaSeg compares its classes, or zeros without truth.
+relative to ``logit_offsets`` where it has these (:mod:`~oodretrieval.stores.half`). With ``keep="softmax"`` it is
+also a file of the published project: its ``ground_truths`` are the **predicted** ids of
+the truth, with which MetaSeg compares its classes, or zeros without truth.
 """
 
 import json
@@ -48,16 +47,14 @@ class Prediction:
         prediction: Predicted class, ``(H, W)`` uint8 or uint16.
         labels: Label ids, ``(H, W)``; None without truth.
         image_path: The image file.
-        image_id: Id of the image in its dataset.
+        image_id: Id of the image.
         label_to_pred: Label id → predicted id, or 255; empty if label ids are predicted ids.
         void_ids: Label ids that mean nothing.
-        logits: ``(C, h, w)`` float16 or float32 at the network's own stride, or None. Read from a file they
-            are float32.
+        logits: ``(C, h, w)`` floats at the network's own stride, or None. Read from a file they are float32.
         softmax: ``(H, W, C)`` float32, or None.
         align_corners: How the network resizes its logits to the image.
         num_classes: C.
-        entropy: :func:`~oodretrieval.segments.entropy_levels` of every pixel, ``(H, W)``, or None where it can be
-            computed from what is kept.
+        entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
         settings: What made it.
     """
 
@@ -109,8 +106,8 @@ class Prediction:
         if self.entropy is not None:
             return self.entropy
         if self.softmax is None and self.logits is not None:
-            size = (self.prediction.shape[0], self.prediction.shape[1])
-            return predict_pixels(self.logits, size, align_corners=self.align_corners)[1]
+            height, width = self.prediction.shape
+            return predict_pixels(self.logits, (height, width), align_corners=self.align_corners)[1]
         return entropy_levels(self.probabilities())
 
     def truth(self) -> NDArray[np.uint8] | None:
@@ -195,8 +192,8 @@ def read_prediction_file(path: Path) -> Prediction:
         The prediction.
 
     Raises:
-        StoreError: If the file is missing, damaged, of another format version, or of the published project
-            only (see :class:`~oodretrieval.stores.published.PublishedPredictions`).
+        StoreError: If the file is missing, damaged, of another format version, or only of the published project,
+            which :class:`~oodretrieval.stores.published.PublishedPredictions` reads.
     """
     content, metadata = read_hdf5(path, _DATASETS)
     if metadata is None:
@@ -281,7 +278,7 @@ def _logits(content: Mapping[str, NDArray[Any]]) -> NDArray[np.floating] | None:
 def _entropy(content: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
     if "entropy_differences" in content:
         return accumulate(content["entropy_differences"])
-    return content.get("entropy")
+    return content.get("entropy")  # in files of earlier versions, and in published ones
 
 
 def _require_consistent(prediction: Prediction, path: Path) -> None:
