@@ -34,12 +34,12 @@ _FINISHER_SETUP = """
 import pathlib, sys, tempfile
 import numpy as np
 from oodretrieval.stages.finishing import Finisher, NetworkOutcome, load_kernels
-from segments.scenes import street_logits
 load_kernels()
-logits = street_logits(1024 // 4, 2048 // 4, 19, detail=4, roughness=0.5)
-labels = logits.argmax(0).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+coarse = 5 * np.random.default_rng(0).normal(size=(CLASSES, HEIGHT // 64, WIDTH // 64)).astype(np.float32)
+logits = coarse.repeat(16, 1).repeat(16, 2)
+labels = np.zeros((HEIGHT, WIDTH), np.uint8)
 finish = Finisher(pathlib.Path(tempfile.mkdtemp()), ("m", "d"), KEEP, {}, None)
-outcome = NetworkOutcome("pretended", "", labels, (1024, 2048), logits, False)
+outcome = NetworkOutcome("pretended", "", labels, (HEIGHT, WIDTH), logits, False)
 """
 
 
@@ -160,6 +160,7 @@ def _report_memory(arguments: argparse.Namespace) -> None:
                 f"| {_name('nothing', cores)}, {images} images | {peak_memory(_STAGE_SETUP, work):.0f} |",
                 flush=True,
             )
-    for keep in ("logits", "nothing"):
-        memory = peak_memory(_FINISHER_SETUP.replace("KEEP", repr(keep)), "finish(outcome)")
-        print(f"| finishing a 2048×1024 image of 19 classes, keep={keep} | {memory:.0f} |", flush=True)
+    for height, width, classes in ((384, 512, 9), (1024, 2048, 19), (2048, 4096, 19)):
+        sizes = f"HEIGHT, WIDTH, CLASSES, KEEP = {height}, {width}, {classes}, 'nothing'\n"
+        memory = peak_memory(sizes + _FINISHER_SETUP, "finish(outcome)")
+        print(f"| finishing an image of {width}×{height}, {classes} classes | {memory:.0f} |", flush=True)
