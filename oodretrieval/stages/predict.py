@@ -1,8 +1,12 @@
 """Stage 1: predict every image of a dataset and keep what the later stages need.
 
 Images flow through three steps at once: threads read ahead, the network works, and others finish what it is done
-with (:mod:`~oodretrieval.stages.finishing`). Each step waits when the one after it is behind, so memory stays
-bounded; see :func:`predict`.
+with (:mod:`~oodretrieval.stages.finishing`). Each step waits when the one after it is behind, so memory does not
+grow with the dataset. With ``num_cores = n``, beside the network itself:
+
+- ``batch_size + n`` images read ahead, 4 to 5 bytes a pixel each;
+- ``2n`` outcomes of the network, ``4C / stride² + 1`` bytes a pixel each (6 for 19 classes at stride 4);
+- every process 260 MB, the outcome that it works on and 15 bytes a pixel (30 MB for 1024×2048).
 """
 
 import logging
