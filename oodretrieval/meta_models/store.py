@@ -1,18 +1,15 @@
 """Meta models on disk: safetensors with a description, and the published checkpoint. No file runs code."""
 
-import codecs
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
-from torch.serialization import safe_globals
 
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.files import atomic_path
@@ -21,6 +18,7 @@ from oodretrieval.meta_models.contract import MetaModel
 from oodretrieval.meta_models.features import Standardisation, feature_names
 from oodretrieval.meta_models.linear import LinearMetaModel
 from oodretrieval.meta_models.neural import MetaNetwork, NeuralMetaModel
+from oodretrieval.torch_files import read_without_code
 
 FORMAT = "oodretrieval meta model"
 FORMAT_VERSION = 1
@@ -150,19 +148,8 @@ def _standardisation(mean: NDArray[Any], std: NDArray[Any], num_features: int) -
 
 
 def _load_published(path: Path, network: Callable[[int], nn.Module]) -> NeuralMetaModel:
-    # numpy 1 pickled its arrays under numpy.core, numpy 2 under numpy._core; the function is the same
-    rebuild = np.zeros(0).__reduce__()[0]
-    allowed: list[Any] = [
-        (rebuild, "numpy.core.multiarray._reconstruct"),
-        (rebuild, "numpy._core.multiarray._reconstruct"),
-        (codecs.encode, "_codecs.encode"),
-        np.ndarray,
-        np.dtype,
-        type(np.dtype(np.float64)),
-    ]
     try:
-        with safe_globals(allowed):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = read_without_code(path)
     except Exception as error:  # damaged files raise anything from EOFError to KeyError and UnpicklingError
         raise WeightsError(
             f"{str(path)!r} is no meta model that can be read without running code from it; expected "

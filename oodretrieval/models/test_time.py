@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodretrieval.errors import ConfigurationError
+from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.convolution import resize_like
 
 GRID = 32
@@ -41,20 +42,13 @@ def aligns_corners(network: nn.Module) -> bool:
     return bool(getattr(network, "align_corners", False))
 
 
-class _Around(nn.Module):
-    """What every network around a network is: as the one inside, but for ``low_resolution_logits``."""
+class _Around(SegmentationNetwork):
+    """A network around another one, whose logits it takes at their own stride."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
         self.align_corners = aligns_corners(network)
-
-    def low_resolution_logits(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
-        return resize_like(self.low_resolution_logits(x), x, self.align_corners)
 
 
 class FlipAverage(_Around):

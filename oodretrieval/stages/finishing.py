@@ -137,7 +137,8 @@ def require_classes(count: int, label_set: LabelSet | None) -> None:
     if label_set is not None and count != label_set.num_classes:
         raise ConfigurationError(
             f"the network has {count} classes, the dataset's pred_mapping {label_set.num_classes}; "
-            "choose a dataset entry made for this network, or give it its own label_to_pred"
+            "choose a dataset entry made for this network (with background, if it has one), or give it its own "
+            "label_to_pred"
         )
 
 

@@ -6,8 +6,8 @@ Importing this package loads no torch, so that processes which only read stay li
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import PREDICTED_IOU, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
+from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
-    Prediction,
     read_prediction,
     read_prediction_file,
     read_prediction_settings,
@@ -27,6 +27,7 @@ from oodretrieval.stores.workspace import (
     lock_folder,
     plain,
     read_json,
+    require_format,
     require_same_settings,
     write_json,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "read_prediction_settings",
     "read_segment_settings",
     "read_segments",
+    "require_format",
     "require_same_settings",
     "write_json",
     "write_prediction",

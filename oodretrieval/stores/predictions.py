@@ -1,4 +1,4 @@
-"""One prediction of one image: what is kept of it, on disk and in memory.
+"""Files of predictions: what is kept of an image on disk.
 
 A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``probabilities`` and
 ``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. The entropy is
@@ -10,7 +10,6 @@ the truth, with which MetaSeg compares its classes, or zeros without truth.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +19,11 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
-from oodretrieval.labels import NO_CLASS, lookup_table
-from oodretrieval.segments import entropy_levels, predict_pixels
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
+from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 
 Keep = Literal["logits", "softmax", "nothing"]
@@ -37,87 +35,6 @@ _ENTROPY = (
     "entropy_differences",
 )  # the first one in files of earlier versions, and in published ones
 _DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a network said of one image.
-
-    Attributes:
-        prediction: Predicted class, ``(H, W)`` uint8 or uint16.
-        labels: Label ids, ``(H, W)``; None without truth.
-        image_path: The image file.
-        image_id: Id of the image.
-        label_to_pred: Label id → predicted id, or 255; empty if label ids are predicted ids.
-        void_ids: Label ids that mean nothing.
-        logits: ``(C, h, w)`` floats at the network's own stride, or None. Read from a file they are float32.
-        softmax: ``(H, W, C)`` float32, or None.
-        align_corners: How the network resizes its logits to the image.
-        num_classes: C.
-        entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
-        settings: What made it.
-    """
-
-    prediction: NDArray[np.unsignedinteger]
-    labels: NDArray[np.unsignedinteger] | None = None
-    image_path: str = ""
-    image_id: str = ""
-    label_to_pred: Mapping[int, int] = field(default_factory=dict)
-    void_ids: frozenset[int] = frozenset()
-    logits: NDArray[np.floating] | None = None
-    softmax: NDArray[np.float32] | None = None
-    align_corners: bool = False
-    num_classes: int = 0
-    entropy: NDArray[np.uint8] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def probabilities(self) -> NDArray[np.float32]:
-        """The softmax, as kept or rebuilt from the logits.
-
-        Returns:
-            ``(H, W, C)``, 0…1.
-
-        Raises:
-            StoreError: If neither was kept.
-        """
-        if self.softmax is not None:
-            return self.softmax
-        logits = self.full_logits()
-        if logits is None:
-            raise StoreError(
-                f"the prediction of {self.image_id!r} keeps neither logits nor softmax; "
-                "predict again with args.keep=logits args.overwrite=True"
-            )
-        return softmax(logits)
-
-    def full_logits(self) -> NDArray[np.float32] | None:
-        """The logits resized to the image, ``(H, W, C)``; None if they were not kept."""
-        if self.logits is None:
-            return None
-        height, width = self.prediction.shape
-        return resize_bilinear(self.logits, (height, width), align_corners=self.align_corners)
-
-    def entropy_levels(self) -> NDArray[np.uint8]:
-        """Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)``: as kept, or computed.
-
-        Raises:
-            StoreError: If neither it nor logits nor softmax was kept.
-        """
-        if self.entropy is not None:
-            return self.entropy
-        if self.softmax is None and self.logits is not None:
-            height, width = self.prediction.shape
-            return predict_pixels(self.logits, (height, width), align_corners=self.align_corners)[1]
-        return entropy_levels(self.probabilities())
-
-    def truth(self) -> NDArray[np.uint8] | None:
-        """The truth as predicted ids, ``(H, W)``, 255 for void and unknown; None without truth."""
-        if self.labels is None:
-            return None
-        table = lookup_table(self.label_to_pred or {k: k for k in range(self.num_classes)})
-        # Widened first: an 8-bit label cannot be compared with a table of 256 ids.
-        truth: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
-        return truth
 
 
 def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.stores.hdf5 import decode, read_hdf5
-from oodretrieval.stores.predictions import Prediction, read_prediction_file
+from oodretrieval.stores.prediction import Prediction
+from oodretrieval.stores.predictions import read_prediction_file
 
 SUM_TOLERANCE = 1e-2
 """How far from 1 the probabilities of a pixel may sum up (float16 files are that coarse)."""
