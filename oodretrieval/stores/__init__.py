@@ -6,8 +6,8 @@ Importing this package loads no torch, so that processes which only read stay li
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import PREDICTED_IOU, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
+from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
-    Prediction,
     read_prediction,
     read_prediction_file,
     read_prediction_settings,
@@ -16,6 +16,7 @@ from oodretrieval.stores.predictions import (
 from oodretrieval.stores.published import PublishedPredictions
 from oodretrieval.stores.segments import (
     existing_parts,
+    read_part,
     read_segment_settings,
     read_segments,
     write_segments,
@@ -44,6 +45,7 @@ __all__ = [
     "lock_folder",
     "plain",
     "read_json",
+    "read_part",
     "read_prediction",
     "read_prediction_file",
     "read_prediction_settings",
