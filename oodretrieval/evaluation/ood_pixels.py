@@ -130,8 +130,6 @@ def pixel_scores(
         ([[0.5, 0.25]], [[0.0, 0.0]])
     """
     values = checked_logits(logits)
-    if not temperature > 0:
-        raise ValueError(f"expected temperature > 0, got {temperature}")
     height, width, classes = values.shape
     pixels = values.reshape(-1, classes)
     names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]
@@ -141,18 +139,26 @@ def pixel_scores(
         for name, score in _scores(pixels[part], temperature, statistics).items():
             scores[name][part] = score
     maps = {name: score.reshape(height, width) for name, score in scores.items()}
-    if predicted_iou is not None:
-        painted = np.asarray(predicted_iou, np.float32)
-        if painted.shape != (height, width):
-            raise ValueError(f"expected predicted_iou {(height, width)}, got {painted.shape}")
-        maps[EXPECTED_IOU] = 1 - painted
-    return maps
+    return (
+        maps
+        if predicted_iou is None
+        else {**maps, EXPECTED_IOU: _expected_iou(predicted_iou, (height, width))}
+    )
+
+
+def _expected_iou(predicted_iou: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
+    painted = np.asarray(predicted_iou, np.float32)
+    if painted.shape != size:
+        raise ValueError(f"expected predicted_iou {size}, got {painted.shape}")
+    return 1 - painted
 
 
 def _scores(
     logits: NDArray[np.floating], temperature: float, statistics: LogitStatistics | None
 ) -> Mapping[str, NDArray[Any]]:
     """Scores of pixels ``(n, C)``."""
+    if not temperature > 0:
+        raise ValueError(f"expected temperature > 0, got {temperature}")
     z = np.asarray(logits, np.float32)
     predicted = z.argmax(axis=1)
     largest = z.max(axis=1)

@@ -38,13 +38,18 @@ from oodretrieval.stages.results import Context, Result, model_context, save_res
 from oodretrieval.stages.rules import (
     Drawing,
     EvaluationSettings,
-    interval_words,
     result_folder,
     scene_notes,
     size_words,
     void_rule,
 )
-from oodretrieval.stages.selection_charts import draw_looks, draw_majorities, draw_objects
+from oodretrieval.stages.selection_views import (
+    draw_looks,
+    draw_majorities,
+    draw_objects,
+    object_table,
+    selection_table,
+)
 from oodretrieval.stores import Prediction, Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
@@ -208,19 +213,8 @@ class _Judged:
         orders = self.finds.figures(self.unknown, {i: self.label_set.label_name(i) for i in found.per_class})
         figures = {**_plain(found, counts), "intervals": self._intervals(), "orders": orders}
         stem = f"selection_{settings.model_name}_{settings.dataset}"
-        pictures = {
-            "How soon each order of looking finds the objects": draw_looks(
-                folder / f"{stem}_looks.png", dict(self.finds.curves()), figures["objects"], settings.dataset
-            )
-        }
-        if counts:
-            pictures["Unknown objects"] = draw_objects(folder / f"{stem}.png", counts, settings.dataset)
         majorities = self._majorities()
-        if majorities:
-            pictures["What the selected segments are"] = draw_majorities(
-                folder / f"{stem}_majorities.png", majorities, self._unknown_names(), settings.dataset
-            )
-        tables = {"selection": _selection_table(figures), "objects by class": _object_table(counts)}
+        tables = {"selection": selection_table(figures), "objects by class": object_table(counts)}
         tables |= {"orders of looking": order_table(orders), "objects found by class": class_table(orders)}
         notes += (WIDE_BOXES,)
         if settings.published:
@@ -233,11 +227,22 @@ class _Judged:
             {**figures, "majorities": majorities},
             tables,
             notes,
-            pictures,
+            self._pictures(folder / stem, counts, figures["objects"], majorities),
         )
 
-    def _unknown_names(self) -> set[str]:
-        return {self.label_set.label_name(i) for i in self.label_set.unknown_ids}
+    def _pictures(
+        self, stem: Path, counts: dict[str, ObjectCounts], objects: int, majorities: dict[str, int]
+    ) -> dict[str, Path]:
+        dataset = self.settings.dataset
+        looks = draw_looks(_beside(stem, "_looks"), dict(self.finds.curves()), objects, dataset)
+        pictures = {"How soon each order of looking finds the objects": looks}
+        if counts:
+            pictures["Unknown objects"] = draw_objects(_beside(stem), counts, dataset)
+        if majorities:
+            unknown = {self.label_set.label_name(i) for i in self.label_set.unknown_ids}
+            drawn = draw_majorities(_beside(stem, "_majorities"), majorities, unknown, dataset)
+            pictures["What the selected segments are"] = drawn
+        return pictures
 
     def _majorities(self) -> dict[str, int]:
         """Class that most pixels of a selected segment are → number of these segments."""
@@ -261,6 +266,10 @@ class _Judged:
         return {name: ratio_interval(*parts, weights) for name, parts in shares.items()}
 
 
+def _beside(stem: Path, ending: str = "") -> Path:
+    return stem.with_name(f"{stem.name}{ending}.png")
+
+
 def selected_pixels(prediction: NDArray[np.integer], segment_ids: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Pixels of the segments with these ids, ``(H, W)``, from the predicted classes ``(H, W)``."""
     return np.isin(label_components(prediction), segment_ids)
@@ -274,28 +283,3 @@ def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[s
     for key in ("found", "hit"):
         content[f"share_{key}"] = content[key] / max(content["objects"], 1)
     return content
-
-
-def _selection_table(figures: dict[str, Any]) -> pd.DataFrame:
-    texts = {
-        "share_selected": "share of the segments selected",
-        "unknown_selected": "share of the mostly unknown ones selected",
-        "precision": "precision: mostly unknown among the selected",
-        "prevalence": "mostly unknown among all segments",
-        "share_hit": "share of the unknown objects hit",
-        "share_found": "share of the unknown objects found",
-    }
-    rows = {text: (figures[key], interval_words(figures["intervals"][key])) for key, text in texts.items()}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "interval"])
-    table.index.name = f"{figures['selected']} of {figures['segments']} segments selected"
-    return table
-
-
-def _object_table(counts: dict[str, ObjectCounts]) -> pd.DataFrame:
-    rows: dict[str, tuple[int, ...]] = {
-        name: (count.objects, count.hit, count.found) for name, count in counts.items()
-    }
-    rows["all"] = tuple(sum(column) for column in zip((0, 0, 0), *rows.values(), strict=True))
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["objects", "hit", "found"])
-    table.index.name = "class"
-    return table
