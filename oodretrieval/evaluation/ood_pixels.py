@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter
 
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores that follow from the softmax."""
-LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit")
+LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
 """Scores that need the logits themselves."""
 EXPECTED_IOU = "expected_iou"
 """The score of the meta model: 1 - predicted IoU."""
 PIXEL_SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, EXPECTED_IOU)
+
+SMOOTHING = 0.02
+"""Standard deviation of the Gaussian, as a share of the root of the image's area; nothing is fitted."""
 
 _PIXELS_AT_ONCE = 1 << 16
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -115,6 +119,8 @@ def pixel_scores(
         - ``energy``: ``-T logsumexp(z / T)``;
         - ``max_logit``: ``-max z``;
         - ``standardised_max_logit``: ``-(max z - mean_c) / std_c`` of the predicted class c;
+        - ``smoothed_energy``: the energy blurred by a Gaussian of :data:`SMOOTHING`, as unknown things are larger
+          than the seams between known ones, where the energy of single pixels is high as well;
         - ``expected_iou``: ``1 - predicted IoU``, 0…1.
 
     Raises:
@@ -132,13 +138,16 @@ def pixel_scores(
     values = checked_logits(logits)
     height, width, classes = values.shape
     pixels = values.reshape(-1, classes)
-    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]
+    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]  # of each pixel alone
     scores = {name: np.empty(len(pixels), np.float32) for name in names}
     for start in range(0, len(pixels), _PIXELS_AT_ONCE):
         part = np.s_[start : start + _PIXELS_AT_ONCE]
         for name, score in _scores(pixels[part], temperature, statistics).items():
             scores[name][part] = score
     maps = {name: score.reshape(height, width) for name, score in scores.items()}
+    maps["smoothed_energy"] = gaussian_filter(
+        maps["energy"], SMOOTHING * np.sqrt(height * width), mode="nearest"
+    )
     return (
         maps
         if predicted_iou is None
