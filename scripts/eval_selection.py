@@ -1,4 +1,4 @@
-"""Judge the selection: how many of the unknown objects the segments of low predicted IoU lead to.
+"""Judge the selection: how many of the unknown objects the selected segments lead to.
 
     python scripts/eval_selection.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
@@ -14,7 +14,9 @@ if __name__ == "__main__":
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
             meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
-            iou_threshold=0.5,  # segments below are selected
+            select_by="novelty",  # the score that selects; "predicted_iou" is the published rule
+            select_quantile=0.95,  # segments above this quantile of known training segments are selected
+            iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected
         ),
         evaluate_selection,
     )

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from oodretrieval.errors import StoreError, TableError
+from oodretrieval.errors import PartialFailure, StoreError, TableError
 from oodretrieval.evaluation import (
     ObjectCounts,
     SelectionFigures,
@@ -23,7 +23,8 @@ from oodretrieval.evaluation import (
 from oodretrieval.evaluation.charts import count_chart
 from oodretrieval.segments import label_components
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inputs import dataset_in_use, open_meta_model, predicted_ids, segments_in_use
+from oodretrieval.stages.inputs import dataset_in_use, predicted_ids, segments_in_use
+from oodretrieval.stages.selecting import SelectBy, SelectionRule, Selector
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Workspace, read_prediction, write_json
 
@@ -38,7 +39,11 @@ class SelectionSettings(CommonSettings):
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model.
-        iou_threshold: Segments of a predicted IoU below this are selected.
+        select_by: What is selected, see :class:`~oodretrieval.stages.embed.EmbedSettings`; with it
+            ``select_quantile``, ``select_number`` and ``iou_threshold``.
+        select_quantile: See ``select_by``.
+        select_number: See ``select_by``.
+        iou_threshold: See ``select_by``.
         min_pixels: Only segments of at least so many pixels are looked at.
         min_height: Smallest height of a true object that counts, pixels.
         min_width: Smallest width of a true object that counts, pixels.
@@ -49,12 +54,24 @@ class SelectionSettings(CommonSettings):
     dataset: str = ""
     model_name: str = ""
     meta_model_name: str = ""
+    select_by: SelectBy = "novelty"
+    select_quantile: float = 0.95
+    select_number: int = 0
     iou_threshold: float = 0.5
     min_pixels: int = 400
     min_height: int = 16
     min_width: int = 16
     published: bool = False
     save_dir: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.rule
+
+    @property
+    def rule(self) -> SelectionRule:
+        """Its part that says what is selected."""
+        return SelectionRule(self.select_by, self.iou_threshold, self.select_quantile, self.select_number)
 
 
 def evaluate_selection(
@@ -80,11 +97,16 @@ def evaluate_selection(
         raise TableError(
             f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
         )
-    model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
-    table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
-    table["selected"] = model.predict(table) < settings.iou_threshold
+    selector = Selector(
+        settings.rule, settings, configuration, workspace, settings.model_name, settings.meta_model_name
+    )
     images = predicted_ids(workspace, names, dataset.ids)
-    table = table[(table["S"] >= settings.min_pixels) & table["image_id"].isin(images)]
+    table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
+    table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
+    if failures:
+        raise PartialFailure("eval_selection", failures)
+    table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
+    table = table[table["S"] >= settings.min_pixels]
     if table.empty:
         raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
     unknown = dataset.label_set.unknown_ids
@@ -156,11 +178,11 @@ def _save(
 
 def _log(figures: SelectionFigures, counts: dict[str, ObjectCounts], settings: SelectionSettings) -> None:
     logger.info(
-        "%d segments of at least %d pixels, %.1f %% selected (predicted IoU < %g)",
+        "%d segments of at least %d pixels, %.1f %% selected (%s)",
         figures.segments,
         settings.min_pixels,
         100 * figures.share_selected,
-        settings.iou_threshold,
+        settings.rule,
     )
     logger.info(
         "of the mostly unknown ones %.1f %% selected; precision %.1f %%, against %.1f %% of all segments",

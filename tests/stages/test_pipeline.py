@@ -20,8 +20,9 @@ from oodretrieval.errors import (
     UnknownNameError,
     WeightsError,
 )
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings, crop_boxes
+from oodretrieval.stages.embed import compute_embeddings, crop_boxes
 from oodretrieval.stages.embed_again import embed_again
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
 from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from oodretrieval.errors import StoreError
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.embed import compute_embeddings
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
 from oodretrieval.stages.report import ReportSettings, report
