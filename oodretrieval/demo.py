@@ -58,7 +58,7 @@ class DemoSettings(CommonSettings):
     meta_model_name: str = "meta_nn_streets"
     net: str = "efficientnet_lite0"
     select_by: SelectBy = "novelty"
-    select_quantile: float = 0.95
+    select_quantile: float = 0.9
     save_dir: str = "demo"
     explore: bool = True
 
@@ -88,11 +88,8 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = EmbedSettings(
         dataset=(settings.dataset,),
-        model_name=settings.model_name,
-        meta_model_name=settings.meta_model_name,
         net=settings.net,
-        select_by=settings.select_by,
-        select_quantile=settings.select_quantile,
+        **_selecting(settings),
         min_height=1,
         min_width=1,
         min_pixels=MIN_PIXELS,
@@ -109,6 +106,11 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     return {**found, "pictures": [str(path) for path in pictures]}
 
 
+def _selecting(settings: DemoSettings) -> dict[str, Any]:
+    names = ("model_name", "meta_model_name", "select_by", "select_quantile")
+    return {name: getattr(settings, name) for name in names}
+
+
 def explore_if_possible(catalogue: str, configuration: Configuration, workspace: Workspace) -> None:
     """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
     if display_problem() is None:
@@ -122,10 +124,7 @@ def _evaluate_quietly(
     """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = SelectionSettings(
         dataset=settings.dataset,
-        model_name=settings.model_name,
-        meta_model_name=settings.meta_model_name,
-        select_by=settings.select_by,
-        select_quantile=settings.select_quantile,
+        **_selecting(settings),
         min_pixels=MIN_PIXELS,
         limit=settings.limit,
         root=settings.root,

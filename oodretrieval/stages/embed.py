@@ -66,7 +66,7 @@ def compute_embeddings(
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
     selector = Selector(
-        settings.rule, settings, configuration, workspace, settings.model_name, settings.meta_model_name
+        settings.rule, device, configuration, workspace, settings.model_name, settings.meta_model_name
     )
     datasets = {name: dataset_in_use(settings, configuration, name) for name in settings.dataset}
     made_by = catalogue_settings(settings, configuration, workspace, datasets)

@@ -23,6 +23,7 @@ from oodretrieval.evaluation import (
 from oodretrieval.evaluation.charts import count_chart
 from oodretrieval.segments import label_components
 from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inputs import dataset_in_use, predicted_ids, segments_in_use
 from oodretrieval.stages.selecting import SelectBy, SelectionRule, Selector
 from oodretrieval.stages.settings import CommonSettings
@@ -98,7 +99,12 @@ def evaluate_selection(
             f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
         )
     selector = Selector(
-        settings.rule, settings, configuration, workspace, settings.model_name, settings.meta_model_name
+        settings.rule,
+        choose_device(settings.gpu),
+        configuration,
+        workspace,
+        settings.model_name,
+        settings.meta_model_name,
     )
     images = predicted_ids(workspace, names, dataset.ids)
     table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)

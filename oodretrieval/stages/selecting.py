@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
@@ -14,10 +15,8 @@ from oodretrieval.errors import SettingsError, TableError, WeightsError
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
 from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inputs import open_meta_model, weights_hash_if_there
 from oodretrieval.stages.segment_features import SegmentFeatures
-from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
@@ -77,7 +76,7 @@ class Selector:
 
     Args:
         rule: What to select by.
-        settings: Where features are computed (``gpu``).
+        device: Where features are computed.
         configuration: Where names are looked up.
         workspace: Where tables, meta model and novelty model lie.
         model_name: Name of the segmentation network.
@@ -91,7 +90,7 @@ class Selector:
     def __init__(
         self,
         rule: SelectionRule,
-        settings: CommonSettings,
+        device: torch.device,
         configuration: Configuration,
         workspace: Workspace,
         model_name: str,
@@ -104,7 +103,7 @@ class Selector:
         if rule.needs_novelty_model:
             self.novelty = open_novelty_model(configuration, workspace, model_name)
             backbone = str(self.novelty.made_by["backbone"])
-            self.features = SegmentFeatures(workspace, backbone, choose_device(settings.gpu))
+            self.features = SegmentFeatures(workspace, backbone, device)
 
     def score(
         self, table: pd.DataFrame, name: str, dataset: SegmentationDataset
@@ -208,7 +207,7 @@ def open_novelty_model(configuration: Configuration, workspace: Workspace, model
 
 
 def unknown_scores(
-    settings: CommonSettings,
+    device: torch.device,
     configuration: Configuration,
     workspace: Workspace,
     names: tuple[str, str],
@@ -218,7 +217,7 @@ def unknown_scores(
     """Every score of the segments that can be had, without the predicted IoU.
 
     Args:
-        settings: Where features are computed (``gpu``).
+        device: Where features are computed.
         configuration: Where names are looked up.
         workspace: Where predictions, features and the novelty model lie.
         names: Name of the segmentation network, name of the dataset.
@@ -233,7 +232,7 @@ def unknown_scores(
         logger.info("%s has no novelty model; scripts/train_novelty.py fits one", names[0])
         return scores
     model = open_novelty_model(configuration, workspace, names[0])
-    features = SegmentFeatures(workspace, str(model.made_by["backbone"]), choose_device(settings.gpu))
+    features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
     vectors, _ = features.of(names, dataset, table)
     wanted = [DISTANCE, NOVELTY] if "energy" in scores else [DISTANCE]
     return scores | {name: model.score(table, vectors, name) for name in wanted}
