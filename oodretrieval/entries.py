@@ -47,6 +47,7 @@ class ModelEntry(Entry):
         source: Where to get the weights, or how to make them; shown when the file is missing.
         run_code: Read weights that are more than tensors by running the code in their file. **Dangerous**: it can
             do whatever you can. Only for files from someone you trust.
+        novelty: File of its novelty model; None for ``novelty_models/`` of the workspace.
     """
 
     weights: str | Path | None = None
@@ -54,6 +55,7 @@ class ModelEntry(Entry):
     std: tuple[float, float, float] = IMAGENET_STD
     source: str = ""
     run_code: bool = False
+    novelty: str | Path | None = None
 
 
 @dataclass(frozen=True)

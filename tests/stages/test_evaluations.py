@@ -45,6 +45,7 @@ from oodretrieval.stores import Workspace, read_prediction, read_segments
 
 NETWORK = {"dataset": "val", "model_name": "colour"}
 JUDGED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20}
+SELECTED = {**JUDGED, "select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
 CPU = {"gpu": -1}
 
 
@@ -304,7 +305,7 @@ def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
 
 def test_orders_of_looking_against_plain(made, tmp_path):
     configuration, workspace = made
-    options = {**JUDGED, "min_pixels": 20, "min_height": 6, "min_width": 6, "save_dir": str(tmp_path)}
+    options = {**SELECTED, "save_dir": str(tmp_path)}
     figures = evaluate_selection(SelectionSettings(**options, orders=("-S",)), configuration, workspace)
     table = read_segments(workspace, "colour", "val")
     table = table[table["S"] >= 20]
@@ -347,7 +348,7 @@ def found_in_boxes(workspace, segments, options):
 
 
 def test_intervals_of_the_selection_hold_its_figures(made, tmp_path):
-    options = {**JUDGED, "min_pixels": 20, "min_height": 6, "min_width": 6, "iou_threshold": 0.8}
+    options = {**SELECTED, "iou_threshold": 0.8}
     options |= {"repetitions": 200, "block": 1}
     figures = evaluate_selection(SelectionSettings(**options, save_dir=str(tmp_path)), *made)
     for name, (low, high) in figures["intervals"].items():
@@ -357,7 +358,7 @@ def test_intervals_of_the_selection_hold_its_figures(made, tmp_path):
 
 
 def test_published_counts_are_said_to_be_such(made, tmp_path):
-    options = {**JUDGED, "min_pixels": 20, "iou_threshold": 0.9}
+    options = {**SELECTED, "iou_threshold": 0.9}
     settings = SelectionSettings(**options, published=True, save_dir=str(tmp_path))
     evaluate_selection(settings, *made)
     (saved,) = read_results(tmp_path)
