@@ -129,7 +129,7 @@ def subset_by_index(
     Raises:
         ConfigurationError: If an index is outside the dataset or comes twice.
     """
-    return Subset(_opened(dataset, root), indices)
+    return Subset(opened(dataset, root), indices)
 
 
 def subset_by_class(
@@ -156,7 +156,7 @@ def subset_by_class(
         UnknownNameError: If a name or an id is none of its labels.
         DatasetNotFoundError: If no sample shows these classes.
     """
-    whole = _opened(dataset, root)
+    whole = opened(dataset, root)
     label_set = whole.label_set
     if label_set is None:
         raise DatasetError(
@@ -191,7 +191,7 @@ def subset_by_file_list(
         DatasetNotFoundError: If the file is missing, or lists nothing.
         DatasetError: If it lists ids that the dataset lacks, or one twice.
     """
-    whole = _opened(dataset, root)
+    whole = opened(dataset, root)
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -216,7 +216,12 @@ def subset_by_file_list(
     return Subset(whole, [position[key] for key in listed])
 
 
-def _opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None) -> SegmentationDataset:
+def opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None) -> SegmentationDataset:
+    """The dataset itself, or that of its entry with another root.
+
+    Raises:
+        ConfigurationError: If a root is given for a built dataset.
+    """
     if isinstance(dataset, DatasetEntry):
         return open_dataset(dataset, root=root)
     if root is not None:

@@ -25,6 +25,7 @@ from oodretrieval.evaluation.meta_regression import (
     r2,
     rmse,
 )
+from oodretrieval.evaluation.non_distinctiveness import ExpectedNonDistinctiveness, non_distinctiveness
 from oodretrieval.evaluation.ood_components import (
     ComponentScores,
     component_intervals,
@@ -45,6 +46,7 @@ from oodretrieval.evaluation.retrieval import (
     retrieval_intervals,
 )
 from oodretrieval.evaluation.score_counter import ScoreCounter
+from oodretrieval.evaluation.segmentation import BackgroundQuality, SegmentationQuality
 from oodretrieval.evaluation.selection import (
     ObjectCounts,
     SelectionFigures,
@@ -55,9 +57,11 @@ from oodretrieval.evaluation.selection import (
 
 __all__ = [
     "PIXEL_SCORES",
+    "BackgroundQuality",
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionFigures",
+    "ExpectedNonDistinctiveness",
     "IouCurveSums",
     "IouCurves",
     "LogitStatistics",
@@ -67,6 +71,7 @@ __all__ = [
     "RetrievalFigures",
     "ScoreCounter",
     "ScoreCounts",
+    "SegmentationQuality",
     "SelectionFigures",
     "TrueObject",
     "accuracy",
@@ -85,6 +90,7 @@ __all__ = [
     "looks_until_found",
     "mean_average_precision",
     "meta_figures",
+    "non_distinctiveness",
     "pixel_scores",
     "pool_components",
     "r2",

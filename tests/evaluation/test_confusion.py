@@ -3,7 +3,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    jaccard_score,
+    recall_score,
+)
 
 from oodretrieval.evaluation import block_draws, interval
 from oodretrieval.evaluation.confusion import (
@@ -42,6 +48,33 @@ def test_agrees_with_scikit_learn(prediction, truth):
     assert counted.mean_iou() == pytest.approx(expected.mean())
 
 
+@given(predictions, truths)
+def test_dice_accuracy_and_frequencies_agree_with_scikit_learn(prediction, truth):
+    known = truth != 255
+    assume(known.any())
+    true, predicted = truth[known], prediction[known]
+    counted = matrix((prediction, truth))
+    labels = list(range(CLASSES))
+    present = [i for i in labels if (true == i).any() or (predicted == i).any()]
+    dice = f1_score(true, predicted, labels=present, average=None)
+    np.testing.assert_allclose(counted.dice()[present], dice)
+    assert counted.mean_dice() == pytest.approx(dice.mean())
+    there = [i for i in labels if (true == i).any()]
+    recalls = recall_score(true, predicted, labels=there, average=None)
+    np.testing.assert_allclose(counted.accuracy()[there], recalls)
+    assert np.isnan(np.delete(counted.accuracy(), there)).all()
+    assert counted.mean_accuracy() == pytest.approx(recalls.mean())
+    weighted = jaccard_score(true, predicted, labels=labels, average="weighted", zero_division=0)
+    assert counted.frequency_weighted_iou() == pytest.approx(weighted)
+
+
+@given(predictions, truths)
+def test_dice_follows_from_iou(prediction, truth):
+    counted = matrix((prediction, truth))
+    iou = counted.iou()
+    np.testing.assert_allclose(counted.dice(), 2 * iou / (1 + iou))
+
+
 @given(st.lists(st.tuples(predictions, truths), max_size=4))
 def test_images_add_up_in_any_order(pairs):
     together = matrix(*pairs).counts
@@ -63,6 +96,9 @@ def test_with_nothing_counted_all_figures_are_nan():
         assert not counted.counts.any()
         assert np.isnan(counted.iou()).all()
         assert np.isnan(counted.mean_iou())
+        assert np.isnan(
+            [counted.mean_dice(), counted.mean_accuracy(), counted.frequency_weighted_iou()]
+        ).all()
         assert np.isnan(counted.pixel_accuracy())
 
 
