@@ -101,6 +101,7 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 9, "backbone": "tf_efficientnet_lite0"},
         weights="pretrained/deeplabv3plus_streets.safetensors",
+        novelty="pretrained/novelty_streets.safetensors",  # scripts/train_novelty.py
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with "
@@ -111,6 +112,7 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_camvid.safetensors",
+        novelty="pretrained/novelty_camvid.safetensors",  # scripts/train_novelty.py
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "

@@ -14,6 +14,7 @@ from oodretrieval.stores.predictions import (
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
+from oodretrieval.stores.segment_features import features_path, read_features, write_features
 from oodretrieval.stores.segments import (
     existing_parts,
     read_part,
@@ -42,8 +43,10 @@ __all__ = [
     "Workspace",
     "atomic_path",
     "existing_parts",
+    "features_path",
     "lock_folder",
     "plain",
+    "read_features",
     "read_json",
     "read_part",
     "read_prediction",
@@ -53,6 +56,7 @@ __all__ = [
     "read_segments",
     "require_format",
     "require_same_settings",
+    "write_features",
     "write_json",
     "write_prediction",
     "write_segments",
