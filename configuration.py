@@ -138,6 +138,53 @@ MODELS = {
     # Your own class, by module path; see "Your own network" in the README. A file of weights that holds more than
     # tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
     # "mine": ModelEntry("my_package.my_network", "MyNetwork", {"num_classes": 19}, weights="mine.safetensors"),
+    # Networks of others, each by one entry; sizes, parameters and licences stand in the README's table. `weights` names
+    # the file or folder on this computer that a network is read from. What comes from a hub is named among the
+    # arguments instead: it is downloaded once, and used from the cache from then on.
+    # torchvision: from its host into TORCH_HOME, or a state dict of yours (weights="net.pth" in place of `published`).
+    # "deeplabv3_voc": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TorchvisionNetwork",
+    #     {"name": "deeplabv3_resnet50", "published": "COCO_WITH_VOC_LABELS_V1"},
+    # ),
+    # transformers, pip install -e '.[transformers]': from the Hugging Face hub into HF_HOME (HF_HUB_OFFLINE=1 never
+    # asks it), or a folder of save_pretrained (weights="folder" in place of `repository`).
+    # "segformer": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "nvidia/segformer-b0-finetuned-cityscapes-1024-1024"},
+    # ),
+    # "upernet_ade20k": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "openmmlab/upernet-convnext-tiny"},
+    # ),
+    # "mask2former": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "facebook/mask2former-swin-tiny-cityscapes-semantic"},
+    # ),
+    # "oneformer": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "shi-labs/oneformer_cityscapes_swin_large"},
+    # ),
+    # ONNX, pip install -e '.[onnx]'. A fixed input size is read from the file; logits are expected, of one output.
+    # "onnx": ModelEntry("oodretrieval.models.adapters", "OnnxNetwork", weights="net.onnx"),
+    # "onnx_softmax": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "OnnxNetwork",
+    #     {"output": "probabilities", "output_name": "out", "multiple_of": 32},
+    #     weights="net.onnx",
+    # ),
+    # TorchScript and torch.export are programs: take them only from people whom you would let run one. The first
+    # runs no Python; reading the second does, which run_code=True allows.
+    # "torchscript": ModelEntry(
+    #     "oodretrieval.models.adapters", "TorchScriptNetwork", {"input_size": (512, 1024)}, weights="net.pt"
+    # ),
+    # "exported": ModelEntry(
+    #     "oodretrieval.models.adapters", "ExportedNetwork", weights="net.pt2", run_code=True
+    # ),
 }
 
 META_MODELS = {

@@ -6,7 +6,6 @@ from oodretrieval.models.checkpoints import (
     read_metadata,
     save_weights,
     weights_file,
-    weights_hash,
 )
 from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.deeplab import DeepLabV3Plus
@@ -14,6 +13,7 @@ from oodretrieval.models.deepwv3plus import DeepWV3Plus
 from oodretrieval.models.fcn import FCN
 from oodretrieval.models.implicit_background import ImplicitBackground, WithImplicitBackground
 from oodretrieval.models.pspnet import PSPNet
+from oodretrieval.models.weights_files import weights_hash, weights_in_use
 
 __all__ = [
     "FCN",
@@ -29,4 +29,5 @@ __all__ = [
     "save_weights",
     "weights_file",
     "weights_hash",
+    "weights_in_use",
 ]
