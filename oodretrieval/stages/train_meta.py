@@ -23,7 +23,7 @@ from oodretrieval.meta_models import (
     save_meta_model,
     training_rows,
 )
-from oodretrieval.meta_models.neural import held_out_rows
+from oodretrieval.meta_models.sampling import held_out_rows
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import predicted_classes
