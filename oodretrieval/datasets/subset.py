@@ -71,6 +71,11 @@ class Subset(Dataset[Sample]):
         return selection
 
     @property
+    def video(self) -> bool:
+        """Whether neighbouring samples are frames of one video."""
+        return bool(getattr(self.dataset, "video", False))
+
+    @property
     def label_mapping(self) -> ClassMapping:
         """Label id → (name, colour); empty without truth."""
         return self.label_set.label_mapping if self.label_set else {}

@@ -1,16 +1,33 @@
 """What the figures of this project mean, and how they are computed."""
 
+from oodretrieval.evaluation.bootstrap import block_bootstrap, block_draws, block_weights, interval
 from oodretrieval.evaluation.confusion import ConfusionMatrix
+from oodretrieval.evaluation.detection import (
+    DetectionFigures,
+    ScoreCounts,
+    detection_figures,
+)
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
     accuracy_threshold,
     auprc,
     auroc,
-    block_bootstrap,
     meta_figures,
     r2,
     rmse,
+)
+from oodretrieval.evaluation.ood_components import (
+    ComponentScores,
+    component_intervals,
+    component_scores,
+    pool_components,
+)
+from oodretrieval.evaluation.ood_pixels import (
+    PIXEL_SCORES,
+    LogitStatistics,
+    LogitStatisticsSums,
+    pixel_scores,
 )
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
@@ -18,6 +35,7 @@ from oodretrieval.evaluation.retrieval import (
     frame_positions,
     mean_average_precision,
 )
+from oodretrieval.evaluation.score_counter import ScoreCounter
 from oodretrieval.evaluation.selection import (
     ObjectCounts,
     SelectionFigures,
@@ -27,10 +45,17 @@ from oodretrieval.evaluation.selection import (
 )
 
 __all__ = [
+    "PIXEL_SCORES",
+    "ComponentScores",
     "ConfusionMatrix",
+    "DetectionFigures",
+    "LogitStatistics",
+    "LogitStatisticsSums",
     "MetaFigures",
     "ObjectCounts",
     "RetrievalFigures",
+    "ScoreCounter",
+    "ScoreCounts",
     "SelectionFigures",
     "TrueObject",
     "accuracy",
@@ -39,9 +64,17 @@ __all__ = [
     "auroc",
     "average_precision",
     "block_bootstrap",
+    "block_draws",
+    "block_weights",
+    "component_intervals",
+    "component_scores",
+    "detection_figures",
     "frame_positions",
+    "interval",
     "mean_average_precision",
     "meta_figures",
+    "pixel_scores",
+    "pool_components",
     "r2",
     "rmse",
     "selection_figures",

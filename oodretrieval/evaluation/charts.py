@@ -1,10 +1,24 @@
 """Charts of figures: readable, labelled, told apart with every common colour vision."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#B0B0B0"
+LINES = (
+    (BLUE, "-"),
+    (ORANGE, "--"),
+    ("#009E73", "-."),
+    ("#CC79A7", (0, (5, 1))),
+    ("#56B4E9", (0, (3, 1, 1, 1))),
+    ("#E69F00", ":"),
+    ("black", (0, (7, 2, 1, 2))),
+)
+"""Colour and stroke of each line: of Okabe and Ito's palette, and told apart without any colour."""
+Points = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
 def bar_chart(
@@ -78,4 +92,33 @@ def count_chart(
     axes.invert_yaxis()
     axes.set_xlabel(value_name)
     axes.legend(fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def curve_chart(
+    axes: Axes,
+    curves: Mapping[str, Points],
+    names: tuple[str, str],
+    *,
+    legend: str,
+    place: Literal["best", "lower right", "upper right"] = "best",
+) -> None:
+    """Several curves in the unit square.
+
+    Args:
+        axes: Where to draw.
+        curves: Name → x and y.
+        names: Of the x and of the y axis.
+        legend: Title of the legend.
+        place: Where the legend stands.
+    """
+    for number, (name, (x, y)) in enumerate(curves.items()):
+        colour, stroke = LINES[number % len(LINES)]
+        axes.plot(x, y, color=colour, linestyle=stroke, linewidth=1.8, label=name)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.02)
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.grid(color="#E0E0E0", linewidth=0.6)
+    axes.legend(title=legend, fontsize=9, loc=place)
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,5 +1,6 @@
 """What every evaluation leaves behind: figures with the rules they were measured by, as JSON, Markdown and CSV."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -11,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
+from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.inputs import weights_hash_if_there
-from oodretrieval.stores import FORMAT_VERSION, write_json
+from oodretrieval.stores import FORMAT_VERSION, require_format, write_json
 
 logger = logging.getLogger(__name__)
 NO_VALUE = "–"
@@ -103,6 +105,7 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     json_path = folder / f"{result.stem}.json"
     content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
         "title": result.title,
         "context": vars(result.context),
         "notes": list(result.notes),
@@ -180,3 +183,59 @@ def _log(result: Result, files: list[Path]) -> None:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
             logger.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
     logger.info("saved %s", ", ".join(map(str, files)))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A result as it was saved.
+
+    Attributes:
+        stem: File name without suffix.
+        title: What was measured.
+        context: The rules, see :class:`Context`.
+        notes: See :class:`Result`.
+        tables: Name → rows of texts, the head first.
+        pictures: Caption → file.
+    """
+
+    stem: str
+    title: str
+    context: dict[str, Any]
+    notes: tuple[str, ...]
+    tables: dict[str, list[list[str]]]
+    pictures: dict[str, Path]
+
+
+def read_results(folder: Path) -> list[Evaluation]:
+    """All results that were saved into a folder, by name; other files are passed over.
+
+    Args:
+        folder: Where :func:`save_result` wrote; need not exist.
+
+    Raises:
+        StoreError: If a result is damaged, or names a table or picture that has gone.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreError(f"{path} is damaged ({error}); measure it again") from error
+        if isinstance(content, dict) and "context" in content:
+            require_format(path, content.get("format_version"))
+            found.append(_evaluation(path, content))
+    return found
+
+
+def _evaluation(path: Path, content: Mapping[str, Any]) -> Evaluation:
+    named = [path.parent / name for kind in ("tables", "pictures") for name in content[kind].values()]
+    gone = [file.name for file in named if not file.is_file()]
+    if gone:
+        raise StoreError(f"{path} names {', '.join(gone)}, which has gone; measure it again")
+    tables = {
+        name: _texts(pd.read_csv(path.parent / file, index_col=0)) for name, file in content["tables"].items()
+    }
+    pictures = {caption: path.parent / file for caption, file in content["pictures"].items()}
+    return Evaluation(
+        path.stem, content["title"], content["context"], tuple(content["notes"]), tables, pictures
+    )

@@ -26,6 +26,7 @@ from oodretrieval.stores.workspace import (
     lock_folder,
     plain,
     read_json,
+    require_format,
     require_same_settings,
     write_json,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "read_prediction_settings",
     "read_segment_settings",
     "read_segments",
+    "require_format",
     "require_same_settings",
     "write_json",
     "write_prediction",

@@ -1,0 +1,75 @@
+"""The rules that figures are measured by: what void and unknown are, and how sure a figure is."""
+
+from dataclasses import dataclass
+
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.evaluation import frame_positions
+from oodretrieval.evaluation.bootstrap import VIDEO_BLOCK
+from oodretrieval.labels import LabelSet
+from oodretrieval.stages.settings import CommonSettings, require_at_least
+
+_BETWEEN_CLIPS = 10**12
+
+
+@dataclass(frozen=True)
+class EvaluationSettings(CommonSettings):
+    """What every evaluation over images understands.
+
+    Attributes:
+        repetitions: Draws of the bootstrap that makes the 95 % intervals.
+        block: Images in a row that are drawn together; by default 20 in video, whose frames resemble each other,
+            else 1.
+        save_dir: Folder for tables and charts; by default ``evaluation`` in the workspace.
+    """
+
+    repetitions: int = 500
+    block: int = 0
+    save_dir: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "repetitions")
+        require_at_least(self, 0, "block")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How images are drawn anew for intervals.
+
+    Attributes:
+        block: Images in a row that stay together.
+        repetitions: How often all are drawn.
+    """
+
+    block: int
+    repetitions: int
+
+    @classmethod
+    def of(cls, settings: EvaluationSettings, dataset: SegmentationDataset) -> "Drawing":
+        """As the settings say; where they leave it open, blocks in video and single images elsewhere."""
+        usual = VIDEO_BLOCK if getattr(dataset, "video", False) else 1
+        return cls(settings.block or usual, settings.repetitions)
+
+    def words(self) -> str:
+        """For a reader of the figures."""
+        what = "images" if self.block == 1 else f"moving blocks of {self.block} images in a row"
+        return f"95 %, bootstrap over {what}, {self.repetitions} draws"
+
+
+def scene_notes(dataset: SegmentationDataset) -> tuple[str, ...]:
+    """A sentence where all images of a video dataset are of one clip; nothing elsewhere."""
+    if not getattr(dataset, "video", False) or not len(dataset):
+        return ()
+    clips = {int(position) // _BETWEEN_CLIPS for position in frame_positions(dataset.ids)}
+    return ("All images are frames of one clip: the figures are of one scene.",) if len(clips) == 1 else ()
+
+
+def void_rule(label_set: LabelSet) -> str:
+    """What is left out and what is unknown, by name."""
+    void = _names(label_set, label_set.void_ids) or "no label"
+    unknown = _names(label_set, label_set.unknown_ids) or "nothing"
+    return f"left out as void: {void}, and ids that the label set does not name; unknown: {unknown}"
+
+
+def _names(label_set: LabelSet, ids: frozenset[int]) -> str:
+    return ", ".join(dict.fromkeys(label_set.label_name(i) for i in sorted(ids)))

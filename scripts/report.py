@@ -1,0 +1,18 @@
+"""One self-contained HTML page of a run: figures, charts, pictures, best and worst segments, clusters.
+
+python scripts/report.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid \
+    args.meta_model_name=meta_nn_camvid
+"""
+
+from oodretrieval.stages.experiment import run_script
+from oodretrieval.stages.report import ReportSettings, report
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: ReportSettings(
+            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
+        ),
+        report,
+    )

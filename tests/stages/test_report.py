@@ -1,0 +1,112 @@
+"""The page of a run: all of it in one file, and what is missing is said."""
+
+import re
+from dataclasses import replace
+
+import matplotlib.figure
+import pandas as pd
+import pytest
+
+from oodretrieval.errors import StoreError
+from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.report import ReportSettings, report
+from oodretrieval.stages.results import Context, Result, save_result
+from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+
+MODEL = {"model_name": "colour"}
+JUDGED = MODEL | {"meta_model_name": "linear"}
+SETTINGS = ReportSettings(dataset="val", min_pixels=30, segments=5, clusters=3, **JUDGED)
+
+
+@pytest.fixture
+def measured(configuration, workspace):
+    for dataset in ("train", "val"):
+        predict(PredictSettings(dataset=dataset, gpu=-1, **MODEL), configuration, workspace)
+        compute_metrics(MetricsSettings(dataset=dataset, **MODEL), configuration, workspace)
+    return workspace
+
+
+@pytest.fixture
+def finished(configuration, measured):
+    trained = TrainMetaSettings(dataset="train", dataset_val="val", gpu=-1, **JUDGED)
+    train_meta(trained, configuration, measured)
+    selected = EmbedSettings(dataset=("val",), iou_threshold=0.9, min_height=4, min_width=4, gpu=-1, **JUDGED)
+    compute_embeddings(selected, configuration, measured)
+    return measured
+
+
+def save_evaluation(workspace, stem, **context):
+    folder = workspace.path / "evaluation"
+    folder.mkdir(exist_ok=True)
+    picture = folder / f"{stem}.png"
+    matplotlib.figure.Figure(figsize=(1, 1)).savefig(picture)
+    rules = Context(**({"dataset": "val", "split": "val", "images": 6, "model": "colour"} | context), **RULES)
+    table = pd.DataFrame({"IoU": [0.1234567]}, index=pd.Index(["<road>"], name="class"))
+    result = Result(
+        f"Quality {stem}", stem, rules, {}, {}, {"By class": table}, ("One scene.",), {"Bars": picture}
+    )
+    save_result(folder, result)
+
+
+RULES = {"void_rule": "void left out", "resolution": "of the images"}
+
+
+def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(configuration, finished):
+    save_evaluation(finished, "iou_colour_val")
+    save_evaluation(finished, "iou_other_val", model="other")
+    outcome = report(SETTINGS, configuration, finished)
+    page = (finished.path / "reports" / "colour_val.html").read_text()
+    assert outcome["evaluations"] == 1
+    assert "Quality iou_colour_val" in page
+    assert "Quality iou_other_val" not in page  # another network's
+    assert "0.123" in page and "&lt;road&gt;" in page and "<road>" not in page
+    assert "void left out" in page and "One scene." in page
+    for title in ("Worst", "Best", "Overestimated", "Underestimated", "Cluster 1", "Cluster 3"):
+        assert f"<h3>{title}</h3>" in page
+    assert "Cluster 4" not in page
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert sources and all(source.startswith(("data:image/", "#")) for source in sources)
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+
+
+def test_segments_are_ordered_by_predicted_iou(configuration, finished):
+    report(SETTINGS, configuration, finished)
+    page = (finished.path / "reports" / "colour_val.html").read_text()
+    worst, best = page.split("<h3>Worst</h3>")[1].split("<h3>Best</h3>")
+    shown = [
+        [float(v) for v in re.findall(r"<span>[^<]*predicted IoU ([\d.]+)", part)] for part in (worst, best)
+    ]
+    assert len(shown[0]) == 5
+    assert shown[0] == sorted(shown[0])
+    assert shown[1][:5] == sorted(shown[1][:5], reverse=True)
+    assert max(shown[0]) <= min(shown[1][:5])
+
+
+def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp_path):
+    outcome = report(
+        replace(SETTINGS, save_file=str(tmp_path / "new" / "page.html")), configuration, measured
+    )
+    page = (tmp_path / "new" / "page.html").read_text()
+    assert outcome["evaluations"] == 0
+    for script in ("eval_iou.py", "eval_selection.py", "compute_embeddings.py", "train_meta_nn.py"):
+        assert any(script in what for what in outcome["missing"])
+        assert script in page
+
+
+def test_without_segments_there_is_nothing_to_report(configuration, workspace):
+    with pytest.raises(StoreError, match="compute_metrics"):
+        report(SETTINGS, configuration, workspace)
+
+
+def test_a_catalogue_that_was_asked_for_must_be_there(configuration, measured):
+    with pytest.raises(StoreError, match="nothing_there"):
+        report(replace(SETTINGS, embeddings_file="nothing_there"), configuration, measured)
+
+
+def test_a_result_whose_picture_has_gone_is_an_error_that_names_it(configuration, measured):
+    save_evaluation(measured, "iou_colour_val")
+    (measured.path / "evaluation" / "iou_colour_val.png").unlink()
+    with pytest.raises(StoreError, match=r"iou_colour_val\.png"):
+        report(SETTINGS, configuration, measured)
