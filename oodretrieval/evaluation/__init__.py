@@ -7,6 +7,7 @@ from oodretrieval.evaluation.detection import (
     ScoreCounts,
     detection_figures,
 )
+from oodretrieval.evaluation.meta_draws import drawn_figures
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -32,6 +33,7 @@ from oodretrieval.evaluation.ood_pixels import (
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
     average_precision,
+    clip_names,
     frame_positions,
     mean_average_precision,
 )
@@ -66,9 +68,11 @@ __all__ = [
     "block_bootstrap",
     "block_draws",
     "block_weights",
+    "clip_names",
     "component_intervals",
     "component_scores",
     "detection_figures",
+    "drawn_figures",
     "frame_positions",
     "interval",
     "mean_average_precision",

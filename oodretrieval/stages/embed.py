@@ -176,11 +176,7 @@ def _made_by(
     return {
         "model": settings.model_name,
         "meta_model": settings.meta_model_name,
-        "meta_model_hash": weights_hash(
-            meta_model_path(
-                configuration.meta_model(settings.meta_model_name), settings.meta_model_name, workspace
-            )
-        ),
+        "meta_model_hash": weights_hash(meta_model_path(configuration, settings.meta_model_name, workspace)),
         "datasets": list(datasets),
         "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},
         **{name: getattr(settings, name) for name in (*thresholds, *crops)},
