@@ -206,9 +206,7 @@ class MetaModel(ABC):
 
     def _predict(self, task: Task, table: pd.DataFrame) -> NDArray[np.float64]:
         if self.standardisation is None:
-            raise TableError(
-                f"this {type(self).__name__} has not learned yet; call fit, or load a trained one"
-            )
+            raise self._unfitted()
         if len(table) > ROWS_AT_ONCE:
             needed = 32e-6 * ROWS_AT_ONCE * len(self.feature_names)
             logger.info("predicting %d segments; needs about %.0f MB", len(table), needed)
@@ -218,15 +216,33 @@ class MetaModel(ABC):
             rows = slice(start, start + ROWS_AT_ONCE)
             features = feature_matrix(table.iloc[rows], self.feature_names, self.num_classes)
             if len(features):
-                result[rows] = self._of_matrix(task, self.standardisation(features))
+                result[rows] = self.predict_features(features, task)
         return result
 
-    def _of_matrix(self, task: Task, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict_features(self, features: NDArray[np.float64], task: Task = "iou") -> NDArray[np.float64]:
+        """Predict from a matrix of features instead of a table, all at once.
+
+        Args:
+            features: ``(n >= 1, F)``, not standardised; columns as in ``feature_names``.
+            task: ``"iou"``, or ``"positive"`` for the probability of IoU > 0.
+
+        Returns:
+            ``(n,)``, 0…1.
+
+        Raises:
+            TableError: If the model is not fitted.
+        """
+        if self.standardisation is None:
+            raise self._unfitted()
         learned = self.learned[task]
         if isinstance(learned, float):
             return np.full(len(features), learned)
-        clipped: NDArray[np.float64] = np.clip(self._estimate(task, features), 0.0, 1.0)
+        estimate = self._estimate(task, self.standardisation(features))
+        clipped: NDArray[np.float64] = np.clip(estimate, 0.0, 1.0)
         return clipped
+
+    def _unfitted(self) -> TableError:
+        return TableError(f"this {type(self).__name__} has not learned yet; call fit, or load a trained one")
 
 
 def _target(task: Task, table: pd.DataFrame) -> NDArray[np.float64]:

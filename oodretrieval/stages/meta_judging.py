@@ -20,7 +20,14 @@ from oodretrieval.meta_models import MetaModel, folds_of, training_rows
 from oodretrieval.stages.meta_recipe import Recipe
 from oodretrieval.stages.rules import Drawing
 
-FIGURES = {"R²": "r2", "RMSE": "rmse", "AUROC": "auroc", "AUPRC": "auprc", "accuracy": "accuracy"}
+FIGURES = {
+    "R²": "r2",
+    "gain of R²": "r2_gain",
+    "RMSE": "rmse",
+    "AUROC": "auroc",
+    "AUPRC": "auprc",
+    "accuracy": "accuracy",
+}
 ALL_FEATURES, STRICT, NOT_STRICT, MEAN = "all features", "strict", "not strict", "mean"
 BASELINES = {"entropy only": "entropy", "size only": "size"}
 Estimates = dict[str, "Estimate"]
@@ -56,6 +63,11 @@ class Estimate:
     def take(self, rows: NDArray[np.bool_]) -> "Estimate":
         """For some of the segments."""
         return Estimate(self.iou[rows], self.positive[rows], self.threshold[rows])
+
+
+def positive_threshold(model: MetaModel, train: pd.DataFrame) -> float:
+    """Probability of IoU > 0 from which a segment is best told to have it, judged on training segments."""
+    return accuracy_threshold(train["iou"].to_numpy() > 0, model.predict_positive(train))
 
 
 def estimates(
@@ -140,28 +152,36 @@ def judged_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     return {name: rows for name, rows in sets.items() if rows.any()}
 
 
-def judge(table: pd.DataFrame, found: Mapping[str, Estimate], drawing: Drawing) -> dict[str, dict[str, Any]]:
+def judge(
+    table: pd.DataFrame, found: Mapping[str, Estimate], drawing: Drawing, against: str = ""
+) -> dict[str, dict[str, Any]]:
     """Figures of every estimate on every set of segments, with intervals.
 
     Args:
         table: The segments, with truth; the index has no repetitions.
         found: Name → estimate of all rows.
         drawing: How images are drawn anew for intervals.
+        against: Name to tell the gain of R² over; empty for none.
 
     Returns:
-        Set → name → figures (``segments``, ``r2``, …) and ``intervals``: figure → two ends.
+        Set → name → figures (``segments``, ``r2``, …) and ``intervals``: figure → two ends. With ``against`` also
+        ``r2_gain``, whose interval is of the difference within the same draws.
     """
     figures: dict[str, dict[str, Any]] = {}
     for what, rows in judged_sets(table).items():
         part = {name: estimate.take(rows) for name, estimate in found.items()}
         iou = table["iou"].to_numpy()[rows]
         drawn = draws_of(table[rows], part, drawing)
-        figures[what] = {
-            name: {
-                **asdict(meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold)),
-                "intervals": {key: list(interval(values)) for key, values in drawn[name].items()},
-            }
+        values: dict[str, dict[str, Any]] = {
+            name: asdict(meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold))
             for name, e in part.items()
+        }
+        for name in part if against else ():
+            values[name]["r2_gain"] = values[name]["r2"] - values[against]["r2"]
+            drawn[name]["r2_gain"] = drawn[name]["r2"] - drawn[against]["r2"]
+        figures[what] = {
+            name: {**values[name], "intervals": {key: list(interval(v)) for key, v in drawn[name].items()}}
+            for name in part
         }
     return figures
 
@@ -185,7 +205,7 @@ def as_tables(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFram
     for what, rows in figures.items():
         cells = {name: _cells(values) for name, values in rows.items()}
         table = pd.DataFrame.from_dict(cells, orient="index")
-        table.index.name = "learned from"
+        table.index.name = "meta model"
         tables[what] = table
     return tables
 
@@ -193,6 +213,7 @@ def as_tables(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFram
 def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {"segments": values["segments"]}
     for title, key in FIGURES.items():
-        low, high = values["intervals"][key]
-        cells |= {title: values[key], f"{title} 95 %": f"{low:.3f}…{high:.3f}"}
+        if key in values:
+            low, high = values["intervals"][key]
+            cells |= {title: values[key], f"{title} 95 %": f"{low:.3f}…{high:.3f}"}
     return cells

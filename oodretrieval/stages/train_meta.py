@@ -16,7 +16,7 @@ from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import predicted_classes
 from oodretrieval.stages.inputs import dataset_in_use, load_meta_model_of, segments_in_use
-from oodretrieval.stages.meta_judging import as_tables, cross_validated, estimates, judge
+from oodretrieval.stages.meta_judging import as_tables, cross_validated, estimates, judge, positive_threshold
 from oodretrieval.stages.meta_recipe import HYPERPARAMETERS, Recipe, RecipeSettings
 from oodretrieval.stages.results import Context, Result, model_context, save_result, split_of
 from oodretrieval.stages.rules import Drawing, scene_notes, void_rule
@@ -80,9 +80,9 @@ def train_meta(
         logger.info("%s is trained already; args.overwrite=True trains it anew", recipe.path)
         return _report(settings, configuration, workspace, recipe, trained.quality["figures"])
     train, judged = _tables(settings, configuration, workspace)
-    model = recipe.build()
+    model, rows = recipe.build(), training_rows(train, settings.strict)
     # the best epoch is chosen on held-out training images: what judges it is not peeked at
-    model.fit(training_rows(train, settings.strict))
+    model.fit(rows)
     if settings.folds:
         found = _cross_validated(recipe, train, settings)
     else:
@@ -94,7 +94,7 @@ def train_meta(
         model,
         recipe.path,
         class_names=[classes[i][0] for i in sorted(classes)],
-        quality=plain({"made_by": made_by, "figures": figures}),
+        quality=plain({"made_by": made_by, "figures": figures, "threshold": positive_threshold(model, rows)}),
     )
     logger.info("saved %s", recipe.path)
     return _report(settings, configuration, workspace, recipe, figures)
