@@ -19,6 +19,7 @@ RANKS = {
     "files": 0,
     "images": 0,
     "imagenet_weights": 0,
+    "torch_files": 0,
     "datasets": 1,
     "models": 1,
     "training": 1,

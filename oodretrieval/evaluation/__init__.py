@@ -1,13 +1,24 @@
 """What the figures of this project mean, and how they are computed."""
 
-from oodretrieval.evaluation.bootstrap import block_bootstrap, block_draws, block_weights, interval
+from oodretrieval.evaluation.bootstrap import (
+    block_bootstrap,
+    block_draws,
+    block_weights,
+    interval,
+    ratio_interval,
+)
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.evaluation.detection import (
     DetectionFigures,
     ScoreCounts,
     detection_figures,
 )
+<<<<<<< HEAD
 from oodretrieval.evaluation.meta_draws import drawn_figures
+=======
+from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
+from oodretrieval.evaluation.looks import looks_until_found
+>>>>>>> main
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -18,6 +29,7 @@ from oodretrieval.evaluation.meta_regression import (
     r2,
     rmse,
 )
+from oodretrieval.evaluation.non_distinctiveness import ExpectedNonDistinctiveness, non_distinctiveness
 from oodretrieval.evaluation.ood_components import (
     ComponentScores,
     component_intervals,
@@ -36,8 +48,10 @@ from oodretrieval.evaluation.retrieval import (
     clip_names,
     frame_positions,
     mean_average_precision,
+    retrieval_intervals,
 )
 from oodretrieval.evaluation.score_counter import ScoreCounter
+from oodretrieval.evaluation.segmentation import BackgroundQuality, SegmentationQuality
 from oodretrieval.evaluation.selection import (
     ObjectCounts,
     SelectionFigures,
@@ -48,9 +62,13 @@ from oodretrieval.evaluation.selection import (
 
 __all__ = [
     "PIXEL_SCORES",
+    "BackgroundQuality",
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionFigures",
+    "ExpectedNonDistinctiveness",
+    "IouCurveSums",
+    "IouCurves",
     "LogitStatistics",
     "LogitStatisticsSums",
     "MetaFigures",
@@ -58,6 +76,7 @@ __all__ = [
     "RetrievalFigures",
     "ScoreCounter",
     "ScoreCounts",
+    "SegmentationQuality",
     "SelectionFigures",
     "TrueObject",
     "accuracy",
@@ -75,11 +94,15 @@ __all__ = [
     "drawn_figures",
     "frame_positions",
     "interval",
+    "looks_until_found",
     "mean_average_precision",
     "meta_figures",
+    "non_distinctiveness",
     "pixel_scores",
     "pool_components",
     "r2",
+    "ratio_interval",
+    "retrieval_intervals",
     "rmse",
     "selection_figures",
     "true_objects",

@@ -97,6 +97,22 @@ def block_weights(
     return np.array([np.bincount(drawn, minlength=frames) for drawn in draws], np.float64)
 
 
+def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of the sum of parts over the sum of wholes.
+
+    Args:
+        parts: Of each image, ``(frames,)``.
+        wholes: Of each image, ``(frames,)``, >= 0.
+        weights: From :func:`block_weights`.
+
+    Returns:
+        Lower and upper end; NaN where no draw has a whole.
+    """
+    total = weights @ np.asarray(wholes, np.float64)
+    share = weights @ np.asarray(parts, np.float64) / np.where(total > 0, total, 1)
+    return interval(np.where(total > 0, share, np.nan))
+
+
 def interval(figures: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     """The middle of many draws of one figure.
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodretrieval.models.convolution import ConvNormAct, atrous_convolution
+from oodretrieval.models.convolution import ConvNormAct, PooledNorm, atrous_convolution
 
 
 class ImagePooling(nn.Module):
@@ -65,3 +66,33 @@ class AtrousSpatialPyramidPooling(nn.Module):
         seen = torch.cat([branch(x) for branch in self.branches], dim=1)
         projected: Tensor = self.project(seen)
         return projected
+
+
+class AtrousSpatialPyramid(nn.Module):
+    """The pyramid of NVIDIA's networks: image pooling in front and with a norm, branches not projected.
+
+    Args:
+        in_channels: Channels in.
+        channels: Channels of every branch.
+        rates: Atrous rates of the 3×3 branches.
+
+    Attributes:
+        out_channels: Channels out, of all branches together.
+
+    Source:
+        Zhu et al., "Improving Semantic Segmentation via Video Propagation and Label Relaxation", arXiv:1812.01593.
+    """
+
+    def __init__(self, in_channels: int, channels: int, rates: Sequence[int]) -> None:
+        super().__init__()
+        self.features = nn.ModuleList(
+            [ConvNormAct(in_channels, channels)]
+            + [atrous_convolution(in_channels, channels, rate, separable=False) for rate in rates]
+        )
+        self.img_conv = ConvNormAct(in_channels, channels, norm=PooledNorm)
+        self.out_channels = channels * (1 + len(self.features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, in_channels, H, W)`` → ``(N, out_channels, H, W)``: the image, 1×1, then the rates in order."""
+        image = self.img_conv(F.adaptive_avg_pool2d(x, 1)).expand(-1, -1, *x.shape[-2:])
+        return torch.cat([image, *(branch(x) for branch in self.features)], dim=1)

@@ -1,43 +1,60 @@
-"""Reading and writing weights, without ever running code from a file."""
+"""Reading and writing weights, without running code from a file unless the user says so."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
+from inspect import Parameter, signature
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from warnings import catch_warnings
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from oodretrieval.entries import ModelEntry, build
+from oodretrieval.entries import ModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, WeightsError
+from oodretrieval.models.implicit_background import WithImplicitBackground
+from oodretrieval.torch_files import read_without_code
 
 LISTED = 8
-NOT_ALLOWED = re.compile(r"GLOBAL (\S+)")
-"""How torch names what it refuses to import while it reads a file."""
+NOT_ALLOWED = re.compile(r"(?:GLOBAL|but got <class) '?([\w.]+)|(TorchScript)|(Unsupported operand)")
+"""How torch names what it refuses to import, or to run, while it reads a file."""
+PICKLE = b"\x80"
+"""First byte of a pickle of protocol 2 and later."""
+WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
+"""Keys below which training scripts put the named tensors."""
+NESTED = 4
+"""Containers to look into, one below the other."""
+PREFIXES = ("module.", "_orig_mod.", "model.")
+"""What training on several GPUs, torch.compile and Lightning put before names."""
+COUNTER = "num_batches_tracked"
 
 
-def load_weights(module: nn.Module, path: str | Path, source: str = "") -> None:
+def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_code: bool = False) -> None:
     """Load weights into a network; every key must be there and fit.
 
-    Half precision in the file is converted to the network's own type. A ``state_dict`` key around the
-    tensors and ``module.`` before all of their names, as multi-GPU training leaves them, are taken off.
+    Half precision in the file is converted to the network's own type. What training scripts put around the tensors
+    (a ``state_dict`` key and its like) and before all of their names (``module.`` and its like) is taken off.
+    Counters of batch norm, which evaluation does not use and old files do not have, may be missing.
 
     Args:
         module: The network.
-        path: ``.safetensors``, or a PyTorch file that holds tensors only.
+        path: ``.safetensors``, or a PyTorch file (any other suffix).
         source: Where to get the file; shown when it is missing.
+        run_code: Read a PyTorch file that holds more than tensors by running the code in it. **Dangerous**: it can
+            do whatever you can. Only for files from someone you trust.
 
     Raises:
         WeightsError: If the file is missing, damaged, would need to run code, or if keys are missing,
             unexpected or of another shape; each is named.
     """
-    state = read_state(path, source)
     own = module.state_dict()
+    state = _without_prefixes(read_state(path, source, run_code=run_code), own)
+    state = {**{key: value for key, value in own.items() if key.endswith(COUNTER)}, **state}
     problems = [
         _listed("missing", [key for key in own if key not in state]),
         _listed("unexpected", [key for key in state if key not in own]),
@@ -59,6 +76,14 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "") -> None:
     module.load_state_dict(state)
 
 
+def _without_prefixes(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what a wrapper put before all of them, unless the network's own names begin so."""
+    foreign = [prefix for prefix in PREFIXES if not all(key.startswith(prefix) for key in own)]
+    while prefix := next((p for p in foreign if state and all(key.startswith(p) for key in state)), ""):
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return state
+
+
 def _listed(what: str, keys: list[str]) -> str:
     if not keys:
         return ""
@@ -66,7 +91,7 @@ def _listed(what: str, keys: list[str]) -> str:
     return f"{len(keys)} key(s) {what}: {', '.join(keys[:LISTED])}{more}"
 
 
-def read_state(path: str | Path, source: str = "") -> dict[str, Tensor]:
+def read_state(path: str | Path, source: str = "", *, run_code: bool = False) -> dict[str, Tensor]:
     """Tensors of a weights file by name; see :func:`load_weights`.
 
     Raises:
@@ -77,10 +102,10 @@ def read_state(path: str | Path, source: str = "") -> dict[str, Tensor]:
         raise WeightsError(_missing(path, source))
     if path.suffix == ".safetensors":
         try:
-            return _unwrapped(load_file(path), path)
+            return load_file(path)
         except (SafetensorError, OSError) as error:
             raise _damaged(path, error) from error
-    return _unwrapped(_read_torch(path), path)
+    return _unwrapped(_read_torch(path, run_code), path)
 
 
 def _missing(path: str | Path, source: str) -> str:
@@ -91,15 +116,18 @@ def _damaged(path: str | Path, reason: object) -> WeightsError:
     return WeightsError(f"{path} is damaged, or not what its suffix says ({reason}); fetch or train it again")
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path, run_code: bool) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return read_without_code(path)
     except Exception as error:  # damaged files raise anything from OSError to KeyError
-        refused = NOT_ALLOWED.search(str(error))
+        refused = _refused(path, str(error))
+        if refused and run_code:
+            return _run(path)
         if refused:
             raise WeightsError(
-                f"{path} holds more than tensors ({refused[1]}), and loading it would run code from it; "
-                "where you trust it, convert its state dict to safetensors"
+                f"{path} holds more than tensors ({refused}), and loading it would run code from it; convert its "
+                "state dict to safetensors where you trust it, or let its code run by run_code=True of its entry in "
+                "configuration.py (of load_weights)"
             ) from error
         reason = (str(error).strip().splitlines() or [""])[0]
         if (
@@ -109,15 +137,39 @@ def _read_torch(path: Path) -> Any:
         raise _damaged(path, reason) from error
 
 
+def _refused(path: Path, text: str) -> str:
+    """What torch refuses in a file that is whole, or nothing."""
+    found = NOT_ALLOWED.search(text)
+    if found is None:
+        return ""
+    with path.open("rb") as file:
+        pickled = file.read(1) == PICKLE or is_zipfile(path)
+    return found[1] or found[2] or ("a pickle that only running it can read" if pickled else "")
+
+
+def _run(path: Path) -> Any:
+    """Content of a file whose code the user allowed to run."""
+    try:
+        with catch_warnings(action="ignore", category=UserWarning):  # that a program is loaded, as asked
+            return torch.load(path, map_location="cpu", weights_only=False)
+    except Exception as error:  # whatever that code raises
+        raise WeightsError(
+            f"{path} cannot be loaded although its code may run ({type(error).__name__}: {error}); it needs the "
+            "modules that its network was defined in, beside configuration.py or installed"
+        ) from error
+
+
 def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else content
-    named = isinstance(state, Mapping) and all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    )
-    if not named:
-        raise WeightsError(f"{path} holds no named tensors; save the network's state_dict() and nothing else")
-    prefix = "module." if all(key.startswith("module.") for key in state) else ""
-    return {key.removeprefix(prefix): value for key, value in state.items()}
+    """The named tensors, which may lie in a network, or below keys that training scripts use."""
+    for _ in range(NESTED):
+        if isinstance(content, nn.Module):
+            content = content.state_dict()
+        if not isinstance(content, Mapping):
+            break
+        if all(isinstance(key, str) and isinstance(value, Tensor) for key, value in content.items()):
+            return dict(content)
+        content = next((content[key] for key in WRAPPERS if key in content), None)
+    raise WeightsError(f"{path} holds no named tensors; save the network's state_dict() and nothing else")
 
 
 def save_weights(
@@ -163,21 +215,15 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     return metadata
 
 
-def weights_hash(path: str | Path) -> str:
-    """First 16 hexadecimal digits of the file's SHA-256."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-
-
 def weights_file(entry: ModelEntry) -> Path | None:
-    """The file of an entry's weights; None for a class that brings its own.
+    """The file, or folder, of an entry's weights; None for a class that brings its own.
 
     Raises:
         WeightsError: If the file is missing; says where to get it.
     """
     if entry.weights is None:
         return None
-    if not Path(entry.weights).is_file():
+    if not Path(entry.weights).exists():
         raise WeightsError(_missing(entry.weights, entry.source))
     return Path(entry.weights)
 
@@ -185,22 +231,51 @@ def weights_file(entry: ModelEntry) -> Path | None:
 def load_model(entry: ModelEntry) -> nn.Module:
     """Build the network of an entry, with its weights, in evaluation mode.
 
+    A class with a parameter ``weights_file`` is handed the path of the entry's weights and reads it by itself (one
+    with a parameter ``run_code`` is told whether it may run code from it); into every other class they are loaded as
+    a state dict.
+
     Args:
         entry: The network; without ``weights`` its class brings its own.
 
     Returns:
-        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``.
+        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``, an implicit background first where the entry
+        wants one.
 
     Raises:
         ConfigurationError: If the entry cannot be built, or builds no network.
         WeightsError: If the weights are missing or do not fit.
     """
     weights = weights_file(entry)  # before the network is built in vain
-    model = build(entry)
+    own = _file_arguments(entry, weights)
+    model = build(entry, **own)
     if not isinstance(model, nn.Module):
         raise ConfigurationError(
             f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
         )
-    if weights is not None:
-        load_weights(model, weights)
-    return model.eval()
+    if weights is not None and not own:
+        load_weights(model, weights, run_code=entry.run_code)
+    return (WithImplicitBackground(model) if entry.implicit_background else model).eval()
+
+
+def _file_arguments(entry: ModelEntry, weights: Path | None) -> dict[str, Any]:
+    """What a class that reads its file by itself is called with; empty for every other one, or without a file."""
+    try:
+        parameters = signature(factory_of(entry)).parameters
+    except ValueError:  # a class written in C may not tell
+        return {}
+    where = f"entry {entry.module}.{entry.class_name}"
+    if "weights_file" not in parameters:
+        return {}
+    for name, field in (("weights_file", "weights"), ("run_code", "run_code")):
+        if name in entry.kwargs:
+            raise ConfigurationError(
+                f"{where}: give `{field}` of the entry, not {name!r} among its arguments"
+            )
+    if weights is None:
+        if parameters["weights_file"].default is Parameter.empty:
+            raise ConfigurationError(
+                f"{where} reads its network from a file; set `weights` of the entry to it"
+            )
+        return {}
+    return {"weights_file": weights} | ({"run_code": entry.run_code} if "run_code" in parameters else {})

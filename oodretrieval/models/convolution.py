@@ -1,7 +1,20 @@
-"""Convolutions with norm and activation, and the resize that ends every network."""
+"""Convolutions with norm and activation, the head that ends in classes, and the resize that ends every network."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class PooledNorm(nn.BatchNorm2d):
+    """Batch norm of what was pooled over the image, which trains on a single image too.
+
+    One value a channel has no variance, and batch norm refuses it: there the running statistics take its place.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(N, C, H, W)`` → the same shape."""
+        if self.training and x.numel() == x.shape[1]:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
 
 
 class ConvNormAct(nn.Sequential):
@@ -15,10 +28,17 @@ class ConvNormAct(nn.Sequential):
         kernel_size: Odd side of the kernel.
         dilation: Spacing of its taps ("atrous" where greater than 1).
         groups: Groups of channels; ``in_channels`` for a depthwise convolution.
+        norm: The batch norm; :class:`PooledNorm` after pooling over the image.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1, groups: int = 1
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+        norm: type[nn.BatchNorm2d] = nn.BatchNorm2d,
     ) -> None:
         padding = dilation * (kernel_size // 2)
         super().__init__(
@@ -31,8 +51,26 @@ class ConvNormAct(nn.Sequential):
                 groups=groups,
                 bias=False,
             ),
-            nn.BatchNorm2d(out_channels),
+            norm(out_channels),
             nn.ReLU(inplace=True),
+        )
+
+
+class ConvolutionalClassifier(nn.Sequential):
+    """A 3×3 convolution with norm and ReLU, dropout, and a 1×1 convolution to the classes.
+
+    ``(N, in_channels, H, W)`` → ``(N, num_classes, H, W)``.
+
+    Args:
+        in_channels: Channels in.
+        channels: Channels between the two convolutions.
+        num_classes: Classes out.
+        dropout: Dropout before the last convolution.
+    """
+
+    def __init__(self, in_channels: int, channels: int, num_classes: int, dropout: float) -> None:
+        super().__init__(
+            ConvNormAct(in_channels, channels, 3), nn.Dropout(dropout), nn.Conv2d(channels, num_classes, 1)
         )
 
 

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models.aspp import AtrousSpatialPyramidPooling
 from oodretrieval.models.backbones import Backbone
+from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.convolution import ConvNormAct, atrous_convolution, resize_like
 
 ATROUS_RATES = {16: (6, 12, 18), 8: (12, 24, 36)}
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(SegmentationNetwork):
     """DeepLabV3+ over any timm backbone.
 
     Args:
@@ -38,8 +39,6 @@ class DeepLabV3Plus(nn.Module):
         >>> DeepLabV3Plus(5, channels=16).eval()(torch.zeros(1, 3, 33, 65)).shape
         torch.Size([1, 5, 33, 65])
     """
-
-    align_corners = False
 
     def __init__(
         self,
@@ -74,7 +73,3 @@ class DeepLabV3Plus(nn.Module):
         merged = torch.cat([self.reduce_low_level(low_level), context], dim=1)
         logits: Tensor = self.classifier(self.decoder(merged))
         return logits
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
-        return resize_like(self.low_resolution_logits(x), x, self.align_corners)

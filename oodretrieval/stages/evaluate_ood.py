@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +22,14 @@ from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.ood_pictures import draw_curves, draw_score_maps
 from oodretrieval.stages.ood_scores import ScoreReader, ScoreSettings, known_and_unknown, scaled_size
 from oodretrieval.stages.results import Context, Result, model_context, save_result, split_of
-from oodretrieval.stages.rules import Drawing, scene_notes, void_rule
+from oodretrieval.stages.rules import (
+    Drawing,
+    interval_columns,
+    result_folder,
+    scene_notes,
+    size_words,
+    void_rule,
+)
 from oodretrieval.stages.settings import require_at_least
 from oodretrieval.stores import Workspace
 
@@ -104,12 +110,11 @@ def evaluate_ood(settings: OodSettings, configuration: Configuration, workspace:
     components = _count_components(reader, thresholds, settings)
     drawing = Drawing.of(settings, reader.dataset)
     figures = _figures(counters, counts, thresholds, components, drawing)
-    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    folder = result_folder(settings, workspace)
     result = _result(settings, configuration, reader, drawing, figures, sizes)
-    files = save_result(folder, result)
-    files.append(draw_curves(folder / f"{result.stem}_curves.png", counts, result.title))
-    files += draw_score_maps(folder, result.stem, reader, counts, settings.pictures)
-    logger.info("drew %s", ", ".join(path.name for path in files if path.suffix == ".png"))
+    curves = draw_curves(folder / f"{result.stem}_curves.png", counts, result.title)
+    maps = draw_score_maps(folder, result.stem, reader, counts, settings.pictures)
+    files = save_result(folder, replace(result, pictures={"ROC, and precision over recall": curves, **maps}))
     return {"scores": figures, "left_out": reader.left_out, "files": [str(path) for path in files]}
 
 
@@ -218,7 +223,7 @@ def _result(
         split=split_of(configuration, settings.dataset),
         images=len(reader.images),
         void_rule=void_rule(reader.label_set),
-        resolution=f"pixels of the images, {', '.join(f'{w}×{h}' for h, w in sorted(sizes))}; smallest components "
+        resolution=f"{size_words(sizes)}; smallest components "
         f"{settings.min_predicted} predicted and {settings.min_true} true pixels at 1280×720, scaled by area",
         threshold=_threshold_words(settings),
         intervals=drawing.words(),
@@ -255,7 +260,7 @@ def _threshold_words(settings: OodSettings) -> str:
 
 def _tables(figures: dict[str, Any]) -> dict[str, pd.DataFrame]:
     columns = {"AUROC": "auroc", "AUPRC": "auprc", "FPR at 95 % TPR": "fpr95"}
-    pixels = {name: _with_intervals(f["pixels"], columns) for name, f in figures.items()}
+    pixels = {name: interval_columns(f["pixels"], columns) for name, f in figures.items()}
     tables = {"pixels": _table(pixels)}
     columns = {"mean sIoU": "mean_siou", "mean PPV": "mean_ppv", "mean F1": "mean_f1"}
     for where in next(iter(figures.values()))["components"]:
@@ -266,18 +271,10 @@ def _tables(figures: dict[str, Any]) -> dict[str, pd.DataFrame]:
                 "threshold": found["threshold"],
                 "objects": found["objects"],
                 "predicted": found["predicted"],
-                **_with_intervals(found, columns),
+                **interval_columns(found, columns),
             }
         tables[f"components, threshold from {where}"] = _table(rows)
     return tables
-
-
-def _with_intervals(values: dict[str, Any], columns: dict[str, str]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for title, key in columns.items():
-        low, high = values["intervals"][key]
-        row |= {title: values[key], f"{title}, interval": f"{low:.3f}…{high:.3f}"}
-    return row
 
 
 def _table(rows: dict[str, dict[str, Any]]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from oodretrieval.evaluation.charts import curve_chart
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.stages.ood_scores import ScoreReader
 
+Rates = NDArray[np.float64]
 POINTS = 2000
 """Of a drawn curve."""
 SHOWN = (0.01, 0.995)
@@ -36,12 +37,9 @@ def draw_curves(path: Path, counts: Mapping[str, ScoreCounts], title: str) -> Pa
     figures = {name: detection_figures(count) for name, count in counts.items()}
     roc, recall = {}, {}
     for name, count in counts.items():
-        false_positives, true_positives, precision = (_thinned(values) for values in count.curve())
-        roc[f"{_words(name)}  {figures[name].auroc:.3f}"] = (
-            np.append(0, false_positives),
-            np.append(0, true_positives),
-        )
-        recall[f"{_words(name)}  {figures[name].auprc:.3f}"] = (true_positives, precision)
+        alarms, hits, precision = _thinned(*count.curve())
+        roc[f"{_words(name)}  {figures[name].auroc:.3f}"] = np.append(0, alarms), np.append(0, hits)
+        recall[f"{_words(name)}  {figures[name].auprc:.3f}"] = hits, precision
     curve_chart(left, roc, ("false positive rate", "true positive rate"), legend="AUROC", place="lower right")
     left.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=(0, (1, 3)))
     curve_chart(right, recall, ("recall", "precision"), legend="AUPRC", place="upper right")
@@ -53,18 +51,20 @@ def draw_curves(path: Path, counts: Mapping[str, ScoreCounts], title: str) -> Pa
     return path
 
 
-def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    places = np.unique(np.linspace(0, len(values) - 1, POINTS).round().astype(int))
-    return np.asarray(values[places])
+def _thinned(alarms: Rates, hits: Rates, precision: Rates) -> tuple[Rates, Rates, Rates]:
+    """Points at equal steps along the ROC curve, whose rates rise from 0 to 1 each."""
+    way = np.linspace(0, 2, POINTS)
+    places = np.unique(np.searchsorted(alarms + hits, way).clip(0, len(alarms) - 1))
+    return alarms[places], hits[places], precision[places]
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace("_", " ").replace("iou", "IoU")
 
 
 def draw_score_maps(
     folder: Path, stem: str, reader: ScoreReader, counts: Mapping[str, ScoreCounts], pictures: int
-) -> list[Path]:
+) -> dict[str, Path]:
     """The scores of a few images as maps, unknown objects outlined; one picture per image.
 
     The images are spread over those that show something unknown, each the one of its stretch with the most of it.
@@ -77,16 +77,16 @@ def draw_score_maps(
         pictures: How many.
 
     Returns:
-        The files.
+        Caption → file.
     """
     scales = {name: tuple(count.quantile(share) for share in SHOWN) for name, count in counts.items()}
-    paths = []
+    paths = {}
     for image_id in _most_unknown(reader, pictures):
         maps, truth = reader.read(image_id)
         image = reader.dataset[list(reader.dataset.ids).index(image_id)].image
         path = folder / f"{stem}_{image_id.replace('/', '_')}.png"
         _draw_maps(path, image_id, image, maps, truth, scales)
-        paths.append(path)
+        paths[f"Scores of {image_id}"] = path
     return paths
 
 
@@ -111,9 +111,7 @@ def _draw_maps(
     columns = min(4, len(maps) + 1)
     rows = -(-(len(maps) + 1) // columns)
     height, width = truth.shape
-    figure = Figure(
-        figsize=(3.6 * columns, 3.6 * rows * height / width + 0.45 * rows + 0.5), layout="constrained"
-    )
+    figure = Figure(figsize=(3.6 * columns, rows * (3.1 * height / width + 0.3) + 0.4), layout="constrained")
     places: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
     for axes in places:
         axes.axis("off")

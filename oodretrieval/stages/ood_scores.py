@@ -1,11 +1,10 @@
 """The scores of stored predictions, image by image, beside what is unknown in truth."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
@@ -15,17 +14,15 @@ from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
 from oodretrieval.labels import LabelSet
-from oodretrieval.segments import label_components
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.inputs import (
     dataset_in_use,
-    open_meta_model,
     predicted_ids,
     provenance,
     require_current,
-    segments_in_use,
 )
 from oodretrieval.stages.logit_statistics import find_logit_statistics
+from oodretrieval.stages.painted_iou import PaintedIou
 from oodretrieval.stages.rules import EvaluationSettings
 from oodretrieval.stores import Prediction, Workspace, read_prediction
 
@@ -95,9 +92,10 @@ class ScoreReader:
         self._statistics = find_logit_statistics(configuration, workspace, settings.model_name)
         self.left_out = self._impossible(read_prediction(workspace, *self._stored, self.images[0]))
         self.names = self._chosen()
-        self._iou: Mapping[str, NDArray[np.float64]] = {}
+        self._painted: PaintedIou | None = None
         if EXPECTED_IOU in self.names:
-            self._iou = self._predicted_iou(configuration)
+            meta_model = settings.meta_model_name
+            self._painted = PaintedIou(settings, configuration, workspace, self._stored, meta_model)
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""
@@ -125,14 +123,6 @@ class ScoreReader:
         wanted = self.settings.scores or PIXEL_SCORES
         return tuple(name for name in PIXEL_SCORES if name in wanted and name not in self.left_out)
 
-    def _predicted_iou(self, configuration: Configuration) -> dict[str, NDArray[np.float64]]:
-        """Image → predicted IoU of its segments, place i being segment i."""
-        name = self.settings.meta_model_name
-        model = open_meta_model(configuration, name, self.workspace, self._stored[0])
-        table = segments_in_use(self.settings, configuration, self.workspace, self._stored)
-        table = table.assign(predicted_iou=model.predict(table))
-        return {str(image): _by_segment(rows) for image, rows in table.groupby("image_id")}
-
     def read(self, image_id: str) -> tuple[Maps, NDArray[np.uint8]]:
         """Scores and truth of one image.
 
@@ -152,8 +142,8 @@ class ScoreReader:
         if truth is None:
             raise StoreError(f"the prediction of {image_id!r} has no labels; predict it again")
         maps = _maps(prediction, self.settings.temperature, self._statistics)
-        if EXPECTED_IOU in self.names:
-            maps[EXPECTED_IOU] = self._expected(prediction)
+        if self._painted is not None:
+            maps[EXPECTED_IOU] = np.asarray(1 - self._painted.of(prediction), np.float32)
         missing = [name for name in self.names if name not in maps]
         if missing:
             raise StoreError(
@@ -172,23 +162,6 @@ class ScoreReader:
         truth = read_prediction(self.workspace, *self._stored, image_id).unknown()
         return 0 if truth is None else int((truth == UNKNOWN).sum())
 
-    def _expected(self, prediction: Prediction) -> NDArray[np.float32]:
-        ids = label_components(prediction.prediction)
-        iou = self._iou.get(prediction.image_id, np.empty(0))
-        if len(iou) != int(ids.max()) + 1:
-            raise StoreError(
-                f"the segment table of {self._stored[1]} does not hold the segments of {prediction.image_id!r}; "
-                f"run scripts/compute_metrics.py with args.dataset={self._stored[1]} "
-                f"args.model_name={self._stored[0]}"
-            )
-        return np.asarray(1 - iou[ids], np.float32)
-
-
-def _by_segment(rows: pd.DataFrame) -> NDArray[np.float64]:
-    iou: NDArray[np.float64] = np.zeros(int(rows["segment_id"].max()) + 1)
-    iou[rows["segment_id"].to_numpy()] = rows["predicted_iou"].to_numpy()
-    return iou
-
 
 def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistics | None) -> Maps:
     """Every score that follows from what a prediction keeps."""
@@ -199,7 +172,9 @@ def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistic
         # its logarithm is the logits but for a constant, which no score of the softmax sees
         maps = pixel_scores(np.log(np.maximum(prediction.softmax, _TINY)))
         return {name: maps[name] for name in SOFTMAX_SCORES}
-    return {} if prediction.entropy is None else {"entropy": prediction.entropy / np.float32(255)}
+    if prediction.entropy is None:
+        return {}
+    return {"entropy": np.asarray(prediction.entropy / np.float32(255), np.float32)}
 
 
 def known_and_unknown(

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oodretrieval.evaluation import block_bootstrap, block_draws, block_weights, interval
+from oodretrieval.evaluation import block_bootstrap, block_draws, block_weights, interval, ratio_interval
 
 
 def test_interval_covers_the_mean_and_repeats():
@@ -69,3 +69,11 @@ def test_errors():
         block_bootstrap([1, 2], lambda _: 0.0, block=0)
     with pytest.raises(ValueError, match="level"):
         interval([1.0], 1.0)
+
+
+def test_the_interval_of_a_ratio_is_that_of_its_sums():
+    parts, wholes = np.array([1.0, 0, 2, 0]), np.array([2.0, 1, 2, 0])
+    draws = list(block_draws(4, block=1, repetitions=300))
+    ratios = [parts[d].sum() / wholes[d].sum() if wholes[d].sum() else np.nan for d in draws]
+    found = ratio_interval(parts, wholes, block_weights(4, block=1, repetitions=300))
+    assert found == pytest.approx(interval(ratios))

@@ -1,7 +1,9 @@
 import io
 import os
 import pickle
+import sys
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from torch import nn
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.models import (
+    checkpoints,
     load_model,
     load_weights,
     read_metadata,
@@ -159,7 +162,8 @@ def test_code_in_a_file_is_refused_and_not_executed(tmp_path, write, protocol):
 def test_more_than_tensors_names_what_it_is_and_the_way_out(trained, tmp_path):
     torch.save(trained, tmp_path / "w.pth")
     with pytest.raises(
-        WeightsError, match=r"more than tensors \(.*Net\).*convert its state dict to safetensors"
+        WeightsError,
+        match=r"more than tensors \(.*Net\).*convert its state dict to safetensors.*run_code=True",
     ):
         load_weights(Net(), tmp_path / "w.pth")
 
@@ -245,7 +249,137 @@ def test_weights_of_another_width_are_refused(trained, tmp_path):
         load_model(wider)
 
 
-def test_numpy_in_a_file_is_more_than_tensors(tmp_path):
-    torch.save({"a": np.zeros(3)}, tmp_path / "w.pth")
+def published(trained):
+    """What a training script leaves: the weights among its optimiser, its figures and its command."""
+    optimiser = torch.optim.SGD(trained.parameters(), 0.1, momentum=0.9)
+    trained(torch.zeros(2, 3, 8, 8)).sum().backward()
+    optimiser.step()
+    return {
+        "state_dict": {f"module.{key}": value for key, value in trained.state_dict().items()},
+        "optimizer": optimiser.state_dict(),
+        "epoch": 175,
+        "mean_iu": np.float64(0.8145),
+        "iu": np.array([0.9, 0.7], np.float32),
+        "best": np.int64(3),
+        "command": "--arch network.deepv3.DeepWV3Plus",
+    }
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("numpy", [b"numpy._core.", b"numpy.core."])
+def test_numbers_of_numpy_beside_the_weights_do_no_harm(trained, tmp_path, zipped, numpy):
+    """As torch wrote it before and after 1.6, and numpy before and after 2.0."""
+    path = tmp_path / "w.pth"
+    torch.save(published(trained), path, _use_new_zipfile_serialization=zipped)
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            contents = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in contents.items():
+                archive.writestr(name, content.replace(b"numpy._core.", numpy))
+    else:
+        path.write_bytes(path.read_bytes().replace(b"numpy._core.", numpy))
+    assert numpy in path.read_bytes()
+    loaded = Net()
+    load_weights(loaded, path)
+    same(trained, loaded)
+
+
+def test_arrays_of_objects_are_refused(tmp_path):
+    witness = tmp_path / "was_here"
+    torch.save({"a": np.array([Malicious(witness)], object)}, tmp_path / "w.pth")
     with pytest.raises(WeightsError, match="more than tensors"):
         load_weights(Net(), tmp_path / "w.pth")
+    assert not witness.exists()
+
+
+@pytest.mark.parametrize("keys", [["model"], ["model", "state_dict"], ["network"], ["model_state_dict"]])
+@pytest.mark.parametrize("prefix", ["module.", "model.", "_orig_mod.module.", "module._orig_mod."])
+def test_wrappers_of_training_scripts_are_taken_off(trained, tmp_path, keys, prefix):
+    content = {f"{prefix}{key}": value for key, value in trained.state_dict().items()}
+    for key in reversed(keys):
+        content = {key: content, "epoch": 3, "args": {"lr": 0.1}}
+    torch.save(content, tmp_path / "w.pt")
+    loaded = Net()
+    load_weights(loaded, tmp_path / "w.pt")
+    same(trained, loaded)
+
+
+def test_a_prefix_of_all_names_may_belong_to_the_network(trained, tmp_path):
+    wrapped = nn.ModuleDict({"module": trained})
+    torch.save(wrapped.state_dict(), tmp_path / "w.pth")
+    before = trained.convolution.weight.clone()
+    nn.init.zeros_(trained.convolution.weight)
+    load_weights(wrapped, tmp_path / "w.pth")
+    assert torch.equal(trained.convolution.weight, before)
+
+
+def test_a_file_that_contains_itself_says_so(tmp_path):
+    content = {"epoch": 1}
+    content["model"] = content
+    torch.save(content, tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match="holds no named tensors"):
+        load_weights(Net(), tmp_path / "w.pth")
+
+
+def test_counters_of_batch_norm_may_be_missing(trained, tmp_path):
+    """PyTorch before 0.4.1 had none."""
+    state = trained.state_dict()
+    del state["norm.num_batches_tracked"]
+    torch.save(state, tmp_path / "w.pth")
+    loaded = Net()
+    load_weights(loaded, tmp_path / "w.pth")
+    assert loaded.norm.num_batches_tracked == 0
+    assert torch.equal(loaded.norm.running_mean, trained.norm.running_mean)
+
+
+def test_code_runs_where_the_user_says_so(trained, tmp_path):
+    path, witness = tmp_path / "w.pth", tmp_path / "was_here"
+    torch.save({"state_dict": trained.state_dict(), "extra": Malicious(witness)}, path)
+    entry = ModelEntry(Net.__module__, "Net", weights=path)
+    with pytest.raises(
+        WeightsError, match=r"would run code.*run_code=True of its entry in configuration\.py"
+    ):
+        load_model(entry)
+    assert not witness.exists()
+    same(trained, load_model(replace(entry, run_code=True)))
+    assert witness.exists()
+
+
+def test_a_pickle_of_a_protocol_that_torch_does_not_read_by_itself(trained, tmp_path):
+    torch.save(trained.state_dict(), tmp_path / "w.pth", pickle_protocol=4)
+    with pytest.raises(WeightsError, match=r"only running it can read.*run_code=True"):
+        load_weights(Net(), tmp_path / "w.pth")
+    loaded = Net()
+    load_weights(loaded, tmp_path / "w.pth", run_code=True)
+    same(trained, loaded)
+
+
+def test_leave_to_run_code_runs_none_without_need(trained, tmp_path, monkeypatch):
+    torch.save(trained.state_dict(), tmp_path / "w.pth")
+    monkeypatch.setattr(checkpoints, "_run", lambda path: pytest.fail("ran code"))
+    load_weights(Net(), tmp_path / "w.pth", run_code=True)
+
+
+def test_a_whole_network_is_taken_apart(trained, tmp_path):
+    torch.save({"model": trained}, tmp_path / "w.pth")
+    loaded = Net()
+    load_weights(loaded, tmp_path / "w.pth", run_code=True)
+    same(trained, loaded)
+
+
+def test_code_that_fails_says_what_it_needs(trained, tmp_path, monkeypatch):
+    torch.save(trained, tmp_path / "w.pth")
+    monkeypatch.delattr(sys.modules[Net.__module__], "Net")
+    with pytest.raises(WeightsError, match=r"although its code may run.*Net.*beside configuration\.py"):
+        load_weights(Other(), tmp_path / "w.pth", run_code=True)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*deprecated")
+def test_weights_of_a_torchscript_program(trained, tmp_path):
+    torch.jit.script(trained).save(str(tmp_path / "w.pt"))
+    with pytest.raises(WeightsError, match=r"more than tensors \(TorchScript\).*run_code=True"):
+        load_weights(Net(), tmp_path / "w.pt")
+    loaded = Net()
+    load_weights(loaded, tmp_path / "w.pt", run_code=True)
+    same(trained, loaded)

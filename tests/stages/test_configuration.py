@@ -1,12 +1,15 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import oodretrieval
-from oodretrieval.entries import DatasetEntry, ModelEntry
-from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.entries import DatasetEntry, ModelEntry, build
+from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
+from oodretrieval.models import SegmentationNetwork, load_model
 from oodretrieval.stages.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
 
 SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
@@ -138,6 +141,23 @@ def test_what_ships_is_complete_and_its_defaults_exist():
         configuration.dataset(configuration.defaults[key])
     configuration.model(configuration.defaults["MODEL"])
     configuration.meta_model(configuration.defaults["META_MODEL"])
+
+
+@pytest.mark.parametrize(
+    ("name", "what_to_do"),
+    [
+        ("fcn_camvid", "train_segmentation.py with args.model_name=fcn_camvid"),
+        ("pspnet_camvid", "train_segmentation.py with args.model_name=pspnet_camvid"),
+        ("deeplabv3plus", "NVIDIA/semantic-segmentation"),
+    ],
+)
+def test_networks_whose_weights_are_yours_to_make_or_fetch(name, what_to_do, tmp_path):
+    entry = load_configuration(SHIPPED).model(name)
+    with pytest.raises(WeightsError, match=what_to_do):
+        load_model(replace(entry, weights=tmp_path / "not_there_yet.pth"))
+    with torch.device("meta"):
+        network = build(entry)
+    assert isinstance(network, SegmentationNetwork)
 
 
 def test_what_ships_does_nothing_on_import():

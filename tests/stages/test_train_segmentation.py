@@ -12,6 +12,7 @@ from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.inference import Segmenter
 from oodretrieval.stages.predict import PredictSettings, predict
 from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stores import read_prediction
 
 
 class Plain(nn.Module):
@@ -63,6 +64,36 @@ def test_deeplab_starts_from_packaged_weights(trainable, workspace):
     assert sum(p.numel() for p in model.encoder.parameters()) > 1e6
     assert result["epoch"] == 1
     Segmenter(trainable.model("deeplab"), torch.device("cpu"))
+
+
+FAMILIES = {
+    "FCN 8s": ("FCN", {"channels": 16}),
+    "FCN plain": ("FCN", {"channels": 16, "variant": "plain"}),
+    "PSPNet": ("PSPNet", {"channels": 16}),
+    "DeepWV3Plus": ("DeepWV3Plus", {"width": 2, "channels": 8, "low_level_channels": 4}),
+}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_trained_by_its_entry_and_predicts(trainable, workspace, tmp_path, family):
+    """On batches of one image, where batch norm of what was pooled over the image would have no variance."""
+    class_name, options = FAMILIES[family]
+    entry = ModelEntry(
+        "oodretrieval.models", class_name, {"num_classes": 9, **options}, weights=tmp_path / "w.safetensors"
+    )
+    configuration = replace(trainable, models={"it": entry})
+    result = train_segmentation(
+        settings(model_name="it", epochs=1, limit=2, batch_size=1), configuration, workspace
+    )
+    assert result["epoch"] == 1
+    assert read_metadata(entry.weights)["class_name"] == class_name
+    predict(PredictSettings(dataset="val", model_name="it", gpu=-1, limit=1), configuration, workspace)
+    (stored,) = (workspace.path / "predictions" / "it" / "val").rglob("*.h5")
+    prediction = read_prediction(workspace, "it", "val", stored.stem)
+    network = load_model(configuration.model("it"))
+    assert prediction.align_corners is network.align_corners
+    assert prediction.prediction.shape == (72, 96)
+    assert prediction.logits.shape[0] == 9 and prediction.logits.shape[1] < 72
 
 
 def test_a_trial_on_a_few_images_is_not_taken_for_the_training(trainable, workspace):
