@@ -13,12 +13,9 @@ from oodretrieval.evaluation.detection import (
     ScoreCounts,
     detection_figures,
 )
-<<<<<<< HEAD
-from oodretrieval.evaluation.meta_draws import drawn_figures
-=======
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
->>>>>>> main
+from oodretrieval.evaluation.meta_draws import drawn_figures
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,

@@ -4,20 +4,18 @@ Source:
     Oberdiek et al., arXiv:2005.06831, and its published code.
 """
 
-import codecs
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.serialization import safe_globals
 
 from oodretrieval.errors import WeightsError
 from oodretrieval.meta_models.features import Standardisation, feature_names
 from oodretrieval.meta_models.neural import NeuralMetaModel
+from oodretrieval.torch_files import read_without_code
 
 _PUBLISHED_KEYS = ("state_dict", "train_xa_mean", "train_xa_std", "train_classes_mean", "train_classes_std")
 
@@ -46,19 +44,8 @@ def load_published(path: Path, network: Callable[[int], nn.Module]) -> NeuralMet
     Raises:
         WeightsError: If the file is damaged, of another format, or would run code when read.
     """
-    # numpy 1 pickled its arrays under numpy.core, numpy 2 under numpy._core; the function is the same
-    rebuild = np.zeros(0).__reduce__()[0]
-    allowed: list[Any] = [
-        (rebuild, "numpy.core.multiarray._reconstruct"),
-        (rebuild, "numpy._core.multiarray._reconstruct"),
-        (codecs.encode, "_codecs.encode"),
-        np.ndarray,
-        np.dtype,
-        type(np.dtype(np.float64)),
-    ]
     try:
-        with safe_globals(allowed):
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = read_without_code(path)
     except Exception as error:  # damaged files raise anything from EOFError to KeyError and UnpicklingError
         raise WeightsError(
             f"{str(path)!r} is no meta model that can be read without running code from it; expected "

@@ -18,12 +18,8 @@ from oodretrieval.meta_models.contract import MetaModel, Task
 from oodretrieval.meta_models.linear import LinearMetaModel
 from oodretrieval.meta_models.logistic import LogisticMetaModel
 from oodretrieval.meta_models.neural import MetaNetwork, NeuralMetaModel
-<<<<<<< HEAD
 from oodretrieval.meta_models.published import load_published, standardisation_of
 from oodretrieval.meta_models.trees import TREES_SUFFIX, is_skops, load_trees, save_trees
-=======
-from oodretrieval.torch_files import read_without_code
->>>>>>> main
 
 FORMAT = "oodretrieval meta model"
 FORMAT_VERSION = 1
@@ -175,7 +171,6 @@ def _from_description(
     class_names = json.loads(description["class_names"])
     model.class_names = None if class_names is None else tuple(class_names)
     model.quality = json.loads(description["quality"])
-<<<<<<< HEAD
     model.standardisation = standardisation_of(arrays["feature_mean"], arrays["feature_std"], len(names))
     constants: dict[Task, float] = json.loads(description.get("constants", "{}"))
     model.learned.update({task: float(value) for task, value in constants.items()})
@@ -189,47 +184,4 @@ def _from_description(
             model.restore(task, own)
     if "iou" not in model.learned:
         raise KeyError("nothing was learned for the IoU")
-=======
-    model.standardisation = _standardisation(arrays["feature_mean"], arrays["feature_std"], len(names))
-    model.restore({name[6:]: array for name, array in arrays.items() if name.startswith("model.")})
-    return model
-
-
-def _standardisation(mean: NDArray[Any], std: NDArray[Any], num_features: int) -> Standardisation:
-    if mean.shape != (num_features,) or std.shape != (num_features,):
-        raise ValueError(f"means {mean.shape} and deviations {std.shape}, expected ({num_features},)")
-    return Standardisation(mean.astype(np.float64), std.astype(np.float64))
-
-
-def _load_published(path: Path, network: Callable[[int], nn.Module]) -> NeuralMetaModel:
-    try:
-        checkpoint = read_without_code(path)
-    except Exception as error:  # damaged files raise anything from EOFError to KeyError and UnpicklingError
-        raise WeightsError(
-            f"{str(path)!r} is no meta model that can be read without running code from it; expected "
-            "a file of train_meta_nn (*.safetensors) or the published checkpoint (meta_nn.pth)"
-        ) from error
-    missing = [key for key in _PUBLISHED_KEYS if not (isinstance(checkpoint, dict) and key in checkpoint)]
-    if missing:
-        raise WeightsError(f"{str(path)!r} is no published meta checkpoint: it lacks {', '.join(missing)}")
-    try:
-        return _from_checkpoint(checkpoint, network)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            f"the published meta checkpoint {str(path)!r} does not fit together: {error}"
-        ) from error
-
-
-def _from_checkpoint(checkpoint: Mapping[str, Any], network: Callable[[int], nn.Module]) -> NeuralMetaModel:
-    mean, std = (
-        np.concatenate([np.ravel(checkpoint[f"train_{part}_{kind}"]) for part in ("xa", "classes")])
-        for kind in ("mean", "std")
-    )
-    num_classes = int(np.size(checkpoint["train_classes_mean"]))
-    names = feature_names(num_classes)
-    model = NeuralMetaModel(features=names, network=network)
-    model.num_classes = num_classes
-    model.standardisation = _standardisation(mean, std, len(names))
-    model.restore({name: tensor.numpy() for name, tensor in checkpoint["state_dict"].items()})
->>>>>>> main
     return model
