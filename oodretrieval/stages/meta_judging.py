@@ -89,7 +89,7 @@ def estimates(
     """
     rows, other = training_rows(train, strict), training_rows(train, not strict)
     found = {ALL_FEATURES: Estimate.of(model, rows, judged)}
-    variant = recipe.build().fit(other)
+    variant = model if other.index.equals(rows.index) else recipe.build().fit(other)
     found[NOT_STRICT if strict else STRICT] = Estimate.of(variant, other, judged)
     for name, group in BASELINES.items():
         found[name] = Estimate.of(recipe.build([group]).fit(rows), rows, judged)

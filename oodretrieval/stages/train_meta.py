@@ -191,7 +191,7 @@ def _report(
     truth = void_rule(dataset.label_set) if dataset.label_set is not None else ""
     result = Result(
         title=f"Predicted IoU by {recipe.name}, trained on {settings.dataset}, judged on {_judged_how(settings)}",
-        stem=f"meta_{recipe.name}_{settings.model_name}_{name}",
+        stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
         context=Context(
             dataset=name,
             split=split_of(configuration, name),
