@@ -193,6 +193,7 @@ META_MODELS = {
     # The published architecture. The path is where it is read from and where training saves it.
     "meta_nn": MetaModelEntry("oodretrieval.meta_models", "NeuralMetaModel"),
     "linear": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel"),
+    "logistic": MetaModelEntry("oodretrieval.meta_models", "LogisticMetaModel"),
     "boosting": MetaModelEntry("oodretrieval.meta_models", "BoostedMetaModel"),
     # Trained with the shipped networks, on images that show nothing unknown or leave it out.
     "meta_nn_streets": MetaModelEntry(
@@ -200,5 +201,18 @@ META_MODELS = {
     ),
     "meta_nn_camvid": MetaModelEntry(
         "oodretrieval.meta_models", "NeuralMetaModel", path="pretrained/meta_nn_camvid.safetensors"
+    ),
+    # The best estimate of the IoU: docs/meta_models.md.
+    "boosting_streets": MetaModelEntry(
+        "oodretrieval.meta_models",
+        "BoostedMetaModel",
+        {"features": ("extended",)},
+        path="pretrained/boosting_streets.skops",
+    ),
+    "boosting_camvid": MetaModelEntry(
+        "oodretrieval.meta_models",
+        "BoostedMetaModel",
+        {"features": ("extended",)},
+        path="pretrained/boosting_camvid.skops",
     ),
 }
