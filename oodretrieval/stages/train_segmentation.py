@@ -220,9 +220,7 @@ class _Training:
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
         quality = {"epoch": noted["epoch"], **rounded(judge(stored, self.held_out, device).figures())}
-        if (
-            self.accelerator.is_main_process and quality != noted
-        ):  # else the file, and its hash, stay as they are
+        if self.accelerator.is_main_process and quality != noted:  # predictions know the file's hash
             self._save(stored, quality)
         return quality
 
