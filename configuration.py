@@ -41,6 +41,10 @@ def _camvid(split: str) -> DatasetEntry:
     )
 
 
+def _camvid_background(split: str) -> DatasetEntry:
+    return DatasetEntry("oodretrieval.datasets.background", "with_background", {"dataset": _camvid(split)})
+
+
 def _cityscapes(split: str) -> DatasetEntry:
     return DatasetEntry(
         "oodretrieval.datasets.cityscapes", "Cityscapes", {"root": f"{DATA}/cityscapes", "split": split}
@@ -68,6 +72,10 @@ DATASETS = {
     "camvid_train": _camvid("train"),
     "camvid_val": _camvid("val"),
     "camvid_test": _camvid("test"),
+    # Void as predicted id 0, for networks with a background, implicit or learned; any dataset can be wrapped so.
+    "camvid_train_background": _camvid_background("train"),
+    "camvid_val_background": _camvid_background("val"),
+    "camvid_test_background": _camvid_background("test"),
     "cityscapes": _cityscapes("train"),
     "cityscapes_val": _cityscapes("val"),
     "cityscapes_test": _cityscapes("test"),
@@ -110,6 +118,8 @@ MODELS = {
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
         "args.model_name=deeplabv3plus_camvid args.dataset=camvid_train args.dataset_val=camvid_val`",
     ),
+    # Any network with an implicit background: its class and weights know the foreground classes only.
+    # "mine": ModelEntry("oodretrieval.models", "DeepLabV3Plus", {"num_classes": 9}, implicit_background=True, …)
     # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
     "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
     "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),
@@ -126,6 +136,53 @@ MODELS = {
     # Your own class, by module path; see "Your own network" in the README. A file of weights that holds more than
     # tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
     # "mine": ModelEntry("my_package.my_network", "MyNetwork", {"num_classes": 19}, weights="mine.safetensors"),
+    # Networks of others, each by one entry; sizes, parameters and licences stand in the README's table. `weights` names
+    # the file or folder on this computer that a network is read from. What comes from a hub is named among the
+    # arguments instead: it is downloaded once, and used from the cache from then on.
+    # torchvision: from its host into TORCH_HOME, or a state dict of yours (weights="net.pth" in place of `published`).
+    # "deeplabv3_voc": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TorchvisionNetwork",
+    #     {"name": "deeplabv3_resnet50", "published": "COCO_WITH_VOC_LABELS_V1"},
+    # ),
+    # transformers, pip install -e '.[transformers]': from the Hugging Face hub into HF_HOME (HF_HUB_OFFLINE=1 never
+    # asks it), or a folder of save_pretrained (weights="folder" in place of `repository`).
+    # "segformer": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "nvidia/segformer-b0-finetuned-cityscapes-1024-1024"},
+    # ),
+    # "upernet_ade20k": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "openmmlab/upernet-convnext-tiny"},
+    # ),
+    # "mask2former": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "facebook/mask2former-swin-tiny-cityscapes-semantic"},
+    # ),
+    # "oneformer": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "TransformersNetwork",
+    #     {"repository": "shi-labs/oneformer_cityscapes_swin_large"},
+    # ),
+    # ONNX, pip install -e '.[onnx]'. A fixed input size is read from the file; logits are expected, of one output.
+    # "onnx": ModelEntry("oodretrieval.models.adapters", "OnnxNetwork", weights="net.onnx"),
+    # "onnx_softmax": ModelEntry(
+    #     "oodretrieval.models.adapters",
+    #     "OnnxNetwork",
+    #     {"output": "probabilities", "output_name": "out", "multiple_of": 32},
+    #     weights="net.onnx",
+    # ),
+    # TorchScript and torch.export are programs: take them only from people whom you would let run one. The first
+    # runs no Python; reading the second does, which run_code=True allows.
+    # "torchscript": ModelEntry(
+    #     "oodretrieval.models.adapters", "TorchScriptNetwork", {"input_size": (512, 1024)}, weights="net.pt"
+    # ),
+    # "exported": ModelEntry(
+    #     "oodretrieval.models.adapters", "ExportedNetwork", weights="net.pt2", run_code=True
+    # ),
 }
 
 META_MODELS = {

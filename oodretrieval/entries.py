@@ -45,6 +45,8 @@ class ModelEntry(Entry):
         mean: Mean of each channel (RGB, images scaled to 0…1) to subtract before the network.
         std: Standard deviation of each channel to divide by.
         source: Where to get the weights, or how to make them; shown when the file is missing.
+        implicit_background: Extend the class's K logits by an implicit background, predicted id 0. Class and
+            weights know nothing of it; the dataset has K + 1 predicted classes, background first.
         run_code: Read weights that are more than tensors by running the code in their file. **Dangerous**: it can
             do whatever you can. Only for files from someone you trust.
         novelty: File of its novelty model; None for ``novelty_models/`` of the workspace.
@@ -54,6 +56,7 @@ class ModelEntry(Entry):
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     source: str = ""
+    implicit_background: bool = False
     run_code: bool = False
     novelty: str | Path | None = None
 

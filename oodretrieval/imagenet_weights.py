@@ -113,13 +113,25 @@ def load_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
     return dict(state)
 
 
-def cached_torchvision_weights(weights: str | PublishedWeights, *, timeout: float = 3.0) -> Path:
+def torchvision_cache_path(weights: str | PublishedWeights) -> Path:
+    """Where torch's cache (``TORCH_HOME``) keeps a published weight file, whether it is there or not."""
+    url = weights if isinstance(weights, str) else weights.url
+    return Path(get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
+
+
+def cached_torchvision_weights(
+    weights: str | PublishedWeights,
+    *,
+    timeout: float = 3.0,
+    instead: str = "or choose efficientnet_lite0, whose weights are installed",
+) -> Path:
     """Find a published weight file in torch's cache, or download it there.
 
     Args:
         weights: The file's address, or a member of a torchvision ``WeightsEnum``.
         timeout: Seconds that its host has to answer before the download is given up; without a network this
             fails at once instead of retrying.
+        instead: What else a person can do; ends the message.
 
     Returns:
         Path of the file in the cache.
@@ -128,14 +140,13 @@ def cached_torchvision_weights(weights: str | PublishedWeights, *, timeout: floa
         WeightsError: If the file is not there and cannot be downloaded; says which file to put where.
     """
     url = weights if isinstance(weights, str) else weights.url
-    folder = Path(get_dir()) / "checkpoints"
-    path = folder / Path(urlsplit(url).path).name
+    path = torchvision_cache_path(url)
+    folder = path.parent
     if path.is_file():
         return path
     remedy = (
         f"download {url} where there is a network and put it into {folder} (the cache folder follows the "
-        f"environment variable TORCH_HOME, now {os.environ.get('TORCH_HOME', 'not set')}), or choose "
-        "efficientnet_lite0, whose weights are installed"
+        f"environment variable TORCH_HOME, now {os.environ.get('TORCH_HOME', 'not set')}), {instead}"
     )
     reason = unreachable(url, timeout)
     if reason:

@@ -16,6 +16,11 @@ from oodretrieval.errors import ConfigurationError, UnknownNameError
 NO_CLASS = 255
 """The predicted id that means "no class of the network": void and unknown label ids map to it."""
 
+BACKGROUND = "background"
+"""Name of the predicted class that is none of the others."""
+
+BLACK = (0, 0, 0)
+
 ClassMapping = Mapping[int, tuple[str, tuple[int, int, int]]]
 """Class id → (name, (red, green, blue)), 0…255 each."""
 
@@ -69,6 +74,11 @@ class LabelSet:
         """Label ids that are something, but nothing that the network was taught."""
         return frozenset(i for i, p in self.label_to_pred.items() if p == NO_CLASS and i not in self.void_ids)
 
+    @property
+    def background_id(self) -> int | None:
+        """Predicted id of the class named ``background``; None where there is none."""
+        return next((i for i, (name, _) in self.pred_mapping.items() if name == BACKGROUND), None)
+
     @cached_property
     def _table(self) -> NDArray[np.uint8]:
         return lookup_table(self.label_to_pred)
@@ -119,6 +129,52 @@ class LabelSet:
             pred_mapping={new_id[old]: self.pred_mapping[old] for old in kept},
             label_to_pred={i: new_id.get(p, NO_CLASS) for i, p in self.label_to_pred.items()},
         )
+
+    def with_background(self, *, void: bool = True, unknown: bool = False) -> "LabelSet":
+        """The same labels for a network whose predicted id 0 is background; the other predicted ids move up by one.
+
+        Args:
+            void: Void label ids become background, and are void no longer; else they stay void.
+            unknown: Unknown label ids become background, and are unknown no longer; else they stay unknown.
+
+        Returns:
+            A label set with one predicted class more.
+
+        Raises:
+            ConfigurationError: If there is a background already, or no label id would become background.
+        """
+        if self.background_id is not None:
+            raise ConfigurationError(
+                f"predicted id {self.background_id} is named {BACKGROUND!r} already; use the dataset as it is"
+            )
+        taken = (self.void_ids if void else frozenset()) | (self.unknown_ids if unknown else frozenset())
+        if not taken & self.label_to_pred.keys():
+            raise ConfigurationError(
+                f"no label id would become background with void={void}, unknown={unknown}: the labels have "
+                f"{len(self.void_ids)} void and {len(self.unknown_ids)} unknown ids; choose what there is"
+            )
+        moved = {i: p if p == NO_CLASS else p + 1 for i, p in self.label_to_pred.items()}
+        categories = self.category_mapping and {
+            name: (labels, frozenset(p + 1 for p in predicted))
+            for name, (labels, predicted) in self.category_mapping.items()
+        }
+        return replace(
+            self,
+            pred_mapping=background_in_front(self.pred_mapping),
+            label_to_pred={i: 0 if i in taken else p for i, p in moved.items()},
+            void_ids=self.void_ids - taken,
+            category_mapping=categories,
+        )
+
+
+def background_in_front(classes: ClassMapping) -> ClassMapping:
+    """Predicted classes with a black background as id 0, the others moved up by one.
+
+    Example:
+        >>> background_in_front({0: ("road", (128, 64, 128))})
+        {0: ('background', (0, 0, 0)), 1: ('road', (128, 64, 128))}
+    """
+    return {0: (BACKGROUND, BLACK), **{i + 1: shown for i, shown in sorted(classes.items())}}
 
 
 def lookup_table(mapping: Mapping[int, int]) -> NDArray[np.uint8]:

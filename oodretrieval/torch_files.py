@@ -32,6 +32,7 @@ def read_without_code(path: str | Path) -> Any:
         filterwarnings(
             "ignore", "Detected pickle protocol"
         )  # refused, or not: the caller hears of it either way
+        filterwarnings("ignore", "'torch.load' received a zip file that looks like a TorchScript")
         return torch.load(path, map_location="cpu", weights_only=True)
 
 

@@ -1,6 +1,9 @@
 """Judge the segmentation: IoU of every class, from the stored predictions.
 
-python scripts/eval_iou.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
+    python scripts/eval_iou.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
+
+With args.meta_model_name=meta_nn_camvid also the mean IoU above and below every threshold of the predicted IoU, which
+needs the segment tables.
 """
 
 from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError
-from oodretrieval.labels import NO_CLASS, LabelSet, colourise, lookup_table
+from oodretrieval.labels import NO_CLASS, LabelSet, background_in_front, colourise, lookup_table
 
 NAMES = {0: "void", 3: "road", 5: "car", 8: "cow", 40: "tree"}
 LABELS = LabelSet(
@@ -110,3 +110,29 @@ def test_an_empty_mapping_is_black_and_void():
     image = np.array([[0, 9]])
     assert not colourise(image, {}).any()
     assert lookup_table({})[np.minimum(image, 0)].tolist() == [[255, 255]]
+
+
+@given(ids, st.booleans(), st.booleans())
+def test_with_background_puts_it_in_front_and_moves_the_others_up(labels, void, unknown):
+    taken = {label for label, asked in ((0, void), (8, unknown)) if asked}
+    if not taken:
+        with pytest.raises(ConfigurationError, match="no label id would become background"):
+            LABELS.with_background(void=void, unknown=unknown)
+        return
+    behind = LABELS.with_background(void=void, unknown=unknown)
+    assert behind.background_id == 0 and LABELS.background_id is None
+    assert behind.num_classes == LABELS.num_classes + 1
+    before, after = LABELS.to_predicted(labels), behind.to_predicted(labels)
+    assert (after[np.isin(labels, list(taken))] == 0).all()
+    assert np.array_equal(after[before != NO_CLASS], before[before != NO_CLASS] + 1)
+    assert (after[(before == NO_CLASS) & ~np.isin(labels, list(taken))] == NO_CLASS).all()
+    assert behind.void_ids == LABELS.void_ids - taken
+    assert behind.unknown_ids == LABELS.unknown_ids - taken
+    assert behind.category_mapping["other"] == (frozenset({5, 40}), frozenset({2, 3}))
+    assert behind.label_mapping == LABELS.label_mapping
+
+
+def test_background_in_front_keeps_names_and_colours():
+    moved = background_in_front(LABELS.pred_mapping)
+    assert moved[0][0] == "background"
+    assert {i - 1: shown for i, shown in moved.items() if i} == LABELS.pred_mapping

@@ -15,6 +15,8 @@ from oodretrieval.meta_models import feature_names, load_meta_model
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.configuration import load_configuration
 from oodretrieval.stages.inference import Segmenter
+from oodretrieval.stages.logit_statistics import find_logit_statistics
+from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {
@@ -48,6 +50,14 @@ def test_a_network_loads_and_knows_its_classes(configuration, name):
     assert noted["quality"]["mean_iou"] > 0.65 and noted["recipe"]["epochs"] > 0
     with torch.inference_mode():
         assert model(torch.zeros(1, 3, 33, 65)).shape == (1, len(classes), 33, 65)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_logit_statistics_are_of_the_weights_that_ship(configuration, name, tmp_path):
+    statistics = find_logit_statistics(configuration, Workspace(tmp_path), name)
+    assert statistics is not None
+    assert len(statistics.mean) == len(NETWORKS[name].pred_mapping)
+    assert (statistics.pixels > 100_000).all() and (statistics.std > 0.5).all()
 
 
 @pytest.mark.parametrize("name", META_MODELS)

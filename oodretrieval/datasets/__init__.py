@@ -2,6 +2,7 @@
 
 from oodretrieval.datasets.a2d2 import A2D2
 from oodretrieval.datasets.adapt import AdaptedDataset, open_dataset
+from oodretrieval.datasets.background import BackgroundDataset, with_background
 from oodretrieval.datasets.camvid import CamVid
 from oodretrieval.datasets.cityscapes import Cityscapes
 from oodretrieval.datasets.folder import ImageFolder
@@ -18,6 +19,7 @@ from oodretrieval.images import read_image, read_label_image
 __all__ = [
     "A2D2",
     "AdaptedDataset",
+    "BackgroundDataset",
     "CamVid",
     "Cityscapes",
     "FileDataset",
@@ -33,4 +35,5 @@ __all__ = [
     "subset_by_class",
     "subset_by_file_list",
     "subset_by_index",
+    "with_background",
 ]

@@ -139,6 +139,8 @@ class A2D2(FileDataset):
         UnpairedFilesError: If an image has no labels, or labels have no image.
     """
 
+    video = True
+
     def __init__(self, root: str | Path, cameras: Sequence[str] = ("front_center",)) -> None:
         positions = (cameras,) if isinstance(cameras, str) else tuple(cameras)
         base = require_folder(Path(root) / "camera_lidar_semantic", _REMEDY)

@@ -50,6 +50,8 @@ class CamVid(FileDataset):
         UnpairedFilesError: If an image has no labels, or labels have no image.
     """
 
+    video = True
+
     def __init__(self, root: str | Path, split: str = "train", unknown: Sequence[str] = ()) -> None:
         if split not in SPLITS:
             raise UnknownNameError("split of CamVid", split, SPLITS)

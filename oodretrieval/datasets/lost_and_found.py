@@ -128,6 +128,8 @@ class LostAndFound(FileDataset):
         UnknownNameError: If the split does not exist.
     """
 
+    video = True
+
     def __init__(self, root: str | Path, split: str = "test", known_things: bool = False) -> None:
         if split not in SPLITS:
             raise UnknownNameError("split of Lost and Found", split, SPLITS)

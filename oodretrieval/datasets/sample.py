@@ -73,7 +73,13 @@ class FileDataset(Dataset[Sample]):
 
     Raises:
         UnpairedFilesError: If two items have the same id.
+
+    Attributes:
+        video: Whether neighbouring samples are frames of one video and resemble each other; figures then get
+            intervals that know it.
     """
+
+    video = False
 
     def __init__(
         self,

@@ -71,6 +71,11 @@ class Subset(Dataset[Sample]):
         return selection
 
     @property
+    def video(self) -> bool:
+        """Whether neighbouring samples are frames of one video."""
+        return bool(getattr(self.dataset, "video", False))
+
+    @property
     def label_mapping(self) -> ClassMapping:
         """Label id → (name, colour); empty without truth."""
         return self.label_set.label_mapping if self.label_set else {}
@@ -124,7 +129,7 @@ def subset_by_index(
     Raises:
         ConfigurationError: If an index is outside the dataset or comes twice.
     """
-    return Subset(_opened(dataset, root), indices)
+    return Subset(opened(dataset, root), indices)
 
 
 def subset_by_class(
@@ -151,14 +156,14 @@ def subset_by_class(
         UnknownNameError: If a name or an id is none of its labels.
         DatasetNotFoundError: If no sample shows these classes.
     """
-    whole = _opened(dataset, root)
+    whole = opened(dataset, root)
     label_set = whole.label_set
     if label_set is None:
         raise DatasetError(
             "a subset by class needs truth, but this dataset has none; choose one by index or by file list"
         )
     wanted = [classes] if isinstance(classes, str | int) else list(classes)
-    ids = [label for name in wanted for label in _label_ids(name, label_set)]
+    ids = [label for name in wanted for label in label_ids(name, label_set)]
     kept = [index for index in range(len(whole)) if _count(whole, index, ids) >= max(1, min_pixels)]
     if not kept:
         names = ", ".join(str(name) for name in wanted) or "no class"
@@ -186,7 +191,7 @@ def subset_by_file_list(
         DatasetNotFoundError: If the file is missing, or lists nothing.
         DatasetError: If it lists ids that the dataset lacks, or one twice.
     """
-    whole = _opened(dataset, root)
+    whole = opened(dataset, root)
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -211,7 +216,12 @@ def subset_by_file_list(
     return Subset(whole, [position[key] for key in listed])
 
 
-def _opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None) -> SegmentationDataset:
+def opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None) -> SegmentationDataset:
+    """The dataset itself, or that of its entry with another root.
+
+    Raises:
+        ConfigurationError: If a root is given for a built dataset.
+    """
     if isinstance(dataset, DatasetEntry):
         return open_dataset(dataset, root=root)
     if root is not None:
@@ -221,7 +231,12 @@ def _opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None
     return dataset
 
 
-def _label_ids(name: str | int, label_set: LabelSet) -> list[int]:
+def label_ids(name: str | int, label_set: LabelSet) -> list[int]:
+    """Label ids of a class by its name, which several may carry, or by its id.
+
+    Raises:
+        UnknownNameError: If there is no such class.
+    """
     mapping = label_set.label_mapping
     ids = [label for label, (known, _) in mapping.items() if name in (label, known)]
     if not ids:

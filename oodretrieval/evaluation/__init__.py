@@ -1,23 +1,52 @@
 """What the figures of this project mean, and how they are computed."""
 
+from oodretrieval.evaluation.bootstrap import (
+    block_bootstrap,
+    block_draws,
+    block_weights,
+    interval,
+    ratio_interval,
+)
 from oodretrieval.evaluation.confusion import ConfusionMatrix
+from oodretrieval.evaluation.detection import (
+    DetectionFigures,
+    ScoreCounts,
+    detection_figures,
+)
+from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
+from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
     accuracy_threshold,
     auprc,
     auroc,
-    block_bootstrap,
     meta_figures,
     r2,
     rmse,
+)
+from oodretrieval.evaluation.non_distinctiveness import ExpectedNonDistinctiveness, non_distinctiveness
+from oodretrieval.evaluation.ood_components import (
+    ComponentScores,
+    component_intervals,
+    component_scores,
+    pool_components,
+)
+from oodretrieval.evaluation.ood_pixels import (
+    PIXEL_SCORES,
+    LogitStatistics,
+    LogitStatisticsSums,
+    pixel_scores,
 )
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
     average_precision,
     frame_positions,
     mean_average_precision,
+    retrieval_intervals,
 )
+from oodretrieval.evaluation.score_counter import ScoreCounter
+from oodretrieval.evaluation.segmentation import BackgroundQuality, SegmentationQuality
 from oodretrieval.evaluation.selection import (
     ObjectCounts,
     SelectionFigures,
@@ -27,10 +56,22 @@ from oodretrieval.evaluation.selection import (
 )
 
 __all__ = [
+    "PIXEL_SCORES",
+    "BackgroundQuality",
+    "ComponentScores",
     "ConfusionMatrix",
+    "DetectionFigures",
+    "ExpectedNonDistinctiveness",
+    "IouCurveSums",
+    "IouCurves",
+    "LogitStatistics",
+    "LogitStatisticsSums",
     "MetaFigures",
     "ObjectCounts",
     "RetrievalFigures",
+    "ScoreCounter",
+    "ScoreCounts",
+    "SegmentationQuality",
     "SelectionFigures",
     "TrueObject",
     "accuracy",
@@ -39,10 +80,22 @@ __all__ = [
     "auroc",
     "average_precision",
     "block_bootstrap",
+    "block_draws",
+    "block_weights",
+    "component_intervals",
+    "component_scores",
+    "detection_figures",
     "frame_positions",
+    "interval",
+    "looks_until_found",
     "mean_average_precision",
     "meta_figures",
+    "non_distinctiveness",
+    "pixel_scores",
+    "pool_components",
     "r2",
+    "ratio_interval",
+    "retrieval_intervals",
     "rmse",
     "selection_figures",
     "true_objects",

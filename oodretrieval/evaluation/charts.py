@@ -1,10 +1,24 @@
 """Charts of figures: readable, labelled, told apart with every common colour vision."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
 
+import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import NDArray
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#B0B0B0"
+LINES = (
+    (BLUE, "-"),
+    (ORANGE, "--"),
+    ("#009E73", "-."),
+    ("#CC79A7", (0, (5, 1))),
+    ("#56B4E9", (0, (3, 1, 1, 1))),
+    ("#E69F00", ":"),
+    ("black", (0, (7, 2, 1, 2))),
+)
+"""Colour and stroke of each line: of Okabe and Ito's palette, and told apart without any colour."""
+Points = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
 def bar_chart(
@@ -77,5 +91,87 @@ def count_chart(
     axes.set_yticks(range(len(rows)), list(rows))
     axes.invert_yaxis()
     axes.set_xlabel(value_name)
+    axes.legend(fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def curve_chart(
+    axes: Axes,
+    curves: Mapping[str, Points],
+    names: tuple[str, str],
+    *,
+    legend: str,
+    place: Literal["best", "lower right", "upper right"] = "best",
+) -> None:
+    """Several curves in the unit square.
+
+    Args:
+        axes: Where to draw.
+        curves: Name → x and y.
+        names: Of the x and of the y axis.
+        legend: Title of the legend.
+        place: Where the legend stands.
+    """
+    line_chart(axes, curves, names)
+    axes.set_xlim(-0.01, 1.01)
+    axes.set_ylim(-0.01, 1.02)
+    axes.legend(title=legend, fontsize=9, loc=place)
+
+
+def highlighted_bars(
+    axes: Axes,
+    counts: Mapping[str, int],
+    highlighted: Collection[str],
+    *,
+    value_name: str,
+    legend: tuple[str, str],
+) -> None:
+    """Horizontal bars of counts, most on top, some of them in another colour, each with its number and share.
+
+    Args:
+        axes: Where to draw.
+        counts: Name → count.
+        highlighted: Names whose bars stand out.
+        value_name: For the axis.
+        legend: What the highlighted bars are, and the others.
+    """
+    names = sorted(counts, key=lambda name: counts[name])
+    total = max(sum(counts.values()), 1)
+    for colour, shown, label in ((ORANGE, True, legend[0]), (GREY, False, legend[1])):
+        rows = [row for row, name in enumerate(names) if (name in highlighted) == shown]
+        axes.barh(rows, [counts[names[row]] for row in rows], 0.7, color=colour, label=label)
+    for row, name in enumerate(names):
+        axes.text(
+            counts[name],
+            row,
+            f" {counts[name]} ({100 * counts[name] / total:.0f} %)",
+            va="center",
+            fontsize=9,
+        )
+    axes.set_yticks(range(len(names)), names)
+    axes.margins(x=0.12)
+    axes.set_xlabel(value_name)
+    axes.legend(loc="lower right", fontsize=9)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def line_chart(
+    axes: Axes, lines: Mapping[str, Points], names: tuple[str, str], *, steps: bool = False
+) -> None:
+    """Several curves with a legend.
+
+    Args:
+        axes: Where to draw.
+        lines: Name → x and y.
+        names: Of the x and of the y axis.
+        steps: Whether y stays between two x.
+    """
+    for number, (name, (x, y)) in enumerate(lines.items()):
+        colour, stroke = LINES[number % len(LINES)]
+        style = "steps-post" if steps else "default"
+        axes.plot(x, y, color=colour, linestyle=stroke, linewidth=1.8, label=name, drawstyle=style)
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    axes.grid(color="#E0E0E0", linewidth=0.6)
     axes.legend(fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

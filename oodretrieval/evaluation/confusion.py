@@ -1,8 +1,12 @@
 """Streaming confusion matrix and the segmentation metrics that follow from it."""
 
+from collections.abc import Collection, Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.evaluation.bootstrap import block_weights, interval
 from oodretrieval.labels import NO_CLASS
 
 
@@ -43,19 +47,151 @@ class ConfusionMatrix:
         self.counts += pairs.reshape(self.num_classes, self.num_classes)
 
     def iou(self) -> NDArray[np.float64]:
-        """Intersection over union per class, ``(C,)`` in 0…1; NaN for classes that occur nowhere."""
-        hits = np.diag(self.counts)
-        union = self.counts.sum(0) + self.counts.sum(1) - hits
-        iou: NDArray[np.float64] = np.full(self.num_classes, np.nan)
-        np.divide(hits, union, out=iou, where=union > 0)
-        return iou
+        """:func:`class_iou` of everything counted."""
+        return class_iou(self.counts)
+
+    def dice(self) -> NDArray[np.float64]:
+        """:func:`class_dice` of everything counted."""
+        return class_dice(self.counts)
+
+    def accuracy(self) -> NDArray[np.float64]:
+        """:func:`class_accuracy` of everything counted."""
+        return class_accuracy(self.counts)
 
     def mean_iou(self) -> float:
         """Mean IoU over the classes that occur in truth or prediction; NaN when nothing was counted."""
-        iou = self.iou()
-        return float(np.nanmean(iou)) if np.isfinite(iou).any() else float("nan")
+        return float(mean_iou(self.counts))
+
+    def mean_dice(self) -> float:
+        """Mean Dice over the classes that occur in truth or prediction; NaN when nothing was counted."""
+        return float(mean_dice(self.counts))
+
+    def mean_accuracy(self) -> float:
+        """Mean accuracy over the classes that occur in the truth; NaN when nothing was counted."""
+        return float(mean_accuracy(self.counts))
+
+    def frequency_weighted_iou(self) -> float:
+        """IoU weighted by the share of each class in the truth; NaN when nothing was counted."""
+        return float(frequency_weighted_iou(self.counts))
 
     def pixel_accuracy(self) -> float:
         """Share of pixels predicted right, 0…1; NaN when nothing was counted."""
-        total = int(self.counts.sum())
-        return float(np.trace(self.counts)) / total if total else float("nan")
+        return float(pixel_accuracy(self.counts))
+
+
+def class_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Intersection over union (Jaccard) per class.
+
+    Args:
+        counts: One or many confusion matrices, ``(…, C, C)``, rows are the truth; so below.
+
+    Returns:
+        ``(…, C)`` in 0…1; NaN for classes that occur neither in truth nor in prediction.
+
+    Example:
+        >>> class_iou(np.array([[2, 1], [0, 1]])).round(2).tolist()
+        [0.67, 0.5]
+    """
+    hits, truth, predicted = _margins(counts)
+    return _ratio(hits, truth + predicted - hits)
+
+
+def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Dice (F1) per class, ``(…, C)`` in 0…1; NaN for classes that occur neither in truth nor in prediction.
+
+    Example:
+        >>> class_dice(np.array([[2, 1], [0, 1]])).round(2).tolist()
+        [0.8, 0.67]
+    """
+    hits, truth, predicted = _margins(counts)
+    return _ratio(2 * hits, truth + predicted)
+
+
+def class_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of the pixels of each class predicted right (recall), ``(…, C)``; NaN for classes without truth."""
+    hits, truth, _ = _margins(counts)
+    return _ratio(hits, truth)
+
+
+def mean_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean of :func:`class_iou` over the classes that occur, ``(…)``; NaN where nothing was counted."""
+    return _mean(class_iou(counts))
+
+
+def mean_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean of :func:`class_dice` over the classes that occur, ``(…)``; NaN where nothing was counted."""
+    return _mean(class_dice(counts))
+
+
+def mean_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Mean of :func:`class_accuracy` over the classes that have truth, ``(…)``; NaN where nothing was counted."""
+    return _mean(class_accuracy(counts))
+
+
+def frequency_weighted_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """:func:`class_iou` weighted by the share of each class in the truth, ``(…)``; NaN where nothing was counted."""
+    truth = counts.sum(-1)
+    return _ratio((truth * np.nan_to_num(class_iou(counts))).sum(-1), truth.sum(-1))
+
+
+def pixel_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
+    """Share of pixels predicted right, ``(…)`` in 0…1; NaN where nothing was counted."""
+    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
+
+
+def _margins(counts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Per class, ``(…, C)``: pixels predicted right, in the truth, in the prediction."""
+    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1), counts.sum(-2)
+
+
+def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    there = ~np.isnan(values)
+    return _ratio(np.where(there, values, 0).sum(-1), there.sum(-1))
+
+
+PER_CLASS = {"iou": class_iou, "dice": class_dice, "accuracy": class_accuracy}
+"""Name of a figure of every class → its function of confusion matrices."""
+OVERALL = {
+    "mean_iou": mean_iou,
+    "frequency_weighted_iou": frequency_weighted_iou,
+    "mean_dice": mean_dice,
+    "mean_accuracy": mean_accuracy,
+    "pixel_accuracy": pixel_accuracy,
+}
+"""Name of a figure of all classes together → its function of confusion matrices."""
+
+
+def confusion_intervals(
+    images: Sequence[NDArray[np.int64]],
+    *,
+    block: int,
+    repetitions: int,
+    seed: int = 0,
+    names: Collection[str] = ("mean_iou", "pixel_accuracy", "iou"),
+) -> dict[str, Any]:
+    """95 % intervals by bootstrap over images.
+
+    Args:
+        images: Confusion matrix of each image, ``(C, C)``, in the order of the dataset.
+        block: Images in a row that are drawn together.
+        repetitions: How often to draw.
+        seed: Same seed, same intervals.
+        names: Figures wanted, of :data:`OVERALL` and :data:`PER_CLASS`.
+
+    Returns:
+        Name of a figure of all classes → lower and upper end; of a figure per class → the same for each class;
+        NaN where it never occurs.
+    """
+    weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
+    drawn = np.tensordot(weights, np.array(images), 1)
+    overall = {name: interval(figure(drawn)) for name, figure in OVERALL.items() if name in names}
+    per_class = {
+        name: [interval(values) for values in figure(drawn).T]
+        for name, figure in PER_CLASS.items()
+        if name in names
+    }
+    return {**overall, **per_class}

@@ -6,7 +6,6 @@ Source:
     Rottmann et al., arXiv:1811.00648.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -213,56 +212,6 @@ def accuracy_threshold(positive: ArrayLike, score: ArrayLike) -> float:
     below = np.searchsorted(np.sort(scores), cuts)
     right = gain.sum() - np.append(0, np.cumsum(gain))[below]
     return float(cuts[np.argmax(right)])
-
-
-def block_bootstrap(
-    frames: ArrayLike,
-    statistic: Callable[[NDArray[np.intp]], float],
-    *,
-    block: int = 20,
-    repetitions: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Confidence interval of a figure measured on video, whose neighbouring frames resemble each other.
-
-    Moving blocks: stretches of ``block`` frames in a row are drawn with replacement until there are as many
-    frames as before, and the figure is taken of the segments in them.
-
-    Args:
-        frames: Frame of each segment, ``(n,)``, sortable; the different values in order are the video.
-        statistic: Called with indices into the segments (with repetitions), gives the figure.
-        block: Frames in a row that stay together, >= 1; at most the whole video.
-        repetitions: How often to draw, >= 1.
-        level: Share of draws inside the interval, 0…1.
-        seed: Same seed, same interval.
-
-    Returns:
-        Lower and upper end.
-
-    Raises:
-        ValueError: If there is no segment, or an argument is out of range.
-
-    Source:
-        Künsch, The jackknife and the bootstrap for general stationary observations, Ann. Statist. 1989.
-    """
-    names, frame_of = np.unique(np.asarray(frames), return_inverse=True)
-    if not len(names) or block < 1 or repetitions < 1 or not 0 < level < 1:
-        raise ValueError(
-            "expected at least one segment, block >= 1, repetitions >= 1 and 0 < level < 1, "
-            f"got {len(names)} frames, {block}, {repetitions}, {level}"
-        )
-    order = np.argsort(frame_of, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
-    length = min(block, len(names))
-    random = np.random.default_rng(seed)
-    figures = []
-    for _ in range(repetitions):
-        starts = random.integers(0, len(names) - length + 1, -(-len(names) // length))
-        drawn = (starts[:, None] + np.arange(length)).ravel()[: len(names)]
-        figures.append(statistic(np.concatenate([members[frame] for frame in drawn])))
-    low, high = np.quantile(figures, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _pair(first: ArrayLike, second: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

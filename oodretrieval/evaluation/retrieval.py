@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.errors import UnknownNameError
+from oodretrieval.evaluation.bootstrap import block_weights, interval
 
 METRICS = ("euclidean", "cosine")
 PRECISION_AT = (1, 5, 10)
@@ -24,6 +25,7 @@ class RetrievalFigures:
         per_class: Class → mean average precision of its queries, for the classes that count.
         num_queries: Class → number of its queries, for the same classes.
         precision_at: k → mean over these queries of the share of relevant items among the first k.
+        query_precision: Average precision of each query of a class that counts, ``(n,)``; NaN for the others.
     """
 
     mean: float
@@ -31,6 +33,9 @@ class RetrievalFigures:
     per_class: dict[Hashable, float]
     num_queries: dict[Hashable, int]
     precision_at: dict[int, float]
+    query_precision: NDArray[np.float64] = field(
+        default_factory=lambda: np.empty(0), compare=False, repr=False
+    )
 
 
 def average_precision(relevant: ArrayLike) -> float:
@@ -204,7 +209,50 @@ def _figures(
         per_class=per_class,
         num_queries={names[c].item(): int(counts[c]) for c in counting},
         precision_at={k: float(value) for k, value in zip(PRECISION_AT, at, strict=True)},
+        query_precision=np.where(chosen, found, np.nan),
     )
+
+
+def retrieval_intervals(
+    figures: RetrievalFigures,
+    labels: ArrayLike,
+    images: ArrayLike,
+    *,
+    block: int,
+    repetitions: int,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals by bootstrap over the images that the queries come from; the rankings stay as they are.
+
+    Args:
+        figures: Of :func:`mean_average_precision`.
+        labels: Class of each item, ``(n,)``, as there.
+        images: Image of each item, ``(n,)``; their sorted order is the order of the video.
+        block: Images in a row that are drawn together.
+        repetitions: How often to draw.
+        seed: Same seed, same intervals.
+
+    Returns:
+        ``mean`` and ``weighted`` → lower and upper end; NaN where no class counts.
+    """
+    asked = ~np.isnan(figures.query_precision)
+    names, image = np.unique(np.asarray(images), return_inverse=True)
+    classes, label = np.unique(np.asarray(labels), return_inverse=True)
+    if not asked.any():
+        return dict.fromkeys(("mean", "weighted"), (float("nan"), float("nan")))
+    weights = block_weights(len(names), block=block, repetitions=repetitions, seed=seed)
+    sums = np.zeros((2, len(names), len(classes)))
+    np.add.at(sums[0], (image[asked], label[asked]), figures.query_precision[asked])
+    np.add.at(sums[1], (image[asked], label[asked]), 1)
+    total, queries = weights @ sums
+    there = queries > 0
+    of_class = np.where(there, total / np.maximum(queries, 1), 0)
+    present = np.maximum(there.sum(axis=1), 1)
+    some = there.any(axis=1)
+    return {
+        "mean": interval(np.where(some, of_class.sum(axis=1) / present, np.nan)),
+        "weighted": interval(np.where(some, total.sum(1) / np.maximum(queries.sum(1), 1), np.nan)),
+    }
 
 
 def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:

@@ -1,8 +1,9 @@
 """How well an embedding space brings segments of one class together."""
 
 import logging
-from collections.abc import Hashable
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,28 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from oodretrieval.errors import StoreError, UnknownNameError
-from oodretrieval.evaluation import RetrievalFigures, frame_positions, mean_average_precision
+from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.errors import OODRetrievalError, StoreError, UnknownNameError
+from oodretrieval.evaluation import (
+    RetrievalFigures,
+    frame_positions,
+    mean_average_precision,
+    retrieval_intervals,
+)
 from oodretrieval.evaluation.charts import bar_chart
 from oodretrieval.search import project
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.settings import CommonSettings, require_at_least
-from oodretrieval.stores import Catalogue, Workspace, write_json
+from oodretrieval.stages.results import (
+    NO_VALUE,
+    Context,
+    Result,
+    model_context,
+    save_result,
+    split_of,
+)
+from oodretrieval.stages.rules import Drawing, EvaluationSettings, interval_words, scene_notes
+from oodretrieval.stages.settings import require_at_least
+from oodretrieval.stores import Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
 GROUPS = ("none", "image", "frames")
@@ -26,7 +42,7 @@ RANDOM_REPETITIONS = 5
 
 
 @dataclass(frozen=True)
-class RetrievalSettings(CommonSettings):
+class RetrievalSettings(EvaluationSettings):
     """Which embedding space to judge, and how.
 
     Attributes:
@@ -39,7 +55,7 @@ class RetrievalSettings(CommonSettings):
             (all within 30 frames of it, for video whose file names end in the number of the frame).
         min_queries: Queries that a class needs to count.
         seed: Of the projection and of the random embedding.
-        save_dir: Folder for table and chart; by default ``evaluation`` beside the catalogue.
+        save_dir: Folder for tables and chart; by default ``evaluation`` in the catalogue.
     """
 
     embeddings_file: str = ""
@@ -50,7 +66,6 @@ class RetrievalSettings(CommonSettings):
     groups: str = "none"
     min_queries: int = 2
     seed: int = 0
-    save_dir: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,7 +79,7 @@ def evaluate_retrieval(
 
     Args:
         settings: What to judge.
-        configuration: Unused; every stage is called alike.
+        configuration: Where the catalogue's datasets and network are looked up; it may lack them.
         workspace: Where the catalogue lies.
 
     Returns:
@@ -90,15 +105,67 @@ def evaluate_retrieval(
     }
     figures = mean_average_precision(vectors, names, **options)
     floor = random_floor(names, vectors.shape[1], settings.seed, options)
-    folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
-    files = _save(folder, settings, catalogue.name, figures, floor)
-    _log(figures, floor, len(segments), settings, files)
-    return {
+    opened = _opened(configuration, segments["dataset"].unique())
+    drawing = Drawing.of(settings, *opened)
+    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    intervals = retrieval_intervals(figures, names, images, **asdict(drawing))
+    space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
+    content = {
         "segments": len(segments),
-        "embedding": _plain_figures(figures),
+        "embedding": {**_plain_figures(figures), "intervals": intervals},
         "random": _plain_figures(floor),
-        "files": [str(file) for file in files],
     }
+    folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
+    folder.mkdir(parents=True, exist_ok=True)
+    result = Result(
+        title=f"Retrieval among the selected segments of {catalogue.name}",
+        stem=f"retrieval_{space}_{settings.distance_metric}_{settings.groups}",
+        context=_context(settings, configuration, catalogue, len(set(images)), drawing),
+        settings=asdict(settings),
+        figures=content,
+        tables=_tables(content),
+        notes=tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset))),
+    )
+    if figures.per_class:
+        chart = _draw(folder / f"{result.stem}.png", result, figures, floor)
+        result = replace(result, pictures={"Mean average precision by class": chart})
+    else:
+        logger.warning("no class has queries with something relevant outside their own group")
+    return {**content, "files": [str(file) for file in save_result(folder, result)]}
+
+
+def _opened(configuration: Configuration, names: Iterable[str]) -> list[SegmentationDataset]:
+    """The catalogue's datasets, as far as they can be opened here: a catalogue is judged without them too."""
+    opened = []
+    for name in names:
+        with suppress(OODRetrievalError):
+            opened.append(open_dataset(configuration.dataset(name), name))
+    return opened
+
+
+def _context(
+    settings: RetrievalSettings,
+    configuration: Configuration,
+    catalogue: Catalogue,
+    images: int,
+    drawing: Drawing,
+) -> Context:
+    made_by = catalogue.settings
+    datasets = list(catalogue.segments["dataset"].unique())
+    known = [name for name in datasets if name in configuration.datasets]
+    model = made_by.get("model", "")
+    return Context(
+        dataset=", ".join(datasets),
+        split=", ".join(split_of(configuration, name) for name in known),
+        images=images,
+        void_rule="a segment is what most of its pixels are; void ones are left out",
+        resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
+        f"{made_by.get('min_height', 0)}",
+        threshold=f"segments of a predicted IoU below {made_by.get('iou_threshold')}, as catalogued",
+        intervals=f"{drawing.words()}; of the queries, the rankings stay",
+        meta_model=made_by.get("meta_model", ""),
+        **(model_context(configuration, model) if model in configuration.models else {"model": model}),
+    )
 
 
 def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
@@ -169,32 +236,33 @@ def random_floor(
 
 def _plain_figures(figures: RetrievalFigures) -> dict[str, Any]:
     content: dict[str, Any] = asdict(figures)
+    del content["query_precision"]
     return {
         key: {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
         for key, value in content.items()
     }
 
 
-def _save(
-    folder: Path, settings: RetrievalSettings, name: str, figures: RetrievalFigures, floor: RetrievalFigures
-) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
-    stem = f"retrieval_{space}_{settings.distance_metric}_{settings.groups}"
-    table, chart = folder / f"{stem}.json", folder / f"{stem}.png"
-    content = {
-        "settings": asdict(settings),
-        "embedding": _plain_figures(figures),
-        "random": _plain_figures(floor),
+def _tables(content: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    figures, floor = content["embedding"], content["random"]
+    by_class = sorted(figures["per_class"], key=lambda name: -figures["per_class"][name])
+    columns = {
+        "queries": [figures["num_queries"][name] for name in by_class],
+        "mAP": [figures["per_class"][name] for name in by_class],
+        "random": [floor["per_class"][name] for name in by_class],
     }
-    write_json(table, content)
-    if figures.per_class:
-        _draw(chart, name, figures, floor, stem)
-        return [table, chart]
-    return [table]
+    means = {
+        text: (figures[key], interval_words(figures["intervals"][key]), floor[key])
+        for text, key in (("mAP, mean over classes", "mean"), ("mAP, weighted by queries", "weighted"))
+    }
+    for k, value in figures["precision_at"].items():
+        means[f"precision@{k}"] = value, NO_VALUE, floor["precision_at"][k]
+    together = pd.DataFrame.from_dict(means, orient="index", columns=["embedding", "interval", "random"])
+    together.index.name = "figure"
+    return {"by class": pd.DataFrame(columns, index=pd.Index(by_class, name="class")), "together": together}
 
 
-def _draw(chart: Path, name: str, figures: RetrievalFigures, floor: RetrievalFigures, stem: str) -> None:
+def _draw(chart: Path, result: Result, figures: RetrievalFigures, floor: RetrievalFigures) -> Path:
     figure = Figure(figsize=(8, 1.6 + 0.42 * len(figures.per_class)), layout="constrained")
     bar_chart(
         figure.subplots(),
@@ -205,30 +273,10 @@ def _draw(chart: Path, name: str, figures: RetrievalFigures, floor: RetrievalFig
         reference_name="random embedding",
         lines=[("mean over classes", figures.mean), ("weighted by queries", figures.weighted)],
     )
-    figure.suptitle(f"Retrieval among the selected segments of {name}\n{stem.replace('_', ' ')}", fontsize=11)
+    figure.suptitle(f"{result.title}\n{result.stem.replace('_', ' ')}", fontsize=11)
     figure.savefig(chart, dpi=120)
+    return chart
 
 
 def _texts(values: dict[Hashable, float]) -> dict[str, float]:
     return {str(key): value for key, value in values.items()}
-
-
-def _log(
-    figures: RetrievalFigures,
-    floor: RetrievalFigures,
-    count: int,
-    settings: RetrievalSettings,
-    files: list[Path],
-) -> None:
-    logger.info("%d segments, left out of a ranking: %s", count, settings.groups)
-    logger.info("%-24s %8s %10s %8s", "class", "queries", "mAP", "random")
-    for key, value in sorted(figures.per_class.items(), key=lambda item: -item[1]):
-        logger.info("%-24s %8d %10.3f %8.3f", key, figures.num_queries[key], value, floor.per_class[key])
-    logger.info("%-24s %8s %10.3f %8.3f", "mean over classes", "", figures.mean, floor.mean)
-    logger.info("%-24s %8s %10.3f %8.3f", "weighted by queries", "", figures.weighted, floor.weighted)
-    for k, value in figures.precision_at.items():
-        logger.info("%-24s %8s %10.3f %8.3f", f"precision@{k}", "", value, floor.precision_at[k])
-    if not figures.per_class:
-        logger.warning("no class has queries with something relevant outside their own group")
-    for file in files:
-        logger.info("saved %s", file)

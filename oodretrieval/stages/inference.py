@@ -10,7 +10,7 @@ from oodretrieval.datasets import Sample, SegmentationDataset
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError
-from oodretrieval.labels import ClassMapping, LabelSet
+from oodretrieval.labels import ClassMapping, LabelSet, background_in_front
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.segments import entropy
 from oodretrieval.stores import Prediction
@@ -93,7 +93,8 @@ def require_classes(count: int, label_set: LabelSet | None) -> None:
     if label_set is not None and count != label_set.num_classes:
         raise ConfigurationError(
             f"the network has {count} classes, the dataset's pred_mapping {label_set.num_classes}; "
-            "choose a dataset entry made for this network, or give it its own label_to_pred"
+            "choose a dataset entry made for this network (with background, if it has one), or give it its own "
+            "label_to_pred"
         )
 
 
@@ -115,8 +116,14 @@ def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_class
     """
     if dataset.label_set is not None:
         return dataset.label_set.pred_mapping
-    noted = read_metadata(entry.weights).get("classes") if entry.weights is not None else None
-    if noted:
-        return {int(key): (name, (colour[0], colour[1], colour[2])) for key, (name, colour) in noted.items()}
+    metadata = read_metadata(entry.weights) if entry.weights is not None else {}
+    if noted := metadata.get("classes"):
+        classes = {
+            int(key): (name, (colour[0], colour[1], colour[2])) for key, (name, colour) in noted.items()
+        }
+        if entry.implicit_background == bool(metadata.get("implicit_background")):
+            return classes
+        added = entry.implicit_background  # to weights trained without it, or else the other way round
+        return background_in_front(classes) if added else {i - 1: shown for i, shown in classes.items() if i}
     greys = np.linspace(0, 255, max(num_classes, 2)).astype(int).tolist()
     return {i: (f"class {i}", (greys[i], greys[i], greys[i])) for i in range(num_classes)}

@@ -14,7 +14,7 @@ from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_i
 from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
 from oodretrieval.errors import StoreError, TableError, WeightsError
 from oodretrieval.meta_models import MetaModel, load_meta_model
-from oodretrieval.models import weights_hash
+from oodretrieval.models import weights_hash, weights_in_use
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Workspace, read_segment_settings, read_segments, require_same_settings
@@ -53,10 +53,11 @@ def provenance(
 ) -> dict[str, Any]:
     """What identifies the predictions of a network on a dataset: work made by anything else is refused."""
     entry = configuration.model(model_name)
+    extended = {"implicit_background": True} if entry.implicit_background else {}
     return {
         "model": model_name,
         "weights": weights_hash_if_there(entry),
-        "model_arguments": _texts({**entry.kwargs, "mean": entry.mean, "std": entry.std}),
+        "model_arguments": _texts({**entry.kwargs, "mean": entry.mean, "std": entry.std, **extended}),
         "dataset": dataset_name,
         "dataset_arguments": dataset_arguments(settings, configuration, dataset_name),
     }
@@ -67,9 +68,9 @@ def _texts(arguments: Mapping[str, Any]) -> dict[str, str]:
 
 
 def weights_hash_if_there(entry: ModelEntry) -> str:
-    """Hash of the weights file; empty if there is none."""
-    there = entry.weights is not None and Path(entry.weights).is_file()
-    return weights_hash(entry.weights) if there and entry.weights is not None else ""
+    """Hash of the weights, a file, a folder or what was downloaded; empty if there are none."""
+    weights = weights_in_use(entry)
+    return "" if weights is None else weights_hash(weights)
 
 
 def blocks(count: int) -> Iterator[tuple[int, range]]:

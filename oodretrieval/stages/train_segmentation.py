@@ -4,13 +4,10 @@ import logging
 import os
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
-from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -18,22 +15,22 @@ from tqdm import tqdm
 
 from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.transforms import TrainingTensors, training_transform
-from oodretrieval.entries import ModelEntry, build, factory_of
-from oodretrieval.errors import ConfigurationError, DatasetError, SettingsError
-from oodretrieval.evaluation.confusion import ConfusionMatrix
+from oodretrieval.entries import ModelEntry
+from oodretrieval.errors import DatasetError, SettingsError
 from oodretrieval.execution import keep_freed_memory
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, LabelSet
-from oodretrieval.models.checkpoints import load_weights, read_metadata, save_weights
+from oodretrieval.models import load_weights, read_metadata, save_weights
+from oodretrieval.stages.accelerator import accelerator
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.device import choose_device
+from oodretrieval.stages.fresh_network import fresh_network
 from oodretrieval.stages.inputs import dataset_arguments, dataset_in_use
+from oodretrieval.stages.segmentation_quality import judge, log_quality, rounded
 from oodretrieval.stages.settings import CommonSettings, require_at_least
 from oodretrieval.stores import Workspace
-from oodretrieval.training import Schedule, Trainer, class_weights, cross_entropy
+from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
 logger = logging.getLogger(__name__)
-PRETRAINED: dict[str, bool | str] = {"packaged": "packaged", "download": True, "no": False}
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,9 @@ class TrainSegmentationSettings(CommonSettings):
         scale_max: Largest random scale, likewise.
         colour: Strength of the colour jitter, 0…1.
         class_weight_power: 0 weighs classes alike, 1 undoes their frequencies.
+        attraction: Weight of the template loss that draws the pixels of a class to its best pixel; 0 for none.
+        repulsion: Weight of the one that pushes the best pixels of different classes apart; 0 for none.
+        similarity: Of logits in both: cosine or correlation.
         accumulation: Steps whose gradients are added up before an update.
         mixed_precision: no, bf16 or fp16; auto is bf16 on a GPU and no on the CPU.
         pretrained: Start from ImageNet weights: packaged, where they come with an installed package; download,
@@ -86,6 +86,9 @@ class TrainSegmentationSettings(CommonSettings):
     scale_max: float = 2.0
     colour: float = 0.3
     class_weight_power: float = 0.25
+    attraction: float = 0.0
+    repulsion: float = 0.0
+    similarity: Literal["cosine", "correlation"] = "cosine"
     accumulation: int = 1
     mixed_precision: str = "auto"
     pretrained: Literal["packaged", "download", "no"] = "packaged"
@@ -98,6 +101,7 @@ class TrainSegmentationSettings(CommonSettings):
         require_at_least(self, 1, "crop_height", "crop_width", "batch_size", "epochs", "validate_every")
         require_at_least(self, 1, "accumulation")
         require_at_least(self, 0, "learning_rate", "weight_decay", "average_decay", "colour")
+        require_at_least(self, 0, "attraction", "repulsion")
 
 
 def train_segmentation(
@@ -111,8 +115,8 @@ def train_segmentation(
         workspace: Where the state after each epoch is kept, below ``training/``.
 
     Returns:
-        Quality of the kept weights, as stored: ``mean_iou``, ``iou`` by class, ``pixel_accuracy``, ``epoch``;
-        and their ``path``.
+        Quality of the kept weights, as stored: figures of :class:`~oodretrieval.evaluation.SegmentationQuality` on
+        the validation data, with ``epoch``; and their ``path``.
 
     Raises:
         DatasetError: If a dataset has no truth, or fewer images than a batch.
@@ -133,8 +137,7 @@ def train_segmentation(
             state.unlink(missing_ok=True)
         quality = training.run(state)
     logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
-    for name, iou in quality["iou"].items():
-        logger.info("  %-20s %.4f", name, iou)
+    log_quality(quality)
     return {**quality, "path": str(path)}
 
 
@@ -177,13 +180,14 @@ class _Training:
             raise DatasetError(
                 f"{len(train)} training images, fewer than args.batch_size={settings.batch_size}"
             )
-        self.accelerator = _accelerator(settings)
+        self.accelerator = accelerator(settings.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
         left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file"}
         self.recipe = {key: value for key, value in asdict(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
-        self.network = self._network()
+        set_seed(settings.seed)
+        self.network = fresh_network(entry, settings.model_name, self.label_set, settings.pretrained)
 
     def run(self, state: Path) -> dict[str, Any]:
         """Train to the end; returns the quality of what is stored."""
@@ -195,7 +199,7 @@ class _Training:
         trainer = Trainer(
             self.network,
             self._loader(),
-            lambda logits, target: cross_entropy(logits, target, weights),
+            self._loss(weights),
             _schedule(settings),
             self.accelerator,
             state,
@@ -203,7 +207,7 @@ class _Training:
         )
         device = self.accelerator.device
         trainer.fit(
-            lambda network: _confusion(network, self.held_out, device).mean_iou(),
+            lambda network: judge(network, self.held_out, device, background=False).matrix.mean_iou(),
             lambda network, figure, epoch: self._save(network, {"mean_iou": figure, "epoch": epoch}),
         )
         self.accelerator.wait_for_everyone()
@@ -215,24 +219,21 @@ class _Training:
         best = read_metadata(self.path)["quality"]["epoch"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
-        quality = {"epoch": best, **_quality(_confusion(stored, self.held_out, device), self.label_set)}
+        quality = {"epoch": best, **rounded(judge(stored, self.held_out, device).figures())}
         if self.accelerator.is_main_process:
             self._save(stored, quality)
         return quality
 
-    def _network(self) -> nn.Module:
-        """The entry's network, with as many classes as the dataset and the ImageNet weights asked for."""
-        set_seed(self.settings.seed)
-        known = signature(factory_of(self.entry)).parameters
-        classes = self.label_set.num_classes
-        if self.entry.kwargs.get("num_classes", classes) != classes:
-            raise ConfigurationError(
-                f"the entry {self.settings.model_name!r} has num_classes={self.entry.kwargs['num_classes']}, "
-                f"the dataset {classes} predicted classes; correct the entry, or choose another dataset"
-            )
-        offered = {"num_classes": classes, "pretrained": PRETRAINED[self.settings.pretrained]}
-        network: nn.Module = build(self.entry, **{k: v for k, v in offered.items() if k in known})
-        return network
+    def _loss(self, weights: Tensor | None) -> Loss:
+        chosen = self.settings
+        options = chosen.attraction, chosen.repulsion, chosen.similarity
+
+        def loss(logits: Tensor, target: Tensor) -> Tensor:
+            value = cross_entropy(logits, target, weights)
+            with_templates = chosen.attraction or chosen.repulsion
+            return value + template_loss(logits, target, *options) if with_templates else value
+
+        return loss
 
     def _loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
         settings = self.settings
@@ -257,6 +258,7 @@ class _Training:
         metadata = {
             "class_name": entry.class_name,
             "kwargs": dict(entry.kwargs),
+            "implicit_background": entry.implicit_background,
             "classes": {str(i): [name, list(colour)] for i, (name, colour) in classes.items()},
             "mean": list(entry.mean),
             "std": list(entry.std),
@@ -273,21 +275,6 @@ def _common_label_set(train: SegmentationDataset, validation: SegmentationDatase
     if train.label_set.pred_mapping != validation.label_set.pred_mapping:
         raise DatasetError("training and validation dataset have different predicted classes")
     return train.label_set
-
-
-def _accelerator(settings: TrainSegmentationSettings) -> Accelerator:
-    device = choose_device(settings.gpu)
-    on_gpu = device.type == "cuda"
-    if on_gpu and "LOCAL_RANK" not in os.environ:  # accelerate launch gives every process a GPU of its own
-        torch.cuda.set_device(device)
-    precision = settings.mixed_precision
-    if precision == "auto":
-        precision = "bf16" if on_gpu else "no"
-    if precision not in ("no", "bf16", "fp16"):
-        raise SettingsError(f"mixed_precision must be auto, no, bf16 or fp16, came {precision!r}")
-    return Accelerator(
-        cpu=not on_gpu, mixed_precision=precision, gradient_accumulation_steps=settings.accumulation
-    )
 
 
 def _schedule(settings: TrainSegmentationSettings) -> Schedule:
@@ -311,22 +298,3 @@ def _weights(train: SegmentationDataset, label_set: LabelSet, power: float) -> T
         if labels is not None:
             pixels += np.bincount(label_set.to_predicted(labels).ravel(), minlength=NO_CLASS + 1)
     return class_weights(pixels[: label_set.num_classes], power)
-
-
-@torch.inference_mode()
-def _confusion(network: nn.Module, data: TrainingTensors, device: torch.device) -> ConfusionMatrix:
-    matrix = ConfusionMatrix(data.label_set.num_classes)
-    for index in tqdm(range(len(data)), "validating", disable=None):
-        image, target = data[index]
-        logits = network(image[None].to(device))
-        matrix.update(logits.argmax(1)[0].cpu().numpy(), target.numpy())
-    return matrix
-
-
-def _quality(matrix: ConfusionMatrix, label_set: LabelSet) -> dict[str, Any]:
-    iou = {label_set.pred_mapping[i][0]: round(float(v), 4) for i, v in enumerate(matrix.iou())}
-    return {
-        "mean_iou": round(matrix.mean_iou(), 4),
-        "pixel_accuracy": round(matrix.pixel_accuracy(), 4),
-        "iou": iou,
-    }

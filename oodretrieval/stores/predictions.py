@@ -101,6 +101,19 @@ class Prediction:
         truth: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
         return truth
 
+    def unknown(self) -> NDArray[np.uint8] | None:
+        """Where the truth is unknown: ``(H, W)``, 1 unknown, 0 a class of the network, 255 void; None without truth.
+
+        Label ids that the tables do not name are void.
+        """
+        if self.labels is None:
+            return None
+        mapping = self.label_to_pred or {k: k for k in range(self.num_classes)}
+        kinds = {k: NO_CLASS if k in self.void_ids else int(v == NO_CLASS) for k, v in mapping.items()}
+        table = lookup_table(kinds)
+        where: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
+        return where
+
 
 def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> None:
     """Write a prediction atomically.

@@ -1,6 +1,7 @@
 """Training of segmentation networks: losses, schedule, loop."""
 
-from oodretrieval.training.loop import Schedule, Trainer
+from oodretrieval.training.loop import Loss, Schedule, Trainer
 from oodretrieval.training.losses import class_weights, cross_entropy
+from oodretrieval.training.templates import template_loss
 
-__all__ = ["Schedule", "Trainer", "class_weights", "cross_entropy"]
+__all__ = ["Loss", "Schedule", "Trainer", "class_weights", "cross_entropy", "template_loss"]

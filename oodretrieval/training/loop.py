@@ -57,9 +57,13 @@ def build_optimiser(model: nn.Module, schedule: Schedule) -> Optimizer:
     Raises:
         UnknownNameError: If the optimiser is unknown.
     """
+    encoder = getattr(model, "encoder", None)
+    slower = (
+        {id(parameter) for parameter in encoder.parameters()} if isinstance(encoder, nn.Module) else set()
+    )
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+    for parameter in model.parameters():
+        groups.setdefault((id(parameter) in slower, parameter.ndim > 1), []).append(parameter)
     described = [
         {
             "params": parameters,

@@ -19,6 +19,7 @@ from oodretrieval.datasets import (
     Subset,
     open_dataset,
     subset_by_class,
+    with_background,
 )
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, ImageError, UnpairedFilesError
@@ -37,6 +38,7 @@ CASES = {
     "a2d2 cameras": (6, lambda root: A2D2(root / "a2d2", cameras=("side_left", "front_center"))),
     "camvid": (2, lambda root: CamVid(root / "camvid", "val", unknown=("pedestrian", "bicyclist"))),
     "folder": (6, lambda root: ImageFolder(root / "folder")),
+    "with background": (2, lambda root: with_background(Cityscapes(root / "cityscapes", "val"))),
     "subset": (2, lambda root: Subset(Cityscapes(root / "cityscapes"), [2, 0])),
     "subset by class": (1, lambda root: subset_by_class(Cityscapes(root / "cityscapes"), "rider")),
 }

@@ -3,9 +3,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import accuracy_score, confusion_matrix, jaccard_score
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    f1_score,
+    jaccard_score,
+    recall_score,
+)
 
-from oodretrieval.evaluation.confusion import ConfusionMatrix
+from oodretrieval.evaluation import block_draws, interval
+from oodretrieval.evaluation.confusion import (
+    ConfusionMatrix,
+    class_iou,
+    confusion_intervals,
+    mean_iou,
+    pixel_accuracy,
+)
 
 CLASSES = 4
 predictions = arrays(np.uint8, (5, 6), elements=st.integers(0, CLASSES - 1))
@@ -35,6 +48,33 @@ def test_agrees_with_scikit_learn(prediction, truth):
     assert counted.mean_iou() == pytest.approx(expected.mean())
 
 
+@given(predictions, truths)
+def test_dice_accuracy_and_frequencies_agree_with_scikit_learn(prediction, truth):
+    known = truth != 255
+    assume(known.any())
+    true, predicted = truth[known], prediction[known]
+    counted = matrix((prediction, truth))
+    labels = list(range(CLASSES))
+    present = [i for i in labels if (true == i).any() or (predicted == i).any()]
+    dice = f1_score(true, predicted, labels=present, average=None)
+    np.testing.assert_allclose(counted.dice()[present], dice)
+    assert counted.mean_dice() == pytest.approx(dice.mean())
+    there = [i for i in labels if (true == i).any()]
+    recalls = recall_score(true, predicted, labels=there, average=None)
+    np.testing.assert_allclose(counted.accuracy()[there], recalls)
+    assert np.isnan(np.delete(counted.accuracy(), there)).all()
+    assert counted.mean_accuracy() == pytest.approx(recalls.mean())
+    weighted = jaccard_score(true, predicted, labels=labels, average="weighted", zero_division=0)
+    assert counted.frequency_weighted_iou() == pytest.approx(weighted)
+
+
+@given(predictions, truths)
+def test_dice_follows_from_iou(prediction, truth):
+    counted = matrix((prediction, truth))
+    iou = counted.iou()
+    np.testing.assert_allclose(counted.dice(), 2 * iou / (1 + iou))
+
+
 @given(st.lists(st.tuples(predictions, truths), max_size=4))
 def test_images_add_up_in_any_order(pairs):
     together = matrix(*pairs).counts
@@ -56,6 +96,9 @@ def test_with_nothing_counted_all_figures_are_nan():
         assert not counted.counts.any()
         assert np.isnan(counted.iou()).all()
         assert np.isnan(counted.mean_iou())
+        assert np.isnan(
+            [counted.mean_dice(), counted.mean_accuracy(), counted.frequency_weighted_iou()]
+        ).all()
         assert np.isnan(counted.pixel_accuracy())
 
 
@@ -89,3 +132,31 @@ def test_small_types_do_not_overflow():
     counted = ConfusionMatrix(200)
     counted.update(np.full((4, 4), 199, np.uint8), np.full((4, 4), 199, np.uint8))
     assert counted.counts[199, 199] == 16
+
+
+def test_intervals_are_those_of_drawing_images():
+    rng = np.random.default_rng(0)
+    truths = rng.integers(0, 3, (9, 30))
+    predictions = np.where(rng.random((9, 30)) < 0.6, truths, rng.integers(0, 3, (9, 30)))
+
+    def matrix_of(images):
+        matrix = ConfusionMatrix(3)
+        for image in images:
+            matrix.update(predictions[image], truths[image])
+        return matrix
+
+    found = confusion_intervals([matrix_of([i]).counts for i in range(9)], block=2, repetitions=40)
+    draws = [matrix_of(drawn) for drawn in block_draws(9, block=2, repetitions=40)]
+    assert found["mean_iou"] == pytest.approx(interval([draw.mean_iou() for draw in draws]))
+    assert found["pixel_accuracy"] == pytest.approx(interval([draw.pixel_accuracy() for draw in draws]))
+    for c in range(3):
+        assert found["iou"][c] == pytest.approx(interval([draw.iou()[c] for draw in draws]))
+
+
+def test_many_matrices_at_once_are_each_alone():
+    counts = np.random.default_rng(1).integers(0, 3, (4, 2, 3, 3))
+    counts[0, 0] = 0
+    for place in np.ndindex(4, 2):
+        assert class_iou(counts)[place] == pytest.approx(class_iou(counts[place]), nan_ok=True)
+        assert mean_iou(counts)[place] == pytest.approx(float(mean_iou(counts[place])), nan_ok=True)
+    assert np.isnan(mean_iou(counts)[0, 0]) and np.isnan(pixel_accuracy(counts)[0, 0])

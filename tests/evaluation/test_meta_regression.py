@@ -9,7 +9,6 @@ from oodretrieval.evaluation import (
     accuracy_threshold,
     auprc,
     auroc,
-    block_bootstrap,
     meta_figures,
     r2,
     rmse,
@@ -74,44 +73,3 @@ def test_errors():
         r2([0, 1], [0, 1, 2])
     with pytest.raises(ValueError, match="finite"):
         auroc([True, False], [np.nan, 0.0])
-    with pytest.raises(ValueError, match="at least one segment"):
-        block_bootstrap([], lambda _: 0.0)
-    with pytest.raises(ValueError, match="block >= 1"):
-        block_bootstrap([1, 2], lambda _: 0.0, block=0)
-
-
-def test_interval_covers_the_mean_and_repeats():
-    random = np.random.default_rng(0)
-    frames = np.repeat(np.arange(100), 5)
-    values = random.normal(size=500)
-    low, high = block_bootstrap(frames, lambda rows: values[rows].mean(), repetitions=300)
-    assert low < values.mean() < high
-    assert high - low == pytest.approx(4 / np.sqrt(500), rel=0.5)
-    assert (low, high) == block_bootstrap(frames, lambda rows: values[rows].mean(), repetitions=300)
-
-
-def test_blocks_keep_neighbouring_frames_together():
-    """What changes slowly over a video has a wider interval than single frames would make believe."""
-    frames = np.arange(200)
-    slow = np.sin(frames / 30)
-
-    def width(block):
-        low, high = block_bootstrap(frames, lambda rows: slow[rows].mean(), block=block, repetitions=300)
-        return high - low
-
-    assert width(20) > 2 * width(1)
-
-
-def test_frames_are_drawn_whole_and_as_many_as_there_are():
-    frames = np.array(["b", "a", "b", "c", "a", "b"])
-    drawn = []
-    block_bootstrap(frames, lambda rows: drawn.append(rows) or 0.0, block=2, repetitions=50)
-    sizes = {"a": 2, "b": 3, "c": 1}
-    for rows in drawn:
-        names, counts = np.unique(frames[rows], return_counts=True)
-        assert all(count % sizes[name] == 0 for name, count in zip(names, counts, strict=True))
-        assert sum(count // sizes[name] for name, count in zip(names, counts, strict=True)) == 3
-
-
-def test_a_block_longer_than_the_video_is_the_video():
-    assert block_bootstrap([3, 1, 2], lambda rows: float(np.sum(rows)), block=20) == (3.0, 3.0)

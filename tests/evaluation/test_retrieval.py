@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from oodretrieval.errors import UnknownNameError
-from oodretrieval.evaluation import average_precision, frame_positions, mean_average_precision, retrieval
+from oodretrieval.evaluation import (
+    average_precision,
+    block_draws,
+    frame_positions,
+    interval,
+    mean_average_precision,
+    retrieval,
+    retrieval_intervals,
+)
 
 vectors_and_labels = st.integers(2, 14).flatmap(
     lambda n: st.tuples(
@@ -163,3 +171,28 @@ def test_errors():
         mean_average_precision([[0.0], [1.0]], [0, 1], groups=[1])
     with pytest.raises(ValueError, match="frame_positions"):
         mean_average_precision([[0.0], [1.0]], [0, 1], groups=["a", "b"], group_window=3)
+
+
+def test_intervals_are_those_of_drawing_the_images_of_the_queries():
+    rng = np.random.default_rng(0)
+    labels = rng.choice(["dog", "cone", "crate"], 40)
+    images = rng.choice([f"frame {i:02d}" for i in range(12)], 40)
+    figures = mean_average_precision(rng.normal(size=(40, 2)) + (labels == "dog")[:, None], labels)
+    precision = figures.query_precision
+    assert figures.weighted == pytest.approx(np.nanmean(precision))
+    found = retrieval_intervals(figures, labels, images, block=3, repetitions=50)
+    names = np.unique(images)
+    means, weighted = [], []
+    for drawn in block_draws(len(names), block=3, repetitions=50):
+        rows = np.concatenate([np.flatnonzero(images == names[i]) for i in drawn])
+        means.append(np.mean([precision[rows][labels[rows] == c].mean() for c in set(labels[rows])]))
+        weighted.append(precision[rows].mean())
+    assert found["mean"] == pytest.approx(interval(means))
+    assert found["weighted"] == pytest.approx(interval(weighted))
+
+
+def test_queries_of_classes_that_do_not_count_have_no_precision():
+    figures = mean_average_precision([[0.0], [0.1], [5.0]], ["a", "a", "b"])
+    assert np.isnan(figures.query_precision).tolist() == [False, False, True]
+    nothing = mean_average_precision([[0.0], [1.0]], ["a", "b"])
+    assert np.isnan(retrieval_intervals(nothing, ["a", "b"], [0, 1], block=1, repetitions=5)["mean"]).all()

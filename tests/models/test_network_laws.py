@@ -7,7 +7,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from oodretrieval.models import FCN, DeepLabV3Plus, DeepWV3Plus, PSPNet, load_weights, save_weights
+from oodretrieval.models import (
+    FCN,
+    DeepLabV3Plus,
+    DeepWV3Plus,
+    PSPNet,
+    WithImplicitBackground,
+    load_weights,
+    save_weights,
+)
 
 CLASSES = 5
 
@@ -30,6 +38,10 @@ NETWORKS = {
     "fcn plain": lambda: FCN(CLASSES, variant="plain", channels=16),
     "pspnet": lambda: PSPNet(CLASSES, channels=16),
     "pspnet on resnet18 at stride 16": lambda: PSPNet(CLASSES, "resnet18", 16, channels=16),
+    "fcn 8s with implicit background": lambda: WithImplicitBackground(FCN(CLASSES - 1, channels=16)),
+    "deepwv3plus with implicit background": lambda: WithImplicitBackground(
+        DeepWV3Plus(CLASSES - 1, width=4, channels=16, low_level_channels=8)
+    ),
 }
 
 

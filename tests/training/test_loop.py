@@ -10,6 +10,7 @@ from torch.optim import SGD, AdamW
 from torch.utils.data import DataLoader, TensorDataset
 
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
+from oodretrieval.models import WithImplicitBackground
 from oodretrieval.training import Schedule, Trainer, cross_entropy
 from oodretrieval.training.loop import build_optimiser, poly
 
@@ -203,15 +204,16 @@ def test_the_average_lags_behind_and_is_what_is_validated(tmp_path):
     assert not torch.equal(average["encoder.1.running_mean"], last["encoder.1.running_mean"])
 
 
-def test_optimiser_groups_rates_and_decay():
-    network = Net()
+@pytest.mark.parametrize("around", [lambda network: network, WithImplicitBackground])
+def test_optimiser_groups_rates_and_decay(around):
+    network = around(Net())
     optimiser = build_optimiser(network, SCHEDULE)
     assert isinstance(optimiser, AdamW)
     of = {id(p): group for group in optimiser.param_groups for p in group["params"]}
     assert len(of) == len(list(network.parameters()))
     for name, parameter in network.named_parameters():
         group = of[id(parameter)]
-        assert group["lr"] == pytest.approx(0.01 if name.startswith("encoder.") else 0.02)
+        assert group["lr"] == pytest.approx(0.01 if "encoder." in name else 0.02)
         assert group["weight_decay"] == (SCHEDULE.weight_decay if parameter.ndim > 1 else 0)
 
 

@@ -1,0 +1,140 @@
+"""Confidence intervals by drawing images anew; in video in blocks, as neighbouring frames resemble each other.
+
+Source:
+    Künsch, The jackknife and the bootstrap for general stationary observations, Ann. Statist. 1989.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+REPETITIONS = 1000
+VIDEO_BLOCK = 20
+"""Frames in a row that are drawn together."""
+
+
+def block_bootstrap(
+    frames: ArrayLike,
+    statistic: Callable[[NDArray[np.intp]], float],
+    *,
+    block: int = VIDEO_BLOCK,
+    repetitions: int = REPETITIONS,
+    level: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Confidence interval of a figure of items (segments, objects, queries) that come from images.
+
+    Moving blocks: stretches of ``block`` frames in a row are drawn with replacement until there are as many
+    frames as before, and the figure is taken of the items in them.
+
+    Args:
+        frames: Frame of each item, ``(n,)``, sortable; the different values in order are the video.
+        statistic: Called with indices into the items (with repetitions), gives the figure.
+        block: Frames in a row that stay together, >= 1; at most the whole video. 1 for images that have
+            nothing to do with each other.
+        repetitions: How often to draw, >= 1.
+        level: Share of draws inside the interval, 0…1.
+        seed: Same seed, same interval.
+
+    Returns:
+        Lower and upper end.
+
+    Raises:
+        ValueError: If there is no item, or an argument is out of range.
+    """
+    names, frame_of = np.unique(np.asarray(frames), return_inverse=True)
+    order = np.argsort(frame_of, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
+    draws = block_draws(len(names), block=block, repetitions=repetitions, seed=seed)
+    return interval(
+        [statistic(np.concatenate([members[frame] for frame in drawn])) for drawn in draws], level
+    )
+
+
+def block_draws(
+    frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
+) -> Iterator[NDArray[np.intp]]:
+    """Draw the frames of a video anew, in moving blocks.
+
+    Args:
+        frames: How many there are.
+        block: Frames in a row that stay together, >= 1.
+        repetitions: How often to draw, >= 1.
+        seed: Same seed, same draws.
+
+    Yields:
+        ``(frames,)`` indices of frames, with repetitions.
+
+    Raises:
+        ValueError: If an argument is below 1.
+    """
+    if min(frames, block, repetitions) < 1:
+        raise ValueError(
+            "expected at least one frame, block >= 1 and repetitions >= 1, "
+            f"got {frames} frames, {block}, {repetitions}"
+        )
+    length = min(block, frames)
+    random = np.random.default_rng(seed)
+    for _ in range(repetitions):
+        starts = random.integers(0, frames - length + 1, -(-frames // length))
+        yield (starts[:, None] + np.arange(length)).ravel()[:frames]
+
+
+def block_weights(
+    frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
+) -> NDArray[np.float64]:
+    """:func:`block_draws` as how often every frame is drawn, for figures made of sums over frames.
+
+    Returns:
+        ``(repetitions, frames)``; every row sums to ``frames``.
+
+    Example:
+        >>> block_weights(3, block=3, repetitions=2).tolist()
+        [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    draws = block_draws(frames, block=block, repetitions=repetitions, seed=seed)
+    return np.array([np.bincount(drawn, minlength=frames) for drawn in draws], np.float64)
+
+
+def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.float64]) -> tuple[float, float]:
+    """95 % interval of the sum of parts over the sum of wholes.
+
+    Args:
+        parts: Of each image, ``(frames,)``.
+        wholes: Of each image, ``(frames,)``, >= 0.
+        weights: From :func:`block_weights`.
+
+    Returns:
+        Lower and upper end; NaN where no draw has a whole.
+    """
+    total = weights @ np.asarray(wholes, np.float64)
+    share = weights @ np.asarray(parts, np.float64) / np.where(total > 0, total, 1)
+    return interval(np.where(total > 0, share, np.nan))
+
+
+def interval(figures: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The middle of many draws of one figure.
+
+    Args:
+        figures: ``(repetitions,)``; NaN where a draw left the figure undefined, which is left out.
+        level: Share of draws inside, 0…1.
+
+    Returns:
+        Lower and upper end; NaN without a draw that defines the figure.
+
+    Raises:
+        ValueError: If ``level`` is not between 0 and 1.
+
+    Example:
+        >>> interval(range(5), 0.5)
+        (1.0, 3.0)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"expected 0 < level < 1, got {level}")
+    values = np.asarray(figures, np.float64)
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)

@@ -1,0 +1,60 @@
+"""What a file holds that an adapter cannot read, so that the message can name the one that can."""
+
+from pathlib import Path
+from zipfile import ZipFile, is_zipfile
+
+from oodretrieval.errors import WeightsError
+
+MEMBERS = {
+    "archive_format": "ExportedNetwork",
+    "serialized_exported_program.json": "ExportedNetwork",
+    "constants.pkl": "TorchScriptNetwork",
+    "data.pkl": "",
+}
+"""A file that tells a kind of zip archive apart → the adapter that reads it; none for mere tensors."""
+
+
+def adapter_for(path: Path) -> str | None:
+    """Name of the adapter that reads a file or folder; empty for tensors without a program, None if unknown.
+
+    Args:
+        path: What is there.
+    """
+    if path.is_dir():
+        return "TransformersNetwork" if (path / "config.json").is_file() else None
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            members = {name.partition("/")[2] or name for name in archive.namelist()}
+        return next((adapter for member, adapter in MEMBERS.items() if member in members), None)
+    return {".onnx": "OnnxNetwork", ".safetensors": ""}.get(path.suffix)
+
+
+def unreadable(path: Path, kind: str, reader: str, reason: object) -> WeightsError:
+    """What to say of a file that an adapter cannot read.
+
+    Args:
+        path: The file.
+        kind: What it should have been, in words.
+        reader: Name of the adapter that tried.
+        reason: What went wrong.
+    """
+    found = adapter_for(path)
+    remedy = "name another file by `weights` of the entry in configuration.py"
+    if found:
+        remedy = f"it looks like one for {found}; set `class_name` of the entry to that, or name another file"
+    elif found == "":
+        remedy = "it holds tensors without a program; set the entry to the class of their network"
+    if found == reader:
+        remedy = "it may be damaged, or of another version; fetch or export it again"
+    return WeightsError(f"{path} cannot be read as {kind} ({first_sentence(reason)}); {remedy}")
+
+
+def first_sentence(reason: object) -> str:
+    """The beginning of an error's text; the rest is of no use to a person.
+
+    Example:
+        >>> first_sentence(RuntimeError("no zip archive. This is an internal error."))
+        'no zip archive'
+    """
+    first = (str(reason).strip().splitlines() or [type(reason).__name__])[0]
+    return first.partition(". ")[0].rstrip(".")[:200]

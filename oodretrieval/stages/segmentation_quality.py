@@ -1,0 +1,68 @@
+"""How good a network's segmentation is, judged image by image while it is trained."""
+
+import logging
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from oodretrieval.datasets.transforms import TrainingTensors, image_tensor
+from oodretrieval.errors import DatasetError
+from oodretrieval.evaluation import SegmentationQuality
+
+logger = logging.getLogger(__name__)
+
+
+@torch.inference_mode()
+def judge(
+    network: nn.Module, data: TrainingTensors, device: torch.device, background: bool = True
+) -> SegmentationQuality:
+    """Run a network over a dataset and compare it with the truth at full size.
+
+    Args:
+        network: In evaluation mode, on ``device``.
+        data: Images with truth, and their normalisation.
+        device: Where to compute.
+        background: Also judge the background, where the labels have one; takes longer.
+
+    Returns:
+        What was counted.
+
+    Raises:
+        DatasetError: If an image has no labels.
+    """
+    quality = SegmentationQuality(data.label_set)
+    for index in tqdm(range(len(data)), "validating", disable=None):
+        sample = data.dataset[index]
+        if sample.labels is None:
+            raise DatasetError(f"{sample.path} has no labels, but the dataset says that it has truth")
+        logits = network(image_tensor(sample.image, data.mean, data.std)[None].to(device))[0]
+        classes = logits.argmax(0).cpu().numpy()
+        quality.update(classes, sample.labels, logits.float().cpu().numpy() if background else None)
+    return quality
+
+
+def rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    """Figures, also those per class, to four digits."""
+    return {
+        key: rounded(value)
+        if isinstance(value, dict)
+        else round(value, 4)
+        if isinstance(value, float)
+        else value
+        for key, value in figures.items()
+    }
+
+
+def log_quality(figures: dict[str, Any]) -> None:
+    """Log figures, one a line, and those per class side by side."""
+    per_class = {key: values for key, values in figures.items() if isinstance(values, dict)}
+    for key, value in figures.items():
+        if isinstance(value, float):
+            logger.info("  %-24s %.4f", key.replace("_", " "), value)
+    logger.info("  %-24s %s", "", "  ".join(f"{key:>8}" for key in per_class))
+    for name in next(iter(per_class.values()), {}):
+        values = (column[name] for column in per_class.values())
+        row = "  ".join("       –" if value is None else f"{value:8.4f}" for value in values)
+        logger.info("  %-24s %s", name, row)

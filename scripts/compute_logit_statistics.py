@@ -1,0 +1,18 @@
+"""Once per network, for the standardised maximum logit: the largest logits on its training images, by class.
+
+    python scripts/compute_logit_statistics.py with args.dataset=camvid_train args.model_name=deeplabv3plus_camvid
+
+Needs the predictions of the training images, with keep=logits. The networks that ship bring theirs.
+"""
+
+from oodretrieval.stages.experiment import run_script
+from oodretrieval.stages.logit_statistics import LogitStatisticsSettings, compute_logit_statistics
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: LogitStatisticsSettings(
+            dataset="streets_train",  # what the network was trained on
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+        ),
+        compute_logit_statistics,
+    )

@@ -1,0 +1,23 @@
+"""Judge how well each score finds what the network never learned, pixel by pixel and object by object.
+
+    python scripts/eval_ood.py with args.dataset=camvid_val args.dataset_val=camvid_train \
+        args.model_name=deeplabv3plus_camvid args.meta_model_name=meta_nn_camvid
+
+Needs the predictions (keep=logits for all scores) and, for the expected IoU, segment tables and a meta model. Saves
+tables, ROC and precision-recall curves, and maps of the scores. Where args.dataset_val shows nothing unknown, as
+streets_val: args.threshold_rule=fpr
+"""
+
+from oodretrieval.stages.evaluate_ood import OodSettings, evaluate_ood
+from oodretrieval.stages.experiment import run_script
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: OodSettings(
+            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
+            dataset_val="",  # where the thresholds of the components are chosen; empty for the oracle's alone
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS; empty for none
+        ),
+        evaluate_ood,
+    )

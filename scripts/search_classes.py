@@ -1,0 +1,19 @@
+"""List which images of a dataset contain which class, with the pixels and objects of it.
+
+    python scripts/search_classes.py with args.dataset=camvid_val "args.classes=['pedestrian', 'bicyclist']"
+
+Saves a table of the classes and a list of all images (CSV). The label ids are what args.classindex of pred_images.py
+takes: it then predicts the images that contain that class only.
+"""
+
+from oodretrieval.stages.experiment import run_script
+from oodretrieval.stages.search_classes import SearchSettings, search_classes
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: SearchSettings(
+            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
+            classes=(),  # names or label ids; empty for all
+        ),
+        search_classes,
+    )

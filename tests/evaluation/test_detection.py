@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
+
+from oodretrieval.evaluation import ScoreCounter, ScoreCounts, block_draws, detection_figures, interval
+
+items = st.lists(
+    st.tuples(st.booleans(), st.one_of(st.integers(-3, 3), st.floats(-1e4, 1e4, width=32))),
+    min_size=2,
+    max_size=60,
+).filter(lambda rows: 0 < sum(positive for positive, _ in rows) < len(rows))
+
+
+def split(rows):
+    positive, score = map(np.array, zip(*rows, strict=True))
+    return positive, score.astype(np.float32)
+
+
+def sklearn_figures(positive, score):
+    fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
+    return {
+        "auroc": roc_auc_score(positive, score),
+        "auprc": average_precision_score(positive, score),
+        "fpr95": fpr[np.argmax(tpr >= 0.95)],
+    }
+
+
+def counter_of(positive, score, exact_pixels):
+    counter = ScoreCounter(exact_pixels)
+    for part in np.array_split(np.arange(len(score)), 3):
+        counter.update(score[part], positive[part])
+    return counter
+
+
+@settings(max_examples=100)
+@given(items)
+def test_exact_figures_are_those_of_scikit_learn(rows):
+    positive, score = split(rows)
+    counts = counter_of(positive, score, 1000).counts()
+    figures = detection_figures(counts)
+    assert counts.exact
+    for name, value in sklearn_figures(positive, score).items():
+        assert getattr(figures, name) == pytest.approx(value, abs=1e-12)
+        assert getattr(figures, f"{name}_error") == 0
+    assert figures.prevalence == positive.mean()
+    assert (figures.positives, figures.negatives) == (positive.sum(), (~positive).sum())
+
+
+@settings(max_examples=100)
+@given(items)
+def test_figures_of_bins_are_as_near_as_they_say(rows):
+    positive, score = split(rows)
+    counts = counter_of(positive, score, 0).counts()
+    figures = detection_figures(counts)
+    assert not counts.exact
+    for name, value in sklearn_figures(positive, score).items():
+        assert abs(getattr(figures, name) - value) <= getattr(figures, f"{name}_error") + 1e-9
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.floats(0, 0.9)), min_size=2, max_size=40).filter(
+        lambda rows: 0 < sum(positive for _, positive, _ in rows) < len(rows)
+    )
+)
+def test_the_bound_holds_whatever_the_order_inside_coarse_bins(rows):
+    place, positive, within = map(np.array, zip(*rows, strict=True))
+    score = (place + within.astype(np.float32)).astype(np.float32)
+    table = np.zeros((2, 4), int)
+    np.add.at(table, (np.where(positive, 0, 1), place), 1)
+    filled = table.any(axis=0)
+    counts = ScoreCounts(np.arange(4.0, dtype=np.float32)[filled][::-1], *table[:, filled][:, ::-1], False)
+    figures = detection_figures(counts)
+    for name, value in sklearn_figures(positive, score).items():
+        assert abs(getattr(figures, name) - value) <= getattr(figures, f"{name}_error") + 1e-9
+
+
+def test_binned_figures_of_many_pixels_against_scikit_learn():
+    rng = np.random.default_rng(0)
+    positive = rng.random(200_000) < 0.03
+    score = (rng.normal(size=len(positive)) + 2 * positive - 8).astype(np.float32)
+    figures = detection_figures(counter_of(positive, score, 0).counts())
+    for name, value in sklearn_figures(positive, score).items():
+        error = getattr(figures, f"{name}_error")
+        assert abs(getattr(figures, name) - value) <= error, name
+        assert 0 < error < 1e-3, "the bound must say something"
+
+
+def test_keeping_gives_way_to_bins_without_losing_a_pixel():
+    rng = np.random.default_rng(0)
+    positive, score = rng.random(3000) < 0.3, rng.normal(size=3000).astype(np.float32)
+    turned = counter_of(positive, score, 1500).counts()
+    binned = counter_of(positive, score, 0).counts()
+    assert not turned.exact
+    for name in ("thresholds", "positives", "negatives"):
+        assert np.array_equal(getattr(turned, name), getattr(binned, name))
+
+
+@given(items)
+def test_thresholds_of_bins_are_their_lowest_scores(rows):
+    positive, score = split(rows)
+    counts = counter_of(positive, score, 0).counts()
+    assert (np.diff(counts.thresholds) < 0).all()
+    reached = [(score >= threshold).sum() for threshold in counts.thresholds]
+    assert reached == np.cumsum(counts.positives + counts.negatives).tolist()
+
+
+@settings(max_examples=50)
+@given(items)
+def test_no_threshold_has_a_higher_f1(rows):
+    positive, score = split(rows)
+    chosen = ScoreCounts.of_scores(score[positive], score[~positive]).best_f1_threshold()
+    best = max(f1_score(positive, score >= cut) for cut in np.unique(score))
+    assert f1_score(positive, score >= chosen) == pytest.approx(best)
+
+
+def test_threshold_by_false_positives():
+    counts = ScoreCounts.of_scores([5.0], [1, 2, 3, 4])
+    assert counts.false_positive_threshold(0.5) == 3
+    assert counts.false_positive_threshold(0.0) == 5
+    assert counts.false_positive_threshold(1.0) == 1
+    above = ScoreCounts.of_scores([0.0], [1.0]).false_positive_threshold(0.5)
+    assert 1 < above < 1.0001
+
+
+def test_the_curve_is_that_of_scikit_learn():
+    rng = np.random.default_rng(3)
+    positive, score = rng.random(200) < 0.3, rng.integers(0, 30, 200).astype(np.float32)
+    fpr, tpr, precision = ScoreCounts.of_scores(score[positive], score[~positive]).curve()
+    expected = roc_curve(positive, score, drop_intermediate=False)
+    np.testing.assert_allclose(fpr, expected[0][1:])
+    np.testing.assert_allclose(tpr, expected[1][1:])
+    assert precision[-1] == pytest.approx(positive.mean())
+
+
+def test_intervals_are_those_of_drawing_images():
+    rng = np.random.default_rng(4)
+    counter, images = ScoreCounter(), []
+    for _ in range(15):
+        positive = rng.random(80) < rng.random()
+        images.append((positive, (rng.integers(0, 64, 80) / 64 + positive / 4).astype(np.float32)))
+        counter.update(images[-1][1], positive)
+    found = counter.intervals(block=3, repetitions=60)
+    draws = [
+        sklearn_figures(*(np.concatenate([images[i][side] for i in drawn]) for side in (0, 1)))
+        for drawn in block_draws(15, block=3, repetitions=60)
+    ]
+    for name, ends in found.items():
+        assert ends == pytest.approx(interval([draw[name] for draw in draws]), abs=1e-9)
+
+
+def test_degenerate_sets_are_defined():
+    nothing = detection_figures(ScoreCounter().counts())
+    assert (nothing.auroc, nothing.auprc, nothing.prevalence) == (0.5, 0, 0)
+    only = ScoreCounts.of_scores([], [1.0])
+    assert detection_figures(only).fpr95 == 1
+    with pytest.raises(ValueError, match="no positive"):
+        only.best_f1_threshold()
+    with pytest.raises(ValueError, match="no negative"):
+        ScoreCounts.of_scores([1.0], []).false_positive_threshold(0.1)
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r"\(2,\) and positive \(3,\)"):
+        ScoreCounter().update(np.zeros(2), np.zeros(3, bool))
+    with pytest.raises(ValueError, match="finite"):
+        ScoreCounter().update(np.array([np.inf]), np.array([True]))

@@ -1,0 +1,128 @@
+"""Figures of a segmentation and its background, from label ids."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from oodretrieval.evaluation import (
+    BackgroundQuality,
+    ConfusionMatrix,
+    SegmentationQuality,
+    block_draws,
+    interval,
+    non_distinctiveness,
+)
+from oodretrieval.labels import LabelSet
+
+# 3 is unknown, 7 is void; as background, predicted ids move up.
+PLAIN = LabelSet(
+    label_mapping={i: (f"label {i}", (i, i, i)) for i in (0, 1, 2, 3, 7)},
+    pred_mapping={i: (f"class {i}", (i, i, i)) for i in range(3)},
+    label_to_pred={0: 0, 1: 1, 2: 2, 3: 255, 7: 255},
+    void_ids=frozenset({7}),
+)
+VOID_BEHIND = PLAIN.with_background()
+UNKNOWN_BEHIND = PLAIN.with_background(void=False, unknown=True)
+
+
+def scene(seed, channels=4):
+    rng = np.random.default_rng(seed)
+    labels = rng.choice([0, 1, 2, 3, 7], (6, 8)).astype(np.uint8)
+    return labels, rng.normal(0, 3, (channels, 6, 8))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6))
+def test_void_as_background(seed):
+    scenes = [scene(seed), scene(seed + 1)]
+    quality = SegmentationQuality(VOID_BEHIND)
+    for labels, logits in scenes:
+        quality.update(logits.argmax(0), labels, logits)
+    figures = quality.figures()
+    labels, logits = (np.concatenate(parts, axis=-1) for parts in zip(*scenes, strict=True))
+    for mode in (1, 2):
+        expected = non_distinctiveness(logits[None], mode).mean()
+        assert figures[f"non_distinctiveness_{mode}"] == pytest.approx(expected), "nothing is void any longer"
+    probabilities = np.exp(logits) / np.exp(logits).sum(0)
+    known = np.isin(labels, [0, 1, 2])
+    for name, label in (("background", 7), ("unknown", 3)):
+        chosen = known | (labels == label)
+        expected = roc_auc_score((labels == label)[chosen], probabilities[0][chosen])
+        assert figures[f"auroc_{name}"] == pytest.approx(expected)
+
+
+def test_unknown_as_background_leaves_void_out():
+    labels, logits = scene(0)
+    quality = BackgroundQuality(UNKNOWN_BEHIND)
+    quality.update(logits, labels)
+    kept = non_distinctiveness(logits[None])[0][labels != 7]
+    assert quality.figures()["non_distinctiveness_1"] == pytest.approx(kept.mean())
+    assert np.isnan(quality.figures()["auroc_unknown"]), "nothing is unknown any longer"
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 10**6))
+def test_intervals_are_those_of_figures_of_drawn_images(seed):
+    scenes = [scene(seed + i) for i in range(4)]
+    drawing = {"block": 2, "repetitions": 30, "seed": seed}
+
+    def quality_of(chosen):
+        quality = SegmentationQuality(VOID_BEHIND)
+        for labels, logits in chosen:
+            quality.update(logits.argmax(0), labels, logits)
+        return quality
+
+    draws = [quality_of([scenes[i] for i in drawn]).figures() for drawn in block_draws(4, **drawing)]
+    found = quality_of(scenes).intervals(**drawing)
+    for name in ("mean_iou", "mean_dice", "mean_accuracy", "frequency_weighted_iou", "pixel_accuracy"):
+        assert found[name] == pytest.approx(interval([draw[name] for draw in draws]))
+    for name in ("non_distinctiveness_1", "non_distinctiveness_2"):
+        assert found[name] == pytest.approx(interval([draw[name] for draw in draws]))
+    for name in ("auroc_background", "auroc_unknown"):  # of scores in bins
+        assert found[name] == pytest.approx(interval([draw[name] for draw in draws]), abs=5e-3)
+    dice = [draw["dice"]["class 1"] for draw in draws]
+    assert found["dice"]["class 1"] == pytest.approx(interval(dice))
+
+
+def test_of_what_was_not_seen_there_is_no_figure():
+    quality = SegmentationQuality(PLAIN)
+    quality.update(np.array([[0, 1]]), np.array([[0, 0]]))
+    figures = json.loads(json.dumps(quality.figures(), allow_nan=False))
+    assert figures["iou"] == {"class 0": 0.5, "class 1": 0, "class 2": None}
+    assert figures["accuracy"] == {"class 0": 0.5, "class 1": None, "class 2": None}
+    assert SegmentationQuality(PLAIN).figures()["mean_iou"] is None
+
+
+def test_the_confusion_is_that_of_predicted_ids():
+    labels, logits = scene(3)
+    quality = SegmentationQuality(VOID_BEHIND)
+    quality.update(logits.argmax(0), labels)
+    matrix = ConfusionMatrix(4)
+    matrix.update(logits.argmax(0), VOID_BEHIND.to_predicted(labels))
+    figures = quality.figures()
+    assert figures["mean_iou"] == matrix.mean_iou() and figures["mean_dice"] == matrix.mean_dice()
+    assert list(figures["iou"]) == ["background", "class 0", "class 1", "class 2"]
+    assert figures["accuracy"]["class 2"] == matrix.accuracy()[3]
+    assert "non_distinctiveness_1" not in figures, "without logits the background is not judged"
+    assert quality.images == figures["images"] == 1
+
+
+def test_without_a_background_only_classes_are_judged():
+    labels, logits = scene(4, channels=3)
+    quality = SegmentationQuality(PLAIN)
+    quality.update(logits.argmax(0), labels, logits)
+    assert not any(key.startswith(("auroc", "non_dist")) for key in quality.figures())
+    with pytest.raises(ValueError, match="none of the predicted classes is a background"):
+        BackgroundQuality(PLAIN)
+
+
+def test_one_class_beside_the_background_has_no_distinctiveness():
+    one = PLAIN.with_unknown(["class 1", "class 2"]).with_background()
+    quality = SegmentationQuality(one)
+    labels, logits = scene(5, channels=2)
+    quality.update(logits.argmax(0), labels, logits)
+    assert "non_distinctiveness_1" not in quality.figures()

@@ -1,0 +1,420 @@
+"""The evaluations on a miniature: their figures against plain computations from the same stored predictions."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import configuration_for
+from PIL import Image
+from scipy import ndimage
+from scipy.special import logsumexp
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from oodretrieval.errors import (
+    PartialFailure,
+    SettingsError,
+    SettingsMismatchError,
+    StoreError,
+    TableError,
+    UnknownNameError,
+)
+from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_components
+from oodretrieval.segments import label_components
+from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
+from oodretrieval.stages.evaluate_ood import ORACLE, OodSettings, evaluate_ood
+from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
+from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
+from oodretrieval.stages.inputs import open_meta_model
+from oodretrieval.stages.logit_statistics import (
+    LogitStatisticsSettings,
+    compute_logit_statistics,
+    find_logit_statistics,
+)
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.results import read_results
+from oodretrieval.stages.search_classes import SearchSettings, search_classes
+from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.stores import Workspace, read_prediction, read_segments
+
+NETWORK = {"dataset": "val", "model_name": "colour"}
+JUDGED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20}
+CPU = {"gpu": -1}
+
+
+@pytest.fixture(scope="module")
+def made(camvid, tmp_path_factory):
+    """Configuration and workspace of train and val: predicted, measured, a meta model trained. To be read only."""
+    configuration = configuration_for(camvid, tmp_path_factory.mktemp("judged"))
+    workspace = Workspace(configuration.workspace)
+    for dataset in ("train", "val"):
+        predict(PredictSettings(dataset=dataset, model_name="colour", **CPU), configuration, workspace)
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+    settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
+    train_meta(TrainMetaSettings(**settings, **CPU), configuration, workspace)
+    compute_logit_statistics(
+        LogitStatisticsSettings(dataset="train", model_name="colour"), configuration, workspace
+    )
+    return configuration, workspace
+
+
+@pytest.fixture
+def own(made, tmp_path):
+    """A copy of all that, to be written to."""
+    configuration, workspace = made
+    shutil.copytree(workspace.path, tmp_path / "workspace")
+    return configuration, Workspace(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="module")
+def judged(made, tmp_path_factory):
+    """The figures of eval_ood, and where they were saved."""
+    folder = tmp_path_factory.mktemp("ood")
+    settings = OodSettings(**JUDGED, dataset_val="train", save_dir=str(folder), pictures=2)
+    return evaluate_ood(settings, *made), folder
+
+
+def plain_scores(made):
+    """Every score and the truth of all images, one array each, by the words of the definitions."""
+    configuration, workspace = made
+    table = read_segments(workspace, "colour", "val")
+    table["iou_estimate"] = open_meta_model(configuration, "linear", workspace, "colour").predict(table)
+    statistics = find_logit_statistics(configuration, workspace, "colour")
+    scores, truths = {name: [] for name in PIXEL_SCORES}, []
+    for image_id, rows in table.groupby("image_id", sort=False):
+        prediction = read_prediction(workspace, "colour", "val", image_id)
+        z, p = prediction.full_logits().astype(float), prediction.probabilities().astype(float)
+        best = z.argmax(axis=2)
+        estimate = dict(zip(rows["segment_id"], rows["iou_estimate"], strict=True))
+        ids = label_components(prediction.prediction)
+        maps = {
+            "max_softmax": 1 - p.max(axis=2),
+            "entropy": -(p * np.log(p + np.finfo(np.float32).eps)).sum(axis=2) / np.log(9),
+            "energy": -logsumexp(z, axis=2),
+            "max_logit": -z.max(axis=2),
+            "standardised_max_logit": -(z.max(axis=2) - statistics.mean[best]) / statistics.std[best],
+            "expected_iou": 1 - np.vectorize(estimate.get)(ids),
+        }
+        for name, values in maps.items():
+            scores[name].append(values)
+        truths.append(np.select([prediction.labels == 11, prediction.labels >= 9], [255, 1], 0))
+    return {name: np.array(values) for name, values in scores.items()}, np.array(truths)
+
+
+def test_pixel_figures_are_those_of_scikit_learn(made, judged):
+    scores, truth = plain_scores(made)
+    kept = truth != 255
+    assert tuple(judged[0]["scores"]) == PIXEL_SCORES
+    for name, figures in judged[0]["scores"].items():
+        pixels = figures["pixels"]
+        assert pixels["auroc"] == pytest.approx(roc_auc_score(truth[kept], scores[name][kept]), abs=2e-4), (
+            name
+        )
+        expected = average_precision_score(truth[kept], scores[name][kept])
+        assert pixels["auprc"] == pytest.approx(expected, abs=1e-3), name
+        assert pixels["exact"] and pixels["auroc_error"] == 0
+        assert pixels["prevalence"] == (truth[kept] == 1).mean()
+        low, high = pixels["intervals"]["auroc"]
+        assert low <= high and low >= 0 and high <= 1
+
+
+def test_component_figures_are_those_of_thresholding_each_image(made, judged):
+    scores, truth = plain_scores(made)
+    for where in ("train", ORACLE):
+        found = judged[0]["scores"]["entropy"]["components"][where]
+        area = 72 * 96 / (1280 * 720)
+        images = [
+            component_scores(
+                np.float32(values) >= np.float32(found["threshold"]),
+                labels,
+                min_predicted=round(500 * area),
+                min_true=round(100 * area),
+            )
+            for values, labels in zip(scores["entropy"], truth, strict=True)
+        ]
+        pooled = pool_components(images)
+        assert found["mean_siou"] == pytest.approx(pooled.mean_siou, abs=0.02)
+        assert found["mean_f1"] == pytest.approx(pooled.mean_f1, abs=0.02)
+        assert found["objects"] == len(pooled.siou)
+
+
+def test_the_oracle_is_chosen_on_the_judged_images_and_the_other_is_not(made, judged, tmp_path):
+    components = judged[0]["scores"]["energy"]["components"]
+    assert components["train"]["threshold"] != components[ORACLE]["threshold"]
+    settings = OodSettings(**JUDGED, scores=("energy",), save_dir=str(tmp_path), pictures=0)
+    alone = evaluate_ood(settings, *made)["scores"]["energy"]["components"]
+    assert alone == {ORACLE: components[ORACLE]}
+
+
+def test_results_are_saved_with_their_rules_tables_and_pictures(judged):
+    (saved,) = read_results(judged[1])
+    assert saved.stem == "ood_colour_val"
+    assert saved.context["void_rule"].endswith("unknown: pedestrian, bicyclist")
+    assert "F1 of pixels on train; oracle" in saved.context["threshold"]
+    assert "moving blocks of 20 images" in saved.context["intervals"], "CamVid is video"
+    assert any("one clip" in note for note in saved.notes)
+    assert list(saved.tables) == [
+        "pixels",
+        "components, threshold from train",
+        f"components, threshold from {ORACLE}",
+    ]
+    assert [row[0] for row in saved.tables["pixels"][1:]] == list(PIXEL_SCORES)
+    assert len(saved.pictures) == 3 and all(path.stat().st_size > 10_000 for path in saved.pictures.values())
+
+
+def test_scores_in_bins_say_how_far_they_may_be_off(made, judged, tmp_path):
+    settings = OodSettings(**JUDGED, exact_pixels=0, save_dir=str(tmp_path), pictures=0)
+    for name, figures in evaluate_ood(settings, *made)["scores"].items():
+        pixels, exact = figures["pixels"], judged[0]["scores"][name]["pixels"]
+        assert not pixels["exact"]
+        for key in ("auroc", "auprc", "fpr95"):
+            assert abs(pixels[key] - exact[key]) <= pixels[f"{key}_error"] + 1e-12
+    assert "is off by more than" in (tmp_path / "ood_colour_val.md").read_text(encoding="utf-8")
+
+
+def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
+    configuration, workspace = own
+    root = tmp_path / "known"
+    shutil.copytree(configuration.datasets["train"].kwargs["root"], root)
+    for path in (root / "trainannot").glob("*.png"):
+        labels = np.asarray(Image.open(path))
+        Image.fromarray(np.where(labels == 9, 11, labels).astype(np.uint8)).save(path)
+    entry = configuration.datasets["train"]
+    known = replace(entry, kwargs={**entry.kwargs, "root": str(root)})
+    configuration = replace(configuration, datasets={**configuration.datasets, "known": known})
+    predict(PredictSettings(dataset="known", model_name="colour", **CPU), configuration, workspace)
+    options = {**JUDGED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
+    with pytest.raises(TableError, match="nothing unknown.*args.threshold_rule=fpr"):
+        evaluate_ood(OodSettings(**options), configuration, workspace)
+    settings = OodSettings(**options, threshold_rule="fpr", false_positive_rate=0.1)
+    figures = evaluate_ood(settings, configuration, workspace)["scores"]["energy"]
+    energy = []
+    for path in (root / "trainannot").glob("*.png"):
+        prediction = read_prediction(workspace, "colour", "known", path.stem)
+        energy.append(-logsumexp(prediction.full_logits(), axis=2)[prediction.unknown() == 0])
+    above = np.concatenate(energy) >= figures["components"]["known"]["threshold"]
+    assert 0.09 < above.mean() <= 0.1
+    with pytest.raises(TableError, match="no pixel of 'known' is unknown"):
+        evaluate_ood(
+            OodSettings(**{**options, "dataset": "known", "dataset_val": ""}), configuration, workspace
+        )
+
+
+def test_predictions_that_kept_less_allow_fewer_scores(own, caplog):
+    configuration, workspace = own
+    for keep, scores in (("softmax", ["max_softmax", "entropy"]), ("nothing", ["entropy"])):
+        settings = PredictSettings(**NETWORK, keep=keep, overwrite=True, **CPU)
+        predict(settings, configuration, workspace)
+        compute = MetricsSettings(**NETWORK, overwrite=True)
+        if keep == "softmax":
+            compute_metrics(compute, configuration, workspace)
+        found = evaluate_ood(OodSettings(**JUDGED, pictures=1), configuration, workspace)
+        assert list(found["scores"]) == [*scores, "expected_iou"]
+        assert "energy is left out: no logits were kept; predict with args.keep=logits" in caplog.text
+        with pytest.raises(
+            StoreError, match=r"score energy of colour on val: no logits were kept.*args.keep=logits"
+        ):
+            evaluate_ood(OodSettings(**JUDGED, scores=("energy",)), configuration, workspace)
+
+
+def test_regions_without_labels_are_void(own, tmp_path):
+    """As in Lost and Found: outside of road and obstacles nothing is labelled, and nothing is judged."""
+    configuration, workspace = own
+    settings = OodSettings(**JUDGED, pictures=0, scores=("energy",), save_dir=str(tmp_path / "a"))
+    before = evaluate_ood(settings, configuration, workspace)["scores"]["energy"]["pixels"]
+    for path in workspace.prediction_folder("colour", "val").glob("*.h5"):
+        with h5py.File(path, "r+") as file:
+            labels = file["labels"][...]
+            labels[:36] = 11
+            file["labels"][...] = labels
+    after = evaluate_ood(settings, configuration, workspace)["scores"]["energy"]["pixels"]
+    assert before["positives"] + before["negatives"] == 6 * 72 * 96
+    assert after["positives"] + after["negatives"] == 6 * 36 * 96
+
+
+def test_settings_of_eval_ood_that_cannot_be_used(made):
+    with pytest.raises(UnknownNameError, match="did you mean 'entropy'"):
+        OodSettings(**JUDGED, scores=("entropie",))
+    with pytest.raises(SettingsError, match="oracle"):
+        OodSettings(**JUDGED, dataset_val="val")
+    with pytest.raises(SettingsError, match="temperature"):
+        OodSettings(**JUDGED, temperature=0)
+    with pytest.raises(TableError, match="no truth"):
+        evaluate_ood(OodSettings(**{**JUDGED, "dataset": "images"}), *made)
+
+
+def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
+    configuration, workspace = own
+    largest = {c: [] for c in range(9)}
+    for path in sorted(workspace.prediction_folder("colour", "train").glob("*.h5")):
+        prediction = read_prediction(workspace, "colour", "train", path.stem)
+        known = prediction.labels < 9
+        z = prediction.full_logits()[known].astype(float)
+        for c in range(9):
+            largest[c].append(z.max(axis=1)[z.argmax(axis=1) == c])
+    settings = LogitStatisticsSettings(dataset="train", model_name="colour")
+    caplog.set_level("INFO")
+    found = compute_logit_statistics(settings, configuration, workspace)
+    assert "is there already" in caplog.text
+    values = np.concatenate(largest[3])
+    assert found["pixels"]["road"] == len(values)
+    assert found["mean"]["road"] == pytest.approx(values.mean(), rel=1e-5)
+    assert found["std"]["road"] == pytest.approx(values.std(), rel=1e-4)
+    with pytest.raises(SettingsMismatchError, match="limit: was 0, now 2"):
+        compute_logit_statistics(
+            LogitStatisticsSettings(dataset="train", model_name="colour", limit=2), configuration, workspace
+        )
+    Path(found["path"]).write_bytes(b"nothing")
+    with pytest.raises(StoreError, match="is damaged.*compute_logit_statistics"):
+        find_logit_statistics(configuration, workspace, "colour")
+    Path(found["path"]).unlink()
+    assert find_logit_statistics(configuration, workspace, "colour") is None
+
+
+def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
+    configuration, workspace = made
+    settings = IouSettings(**JUDGED, save_dir=str(tmp_path))
+    figures = evaluate_iou(settings, configuration, workspace)
+    curves = figures["curves"]
+    assert curves["above"][0] == pytest.approx(figures["mean_iou"])
+    assert curves["share_above"][0] == 1
+    assert all(a >= b for a, b in zip(curves["share_above"], curves["share_above"][1:], strict=False))
+    low, high = figures["intervals"]["mean_iou"]
+    assert low <= figures["mean_iou"] <= high + 0.05
+    saved = json.loads((tmp_path / "iou_colour_val.json").read_text(encoding="utf-8"))
+    assert saved["pictures"] and saved["context"]["meta_model"] == "linear"
+    plain = evaluate_iou(
+        IouSettings(**NETWORK, save_dir=str(tmp_path), repetitions=5), configuration, workspace
+    )
+    assert "curves" not in plain and plain["mean_iou"] == figures["mean_iou"]
+
+
+def test_orders_of_looking_against_plain(made, tmp_path):
+    configuration, workspace = made
+    options = {**JUDGED, "min_pixels": 20, "min_height": 6, "min_width": 6, "save_dir": str(tmp_path)}
+    figures = evaluate_selection(SelectionSettings(**options, orders=("-S",)), configuration, workspace)
+    table = read_segments(workspace, "colour", "val")
+    table = table[table["S"] >= 20]
+    table["predicted_iou"] = open_meta_model(configuration, "linear", workspace, "colour").predict(table)
+    unknown = table["label"].isin((9, 10))
+    assert set(figures["orders"]) >= {"predicted IoU", "mean entropy", "mean energy", "random order", "-S"}
+    for name, scores in (("mean entropy", table["E"]), ("mean energy", -table["energy"]), ("-S", table["S"])):
+        order = figures["orders"][name]
+        assert order["auroc"] == pytest.approx(roc_auc_score(unknown, scores), abs=1e-6)
+        assert order["auprc"] == pytest.approx(average_precision_score(unknown, scores), abs=1e-6)
+        first = table.assign(score=scores).sort_values("score", ascending=False, kind="stable").index[:50]
+        seen = table.loc[first]
+        assert order["found"]["all"]["50"] == found_in_boxes(workspace, seen, options)
+        first = table.assign(score=scores).sort_values("score", ascending=False, kind="stable").index[:100]
+        assert order["unknown_among_first"] == unknown[first].sum()
+    by_class = figures["orders"]["predicted IoU"]["found"]
+    assert by_class["all"]["500"] == sum(v["500"] for k, v in by_class.items() if k != "all")
+    assert by_class["all"]["500"] == found_in_boxes(workspace, table, options)
+    assert figures["orders"]["random order"]["found"]["all"]["500"] == by_class["all"]["500"]
+    assert sum(figures["majorities"].values()) == figures["selected"]
+    (saved,) = read_results(tmp_path)
+    assert len(saved.pictures) == 3 and "objects found by class" in saved.tables
+
+
+def found_in_boxes(workspace, segments, options):
+    """Objects of which half lies in the boxes of these segments, pixel by pixel."""
+    found = 0
+    for path in workspace.prediction_folder("colour", "val").glob("*.h5"):
+        prediction = read_prediction(workspace, "colour", "val", path.stem)
+        covered = np.zeros(prediction.labels.shape, bool)
+        for row in segments[segments["image_id"] == path.stem].itertuples():
+            covered[row.top : row.bottom, row.left : row.right] = True
+        for label in (9, 10):
+            parts, count = ndimage.label(prediction.labels == label, np.ones((3, 3)))
+            for part in range(1, count + 1):
+                rows, columns = np.nonzero(parts == part)
+                if min(np.ptp(rows), np.ptp(columns)) + 1 >= options["min_height"]:
+                    found += covered[rows, columns].mean() >= 0.5
+    return found
+
+
+def test_intervals_of_the_selection_hold_its_figures(made, tmp_path):
+    options = {**JUDGED, "min_pixels": 20, "min_height": 6, "min_width": 6, "iou_threshold": 0.8}
+    options |= {"repetitions": 200, "block": 1}
+    figures = evaluate_selection(SelectionSettings(**options, save_dir=str(tmp_path)), *made)
+    for name, (low, high) in figures["intervals"].items():
+        assert low - 1e-9 <= figures[name] <= high + 1e-9, name
+    with pytest.raises(TableError, match="no column of numbers 'entropy'"):
+        evaluate_selection(SelectionSettings(**options, orders=("entropy",)), *made)
+
+
+def test_published_counts_are_said_to_be_such(made, tmp_path):
+    options = {**JUDGED, "min_pixels": 20, "iou_threshold": 0.9}
+    settings = SelectionSettings(**options, published=True, save_dir=str(tmp_path))
+    evaluate_selection(settings, *made)
+    (saved,) = read_results(tmp_path)
+    assert any("as the published code does" in note for note in saved.notes)
+
+
+def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
+    configuration, workspace = own
+    settings = EmbedSettings(
+        dataset=("val",), model_name="colour", meta_model_name="linear", iou_threshold=0.95, min_height=4, min_width=4,
+        min_crop_height=40, min_crop_width=40, **CPU,
+    )  # fmt: skip
+    compute_embeddings(settings, configuration, workspace)
+    options = {"embeddings_file": "val", "repetitions": 30, "save_dir": str(tmp_path)}
+    figures = evaluate_retrieval(RetrievalSettings(**options), configuration, workspace)
+    low, high = figures["embedding"]["intervals"]["weighted"]
+    assert 0 <= low <= high <= 1
+    (saved,) = read_results(tmp_path)
+    assert saved.context["model"] == "colour" and saved.context["meta_model"] == "linear"
+    assert saved.context["threshold"] == "segments of a predicted IoU below 0.95, as catalogued"
+    assert list(saved.tables) == ["by class", "together"]
+
+
+def test_classes_are_found_where_the_labels_show_them(made, tmp_path):
+    configuration, workspace = made
+    settings = SearchSettings(dataset="val", classes=("pedestrian", 8), save_dir=str(tmp_path), min_pixels=5)
+    figures = search_classes(settings, configuration, workspace)
+    listing = pd.read_csv(tmp_path / "classes_val_images.csv")
+    root = Path(configuration.datasets["val"].kwargs["root"])
+    for index, path in enumerate(sorted((root / "valannot").glob("*.png"))):
+        labels = np.asarray(Image.open(path))
+        rows = listing[listing["image"] == path.stem].set_index("class")
+        for label, name in ((9, "pedestrian"), (8, "car")):
+            pixels = int((labels == label).sum())
+            assert (name in rows.index) == (pixels >= 5)
+            if pixels >= 5:
+                objects = ndimage.label(labels == label, np.ones((3, 3)))[1]
+                assert rows.loc[name, ["index", "label id", "pixels", "objects"]].tolist() == [
+                    index, label, pixels, objects,
+                ]  # fmt: skip
+    summary = {row["class"]: row for row in figures["classes"]}
+    assert summary["pedestrian"]["images"] == (listing["class"] == "pedestrian").sum()
+    assert summary["pedestrian"]["is"] == "unknown" and summary["car"]["is"] == "known"
+    chosen = predict(
+        PredictSettings(**NETWORK, classindex=summary["pedestrian"]["label id"], **CPU),
+        configuration,
+        Workspace(tmp_path / "chosen"),
+    )
+    everywhere = SearchSettings(dataset="val", classes=(9,), save_dir=str(tmp_path))
+    (row,) = search_classes(everywhere, configuration, workspace)["classes"]
+    assert chosen["predicted"] == row["images"]
+
+
+def test_searching_what_is_not_there(made, tmp_path):
+    configuration, workspace = made
+    with pytest.raises(UnknownNameError, match="pedestrian"):
+        search_classes(SearchSettings(dataset="val", classes=("pedestrain",)), configuration, workspace)
+    with pytest.raises(TableError, match="no truth"):
+        search_classes(SearchSettings(dataset="images"), configuration, workspace)
+    root = tmp_path / "damaged"
+    shutil.copytree(configuration.datasets["val"].kwargs["root"], root)
+    (root / "valannot" / "0016E5_00200.png").write_bytes(b"nothing")
+    settings = SearchSettings(dataset="val", root=str(root), save_dir=str(tmp_path / "found"))
+    with pytest.raises(PartialFailure, match="0016E5_00200"):
+        search_classes(settings, configuration, workspace)
+    listing = pd.read_csv(tmp_path / "found" / "classes_val_images.csv")
+    assert listing["image"].nunique() == 5
