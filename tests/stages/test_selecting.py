@@ -28,8 +28,8 @@ from oodretrieval.stages.predict import PredictSettings, predict
 from oodretrieval.stages.selecting import SelectBy, open_novelty_model
 from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
 from oodretrieval.stages.train_novelty import TrainNoveltySettings, train_novelty
-from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_segments
+from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
 CPU = {"gpu": -1}
 JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
