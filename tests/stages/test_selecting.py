@@ -22,6 +22,7 @@ from oodretrieval.errors import (
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
 from oodretrieval.stages.embed import compute_embeddings
 from oodretrieval.stages.embed_settings import EmbedSettings
+from oodretrieval.stages.evaluate_ood import OodSettings, evaluate_ood
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
@@ -262,3 +263,16 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
     with pytest.raises(StoreError, match="novelty above the 1 quantile.*lower args.select_quantile"):
         embed(configuration, fitted, select_quantile=1.0, min_pixels=3000)
     assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
+
+
+def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
+    settings = OodSettings(dataset="val", repetitions=3, pictures=0, **JUDGED, **CPU)
+    scores = evaluate_ood(settings, configuration, fitted)["scores"]
+    assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
+    warm = evaluate_ood(replace(settings, temperature=2.0), configuration, fitted)["scores"]
+    assert warm["novelty"]["pixels"] == scores["novelty"]["pixels"], "fitted at temperature 1"
+    fitted.novelty_model_path("colour").unlink()
+    without = evaluate_ood(settings, configuration, fitted)
+    assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]
+    with pytest.raises(StoreError, match="score novelty.*train_novelty"):
+        evaluate_ood(replace(settings, scores=("novelty",)), configuration, fitted)
