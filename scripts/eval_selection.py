@@ -2,7 +2,8 @@
 
     python scripts/eval_selection.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
-Needs the predictions, the segment tables and a trained meta model. Saves a table and a bar chart.
+Needs the predictions, the segment tables and a trained meta model. Saves tables, bar charts, and the objects found
+against the segments looked at, in order of every score.
 """
 
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection

@@ -1,7 +1,13 @@
 """Stage 3: train a meta model that predicts each segment's IoU, and judge it beside its baselines.
 
     python scripts/train_meta_nn.py with args.dataset=camvid_train args.dataset_val=camvid_val \
-        args.model_name=deeplabv3plus_camvid
+        args.model_name=deeplabv3plus_camvid args.meta_model=boosting
+    python scripts/train_meta_nn.py with args.dataset=camvid_train args.model_name=deeplabv3plus_camvid \
+        args.meta_model=logistic args.folds=5 args.groups=image args.features=extended
+
+args.meta_model says which kind: linear, logistic, boosting or neural; it is saved under that name, or under
+args.meta_model_name, by which the other scripts find it. Where that name has an entry in configuration.py, the entry
+says the class, its options and the file, and args.meta_model can be left out.
 
 Needs the segment tables of both datasets (compute_metrics).
 """
@@ -15,7 +21,11 @@ if __name__ == "__main__":
             dataset=configuration.defaults["TRAIN_DATASET"],  # segments to learn from
             dataset_val=configuration.defaults["VAL_DATASET"],  # segments to be judged on
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
-            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
+            meta_model="",  # linear, logistic, boosting or neural; empty: as the entry of meta_model_name says
+            meta_model_name="",  # entry of META_MODELS or a new name; empty: the kind, else META_MODEL
+            features=(),  # columns and groups to learn from; empty: those of the published network
+            folds=0,  # judge by cross-validation with so many folds instead of on dataset_val
+            groups="image",  # what stays together in a fold: image or clip
             strict=True,  # do not learn from segments that are mostly void or unknown
         ),
         train_meta,

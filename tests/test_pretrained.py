@@ -11,7 +11,7 @@ from oodretrieval.datasets.camvid import LABELS as CAMVID
 from oodretrieval.datasets.streets import LABELS as STREETS
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.evaluation import ConfusionMatrix
-from oodretrieval.meta_models import feature_names, load_meta_model
+from oodretrieval.meta_models import load_meta_model, select_features
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.configuration import load_configuration
 from oodretrieval.stages.inference import Segmenter
@@ -23,7 +23,11 @@ NETWORKS = {
     "deeplabv3plus_streets": STREETS,
     "deeplabv3plus_camvid": CAMVID.with_unknown(("pedestrian", "bicyclist")),
 }
-META_MODELS = {"meta_nn_streets": "deeplabv3plus_streets", "meta_nn_camvid": "deeplabv3plus_camvid"}
+META_MODELS = {
+    f"{kind}_{images}": f"deeplabv3plus_{images}"
+    for kind in ("meta_nn", "boosting")
+    for images in ("streets", "camvid")
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def configuration():
 def test_every_file_is_small_and_has_its_note():
     notes = (ROOT / "pretrained" / "README.md").read_text(encoding="utf-8")
     files = [path for path in (ROOT / "pretrained").iterdir() if path.suffix != ".md"]
-    assert {path.suffix for path in files} == {".safetensors"}
+    assert {path.suffix for path in files} == {".safetensors", ".skops"}
     for path in files:
         assert path.stat().st_size <= 20 * 2**20
         assert path.name in notes, f"pretrained/README.md says nothing of {path.name}"
@@ -65,8 +69,23 @@ def test_a_meta_model_loads_and_is_of_its_network(configuration, name):
     model = load_meta_model(configuration.meta_model(name).path)
     classes = NETWORKS[META_MODELS[name]].pred_mapping
     assert model.class_names == tuple(text for text, _ in classes.values())
-    assert list(model.feature_names) == feature_names(len(classes))
+    group = "extended" if name.startswith("boosting") else "published"
+    assert list(model.feature_names) == select_features([group], len(classes))
+    assert model.classifies and 0 < model.quality["threshold"] < 1
+    figures = model.quality["figures"]["known segments"]
+    assert figures["all features"]["r2"] > figures["entropy only"]["r2"] > figures["mean"]["r2"]
     assert model.quality["made_by"]["model"] == META_MODELS[name] and model.quality["made_by"]["strict"]
+
+
+def test_the_boosted_estimate_is_better_than_the_network_that_ships(configuration):
+    for images in ("streets", "camvid"):
+        boosted, network = (
+            load_meta_model(configuration.meta_model(f"{kind}_{images}").path)
+            for kind in ("boosting", "meta_nn")
+        )
+        for what in ("known segments", "all segments"):
+            better, usual = (m.quality["figures"][what]["all features"]["r2"] for m in (boosted, network))
+            assert better > usual + 0.003
 
 
 def test_the_streets_network_segments_streets(configuration, tmp_path):

@@ -15,6 +15,7 @@ from oodretrieval.evaluation.detection import (
 )
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
+from oodretrieval.evaluation.meta_draws import drawn_figures
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -41,6 +42,7 @@ from oodretrieval.evaluation.ood_pixels import (
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
     average_precision,
+    clip_names,
     frame_positions,
     mean_average_precision,
     retrieval_intervals,
@@ -82,9 +84,11 @@ __all__ = [
     "block_bootstrap",
     "block_draws",
     "block_weights",
+    "clip_names",
     "component_intervals",
     "component_scores",
     "detection_figures",
+    "drawn_figures",
     "frame_positions",
     "interval",
     "looks_until_found",

@@ -34,14 +34,17 @@ class MetaFigures:
     accuracy: float
 
 
-def meta_figures(iou: ArrayLike, predicted: ArrayLike, *, threshold: float = 0.5) -> MetaFigures:
+def meta_figures(
+    iou: ArrayLike, predicted: ArrayLike, *, score: ArrayLike | None = None, threshold: ArrayLike = 0.5
+) -> MetaFigures:
     """All figures of a meta model at once.
 
     Args:
         iou: True adjusted IoU per segment, ``(n,)``, 0…1.
         predicted: Predicted IoU, ``(n,)``, 0…1.
-        threshold: Predicted IoU from which a segment counts as told to be ``iou > 0``, for the accuracy; take
-            it from training data with :func:`accuracy_threshold`.
+        score: Higher where IoU > 0 is likelier, ``(n,)``: a classifier's probability; by default the predicted IoU.
+        threshold: Score from which a segment counts as told to be ``iou > 0``, for the accuracy; take it from
+            training data with :func:`accuracy_threshold`. One for all, or ``(n,)``.
 
     Returns:
         The figures.
@@ -53,13 +56,14 @@ def meta_figures(iou: ArrayLike, predicted: ArrayLike, *, threshold: float = 0.5
     if (truth < 0).any():
         raise ValueError("iou must be >= 0; leave out the segments without truth (iou = -1)")
     hit = truth > 0
+    ranked = estimate if score is None else np.asarray(score, np.float64)
     return MetaFigures(
         segments=len(truth),
         r2=r2(truth, estimate),
         rmse=rmse(truth, estimate),
-        auroc=auroc(hit, estimate),
-        auprc=auprc(hit, estimate),
-        accuracy=accuracy(hit, estimate, threshold),
+        auroc=auroc(hit, ranked),
+        auprc=auprc(hit, ranked),
+        accuracy=accuracy(hit, ranked, threshold),
     )
 
 
@@ -164,13 +168,13 @@ def auprc(positive: ArrayLike, score: ArrayLike) -> float:
     return float((np.diff(hits[last], prepend=0) * precision).sum() / hits[-1])
 
 
-def accuracy(positive: ArrayLike, score: ArrayLike, threshold: float = 0.5) -> float:
+def accuracy(positive: ArrayLike, score: ArrayLike, threshold: ArrayLike = 0.5) -> float:
     """Share of items told rightly when those that score at least ``threshold`` count as positive.
 
     Args:
         positive: ``(n,)`` bool.
         score: ``(n,)``, higher = more positive.
-        threshold: Where to cut.
+        threshold: Where to cut; one for all, or ``(n,)``.
 
     Returns:
         0…1; 0 for ``n = 0``.
@@ -183,7 +187,7 @@ def accuracy(positive: ArrayLike, score: ArrayLike, threshold: float = 0.5) -> f
         0.75
     """
     truth, scores = _pair(positive, score)
-    return float(((scores >= threshold) == (truth > 0)).mean()) if len(truth) else 0.0
+    return float(((scores >= np.asarray(threshold)) == (truth > 0)).mean()) if len(truth) else 0.0
 
 
 def accuracy_threshold(positive: ArrayLike, score: ArrayLike) -> float:

@@ -277,6 +277,16 @@ def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
     return np.array([clips[clip] * 10**12 + frame for clip, frame in frames], np.int64)
 
 
+def clip_names(image_ids: Sequence[str]) -> list[str]:
+    """The clip of every image: its id without the number of the frame, which is the last number in it.
+
+    Example:
+        >>> clip_names(["0001TP_008", "0001TP_038", "0006R0_009"])
+        ['0001TP_', '0001TP_', '0006R0_']
+    """
+    return [_clip_and_frame(image_id)[0].replace("\0", "") for image_id in image_ids]
+
+
 def _clip_and_frame(image_id: str) -> tuple[str, int]:
     match = re.fullmatch(r"(.*?)(\d{1,9})(\D*)", image_id, re.DOTALL)
     return (f"{match[1]}\0{match[3]}", int(match[2])) if match else (image_id, 0)

@@ -5,18 +5,33 @@ Source:
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.errors import TableError
+from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.meta_models.derived import CONTEXT, SHAPE, derive, is_derived
 
 _DISPERSION = ("", "_bd", "_in", "_rel", "_rel_in", "_var", "_var_bd", "_var_in", "_var_rel", "_var_rel_in")
 _SIZE = ("", "_bd", "_in", "_rel", "_rel_in")
+_LOGITS = tuple(f"{kind}{where}" for kind in ("max_logit", "energy") for where in ("", "_in", "_bd"))
 _SHARE_THAT_TEACHES_NOTHING = 0.5
+NO_FEATURES = ("iou", "iou0", "label", "unknown_fraction", "void_fraction", "image_id", "segment_id")
+"""Columns that hold the truth or name the segment: no meta model may see them."""
+GROUPS: Mapping[str, Callable[[int], list[str]]] = {
+    "published": lambda classes: feature_names(classes),
+    "dispersion": lambda classes: [f"{kind}{suffix}" for kind in "DEV" for suffix in _DISPERSION],
+    "entropy": lambda classes: baseline_names("E", classes),
+    "size": lambda classes: baseline_names("S", classes),
+    "logits": lambda classes: list(_LOGITS),
+    "shape": lambda classes: list(SHAPE),
+    "context": lambda classes: [*CONTEXT, *(f"class{k}" for k in range(classes))],
+    "extended": lambda classes: select_features(("published", "shape", "context"), classes),
+}
+"""Names of groups of features → their names, for a number of classes."""
 
 
 def feature_names(num_classes: int) -> list[str]:
@@ -68,6 +83,29 @@ def baseline_names(prefix: str, num_classes: int) -> list[str]:
     return [name for name in feature_names(num_classes) if name.partition("_")[0] == prefix]
 
 
+def select_features(chosen: Sequence[str], num_classes: int) -> list[str]:
+    """Features by name: groups (:data:`GROUPS`), columns of the segment table, and derived ones.
+
+    Args:
+        chosen: Names of groups and of single features, in any mixture.
+        num_classes: Number of predicted classes, at least 2.
+
+    Returns:
+        Names of features, each once, in the order of their first mention.
+
+    Raises:
+        ValueError: If nothing is chosen.
+
+    Example:
+        >>> select_features(("size", "E", "S"), 19)
+        ['S', 'S_bd', 'S_in', 'S_rel', 'S_rel_in', 'E']
+    """
+    if not chosen:
+        raise ValueError("features must name at least one column or group, or be None for the published ones")
+    named = (GROUPS[name](num_classes) if name in GROUPS else [name] for name in chosen)
+    return list(dict.fromkeys(name for group in named for name in group))
+
+
 def num_classes_of(table: pd.DataFrame) -> int:
     """Number of predicted classes of the network behind a segment table.
 
@@ -102,7 +140,7 @@ def feature_matrix(
 
     Args:
         table: Segment table, ``n`` rows (0 is allowed).
-        names: Columns to take, in this order.
+        names: Features to take, in this order: columns, or derived ones.
         num_classes: Number of classes that the table must have; None to accept any.
 
     Returns:
@@ -121,19 +159,31 @@ def feature_matrix(
             f"the segment table is of a network with {num_classes_of(table)} classes, the meta model was "
             f"trained for one with {num_classes}; train a meta model for this network with train_meta_nn"
         )
-    missing = [name for name in names if name not in table.columns]
+    forbidden = [name for name in names if name in NO_FEATURES]
+    if forbidden:
+        raise TableError(f"{', '.join(forbidden)} tell(s) the truth or names the segment, and is no feature")
+    missing = [name for name in names if name not in table.columns and not is_derived(name)]
     if missing:
-        raise TableError(
-            f"the segment table lacks the column(s) {', '.join(missing)}; make it anew with compute_metrics"
-        )
-    try:
-        matrix = table[list(names)].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TableError(f"the features of the segment table must be numbers: {error}") from error
-    bad = [name for name, finite in zip(names, np.isfinite(matrix).all(axis=0), strict=True) if not finite]
+        raise _lacks(table, missing)
+    matrix = np.empty((len(table), len(names)))
+    for place, name in enumerate(names):
+        try:
+            matrix[:, place] = table[name] if name in table.columns else derive(table, name)
+        except (TypeError, ValueError) as error:
+            raise TableError(f"the features of the segment table must be numbers: {name}: {error}") from error
+    bad = [name for place, name in enumerate(names) if not np.isfinite(matrix[:, place]).all()]
     if bad:
         raise TableError(f"the segment table has values that are not finite in column(s) {', '.join(bad)}")
     return matrix
+
+
+def _lacks(table: pd.DataFrame, missing: Sequence[str]) -> TableError:
+    known = {*GROUPS, *SHAPE, *CONTEXT, *map(str, table.columns)} - set(NO_FEATURES)
+    hint = UnknownNameError("feature", missing[0], known)
+    return TableError(
+        f"the segment table lacks the column(s) {', '.join(missing)}; make it anew with compute_metrics, or "
+        f"correct the name: {hint}"
+    )
 
 
 def training_rows(table: pd.DataFrame, strict: bool = True) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Meta models on disk: safetensors with a description, and the published checkpoint. No file runs code."""
+"""Meta models on disk: safetensors or skops with a description, and the published checkpoint. No file runs code."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,18 +14,22 @@ from torch import nn
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.files import atomic_path
 from oodretrieval.meta_models.boosting import BoostedMetaModel
-from oodretrieval.meta_models.contract import MetaModel
-from oodretrieval.meta_models.features import Standardisation, feature_names
+from oodretrieval.meta_models.contract import MetaModel, Task
 from oodretrieval.meta_models.linear import LinearMetaModel
+from oodretrieval.meta_models.logistic import LogisticMetaModel
 from oodretrieval.meta_models.neural import MetaNetwork, NeuralMetaModel
-from oodretrieval.torch_files import read_without_code
+from oodretrieval.meta_models.published import load_published, standardisation_of
+from oodretrieval.meta_models.trees import TREES_SUFFIX, is_skops, load_trees, save_trees
 
 FORMAT = "oodretrieval meta model"
 FORMAT_VERSION = 1
-_KINDS: dict[str, type[MetaModel]] = {
-    model.kind: model for model in (LinearMetaModel, NeuralMetaModel, BoostedMetaModel)
+KINDS: dict[str, type[MetaModel]] = {
+    model.kind: model for model in (LinearMetaModel, LogisticMetaModel, BoostedMetaModel, NeuralMetaModel)
 }
-_PUBLISHED_KEYS = ("state_dict", "train_xa_mean", "train_xa_std", "train_classes_mean", "train_classes_std")
+"""Kind → class of every meta model."""
+
+# the regression came first, so files of before the classifiers know its arrays only
+_PREFIXES: dict[Task, str] = {"iou": "model.", "positive": "positive."}
 
 
 def save_meta_model(
@@ -39,18 +43,27 @@ def save_meta_model(
 
     Args:
         model: A fitted model.
-        path: File to write, usually ``*.safetensors``; missing folders are made.
+        path: File to write, with the suffix of its kind: ``.skops`` for boosting, else usually ``.safetensors``;
+            missing folders are made.
         class_names: Names of the segmentation network's classes, to travel with the model.
         quality: What was measured about it (plain values), added to ``model.quality``.
 
     Raises:
         TableError: If the model is not fitted, or ``class_names`` are not as many as it has classes.
+        WeightsError: If the suffix is that of another kind.
     """
+    path = Path(path)
     if model.standardisation is None:
         raise TableError(f"this {type(model).__name__} has not learned yet; call fit before saving it")
     names = model.class_names if class_names is None else tuple(class_names)
     if names is not None and len(names) != model.num_classes:
         raise TableError(f"{len(names)} class names for a meta model of {model.num_classes} classes")
+    if (path.suffix == TREES_SUFFIX) != (model.suffix == TREES_SUFFIX):
+        raise WeightsError(
+            f"a {model.kind} meta model is saved as *{model.suffix}, not as {path.name!r}; correct the path of its "
+            "entry in configuration.py"
+        )
+    constants = {task: value for task, value in model.learned.items() if isinstance(value, float)}
     description = {
         "format": FORMAT,
         "version": str(FORMAT_VERSION),
@@ -60,10 +73,18 @@ def save_meta_model(
         "class_names": json.dumps(names),
         "settings": json.dumps(model.settings),
         "quality": json.dumps({**model.quality, **(quality or {})}),
+        "constants": json.dumps(constants),
     }
-    arrays = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.arrays().items()}
-    arrays |= {"feature_mean": model.standardisation.mean, "feature_std": model.standardisation.std}
-    with atomic_path(Path(path)) as temporary:
+    arrays = {"feature_mean": model.standardisation.mean, "feature_std": model.standardisation.std}
+    learned = [task for task in model.learned if task not in constants]
+    if model.suffix == TREES_SUFFIX:
+        estimators = {task: model.learned[task] for task in learned}
+        save_trees({"description": description, "arrays": arrays, "estimators": estimators}, path)
+        return
+    for task in learned:
+        for name, array in model.arrays_of(task).items():
+            arrays[_PREFIXES[task] + name] = np.ascontiguousarray(array)
+    with atomic_path(path) as temporary:
         temporary.write_bytes(save(arrays, description))
 
 
@@ -92,19 +113,31 @@ def load_meta_model(path: str | Path, *, network: Callable[[int], nn.Module] = M
         ) from error
     # a safetensors file is the length of its header in eight bytes, then the header in JSON
     if start[8:] == b"{":
-        return _load_ours(path, network)
-    return _load_published(path, network)
+        return _described(path, *_read_safetensors(path), {}, network)
+    if is_skops(path):
+        content = load_trees(path)
+        return _described(path, content["description"], content["arrays"], content["estimators"], network)
+    return load_published(path, network)
 
 
-def _load_ours(path: Path, network: Callable[[int], nn.Module]) -> MetaModel:
+def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     try:
         with safe_open(path, framework="numpy") as file:
-            description = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return file.metadata() or {}, arrays
     except (SafetensorError, OSError) as error:
         raise WeightsError(
             f"the meta model {str(path)!r} is damaged ({error}); train or copy it again"
         ) from error
+
+
+def _described(
+    path: Path,
+    description: Mapping[str, str],
+    arrays: Mapping[str, NDArray[Any]],
+    estimators: Mapping[Task, Any],
+    network: Callable[[int], nn.Module],
+) -> MetaModel:
     if description.get("format") != FORMAT or description.get("version") != str(FORMAT_VERSION):
         raise WeightsError(
             f"{str(path)!r} is not a meta model of format version {FORMAT_VERSION} (its format is "
@@ -112,69 +145,43 @@ def _load_ours(path: Path, network: Callable[[int], nn.Module]) -> MetaModel:
             "train it with train_meta_nn"
         )
     try:
-        return _from_description(description, arrays, network)
-    except (KeyError, ValueError, TypeError) as error:
+        return _from_description(description, arrays, estimators, network)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"the meta model {str(path)!r} does not fit its description: {error}; train it with train_meta_nn"
+            f"the meta model {str(path)!r} does not fit its description: {error}; train it again with train_meta_nn"
         ) from error
 
 
 def _from_description(
     description: Mapping[str, str],
     arrays: Mapping[str, NDArray[Any]],
+    estimators: Mapping[Task, Any],
     network: Callable[[int], nn.Module],
 ) -> MetaModel:
     kind = description["kind"]
-    if kind not in _KINDS:
-        raise ValueError(f"unknown kind {kind!r}, known are {', '.join(_KINDS)}")
+    if kind not in KINDS:
+        raise ValueError(f"unknown kind {kind!r}, known are {', '.join(KINDS)}")
     names = json.loads(description["feature_names"])
     settings = json.loads(description["settings"])
     if kind == NeuralMetaModel.kind:
         settings["network"] = network
-    model = _KINDS[kind](features=names, **settings)
+    model = KINDS[kind](features=names, **settings)
+    model.feature_names = tuple(names)
     model.num_classes = int(description["num_classes"])
     class_names = json.loads(description["class_names"])
     model.class_names = None if class_names is None else tuple(class_names)
     model.quality = json.loads(description["quality"])
-    model.standardisation = _standardisation(arrays["feature_mean"], arrays["feature_std"], len(names))
-    model.restore({name[6:]: array for name, array in arrays.items() if name.startswith("model.")})
-    return model
-
-
-def _standardisation(mean: NDArray[Any], std: NDArray[Any], num_features: int) -> Standardisation:
-    if mean.shape != (num_features,) or std.shape != (num_features,):
-        raise ValueError(f"means {mean.shape} and deviations {std.shape}, expected ({num_features},)")
-    return Standardisation(mean.astype(np.float64), std.astype(np.float64))
-
-
-def _load_published(path: Path, network: Callable[[int], nn.Module]) -> NeuralMetaModel:
-    try:
-        checkpoint = read_without_code(path)
-    except Exception as error:  # damaged files raise anything from EOFError to KeyError and UnpicklingError
-        raise WeightsError(
-            f"{str(path)!r} is no meta model that can be read without running code from it; expected "
-            "a file of train_meta_nn (*.safetensors) or the published checkpoint (meta_nn.pth)"
-        ) from error
-    missing = [key for key in _PUBLISHED_KEYS if not (isinstance(checkpoint, dict) and key in checkpoint)]
-    if missing:
-        raise WeightsError(f"{str(path)!r} is no published meta checkpoint: it lacks {', '.join(missing)}")
-    try:
-        return _from_checkpoint(checkpoint, network)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            f"the published meta checkpoint {str(path)!r} does not fit together: {error}"
-        ) from error
-
-
-def _from_checkpoint(checkpoint: Mapping[str, Any], network: Callable[[int], nn.Module]) -> NeuralMetaModel:
-    mean, std = (
-        np.concatenate([np.ravel(checkpoint[f"train_{part}_{kind}"]) for part in ("xa", "classes")])
-        for kind in ("mean", "std")
-    )
-    num_classes = int(np.size(checkpoint["train_classes_mean"]))
-    names = feature_names(num_classes)
-    model = NeuralMetaModel(features=names, network=network)
-    model.num_classes = num_classes
-    model.standardisation = _standardisation(mean, std, len(names))
-    model.restore({name: tensor.numpy() for name, tensor in checkpoint["state_dict"].items()})
+    model.standardisation = standardisation_of(arrays["feature_mean"], arrays["feature_std"], len(names))
+    constants: dict[Task, float] = json.loads(description.get("constants", "{}"))
+    model.learned.update({task: float(value) for task, value in constants.items()})
+    for task, estimator in estimators.items():
+        if estimator.n_features_in_ != len(names):
+            raise ValueError(f"the trees were grown on {estimator.n_features_in_} features, not {len(names)}")
+        model.learned[task] = estimator
+    for task, prefix in _PREFIXES.items():
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        if own:
+            model.restore(task, own)
+    if "iou" not in model.learned:
+        raise KeyError("nothing was learned for the IoU")
     return model

@@ -40,11 +40,7 @@ def catalogue_settings(
     return {
         "model": settings.model_name,
         "meta_model": settings.meta_model_name,
-        "meta_model_hash": weights_hash(
-            meta_model_path(
-                configuration.meta_model(settings.meta_model_name), settings.meta_model_name, workspace
-            )
-        ),
+        "meta_model_hash": weights_hash(meta_model_path(configuration, settings.meta_model_name, workspace)),
         "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
         "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from functools import partial
 from inspect import isclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from torch import nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
 from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
-from oodretrieval.errors import StoreError, TableError, WeightsError
-from oodretrieval.meta_models import MetaModel, load_meta_model
+from oodretrieval.errors import StoreError, TableError, UnknownNameError, WeightsError
+from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.models import weights_hash, weights_in_use
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.settings import CommonSettings
@@ -125,9 +126,38 @@ def outstanding(block: Sequence[str], wanted: Set[str], done: Set[str], overwrit
     return [image for image in block if image in asked | done]
 
 
-def meta_model_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> Path:
-    """Where a meta model is read from and saved to: its entry's path, else the workspace."""
-    return Path(entry.path) if entry.path is not None else workspace.meta_model_path(name)
+def meta_model_entry(configuration: Configuration, name: str, workspace: Workspace) -> MetaModelEntry:
+    """The entry of a meta model, its path set: as configured, else in the workspace.
+
+    A name without an entry is that of a model which ``train_meta_nn`` saved there (``args.meta_model=…``).
+
+    Raises:
+        UnknownNameError: If there is neither an entry nor a file of that name; lists both.
+        ConfigurationError: If the entry's class cannot be found.
+    """
+    if name in configuration.meta_models:
+        entry = configuration.meta_model(name)
+        return entry if entry.path is not None else replace(entry, path=_own_path(entry, name, workspace))
+    files = saved_meta_models(workspace)
+    if name not in files:
+        raise UnknownNameError("meta model", name, {*configuration.meta_models, *files})
+    return MetaModelEntry("oodretrieval.meta_models", "MetaModel", path=files[name])
+
+
+def meta_model_path(configuration: Configuration, name: str, workspace: Workspace) -> Path:
+    """Where a meta model is read from and saved to; see :func:`meta_model_entry`."""
+    return Path(meta_model_entry(configuration, name, workspace).path or "")
+
+
+def _own_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> Path:
+    return workspace.meta_model_path(name, getattr(factory_of(entry), "suffix", MetaModel.suffix))
+
+
+def saved_meta_models(workspace: Workspace) -> dict[str, Path]:
+    """Name → file of every meta model in the workspace."""
+    suffixes = {kind.suffix for kind in KINDS.values()}
+    files = sorted(workspace.meta_model_path("any").parent.glob("*"))
+    return {path.stem: path for path in files if path.suffix in suffixes}
 
 
 def require_current(where: object, recorded: Mapping[str, Any], current: Mapping[str, Any]) -> None:
@@ -187,10 +217,6 @@ def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
     return load_meta_model(path)
 
 
-def _is_trained(configuration: Configuration, name: str, workspace: Workspace) -> bool:
-    return meta_model_path(configuration.meta_model(name), name, workspace).is_file()
-
-
 def open_meta_model(
     configuration: Configuration, name: str, workspace: Workspace, model_name: str
 ) -> MetaModel:
@@ -206,15 +232,18 @@ def open_meta_model(
         The trained model.
 
     Raises:
+        UnknownNameError: If there is neither an entry nor a file of that name.
         ConfigurationError: If the entry's class cannot be found.
         WeightsError: If it is not trained yet, or its file is damaged.
         TableError: If it was trained for another network, or for other weights of this one.
     """
-    entry = configuration.meta_model(name)
+    entry = meta_model_entry(configuration, name, workspace)
     factory_of(entry)  # a wrong entry is the first thing to say
-    path = meta_model_path(entry, name, workspace)
+    path = meta_model_path(configuration, name, workspace)
     if not path.is_file():
-        there = [n for n in configuration.meta_models if _is_trained(configuration, n, workspace)]
+        shipped = (n for n, e in configuration.meta_models.items() if e.path is not None)
+        trained = {n for n in shipped if Path(configuration.meta_model(n).path or "").is_file()}
+        there = sorted(trained | set(saved_meta_models(workspace)))
         raise WeightsError(
             f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
             f"args.model_name={model_name} args.meta_model_name={name}, or choose one that is there by "

@@ -1,6 +1,6 @@
 """Orders in which segments can be looked at, and what each finds how soon."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.evaluation import ScoreCounter, detection_figures, looks_until_found
+from oodretrieval.evaluation import ScoreCounter, detection_figures, interval, looks_until_found
 from oodretrieval.stages.rules import Drawing, interval_columns
 
 LOOKS = (50, 100, 500)
@@ -24,7 +24,7 @@ ORDERS = {
     "mean probability difference": "-D",
     "mean max logit": "max_logit",
     "mean energy": "energy",
-    "nearest training segment": "-nearest_neighbour",
+    "nearest neighbour": "-nearest_neighbour",
     "novelty": "-novelty",
 }
 """Order → column of the segment table whose lowest values come first; with ``-``, the highest."""
@@ -45,19 +45,19 @@ class LookOrders:
     looks: NDArray[np.float64]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, further: Sequence[str] = (), seed: int = 0) -> "LookOrders":
+    def of(cls, table: pd.DataFrame, further: Mapping[str, str], seed: int = 0) -> "LookOrders":
         """The usual orders, as far as the table has their columns, and some by further columns.
 
         Args:
             table: One row per segment; ties keep its order.
-            further: Columns of it, lowest first, or with ``-`` in front highest first.
+            further: Name → column of it, lowest first, or with ``-`` in front highest first.
             seed: Of the random orders.
 
         Raises:
             TableError: If there is no such column of numbers.
         """
         usual = {name: column for name, column in ORDERS.items() if column.removeprefix("-") in table.columns}
-        wanted = usual | {column: column for column in further}
+        wanted = usual | dict(further)
         scores = np.array([_higher_first(table, column) for column in wanted.values()])
         rng = np.random.default_rng(seed)
         orders = [*(-scores).argsort(axis=1, kind="stable")]
@@ -140,11 +140,11 @@ class Finds:
         for place, name in enumerate(self.orders.names):
             counter = self.counters[place]
             judged = detection_figures(counter.counts())
-            intervals = counter.intervals(block=self.drawing.block, repetitions=self.drawing.repetitions)
+            draws = counter.draws(block=self.drawing.block, repetitions=self.drawing.repetitions)
             figures[name] = {
                 "auroc": judged.auroc,
                 "auprc": judged.auprc,
-                "intervals": {key: intervals[key] for key in ("auroc", "auprc")},
+                "intervals": {key: interval(draws[key]) for key in ("auroc", "auprc")},
                 "unknown_among_first": int(among[place]),
                 "found": self._found(np.s_[place : place + 1], names),
             }

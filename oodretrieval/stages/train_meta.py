@@ -1,95 +1,56 @@
 """Stage 3: train a meta model that predicts each segment's IoU, and judge it beside its baselines."""
 
-import inspect
 import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
-from torch import nn
 
-from oodretrieval.entries import MetaModelEntry, build, factory_of
-from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, TableError
-from oodretrieval.evaluation import MetaFigures, accuracy_threshold, block_bootstrap, meta_figures, r2
-from oodretrieval.meta_models import (
-    MetaModel,
-    NeuralMetaModel,
-    baseline_names,
-    num_classes_of,
-    save_meta_model,
-    training_rows,
-)
-from oodretrieval.meta_models.neural import held_out_rows
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
+from oodretrieval.evaluation import clip_names
+from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inference import predicted_classes
-from oodretrieval.stages.inputs import dataset_in_use, load_meta_model_of, meta_model_path, segments_in_use
-from oodretrieval.stages.settings import CommonSettings, require_at_least
+from oodretrieval.stages.inputs import dataset_in_use, load_meta_model_of, segments_in_use
+from oodretrieval.stages.meta_judging import as_tables, cross_validated, estimates, judge, positive_threshold
+from oodretrieval.stages.meta_recipe import HYPERPARAMETERS, Recipe, RecipeSettings
+from oodretrieval.stages.results import Context, Result, model_context, save_result, split_of
+from oodretrieval.stages.rules import Drawing, scene_notes, void_rule
+from oodretrieval.stages.settings import require_at_least
 from oodretrieval.stores import Workspace, plain, read_segment_settings
 
 logger = logging.getLogger(__name__)
-BOOTSTRAP_REPETITIONS = 500
-HYPERPARAMETERS = ("epochs", "learning_rate", "weight_decay", "batch_size", "seed")
 
 
 @dataclass(frozen=True)
-class TrainMetaSettings(CommonSettings):
-    """What a meta model learns from, and how.
+class TrainMetaSettings(RecipeSettings):
+    """What a meta model learns from, and how it is judged.
 
     Attributes:
         dataset: Name of the dataset whose segments it learns from.
         dataset_val: Name of the dataset it is judged on; empty to hold out a fifth of the training images.
+        folds: Judge it by cross-validation with so many folds on dataset instead; 0 for not.
+        groups: What stays together in a fold: images, or the clips of a video, whose frames resemble each other.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
         strict: Leave out segments that are mostly void or unknown: nobody could name them in use.
-        epochs: Passes over the segments; the entry's own if 0, like all that follow.
-        learning_rate: Adam's step.
-        weight_decay: Adam's L2 penalty; the entry's own if negative.
-        batch_size: Segments a step.
-        seed: Of initial weights, order and split.
     """
 
     dataset: str = ""
     dataset_val: str = ""
+    folds: int = 0
+    groups: Literal["image", "clip"] = "image"
     model_name: str = ""
-    meta_model_name: str = ""
     strict: bool = True
-    epochs: int = 0
-    learning_rate: float = 0.0
-    weight_decay: float = -1.0
-    batch_size: int = 0
-    seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_at_least(self, 0, "epochs", "learning_rate", "batch_size")
-
-
-class Judged(NamedTuple):
-    """Figures on one set of segments, and how sure they are.
-
-    Attributes:
-        figures: All figures.
-        r2_interval: 95 % interval of R² by bootstrap over moving blocks of 20 images in dataset order, as
-            neighbouring frames of video resemble each other.
-    """
-
-    figures: MetaFigures
-    r2_interval: tuple[float, float]
-
-    def plain(self) -> dict[str, Any]:
-        """As plain values."""
-        return {**asdict(self.figures), "r2_interval": list(self.r2_interval)}
-
-    @classmethod
-    def of_plain(cls, values: dict[str, Any]) -> "Judged":
-        """What :meth:`plain` gave."""
-        low, high = values["r2_interval"]
-        return cls(MetaFigures(**{k: v for k, v in values.items() if k != "r2_interval"}), (low, high))
+        require_at_least(self, 0, "folds")
+        if self.folds == 1:
+            raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; came 1")
 
 
 def train_meta(
@@ -103,74 +64,74 @@ def train_meta(
         workspace: Where segment tables are read; the model is written to its entry's path, or here.
 
     Returns:
-        ``path``, and ``figures``: set of segments → model or baseline → R², RMSE, AUROC, AUPRC, accuracy.
+        ``path``; ``figures``: set of segments → model or baseline → R², RMSE, AUROC, AUPRC, accuracy and their
+        intervals; ``files`` of the result.
 
     Raises:
         StoreError: If a dataset has no segment table yet.
         TableError: If there is no truth to learn from.
+        SettingsError: If there are fewer images or clips than folds.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    entry = configuration.meta_model(settings.meta_model_name)
-    path = meta_model_path(entry, settings.meta_model_name, workspace)
+    recipe = Recipe.of(settings, configuration, workspace, choose_device(settings.gpu))
     made_by = _made_by(settings, workspace)
-    trained = None if settings.overwrite else _trained(entry, path, made_by)
+    trained = None if settings.overwrite else _trained(recipe, made_by)
     if trained is not None:
-        logger.info("%s is trained already; args.overwrite=True trains it anew", path)
-        recorded = trained.quality["figures"]
-        _log({k: {m: Judged.of_plain(f) for m, f in v.items()} for k, v in recorded.items()}, settings)
-        return {"path": str(path), "figures": recorded}
-    train, held_out = _tables(settings, configuration, workspace)
-    device = choose_device(settings.gpu)
-    model = _new_model(entry, settings, device)
-    rows = training_rows(train, settings.strict)
-    model.fit(rows)  # the best epoch is chosen on held-out training images: what judges it is not peeked at
-    figures = judge(model, entry, settings, rows, held_out, device)
-    _log(figures, settings)
+        logger.info("%s is trained already; args.overwrite=True trains it anew", recipe.path)
+        return _report(settings, configuration, workspace, recipe, trained.quality["figures"])
+    train, judged = _tables(settings, configuration, workspace)
+    model, rows = recipe.build(), training_rows(train, settings.strict)
+    # the best epoch is chosen on held-out training images: what judges it is not peeked at
+    model.fit(rows)
+    if settings.folds:
+        found = _cross_validated(recipe, train, settings)
+    else:
+        found = estimates(recipe, model, train, judged, settings.strict)
+    figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, configuration)))
     dataset = dataset_in_use(settings, configuration, settings.dataset)
     classes = predicted_classes(configuration.model(settings.model_name), dataset, model.num_classes)
-    plain_figures = {k: {m: f.plain() for m, f in v.items()} for k, v in figures.items()}
     save_meta_model(
         model,
-        path,
+        recipe.path,
         class_names=[classes[i][0] for i in sorted(classes)],
-        quality=plain({"made_by": made_by, "figures": plain_figures}),
+        quality=plain({"made_by": made_by, "figures": figures, "threshold": positive_threshold(model, rows)}),
     )
-    logger.info("saved %s", path)
-    return {"path": str(path), "figures": plain_figures}
+    logger.info("saved %s", recipe.path)
+    return _report(settings, configuration, workspace, recipe, figures)
 
 
 def _made_by(settings: TrainMetaSettings, workspace: Workspace) -> dict[str, Any]:
     """What identifies the training: its settings, and the weights that made the segments."""
     recorded = read_segment_settings(workspace, settings.model_name, settings.dataset)
-    names = ("dataset", "dataset_val", "strict", "limit", *HYPERPARAMETERS)
+    names = ("dataset", "dataset_val", "folds", "groups", "strict", "limit", "features", *HYPERPARAMETERS)
     chosen = {name: getattr(settings, name) for name in names}
-    return {"model": settings.model_name, "weights": recorded.get("weights", ""), **chosen}
+    return dict(plain({"model": settings.model_name, "weights": recorded.get("weights", ""), **chosen}))
 
 
-def _trained(entry: MetaModelEntry, path: Path, made_by: dict[str, Any]) -> MetaModel | None:
+def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     """The model that is there, if it was trained with these settings; None if there is none."""
-    if not path.is_file():
+    if not recipe.path.is_file():
         return None
-    model = load_meta_model_of(entry, path)
+    model = load_meta_model_of(recipe.entry, recipe.path)
     recorded = model.quality.get("made_by", {})
     differing = {
         key: (recorded.get(key), value) for key, value in made_by.items() if recorded.get(key) != value
     }
     if differing:
-        raise SettingsMismatchError(path, differing)
+        raise SettingsMismatchError(recipe.path, differing)
     return model
 
 
 def _tables(
     settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Segments to learn from, and to be judged on."""
     train = segments_in_use(settings, configuration, workspace, (settings.model_name, settings.dataset))
+    if settings.folds:
+        return train, train
     if settings.dataset_val:
-        # args.root and args.limit are of the dataset that is learned from
         names = settings.model_name, settings.dataset_val
-        root = settings.root if settings.dataset_val == settings.dataset else ""
-        judged_on = replace(settings, root=root, limit=0)
-        return train, segments_in_use(judged_on, configuration, workspace, names)
+        return train, segments_in_use(_of_judged(settings), configuration, workspace, names)
     held_out = held_out_rows(train, settings.seed)
     if not held_out.any():
         raise TableError(
@@ -179,113 +140,74 @@ def _tables(
     return train[~held_out], train[held_out]
 
 
-def _new_model(
-    entry: MetaModelEntry,
-    settings: TrainMetaSettings,
-    device: torch.device,
-    features: list[str] | None = None,
-) -> MetaModel:
-    """A fresh model of the entry's class; a plain network is wrapped into the published training."""
-    given = {name: getattr(settings, name) for name in HYPERPARAMETERS}
-    unset = TrainMetaSettings()
-    options = {k: v for k, v in given.items() if v != getattr(unset, k) or k == "seed"}
-    factory = factory_of(entry)
-    if inspect.isclass(factory) and issubclass(factory, nn.Module):
-        return NeuralMetaModel(features, network=lambda size: build(entry, size), device=device, **options)
-    known = inspect.signature(factory).parameters
-    refused = sorted(set(options) - set(known) - {"seed"})
-    if refused:
-        raise SettingsError(f"{entry.class_name} has no {', '.join(refused)}; leave args.{refused[0]} out")
-    options = {key: value for key, value in options.items() if key in known}
-    if "device" in known:
-        options["device"] = device
-    model = build(entry, **options, **({} if features is None else {"features": features}))
-    if not isinstance(model, MetaModel):
-        raise ConfigurationError(
-            f"entry {entry.module}.{entry.class_name} must build a MetaModel or a torch.nn.Module, "
-            f"built {type(model).__name__}"
-        )
-    return model
-
-
-def judge(
-    model: MetaModel,
-    entry: MetaModelEntry,
-    settings: TrainMetaSettings,
-    train: pd.DataFrame,
-    held_out: pd.DataFrame,
-    device: torch.device,
-) -> dict[str, dict[str, Judged]]:
-    """Figures of a model and its baselines on held-out segments.
-
-    The baselines are the same family on the entropy columns only and on the size columns only, and the mean.
-
-    Args:
-        model: Trained on ``train``.
-        entry: Its entry, from which the baselines are built.
-        settings: How they are trained.
-        train: Segments it learned from.
-        held_out: Segments to judge it on.
-        device: Where the baselines are trained.
-
-    Returns:
-        ``"known segments"``, ``"all segments"``, and each with an inside (``S_in > 0``) → name → figures.
-        Known are those not mostly void or unknown.
-
-    Raises:
-        TableError: If no held-out segment has truth.
-    """
-    classes = num_classes_of(train)
-    families = {"all features": model}
-    for name, prefix in (("entropy only", "E"), ("size only", "S")):
-        families[name] = _new_model(entry, settings, device, baseline_names(prefix, classes)).fit(train)
-    known, everything = training_rows(held_out), training_rows(held_out, strict=False)
-    if everything.empty:
-        raise TableError(f"no segment of {settings.dataset_val!r} has truth; choose another args.dataset_val")
-    sets = {
-        "known segments": known,
-        "known, S_in > 0": known[known["S_in"] > 0],
-        "all segments": everything,
-        "all, S_in > 0": everything[everything["S_in"] > 0],
-    }
-    positive = train["iou"].to_numpy() > 0
-    thresholds = {name: accuracy_threshold(positive, m.predict(train)) for name, m in families.items()}
-    mean = float(train["iou"].mean())
-    figures: dict[str, dict[str, Judged]] = {}
-    for what, rows in sets.items():
-        if rows.empty:
-            continue
-        figures[what] = {n: _judged(rows, m.predict(rows), thresholds[n]) for n, m in families.items()}
-        figures[what]["mean"] = _judged(rows, np.full(len(rows), mean), 0.0)
-    return figures
-
-
-def _judged(rows: pd.DataFrame, predicted: NDArray[np.float64], threshold: float) -> Judged:
-    iou = rows["iou"].to_numpy()
-    frames = pd.factorize(rows["image_id"])[0]
-    interval = block_bootstrap(
-        frames, lambda chosen: r2(iou[chosen], predicted[chosen]), repetitions=BOOTSTRAP_REPETITIONS
+def _of_judged(settings: TrainMetaSettings) -> TrainMetaSettings:
+    """Settings for the dataset that is judged: args.root and args.limit are of the one that is learned from."""
+    same = settings.folds or settings.dataset_val in ("", settings.dataset)
+    return replace(
+        settings, root=settings.root if same else "", limit=0 if settings.dataset_val else settings.limit
     )
-    return Judged(meta_figures(iou, predicted, threshold=threshold), interval)
 
 
-def _log(figures: dict[str, dict[str, Judged]], settings: TrainMetaSettings) -> None:
-    rule = "strict" if settings.strict else "not strict"
-    judged = settings.dataset_val or f"held-out images of {settings.dataset}"
-    logger.info(
-        "%s, trained on %s (%s), judged on %s", settings.meta_model_name, settings.dataset, rule, judged
+def _judged_name(settings: TrainMetaSettings) -> str:
+    return settings.dataset if settings.folds or not settings.dataset_val else settings.dataset_val
+
+
+def _judged_how(settings: TrainMetaSettings) -> str:
+    if settings.folds:
+        return f"it by {settings.folds}-fold cross-validation over {settings.groups}s"
+    return settings.dataset_val or "held-out images of it"
+
+
+def _judged_dataset(settings: TrainMetaSettings, configuration: Configuration) -> SegmentationDataset:
+    return dataset_in_use(_of_judged(settings), configuration, _judged_name(settings))
+
+
+def _cross_validated(recipe: Recipe, table: pd.DataFrame, settings: TrainMetaSettings) -> Any:
+    images = table["image_id"].astype(str).tolist()
+    groups = clip_names(images) if settings.groups == "clip" else images
+    try:
+        return cross_validated(recipe, table, groups, settings.folds, settings.strict)
+    except ValueError as error:
+        raise SettingsError(
+            f"args.folds={settings.folds}, but {settings.dataset!r} has {len(set(groups))} {settings.groups}s; lower "
+            "args.folds, or set args.groups=image"
+        ) from error
+
+
+def _report(
+    settings: TrainMetaSettings,
+    configuration: Configuration,
+    workspace: Workspace,
+    recipe: Recipe,
+    figures: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Save and log the figures."""
+    dataset, name = _judged_dataset(settings, configuration), _judged_name(settings)
+    learned = (
+        "segments mostly void or unknown left out of the training"
+        if settings.strict
+        else "all segments teach"
     )
-    for what, rows in figures.items():
-        segments = next(iter(rows.values())).figures.segments
-        logger.info(
-            "%-28s %7s %15s %7s %7s %7s %8s",
-            f"{what} ({segments})",
-            *("R²", "95 % interval", "RMSE", "AUROC", "AUPRC", "accuracy"),
-        )
-        for name, judged_figures in rows.items():
-            f, (low, high) = judged_figures
-            logger.info(
-                "  %-26s %7.3f %15s %7.3f %7.3f %7.3f %8.3f",
-                *(name, f.r2, f"{low:.3f}…{high:.3f}", f.rmse, f.auroc, f.auprc, f.accuracy),
-            )
-    logger.info("intervals of R² by bootstrap over moving blocks of 20 images in the order of the dataset")
+    truth = void_rule(dataset.label_set) if dataset.label_set is not None else ""
+    result = Result(
+        title=f"Predicted IoU by {recipe.name}, trained on {settings.dataset}, judged on {_judged_how(settings)}",
+        stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
+        context=Context(
+            dataset=name,
+            split=split_of(configuration, name),
+            images=len(dataset),
+            void_rule=f"{learned}; {truth}",
+            resolution="segments of the predictions at the size of the images",
+            threshold="probability of IoU > 0 of the highest accuracy on the training segments",
+            intervals=Drawing.of(settings, dataset).words(),
+            meta_model=recipe.name,
+            **model_context(configuration, settings.model_name),
+        ),
+        settings=asdict(settings),
+        figures=figures,
+        tables=as_tables(figures),
+        notes=scene_notes(dataset),
+    )
+    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    files = save_result(folder, result)
+    return {"path": str(recipe.path), "figures": figures, "files": [str(file) for file in files]}

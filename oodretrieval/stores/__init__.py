@@ -6,8 +6,8 @@ Importing this package loads no torch, so that processes which only read stay li
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
+from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
-    Prediction,
     read_prediction,
     read_prediction_file,
     read_prediction_settings,
@@ -17,6 +17,7 @@ from oodretrieval.stores.published import PublishedPredictions
 from oodretrieval.stores.segment_features import features_path, read_features, write_features
 from oodretrieval.stores.segments import (
     existing_parts,
+    read_part,
     read_segment_settings,
     read_segments,
     write_segments,
@@ -48,6 +49,7 @@ __all__ = [
     "plain",
     "read_features",
     "read_json",
+    "read_part",
     "read_prediction",
     "read_prediction_file",
     "read_prediction_settings",

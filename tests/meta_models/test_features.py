@@ -9,11 +9,13 @@ from hypothesis.extra.numpy import arrays
 
 from oodretrieval.errors import TableError
 from oodretrieval.meta_models import (
+    GROUPS,
     Standardisation,
     baseline_names,
     feature_matrix,
     feature_names,
     num_classes_of,
+    select_features,
     training_rows,
 )
 
@@ -121,3 +123,58 @@ def test_standardisation_is_the_published_formula():
 def test_a_feature_that_never_varied_does_not_explode():
     scaled = Standardisation.of(np.full((9, 1), 0.1))(np.array([[0.9]]))
     assert abs(scaled[0, 0]) < 1
+
+
+def test_derived_features_by_hand():
+    table = pd.DataFrame(
+        {
+            "left": [2, 0], "right": [6, 1], "top": [1, 0], "bottom": [3, 1], "S": [8, 1], "S_in": [0, 0],
+            "S_bd": [8, 1], "class": [1, 0], "cprob0": [0.25, 0.5], "cprob1": [0.5, 0.5], "cprob2": [0.25, 0.0],
+            "ndist0": [1.0, 0.0], "ndist1": [0.0, 0.5], "ndist2": [0.0, 0.5],
+        }
+    )  # fmt: skip
+    expected = {
+        "width": [4, 1],
+        "height": [2, 1],
+        "aspect": [np.log(2), 0],
+        "extent": [1, 1],
+        "compactness": [np.sqrt(8) / 8, 1],
+        "log_S": [np.log(8), 0],
+        "log_S_in": [0, 0],
+        "own_prob": [0.5, 0.5],
+        "second_prob": [0.25, 0.5],
+        "own_margin": [0.25, 0],
+        "surrounding_prob": [0.25, 0.25],
+        "cprob_entropy": [1.5 * np.log(2) / np.log(3), np.log(2) / np.log(3)],
+        "ndist_max": [1, 0.5],
+        "ndist_entropy": [0, np.log(2) / np.log(3)],
+        "class0": [0, 1],
+        "class1": [1, 0],
+        "class2": [0, 0],
+    }
+    assert set(expected) == {*GROUPS["shape"](3), *GROUPS["context"](3)}
+    for name, values in expected.items():
+        assert np.allclose(feature_matrix(table, [name])[:, 0], values, atol=1e-9), name
+    with pytest.raises(TableError, match="column class has 7"):
+        feature_matrix(table.assign(**{"class": 7}), ["own_prob"])
+
+
+def test_a_column_of_the_table_goes_before_a_derived_one():
+    table = pd.DataFrame({"extent": [0.125], "S": [1]})
+    assert feature_matrix(table, ["extent"])[0, 0] == 0.125
+
+
+def test_groups_and_columns_mix_and_come_once():
+    assert select_features(["size", "S", "E", "entropy"], 3)[:6] == [
+        "S",
+        "S_bd",
+        "S_in",
+        "S_rel",
+        "S_rel_in",
+        "E",
+    ]
+    assert select_features(["published"], 19) == PUBLISHED
+    extended = select_features(["extended"], 19)
+    assert extended[:75] == PUBLISHED and len(extended) == len(set(extended)) == 75 + 7 + 7 + 19
+    with pytest.raises(ValueError, match="at least one"):
+        select_features([], 3)

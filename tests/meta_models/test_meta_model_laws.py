@@ -1,29 +1,43 @@
 """Laws that every meta model keeps, and what each learns by itself."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
 from oodretrieval.errors import SettingsError, TableError
+from oodretrieval.evaluation import auroc
 from oodretrieval.meta_models import (
+    GROUPS,
+    KINDS,
     BoostedMetaModel,
     LinearMetaModel,
+    LogisticMetaModel,
     MetaNetwork,
     NeuralMetaModel,
     baseline_names,
+    contract,
     feature_matrix,
     feature_names,
 )
-from oodretrieval.meta_models.neural import held_out_rows
 
 MODELS = {
     "linear": lambda **kwargs: LinearMetaModel(**kwargs),
     "neural": lambda **kwargs: NeuralMetaModel(epochs=25, learning_rate=5e-3, batch_size=64, **kwargs),
     "boosting": lambda **kwargs: BoostedMetaModel(trees=60, leaves=6, **kwargs),
+    "logistic": lambda **kwargs: LogisticMetaModel(**kwargs),
 }
+
+
+def test_every_kind_is_under_the_laws():
+    assert {build().kind for build in MODELS.values()} == set(KINDS)
 
 
 @pytest.fixture(scope="module", params=list(MODELS))
@@ -53,11 +67,93 @@ def test_predictions_are_shares(fitted, make_table):
     assert predicted.max() <= 1
 
 
+def test_tells_which_segments_hit_something(fitted, make_table):
+    table = make_table(300, seed=1)
+    hit = table["iou"] > 0
+    probability = fitted.predict_positive(table)
+    assert fitted.classifies
+    assert 0.05 < (~hit).mean() < 0.5, "the rule must give both kinds"
+    assert probability.min() >= 0 and probability.max() <= 1
+    assert auroc(hit, probability) > 0.9
+    assert np.mean((probability - hit) ** 2) < 0.6 * hit.var(), "a probability, not only a rank"
+
+
+@given(
+    arrays(
+        np.float64, (9, 45), elements=st.floats(-1e9, 1e9, allow_nan=False, allow_infinity=False, width=32)
+    )
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_finite_table_gives_shares(fitted, values):
+    table = pd.DataFrame(values, columns=feature_names(4))
+    for predicted in (fitted.predict(table), fitted.predict_positive(table)):
+        assert np.isfinite(predicted).all() and predicted.min() >= 0 and predicted.max() <= 1
+
+
+def test_a_long_table_is_predicted_in_pieces(fitted, make_table, monkeypatch, caplog):
+    table = make_table(100, seed=6)
+    whole = fitted.predict(table), fitted.predict_positive(table)
+    seen = []
+    monkeypatch.setattr(contract, "ROWS_AT_ONCE", 32)
+    monkeypatch.setattr(
+        contract, "feature_matrix", lambda part, *rest: seen.append(len(part)) or feature_matrix(part, *rest)
+    )
+    with caplog.at_level("INFO"):
+        pieces = fitted.predict(table), fitted.predict_positive(table)
+    assert seen == 2 * [32, 32, 32, 4]
+    assert re.search(r"predicting 100 segments; needs about \d+ MB", caplog.text)
+    for piece, all_at_once in zip(pieces, whole, strict=True):
+        assert np.allclose(piece, all_at_once, rtol=0, atol=1e-12)
+
+
+def test_of_too_many_segments_whole_images_are_drawn(build, make_table, monkeypatch, caplog):
+    table = make_table(400)
+    monkeypatch.setattr(contract, "MAX_SEGMENTS", 130)
+    with caplog.at_level("INFO"):
+        predicted = build().fit(table).predict(table)
+    assert "a sample of 6 of 20 images" in caplog.text
+    assert re.search(r"learns from 120 segments and 45 features; needs about \d+ MB", caplog.text)
+    assert np.array_equal(build().fit(table).predict(table), predicted)
+    with pytest.raises(TableError, match="image_id"):
+        build().fit(table.drop(columns="image_id"))
+
+
+@pytest.mark.parametrize("group", sorted(GROUPS))
+def test_features_by_name(build, make_table, group):
+    table = make_table(120)
+    if group == "logits":
+        with pytest.raises(TableError, match="max_logit"):
+            build(features=[group]).fit(table)
+        return
+    model = build(features=[group, "E_bd"]).fit(table)
+    assert {"E_bd", *GROUPS[group](4)} == set(model.feature_names)
+    assert model.predict(table).shape == (120,)
+
+
+def test_unknown_features_are_named(build, make_table):
+    with pytest.raises(TableError, match=r"E_bdd.*did you mean 'E_bd'"):
+        build(features=["E_bdd"]).fit(make_table(20))
+    with pytest.raises(TableError, match="tell.* the truth"):
+        build(features=["E", "iou"]).fit(make_table(20))
+    with pytest.raises(TableError, match=r"extent follows from the column right"):
+        build(features=["extent"]).fit(make_table(20).drop(columns="right"))
+
+
+@pytest.mark.parametrize("iou", [0.0, 0.5, 1.0])
+def test_truth_that_never_varies(build, make_table, iou):
+    table = make_table(40).assign(iou=iou)
+    model = build().fit(table)
+    assert np.allclose(model.predict(table), iou, atol=1e-9)
+    assert np.array_equal(model.predict_positive(table), np.full(40, float(iou > 0)))
+
+
 def test_each_segment_is_predicted_by_itself(fitted, make_table):
     table = make_table(40, seed=3)
     whole = fitted.predict(table)
     order = np.random.default_rng(0).permutation(40)
     assert np.allclose(fitted.predict(table.iloc[order]), whole[order], rtol=0, atol=1e-12)
+    positive = fitted.predict_positive(table)
+    assert np.allclose(fitted.predict_positive(table.iloc[order]), positive[order], rtol=0, atol=1e-12)
     assert np.allclose(fitted.predict(table[7:8]), whole[7:8], rtol=0, atol=1e-12)
 
 
@@ -139,7 +235,12 @@ def test_boosted_trees_equal_scikit_learn_to_the_bit(make_table):
     scale = model.standardisation
     names = feature_names(4)
     oracle = HistGradientBoostingRegressor(
-        max_iter=40, learning_rate=0.05, l2_regularization=1.0, early_stopping=False, random_state=0
+        max_iter=40,
+        learning_rate=0.05,
+        l2_regularization=1.0,
+        max_features=0.3,
+        early_stopping=False,
+        random_state=0,
     ).fit(scale(feature_matrix(table, names)), table["iou"])
     for seen in (table, other):
         expected = oracle.predict(scale(feature_matrix(seen, names)))
@@ -157,6 +258,7 @@ def test_neural_defaults_are_the_published_recipe():
         "learning_rate": 1e-4,
         "weight_decay": 5e-4,
         "batch_size": 256,
+        "patience": 15,
         "seed": 0,
     }
 
@@ -167,7 +269,7 @@ def test_neural_prediction_against_plain_numpy(make_table):
     x = (feature_matrix(table, model.feature_names) - model.standardisation.mean) / (
         model.standardisation.std + 1e-10
     )
-    weights = [p.detach().numpy().astype(np.float64) for p in model.network.parameters()]
+    weights = [p.detach().numpy().astype(np.float64) for p in model.learned["iou"].parameters()]
     for weight, bias in zip(weights[0:-2:2], weights[1:-2:2], strict=True):
         x = np.maximum(x @ weight.T + bias, 0)
     expected = 1 / (1 + np.exp(-(x @ weights[-2].T + weights[-1])[:, 0]))
@@ -181,8 +283,8 @@ def test_neural_keeps_the_best_epoch(make_table):
     p = model.predict(validation)
     y = validation["iou"].to_numpy()
     loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
-    assert model.quality["validation_loss"] == pytest.approx(loss, rel=1e-5)
-    assert 1 <= model.quality["best_epoch"] <= 12
+    assert model.quality["iou_validation_loss"] == pytest.approx(loss, rel=1e-5)
+    assert 1 <= model.quality["iou_best_epoch"] <= 12
 
 
 def test_neural_seed_matters_and_network_can_be_exchanged(make_table):
@@ -201,6 +303,24 @@ def test_neural_refuses_settings_out_of_range(settings):
         NeuralMetaModel(**settings)
 
 
+def test_neural_stops_early(make_table):
+    table, validation = make_table(200), make_table(60, seed=1)
+    options = {"epochs": 300, "learning_rate": 0.03, "batch_size": 32}
+    shown = []
+    model = NeuralMetaModel(**options, patience=3)
+    epochs = model._epochs
+
+    def noted(task, *rest):
+        for epoch, loss in epochs(task, *rest):
+            shown.append((task, epoch))
+            yield epoch, loss
+
+    model._epochs = noted
+    model.fit(table, validation)
+    last = max(epoch for task, epoch in shown if task == "iou")
+    assert last == model.quality["iou_best_epoch"] + 3 < 300
+
+
 def test_training_that_diverges_says_so(make_table):
     with pytest.raises(SettingsError, match="lower learning_rate"):
         NeuralMetaModel(epochs=2, learning_rate=1e30, network=_diverging).fit(make_table(50))
@@ -217,13 +337,7 @@ def test_other_settings_out_of_range():
         LinearMetaModel(ridge=0.0)
     with pytest.raises(ValueError, match="trees >= 1"):
         BoostedMetaModel(trees=0)
-
-
-def test_images_are_held_out_whole(make_table):
-    table = make_table(400)
-    held = held_out_rows(table, seed=0)
-    assert held.sum() == 80
-    assert not set(table["image_id"][held]) & set(table["image_id"][~held])
-    assert not held_out_rows(table[:20], 0).any()
-    assert not held_out_rows(table.drop(columns="image_id"), 0).any()
-    assert held_out_rows(table[:40], 0).sum() == 20
+    with pytest.raises(ValueError, match="feature_share"):
+        BoostedMetaModel(feature_share=0.0)
+    with pytest.raises(ValueError, match="penalty"):
+        LogisticMetaModel(penalty=-1.0)

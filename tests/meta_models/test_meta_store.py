@@ -4,14 +4,18 @@ import pickle
 
 import numpy as np
 import pytest
+import skops.io
 import torch
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import FunctionTransformer
 
 from oodretrieval.errors import StoreError, TableError, WeightsError
 from oodretrieval.meta_models import (
     BoostedMetaModel,
     LinearMetaModel,
+    LogisticMetaModel,
     MetaNetwork,
     NeuralMetaModel,
     feature_matrix,
@@ -20,31 +24,43 @@ from oodretrieval.meta_models import (
     save_meta_model,
 )
 
+BUILT = {
+    "linear": lambda: LinearMetaModel(ridge=1e-5),
+    "logistic": lambda: LogisticMetaModel(features=["extended"]),
+    "neural": lambda: NeuralMetaModel(epochs=2, seed=4),
+    "boosting": lambda: BoostedMetaModel(features=["extended"], trees=5, leaves=4),
+}
 
-@pytest.fixture(params=["linear", "neural", "boosting"])
+
+@pytest.fixture(params=[*BUILT, "constant"])
+def saved_kind(request, make_table):
+    """Every kind, and one whose classifier is a constant."""
+    if request.param == "constant":
+        return BoostedMetaModel(trees=2).fit(make_table(50).query("iou > 0"))
+    return BUILT[request.param]().fit(make_table(200))
+
+
+@pytest.fixture(params=["linear", "neural", "logistic"])
 def model(request, make_table):
-    table = make_table(200)
-    built = {
-        "linear": LinearMetaModel(ridge=1e-5),
-        "neural": NeuralMetaModel(epochs=2, seed=4),
-        "boosting": BoostedMetaModel(trees=5, leaves=4),
-    }
-    return built[request.param].fit(table)
+    return BUILT[request.param]().fit(make_table(200))
 
 
-def test_comes_back_as_it_was(model, make_table, tmp_path):
-    path = tmp_path / "new" / "model.safetensors"
+def test_comes_back_as_it_was(saved_kind, make_table, tmp_path):
+    model = saved_kind
+    path = tmp_path / "new" / f"model{model.suffix}"
     save_meta_model(model, path, class_names=list("abcd"), quality={"r2": 0.5})
     loaded = load_meta_model(str(path))
     table = make_table(60, seed=1)
     assert type(loaded) is type(model)
     assert np.array_equal(loaded.predict(table), model.predict(table))
+    assert np.array_equal(loaded.predict_positive(table), model.predict_positive(table))
+    assert loaded.classifies
     assert loaded.feature_names == model.feature_names
     assert loaded.num_classes == 4
     assert loaded.class_names == ("a", "b", "c", "d")
     assert loaded.quality == {**model.quality, "r2": 0.5}
     assert loaded.settings == model.settings
-    assert [entry.name for entry in path.parent.iterdir()] == ["model.safetensors"]
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
 def test_saved_twice_is_the_same_file_but_for_what_changed(model, tmp_path):
@@ -63,7 +79,7 @@ def test_description_can_be_read_by_others(model, tmp_path):
     with safe_open(path, "numpy") as file:
         description = file.metadata()
     assert description["kind"] == model.kind
-    assert json.loads(description["feature_names"]) == feature_names(4)
+    assert json.loads(description["feature_names"]) == list(model.feature_names)
     assert json.loads(description["settings"]) == model.settings
 
 
@@ -134,15 +150,87 @@ def test_a_description_that_does_not_fit_is_refused(model, tmp_path, key, value)
         load_meta_model(path)
 
 
-def test_trees_that_run_in_circles_are_refused(make_table, tmp_path):
-    path = tmp_path / "m.safetensors"
-    save_meta_model(BoostedMetaModel(trees=2, leaves=4).fit(make_table(200)), path)
+def test_a_kind_is_saved_with_its_suffix(make_table, tmp_path):
+    trees, linear = (BUILT[name]().fit(make_table(60)) for name in ("boosting", "linear"))
+    with pytest.raises(WeightsError, match=r"saved as \*\.skops, not as 'm\.safetensors'"):
+        save_meta_model(trees, tmp_path / "m.safetensors")
+    with pytest.raises(WeightsError, match=r"saved as \*\.safetensors, not as 'm\.skops'"):
+        save_meta_model(linear, tmp_path / "m.skops")
+    assert not list(tmp_path.iterdir())
+
+
+def test_trees_of_an_earlier_version_are_to_be_trained_again(make_table, tmp_path):
+    path = tmp_path / "boosting.safetensors"
+    save_meta_model(LinearMetaModel().fit(make_table(50)), path)
     with safe_open(path, "numpy") as file:
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        description = file.metadata()
-    save_file({**arrays, "model.left": np.zeros_like(arrays["model.left"])}, path, description)
-    with pytest.raises(WeightsError, match="leads out of the trees"):
+        description = {**file.metadata(), "kind": "boosting", "settings": '{"trees": 3}'}
+    save_file(arrays, path, description)
+    with pytest.raises(
+        WeightsError, match=r"boosting\.safetensors.*\.skops.*train it again with train_meta_nn"
+    ):
         load_meta_model(path)
+
+
+def test_files_of_before_the_classifiers(make_table, tmp_path):
+    path, table = tmp_path / "m.safetensors", make_table(50)
+    model = LinearMetaModel().fit(table)
+    save_meta_model(model, path)
+    with safe_open(path, "numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys() if "positive" not in name}  # noqa: SIM118
+        description = {k: v for k, v in file.metadata().items() if k != "constants"}
+    save_file(arrays, path, description)
+    loaded = load_meta_model(path)
+    assert not loaded.classifies
+    assert np.array_equal(loaded.predict(table), model.predict(table))
+    assert np.array_equal(loaded.predict_positive(table), model.predict(table))
+
+
+def test_damaged_trees(make_table, tmp_path):
+    path = tmp_path / "m.skops"
+    save_meta_model(BUILT["boosting"]().fit(make_table(80)), path)
+    content = path.read_bytes()
+    for damaged in (content[:-40], content[:200], content[:500] + b"\0" * 60 + content[560:]):
+        path.write_bytes(damaged)
+        with pytest.raises(WeightsError, match=r"m\.skops"):
+            load_meta_model(path)
+    path.write_bytes(skops.io.dumps({"estimators": {}, "description": {"format": "other"}, "arrays": {}}))
+    with pytest.raises(WeightsError, match="its format is 'other'"):
+        load_meta_model(path)
+    path.write_bytes(skops.io.dumps([1, 2]))
+    with pytest.raises(WeightsError, match=r"m\.skops"):
+        load_meta_model(path)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("left", 0, "left leads out"),
+        ("right", 4_000_000_000, "right leads out"),
+        ("feature_idx", 10**9, "asks for more than"),
+        ("feature_idx", -1, "asks for more than"),
+        ("is_categorical", 1, "of categories"),
+    ],
+)
+def test_trees_that_lead_astray_are_refused(make_table, tmp_path, field, value, message):
+    model = BUILT["boosting"]().fit(make_table(80))
+    model.learned["iou"]._predictors[2][0].nodes[field][0] = value
+    save_meta_model(model, tmp_path / "m.skops")
+    with pytest.raises(WeightsError, match=message):
+        load_meta_model(tmp_path / "m.skops")
+
+
+def test_trees_of_other_nodes_or_features_are_refused(make_table, tmp_path):
+    model = BUILT["boosting"]().fit(make_table(80))
+    model.learned["iou"]._predictors[0][0].nodes = np.zeros(3)
+    save_meta_model(model, tmp_path / "m.skops")
+    with pytest.raises(WeightsError, match="is damaged"):
+        load_meta_model(tmp_path / "m.skops")
+    model = BUILT["boosting"]().fit(make_table(80))
+    model.learned["iou"] = BoostedMetaModel(features=["E"], trees=2).fit(make_table(80)).learned["iou"]
+    save_meta_model(model, tmp_path / "m.skops")
+    with pytest.raises(WeightsError, match="grown on 1 features"):
+        load_meta_model(tmp_path / "m.skops")
 
 
 def test_another_network_is_named_when_loading(make_table, tmp_path):
@@ -173,6 +261,34 @@ def test_a_file_that_would_run_code_is_refused(tmp_path, monkeypatch):
     assert not (tmp_path / "exploded").exists()
 
 
+def test_skops_with_other_types_is_refused(make_table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = BUILT["boosting"]().fit(make_table(80))
+    model.learned["positive"] = FunctionTransformer(os.system)
+    save_meta_model(model, tmp_path / "function.skops")
+    with pytest.raises(WeightsError, match=r"may run code: .*system"):
+        load_meta_model(tmp_path / "function.skops")
+    model.learned["positive"] = Own()
+    save_meta_model(model, tmp_path / "own.skops")
+    with pytest.raises(WeightsError, match=r"may run code: .*Own"):
+        load_meta_model(tmp_path / "own.skops")
+    model.learned["positive"] = LinearRegression()
+    save_meta_model(model, tmp_path / "harmless.skops")
+    with pytest.raises(WeightsError, match="positive is a LinearRegression"):
+        load_meta_model(tmp_path / "harmless.skops")
+    assert not (tmp_path / "exploded").exists()
+
+
+class Own:
+    """A type that nobody trusts; building it from its file would say so."""
+
+    def __setstate__(self, state):
+        os.system("touch exploded")
+
+    def __getstate__(self):
+        return {"a": 1}
+
+
 def published(num_classes=19):
     random = np.random.default_rng(0)
     torch.manual_seed(0)
@@ -192,7 +308,7 @@ def test_checkpoint_in_the_published_form(make_table, tmp_path, zipped):
     torch.save(checkpoint, path, _use_new_zipfile_serialization=zipped)
     table = make_table(30)
     model = load_meta_model(path)
-    assert model.num_classes == 4
+    assert model.num_classes == 4 and not model.classifies
     network = MetaNetwork(45)
     network.load_state_dict(checkpoint["state_dict"])
     mean = np.concatenate([checkpoint["train_xa_mean"], checkpoint["train_classes_mean"]])

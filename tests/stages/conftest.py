@@ -1,5 +1,6 @@
 """A workspace, a miniature dataset with unknown things in it, and a network that needs no training."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,12 @@ def configuration_for(root: Path, folder: Path) -> Configuration:
         workspace=folder / "workspace",
         defaults={},
     )
+
+
+@pytest.fixture(scope="session")
+def configuration_in(camvid):
+    """Folder → entries for the miniature, writing to that folder; for fixtures that live longer than a test."""
+    return partial(configuration_for, camvid)
 
 
 @pytest.fixture

@@ -113,13 +113,6 @@ def test_blocks_cover_every_index_once_in_order(count):
     assert all(len(part) == BLOCK for _, part in parts[:-1])
 
 
-def test_a_meta_model_lies_where_its_entry_says_or_in_the_workspace():
-    entry = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")
-    assert meta_model_path(entry, "linear", Workspace("w")) == Path("w/meta_models/linear.safetensors")
-    kept = MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel", path="kept.safetensors")
-    assert meta_model_path(kept, "linear", Workspace("w")) == Path("kept.safetensors")
-
-
 class Trained:
     def __init__(self, **made_by):
         self.quality = {"made_by": {"model": "net", **made_by}}
@@ -134,8 +127,34 @@ def write_linear(workspace):
 @pytest.fixture
 def with_meta_models(configuration):
     entries = {"linear": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel")}
+    entries["trees"] = MetaModelEntry("oodretrieval.meta_models", "BoostedMetaModel")
+    entries["kept"] = MetaModelEntry("oodretrieval.meta_models", "BoostedMetaModel", path="kept.skops")
+    entries["function"] = MetaModelEntry("torch.nn", "Linear")
     entries["wrong"] = MetaModelEntry("no_such_module", "X")
     return replace(configuration, meta_models=entries)
+
+
+def test_a_meta_model_lies_where_its_entry_says_or_in_the_workspace(with_meta_models, tmp_path):
+    def where(name):
+        return meta_model_path(with_meta_models, name, Workspace("w"))
+
+    assert where("linear") == Path("w/meta_models/linear.safetensors")
+    assert where("trees") == Path("w/meta_models/trees.skops")
+    assert where("kept") == tmp_path / "kept.skops"
+    assert where("function") == Path("w/meta_models/function.safetensors")
+
+
+def test_a_meta_model_without_an_entry_is_found_by_its_file(with_meta_models, tmp_path):
+    workspace = Workspace(tmp_path)
+    write_linear(workspace)
+    for name, suffix in (("mine", ".skops"), ("nets", ".safetensors"), ("note", ".txt")):
+        workspace.meta_model_path(name, suffix).touch()
+    assert meta_model_path(with_meta_models, "mine", workspace).name == "mine.skops"
+    assert meta_model_path(with_meta_models, "nets", workspace).name == "nets.safetensors"
+    with pytest.raises(
+        UnknownNameError, match=r"'note'.* Known: function, kept, linear, mine, nets, trees, wrong"
+    ):
+        meta_model_path(with_meta_models, "note", workspace)
 
 
 def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatch, tmp_path):

@@ -310,33 +310,6 @@ def _with_selection(dataset):
     return dataset
 
 
-def test_training_reports_baselines_and_is_strict(configuration, measured, caplog):
-    result = train_linear(configuration, measured)
-    known = result["figures"]["known segments"]
-    assert set(known) == {"all features", "entropy only", "size only", "mean"}
-    assert known["all features"]["r2"] > known["mean"]["r2"]
-    assert known["all features"]["segments"] < result["figures"]["all segments"]["all features"]["segments"]
-    caplog.set_level("INFO")
-    assert train_linear(configuration, measured) == result, "the same settings are no conflict"
-    assert "is trained already" in caplog.text and "entropy only" in caplog.text
-    with pytest.raises(SettingsMismatchError, match="strict: was True, now False"):
-        train_linear(configuration, measured, strict=False)
-    train_linear(configuration, measured, strict=False, overwrite=True)
-
-
-@pytest.mark.parametrize(
-    ("name", "options"), [("boosting", {}), ("meta_nn", {"epochs": 2, "learning_rate": 0.01})]
-)
-def test_every_meta_model_trains_by_name(configuration, measured, name, options):
-    result = train_linear(configuration, measured, meta_model_name=name, **options)
-    assert 0 <= result["figures"]["all segments"]["all features"]["auroc"] <= 1
-
-
-def test_a_meta_model_without_epochs_refuses_them(configuration, measured):
-    with pytest.raises(SettingsError, match="LinearMetaModel has no epochs"):
-        train_linear(configuration, measured, epochs=3)
-
-
 def test_a_meta_model_of_another_network_is_refused(configuration, measured):
     train_linear(configuration, measured)
     predict(PredictSettings(dataset="val", model_name="other", **CPU), configuration, measured)

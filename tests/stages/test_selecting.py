@@ -238,7 +238,7 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
     )
     embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
     assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
-    assert {"novelty", "nearest training segment", "mean energy", "predicted IoU"} <= set(figures["orders"])
+    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
     published = SelectionSettings(**settings, select_by="predicted_iou", iou_threshold=0.9, **CPU)
     fitted.novelty_model_path("colour").unlink()
     without = evaluate_selection(published, configuration, fitted)

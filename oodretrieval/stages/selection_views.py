@@ -1,4 +1,4 @@
-"""Charts and tables of a selection: objects by class, what the selected segments are, objects found against looks."""
+"""Tables and charts of a selection: objects by class, what was selected, objects found against looks."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -67,8 +67,8 @@ def draw_looks(path: Path, curves: Mapping[str, NDArray[np.float64]], objects: i
     return path
 
 
-def selection_table(figures: dict[str, Any]) -> pd.DataFrame:
-    """Shares of a selection, each with its interval, as a table for people."""
+def selection_table(figures: Mapping[str, Any]) -> pd.DataFrame:
+    """Shares of segments and of objects, each with its interval."""
     texts = {
         "share_selected": "share of the segments selected",
         "unknown_selected": "share of the mostly unknown ones selected",
@@ -83,8 +83,8 @@ def selection_table(figures: dict[str, Any]) -> pd.DataFrame:
     return table
 
 
-def object_table(counts: dict[str, ObjectCounts]) -> pd.DataFrame:
-    """Objects, hit and found, of each class and of all, as a table for people."""
+def object_table(counts: Mapping[str, ObjectCounts]) -> pd.DataFrame:
+    """Objects there are, hit and found, by class and together."""
     rows: dict[str, tuple[int, ...]] = {
         name: (count.objects, count.hit, count.found) for name, count in counts.items()
     }

@@ -1,0 +1,28 @@
+"""Analyse a trained meta model: figures, correlation and importance of the metrics, charts, rating pictures.
+
+    python scripts/eval_meta.py with args.dataset=camvid_val args.dataset_train=camvid_train \
+        args.model_name=deeplabv3plus_camvid args.meta_model_name=meta_nn_camvid "args.images=['0016E5_07959']"
+
+Needs the segment tables (compute_metrics), the predictions (pred_images) and a trained meta model (train_meta_nn).
+Saves tables and charts: correlation of each metric with the IoU, which metrics matter, lasso path, ROC, predicted over
+true IoU, and for each chosen image its true and predicted IoU beside truth and prediction.
+"""
+
+from oodretrieval.stages.evaluate_meta import EvalMetaSettings, evaluate_meta
+from oodretrieval.stages.experiment import run_script
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: EvalMetaSettings(
+            dataset=configuration.defaults["VAL_DATASET"],  # judged: not what the meta model learned from
+            dataset_train=configuration.defaults["TRAIN_DATASET"],  # segments of the lasso path
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
+            meta_model_name=configuration.defaults[
+                "META_MODEL"
+            ],  # entry of META_MODELS, or a name given in training
+            others=(),  # other trained meta models to compare with
+            images=(),  # ids of the images to draw; empty: the first ones
+            pictures=3,  # how many of the first ones
+        ),
+        evaluate_meta,
+    )

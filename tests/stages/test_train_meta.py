@@ -1,0 +1,206 @@
+"""Training any meta model, and judging it on other images, by folds of images or by folds of clips."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oodretrieval.entries import MetaModelEntry
+from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
+from oodretrieval.evaluation import r2
+from oodretrieval.meta_models import KINDS, LinearMetaModel, load_meta_model, training_rows
+from oodretrieval.stages.inputs import open_meta_model
+from oodretrieval.stages.meta_judging import Estimate, cross_validated, draws_of, judge
+from oodretrieval.stages.meta_recipe import Recipe
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.rules import Drawing
+from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.stores import Workspace, read_segments
+
+MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
+SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
+
+
+@pytest.fixture(scope="module")
+def measured_once(configuration_in, tmp_path_factory):
+    configuration = configuration_in(tmp_path_factory.mktemp("measured"))
+    workspace = Workspace(configuration.workspace)
+    for dataset in ("train", "val"):
+        predict(PredictSettings(dataset=dataset, model_name="colour", gpu=-1), configuration, workspace)
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+    return configuration
+
+
+@pytest.fixture
+def measured(measured_once, tmp_path):
+    shutil.copytree(measured_once.workspace, tmp_path / "workspace")
+    return replace(measured_once, workspace=tmp_path / "workspace", defaults={"META_MODEL": "linear"})
+
+
+def train(configuration, **options):
+    settings = {
+        "dataset": "train",
+        "dataset_val": "val",
+        "model_name": "colour",
+        "repetitions": 20,
+        "gpu": -1,
+    }
+    return train_meta(
+        TrainMetaSettings(**{**settings, **options}), configuration, Workspace(configuration.workspace)
+    )
+
+
+def test_reports_variants_and_baselines_with_intervals(measured, caplog):
+    caplog.set_level("INFO")
+    result = train(measured)
+    assert list(result["figures"]) == SETS
+    for rows in result["figures"].values():
+        assert list(rows) == MODELS
+        for figures in rows.values():
+            assert set(figures["intervals"]) == {"r2", "rmse", "auroc", "auprc", "accuracy"}
+            for key, (low, high) in figures["intervals"].items():
+                assert (low <= high and 0 <= figures[key] <= 1) or key == "r2"
+    known = result["figures"]["known segments"]
+    assert known["all features"]["r2"] > known["mean"]["r2"]
+    assert known["all features"]["segments"] < result["figures"]["all segments"]["all features"]["segments"]
+    assert Path(result["path"]).name == "linear.safetensors", "META_MODEL of the configuration"
+    content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
+    assert "void or unknown left out of the training" in content["context"]["void_rule"]
+    assert "moving blocks of 20" in content["context"]["intervals"]
+    assert content["notes"] == ["All images are frames of one clip: the figures are of one scene."]
+    assert "entropy only" in caplog.text and "R² 95 %" in caplog.text
+
+
+def test_figures_are_those_of_the_saved_model(measured):
+    result = train(measured)
+    model = load_meta_model(result["path"])
+    table = read_segments(Workspace(measured.workspace), "colour", "val")
+    known = training_rows(table)
+    expected = r2(known["iou"], model.predict(known))
+    assert result["figures"]["known segments"]["all features"]["r2"] == pytest.approx(expected, abs=1e-12)
+    assert model.quality["figures"] == result["figures"]
+
+
+def test_a_second_run_shows_the_figures_and_other_settings_are_a_conflict(measured, caplog):
+    result = train(measured)
+    caplog.set_level("INFO")
+    caplog.clear()
+    again = train(measured)
+    assert again["figures"] == result["figures"] and again["path"] == result["path"]
+    assert "is trained already" in caplog.text and "entropy only" in caplog.text
+    with pytest.raises(SettingsMismatchError, match="strict: was True, now False"):
+        train(measured, strict=False)
+    with pytest.raises(SettingsMismatchError, match="features: was"):
+        train(measured, features=("entropy",))
+    changed = train(measured, strict=False, overwrite=True)
+    assert list(changed["figures"]["all segments"])[:2] == ["all features", "strict"]
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_kind_trains_by_its_name(measured, kind):
+    options = {"epochs": 2, "learning_rate": 0.01} if kind == "neural" else {}
+    result = train(measured, meta_model=kind, features=("entropy", "S_in"), **options)
+    assert Path(result["path"]).name == kind + KINDS[kind].suffix
+    workspace = Workspace(measured.workspace)
+    model = open_meta_model(measured, kind, workspace, "colour")
+    assert type(model) is KINDS[kind]
+    assert model.feature_names[-1] == "S_in" and len(model.feature_names) == 11
+    assert 0 <= result["figures"]["all segments"]["all features"]["auroc"] <= 1
+
+
+def test_a_kind_is_saved_under_any_name_and_found_by_it(measured):
+    result = train(measured, meta_model="logistic", meta_model_name="mine")
+    assert Path(result["path"]).name == "mine.safetensors"
+    assert open_meta_model(measured, "mine", Workspace(measured.workspace), "colour").kind == "logistic"
+
+
+def test_name_and_kind_must_not_contradict_each_other(measured):
+    with pytest.raises(SettingsError, match="'meta_nn' is a NeuralMetaModel.*asks for a BoostedMetaModel"):
+        train(measured, meta_model="boosting", meta_model_name="meta_nn")
+    train(measured, meta_model="linear", meta_model_name="linear")
+    with pytest.raises(
+        SettingsError, match=r"unknown meta model 'lineer'; did you mean 'linear'.*args\.meta_model="
+    ):
+        train(measured, meta_model_name="lineer")
+
+
+def test_options_that_a_kind_has_not_are_refused(measured):
+    with pytest.raises(SettingsError, match="LinearMetaModel has no epochs"):
+        train(measured, epochs=3)
+    with pytest.raises(TableError, match=r"lacks the column\(s\) entropi.*did you mean 'entropy'"):
+        train(measured, features=("entropi",))
+
+
+def test_the_options_of_an_entry_are_kept(measured):
+    entry = MetaModelEntry(
+        "oodretrieval.meta_models", "BoostedMetaModel", {"trees": 3, "features": ("size",)}
+    )
+    measured = replace(measured, meta_models={**measured.meta_models, "few": entry})
+    model = load_meta_model(train(measured, meta_model_name="few")["path"])
+    assert model.trees == 3 and len(model.feature_names) == 5
+
+
+def test_folds_are_judged_without_having_been_seen(measured, caplog):
+    """By hand: every image is predicted by a model of the images of the other folds."""
+    table = read_segments(Workspace(measured.workspace), "colour", "train")
+    settings = TrainMetaSettings(dataset="train", model_name="colour", meta_model_name="linear")
+    recipe = Recipe.of(settings, measured, Workspace(measured.workspace), "cpu")
+    images = table["image_id"].tolist()
+    found = cross_validated(recipe, table, images, 6, strict=True)
+    assert list(found) == MODELS
+    for image in set(images):
+        judged = table["image_id"] == image
+        model = LinearMetaModel().fit(training_rows(table[~judged]))
+        assert np.allclose(found["all features"].iou[judged], model.predict(table[judged]), atol=1e-9)
+        variant = LinearMetaModel().fit(training_rows(table[~judged], strict=False))
+        assert np.allclose(found["not strict"].iou[judged], variant.predict(table[judged]), atol=1e-9)
+        size = LinearMetaModel(features=["size"]).fit(training_rows(table[~judged]))
+        assert np.allclose(
+            found["size only"].positive[judged], size.predict_positive(table[judged]), atol=1e-9
+        )
+        assert np.allclose(found["mean"].iou[judged], training_rows(table[~judged])["iou"].mean())
+    caplog.set_level("INFO")
+    result = train(measured, folds=3)
+    assert result["figures"]["all segments"]["all features"]["segments"] == (table["iou"] >= 0).sum()
+    assert "3-fold cross-validation over images" in caplog.text
+    whole = LinearMetaModel().fit(training_rows(table))
+    assert np.allclose(load_meta_model(result["path"]).predict(table), whole.predict(table)), (
+        "all images teach"
+    )
+
+
+def test_clips_as_groups(measured):
+    with pytest.raises(SettingsError, match=r"args\.folds=2, but 'train' has 1 clips; lower"):
+        train(measured, folds=2, groups="clip")
+    with pytest.raises(SettingsError, match="folds must be at least 2"):
+        train(measured, folds=1)
+
+
+def test_held_out_images_where_no_other_dataset_is_named(measured):
+    result = train(measured, dataset_val="")
+    table = read_segments(Workspace(measured.workspace), "colour", "train")
+    counts = table[table["iou"] >= 0].groupby("image_id").size()
+    assert result["figures"]["all segments"]["all features"]["segments"] in set(counts)
+
+
+def test_differences_are_of_the_same_draws():
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"image_id": np.repeat(np.arange(30).astype(str), 8), "iou": random.random(240)})
+    table = table.assign(void_fraction=0.0, unknown_fraction=0.0, S_in=1)
+    noise = random.normal(0, 0.3, 240)
+    first, second = (
+        Estimate(table["iou"].to_numpy() + shift + noise, random.random(240), np.full(240, 0.5))
+        for shift in (0.0, 0.01)
+    )
+    drawn = draws_of(table, {"a": first, "b": second}, Drawing(5, 100))
+    difference = drawn["a"]["rmse"] - drawn["b"]["rmse"]
+    assert difference.std() < 0.2 * drawn["a"]["rmse"].std()
+    figures = judge(table, {"a": first}, Drawing(5, 100))["known segments"]["a"]
+    low, high = figures["intervals"]["rmse"]
+    assert low < figures["rmse"] < high
+    assert figures["segments"] == 240
