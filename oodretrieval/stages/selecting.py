@@ -37,9 +37,6 @@ class SelectionRule(CommonSettings):
         select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
         select_number: If positive, the so many segments of each dataset that score highest instead.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
-
-    Raises:
-        SettingsError: If a value is out of range.
     """
 
     select_by: SelectBy = "novelty"
