@@ -24,6 +24,8 @@ ORDERS = {
     "mean probability difference": "-D",
     "mean max logit": "max_logit",
     "mean energy": "energy",
+    "nearest neighbour": "-nearest_neighbour",
+    "novelty": "-novelty",
 }
 """Order → column of the segment table whose lowest values come first; with ``-``, the highest."""
 
