@@ -51,7 +51,8 @@ def _cityscapes(split: str) -> DatasetEntry:
     )
 
 
-def _trained_on_camvid(name: str, class_name: str, **options: str) -> ModelEntry:
+def _trained_on_camvid(name: str, class_name: str, background: bool = False, **options: str) -> ModelEntry:
+    train, val = (f"camvid_{split}{'_background' if background else ''}" for split in ("train", "val"))
     return ModelEntry(
         "oodretrieval.models",
         class_name,
@@ -60,7 +61,8 @@ def _trained_on_camvid(name: str, class_name: str, **options: str) -> ModelEntry
         mean=LITE_MEAN,
         std=LITE_STD,
         source="make it with `python scripts/train_segmentation.py with "
-        f"args.model_name={name} args.dataset=camvid_train args.dataset_val=camvid_val`",
+        f"args.model_name={name} args.dataset={train} args.dataset_val={val}`",
+        implicit_background=background,
     )
 
 
@@ -101,6 +103,7 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 9, "backbone": "tf_efficientnet_lite0"},
         weights="pretrained/deeplabv3plus_streets.safetensors",
+        novelty="pretrained/novelty_streets.safetensors",  # scripts/train_novelty.py
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with "
@@ -111,13 +114,16 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_camvid.safetensors",
+        novelty="pretrained/novelty_camvid.safetensors",  # scripts/train_novelty.py
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
         "args.model_name=deeplabv3plus_camvid args.dataset=camvid_train args.dataset_val=camvid_val`",
     ),
-    # Any network with an implicit background: its class and weights know the foreground classes only.
-    # "mine": ModelEntry("oodretrieval.models", "DeepLabV3Plus", {"num_classes": 9}, implicit_background=True, …)
+    # With an implicit background; any entry can have one, as class and weights know nothing of it.
+    "deeplabv3plus_camvid_background": _trained_on_camvid(
+        "deeplabv3plus_camvid_background", "DeepLabV3Plus", background=True
+    ),
     # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
     "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
     "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),

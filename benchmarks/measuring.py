@@ -1,9 +1,11 @@
 """What the benchmarks of segments share: scenes, alternating repetitions, memory of a fresh process."""
 
+import dataclasses
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +19,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # the plain
 
 from segments.scenes import street_logits, street_truth
 
+from oodretrieval.segments import entropy_levels
+from oodretrieval.stores import Prediction, write_prediction
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.stores.predictions import Keep
 
 HEIGHT, WIDTH, CLASSES, STRIDE = 1024, 2048, 19, 4
 
@@ -39,6 +44,39 @@ def scene(
     probabilities = softmax(resize_bilinear(logits, (HEIGHT, WIDTH)))
     prediction = probabilities.argmax(axis=2).astype(np.uint8)
     return logits, probabilities, prediction, street_truth(prediction, CLASSES)
+
+
+def pretended_prediction(
+    logits: NDArray[np.float16], probabilities: NDArray[np.float32], truth: NDArray[np.uint8]
+) -> Prediction:
+    """What :func:`scene` shows as a prediction with everything that can be kept."""
+    return Prediction(
+        prediction=probabilities.argmax(axis=2).astype(np.uint8),
+        labels=truth,
+        image_id="pretended",
+        logits=logits,
+        num_classes=CLASSES,
+        softmax=probabilities,
+        entropy=entropy_levels(probabilities),
+    )
+
+
+def only_what_is_kept(prediction: Prediction, keep: Keep) -> Prediction:
+    """The prediction as stage 1 hands it to the store."""
+    entropy = prediction.entropy_levels() if keep == "nothing" else None
+    softmax = prediction.probabilities() if keep == "softmax" else None
+    return dataclasses.replace(prediction, entropy=entropy, softmax=softmax)
+
+
+def bytes_on_disk(prediction: Prediction, keeps: tuple[Keep, ...] = ("logits", "nothing")) -> str:
+    """Size of the prediction's file for each way of keeping it, in words."""
+    sizes = []
+    with tempfile.TemporaryDirectory() as folder:
+        for keep in keeps:
+            path = Path(folder) / "x.h5"
+            write_prediction(path, only_what_is_kept(prediction, keep), keep)
+            sizes.append(f"keep={keep} {path.stat().st_size:,}")
+    return "bytes on disk: " + ", ".join(sizes)
 
 
 def alternate(cases: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, float]:

@@ -3,26 +3,28 @@
     python benchmarks/prediction_store.py --repetitions 7
     python benchmarks/prediction_store.py --predictions workspace/predictions/<model>/<dataset>
 
-The first uses a pretended 1024×2048×19 image, the second files of a workspace. Medians of repetitions in turn,
-one thread. The error is the largest difference of a column from the table of the float32 softmax,
-``|a - b| / max(1, |b|)``.
+The first uses a calm and a ragged pretended 1024×2048×19 image, the second files with logits of a workspace. Medians
+of repetitions in turn, one thread, also as multiples of a read pass (``probabilities.max()``) in the same run; memory
+is the peak of a fresh process beyond its imports. The error is the largest difference of a column from the table of
+the float32 softmax, ``|a - b| / max(1, |b|)``. Beside it stands the plain reference of the tests, from a file with the
+softmax.
 """
 
 import argparse
-import dataclasses
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from measuring import CLASSES, alternate, load, peak_memory, scene
+from measuring import alternate, load, only_what_is_kept, peak_memory, pretended_prediction, scene
+from segments.plain_metrics import plain_metrics
 
-from oodretrieval.segments import entropy, segment_table, segment_table_from_logits
+from oodretrieval.segments import segment_table, segment_table_from_logits
 from oodretrieval.stages.segment_blocks import image_table
 from oodretrieval.stores import Prediction, write_prediction
-from oodretrieval.stores.predictions import KEEP, Keep, read_prediction_file
+from oodretrieval.stores.predictions import KEEP, read_prediction_file
 
 _SETUP = """
 from pathlib import Path
@@ -39,78 +41,77 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--predictions", type=Path, help="folder of prediction files to use instead")
     parser.add_argument("--images", type=int, default=8, help="how many of these files")
+    parser.add_argument("--no-plain", action="store_true", help="leave the slow reference out")
     arguments = parser.parse_args()
-    print(f"load {load()}")
+    options = arguments.repetitions, not arguments.no_plain
     if arguments.predictions is None:
         for roughness in (0.3, 0.5):
-            _report_synthetic(roughness, arguments.repetitions)
+            logits, probabilities, _, truth = scene(roughness)
+            _report([pretended_prediction(logits, probabilities, truth)], *options)
     else:
-        _report_real(sorted(arguments.predictions.glob("*.h5"))[: arguments.images], arguments.repetitions)
+        paths = sorted(arguments.predictions.rglob("*.h5"))[: arguments.images]
+        _report([read_prediction_file(path) for path in paths], *options)
 
 
-def _report_synthetic(roughness: float, repetitions: int) -> None:
-    logits, probabilities, classes, truth = scene(roughness)
-    prediction = Prediction(
-        prediction=classes,
-        labels=truth,
-        image_id="pretended",
-        logits=logits,
-        num_classes=CLASSES,
-    )
-    more: dict[str, dict[str, Any]] = {
-        "softmax": {"softmax": probabilities},
-        "nothing": {"entropy": np.round(entropy(probabilities) * 255).clip(0, 255).astype(np.uint8)},
-    }
-    print("\n| keep | MB | write, s | read, s | file to table, s | peak, MB |\n|---|---|---|---|---|---|")
+def _report(predictions: list[Prediction], repetitions: int, plain: bool) -> None:
+    """Times, memory and bytes per image, the mean over the images of the medians."""
+    size = " by ".join(map(str, predictions[0].prediction.shape))
+    print(f"\n{len(predictions)} image(s) of {size}, {predictions[0].num_classes} classes, load {load()}")
+    softmaxes = [prediction.probabilities() for prediction in predictions]
+    cases: dict[str, Callable[[], Any]] = {"one read pass": lambda: [p.max() for p in softmaxes]}
+    memory: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for keep in KEEP:
-            kept = dataclasses.replace(prediction, **more.get(keep, {}))
-            _report_file(Path(folder) / f"{keep}.h5", kept, keep, repetitions)
-    wanted, _ = segment_table(probabilities, truth, prediction=classes, threads=1)
-    ours, _ = segment_table_from_logits(logits, classes, truth, threads=1)
-    print(f"\n{len(wanted)} segments, error of the float16 logits' table: {_error(ours, wanted):.1e}")
+            paths = [Path(folder) / f"{keep}{i}.h5" for i in range(len(predictions))]
+            kept = [only_what_is_kept(prediction, keep) for prediction in predictions]
+            cases[f"write, keep={keep}"] = partial(_each, partial(write_prediction, keep=keep), paths, kept)
+            cases[f"read, keep={keep}"] = partial(_each, read_prediction_file, paths)
+            _each(partial(write_prediction, keep=keep), paths, kept)
+            if keep != "nothing":
+                table = f"file to table, keep={keep}"
+                cases[table] = partial(_each, _table, paths)
+                memory[table] = peak_memory(
+                    _SETUP, f"image_table(read_prediction_file(Path({str(paths[0])!r})))"
+                )
+        seconds = alternate(cases, repetitions)
+        if plain:
+            published = [Path(folder) / f"softmax{i}.h5" for i in range(len(predictions))]
+            name = "plain reference, keep=softmax"
+            seconds |= alternate({name: partial(_each, _plain, published[:1])}, 1)
+            seconds[name] *= len(predictions)
+        print("\n| what | s / image | read passes | peak, MB |\n|---|---|---|---|")
+        for name, value in seconds.items():
+            peak = f"{memory[name]:.0f}" if name in memory else "-"
+            passes = value / seconds["one read pass"]
+            print(f"| {name} | {value / len(predictions):.4f} | {passes:.1f} | {peak} |", flush=True)
+        print()
+        for keep in KEEP:
+            sizes = [path.stat().st_size for path in Path(folder).glob(f"{keep}*.h5")]
+            print(f"bytes on disk per image, keep={keep}: {sum(sizes) / len(sizes):,.0f}")
+    errors = [_error(prediction) for prediction in predictions]
+    print(f"error of the tables from logits against those of their softmax: {max(errors):.1e}", flush=True)
 
 
-def _report_file(path: Path, prediction: Prediction, keep: Keep, repetitions: int) -> None:
-    cases = {
-        "write": partial(write_prediction, path, prediction, keep),
-        "read": partial(read_prediction_file, path),
-    }
-    measured = keep != "nothing"
-    if measured:
-        cases["table"] = lambda: image_table(read_prediction_file(path))
-    seconds = alternate(cases, repetitions)
-    peak = "-"
-    if measured:
-        peak = f"{peak_memory(_SETUP, f'image_table(read_prediction_file(Path({str(path)!r})))'):.0f}"
-    table = f"{seconds['table']:.3f}" if measured else "-"
-    size = path.stat().st_size / 1e6
-    print(
-        f"| {keep} | {size:.2f} | {seconds['write']:.3f} | {seconds['read']:.3f} | {table} | {peak} |",
-        flush=True,
+def _each(function: Callable[..., Any], *arguments: list[Any]) -> None:
+    for case in zip(*arguments, strict=True):
+        function(*case)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    return image_table(read_prediction_file(path))
+
+
+def _plain(path: Path) -> Any:
+    prediction = read_prediction_file(path)
+    return plain_metrics(prediction.probabilities(), prediction.truth())
+
+
+def _error(prediction: Prediction) -> float:
+    classes = prediction.prediction
+    wanted, _ = segment_table(prediction.probabilities(), prediction=classes, threads=1)
+    ours, _ = segment_table_from_logits(
+        prediction.logits, classes, align_corners=prediction.align_corners, threads=1
     )
-
-
-def _report_real(paths: list[Path], repetitions: int) -> None:
-    seconds = alternate(
-        {path.stem: lambda p=path: image_table(read_prediction_file(p)) for path in paths}, repetitions
-    )
-    errors = []
-    for path in paths:
-        prediction = read_prediction_file(path)
-        wanted, _ = segment_table(prediction.probabilities(), prediction=prediction.prediction, threads=1)
-        ours, _ = segment_table_from_logits(
-            prediction.logits, prediction.prediction, align_corners=prediction.align_corners, threads=1
-        )
-        errors.append(_error(ours, wanted))
-    size = np.mean([path.stat().st_size for path in paths]) / 1e6
-    shape = " by ".join(str(n) for n in prediction.prediction.shape)
-    print(f"{len(paths)} images of {shape}, {prediction.num_classes} classes: {size:.3f} MB and ", end="")
-    print(f"{np.median(list(seconds.values())) * 1000:.1f} ms from file to table each")
-    print(f"error against the softmax of the same logits: {max(errors):.1e}")
-
-
-def _error(ours: pd.DataFrame, wanted: pd.DataFrame) -> float:
     differences = (ours[wanted.columns] - wanted).abs() / wanted.abs().clip(lower=1)
     return float(differences.to_numpy().max())
 

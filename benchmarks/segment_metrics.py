@@ -1,19 +1,35 @@
-"""Segment metrics of a 1024×2048×19 softmax: time, also in read passes over it, and memory.
+"""Segment metrics of a 1024×2048×19 softmax: time, also in read passes over it, memory and bytes on disk.
 
     python benchmarks/segment_metrics.py --repetitions 7
+    python benchmarks/segment_metrics.py --predictions workspace/predictions/<model>/<dataset>
 
-Prints medians of repetitions in turn, for a calm and a ragged scene, beside the plain reference of the tests.
-A read pass is the time of ``probabilities.max()`` in the same run.
+The first uses a calm and a ragged pretended scene, the second the first prediction with logits of a workspace. Prints
+medians of repetitions in turn, beside the plain reference of the tests. A read pass is the time of
+``probabilities.max()`` in the same run.
 """
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 import numpy as np
-from measuring import CLASSES, HEIGHT, WIDTH, alternate, busy_process, load, peak_memory, scene
+from measuring import (
+    CLASSES,
+    HEIGHT,
+    WIDTH,
+    alternate,
+    busy_process,
+    bytes_on_disk,
+    load,
+    peak_memory,
+    pretended_prediction,
+    scene,
+)
+from numpy.typing import NDArray
 from segments.plain_metrics import plain_metrics
 
-from oodretrieval.segments import segment_metrics, segment_table_from_logits
+from oodretrieval.segments import predict_pixels, segment_metrics, segment_table_from_logits
+from oodretrieval.stores import Prediction, read_prediction_file
 
 _SETUP = f"""
 import numpy as np
@@ -31,31 +47,47 @@ def main() -> None:
     )
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--no-plain", action="store_true", help="leave the slow reference out")
+    parser.add_argument(
+        "--predictions", type=Path, help="folder of prediction files with logits to use instead"
+    )
     arguments = parser.parse_args()
+    if arguments.predictions is not None:
+        prediction = read_prediction_file(min(arguments.predictions.rglob("*.h5")))
+        _report(prediction, prediction.truth(), arguments.repetitions, not arguments.no_plain)
+        return
     for roughness in (0.3, 0.5):
-        _report(roughness, arguments.repetitions, not arguments.no_plain)
+        logits, probabilities, _, truth = scene(roughness)
+        prediction = pretended_prediction(logits, probabilities, truth)
+        _report(prediction, truth, arguments.repetitions, not arguments.no_plain)
     memory = peak_memory(_SETUP, "segment_metrics(p, truth, threads=1)")
     print(f"\npeak memory of segment_metrics beyond its input, kernels included: {memory:.0f} MB")
 
 
-def _report(roughness: float, repetitions: int, plain: bool) -> None:
-    logits, probabilities, prediction, truth = scene(roughness)
+def _report(prediction: Prediction, truth: NDArray[np.uint8] | None, repetitions: int, plain: bool) -> None:
+    probabilities, logits, classes = prediction.probabilities(), prediction.logits, prediction.prediction
+    corners = {"align_corners": prediction.align_corners}
     measure = partial(segment_metrics, probabilities, truth)
     other_order = np.moveaxis(np.ascontiguousarray(np.moveaxis(probabilities, -1, 0)), 0, -1)
     cases = {
         "one read pass": probabilities.max,
         "softmax, 1 thread": partial(measure, threads=1),
         "softmax, 2 threads": partial(measure, threads=2),
-        "softmax and prediction, 1 thread": partial(measure, prediction=prediction, threads=1),
+        "softmax and prediction, 1 thread": partial(measure, prediction=classes, threads=1),
         "softmax as (C, H, W), 1 thread": partial(segment_metrics, other_order, truth, threads=1),
-        "logits at stride 4, 1 thread": partial(
-            segment_table_from_logits, logits, prediction, truth, threads=1
+        "low-resolution logits, 1 thread": partial(
+            segment_table_from_logits, logits, classes, truth, threads=1, **corners
         ),
-        "logits at stride 4, 2 threads": partial(
-            segment_table_from_logits, logits, prediction, truth, threads=2
+        "low-resolution logits, 2 threads": partial(
+            segment_table_from_logits, logits, classes, truth, threads=2, **corners
         ),
     }
-    print(f"\n{len(measure()[0])} segments, load {load()}\n\n| what | s | read passes |\n|---|---|---|")
+    cases["classes and entropy from low-resolution logits, 1 thread"] = partial(
+        predict_pixels, logits, classes.shape, threads=1, **corners
+    )
+    size = "×".join(map(str, probabilities.shape))
+    print(
+        f"\n{size}, {len(measure()[0])} segments, load {load()}\n\n| what | s | read passes |\n|---|---|---|"
+    )
     seconds = alternate(cases, repetitions)
     with busy_process():
         names = ("softmax, 1 thread", "softmax, 2 threads")
@@ -65,6 +97,7 @@ def _report(roughness: float, repetitions: int, plain: bool) -> None:
         seconds |= alternate({"plain reference": partial(plain_metrics, probabilities, truth)}, 1)
     for name, value in seconds.items():
         print(f"| {name} | {value:.4f} | {value / seconds['one read pass']:.1f} |", flush=True)
+    print(f"\n{bytes_on_disk(prediction)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,12 +21,14 @@ from oodretrieval.labels import LabelSet
 from oodretrieval.search import NearestNeighbours, project
 from oodretrieval.segments import crop
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings, crop_boxes, segment_boxes_of
+from oodretrieval.stages.embed import compute_embeddings, crop_boxes, segment_boxes_of
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
 from oodretrieval.stages.inputs import dataset_in_use, open_meta_model
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.selecting import SelectBy
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
 
@@ -45,8 +47,8 @@ class DemoSettings(CommonSettings):
         model_name: Name of the segmentation network.
         meta_model_name: Name of a trained meta model.
         net: Embedding network.
-        iou_threshold: Segments of a predicted IoU below this are selected. Higher than the stages' default, as the
-            network is rather sure of itself on rendered things.
+        select_by: The score that selects, see :class:`~oodretrieval.stages.embed.EmbedSettings`.
+        select_quantile: Segments above this quantile of the known training segments are selected.
         save_dir: Folder for the pictures.
         explore: Open the explorer at the end, where there is a display.
     """
@@ -55,7 +57,8 @@ class DemoSettings(CommonSettings):
     model_name: str = "deeplabv3plus_streets"
     meta_model_name: str = "meta_nn_streets"
     net: str = "efficientnet_lite0"
-    iou_threshold: float = 0.65
+    select_by: SelectBy = "novelty"
+    select_quantile: float = 0.9
     save_dir: str = "demo"
     explore: bool = True
 
@@ -82,13 +85,11 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     predict(PredictSettings(**names, **common), configuration, workspace)
     logger.info("3/5 measuring segments")
     compute_metrics(MetricsSettings(**names, **common), configuration, workspace)
-    logger.info("4/5 selecting segments of low predicted IoU and embedding them with %s", settings.net)
+    logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = EmbedSettings(
         dataset=(settings.dataset,),
-        model_name=settings.model_name,
-        meta_model_name=settings.meta_model_name,
         net=settings.net,
-        iou_threshold=settings.iou_threshold,
+        **_selecting(settings),
         min_height=1,
         min_width=1,
         min_pixels=MIN_PIXELS,
@@ -105,6 +106,11 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     return {**found, "pictures": [str(path) for path in pictures]}
 
 
+def _selecting(settings: DemoSettings) -> dict[str, Any]:
+    names = ("model_name", "meta_model_name", "select_by", "select_quantile")
+    return {name: getattr(settings, name) for name in names}
+
+
 def explore_if_possible(catalogue: str, configuration: Configuration, workspace: Workspace) -> None:
     """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
     if display_problem() is None:
@@ -118,9 +124,7 @@ def _evaluate_quietly(
     """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = SelectionSettings(
         dataset=settings.dataset,
-        model_name=settings.model_name,
-        meta_model_name=settings.meta_model_name,
-        iou_threshold=settings.iou_threshold,
+        **_selecting(settings),
         min_pixels=MIN_PIXELS,
         limit=settings.limit,
         root=settings.root,
@@ -239,7 +243,7 @@ class _Pictures:
         axes = figure.subplots()
         draw_scatter(axes, points, self.labels, self.names, unknown, thumbnails)
         axes.set_title(
-            f"{len(points)} segments of low predicted IoU in the embedding space of {self.settings.net} (t-SNE), "
+            f"{len(points)} segments that look unknown in the embedding space of {self.settings.net} (t-SNE), "
             "coloured by truth"
         )
         return figure

@@ -49,6 +49,7 @@ class ModelEntry(Entry):
             weights know nothing of it; the dataset has K + 1 predicted classes, background first.
         run_code: Read weights that are more than tensors by running the code in their file. **Dangerous**: it can
             do whatever you can. Only for files from someone you trust.
+        novelty: File of its novelty model; None for ``novelty_models/`` of the workspace.
     """
 
     weights: str | Path | None = None
@@ -57,6 +58,7 @@ class ModelEntry(Entry):
     source: str = ""
     implicit_background: bool = False
     run_code: bool = False
+    novelty: str | Path | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@
     ├── WeightsError                  weights that are missing or do not fit their network
     ├── StoreError                    something in the workspace is missing, damaged or of another format
     │   └── SettingsMismatchError     existing work was made with other settings
+    ├── WorkerError                   a worker process died
     ├── DisplayError                  no window can be opened here
     ├── TableError                    a segment table lacks what is asked of it
     └── PartialFailure                the run is done, but some images failed (exit code 3)
@@ -99,6 +100,10 @@ class SettingsMismatchError(StoreError):
             f"{where} was made with other settings ({listed}); "
             "add args.overwrite=True to make it anew, or choose another args.workspace"
         )
+
+
+class WorkerError(OODRetrievalError):
+    """A worker process died."""
 
 
 class DisplayError(OODRetrievalError):

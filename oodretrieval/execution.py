@@ -5,12 +5,16 @@ import multiprocessing
 import os
 import platform
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
 from tqdm import tqdm
+
+from oodretrieval.errors import WorkerError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -27,8 +31,6 @@ def map_processes(
 ) -> Iterator[Result]:
     """Apply a function to every task, in processes of their own, with a progress bar.
 
-    Processes are spawned, not forked: thread pools of numeric libraries do not survive a fork.
-
     Args:
         function: A module-level function; it and its argument are sent to the processes.
         tasks: What to apply it to.
@@ -41,6 +43,7 @@ def map_processes(
 
     Raises:
         Exception: Whatever ``function`` raises; tasks that have not begun are dropped.
+        WorkerError: If a process dies.
     """
     with tqdm(total=len(tasks), desc=desc, unit=unit, disable=None) as bar:
         if num_cores <= 1 or len(tasks) <= 1:
@@ -48,17 +51,82 @@ def map_processes(
                 yield function(task)
                 bar.update()
             return
-        workers = min(num_cores, len(tasks))
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, context, initializer=_die_silently) as pool:
-            with _one_thread():
-                futures = [pool.submit(function, task) for task in tasks]
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-                    bar.update()
-            finally:
-                pool.shutdown(cancel_futures=True)
+        with worker_processes(min(num_cores, len(tasks))) as pool:
+            for future in as_completed([pool.submit(function, task) for task in tasks]):
+                yield future.result()
+                bar.update()
+
+
+def map_ahead(
+    function: Callable[[Task], Result], tasks: Iterable[Task], executor: Executor | None, ahead: int
+) -> Iterator[Result]:
+    """Apply a function to a stream of tasks while others work on what comes out.
+
+    Tasks are drawn only as fast as results are taken, so that memory stays bounded however long the stream.
+
+    Args:
+        function: What the executor's threads or processes can run.
+        tasks: Drawn in the thread that takes the results.
+        executor: Where it runs; None for that same thread.
+        ahead: Tasks that may be at work or done before their results are taken, 1 or more.
+
+    Yields:
+        Results, in the order of the tasks.
+
+    Raises:
+        Exception: Whatever ``function`` raises; tasks that have not begun are dropped.
+
+    Example:
+        >>> list(map_ahead(abs, [3, -1, -2], None, ahead=1))
+        [3, 1, 2]
+    """
+    if executor is None:
+        yield from map(function, tasks)
+        return
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for task in tasks:
+            waiting.append(executor.submit(function, task))
+            if len(waiting) >= ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+@contextmanager
+def worker_processes(number: int, prepare: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes that wait for work; they start at once, beside what this one does meanwhile.
+
+    They are spawned, not forked: thread pools of numeric libraries do not survive a fork. Each keeps to one
+    thread.
+
+    Args:
+        number: How many.
+        prepare: What each does first, e.g. slow imports; a module-level function.
+
+    Yields:
+        Their pool.
+
+    Raises:
+        WorkerError: If one of them dies.
+    """
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(number, context, initializer=_begin, initargs=(prepare,))
+    try:
+        with _one_thread():
+            for _ in range(number):  # each of these starts one
+                pool.submit(_nothing)
+        yield pool
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a worker process died, perhaps for want of memory; what is done is kept. Run the same command again, "
+            f"with less than args.num_cores={number}"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -79,9 +147,15 @@ def _one_thread() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _die_silently() -> None:
-    """An interrupt from the keyboard reaches every process; only the first one has something to say."""
+def _begin(prepare: Callable[[], None] | None) -> None:
+    # An interrupt from the keyboard reaches every process; only the first one has something to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if prepare is not None:
+        prepare()
+
+
+def _nothing() -> None:
+    """A first task, as a pool starts a process when one is submitted."""
 
 
 def keep_freed_memory() -> bool:

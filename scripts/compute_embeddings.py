@@ -1,13 +1,16 @@
-"""Stage 4: cut out the segments of low predicted IoU and embed them.
+"""Stage 4: cut out the segments that look unknown and embed them.
 
     python scripts/compute_embeddings.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
-Needs the segment tables (compute_metrics) and a trained meta model (train_meta_nn). Writes a catalogue.
+Needs the segment tables (compute_metrics), a trained meta model (train_meta_nn) and a novelty model
+(train_novelty; the networks that ship have theirs). Writes a catalogue.
+The published rule, everything below a predicted IoU: args.select_by=predicted_iou
 To embed the same segments with another network: args.load_file=camvid_val args.net=efficientnet_lite1
 """
 
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.embed import compute_embeddings
 from oodretrieval.stages.embed_again import embed_again
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.experiment import run_script
 
 if __name__ == "__main__":
@@ -17,7 +20,9 @@ if __name__ == "__main__":
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
             meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
             net=configuration.defaults["EMBEDDING"],  # embedding network
-            iou_threshold=0.5,  # segments below are selected
+            select_by="novelty",  # the score that selects
+            select_quantile=0.95,  # segments above this quantile of known training segments are selected
+            iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected
         ),
         lambda settings, *where: (embed_again if settings.load_file else compute_embeddings)(
             settings, *where

@@ -1,8 +1,9 @@
-"""Judge the selection: how many of the unknown objects the segments of low predicted IoU lead to.
+"""Judge the selection: how many of the unknown objects the selected segments lead to.
 
     python scripts/eval_selection.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
-Needs the predictions, the segment tables and a trained meta model. Saves a table and a bar chart.
+Needs the predictions, the segment tables and a trained meta model. Saves tables, bar charts, and the objects found
+against the segments looked at, in order of every score.
 """
 
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
@@ -14,7 +15,9 @@ if __name__ == "__main__":
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
             meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
-            iou_threshold=0.5,  # segments below are selected
+            select_by="novelty",  # the score that selects; "predicted_iou" is the published rule
+            select_quantile=0.95,  # segments above this quantile of known training segments are selected
+            iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected
         ),
         evaluate_selection,
     )

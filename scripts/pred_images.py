@@ -5,10 +5,10 @@
 Images that have a prediction are skipped: call it again to go on where it broke off.
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.predict import PredictSettings, predict
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.stages.experiment import run_script
+    from oodretrieval.stages.predict import PredictSettings, predict
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: PredictSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py

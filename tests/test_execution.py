@@ -1,5 +1,9 @@
 import os
+import signal
+import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,7 +11,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from oodretrieval.execution import keep_freed_memory, map_processes
+from oodretrieval.errors import WorkerError
+from oodretrieval.execution import keep_freed_memory, map_ahead, map_processes, worker_processes
 
 
 def square(number):
@@ -76,6 +81,80 @@ def test_processes_leave_the_cores_to_each_other(monkeypatch):
         assert pools <= {1}
     assert os.environ["OMP_NUM_THREADS"] == "5"
     assert "NUMBA_NUM_THREADS" not in os.environ
+
+
+def die(number):
+    if number == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def loaded(_):
+    return "colorsys" in sys.modules
+
+
+def load_something():
+    import colorsys  # noqa: F401
+
+
+def test_a_process_that_dies_is_told_and_what_was_done_is_kept():
+    done = []
+    with pytest.raises(WorkerError, match=r"worker process died.*Run the same command again.*num_cores=2"):
+        done.extend(map_processes(die, range(20), num_cores=2))
+    with worker_processes(1) as pool:
+        assert pool.submit(die, 1).result() == 1
+    with pytest.raises(WorkerError), worker_processes(1) as pool:
+        list(map_ahead(die, range(4), pool, ahead=1))
+
+
+def test_processes_prepare_themselves():
+    assert "colorsys" not in sys.modules or sys.modules.pop("colorsys")
+    with worker_processes(1, load_something) as pool:
+        assert list(map_ahead(loaded, [0, 1], pool, ahead=2)) == [True, True]
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_a_stream_comes_in_order_and_is_drawn_no_faster_than_it_is_taken(threads):
+    drawn, ahead = [], 4
+
+    def tasks():
+        for number in range(40):
+            drawn.append(number)
+            yield number
+
+    def work(number):
+        time.sleep(0.001 * (number % 3))
+        return -number
+
+    taken = []
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        for result in map_ahead(work, tasks(), pool if threads else None, ahead):
+            taken.append(-result)
+            assert len(drawn) <= len(taken) + ahead
+    assert taken == drawn == list(range(40))
+
+
+def test_a_stream_works_ahead():
+    """The second task is done while the consumer still has the first result."""
+    second = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        tasks = [lambda: 1, second.set, lambda: 3]
+        results = map_ahead(lambda task: task(), tasks, pool, ahead=3)
+        assert next(results) == 1
+        assert second.wait(5)
+        assert list(results) == [None, 3]
+
+
+def test_an_exception_ends_a_stream_and_drops_what_has_not_begun():
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        return fail_on_three(number)
+
+    with ThreadPoolExecutor(1) as pool, pytest.raises(ValueError, match="three is refused"):
+        list(map_ahead(work, range(100), pool, ahead=2))
+    assert len(begun) < 8
 
 
 def test_no_progress_bar_where_nobody_looks(capfd):

@@ -25,6 +25,7 @@ RANKS = {
     "training": 1,
     "segments": 1,
     "meta_models": 1,
+    "novelty": 1,
     "embedding": 1,
     "search": 1,
     "evaluation": 1,

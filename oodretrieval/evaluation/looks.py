@@ -45,13 +45,7 @@ def looks_until_found(
         >>> looks_until_found(image, [[0, 0, 1, 1], [2, 0, 3, 1]], [[1, 2], [9, 4]])[1].tolist()
         [[2.0], [9.0]]
     """
-    corners = np.asarray(boxes, np.int64).reshape(-1, 4)
-    turns = np.asarray(looks, np.float64)
-    if labels.ndim != 2 or turns.ndim != 2 or turns.shape[1] != len(corners):
-        raise ValueError(
-            "expected labels (H, W), boxes (k, 4) and looks (orders, k), "
-            f"got {labels.shape}, {np.shape(boxes)} and {turns.shape}"
-        )
+    corners, turns = _checked(labels, boxes, looks)
     wanted = [int(i) for i in np.unique(labels) if ids is None or int(i) in ids]
     names, found = [], []
     for label in wanted:
@@ -62,6 +56,18 @@ def looks_until_found(
                 names.append(label)
                 found.append(_found_by(rows + down.start, columns + across.start, corners, turns))
     return np.array(names, np.int64), np.array(found).reshape(len(names), len(turns)).T
+
+
+def _checked(labels: NDArray[np.integer], boxes: ArrayLike, looks: ArrayLike) -> tuple[Labels, Looks]:
+    """Boxes ``(k, 4)`` and looks ``(orders, k)``."""
+    corners = np.asarray(boxes, np.int64).reshape(-1, 4)
+    turns = np.asarray(looks, np.float64)
+    if labels.ndim != 2 or turns.ndim != 2 or turns.shape[1] != len(corners):
+        raise ValueError(
+            "expected labels (H, W), boxes (k, 4) and looks (orders, k), "
+            f"got {labels.shape}, {np.shape(boxes)} and {turns.shape}"
+        )
+    return corners, turns
 
 
 def _found_by(rows: NDArray[np.intp], columns: NDArray[np.intp], boxes: Labels, looks: Looks) -> Looks:

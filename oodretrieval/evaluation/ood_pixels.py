@@ -6,14 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.ndimage import gaussian_filter
 
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores that follow from the softmax."""
-LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit")
+LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
 """Scores that need the logits themselves."""
 EXPECTED_IOU = "expected_iou"
 """The score of the meta model: 1 - predicted IoU."""
 PIXEL_SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, EXPECTED_IOU)
+
+SMOOTHING = 0.02
+"""Standard deviation of the Gaussian, as a share of the root of the image's area; nothing is fitted."""
 
 _PIXELS_AT_ONCE = 1 << 16
 _EPSILON = float(np.finfo(np.float32).eps)
@@ -115,6 +119,8 @@ def pixel_scores(
         - ``energy``: ``-T logsumexp(z / T)``;
         - ``max_logit``: ``-max z``;
         - ``standardised_max_logit``: ``-(max z - mean_c) / std_c`` of the predicted class c;
+        - ``smoothed_energy``: the energy blurred by a Gaussian of :data:`SMOOTHING`, as unknown things are larger
+          than the seams between known ones, where the energy of single pixels is high as well;
         - ``expected_iou``: ``1 - predicted IoU``, 0…1.
 
     Raises:
@@ -130,29 +136,38 @@ def pixel_scores(
         ([[0.5, 0.25]], [[0.0, 0.0]])
     """
     values = checked_logits(logits)
-    if not temperature > 0:
-        raise ValueError(f"expected temperature > 0, got {temperature}")
     height, width, classes = values.shape
     pixels = values.reshape(-1, classes)
-    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]
+    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]  # of each pixel alone
     scores = {name: np.empty(len(pixels), np.float32) for name in names}
     for start in range(0, len(pixels), _PIXELS_AT_ONCE):
         part = np.s_[start : start + _PIXELS_AT_ONCE]
         for name, score in _scores(pixels[part], temperature, statistics).items():
             scores[name][part] = score
     maps = {name: score.reshape(height, width) for name, score in scores.items()}
-    if predicted_iou is not None:
-        painted = np.asarray(predicted_iou, np.float32)
-        if painted.shape != (height, width):
-            raise ValueError(f"expected predicted_iou {(height, width)}, got {painted.shape}")
-        maps[EXPECTED_IOU] = 1 - painted
-    return maps
+    maps["smoothed_energy"] = gaussian_filter(
+        maps["energy"], SMOOTHING * np.sqrt(height * width), mode="nearest"
+    )
+    return (
+        maps
+        if predicted_iou is None
+        else {**maps, EXPECTED_IOU: _expected_iou(predicted_iou, (height, width))}
+    )
+
+
+def _expected_iou(predicted_iou: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
+    painted = np.asarray(predicted_iou, np.float32)
+    if painted.shape != size:
+        raise ValueError(f"expected predicted_iou {size}, got {painted.shape}")
+    return 1 - painted
 
 
 def _scores(
     logits: NDArray[np.floating], temperature: float, statistics: LogitStatistics | None
 ) -> Mapping[str, NDArray[Any]]:
     """Scores of pixels ``(n, C)``."""
+    if not temperature > 0:
+        raise ValueError(f"expected temperature > 0, got {temperature}")
     z = np.asarray(logits, np.float32)
     predicted = z.argmax(axis=1)
     largest = z.max(axis=1)

@@ -7,7 +7,7 @@ before any score is, reach over all numbers, and are as fine near 0 as far from 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation.bootstrap import block_weights, interval
+from oodretrieval.evaluation.bootstrap import block_weights
 from oodretrieval.evaluation.detection import ScoreCounts, detection_rates
 
 BITS = 20
@@ -72,16 +72,19 @@ class ScoreCounter:
         positives, negatives = self._bins[:, filled]
         return ScoreCounts(_lower_edges(filled.astype(np.uint32), BITS), positives, negatives, False)
 
-    def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95 % intervals by bootstrap over images, of scores in coarser bins.
+    def draws(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+        """The figures of images drawn anew, of scores in coarser bins.
+
+        Counters of the same images have the same draws, so that differences of their figures are paired.
 
         Args:
             block: Images in a row that are drawn together.
             repetitions: How often to draw.
-            seed: Same seed, same intervals.
+            seed: Same seed, same draws.
 
         Returns:
-            ``auroc``, ``auprc``, ``fpr95`` → lower and upper end.
+            ``auroc``, ``auprc``, ``fpr95`` → ``(repetitions,)``; their middle is an interval, see
+            :func:`~oodretrieval.evaluation.interval`.
 
         Raises:
             ValueError: If no image was counted, or an argument is below 1.
@@ -95,8 +98,7 @@ class ScoreCounter:
             for row, (bins, counts) in enumerate(images):
                 dense[:, row, np.searchsorted(used, bins)] = counts
             drawn += weights[:, start : start + len(images)] @ dense
-        rates = detection_rates(drawn[0, :, ::-1], drawn[1, :, ::-1])
-        return {name: interval(values) for name, values in rates.items()}
+        return detection_rates(drawn[0, :, ::-1], drawn[1, :, ::-1])
 
 
 Parts = tuple[NDArray[np.float32], NDArray[np.float32]]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from oodretrieval.evaluation.bootstrap import block_weights, ratio_interval
+from oodretrieval.evaluation.bootstrap import block_weights, interval, ratio_interval
 from oodretrieval.evaluation.confusion import OVERALL, PER_CLASS, ConfusionMatrix, confusion_intervals
 from oodretrieval.evaluation.detection import detection_figures
 from oodretrieval.evaluation.non_distinctiveness import MODES, non_distinctiveness
@@ -183,7 +183,7 @@ class BackgroundQuality:
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            ends = counter.intervals(block=block, repetitions=repetitions, seed=seed)["auroc"]
+            ends = interval(counter.draws(block=block, repetitions=repetitions, seed=seed)["auroc"])
             measured = not np.isnan(self.figures()[f"auroc_{name}"])
             drawn[f"auroc_{name}"] = ends if measured else (np.nan, np.nan)
         return drawn

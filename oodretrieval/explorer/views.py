@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.explorer.panels import ImageView
 from oodretrieval.labels import ClassMapping
-from oodretrieval.segments import entropy, label_components
+from oodretrieval.segments import label_components
 from oodretrieval.stores import Prediction
 
 
@@ -40,16 +40,11 @@ def image_view(
     for segment, value in predicted_iou.items():
         if segment < len(painted):
             painted[segment] = value
-    heat: NDArray[np.floating]
-    if prediction.entropy is not None:
-        heat = prediction.entropy / np.float32(255)
-    else:
-        heat = entropy(prediction.probabilities())
     return ImageView(
         image=image,
         prediction=prediction.prediction,
         pred_mapping=pred_mapping,
-        entropy=heat,
+        entropy=prediction.entropy_levels() / np.float32(255),
         predicted_iou=painted[components],
         labels=prediction.labels,
         label_mapping=label_mapping if prediction.labels is not None else None,

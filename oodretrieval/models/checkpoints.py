@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from oodretrieval.entries import ModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.models.implicit_background import WithImplicitBackground
+from oodretrieval.models.weights_files import classes_of_folder
 from oodretrieval.torch_files import read_without_code
 
 LISTED = 8
@@ -192,11 +193,13 @@ def save_weights(
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """What :func:`save_weights` noted beside the weights; empty for other kinds of files.
+    """What :func:`save_weights` noted beside the weights, or the classes of a folder; empty for other kinds of files.
 
     Raises:
         WeightsError: If the file is missing or damaged.
     """
+    if Path(path).is_dir():
+        return {"classes": classes_of_folder(Path(path))}
     if Path(path).suffix != ".safetensors":
         return {}
     if not Path(path).is_file():

@@ -1,8 +1,10 @@
 """Which files a network is made of, and what tells their content apart."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator
+from colorsys import hsv_to_rgb
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -12,6 +14,7 @@ from oodretrieval.errors import ConfigurationError
 
 IN_A_FOLDER = {".bin", ".json", ".safetensors", ".txt"}
 """Suffixes of what counts in a folder: description, tensors and vocabulary of a network."""
+GOLDEN_RATIO = 0.618034
 LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])", re.DOTALL)
 """How an ONNX file (a protocol buffer) begins the name of a file beside it that holds tensors; its length last."""
 
@@ -54,6 +57,31 @@ def files_of(path: Path) -> Iterator[Path]:
     yield path
     if path.suffix == ".onnx":
         yield from {path.parent / name for name in _locations(path)}
+
+
+def classes_of_folder(path: Path) -> dict[str, tuple[str, tuple[int, int, int]]]:
+    """Names of the classes of a network that ``save_pretrained`` wrote, with colours of their own; empty if unknown.
+
+    Returns:
+        Class id, as text → (name, colour).
+    """
+    try:
+        names = json.loads((path / "config.json").read_text(encoding="utf-8"))["id2label"]
+        return {str(key): (str(name), _colour(int(key))) for key, name in names.items()}
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+    ):  # a network that names none, or no network
+        return {}
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    """Hues that stay apart, however many are taken."""
+    red, green, blue = hsv_to_rgb(number * GOLDEN_RATIO % 1, 0.65, 0.9)
+    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _locations(path: Path) -> Iterator[str]:

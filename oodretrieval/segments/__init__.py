@@ -3,7 +3,13 @@
 from oodretrieval.segments.adjusted_iou import adjusted_iou
 from oodretrieval.segments.components import label_components
 from oodretrieval.segments.crops import Box, crop, enlarge_box, majority_label, segment_boxes
-from oodretrieval.segments.dispersion import entropy, pixel_dispersion
+from oodretrieval.segments.dispersion import (
+    entropy,
+    entropy_levels,
+    pixel_dispersion,
+    predict_classes,
+    predict_pixels,
+)
 from oodretrieval.segments.metrics import segment_metrics
 from oodretrieval.segments.table import segment_table, segment_table_from_logits
 
@@ -13,9 +19,12 @@ __all__ = [
     "crop",
     "enlarge_box",
     "entropy",
+    "entropy_levels",
     "label_components",
     "majority_label",
     "pixel_dispersion",
+    "predict_classes",
+    "predict_pixels",
     "segment_boxes",
     "segment_metrics",
     "segment_table",

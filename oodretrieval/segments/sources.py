@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oodretrieval.segments.bilinear import bilinear_taps
 from oodretrieval.segments.pixels import SLACK, disperse_rows
 from oodretrieval.segments.sums import HEAT, SCORES, sum_logits, sum_softmax
+from oodretrieval.segments.upsampling import predict_rows
 
 ROWS = 32
 """Rows of a block. Fixed, since sums depend on it in their last digits, and must not on the threads."""
@@ -155,6 +156,21 @@ class Logits:
         """See :class:`Source`."""
         rows = tuple(taps[top : top + len(signed)] for taps in self._rows)
         sum_logits(self._logits, rows, self._columns, signed, slots, sums)
+
+    def predict(
+        self, threads: int | None, *, with_entropy: bool
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """First argmax, ``(H, W)``, and entropy over ``ln C`` times 255, ``(H, W)``, or ``(H, 0)`` if not wanted."""
+        chosen = np.empty((self.height, self.width), np.int32)
+        entropy = np.empty((self.height, self.width if with_entropy else 0), np.uint8)
+
+        def predict(top: int, bottom: int) -> None:
+            rows = tuple(taps[top:bottom] for taps in self._rows)
+            predict_rows(self._logits, rows, self._columns, chosen[top:bottom], entropy[top:bottom])
+
+        for _ in for_blocks(predict, self.height, threads):
+            pass
+        return chosen, entropy
 
 
 def for_blocks(

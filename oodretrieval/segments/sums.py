@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.segments.compilation import compiled, inlined
 from oodretrieval.segments.pixels import disperse, normalise, strip_length
+from oodretrieval.segments.upsampling import hold_rows, mix
 
 HEAT, SCORES = 12, 4
 """Columns of the sums after the classes: E, D, V and their squares inside, then on the boundary; then largest
@@ -73,44 +74,17 @@ def sum_logits(
     flat = strip.reshape(-1)
     heat, scores = np.empty((3, length), np.float32), np.empty((2, length), np.float32)
     upper, lower = np.empty((classes, width), np.float32), np.empty((classes, width), np.float32)
-    held_upper = held_lower = -1
+    held = np.full(2, -1)
     for y in range(signed.shape[0]):
-        if rows[0][y] == held_lower:
-            upper, lower, held_upper, held_lower = lower, upper, held_lower, held_upper
-        if rows[0][y] != held_upper:
-            held_upper = rows[0][y]
-            _widen(logits, held_upper, columns, upper)
-        if rows[1][y] != held_lower:
-            held_lower = rows[1][y]
-            _widen(logits, held_lower, columns, lower)
+        upper, lower = hold_rows(logits, columns, (rows[0][y], rows[1][y]), upper, lower, held)
         for x in range(0, width, length):
             ids = signed[y, x : x + length]
-            _mix(upper, lower, rows[2][y], x, ids.size, strip)
+            mix(upper, lower, rows[2][y], x, ids.size, strip)
             normalise(strip, classes, ids.size, scores, total)
             disperse(strip, classes, ids.size, heat, total)
             _add_strip(flat, 0, length, classes, ids, slots, sums)
             _add_heat(heat, ids, slots, sums, classes)
             _add_scores(scores, ids, slots, sums, classes + HEAT)
-
-
-@compiled
-def _widen(logits: NDArray[Any], y: int, columns: Any, result: NDArray[Any]) -> None:
-    left, right, weight = columns
-    for k in range(logits.shape[0]):
-        source, target = logits[k, y], result[k]
-        for x in range(target.size):
-            target[x] = source[left[x]] * (np.float32(1) - weight[x]) + source[right[x]] * weight[x]
-
-
-@compiled
-def _mix(
-    upper: NDArray[Any], lower: NDArray[Any], weight: Any, start: int, count: int, strip: NDArray[Any]
-) -> None:
-    rest = np.float32(1) - weight
-    for k in range(upper.shape[0]):
-        above, below, row = upper[k, start : start + count], lower[k, start : start + count], strip[k]
-        for x in range(count):
-            row[x] = above[x] * rest + below[x] * weight
 
 
 @compiled

@@ -50,13 +50,16 @@ class Configuration:
         return _lookup("dataset", name, self.datasets)
 
     def model(self, name: str) -> ModelEntry:
-        """Entry of a network, its weights as an absolute path.
+        """Entry of a network, its files as absolute paths.
 
         Raises:
             UnknownNameError: If there is none of that name.
         """
         entry = _lookup("model", name, self.models)
-        return entry if entry.weights is None else replace(entry, weights=self.resolve(entry.weights))
+        weights, novelty = (
+            None if file is None else self.resolve(file) for file in (entry.weights, entry.novelty)
+        )
+        return replace(entry, weights=weights, novelty=novelty)
 
     def meta_model(self, name: str) -> MetaModelEntry:
         """Entry of a meta model, its path absolute.

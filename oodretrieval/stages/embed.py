@@ -1,8 +1,7 @@
-"""Stage 4: cut out the segments of low predicted IoU and embed them."""
+"""Stage 4: cut out the segments that look unknown and embed them."""
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,72 +13,30 @@ from tqdm import tqdm
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
-from oodretrieval.labels import ClassMapping
-from oodretrieval.models import weights_hash
 from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.stages.catalogue_settings import catalogue_settings
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import predicted_classes
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.inputs import (
     blocks,
     dataset_in_use,
-    meta_model_path,
-    open_meta_model,
     segments_in_use,
 )
-from oodretrieval.stages.settings import CommonSettings, require_at_least
+from oodretrieval.stages.selecting import (
+    PUBLISHED,
+    SELECT_SCORE,
+    SelectionRule,
+    Selector,
+)
 from oodretrieval.stores import (
     PREDICTED_IOU,
     Catalogue,
     CatalogueWriter,
     Workspace,
-    read_segment_settings,
 )
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class EmbedSettings(CommonSettings):
-    """Which segments are selected, how they are cut out, and what embeds them.
-
-    Attributes:
-        dataset: Name of the dataset, or several as a list.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
-        net: Embedding network.
-        iou_threshold: Segments of a predicted IoU below this are selected.
-        min_height: Smallest height of a segment's box, pixels.
-        min_width: Smallest width of a segment's box, pixels.
-        min_pixels: Fewest pixels of a segment.
-        min_crop_height: Crops are enlarged to this height, pixels.
-        min_crop_width: Crops are enlarged to this width, pixels.
-        crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size.
-        batch_size: Crops a batch.
-        load_file: Name of a catalogue whose segments are embedded again, with ``net``, instead of selecting.
-        save_file: Name of the catalogue; by default that of the dataset or of ``load_file``.
-    """
-
-    dataset: tuple[str, ...] = ()
-    model_name: str = ""
-    meta_model_name: str = ""
-    net: str = "efficientnet_lite0"
-    iou_threshold: float = 0.5
-    min_height: int = 16
-    min_width: int = 16
-    min_pixels: int = 0
-    min_crop_height: int = 64
-    min_crop_width: int = 64
-    crop_size: int = 0
-    batch_size: int = 32
-    load_file: str = ""
-    save_file: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "batch_size")
-        require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
-        require_at_least(self, 1, "min_crop_height", "min_crop_width")
 
 
 def compute_embeddings(
@@ -108,9 +65,11 @@ def compute_embeddings(
         )
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
-    model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
+    selector = Selector(
+        settings.rule, device, configuration, workspace, settings.model_name, settings.meta_model_name
+    )
     datasets = {name: dataset_in_use(settings, configuration, name) for name in settings.dataset}
-    made_by = _made_by(settings, configuration, workspace, datasets)
+    made_by = catalogue_settings(settings, configuration, workspace, datasets)
     name = settings.save_file or "+".join(settings.dataset)
     failures: dict[str, str] = {}
     judged = []
@@ -118,33 +77,43 @@ def compute_embeddings(
         for dataset_name, dataset in datasets.items():
             names = settings.model_name, dataset_name
             table = segments_in_use(settings, configuration, workspace, names)
-            table["predicted_iou"] = model.predict(table)
+            table, failed = selector.score(table, dataset_name, dataset)
             table.insert(0, "dataset", dataset_name)
-            judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou"]])
-            selected = table[selection(table, settings, getattr(dataset, "pred_class_selection", None))]
-            failures |= _add(writer, dataset_name, dataset, selected, settings, network, device)
+            judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou", SELECT_SCORE]])
+            large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
+            selected = table[selector.select(table, large)]
+            failures |= failed | _add(writer, dataset_name, dataset, selected, settings, network, device)
         considered = sum(map(len, judged))
         if not writer.done:
             raise StoreError(
-                f"none of the {considered} segments is selected; raise args.iou_threshold "
-                f"(now {settings.iou_threshold}) or lower args.min_height, args.min_width, args.min_pixels"
+                f"none of the {considered} segments is selected ({settings.rule}); {_remedy(settings.rule)} "
+                "args.min_height, args.min_width, args.min_pixels"
             )
         writer.add_table(PREDICTED_IOU, pd.concat(judged, ignore_index=True))
         writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(workspace.catalogue_folder(name)))
-    logger.info("%d of %d segments selected and embedded; catalogue %s", count, considered, name)
+    logger.info(
+        "%d of %d segments selected (%s) and embedded; catalogue %s", count, considered, settings.rule, name
+    )
     return {"catalogue": name, "segments": count, "considered": considered}
 
 
-def selection(
+def _remedy(rule: SelectionRule) -> str:
+    if rule.select_number:
+        return "lower"
+    change = "raise args.iou_threshold" if rule.select_by == PUBLISHED else "lower args.select_quantile"
+    return f"{change}, or lower"
+
+
+def eligible(
     table: pd.DataFrame, settings: EmbedSettings, classes: list[int] | None = None
 ) -> NDArray[np.bool_]:
-    """Which segments are selected: low predicted IoU, large enough, of a class worth looking at.
+    """Which segments may be selected: large enough, of a class worth looking at.
 
     Args:
-        table: Segment table with ``predicted_iou``, ``n`` rows.
+        table: Segment table, ``n`` rows.
         settings: Thresholds.
         classes: Predicted ids worth looking at; None for all.
 
@@ -152,49 +121,13 @@ def selection(
         ``(n,)``.
     """
     chosen = (
-        (table["predicted_iou"] < settings.iou_threshold)
-        & (table["bottom"] - table["top"] >= settings.min_height)
+        (table["bottom"] - table["top"] >= settings.min_height)
         & (table["right"] - table["left"] >= settings.min_width)
         & (table["S"] >= settings.min_pixels)
     )
     if classes is not None:
         chosen &= table["class"].isin(classes)
     return chosen.to_numpy(bool)
-
-
-def _made_by(
-    settings: EmbedSettings,
-    configuration: Configuration,
-    workspace: Workspace,
-    datasets: Mapping[str, SegmentationDataset],
-) -> dict[str, Any]:
-    """What made a catalogue, and the tables that its readers need."""
-    first = next(iter(datasets.values()))
-    entry = configuration.model(settings.model_name)
-    thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
-    crops = ("min_crop_height", "min_crop_width", "crop_size")
-    return {
-        "model": settings.model_name,
-        "meta_model": settings.meta_model_name,
-        "meta_model_hash": weights_hash(meta_model_path(configuration, settings.meta_model_name, workspace)),
-        "datasets": list(datasets),
-        "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},
-        **{name: getattr(settings, name) for name in (*thresholds, *crops)},
-        "net": settings.net,
-        "pred_mapping": _listed(predicted_classes(entry, first, 0)),
-        "label_mapping": {
-            name: _listed(dataset.label_set.label_mapping) if dataset.label_set else {}
-            for name, dataset in datasets.items()
-        },
-        "void_ids": {n: sorted(d.label_set.void_ids) if d.label_set else [] for n, d in datasets.items()},
-        "unknown_ids": {
-            n: sorted(d.label_set.unknown_ids) if d.label_set else [] for n, d in datasets.items()
-        },
-    }
-
-
-def _listed(mapping: ClassMapping) -> dict[str, list[Any]]:
-    return {str(key): [name, list(colour)] for key, (name, colour) in sorted(mapping.items())}
 
 
 def _add(

@@ -15,7 +15,8 @@ from oodretrieval.errors import ImageError, PartialFailure, StoreError
 from oodretrieval.segments import crop
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.embed import EmbedSettings, crop_boxes
+from oodretrieval.stages.embed import crop_boxes
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.inputs import dataset_in_use
 from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace
 

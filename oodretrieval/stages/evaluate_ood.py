@@ -5,26 +5,21 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 
 from oodretrieval.errors import SettingsError, TableError
 from oodretrieval.evaluation import (
-    ComponentScores,
     ScoreCounter,
     ScoreCounts,
-    component_intervals,
     component_scores,
-    detection_figures,
-    pool_components,
 )
 from oodretrieval.evaluation.score_counter import EXACT_PIXELS
 from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.ood_figures import Components, ood_figures, ood_tables
 from oodretrieval.stages.ood_pictures import draw_curves, draw_score_maps
 from oodretrieval.stages.ood_scores import ScoreReader, ScoreSettings, known_and_unknown, scaled_size
 from oodretrieval.stages.results import Context, Result, model_context, save_result, split_of
 from oodretrieval.stages.rules import (
     Drawing,
-    interval_columns,
     result_folder,
     scene_notes,
     size_words,
@@ -35,7 +30,6 @@ from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 ORACLE = "the judged images (oracle)"
-Components = dict[str, list[ComponentScores]]
 
 
 @dataclass(frozen=True)
@@ -109,7 +103,7 @@ def evaluate_ood(settings: OodSettings, configuration: Configuration, workspace:
     thresholds[ORACLE] = {name: count.best_f1_threshold() for name, count in counts.items()}
     components = _count_components(reader, thresholds, settings)
     drawing = Drawing.of(settings, reader.dataset)
-    figures = _figures(counters, counts, thresholds, components, drawing)
+    figures = ood_figures(counters, counts, thresholds, components, drawing)
     folder = result_folder(settings, workspace)
     result = _result(settings, configuration, reader, drawing, figures, sizes)
     curves = draw_curves(folder / f"{result.stem}_curves.png", counts, result.title)
@@ -169,46 +163,6 @@ def _count_components(
     return found
 
 
-def _figures(
-    counters: dict[str, ScoreCounter],
-    counts: dict[str, ScoreCounts],
-    thresholds: dict[str, dict[str, float]],
-    components: dict[str, Components],
-    drawing: Drawing,
-) -> dict[str, Any]:
-    how = asdict(drawing)
-    return {
-        name: {
-            "pixels": {
-                **asdict(detection_figures(counts[name])),
-                "exact": counts[name].exact,
-                "intervals": counters[name].intervals(**how),
-            },
-            "components": {
-                where: {
-                    "threshold": thresholds[where][name],
-                    **_component_figures(found[name]),
-                    "intervals": component_intervals(found[name], **how),
-                }
-                for where, found in components.items()
-            },
-        }
-        for name in counts
-    }
-
-
-def _component_figures(images: list[ComponentScores]) -> dict[str, Any]:
-    pooled = pool_components(images)
-    return {
-        "objects": len(pooled.siou),
-        "predicted": len(pooled.ppv),
-        "mean_siou": pooled.mean_siou,
-        "mean_ppv": pooled.mean_ppv,
-        "mean_f1": pooled.mean_f1,
-        "f1": {f"{tau:.2f}": value for tau, value in pooled.f1.items()},
-    }
-
-
 def _result(
     settings: OodSettings,
     configuration: Configuration,
@@ -243,7 +197,7 @@ def _result(
         context=context,
         settings=asdict(settings),
         figures={"scores": figures, "left_out": reader.left_out},
-        tables=_tables(figures),
+        tables=ood_tables(figures),
         notes=(share, counted, *scene_notes(reader.dataset)),
     )
 
@@ -256,28 +210,3 @@ def _threshold_words(settings: OodSettings) -> str:
     )
     chosen = f"{rule} on {settings.dataset_val}; " if settings.dataset_val else ""
     return f"{chosen}oracle: highest F1 of pixels on the judged images themselves"
-
-
-def _tables(figures: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    columns = {"AUROC": "auroc", "AUPRC": "auprc", "FPR at 95 % TPR": "fpr95"}
-    pixels = {name: interval_columns(f["pixels"], columns) for name, f in figures.items()}
-    tables = {"pixels": _table(pixels)}
-    columns = {"mean sIoU": "mean_siou", "mean PPV": "mean_ppv", "mean F1": "mean_f1"}
-    for where in next(iter(figures.values()))["components"]:
-        rows = {}
-        for name, f in figures.items():
-            found = f["components"][where]
-            rows[name] = {
-                "threshold": found["threshold"],
-                "objects": found["objects"],
-                "predicted": found["predicted"],
-                **interval_columns(found, columns),
-            }
-        tables[f"components, threshold from {where}"] = _table(rows)
-    return tables
-
-
-def _table(rows: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "score"
-    return table

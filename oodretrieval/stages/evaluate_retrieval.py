@@ -98,40 +98,36 @@ def evaluate_retrieval(
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
     names = label_names(catalogue, segments)
-    options: dict[str, Any] = {
-        "metric": settings.distance_metric,
-        "min_queries": settings.min_queries,
-        **_groups(settings.groups, segments),
-    }
+    options: dict[str, Any] = {"metric": settings.distance_metric, "min_queries": settings.min_queries}
+    options |= _groups(settings.groups, segments)
     figures = mean_average_precision(vectors, names, **options)
     floor = random_floor(names, vectors.shape[1], settings.seed, options)
     opened = _opened(configuration, segments["dataset"].unique())
     drawing = Drawing.of(settings, *opened)
     images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
     intervals = retrieval_intervals(figures, names, images, **asdict(drawing))
-    space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
     content = {
         "segments": len(segments),
         "embedding": {**_plain_figures(figures), "intervals": intervals},
         "random": _plain_figures(floor),
     }
+    context = _context(settings, configuration, catalogue, len(set(images)), drawing)
+    notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
+    title = f"Retrieval among the selected segments of {catalogue.name}"
+    result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)
     folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
-    result = Result(
-        title=f"Retrieval among the selected segments of {catalogue.name}",
-        stem=f"retrieval_{space}_{settings.distance_metric}_{settings.groups}",
-        context=_context(settings, configuration, catalogue, len(set(images)), drawing),
-        settings=asdict(settings),
-        figures=content,
-        tables=_tables(content),
-        notes=tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset))),
-    )
     if figures.per_class:
         chart = _draw(folder / f"{result.stem}.png", result, figures, floor)
         result = replace(result, pictures={"Mean average precision by class": chart})
     else:
         logger.warning("no class has queries with something relevant outside their own group")
     return {**content, "files": [str(file) for file in save_result(folder, result)]}
+
+
+def _stem(settings: RetrievalSettings) -> str:
+    space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
+    return f"retrieval_{space}_{settings.distance_metric}_{settings.groups}"
 
 
 def _opened(configuration: Configuration, names: Iterable[str]) -> list[SegmentationDataset]:

@@ -1,58 +1,54 @@
 """How many of the unknown objects the selected segments lead to, and how soon each order of looking finds them."""
 
 import logging
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from oodretrieval.errors import StoreError, TableError
-from oodretrieval.evaluation import (
-    ObjectCounts,
-    SelectionFigures,
-    TrueObject,
-    block_weights,
-    ratio_interval,
-    selection_figures,
-    true_objects,
-)
-from oodretrieval.labels import LabelSet
-from oodretrieval.segments import label_components
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import PartialFailure, StoreError, TableError
+from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inputs import (
     dataset_in_use,
-    open_meta_model,
     predicted_ids,
     provenance,
     require_current,
     segments_in_use,
 )
-from oodretrieval.stages.look_orders import Finds, LookOrders, class_table, order_table
+from oodretrieval.stages.judged_selection import JudgedSelection, ObjectRule
+from oodretrieval.stages.look_orders import LookOrders, class_table, order_table
 from oodretrieval.stages.results import Context, Result, model_context, save_result, split_of
 from oodretrieval.stages.rules import (
     Drawing,
     EvaluationSettings,
-    interval_words,
     result_folder,
     scene_notes,
     size_words,
     void_rule,
 )
-from oodretrieval.stages.selection_charts import draw_looks, draw_majorities, draw_objects
-from oodretrieval.stores import Prediction, Workspace, read_prediction
+from oodretrieval.stages.selecting import SELECT_SCORE, SelectBy, SelectionRule, Selector
+from oodretrieval.stages.selection_views import (
+    draw_looks,
+    draw_majorities,
+    draw_objects,
+    object_table,
+    selection_table,
+)
+from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
+OF_ITS_OWN = (NOVELTY, DISTANCE)
+"""Scores that are no column of the segment table."""
 WIDE_BOXES = (
     "Found means that half of an object lies in the boxes looked at: a large segment finds all that its box holds, "
     "which is why random order finds many; unknown among the first looks is free of that."
 )
-BOX = ["left", "top", "right", "bottom"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,11 @@ class SelectionSettings(EvaluationSettings):
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model.
-        iou_threshold: Segments of a predicted IoU below this are selected.
+        select_by: What is selected, see :class:`~oodretrieval.stages.embed.EmbedSettings`; with it
+            ``select_quantile``, ``select_number`` and ``iou_threshold``.
+        select_quantile: See ``select_by``.
+        select_number: See ``select_by``.
+        iou_threshold: See ``select_by``.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
@@ -76,6 +76,9 @@ class SelectionSettings(EvaluationSettings):
     dataset: str = ""
     model_name: str = ""
     meta_model_name: str = ""
+    select_by: SelectBy = "novelty"
+    select_quantile: float = 0.95
+    select_number: int = 0
     iou_threshold: float = 0.5
     orders: tuple[str, ...] = ()
     min_pixels: int = 400
@@ -83,6 +86,21 @@ class SelectionSettings(EvaluationSettings):
     min_width: int = 16
     published: bool = False
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _ = self.rule
+
+    @property
+    def rule(self) -> SelectionRule:
+        """Its part that says what is selected."""
+        return SelectionRule(self.select_by, self.iou_threshold, self.select_quantile, self.select_number)
+
+    @property
+    def further_orders(self) -> dict[str, str]:
+        """Orders besides the usual ones: of the columns asked for, and of the score that selects if it has none."""
+        own = {self.select_by.replace("_", " "): f"-{SELECT_SCORE}"} if self.select_by in OF_ITS_OWN else {}
+        return own | {column: column for column in self.orders}
 
 
 def evaluate_selection(
@@ -109,193 +127,97 @@ def evaluate_selection(
             f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
         )
     images = predicted_ids(workspace, names, dataset.ids)
-    table = _looked_at(settings, configuration, workspace, images)
+    table = _looked_at(settings, configuration, workspace, dataset, images)
     drawing = Drawing.of(settings, dataset)
-    judged = _Judged(settings, table, dataset.label_set, drawing)
+    judged = JudgedSelection(
+        table,
+        dataset.label_set,
+        ObjectRule(
+            dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
+        ),
+        LookOrders.of(table, settings.further_orders, settings.seed),
+        drawing,
+    )
     current = provenance(settings, configuration, *names)
     for image_id in tqdm(images, desc="objects", unit="image", disable=None):
         prediction = read_prediction(workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         judged.add(prediction)
-    folder = result_folder(settings, workspace)
-    context = Context(
-        dataset=settings.dataset,
-        split=split_of(configuration, settings.dataset),
-        images=len(images),
-        void_rule=f"{void_rule(dataset.label_set)}; a segment is what most of its pixels are",
-        resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
-        f"least {settings.min_width}×{settings.min_height}",
-        threshold=f"selected are segments of a predicted IoU below {settings.iou_threshold:g}, as asked",
-        intervals=drawing.words(),
-        meta_model=settings.meta_model_name,
-        **model_context(configuration, settings.model_name),
-    )
-    result = judged.result(context, folder, scene_notes(dataset))
-    files = save_result(folder, result)
+    result = _result(settings, configuration, judged, len(images))
+    result = replace(result, notes=(*scene_notes(dataset), *result.notes))
+    stem = result_folder(settings, workspace) / result.stem
+    result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
+    files = save_result(stem.parent, result)
     return {**result.figures, "files": [str(file) for file in files]}
 
 
 def _looked_at(
-    settings: SelectionSettings, configuration: Configuration, workspace: Workspace, images: Sequence[str]
+    settings: SelectionSettings,
+    configuration: Configuration,
+    workspace: Workspace,
+    dataset: SegmentationDataset,
+    images: Sequence[str],
 ) -> pd.DataFrame:
-    """Segments that are large enough, of these images in their order, with predicted IoU and whether selected."""
+    """Segments that are large enough, of these images in their order, with their scores and whether selected."""
     names = settings.model_name, settings.dataset
-    model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
+    device = choose_device(settings.gpu)
+    selector = Selector(settings.rule, device, configuration, workspace, names[0], settings.meta_model_name)
     table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
-    table["predicted_iou"] = model.predict(table)
-    table["selected"] = table["predicted_iou"] < settings.iou_threshold
-    table = table[(table["S"] >= settings.min_pixels) & table["image_id"].isin(images)]
+    table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
+    if failures:
+        raise PartialFailure("eval_selection", failures)
+    table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
+    table = table[table["S"] >= settings.min_pixels]
     if table.empty:
         raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
     return table.reset_index(drop=True)
 
 
-class _Judged:
-    """What the selection and each order of looking lead to, gathered image by image."""
-
-    def __init__(
-        self, settings: SelectionSettings, table: pd.DataFrame, label_set: LabelSet, drawing: Drawing
-    ) -> None:
-        self.settings, self.table, self.label_set, self.drawing = settings, table, label_set, drawing
-        self.unknown = table["label"].isin(label_set.unknown_ids).to_numpy()
-        self.rows: dict[str, NDArray[np.intp]] = {
-            str(k): np.asarray(v) for k, v in table.groupby("image_id").indices.items()
-        }
-        self.finds = Finds(LookOrders.of(table, settings.orders, settings.seed), drawing)
-        self.objects: list[list[TrueObject]] = []
-        self.segments: list[tuple[int, int, int, int]] = []
-        self.sizes: set[tuple[int, ...]] = set()
-
-    def add(self, prediction: Prediction) -> None:
-        """Judge one image; one without truth shows nothing."""
-        if prediction.labels is None:
-            return
-        rows = self.rows.get(prediction.image_id, np.empty(0, np.intp))
-        unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
-        which: dict[str, Any] = {
-            "ids": self.label_set.unknown_ids,
-            "min_height": self.settings.min_height,
-            "min_width": self.settings.min_width,
-        }
-        boxes = self.table[BOX].to_numpy()[rows]
-        self.finds.add(rows, boxes, unknown, prediction.labels, **which)
-        selected = self.table.iloc[rows[chosen]]
-        published = self.settings.published
-        self.objects.append(
-            true_objects(
-                prediction.labels,
-                boxes[chosen],
-                selected_pixels(prediction.prediction, selected["segment_id"].to_numpy()),
-                published=published,
-                box_labels=selected["label"].to_numpy() if published else None,
-                **which,
-            )
-        )
-        counts = len(rows), int(chosen.sum()), int(unknown.sum()), int((chosen & unknown).sum())
-        self.segments.append(counts)
-        self.sizes.add(prediction.labels.shape)
-
-    def result(self, context: Context, folder: Path, notes: tuple[str, ...]) -> Result:
-        """Everything measured, its pictures drawn."""
-        settings = self.settings
-        found = selection_figures(
-            [item for items in self.objects for item in items],
-            self.table["label"].to_numpy(),
-            self.table["selected"].to_numpy(bool),
-            self.label_set.unknown_ids,
-        )
-        counts = {self.label_set.label_name(i): count for i, count in found.per_class.items()}
-        orders = self.finds.figures(self.unknown, {i: self.label_set.label_name(i) for i in found.per_class})
-        figures = {**_plain(found, counts), "intervals": self._intervals(), "orders": orders}
-        stem = f"selection_{settings.model_name}_{settings.dataset}"
-        pictures = {
-            "How soon each order of looking finds the objects": draw_looks(
-                folder / f"{stem}_looks.png", dict(self.finds.curves()), figures["objects"], settings.dataset
-            )
-        }
-        if counts:
-            pictures["Unknown objects"] = draw_objects(folder / f"{stem}.png", counts, settings.dataset)
-        majorities = self._majorities()
-        if majorities:
-            pictures["What the selected segments are"] = draw_majorities(
-                folder / f"{stem}_majorities.png", majorities, self._unknown_names(), settings.dataset
-            )
-        tables = {"selection": _selection_table(figures), "objects by class": _object_table(counts)}
-        tables |= {"orders of looking": order_table(orders), "objects found by class": class_table(orders)}
-        notes += (WIDE_BOXES,)
-        if settings.published:
-            notes += ("Found and hit are counted as the published code does; orders of looking are not.",)
-        return Result(
-            f"Selection on {settings.dataset} by {settings.model_name} and {settings.meta_model_name}",
-            stem,
-            context,
-            asdict(settings),
-            {**figures, "majorities": majorities},
-            tables,
-            notes,
-            pictures,
-        )
-
-    def _unknown_names(self) -> set[str]:
-        return {self.label_set.label_name(i) for i in self.label_set.unknown_ids}
-
-    def _majorities(self) -> dict[str, int]:
-        """Class that most pixels of a selected segment are → number of these segments."""
-        labels = self.table["label"][self.table["selected"]]
-        return dict(Counter(self.label_set.label_name(int(i)) for i in labels).most_common())
-
-    def _intervals(self) -> dict[str, tuple[float, float]]:
-        weights = block_weights(
-            len(self.segments), block=self.drawing.block, repetitions=self.drawing.repetitions
-        )
-        segments, selected, unknown, both = np.array(self.segments).T
-        objects = [sum(item.counts for item in items) for items in self.objects]
-        shares = {
-            "share_selected": (selected, segments),
-            "unknown_selected": (both, unknown),
-            "precision": (both, selected),
-            "prevalence": (unknown, segments),
-            "share_found": ([sum(item.found for item in items) for items in self.objects], objects),
-            "share_hit": ([sum(item.hit for item in items) for items in self.objects], objects),
-        }
-        return {name: ratio_interval(*parts, weights) for name, parts in shares.items()}
+def _result(
+    settings: SelectionSettings, configuration: Configuration, judged: JudgedSelection, images: int
+) -> Result:
+    context = Context(
+        dataset=settings.dataset,
+        split=split_of(configuration, settings.dataset),
+        images=images,
+        void_rule=f"{void_rule(judged.label_set)}; a segment is what most of its pixels are",
+        resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
+        f"least {settings.min_width}×{settings.min_height}",
+        threshold=f"selected: {settings.rule}",
+        intervals=judged.drawing.words(),
+        meta_model=settings.meta_model_name,
+        **model_context(configuration, settings.model_name),
+    )
+    figures = judged.figures()
+    published = ("Found and hit are counted as the published code does; orders of looking are not.",)
+    return Result(
+        title=f"Selection on {settings.dataset} by {settings.model_name} and {settings.meta_model_name}",
+        stem=f"selection_{settings.model_name}_{settings.dataset}",
+        context=context,
+        settings=asdict(settings),
+        figures=figures,
+        tables={
+            "selection": selection_table(figures),
+            "objects by class": object_table(judged.counts()),
+            "orders of looking": order_table(figures["orders"]),
+            "objects found by class": class_table(figures["orders"]),
+        },
+        notes=(WIDE_BOXES, *(published if settings.published else ())),
+    )
 
 
-def selected_pixels(prediction: NDArray[np.integer], segment_ids: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels of the segments with these ids, ``(H, W)``, from the predicted classes ``(H, W)``."""
-    return np.isin(label_components(prediction), segment_ids)
-
-
-def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:
-    content = asdict(figures)
-    content["per_class"] = {name: asdict(count) for name, count in counts.items()}
-    for key in ("objects", "found", "hit"):
-        content[key] = sum(getattr(count, key) for count in counts.values())
-    for key in ("found", "hit"):
-        content[f"share_{key}"] = content[key] / max(content["objects"], 1)
-    return content
-
-
-def _selection_table(figures: dict[str, Any]) -> pd.DataFrame:
-    texts = {
-        "share_selected": "share of the segments selected",
-        "unknown_selected": "share of the mostly unknown ones selected",
-        "precision": "precision: mostly unknown among the selected",
-        "prevalence": "mostly unknown among all segments",
-        "share_hit": "share of the unknown objects hit",
-        "share_found": "share of the unknown objects found",
-    }
-    rows = {text: (figures[key], interval_words(figures["intervals"][key])) for key, text in texts.items()}
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "interval"])
-    table.index.name = f"{figures['selected']} of {figures['segments']} segments selected"
-    return table
-
-
-def _object_table(counts: dict[str, ObjectCounts]) -> pd.DataFrame:
-    rows: dict[str, tuple[int, ...]] = {
-        name: (count.objects, count.hit, count.found) for name, count in counts.items()
-    }
-    rows["all"] = tuple(sum(column) for column in zip((0, 0, 0), *rows.values(), strict=True))
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["objects", "hit", "found"])
-    table.index.name = "class"
-    return table
+def _pictures(
+    stem: Path, judged: JudgedSelection, figures: Mapping[str, Any], dataset: str
+) -> dict[str, Path]:
+    counts = judged.counts()
+    looks = stem.with_name(f"{stem.name}_looks.png")
+    caption = "How soon each order of looking finds the objects"
+    pictures = {caption: draw_looks(looks, dict(judged.finds.curves()), figures["objects"], dataset)}
+    if counts:
+        pictures["Unknown objects"] = draw_objects(stem.with_name(f"{stem.name}.png"), counts, dataset)
+    if figures["majorities"]:
+        unknown = {judged.label_set.label_name(i) for i in judged.label_set.unknown_ids}
+        path = stem.with_name(f"{stem.name}_majorities.png")
+        drawn = draw_majorities(path, figures["majorities"], unknown, dataset)
+        pictures["What the selected segments are"] = drawn
+    return pictures

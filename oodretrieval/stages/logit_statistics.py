@@ -76,11 +76,8 @@ def compute_logit_statistics(
         )
     path = Path(settings.save_file) if settings.save_file else _in_workspace(workspace, settings.model_name)
     weights = weights_hash_if_there(configuration.model(settings.model_name))
-    made_by = {
-        "model": settings.model_name,
-        "weights": weights,
-        "dataset": settings.dataset,
-        "limit": settings.limit,
+    made_by = {key: getattr(settings, key) for key in ("model_name", "dataset", "limit")} | {
+        "weights": weights
     }
     if path.is_file() and not settings.overwrite:
         recorded, statistics = _read(path)

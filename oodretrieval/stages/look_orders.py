@@ -1,6 +1,6 @@
 """Orders in which segments can be looked at, and what each finds how soon."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.evaluation import ScoreCounter, detection_figures, looks_until_found
+from oodretrieval.evaluation import ScoreCounter, detection_figures, interval, looks_until_found
 from oodretrieval.stages.rules import Drawing, interval_columns
 
 LOOKS = (50, 100, 500)
@@ -43,19 +43,19 @@ class LookOrders:
     looks: NDArray[np.float64]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, further: Sequence[str] = (), seed: int = 0) -> "LookOrders":
+    def of(cls, table: pd.DataFrame, further: Mapping[str, str], seed: int = 0) -> "LookOrders":
         """The usual orders, as far as the table has their columns, and some by further columns.
 
         Args:
             table: One row per segment; ties keep its order.
-            further: Columns of it, lowest first, or with ``-`` in front highest first.
+            further: Name → column of it, lowest first, or with ``-`` in front highest first.
             seed: Of the random orders.
 
         Raises:
             TableError: If there is no such column of numbers.
         """
         usual = {name: column for name, column in ORDERS.items() if column.removeprefix("-") in table.columns}
-        wanted = usual | {column: column for column in further}
+        wanted = usual | dict(further)
         scores = np.array([_higher_first(table, column) for column in wanted.values()])
         rng = np.random.default_rng(seed)
         orders = [*(-scores).argsort(axis=1, kind="stable")]
@@ -138,11 +138,11 @@ class Finds:
         for place, name in enumerate(self.orders.names):
             counter = self.counters[place]
             judged = detection_figures(counter.counts())
-            intervals = counter.intervals(block=self.drawing.block, repetitions=self.drawing.repetitions)
+            draws = counter.draws(block=self.drawing.block, repetitions=self.drawing.repetitions)
             figures[name] = {
                 "auroc": judged.auroc,
                 "auprc": judged.auprc,
-                "intervals": {key: intervals[key] for key in ("auroc", "auprc")},
+                "intervals": {key: interval(draws[key]) for key in ("auroc", "auprc")},
                 "unknown_among_first": int(among[place]),
                 "found": self._found(np.s_[place : place + 1], names),
             }

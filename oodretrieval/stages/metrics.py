@@ -7,6 +7,7 @@ from typing import Any
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.inference_settings import RECORDED
 from oodretrieval.stages.inputs import (
     blocks,
     dataset_in_use,
@@ -91,7 +92,8 @@ def _require_matching(
             f"{path.parent} keeps neither logits nor softmax; its segment metrics were computed by pred_images. "
             "To compute them again, predict with args.keep=logits args.overwrite=True"
         )
-    return {key: recorded[key] for key in ("weights", "model_arguments", "keep", "source") if key in recorded}
+    how = ("weights", "model_arguments", "keep", "source", *RECORDED)
+    return {key: recorded[key] for key in how if key in recorded}
 
 
 def _run(

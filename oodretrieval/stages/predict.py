@@ -1,40 +1,45 @@
-"""Stage 1: predict every image of a dataset and keep what the later stages need."""
+"""Stage 1: predict every image of a dataset and keep what the later stages need.
+
+Images flow through three steps at once: threads read ahead, the network works, and others finish what it is done
+with (:mod:`~oodretrieval.stages.finishing`). Each step waits when the one after it is behind, so memory does not
+grow with the dataset. With ``num_cores = n``, beside the network itself:
+
+- ``batch_size + n`` images read ahead, 4 to 5 bytes a pixel each;
+- ``2n`` outcomes of the network, ``4C / stride² + 1`` bytes a pixel each (6 for 19 classes at stride 4);
+- every process 260 MB, the outcome that it works on and 15 bytes a pixel (30 MB for 1024×2048).
+"""
 
 import logging
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import Any
 
-import pandas as pd
+import torch
 from tqdm import tqdm
 
-from oodretrieval.datasets import Sample, SegmentationDataset, subset_by_class
-from oodretrieval.errors import DatasetError, ImageError, PartialFailure, SettingsError, StoreError
+from oodretrieval.datasets import SegmentationDataset, subset_by_class
+from oodretrieval.errors import ImageError, PartialFailure, SettingsError
+from oodretrieval.execution import map_ahead, worker_processes
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import Segmenter, entropy_map, require_classes
-from oodretrieval.stages.inputs import blocks, dataset_in_use, outstanding, provenance
-from oodretrieval.stages.segment_blocks import image_table
-from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stores import (
-    Prediction,
-    PublishedPredictions,
-    Workspace,
-    existing_parts,
-    read_prediction_settings,
-    require_same_settings,
-    write_prediction,
-    write_segments,
-)
+from oodretrieval.stages.finishing import Finished, Finisher, Outcome, load_kernels
+from oodretrieval.stages.inference import Input, Segmenter, network_input
+from oodretrieval.stages.inference_settings import InferenceSettings
+from oodretrieval.stages.inputs import dataset_in_use, provenance
+from oodretrieval.stages.prediction_plan import PartWriter, Plan
+from oodretrieval.stages.published_source import PublishedSource
+from oodretrieval.stores import Workspace
 from oodretrieval.stores.predictions import Keep
 
 logger = logging.getLogger(__name__)
-Predictor = Callable[[Sample], Prediction]
+WORTH_PROCESSES = 24
+"""So many images take longer to finish than processes take to start."""
 
 
 @dataclass(frozen=True)
-class PredictSettings(CommonSettings):
+class PredictSettings(InferenceSettings):
     """What to predict, and what to keep of it.
 
     Attributes:
@@ -45,6 +50,8 @@ class PredictSettings(CommonSettings):
             (the segment metrics are computed at once; they, the predicted classes and the entropy remain).
         source: Folder of published input<i>.hdf5 or of .npy softmax files to take instead of running the
             network; its predictions are matched to the dataset's images by file name.
+        num_cores: Threads that read images ahead, and processes that finish what the network is done with
+            (metrics, compression, writing). 1 finishes in a thread beside the network, 0 does everything in turn.
     """
 
     dataset: str = ""
@@ -57,6 +64,8 @@ class PredictSettings(CommonSettings):
 def predict(settings: PredictSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
     """Predict a dataset; images that have a prediction already are skipped.
 
+    What is written does not depend on ``num_cores``.
+
     Args:
         settings: What to predict.
         configuration: Where names are looked up.
@@ -67,148 +76,112 @@ def predict(settings: PredictSettings, configuration: Configuration, workspace: 
 
     Raises:
         SettingsMismatchError: If predictions of the same name were made with other settings.
+        WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
     """
     dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
     wanted = dataset_in_use(settings, configuration, settings.dataset)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
-    predictor = _predictor(settings, configuration, dataset)
+    names = settings.model_name, settings.dataset
     made_by = {
-        **provenance(settings, configuration, settings.model_name, settings.dataset),
+        **provenance(settings, configuration, *names),
         "keep": settings.keep,
         "source": settings.source,
     }
+    device = None
     if settings.source:
         made_by |= {"weights": "", "model_arguments": {}}
-    folder = workspace.prediction_folder(settings.model_name, settings.dataset)
-    with workspace.lock(folder):
-        writer = _Writer(settings, workspace, dataset, set(wanted.ids), predictor, made_by)
-        for number, indices in blocks(len(dataset)):
-            writer.block(number, indices)
-    if writer.failures:
-        raise PartialFailure("pred_images", writer.failures)
-    logger.info("%d predicted, %d were there; in %s", writer.predicted, writer.skipped, folder)
-    return {"predicted": writer.predicted, "skipped": writer.skipped, "folder": str(folder)}
-
-
-def _predictor(
-    settings: PredictSettings, configuration: Configuration, dataset: SegmentationDataset
-) -> Predictor:
-    if settings.source:
         if settings.keep == "logits":
             raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
-        return _Published(PublishedPredictions(settings.source), dataset)
-    segmenter = Segmenter(configuration.model(settings.model_name), choose_device(settings.gpu))
-    return lambda sample: segmenter(sample, dataset.label_set)
+    else:
+        device = choose_device(settings.gpu)
+        made_by |= settings.recorded(device.type)
+    folder = workspace.prediction_folder(*names)
+    finisher = Finisher(workspace.path, names, settings.keep, made_by, dataset.label_set)
+    with workspace.lock(folder):
+        plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
+        run = _Run(settings, configuration, dataset, finisher, plan, device)
+        if plan.todo:
+            run()
+    if run.failures:
+        raise PartialFailure("pred_images", run.failures)
+    logger.info("%d predicted, %d were there; in %s", run.predicted, plan.skipped, folder)
+    return {"predicted": run.predicted, "skipped": plan.skipped, "folder": str(folder)}
 
 
-class _Published:
-    """Looks the prediction of a sample up in a folder of published files, by file name."""
+class _Run:
+    """Images through reading, network and finishing.
 
-    def __init__(self, predictions: PublishedPredictions, dataset: SegmentationDataset) -> None:
-        self.predictions, self.label_set = predictions, dataset.label_set
-        ids = dataset.ids
-        self.index = {PurePosixPath(name).name: i for i, name in enumerate(predictions.ids)}
-        if not any(PurePosixPath(name).name in self.index or self._prefixed(name) for name in ids):
-            raise DatasetError(
-                f"none of the predictions ({', '.join(list(self.index)[:3])}, …) has the file name of one of the "
-                f"dataset's images ({', '.join(ids[:3])}, …); choose the dataset that they were made on"
-            )
-
-    def _prefixed(self, image_id: str) -> list[str]:
-        return [name for name in self.index if name.startswith(f"{PurePosixPath(image_id).name}_")]
-
-    def __call__(self, sample: Sample) -> Prediction:
-        name = PurePosixPath(sample.id).name
-        matches = [name] if name in self.index else self._prefixed(sample.id)
-        if len(matches) != 1:
-            raise ImageError(
-                f"{len(matches)} predictions in the source belong to {sample.id!r}, expected one"
-            )
-        found: Prediction = self.predictions[self.index[matches[0]]]
-        require_classes(found.num_classes, self.label_set)
-        if found.prediction.shape != sample.image.shape[:2]:
-            raise ImageError(
-                f"the prediction of {sample.id!r} is {found.prediction.shape}, its image {sample.image.shape[:2]}"
-            )
-        return replace(found, image_id=sample.id, image_path=sample.path)
-
-
-class _Writer:
-    """Predicts block by block, skips what is done, and remembers what failed."""
+    Attributes:
+        predicted: Images done.
+        failures: Id of an image that could not be predicted → reason.
+    """
 
     def __init__(
         self,
         settings: PredictSettings,
-        workspace: Workspace,
+        configuration: Configuration,
         dataset: SegmentationDataset,
-        wanted: Set[str],
-        predictor: Predictor,
-        made_by: dict[str, Any],
+        finisher: Finisher,
+        plan: Plan,
+        device: torch.device | None,
     ) -> None:
-        self.settings, self.workspace, self.dataset = settings, workspace, dataset
-        self.wanted, self.predictor, self.made_by = wanted, predictor, made_by
+        self.settings, self.configuration, self.dataset = settings, configuration, dataset
+        self.finisher, self.plan, self.device = finisher, plan, device
+        self.predicted = 0
         self.failures: dict[str, str] = {}
-        self.predicted = self.skipped = 0
-        self.names = settings.model_name, settings.dataset
-        self.with_metrics = settings.keep == "nothing"
-        checked = None if settings.overwrite else made_by
-        self.parts = existing_parts(workspace, *self.names, checked) if self.with_metrics else {}
-        self.bar = tqdm(total=len(wanted), desc="predicting", unit="image", disable=None)
 
-    def block(self, number: int, indices: Sequence[int]) -> None:
-        """Predict what is missing of a block of images; with ``keep=nothing`` also write its segments."""
-        ids = {self.dataset.ids[i]: i for i in indices}
-        wanted = [image for image in ids if image in self.wanted]
-        todo = [image for image in wanted if self.settings.overwrite or not self._is_done(image)]
-        if self.with_metrics:
-            # A part is written whole: what it holds already is predicted again with what is missing.
-            held = set(self.parts.get(number, [])) - set(todo)
-            todo = outstanding(list(ids), set(wanted), held, self.settings.overwrite)
-        done = len(set(wanted) - set(todo))
-        self.skipped += done
-        self.bar.update(done)
-        tables = [table for image in todo if (table := self._image(ids[image])) is not None]
-        if tables:
-            table = pd.concat(tables, ignore_index=True)
-            images = [image for image in todo if image not in self.failures]
-            write_segments(self.workspace, *self.names, number, table, images, self.made_by)
+    def __call__(self) -> None:
+        """Predict what the plan says."""
+        total = self.plan.skipped + len(self.plan.todo)
+        with ExitStack() as stack:
+            self.bar = stack.enter_context(
+                tqdm(total=total, initial=self.plan.skipped, desc="predicting", unit="image", disable=None)
+            )
+            finishers = self._finishers(stack)  # first, as they start while the network is loaded
+            outcomes = self._outcomes(self._inputs(self._readers(stack)))
+            parts = stack.enter_context(PartWriter(self.finisher, self.dataset.ids, self.plan))
+            ahead = 2 * max(1, self.settings.num_cores)
+            for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
+                self._note(finished)
+                parts.add(finished)
 
-    def _is_done(self, image_id: str) -> bool:
-        path = self.workspace.prediction_path(*self.names, image_id)
-        if not path.is_file():
-            return False
+    def _readers(self, stack: ExitStack) -> Executor | None:
+        threads = self.settings.num_cores
+        return stack.enter_context(ThreadPoolExecutor(threads)) if threads else None
+
+    def _finishers(self, stack: ExitStack) -> Executor | None:
+        number = min(self.settings.num_cores, len(self.plan.todo))
+        if number > 1 and len(self.plan.todo) >= WORTH_PROCESSES:
+            return stack.enter_context(worker_processes(number, load_kernels))
+        return stack.enter_context(ThreadPoolExecutor(1)) if number else None
+
+    def _inputs(self, readers: Executor | None) -> Iterator[Input]:
+        """Images as they are read; those that cannot be are noted."""
+        ahead = self.settings.batch_size + max(1, self.settings.num_cores)
+        for finished in map_ahead(self._read, self.plan.todo, readers, ahead):
+            if isinstance(finished, Finished):
+                self._note(finished)
+            else:
+                yield finished
+
+    def _read(self, index: int) -> Input | Finished:
         try:
-            recorded = read_prediction_settings(path)
-        except StoreError as error:
-            logger.warning("%s; predicting it again", error)
-            return False
-        require_same_settings(path.parent, recorded, self.made_by)
-        return True
-
-    def _image(self, index: int) -> pd.DataFrame | None:
-        image_id = self.dataset.ids[index]
-        try:
-            sample = self.dataset[index]
-            prediction = replace(self.predictor(sample), settings=self.made_by)
-            if sample.labels is not None and self.dataset.label_set is not None:
-                tables = self.dataset.label_set
-                prediction = replace(
-                    prediction,
-                    labels=sample.labels,
-                    label_to_pred=dict(tables.label_to_pred),
-                    void_ids=tables.void_ids,
-                )
-            if self.with_metrics:
-                prediction = replace(prediction, entropy=entropy_map(prediction.probabilities()))
-            table = image_table(prediction) if self.with_metrics else None
-            path = self.workspace.prediction_path(*self.names, image_id)
-            write_prediction(path, prediction, self.settings.keep)
+            return network_input(self.dataset[index], self.settings)
         except ImageError as error:
-            self.failures[image_id] = str(error)
-            return None
-        finally:
-            self.bar.update()
-        self.predicted += 1
-        return table
+            return Finished(self.dataset.ids[index], failure=str(error))
+
+    def _outcomes(self, inputs: Iterable[Input]) -> Iterator[Outcome]:
+        if self.device is None:
+            source = PublishedSource(self.settings.source, self.dataset)
+            return source.run(item.sample for item in inputs)
+        entry = self.configuration.model(self.settings.model_name)
+        return Segmenter(entry, self.device, self.settings).run(inputs, self.dataset.label_set)
+
+    def _note(self, finished: Finished) -> None:
+        self.bar.update()
+        if finished.failure:
+            self.failures[finished.image_id] = finished.failure
+        else:
+            self.predicted += 1

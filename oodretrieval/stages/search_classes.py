@@ -81,24 +81,7 @@ def search_classes(
         search.add(index, image_id, dataset)
     images = pd.DataFrame(search.rows, columns=COLUMNS)
     images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])
-    context = Context(
-        dataset=settings.dataset,
-        split=split_of(configuration, settings.dataset),
-        images=len(dataset) - len(search.failures),
-        void_rule=void_rule(label_set),
-        resolution=f"{size_words(search.sizes)}; objects are 8-connected components of one label id",
-        threshold=f"an image contains a class from {settings.min_pixels} pixel(s) on",
-    )
-    summary = _summary(images, wanted, label_set)
-    result = Result(
-        title=f"Classes of {settings.dataset}",
-        stem=f"classes_{settings.dataset}",
-        context=context,
-        settings=asdict(settings),
-        figures={"classes": summary.reset_index().to_dict("records")},
-        tables={"classes": summary},
-        notes=("The label id is what args.classindex of pred_images takes.",),
-    )
+    result = _result(settings, configuration, label_set, search, _summary(images, wanted, label_set))
     folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
     listing = folder / f"{result.stem}_images.csv"
     with atomic_path(listing) as temporary:
@@ -110,6 +93,32 @@ def search_classes(
     return {**result.figures, "files": [str(path) for path in files]}
 
 
+def _result(
+    settings: SearchSettings,
+    configuration: Configuration,
+    label_set: LabelSet,
+    search: "_Search",
+    summary: pd.DataFrame,
+) -> Result:
+    context = Context(
+        dataset=settings.dataset,
+        split=split_of(configuration, settings.dataset),
+        images=search.images,
+        void_rule=void_rule(label_set),
+        resolution=f"{size_words(search.sizes)}; objects are 8-connected components of one label id",
+        threshold=f"an image contains a class from {settings.min_pixels} pixel(s) on",
+    )
+    return Result(
+        title=f"Classes of {settings.dataset}",
+        stem=f"classes_{settings.dataset}",
+        context=context,
+        settings=asdict(settings),
+        figures={"classes": summary.reset_index().to_dict("records")},
+        tables={"classes": summary},
+        notes=("The label id is what args.classindex of pred_images takes.",),
+    )
+
+
 class _Search:
     """Goes through labels image by image."""
 
@@ -118,6 +127,7 @@ class _Search:
         self.rows: list[tuple[str, int, int, int, int]] = []
         self.failures: dict[str, str] = {}
         self.sizes: set[tuple[int, ...]] = set()
+        self.images = 0
 
     def add(self, index: int, image_id: str, dataset: SegmentationDataset) -> None:
         """Search one image; one whose labels cannot be read is noted."""
@@ -127,6 +137,7 @@ class _Search:
             self.failures[image_id] = str(error)
             return
         if labels is not None:
+            self.images += 1
             self.sizes.add(labels.shape)
             found = _classes_of(labels, self.wanted, self.min_pixels)
             self.rows += [(image_id, index, *counts) for counts in found]

@@ -6,16 +6,18 @@ Importing this package loads no torch, so that processes which only read stay li
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import PREDICTED_IOU, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
+from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
-    Prediction,
     read_prediction,
     read_prediction_file,
     read_prediction_settings,
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
+from oodretrieval.stores.segment_features import features_path, read_features, write_features
 from oodretrieval.stores.segments import (
     existing_parts,
+    read_part,
     read_segment_settings,
     read_segments,
     write_segments,
@@ -41,9 +43,12 @@ __all__ = [
     "Workspace",
     "atomic_path",
     "existing_parts",
+    "features_path",
     "lock_folder",
     "plain",
+    "read_features",
     "read_json",
+    "read_part",
     "read_prediction",
     "read_prediction_file",
     "read_prediction_settings",
@@ -51,6 +56,7 @@ __all__ = [
     "read_segments",
     "require_format",
     "require_same_settings",
+    "write_features",
     "write_json",
     "write_prediction",
     "write_segments",

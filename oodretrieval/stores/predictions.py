@@ -1,16 +1,15 @@
-"""One prediction of one image: what is kept of it, on disk and in memory.
+"""Files of predictions: what is kept of an image on disk.
 
 A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``probabilities`` and
-``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. ``logits`` are
-relative to ``logit_offsets``, the largest logit at each position, where the file has these: so float16 is finest
-for the classes that matter, and the softmax a tenth as far off. With
-``keep="softmax"`` it is also a file of the published project: that one's ``ground_truths`` are then the
-**predicted** ids of the truth, with which MetaSeg compares its classes, or zeros without truth.
+``entropy``, ``image_path`` of shape (1,), and everything else as one JSON text, ``metadata``. The entropy is
+stored as ``entropy_differences`` (:mod:`~oodretrieval.stores.differences`), two thirds the size. ``logits`` are
+relative to ``logit_offsets`` where it has these (:mod:`~oodretrieval.stores.half`). With ``keep="softmax"`` it is
+also a file of the published project: its ``ground_truths`` are the **predicted** ids of
+the truth, with which MetaSeg compares its classes, or zeros without truth.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,99 +19,22 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
-from oodretrieval.labels import NO_CLASS, lookup_table
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.labels import NO_CLASS
+from oodretrieval.stores.differences import accumulate, difference
+from oodretrieval.stores.half import half_logits, whole_logits
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
+from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 
 Keep = Literal["logits", "softmax", "nothing"]
 KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
 
-FLOAT16_MAX = float(np.finfo(np.float16).max)
-
-_DATASETS = ("prediction", "labels", "logits", "logit_offsets", "probabilities", "entropy", "image_path")
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a network said of one image.
-
-    Attributes:
-        prediction: Predicted class, ``(H, W)`` uint8 or uint16.
-        labels: Label ids, ``(H, W)``; None without truth.
-        image_path: The image file.
-        image_id: Id of the image in its dataset.
-        label_to_pred: Label id → predicted id, or 255; empty if label ids are predicted ids.
-        void_ids: Label ids that mean nothing.
-        logits: ``(C, h, w)`` float16 or float32 at the network's own stride, or None. Read from a file they
-            are float32.
-        softmax: ``(H, W, C)`` float32, or None.
-        align_corners: How the network resizes its logits to the image.
-        num_classes: C.
-        entropy: Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)`` uint8, or None.
-        settings: What made it.
-    """
-
-    prediction: NDArray[np.unsignedinteger]
-    labels: NDArray[np.unsignedinteger] | None = None
-    image_path: str = ""
-    image_id: str = ""
-    label_to_pred: Mapping[int, int] = field(default_factory=dict)
-    void_ids: frozenset[int] = frozenset()
-    logits: NDArray[np.floating] | None = None
-    softmax: NDArray[np.float32] | None = None
-    align_corners: bool = False
-    num_classes: int = 0
-    entropy: NDArray[np.uint8] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    def probabilities(self) -> NDArray[np.float32]:
-        """The softmax, as kept or rebuilt from the logits.
-
-        Returns:
-            ``(H, W, C)``, 0…1.
-
-        Raises:
-            StoreError: If neither was kept.
-        """
-        if self.softmax is not None:
-            return self.softmax
-        logits = self.full_logits()
-        if logits is None:
-            raise StoreError(
-                f"the prediction of {self.image_id!r} keeps neither logits nor softmax; "
-                "predict again with args.keep=logits args.overwrite=True"
-            )
-        return softmax(logits)
-
-    def full_logits(self) -> NDArray[np.float32] | None:
-        """The logits resized to the image, ``(H, W, C)``; None if they were not kept."""
-        if self.logits is None:
-            return None
-        height, width = self.prediction.shape
-        return resize_bilinear(self.logits, (height, width), align_corners=self.align_corners)
-
-    def truth(self) -> NDArray[np.uint8] | None:
-        """The truth as predicted ids, ``(H, W)``, 255 for void and unknown; None without truth."""
-        if self.labels is None:
-            return None
-        table = lookup_table(self.label_to_pred or {k: k for k in range(self.num_classes)})
-        # Widened first: an 8-bit label cannot be compared with a table of 256 ids.
-        truth: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
-        return truth
-
-    def unknown(self) -> NDArray[np.uint8] | None:
-        """Where the truth is unknown: ``(H, W)``, 1 unknown, 0 a class of the network, 255 void; None without truth.
-
-        Label ids that the tables do not name are void.
-        """
-        if self.labels is None:
-            return None
-        mapping = self.label_to_pred or {k: k for k in range(self.num_classes)}
-        kinds = {k: NO_CLASS if k in self.void_ids else int(v == NO_CLASS) for k, v in mapping.items()}
-        table = lookup_table(kinds)
-        where: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
-        return where
+_LOGITS = ("logits", "logit_offsets")
+_ENTROPY = (
+    "entropy",
+    "entropy_differences",
+)  # the first one in files of earlier versions, and in published ones
+_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
 
 
 def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> None:
@@ -130,10 +52,10 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
     if keep not in KEEP:
         raise StoreError(f"args.keep must be one of {', '.join(KEEP)}, not {keep!r}")
     _require_consistent(prediction, path)
-    arrays = _small_arrays(prediction)
+    arrays = _small_arrays(prediction, readable_anywhere=keep == "softmax")
     published: dict[str, NDArray[Any]] = {}
     if keep == "logits":
-        arrays["logits"], arrays["logit_offsets"] = _half_logits(prediction)
+        arrays["logits"], arrays["logit_offsets"] = half_logits(_require_logits(prediction))
     elif keep == "softmax":
         truth = prediction.truth()
         published["probabilities"] = prediction.probabilities()
@@ -187,8 +109,8 @@ def read_prediction_file(path: Path) -> Prediction:
         The prediction.
 
     Raises:
-        StoreError: If the file is missing, damaged, of another format version, or of the published project
-            only (see :class:`~oodretrieval.stores.published.PublishedPredictions`).
+        StoreError: If the file is missing, damaged, of another format version, or only of the published project,
+            which :class:`~oodretrieval.stores.published.PublishedPredictions` reads.
     """
     content, metadata = read_hdf5(path, _DATASETS)
     if metadata is None:
@@ -204,11 +126,11 @@ def read_prediction_file(path: Path) -> Prediction:
             image_id=metadata["image_id"],
             label_to_pred={int(key): value for key, value in metadata["label_to_pred"].items()},
             void_ids=frozenset(metadata["void_ids"]),
-            logits=_whole_logits(content.get("logits"), content.get("logit_offsets")),
+            logits=_logits(content),
             softmax=content.get("probabilities"),
             align_corners=metadata["align_corners"],
             num_classes=metadata["num_classes"],
-            entropy=content.get("entropy"),
+            entropy=_entropy(content),
             settings=metadata["settings"],
         )
     except (KeyError, ValueError, AttributeError, IndexError) as error:
@@ -242,13 +164,18 @@ def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:
     }
 
 
-def _small_arrays(prediction: Prediction) -> dict[str, NDArray[Any]]:
-    arrays = {"prediction": prediction.prediction, "labels": prediction.labels, "entropy": prediction.entropy}
-    return {name: values for name, values in arrays.items() if values is not None}
+def _small_arrays(prediction: Prediction, *, readable_anywhere: bool) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {"prediction": prediction.prediction}
+    if prediction.labels is not None:
+        arrays["labels"] = prediction.labels
+    if prediction.entropy is not None and readable_anywhere:
+        arrays["entropy"] = prediction.entropy
+    elif prediction.entropy is not None:
+        arrays["entropy_differences"] = difference(prediction.entropy)
+    return arrays
 
 
-def _half_logits(prediction: Prediction) -> tuple[NDArray[np.float16], NDArray[np.float16]]:
-    """The logits less the largest at each position, and these."""
+def _require_logits(prediction: Prediction) -> NDArray[np.floating]:
     if prediction.logits is None:
         raise StoreError(
             f"the prediction of {prediction.image_id!r} has no logits to keep; "
@@ -256,21 +183,19 @@ def _half_logits(prediction: Prediction) -> tuple[NDArray[np.float16], NDArray[n
         )
     if np.isnan(prediction.logits).any():
         raise StoreError(f"the logits of {prediction.image_id!r} hold NaN; check the network and its weights")
-    logits = np.asarray(prediction.logits, np.float32)
-    offsets = _half(logits.max(axis=0))
-    return _half(logits - offsets), offsets
+    return prediction.logits
 
 
-def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
-    return np.asarray(np.clip(values, -FLOAT16_MAX, FLOAT16_MAX), np.float16)
+def _logits(content: Mapping[str, NDArray[Any]]) -> NDArray[np.floating] | None:
+    if "logits" in content and "logit_offsets" in content:
+        return whole_logits(content["logits"], content["logit_offsets"])
+    return content.get("logits")
 
 
-def _whole_logits(
-    logits: NDArray[np.float16] | None, offsets: NDArray[np.float16] | None
-) -> NDArray[np.floating] | None:
-    if logits is None or offsets is None:
-        return logits
-    return np.add(logits, offsets, dtype=np.float32)
+def _entropy(content: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
+    if "entropy_differences" in content:
+        return accumulate(content["entropy_differences"])
+    return content.get("entropy")  # in files of earlier versions, and in published ones
 
 
 def _require_consistent(prediction: Prediction, path: Path) -> None:

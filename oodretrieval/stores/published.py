@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path, PurePath
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.stores.hdf5 import decode, read_hdf5
-from oodretrieval.stores.predictions import Prediction, read_prediction_file
+from oodretrieval.stores.prediction import Prediction
+from oodretrieval.stores.predictions import read_prediction_file
 
 SUM_TOLERANCE = 1e-2
 """How far from 1 the probabilities of a pixel may sum up (float16 files are that coarse)."""
@@ -68,6 +70,12 @@ class PublishedPredictions(Sequence[Prediction]):
             return [self[i] for i in range(*index.indices(len(self)))]
         path, image_id = self.files[index], self.ids[index]
         return _read_npy(path, image_id) if path.suffix == ".npy" else self._read_hdf5(path, image_id)
+
+    def only(self, indices: Sequence[int]) -> "PublishedPredictions":
+        """The collection of some of the files, small enough to be sent to another process."""
+        some = copy(self)
+        some.files, some.ids = [self.files[i] for i in indices], [self.ids[i] for i in indices]
+        return some
 
     def _read_hdf5(self, path: Path, image_id: str) -> Prediction:
         content, metadata = read_hdf5(path, _DATASETS)

@@ -119,6 +119,15 @@ def read_segments(
     return read_tables(list(files.values()), columns)
 
 
+def read_part(workspace: Workspace, model: str, dataset: str, part: int) -> pd.DataFrame:
+    """Read one part of a segment table.
+
+    Raises:
+        StoreError: If it is missing or damaged.
+    """
+    return read_tables([workspace.segments_folder(model, dataset) / part_name(part)])
+
+
 def read_segment_settings(workspace: Workspace, model: str, dataset: str) -> dict[str, Any]:
     """Settings that made the segment table of a model on a dataset.
 

@@ -71,6 +71,14 @@ class Workspace:
         """
         return self.path / "meta_models" / f"{_name(name)}{suffix}"
 
+    def novelty_model_path(self, model: str) -> Path:
+        """File of the novelty model of a network.
+
+        Raises:
+            StoreError: If the name cannot be one of a file.
+        """
+        return self.path / "novelty_models" / f"{_name(model)}.safetensors"
+
     def catalogue_folder(self, name: str) -> Path:
         """Folder of a catalogue.
 

@@ -66,3 +66,9 @@ def test_what_has_nothing_to_be_background_says_so(camvid, miniatures):
         with_background(CamVid(miniatures / "camvid", "val"), void=False, unknown=True)
     with pytest.raises(ConfigurationError, match="named 'background' already"):
         with_background(with_background(camvid))
+
+
+def test_camvids_void_is_some_percent_of_its_pixels(shared_data):
+    behind = with_background(CamVid(shared_data / "camvid", "val", unknown=UNKNOWN))
+    shares = [float((behind.label_set.to_predicted(behind.labels_at(i)) == 0).mean()) for i in (0, 50, 100)]
+    assert 0.005 < sum(shares) / 3 < 0.2

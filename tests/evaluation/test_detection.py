@@ -142,13 +142,13 @@ def test_intervals_are_those_of_drawing_images():
         positive = rng.random(80) < rng.random()
         images.append((positive, (rng.integers(0, 64, 80) / 64 + positive / 4).astype(np.float32)))
         counter.update(images[-1][1], positive)
-    found = counter.intervals(block=3, repetitions=60)
+    found = counter.draws(block=3, repetitions=60)
     draws = [
         sklearn_figures(*(np.concatenate([images[i][side] for i in drawn]) for side in (0, 1)))
         for drawn in block_draws(15, block=3, repetitions=60)
     ]
-    for name, ends in found.items():
-        assert ends == pytest.approx(interval([draw[name] for draw in draws]), abs=1e-9)
+    for name, values in found.items():
+        assert interval(values) == pytest.approx(interval([draw[name] for draw in draws]), abs=1e-9)
 
 
 def test_degenerate_sets_are_defined():

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import gaussian_filter
 from scipy.special import logsumexp, softmax
 
 from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, LogitStatisticsSums, pixel_scores
@@ -25,12 +26,14 @@ def test_against_the_definitions(logits, temperature):
     assert tuple(scores) == PIXEL_SCORES
     z = logits.astype(np.float64)
     p, best = softmax(z, axis=2), z.argmax(axis=2)
+    energy = -temperature * logsumexp(z / temperature, axis=2)
     expected = {
         "max_softmax": 1 - p.max(axis=2),
         "entropy": -(p * np.log(p + np.finfo(np.float32).eps)).sum(axis=2) / np.log(5),
-        "energy": -temperature * logsumexp(z / temperature, axis=2),
+        "energy": energy,
         "max_logit": -z.max(axis=2),
         "standardised_max_logit": -(z.max(axis=2) - mean[best]) / std[best],
+        "smoothed_energy": gaussian_filter(energy, 0.02 * np.sqrt(12), mode="nearest"),
         "expected_iou": 1 - iou,
     }
     for name, values in expected.items():
@@ -41,7 +44,7 @@ def test_against_the_definitions(logits, temperature):
 def test_higher_means_more_unknown():
     sure, unsure = [9.0, 0.0, 0.0], [1.0, 0.5, 0.0]
     scores = pixel_scores(np.array([[sure, unsure]]), statistics=statistics_of([5, 5, 5], [1, 1, 1]))
-    assert len(scores) == 5
+    assert len(scores) == 6
     for name, values in scores.items():
         assert values[0, 0] < values[0, 1], name
 
@@ -56,7 +59,16 @@ def test_images_of_more_pixels_than_are_taken_at_once():
     logits = np.random.default_rng(0).normal(size=(400, 300, 3)).astype(np.float32)
     whole = pixel_scores(logits)
     for name, values in pixel_scores(logits[350:]).items():
-        assert np.array_equal(values, whole[name][350:])
+        assert name == "smoothed_energy" or np.array_equal(values, whole[name][350:])
+
+
+def test_smoothing_tells_things_from_seams():
+    """A seam is as high as a thing, pixel by pixel, but a pixel wide."""
+    logits = np.full((100, 100, 2), 5.0)
+    logits[:, 20] = logits[40:70, 50:80] = 0
+    scores = pixel_scores(logits)
+    assert scores["energy"][50, 20] == scores["energy"][55, 65]
+    assert scores["smoothed_energy"][50, 20] < scores["smoothed_energy"][55, 65]
 
 
 def test_statistics_over_images_are_those_of_all_known_pixels():

@@ -6,11 +6,13 @@ from torch import nn
 from oodretrieval.datasets import Sample
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
-from oodretrieval.errors import ConfigurationError, ImageError
+from oodretrieval.errors import ConfigurationError, ImageError, SettingsError
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
+from oodretrieval.segments import entropy_levels
 from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import Segmenter, entropy_map, predicted_classes
+from oodretrieval.stages.inference import Segmenter, batches, network_input, predicted_classes
+from oodretrieval.stages.inference_settings import InferenceSettings
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -47,9 +49,22 @@ def sample(height=18, width=25, labels=True):
     return Sample(image, truth, "folder/image.png", "image")
 
 
-def segmenter(class_name="Plain", module=__name__, **kwargs):
+def segmenter(class_name="Plain", module=__name__, settings=None, **kwargs):
     torch.manual_seed(0)
-    return Segmenter(ModelEntry(module, class_name, kwargs, mean=MEAN, std=STD), CPU)
+    return Segmenter(ModelEntry(module, class_name, kwargs, mean=MEAN, std=STD), CPU, settings)
+
+
+def deeplab(**settings):
+    return segmenter(
+        "DeepLabV3Plus", "oodretrieval.models", InferenceSettings(**settings), num_classes=3, channels=16
+    )
+
+
+def street(height=48, width=64, seed=0):
+    """Something smooth to look at: noise that changes from pixel to pixel tells scales apart too well."""
+    rows, columns = np.mgrid[:height, :width] / 9
+    image = 128 + 100 * np.sin(np.stack([rows + seed, columns, rows + columns], axis=2))
+    return Sample(image.astype(np.uint8), None, f"{seed}.png", str(seed))
 
 
 @pytest.mark.parametrize(
@@ -114,9 +129,113 @@ def test_another_number_of_classes_is_refused():
 
 def test_entropy_runs_from_certain_to_uniform():
     softmax = np.array([[[1, 0, 0, 0], [0.25, 0.25, 0.25, 0.25], [0.5, 0.5, 0, 0]]], np.float32)
-    certain, uniform, half = entropy_map(softmax)[0].tolist()
+    certain, uniform, half = entropy_levels(softmax)[0].tolist()
     assert (certain, uniform) == (0, 255)
     assert half in (127, 128)
+
+
+def outcomes(network, samples):
+    inputs = [network_input(one, network.settings) for one in samples]
+    return list(network.run(inputs, None))
+
+
+def test_a_batch_gives_what_its_images_give_alone():
+    samples = [street(seed=seed) for seed in range(5)] + [street(32, 32), street(32, 32, 1), street(seed=6)]
+    alone = outcomes(deeplab(), samples)
+    for size in (2, 3, 8):
+        together = outcomes(deeplab(batch_size=size), samples)
+        assert [one.image_id for one in together] == [one.image_id for one in alone]
+        for one, other in zip(together, alone, strict=True):
+            np.testing.assert_allclose(one.logits, other.logits, atol=1e-4, rtol=1e-4)
+
+
+def test_batches_are_of_neighbours_of_equal_size():
+    sizes = [(4, 4), (4, 4), (4, 4), (5, 4), (4, 4), (4, 4)]
+    inputs = [network_input(street(*size), InferenceSettings()) for size in sizes]
+    assert [len(batch) for batch in batches(inputs, 2)] == [2, 1, 1, 2]
+    assert [item for batch in batches(inputs, 2) for item in batch] == inputs
+    assert list(batches([], 2)) == []
+
+
+@pytest.mark.parametrize(("size", "seen"), [((48, 96), (20, 40)), ((96, 32), (40, 13)), ((40, 40), (40, 40))])
+def test_large_images_are_shrunk_for_the_network_only(size, seen):
+    network = segmenter(settings=InferenceSettings(resize=40))
+    one = street(*size)
+    found = network(one, None)
+    assert found.logits.shape == (3, *seen)
+    assert found.prediction.shape == found.entropy.shape == size
+    if max(size) <= 40:
+        np.testing.assert_array_equal(found.logits, segmenter()(one, None).logits)
+
+
+@pytest.mark.parametrize("settings", [{"window": "64x64"}, {"window": "512x1024"}, {"scales": (1.0,)}])
+def test_settings_that_ask_for_nothing_change_nothing(settings):
+    np.testing.assert_array_equal(
+        deeplab(**settings)(street(), None).logits, deeplab()(street(), None).logits
+    )
+
+
+def test_every_setting_reaches_the_network():
+    one = street(96, 128)
+    plain = deeplab()(one, None).logits
+    for settings in ({"flip": True}, {"scales": (1.0, 1.5)}, {"window": "64x64"}):
+        changed = deeplab(**settings)(one, None).logits
+        assert changed.shape == plain.shape
+        assert not np.allclose(changed, plain, atol=1e-3)
+
+
+def test_a_network_that_knows_no_left_is_not_changed_by_flips():
+    kwargs = {"colours": [(0, 0, 0), (255, 255, 255), (255, 0, 0)]}
+    plain, flipped = (
+        segmenter("ColourNetwork", "colour_network", InferenceSettings(flip=flip), **kwargs)
+        for flip in (False, True)
+    )
+    found, other = flipped(street(), None), plain(street(), None)
+    np.testing.assert_allclose(found.logits, other.logits, atol=1e-4)
+    assert np.mean(found.prediction == other.prediction) > 0.999
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_mixed_precision_comes_close_and_gives_whole_logits(precision):
+    plain, half = deeplab()(street(), None), deeplab(mixed_precision=precision)(street(), None)
+    assert half.logits.dtype == np.float32
+    difference = np.abs(half.logits - plain.logits).max()
+    assert 0 < difference < 0.1 * plain.logits.std() + 0.05
+
+
+def test_what_is_recorded_are_the_settings_that_change_a_figure():
+    assert InferenceSettings(batch_size=7, num_cores=3).recorded("cpu") == {}
+    assert InferenceSettings(mixed_precision="no").recorded("cuda") == {}
+    assert InferenceSettings().recorded("cuda") == {"mixed_precision": "fp16"}
+    assert InferenceSettings(flip=True, scales=(0.5,)).recorded("cpu") == {"flip": True, "scales": (0.5,)}
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_gpu_says_what_the_cpu_says():
+    samples = [street(seed=seed) for seed in range(5)]
+    torch.manual_seed(0)
+    entry = ModelEntry(__name__, "Plain", {}, mean=MEAN, std=STD)
+    settings = InferenceSettings(mixed_precision="no", batch_size=2)
+    network = Segmenter(entry, torch.device("cuda"), settings)
+    found = outcomes(network, samples)
+    network.model.to(CPU)
+    for one, other in zip(found, samples, strict=True):
+        batch = image_tensor(other.image, MEAN, STD)[None]
+        with torch.inference_mode():
+            np.testing.assert_allclose(one.logits, network.model(batch)[0].numpy(), atol=1e-2)
+
+
+def test_memory_that_does_not_suffice_says_what_to_change(monkeypatch):
+    network = segmenter(settings=InferenceSettings(batch_size=2))
+
+    def full(images):
+        raise torch.OutOfMemoryError("out of memory. Tried to allocate 20 GiB\nmore")
+
+    monkeypatch.setattr(network, "_logits", full)
+    with pytest.raises(
+        SettingsError, match=r"2 image\(s\) of 64×48 do not fit.*args.batch_size.*args.window"
+    ):
+        outcomes(network, [street(), street()])
 
 
 class Dataset:

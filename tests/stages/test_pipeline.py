@@ -20,8 +20,9 @@ from oodretrieval.errors import (
     UnknownNameError,
     WeightsError,
 )
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings, crop_boxes
+from oodretrieval.stages.embed import compute_embeddings, crop_boxes
 from oodretrieval.stages.embed_again import embed_again
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
 from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
 from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
@@ -48,7 +49,13 @@ def train_linear(configuration, workspace, **options):
 
 def embed_settings(**options):
     settings = {"model_name": "colour", "meta_model_name": "linear", "min_height": 4, "min_width": 4}
-    settings |= {"iou_threshold": 0.9, "min_crop_height": 40, "min_crop_width": 40, "dataset": ("val",)}
+    settings |= {
+        "select_by": "predicted_iou",
+        "iou_threshold": 0.9,
+        "min_crop_height": 40,
+        "min_crop_width": 40,
+        "dataset": ("val",),
+    }
     return EmbedSettings(**{**settings, **options}, **CPU)
 
 
@@ -78,7 +85,13 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
     assert catalogue.settings["label_mapping"]["val"]["9"][0] == "pedestrian"
 
     settings = SelectionSettings(
-        dataset="val", model_name="colour", meta_model_name="linear", min_pixels=50, min_height=6, min_width=6
+        dataset="val",
+        model_name="colour",
+        meta_model_name="linear",
+        min_pixels=50,
+        min_height=6,
+        min_width=6,
+        select_by="predicted_iou",
     )
     selection = evaluate_selection(settings, configuration, embedded)
     assert selection["per_class"]["pedestrian"]["objects"] > 0

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from oodretrieval.errors import StoreError
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.embed import compute_embeddings
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
 from oodretrieval.stages.report import ReportSettings, report
@@ -32,7 +33,15 @@ def measured(configuration, workspace):
 def finished(configuration, measured):
     trained = TrainMetaSettings(dataset="train", dataset_val="val", gpu=-1, **JUDGED)
     train_meta(trained, configuration, measured)
-    selected = EmbedSettings(dataset=("val",), iou_threshold=0.9, min_height=4, min_width=4, gpu=-1, **JUDGED)
+    selected = EmbedSettings(
+        dataset=("val",),
+        select_by="predicted_iou",
+        iou_threshold=0.9,
+        min_height=4,
+        min_width=4,
+        gpu=-1,
+        **JUDGED,
+    )
     compute_embeddings(selected, configuration, measured)
     return measured
 

@@ -1,7 +1,7 @@
 """What networks have in common that come as a program in a file: sizes, named outputs, probabilities."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -63,10 +63,10 @@ class FrozenNetwork(SegmentationNetwork):
     def run(self, x: Tensor) -> Any:
         """Images ``(N, 3, H, W)`` → whatever the program gives: a tensor, or several by number or by name."""
 
-    def to(self, *args: Any, **kwargs: Any) -> Any:
-        """Move to a device or type, in the memory layout that the program was made for."""
-        kwargs.pop("memory_format", None)  # a `view` in the program fails in another layout
-        return super().to(*args, **kwargs)
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        """Move or convert, but keep the memory layout that the program was made for: a `view` fails in another."""
+        apply: Any = super()._apply
+        return apply(lambda tensor: fn(tensor).contiguous(), recurse)
 
     @cached_property
     def num_classes(self) -> int:
@@ -171,7 +171,7 @@ def log_probabilities(probabilities: Tensor) -> Tensor:
     """Logits whose softmax over dimension 1 is ``probabilities``, any shape; 0 becomes the smallest normal number.
 
     Example:
-        >>> log_probabilities(torch.tensor([[0.25, 0.75]])).softmax(1).tolist()
+        >>> log_probabilities(torch.tensor([[0.25, 0.75]])).softmax(1).round(decimals=4).tolist()
         [[0.25, 0.75]]
     """
     return probabilities.clamp_min(torch.finfo(probabilities.dtype).tiny).log()

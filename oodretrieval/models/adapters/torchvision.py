@@ -35,6 +35,7 @@ class TorchvisionNetwork(SegmentationNetwork):
         WeightsError: If the weights do not fit, or cannot be downloaded.
 
     Example:
+        >>> import torch
         >>> TorchvisionNetwork("lraspp_mobilenet_v3_large", 5).eval()(torch.zeros(1, 3, 33, 65)).shape
         torch.Size([1, 5, 33, 65])
     """

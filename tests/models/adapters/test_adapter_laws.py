@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from tiny_networks import CLASSES, KINDS, entry_of
 
-from oodretrieval.models import load_model
+from oodretrieval.models import WithImplicitBackground, load_model
 
 WITHOUT_PARAMETERS = {"onnx"}
 # transformers' own: the norm of a pooled output and the scale of a training loss, neither on the way to the logits
@@ -44,6 +44,18 @@ def test_low_resolution_logits_upsampled_are_the_output(kind, network):
         assert small.shape[-2] < 65 / 3 and small.shape[-1] < 97 / 3
         resized = F.interpolate(small, (65, 97), mode="bilinear", align_corners=network.align_corners)
         assert torch.equal(network(x), resized)
+
+
+def test_an_implicit_background_extends_it(network):
+    extended = WithImplicitBackground(network).eval()
+    x = images(65, 97)
+    with torch.inference_mode():
+        logits, small = extended(x), extended.low_resolution_logits(x)
+        assert logits.shape == (1, CLASSES + 1, 65, 97)
+        torch.testing.assert_close(logits[:, 1:], network(x))
+        torch.testing.assert_close(small[:, 0], -small[:, 1:].logsumexp(1))
+        resized = F.interpolate(small, (65, 97), mode="bilinear", align_corners=extended.align_corners)
+        assert torch.equal(logits, resized)
 
 
 def test_evaluation_is_deterministic_and_image_by_image(network):

@@ -275,6 +275,14 @@ class Runtime:
         return self.real.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
+@pytest.mark.parametrize("kind", ["TorchScriptNetwork", "ExportedNetwork"])
+def test_a_program_keeps_the_memory_layout_that_it_was_made_for(kind, tmp_path):
+    network = load(kind, written(kind, tmp_path))
+    torch.nn.Sequential(network).to(memory_format=torch.channels_last)  # as part of something else, too
+    weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
+    assert weights and all(parameter.is_contiguous() for parameter in weights)
+
+
 @pytest.mark.parametrize("cuda", [True, False])
 def test_onnx_runs_where_its_input_lies(cuda, tmp_path, caplog):
     network = load("OnnxNetwork", written("OnnxNetwork", tmp_path))

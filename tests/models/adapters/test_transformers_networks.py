@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,9 +31,10 @@ from tiny_networks import (
 
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
-from oodretrieval.models import load_model, weights_hash, weights_in_use
+from oodretrieval.models import load_model, read_metadata, weights_hash, weights_in_use
 from oodretrieval.models.adapters import TorchvisionNetwork, TransformersNetwork, hub
 from oodretrieval.models.adapters.mask_classification import mask_log_probabilities
+from oodretrieval.stages.inference import predicted_classes
 
 REPOSITORY = "someone/streets"
 
@@ -123,7 +125,7 @@ def test_oneformer_is_told_its_task_as_by_its_processor(tmp_path):
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("name", "auxiliary"),
-    [("lraspp_mobilenet_v3_large", False), ("deeplabv3_mobilenet_v3_large", False), ("fcn_resnet50", True)],
+    [("lraspp_mobilenet_v3_large", False), ("deeplabv3_mobilenet_v3_large", True)],
 )
 def test_torchvision_gives_its_own_output(name, auxiliary, tmp_path):
     options = {} if name.startswith("lraspp") else {"aux_loss": auxiliary}
@@ -395,3 +397,17 @@ def test_a_folder_is_told_apart_by_what_the_network_is_made_of(kind, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(config.read_text() + " ")
     assert weights_hash(tmp_path) != before
+
+
+def test_classes_of_a_folder_are_named(tmp_path):
+    network = segformer()
+    network.config.id2label = {i: f"thing {i}" for i in range(CLASSES)}
+    network.save_pretrained(tmp_path)
+    classes = read_metadata(tmp_path)["classes"]
+    assert [classes[str(i)][0] for i in range(CLASSES)] == [f"thing {i}" for i in range(CLASSES)]
+    assert len({colour for _, colour in classes.values()}) == CLASSES
+    entry = ModelEntry(ADAPTERS, "TransformersNetwork", weights=tmp_path)
+    named = predicted_classes(entry, SimpleNamespace(label_set=None), CLASSES)
+    assert named[3] == ("thing 3", classes["3"][1])
+    (tmp_path / "config.json").write_text("{")
+    assert read_metadata(tmp_path) == {"classes": {}}

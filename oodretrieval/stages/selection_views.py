@@ -1,14 +1,17 @@
-"""Charts of a selection: objects by class, what the selected segments are, objects found against looks."""
+"""Tables and charts of a selection: objects by class, what was selected, objects found against looks."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import ObjectCounts
 from oodretrieval.evaluation.charts import count_chart, highlighted_bars, line_chart
+from oodretrieval.stages.rules import interval_words
 
 
 def draw_objects(path: Path, counts: Mapping[str, ObjectCounts], dataset: str) -> Path:
@@ -62,3 +65,30 @@ def draw_looks(path: Path, curves: Mapping[str, NDArray[np.float64]], objects: i
     figure.suptitle(f"{dataset}: how soon each order of looking finds the unknown objects", fontsize=11)
     figure.savefig(path, dpi=120)
     return path
+
+
+def selection_table(figures: Mapping[str, Any]) -> pd.DataFrame:
+    """Shares of segments and of objects, each with its interval."""
+    texts = {
+        "share_selected": "share of the segments selected",
+        "unknown_selected": "share of the mostly unknown ones selected",
+        "precision": "precision: mostly unknown among the selected",
+        "prevalence": "mostly unknown among all segments",
+        "share_hit": "share of the unknown objects hit",
+        "share_found": "share of the unknown objects found",
+    }
+    rows = {text: (figures[key], interval_words(figures["intervals"][key])) for key, text in texts.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["value", "interval"])
+    table.index.name = f"{figures['selected']} of {figures['segments']} segments selected"
+    return table
+
+
+def object_table(counts: Mapping[str, ObjectCounts]) -> pd.DataFrame:
+    """Objects there are, hit and found, by class and together."""
+    rows: dict[str, tuple[int, ...]] = {
+        name: (count.objects, count.hit, count.found) for name, count in counts.items()
+    }
+    rows["all"] = tuple(sum(column) for column in zip((0, 0, 0), *rows.values(), strict=True))
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=["objects", "hit", "found"])
+    table.index.name = "class"
+    return table

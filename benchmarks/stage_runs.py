@@ -1,0 +1,166 @@
+"""What benchmarks/inference.py measures."""
+
+import argparse
+import logging
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import alternate, load, peak_memory
+
+import oodretrieval.stages.predict as stage
+from oodretrieval.stages.configuration import Configuration, load_configuration
+from oodretrieval.stages.device import choose_device
+from oodretrieval.stages.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
+from oodretrieval.stages.inference import Segmenter, network_input
+from oodretrieval.stages.inputs import dataset_in_use
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.segment_blocks import image_table
+from oodretrieval.stores import Workspace
+from oodretrieval.stores.predictions import Keep
+
+_STAGE_SETUP = """
+import logging, tempfile
+from oodretrieval.stages.configuration import load_configuration
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stores import Workspace
+logging.disable(logging.WARNING)
+configuration = load_configuration()
+"""
+
+_FINISHER_SETUP = """
+import pathlib, sys, tempfile
+import numpy as np
+from oodretrieval.stages.finishing import Finisher, NetworkOutcome, load_kernels
+load_kernels()
+coarse = 5 * np.random.default_rng(0).normal(size=(CLASSES, HEIGHT // 64, WIDTH // 64)).astype(np.float32)
+logits = coarse.repeat(16, 1).repeat(16, 2)
+labels = np.zeros((HEIGHT, WIDTH), np.uint8)
+finish = Finisher(pathlib.Path(tempfile.mkdtemp()), ("m", "d"), KEEP, {}, None)
+outcome = NetworkOutcome("pretended", "", labels, (HEIGHT, WIDTH), logits, False)
+"""
+
+
+def main(description: str) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--dataset", default="streets_test")
+    parser.add_argument("--model", default="deeplabv3plus_streets")
+    parser.add_argument("--images", type=int, default=40)
+    parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--num-cores", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--no-gpu", action="store_true", help="the CPU only, also where there is a GPU")
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    stage.WORTH_PROCESSES = 2  # whoever asks for processes here wants to see them
+    gpus = [0] if torch.cuda.is_available() and not arguments.no_gpu else []
+    for gpu in (-1, *gpus):
+        _report_stage(arguments, gpu)
+    _report_memory(arguments)
+
+
+def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
+    configuration = load_configuration()
+    settings = PredictSettings(
+        dataset=arguments.dataset,
+        model_name=arguments.model,
+        limit=arguments.images,
+        gpu=gpu,
+        batch_size=arguments.batch_size,
+        overwrite=True,
+    )
+    device = choose_device(gpu)
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    inputs = [network_input(dataset[i], settings) for i in range(len(dataset))]
+    network = Segmenter(configuration.model(settings.model_name), device, settings)
+    run = partial(_drain, network, inputs, dataset.label_set)
+    outcomes = run()
+    load_kernels()
+    with tempfile.TemporaryDirectory() as folder:
+        cases: dict[str, Any] = {
+            "network alone": run,
+            "metrics alone, 1 thread": partial(_measure, outcomes, dataset.label_set),
+        }
+        for keep in ("logits", "nothing"):
+            finisher = Finisher(Path(folder), ("alone", keep), keep, {}, dataset.label_set)
+            cases[f"finishing alone, keep={keep}, 1 thread"] = partial(_finish, finisher, outcomes)
+            for cores in arguments.num_cores:
+                cases[_name(keep, cores)] = partial(
+                    _predict, configuration, folder, settings, keep=keep, num_cores=cores
+                )
+        seconds = alternate(cases, arguments.repetitions)
+        alone = seconds["network alone"] / len(inputs)
+        where = f"{torch.get_num_threads()} threads" if gpu < 0 else torch.cuda.get_device_name(device)
+        height, width = inputs[0].image.shape[:2]
+        print(
+            f"\n{len(inputs)} images of {width}×{height}, {settings.dataset}, {settings.model_name}; {device.type}, "
+            f"{where}, precision {settings.precision(device.type)}, batches of {settings.batch_size}, load {load()}"
+        )
+        print("\n| what | s / image | network's share |\n|---|---|---|")
+        for name, value in seconds.items():
+            each = value / len(inputs)
+            print(f"| {name} | {each:.4f} | {f'{alone / each:.0%}' if 'pred_images' in name else '-'} |")
+        if 0 in arguments.num_cores:
+            share = seconds["metrics alone, 1 thread"] / seconds[_name("nothing", 0)]
+            print(f"\nmetrics take {share:.0%} of the stage with everything in turn")
+        for keep in ("logits", "nothing"):
+            print(
+                f"bytes on disk per image, keep={keep}: {_bytes(Path(folder) / keep, len(inputs))}",
+                flush=True,
+            )
+
+
+def _name(keep: str, cores: int) -> str:
+    return f"pred_images, keep={keep}, num_cores={cores}"
+
+
+def _drain(network: Segmenter, inputs: list[Any], label_set: Any) -> list[NetworkOutcome]:
+    return list(network.run(inputs, label_set))
+
+
+def _measure(outcomes: list[NetworkOutcome], label_set: Any) -> None:
+    for outcome in outcomes:
+        image_table(with_truth(outcome.prediction(with_entropy=True), outcome, label_set))
+
+
+def _finish(finisher: Finisher, outcomes: list[NetworkOutcome]) -> None:
+    for outcome in outcomes:
+        finisher(outcome)
+
+
+def _predict(
+    configuration: Configuration, folder: str, settings: PredictSettings, keep: Keep, num_cores: int
+) -> None:
+    changed = PredictSettings(**{**vars(settings), "keep": keep, "num_cores": num_cores})
+    predict(changed, configuration, Workspace(Path(folder) / keep))
+
+
+def _bytes(folder: Path, images: int) -> str:
+    sizes = {
+        name: sum(path.stat().st_size for path in (folder / name).rglob("*") if path.is_file()) / images
+        for name in ("predictions", "segments")
+    }
+    return ", ".join(f"{name} {size:.0f}" for name, size in sizes.items() if size)
+
+
+def _report_memory(arguments: argparse.Namespace) -> None:
+    print("\n| peak memory beyond imports | MB |\n|---|---|")
+    for images in (arguments.images // 2, arguments.images):
+        for cores in arguments.num_cores:
+            work = (
+                f"predict(PredictSettings(dataset={arguments.dataset!r}, model_name={arguments.model!r}, gpu=-1, "
+                f"keep='nothing', limit={images}, num_cores={cores}), configuration, Workspace(tempfile.mkdtemp()))"
+            )
+            print(
+                f"| {_name('nothing', cores)}, {images} images | {peak_memory(_STAGE_SETUP, work):.0f} |",
+                flush=True,
+            )
+    for height, width, classes in ((384, 512, 9), (1024, 2048, 19), (2048, 4096, 19)):
+        sizes = f"HEIGHT, WIDTH, CLASSES, KEEP = {height}, {width}, {classes}, 'nothing'\n"
+        memory = peak_memory(sizes + _FINISHER_SETUP, "finish(outcome)")
+        print(f"| finishing an image of {width}×{height}, {classes} classes | {memory:.0f} |", flush=True)

@@ -1,0 +1,21 @@
+"""How unknown a segment is: scores that rank segments by how little they resemble the known training segments.
+
+Every score is higher where a segment is more unknown. None of them ever learns from an unknown thing.
+"""
+
+from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, known_rows
+from oodretrieval.novelty.pooling import pool_by_segment
+from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
+from oodretrieval.novelty.store import load_novelty_model, save_novelty_model
+
+__all__ = [
+    "MIN_PIXELS",
+    "SCORES",
+    "NoveltyModel",
+    "dispersion_score",
+    "known_rows",
+    "load_novelty_model",
+    "missing_columns",
+    "pool_by_segment",
+    "save_novelty_model",
+]

@@ -1,0 +1,180 @@
+"""The novelty score: energy and nearest-neighbour distance, each beside what known training segments show.
+
+``novelty = z(energy | class, size) + z(ln distance | class)``, where ``z`` is a robust standardisation by the
+predicted class (:class:`~oodretrieval.novelty.standardisation.ClassStandardisation`), and the distance is the one to
+the nearest known training segment of that class, in the features of an ImageNet network pooled over the segment.
+The two err on different things: energy is fooled where the network is sure of itself, the distance is not, as
+its network never saw the classes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.novelty.neighbours import FeatureBank, bank_rows
+from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
+from oodretrieval.novelty.standardisation import ClassStandardisation
+
+MIN_PIXELS = 100
+"""Smaller training segments are left out: their features are those of what surrounds them."""
+
+NOVELTY, DISTANCE = "novelty", "nearest_neighbour"
+LEVELS = np.linspace(0, 1, 1001)
+
+_TOLERATED = 0.1
+_NEAR_IMAGES = 2
+
+
+@dataclass(frozen=True)
+class NoveltyModel:
+    """A fitted novelty score; :meth:`fit` makes one.
+
+    Attributes:
+        bank: Features of known training segments.
+        energy: Energy of a known segment, by class and size.
+        distance: Logarithm of the distance, by class.
+        quantiles: Name of a score → its quantiles over the known training segments at :data:`LEVELS`.
+        num_classes: Classes of the segmentation network.
+        made_by: What it was fitted on, plain values.
+    """
+
+    bank: FeatureBank
+    energy: ClassStandardisation
+    distance: ClassStandardisation
+    quantiles: Mapping[str, NDArray[np.float64]]
+    num_classes: int
+    made_by: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls,
+        table: pd.DataFrame,
+        features: NDArray[np.floating],
+        *,
+        num_classes: int,
+        seed: int = 0,
+        made_by: Mapping[str, Any] | None = None,
+    ) -> "NoveltyModel":
+        """Learn what known segments look like. Segments with more than a trace of unknown or void are not looked at.
+
+        Args:
+            table: Segment table of training images with truth, with the columns of logits.
+            features: Pooled features of its segments, ``(n, D)``.
+            num_classes: Classes of the segmentation network.
+            seed: Which segments are kept of classes that have many.
+            made_by: What it is fitted on, to travel with it.
+
+        Returns:
+            The fitted model.
+
+        Raises:
+            TableError: If columns are missing, or no known segment is left.
+        """
+        known = known_rows(table) & np.isfinite(features).all(axis=1)
+        if not known.any():
+            raise TableError(
+                f"no segment of at least {MIN_PIXELS} pixels is known by truth: none to learn from; "
+                "choose another args.dataset, with truth"
+            )
+        rows, vectors = table[known], features[known].astype(np.float32)
+        classes, log_size = _classes(rows, num_classes), _log_size(rows)
+        kept = bank_rows(classes, seed)
+        bank = FeatureBank.of(vectors, classes, kept)
+        places = pd.factorize(rows["image_id"])[0]
+        apart = bank.log_distance(vectors, classes, (places, places[kept], _NEAR_IMAGES))
+        apart = np.where(np.isfinite(apart), apart, np.nanmedian(apart) if np.isfinite(apart).any() else 0.0)
+        model = cls(
+            bank=bank,
+            energy=ClassStandardisation.of(dispersion_score(rows, "energy"), classes, num_classes, log_size),
+            distance=ClassStandardisation.of(apart, classes, num_classes),
+            quantiles={},
+            num_classes=num_classes,
+            made_by=made_by or {},
+        )
+        scores = {name: dispersion_score(rows, name) for name in SCORES if not missing_columns(rows, name)}
+        scores |= {DISTANCE: apart, NOVELTY: model._combine(rows, apart)}
+        quantiles = {name: np.quantile(values, LEVELS) for name, values in scores.items()}
+        return cls(bank, model.energy, model.distance, quantiles, num_classes, model.made_by)
+
+    def score(
+        self, table: pd.DataFrame, features: NDArray[np.floating], name: str = NOVELTY
+    ) -> NDArray[np.float64]:
+        """How unknown every segment is.
+
+        Args:
+            table: Segment table, ``n`` rows.
+            features: Pooled features of its segments, ``(n, D)``; a row that is not finite has no score (NaN).
+            name: ``"novelty"``, or ``"nearest_neighbour"`` for the logarithm of the distance alone.
+
+        Returns:
+            ``(n,)``, higher where more unknown. 0 is a usual known segment; unitless.
+
+        Raises:
+            TableError: If columns are missing or there are other classes than it was fitted for.
+            UnknownNameError: If there is no such score.
+        """
+        if name not in (NOVELTY, DISTANCE):
+            raise UnknownNameError("score", name, (NOVELTY, DISTANCE))
+        if features.shape != (len(table), len(self.bank.mean)):
+            raise TableError(
+                f"expected features ({len(table)}, {len(self.bank.mean)}), came {features.shape}; compute them with "
+                "the network that the novelty model was fitted with"
+            )
+        distance = self.bank.log_distance(features, _classes(table, self.num_classes))
+        return distance if name == DISTANCE else self._combine(table, distance)
+
+    def _combine(self, table: pd.DataFrame, distance: NDArray[np.float64]) -> NDArray[np.float64]:
+        where = _classes(table, self.num_classes), _log_size(table)
+        energy = dispersion_score(table, "energy")
+        return self.energy(energy, *where) + self.distance(distance, *where)
+
+    def threshold(self, name: str, quantile: float) -> float:
+        """The value of a score that this share of the known training segments stays below.
+
+        Args:
+            name: Name of the score.
+            quantile: 0…1.
+
+        Raises:
+            UnknownNameError: If it was not fitted with this score.
+        """
+        if name not in self.quantiles:
+            raise UnknownNameError("score of the novelty model", name, self.quantiles)
+        return float(np.interp(quantile, LEVELS, self.quantiles[name]))
+
+
+def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Segments to learn from: large enough, with truth, at most a tenth of it unknown or void; ``(n,)``.
+
+    Raises:
+        TableError: If columns are missing.
+    """
+    needed = ["S", "unknown_fraction", "void_fraction"]
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise TableError(
+            f"to choose known segments the table needs {', '.join(missing)}; make it anew with compute_metrics"
+        )
+    size, unknown, void = (table[name].to_numpy() for name in needed)
+    known: NDArray[np.bool_] = (size >= MIN_PIXELS) & (unknown >= 0) & (unknown + void <= _TOLERATED)
+    return known
+
+
+def _classes(table: pd.DataFrame, num_classes: int) -> NDArray[np.int64]:
+    classes = table["class"].to_numpy(np.int64)
+    if len(classes) and not (classes.min() >= 0 and classes.max() < num_classes):
+        raise TableError(
+            f"the table has class {classes.max()}, the novelty model was fitted for {num_classes} classes; fit one "
+            "for this network with train_novelty"
+        )
+    return classes
+
+
+def _log_size(table: pd.DataFrame) -> NDArray[np.float64]:
+    sizes: NDArray[np.float64] = np.log(table["S"].to_numpy(np.float64))
+    return sizes

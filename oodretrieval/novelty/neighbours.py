@@ -1,0 +1,89 @@
+"""Distance to the nearest known training segment of the same predicted class."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+BANK_PER_CLASS = 400
+"""Training segments that are kept of each class."""
+
+_ROWS_AT_ONCE = 2048
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True)
+class FeatureBank:
+    """Feature vectors of known training segments.
+
+    Attributes:
+        mean: ``(D,)``, of all training segments.
+        std: ``(D,)``, > 0.
+        vectors: Standardised vectors of those kept, ``(m, D)`` float16.
+        classes: Their predicted classes, ``(m,)``.
+
+    Source:
+        Sun et al., "Out-of-distribution detection with deep nearest neighbors", arXiv:2204.06507.
+    """
+
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    vectors: NDArray[np.float16]
+    classes: NDArray[np.int64]
+
+    @classmethod
+    def of(
+        cls, features: NDArray[np.floating], classes: NDArray[np.integer], kept: NDArray[np.intp]
+    ) -> "FeatureBank":
+        """Standardise features ``(n, D)`` of segments of these classes ``(n,)``, and keep some rows of them."""
+        mean = features.mean(axis=0).astype(np.float32)
+        std = np.maximum(features.std(axis=0), _SMALLEST).astype(np.float32)
+        vectors = ((features[kept] - mean) / std).astype(np.float16)
+        return cls(mean, std, vectors, classes[kept].astype(np.int64))
+
+    def log_distance(
+        self,
+        features: NDArray[np.floating],
+        classes: NDArray[np.integer],
+        forbidden: tuple[NDArray[np.integer], NDArray[np.integer], int] | None = None,
+    ) -> NDArray[np.float64]:
+        """``ln`` of the Euclidean distance to the nearest vector of the own class, ``(n,)``.
+
+        Args:
+            features: ``(n, D)``; a row that is not finite has no distance (NaN).
+            classes: Predicted classes, ``(n,)``; one without vectors is compared with all.
+            forbidden: Places of the segments ``(n,)``, of the vectors ``(m,)``, and a radius: vectors within it
+                are left out, so that training segments do not find themselves or the next frame of a video. A
+                segment of which none is left has no distance.
+        """
+        result = np.full(len(features), np.nan)
+        for c in np.unique(classes):
+            own = np.flatnonzero(self.classes == c)
+            own = own if len(own) else np.arange(len(self.classes))
+            vectors = self.vectors[own].astype(np.float32)
+            squares = (vectors**2).sum(axis=1)
+            of_class = np.flatnonzero(classes == c)
+            for start in range(0, len(of_class), _ROWS_AT_ONCE):
+                rows = of_class[start : start + _ROWS_AT_ONCE]
+                queries = ((features[rows] - self.mean) / self.std).astype(np.float32)
+                distance = (queries**2).sum(axis=1)[:, None] + squares - 2 * queries @ vectors.T
+                if forbidden is not None:
+                    places, stored, radius = forbidden
+                    near = np.abs(places[rows][:, None] - stored[own][None]) <= radius
+                    distance = np.where(near, np.inf, distance)
+                nearest = distance.min(axis=1)
+                found = np.isfinite(nearest)
+                result[rows[found]] = 0.5 * np.log(np.maximum(nearest[found], _SMALLEST))
+        return result
+
+
+def bank_rows(classes: NDArray[np.integer], seed: int) -> NDArray[np.intp]:
+    """At most :data:`BANK_PER_CLASS` rows of each class, drawn by seed, in ascending order.
+
+    Example:
+        >>> bank_rows(np.array([1, 1, 0]), seed=0).tolist()
+        [0, 1, 2]
+    """
+    order = np.random.default_rng(seed).permutation(len(classes))
+    chosen = [order[classes[order] == c][:BANK_PER_CLASS] for c in np.unique(classes)]
+    return np.sort(np.concatenate(chosen)).astype(np.intp)

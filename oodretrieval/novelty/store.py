@@ -1,0 +1,102 @@
+"""Novelty models on disk: safetensors, numbers and text only."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from oodretrieval.errors import WeightsError
+from oodretrieval.files import atomic_path
+from oodretrieval.novelty.model import LEVELS, NoveltyModel
+from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty.standardisation import ClassStandardisation
+
+FORMAT = "oodretrieval novelty model"
+FORMAT_VERSION = "1"
+
+
+def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
+    """Write a novelty model; what has its final name is whole.
+
+    Args:
+        model: A fitted model.
+        path: File to write, usually ``*.safetensors``; missing folders are made.
+    """
+    arrays = {f"bank.{name}": np.ascontiguousarray(array) for name, array in vars(model.bank).items()}
+    for part in ("energy", "distance"):
+        standardisation: ClassStandardisation = getattr(model, part)
+        arrays |= {f"{part}.centre": standardisation.centre, f"{part}.scale": standardisation.scale}
+        arrays[f"{part}.slope"] = np.array([standardisation.slope])
+    arrays |= {f"quantiles.{name}": values for name, values in model.quantiles.items()}
+    description = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "num_classes": str(model.num_classes),
+        "made_by": json.dumps(dict(model.made_by), sort_keys=True),
+    }
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_bytes(save(arrays, description))
+
+
+def load_novelty_model(path: str | Path) -> NoveltyModel:
+    """Read what :func:`save_novelty_model` wrote.
+
+    Raises:
+        WeightsError: If the file is missing, damaged or of another format.
+    """
+    path = Path(path)
+    remedy = "fit it with scripts/train_novelty.py"
+    try:
+        with safe_open(path, framework="numpy") as file:
+            description = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise WeightsError(f"no novelty model {str(path)!r}; {remedy}") from error
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"the novelty model {str(path)!r} is damaged ({error}); {remedy}") from error
+    if (description.get("format"), description.get("version")) != (FORMAT, FORMAT_VERSION):
+        raise WeightsError(
+            f"{str(path)!r} is no novelty model of format version {FORMAT_VERSION} (its format is "
+            f"{description.get('format')!r}, version {description.get('version')!r}); {remedy}"
+        )
+    try:
+        return _model(description, arrays)
+    except (KeyError, ValueError) as error:
+        raise WeightsError(
+            f"the novelty model {str(path)!r} does not fit together: {error}; {remedy}"
+        ) from error
+
+
+def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> NoveltyModel:
+    classes = int(description["num_classes"])
+    bank = FeatureBank(*(arrays[f"bank.{name}"] for name in ("mean", "std", "vectors", "classes")))
+    kept, dimensions = bank.vectors.shape
+    shapes = {"bank.mean": (dimensions,), "bank.std": (dimensions,), "bank.classes": (kept,)}
+    for part in ("energy", "distance"):
+        shapes |= {f"{part}.centre": (classes,), f"{part}.scale": (classes,), f"{part}.slope": (1,)}
+    quantiles = {
+        name.removeprefix("quantiles."): array for name, array in arrays.items() if "quantiles." in name
+    }
+    shapes |= {f"quantiles.{name}": LEVELS.shape for name in quantiles}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise ValueError(f"{name} is {arrays[name].shape}, expected {shape}")
+    return NoveltyModel(
+        bank=bank,
+        energy=_standardisation(arrays, "energy"),
+        distance=_standardisation(arrays, "distance"),
+        quantiles=quantiles,
+        num_classes=classes,
+        made_by=json.loads(description["made_by"]),
+    )
+
+
+def _standardisation(arrays: Mapping[str, NDArray[Any]], part: str) -> ClassStandardisation:
+    return ClassStandardisation(
+        arrays[f"{part}.centre"], arrays[f"{part}.scale"], float(arrays[f"{part}.slope"][0])
+    )

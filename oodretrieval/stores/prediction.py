@@ -1,0 +1,107 @@
+"""One prediction of one image, in memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.errors import StoreError
+from oodretrieval.labels import NO_CLASS, lookup_table
+from oodretrieval.segments import entropy_levels, predict_pixels
+from oodretrieval.stores.bilinear import resize_bilinear, softmax
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a network said of one image.
+
+    Attributes:
+        prediction: Predicted class, ``(H, W)`` uint8 or uint16.
+        labels: Label ids, ``(H, W)``; None without truth.
+        image_path: The image file.
+        image_id: Id of the image.
+        label_to_pred: Label id → predicted id, or 255; empty if label ids are predicted ids.
+        void_ids: Label ids that mean nothing.
+        logits: ``(C, h, w)`` floats at the network's own stride, or None. Read from a file they are float32.
+        softmax: ``(H, W, C)`` float32, or None.
+        align_corners: How the network resizes its logits to the image.
+        num_classes: C.
+        entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
+        settings: What made it.
+    """
+
+    prediction: NDArray[np.unsignedinteger]
+    labels: NDArray[np.unsignedinteger] | None = None
+    image_path: str = ""
+    image_id: str = ""
+    label_to_pred: Mapping[int, int] = field(default_factory=dict)
+    void_ids: frozenset[int] = frozenset()
+    logits: NDArray[np.floating] | None = None
+    softmax: NDArray[np.float32] | None = None
+    align_corners: bool = False
+    num_classes: int = 0
+    entropy: NDArray[np.uint8] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def probabilities(self) -> NDArray[np.float32]:
+        """The softmax, as kept or rebuilt from the logits.
+
+        Returns:
+            ``(H, W, C)``, 0…1.
+
+        Raises:
+            StoreError: If neither was kept.
+        """
+        if self.softmax is not None:
+            return self.softmax
+        logits = self.full_logits()
+        if logits is None:
+            raise StoreError(
+                f"the prediction of {self.image_id!r} keeps neither logits nor softmax; "
+                "predict again with args.keep=logits args.overwrite=True"
+            )
+        return softmax(logits)
+
+    def full_logits(self) -> NDArray[np.float32] | None:
+        """The logits resized to the image, ``(H, W, C)``; None if they were not kept."""
+        if self.logits is None:
+            return None
+        height, width = self.prediction.shape
+        return resize_bilinear(self.logits, (height, width), align_corners=self.align_corners)
+
+    def entropy_levels(self) -> NDArray[np.uint8]:
+        """Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)``: as kept, or computed.
+
+        Raises:
+            StoreError: If neither it nor logits nor softmax was kept.
+        """
+        if self.entropy is not None:
+            return self.entropy
+        if self.softmax is None and self.logits is not None:
+            height, width = self.prediction.shape
+            return predict_pixels(self.logits, (height, width), align_corners=self.align_corners)[1]
+        return entropy_levels(self.probabilities())
+
+    def truth(self) -> NDArray[np.uint8] | None:
+        """The truth as predicted ids, ``(H, W)``, 255 for void and unknown; None without truth."""
+        if self.labels is None:
+            return None
+        table = lookup_table(self.label_to_pred or {k: k for k in range(self.num_classes)})
+        # Widened first: an 8-bit label cannot be compared with a table of 256 ids.
+        truth: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
+        return truth
+
+    def unknown(self) -> NDArray[np.uint8] | None:
+        """Where the truth is unknown: ``(H, W)``, 1 unknown, 0 a class of the network, 255 void; None without truth.
+
+        Label ids that the tables do not name are void.
+        """
+        if self.labels is None:
+            return None
+        mapping = self.label_to_pred or {k: k for k in range(self.num_classes)}
+        kinds = {k: NO_CLASS if k in self.void_ids else int(v == NO_CLASS) for k, v in mapping.items()}
+        table = lookup_table(kinds)
+        where: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
+        return where

@@ -1,0 +1,61 @@
+"""Pooled feature vectors of segments: one file for each part of a segment table, computed once and kept."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from oodretrieval.files import atomic_path
+from oodretrieval.stores.segments import part_name
+from oodretrieval.stores.workspace import Workspace, plain
+
+FORMAT = "oodretrieval segment features"
+
+
+def features_path(workspace: Workspace, names: tuple[str, str], network: str, part: int) -> Path:
+    """File of the features of one part of a segment table.
+
+    Args:
+        workspace: Where it lies.
+        names: Name of the segmentation network, name of the dataset.
+        network: Name of the network that gives the features.
+        part: Number of the part.
+
+    Raises:
+        StoreError: If a name cannot be one of a folder.
+    """
+    folder = workspace.segments_folder(*names) / "features" / network
+    return folder / part_name(part, ".safetensors")
+
+
+def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[str, Any]) -> None:
+    """Write the vectors ``(n, D)`` of a part's segments, row by row of it, as float16, atomically.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    content = save({"vectors": vectors.astype(np.float16)}, {"format": FORMAT, "key": _key(made_by)})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[np.float16] | None:
+    """The vectors ``(rows, D)`` of a part, if they are there and were made of the same; else None: compute them."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            if (file.metadata() or {}).get("key") != _key(made_by):
+                return None
+            vectors: NDArray[np.float16] = file.get_tensor("vectors")
+    except (OSError, SafetensorError):
+        return None
+    return vectors if vectors.ndim == 2 and len(vectors) == rows else None
+
+
+def _key(made_by: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain(dict(made_by)), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,19 @@
+"""Stage 3b: fit the novelty score of a network, which compute_embeddings selects by.
+
+    python scripts/train_novelty.py with args.dataset=camvid_train args.model_name=deeplabv3plus_camvid
+
+Needs the predictions, with their logits, and the segment tables of a dataset with truth. It learns from known
+segments alone. The networks that ship have theirs.
+"""
+
+from oodretrieval.stages.experiment import run_script
+from oodretrieval.stages.train_novelty import TrainNoveltySettings, train_novelty
+
+if __name__ == "__main__":
+    run_script(
+        lambda configuration: TrainNoveltySettings(
+            dataset=configuration.defaults["TRAIN_DATASET"],  # segments to learn from
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
+        ),
+        train_novelty,
+    )

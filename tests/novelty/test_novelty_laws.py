@@ -1,0 +1,190 @@
+"""Laws of every score of how unknown a segment is."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, known_rows
+from oodretrieval.novelty.model import DISTANCE, LEVELS, NOVELTY
+from oodretrieval.novelty.neighbours import BANK_PER_CLASS, FeatureBank, bank_rows
+
+CLASSES, DIMENSIONS, PER_IMAGE = 3, 6, 10
+
+
+def scene(seed, segments=300, shift=0.0, unknown=0.0):
+    """A table and its features: classes lie apart; ``shift`` moves the features off and lowers the energy."""
+    rng = np.random.default_rng(seed)
+    classes = rng.integers(0, CLASSES, segments)
+    size = rng.integers(100, 20000, segments)
+    energy = 8 + np.log(size) / 2 + 2 * classes + rng.normal(0, 1, segments) - 2 * shift
+    centres = np.random.default_rng(99).normal(0, 5, (CLASSES, DIMENSIONS))
+    features = centres[classes] + rng.normal(0, 1, (segments, DIMENSIONS))
+    features += shift * rng.choice([-1, 1], features.shape)
+    table = pd.DataFrame(
+        {
+            "image_id": [f"image {i // PER_IMAGE}" for i in range(segments)],
+            "class": classes,
+            "S": size,
+            "E": np.exp(-energy / 10),
+            "V": np.exp(-energy / 8),
+            "max_logit": energy - 0.1,
+            "energy": energy,
+            "unknown_fraction": unknown,
+            "void_fraction": 0.0,
+        }
+    )
+    return table, features.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model():
+    table, features = scene(0)
+    return NoveltyModel.fit(table, features, num_classes=CLASSES)
+
+
+def test_unknown_segments_score_higher(model):
+    known, strange = scene(1), scene(2, shift=3.0)
+    for name in (NOVELTY, DISTANCE):
+        usual, unusual = model.score(*known, name), model.score(*strange, name)
+        assert np.mean(usual[:, None] < unusual[None]) > 0.95, name
+        above = [np.mean(scores > model.threshold(name, 0.95)) for scores in (usual, unusual)]
+        assert above[0] < 0.15 and above[1] > 0.6, name
+    for name in SCORES:
+        usual, unusual = dispersion_score(known[0], name), dispersion_score(strange[0], name)
+        assert np.mean(usual[:, None] < unusual[None]) > 0.8, name
+
+
+def test_each_part_alone_raises_the_novelty(model):
+    table, features = scene(1)
+    before = model.score(table, features)
+    assert (model.score(table.assign(energy=table["energy"] - 1), features) > before).all()
+    far = features + 20 * np.sign(features - features.mean(axis=0))
+    assert (model.score(table, far) > before).all()
+
+
+def test_a_segment_is_measured_by_its_class_and_size(model):
+    table, features = scene(1)
+    scores = pd.Series(model.score(table, features))
+    assert scores.groupby(table["class"]).median().abs().max() < 0.6
+    large = table["S"] > table["S"].median()
+    assert abs(scores[large].median() - scores[~large].median()) < 0.5
+
+
+def test_nothing_unknown_and_nothing_void_is_learned_from(model):
+    table, features = scene(0)
+    for column in ("unknown_fraction", "void_fraction"):
+        strange, vectors = scene(3, 200, shift=5.0)
+        strange[column] = 0.2
+        both = pd.concat([table, strange], ignore_index=True)
+        polluted = NoveltyModel.fit(both, np.concatenate([features, vectors]), num_classes=CLASSES)
+        assert not known_rows(strange).any()
+        probe = scene(4)
+        assert polluted.score(*probe).tolist() == model.score(*probe).tolist()
+        assert polluted.threshold(NOVELTY, 0.95) == model.threshold(NOVELTY, 0.95)
+
+
+def test_small_segments_and_those_without_truth_are_not_learned_from():
+    table, _ = scene(0)
+    assert known_rows(table).all()
+    assert not known_rows(table.assign(S=99)).any()
+    assert not known_rows(table.assign(unknown_fraction=-1.0, void_fraction=-1.0)).any()
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.permutations(range(40)))
+def test_the_order_of_the_segments_plays_no_part(model, order):
+    table, features = scene(5, 40)
+    for name in (NOVELTY, DISTANCE):
+        scores = model.score(table, features, name)
+        shuffled = model.score(table.iloc[order], features[order], name)
+        assert np.allclose(shuffled, scores[order], rtol=0, atol=1e-5)
+    for name in SCORES:
+        assert (
+            dispersion_score(table.iloc[order], name).tolist()
+            == dispersion_score(table, name)[order].tolist()
+        )
+
+
+def test_the_same_seed_gives_the_same_model_whatever_else_was_drawn(model):
+    np.random.default_rng().random()
+    again = NoveltyModel.fit(*scene(0), num_classes=CLASSES)
+    assert again.bank.vectors.tolist() == model.bank.vectors.tolist()
+
+
+def test_distances_are_those_of_a_plain_loop():
+    table, features = scene(6, 60)
+    classes = table["class"].to_numpy()
+    bank = FeatureBank.of(features, classes, np.arange(40))
+    found = bank.log_distance(features, classes)
+    standardised = (features - features.mean(axis=0)) / features.std(axis=0)
+    for row in range(60):
+        own = [k for k in range(40) if classes[k] == classes[row]]
+        distances = [np.linalg.norm(standardised[row] - bank.vectors[k].astype(np.float64)) for k in own]
+        assert found[row] == pytest.approx(np.log(max(min(distances), 1e-3)), abs=2e-2 if row >= 40 else 7)
+        assert row < 40 or found[row] == pytest.approx(np.log(min(distances)), abs=1e-3)
+
+
+def test_training_segments_do_not_find_themselves_or_their_neighbours_in_time():
+    features = np.repeat(np.arange(8.0)[:, None], 2, axis=1)
+    bank = FeatureBank.of(features, np.zeros(8, int), np.arange(8))
+    places = np.arange(8)
+    apart = bank.log_distance(features, np.zeros(8, int), (places, places, 2))
+    step = np.log(np.sqrt(2) * 3 / features.std(axis=0)[0])
+    assert np.allclose(apart, step, atol=1e-2), "the nearest one that counts is three images away"
+    assert np.isnan(bank.log_distance(features, np.zeros(8, int), (places, places, 9))).all()
+
+
+def test_a_class_without_training_segments_is_compared_with_all(model):
+    table, features = scene(0)
+    kept = (table["class"] != 2).to_numpy()
+    without = NoveltyModel.fit(table[kept], features[kept], num_classes=CLASSES)
+    scores = without.score(table, features)
+    assert np.isfinite(scores).all()
+    assert np.median(scores[~kept]) > np.median(scores[kept])
+
+
+def test_the_bank_is_bounded():
+    classes = np.repeat([0, 1, 4], [2000, 3, 900])
+    rows = bank_rows(classes, seed=0)
+    assert np.bincount(classes[rows]).tolist() == [BANK_PER_CLASS, 3, 0, 0, BANK_PER_CLASS]
+    assert (np.diff(rows) > 0).all()
+
+
+def test_an_image_that_cannot_be_read_has_no_score(model):
+    table, features = scene(1, 20)
+    features[3] = np.nan
+    scores = model.score(table, features)
+    assert np.isnan(scores[3]) and np.isfinite(np.delete(scores, 3)).all()
+
+
+def test_quantiles_are_those_of_the_known_segments(model):
+    table, _ = scene(0)
+    for name in SCORES:
+        values = dispersion_score(table, name)
+        assert model.quantiles[name].shape == LEVELS.shape
+        assert model.threshold(name, 0.5) == pytest.approx(np.median(values))
+    with pytest.raises(UnknownNameError, match="score of the novelty model"):
+        model.threshold("luck", 0.5)
+
+
+def test_what_is_missing_is_named(model):
+    table, features = scene(1)
+    with pytest.raises(TableError, match="'energy'.*args.keep=logits"):
+        model.score(table.drop(columns="energy"), features)
+    with pytest.raises(TableError, match="'E'.*compute_metrics"):
+        dispersion_score(table.drop(columns="E"), "entropy")
+    with pytest.raises(UnknownNameError, match="entropy"):
+        dispersion_score(table, "entropie")
+    with pytest.raises(UnknownNameError, match="nearest_neighbour"):
+        model.score(table, features, "energie")
+    with pytest.raises(TableError, match="class 7.*3 classes"):
+        model.score(table.assign(**{"class": 7}), features)
+    with pytest.raises(TableError, match=r"\(300, 6\)"):
+        model.score(table, features[:, :4])
+    with pytest.raises(TableError, match="void_fraction"):
+        known_rows(table.drop(columns="void_fraction"))
+    with pytest.raises(TableError, match="none to learn from"):
+        NoveltyModel.fit(table.assign(unknown_fraction=1.0), features, num_classes=CLASSES)

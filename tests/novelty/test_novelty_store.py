@@ -1,0 +1,60 @@
+"""Novelty models on disk: what comes back is what went, and what is refused."""
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from oodretrieval.errors import WeightsError
+from oodretrieval.novelty import NoveltyModel, load_novelty_model, save_novelty_model
+from oodretrieval.novelty.model import DISTANCE, NOVELTY
+
+from .test_novelty_laws import CLASSES, scene
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = NoveltyModel.fit(*scene(0), num_classes=CLASSES, made_by={"model": "colour", "backbone": "b"})
+    path = tmp_path / "models" / "novelty.safetensors"
+    save_novelty_model(model, path)
+    return model, path
+
+
+def test_what_comes_back_scores_as_what_went(saved):
+    model, path = saved
+    loaded = load_novelty_model(path)
+    probe = scene(1)
+    for name in (NOVELTY, DISTANCE):
+        assert loaded.score(*probe, name).tolist() == model.score(*probe, name).tolist()
+        assert loaded.threshold(name, 0.9) == model.threshold(name, 0.9)
+    assert loaded.made_by == model.made_by and loaded.num_classes == CLASSES
+
+
+def test_what_is_no_novelty_model_is_refused(saved, tmp_path):
+    _, path = saved
+    with pytest.raises(WeightsError, match="no novelty model.*train_novelty"):
+        load_novelty_model(tmp_path / "none.safetensors")
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(WeightsError, match="damaged"):
+        load_novelty_model(damaged)
+    other = tmp_path / "other.safetensors"
+    save_file({"a": np.zeros(1)}, other)
+    with pytest.raises(WeightsError, match="is no novelty model of format version 1"):
+        load_novelty_model(other)
+    described = {"format": "oodretrieval novelty model", "version": "1", "num_classes": "3", "made_by": "{}"}
+    save_file({"bank.mean": np.zeros(1)}, other, described)
+    with pytest.raises(WeightsError, match="does not fit together"):
+        load_novelty_model(other)
+
+
+def test_arrays_that_do_not_belong_together_are_refused(saved, tmp_path):
+    from safetensors import safe_open
+
+    with safe_open(saved[1], framework="numpy") as file:
+        description = file.metadata()
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    for name in ("bank.mean", "bank.classes", "energy.centre", "distance.slope", "quantiles.novelty"):
+        path = tmp_path / "wrong.safetensors"
+        save_file({**arrays, name: arrays[name][:-1]}, path, description)
+        with pytest.raises(WeightsError, match=name):
+            load_novelty_model(path)

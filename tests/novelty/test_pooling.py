@@ -1,0 +1,57 @@
+"""Pooling by segment: against a plain loop, and what it refuses."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from oodretrieval.novelty import pool_by_segment
+from oodretrieval.novelty.pooling import inside_pixels
+
+
+def plain_pooling(features, components):
+    height, width = components.shape
+    rows, columns = features.shape[1:]
+    padded = np.pad(components, 1, mode="edge")
+    pooled = []
+    for segment in range(1, components.max() + 1):
+        pixels = [(y, x) for y in range(height) for x in range(width) if components[y, x] == segment]
+        inside = [(y, x) for y, x in pixels if (padded[y : y + 3, x : x + 3] == segment).all()]
+        if len(inside) >= 0.3 * len(pixels) and len(inside) >= 20:
+            pixels = inside
+        cells = [(int((y + 0.5) * rows / height), int((x + 0.5) * columns / width)) for y, x in pixels]
+        pooled.append(
+            np.mean([features[:, v, u] for v, u in cells], axis=0) if cells else features[:, 0, 0] * 0
+        )
+    return np.array(pooled)
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    arrays(np.int64, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3)),
+    st.integers(1, 5),
+    st.integers(1, 5),
+)
+def test_pooling_is_that_of_a_plain_loop(components, rows, columns):
+    if not components.max():
+        components[0, 0] = 1
+    features = np.random.default_rng(0).normal(size=(4, rows, columns))
+    assert np.allclose(pool_by_segment(features, components), plain_pooling(features, components), atol=1e-5)
+
+
+def test_boundary_pixels_do_not_count_where_others_are_left():
+    components = np.ones((12, 12), int)
+    components[:, 8:] = 2
+    features = components[None].astype(float)
+    features[0, :, 7] = 100  # the boundary of segment 1
+    assert pool_by_segment(features, components)[0].tolist() == [1.0]
+    assert inside_pixels(components)[:, 7:9].sum() == 0 and inside_pixels(components)[:, :7].all()
+
+
+@pytest.mark.parametrize(
+    "shapes", [((4, 3), (5, 5)), ((1, 2, 2), (5,)), ((0, 2, 2), (5, 5)), ((1, 2, 2), (0, 5))]
+)
+def test_other_shapes_are_refused(shapes):
+    with pytest.raises(ValueError, match=r"features \(D, h, w\)"):
+        pool_by_segment(np.zeros(shapes[0]), np.zeros(shapes[1], int))
