@@ -81,7 +81,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise SettingsError(
-                f"{where} must be one of {', '.join(map(str, get_args(hint)))}, came {value!r}"
+                f"{where} must be one of {', '.join(str(o) or "''" for o in get_args(hint))}, came {value!r}"
             )
         return value
     if get_origin(hint) is tuple:
