@@ -28,7 +28,7 @@ from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_s
 from oodretrieval.stages.inputs import dataset_in_use, open_meta_model
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.selecting import SelectBy
+from oodretrieval.stages.selecting import SelectionRule
 from oodretrieval.stages.settings import CommonSettings
 from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
 
@@ -39,7 +39,7 @@ THUMBNAILS_PER_CLASS = 3
 
 
 @dataclass(frozen=True)
-class DemoSettings(CommonSettings):
+class DemoSettings(SelectionRule):
     """What the demo runs on.
 
     Attributes:
@@ -47,8 +47,6 @@ class DemoSettings(CommonSettings):
         model_name: Name of the segmentation network.
         meta_model_name: Name of a trained meta model.
         net: Embedding network.
-        select_by: The score that selects, see :class:`~oodretrieval.stages.embed.EmbedSettings`.
-        select_quantile: Segments above this quantile of the known training segments are selected.
         save_dir: Folder for the pictures.
         explore: Open the explorer at the end, where there is a display.
     """
@@ -57,7 +55,6 @@ class DemoSettings(CommonSettings):
     model_name: str = "deeplabv3plus_streets"
     meta_model_name: str = "meta_nn_streets"
     net: str = "efficientnet_lite0"
-    select_by: SelectBy = "novelty"
     select_quantile: float = 0.9
     save_dir: str = "demo"
     explore: bool = True
@@ -107,8 +104,8 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
 
 
 def _selecting(settings: DemoSettings) -> dict[str, Any]:
-    names = ("model_name", "meta_model_name", "select_by", "select_quantile")
-    return {name: getattr(settings, name) for name in names}
+    rule = {field.name for field in fields(SelectionRule)} - {field.name for field in fields(CommonSettings)}
+    return {name: getattr(settings, name) for name in {"model_name", "meta_model_name", *rule}}
 
 
 def explore_if_possible(catalogue: str, configuration: Configuration, workspace: Workspace) -> None:

@@ -16,6 +16,7 @@ from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.configuration import load_configuration
 from oodretrieval.stages.inference import Segmenter
 from oodretrieval.stages.logit_statistics import find_logit_statistics
+from oodretrieval.stages.selecting import open_novelty_model
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,6 +87,16 @@ def test_the_boosted_estimate_is_better_than_the_network_that_ships(configuratio
         for what in ("known segments", "all segments"):
             better, usual = (m.quality["figures"][what]["all features"]["r2"] for m in (boosted, network))
             assert better > usual + 0.003
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_novelty_model_loads_and_is_of_its_network(configuration, name, tmp_path):
+    model = open_novelty_model(configuration, Workspace(tmp_path), name)
+    assert model.num_classes == len(NETWORKS[name].pred_mapping)
+    assert model.made_by["model"] == name and model.made_by["limit"] == 0
+    assert len(model.bank.vectors) > 1000 and model.threshold("novelty", 0.95) > model.threshold(
+        "novelty", 0.5
+    )
 
 
 def test_the_streets_network_segments_streets(configuration, tmp_path):

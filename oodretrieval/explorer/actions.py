@@ -23,7 +23,10 @@ class Action:
 
 POINTER = (
     Action(
-        "pointer", "pointer", "hover", "thumbnail of the segment under it, with classes and predicted IoU"
+        "pointer",
+        "pointer",
+        "hover",
+        "thumbnail of the segment under it, with classes, predicted IoU and score",
     ),
     Action("left", "left button", "show_image", "the full image, with the segment in a red box"),
     Action(
@@ -49,6 +52,7 @@ KEYS = (
         "g", "g", "colour_by_truth", "colour by truth; classes that the network never learned are diamonds"
     ),
     Action("h", "h", "colour_by_prediction", "colour by predicted class"),
+    Action("u", "u", "colour_by_score", "colour by the score that selected, the most unknown darkest"),
     Action("b", "b", "colour_uniformly", "one colour for all"),
     Action("d", "d", "toggle_density", "density of the segments behind them, on and off"),
     Action(

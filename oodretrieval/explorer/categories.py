@@ -10,6 +10,8 @@ CLUSTER_COLOURS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#B8A800"),
     *("#5E4FA2", "#1B1B1B", "#66A61E", "#A6761D", "#E7298A", "#7F7F7F", "#17BECF", "#9E0142"),
 )
+SCORE_COLOURS = ("#FDE737", "#BBAF71", "#7D7C78", "#3F4C6B", "#00204D")
+"""Cividis from light to dark, which the colour-blind see in order, too."""
 UNIFORM = "#35618F"
 NAMELESS = (150, 150, 150)
 
@@ -58,6 +60,23 @@ def by_cluster(clusters: NDArray[np.integer]) -> list[Category]:
         Category(f"cluster {i + 1}", CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)], np.flatnonzero(clusters == i))
         for i in range(int(clusters.max()) + 1)
     ]
+
+
+def by_value(values: NDArray[np.floating], name: str) -> list[Category]:
+    """Categories by fifths of a score, the highest first and darkest.
+
+    Args:
+        values: Score of each segment, ``(n,)`` with ``n >= 1``, finite.
+        name: What to call it.
+    """
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    fifths = ranks * len(SCORE_COLOURS) // len(values)
+    found = []
+    for fifth in sorted(set(fifths.tolist()), reverse=True):
+        rows = np.flatnonzero(fifths == fifth)
+        low, high = values[rows].min(), values[rows].max()
+        found.append(Category(f"{name} {low:.2f} … {high:.2f}", SCORE_COLOURS[fifth], rows))
+    return found
 
 
 def _hex(colour: tuple[int, int, int]) -> str:

@@ -156,6 +156,13 @@ class Commands(ClusterCommands, SaveCommands):
         """Colour by predicted class."""
         self._colour("prediction")
 
+    def colour_by_score(self) -> None:
+        """Colour by the score that the segments were selected by, where the catalogue has it."""
+        if not self.state.select_by:
+            self.say("no score in this catalogue; compute_embeddings writes it")
+            return
+        self._colour("score")
+
     def colour_uniformly(self) -> None:
         """One colour for all."""
         self._colour("uniform")

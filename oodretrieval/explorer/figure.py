@@ -26,6 +26,7 @@ REACH = 14
 COLOURINGS = {
     "truth": "coloured by truth",
     "prediction": "coloured by predicted class",
+    "score": "coloured by the score that selected",
     "uniform": "one colour",
     "clusters": "coloured by cluster",
 }

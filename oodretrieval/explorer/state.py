@@ -9,15 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError, UnknownNameError
-from oodretrieval.explorer.categories import UNIFORM, Category, by_cluster, by_name
+from oodretrieval.explorer.categories import UNIFORM, Category, by_cluster, by_name, by_value
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.labels import ClassMapping
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
-from oodretrieval.stores import PREDICTED_IOU, Catalogue
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
-Colouring = Literal["truth", "prediction", "uniform", "clusters"]
+Colouring = Literal["truth", "prediction", "score", "uniform", "clusters"]
 METHODS = ("tsne", "isomap", "pca")
 NO_TRUTH = -1
 
@@ -147,11 +147,18 @@ class State:
         truth = self.truth_name(row)
         unknown = ", never learned" if self.is_unknown(row) else ""
         lines = [f"predicted {self.predicted_name(row)}, IoU {self.value(row, 'predicted_iou'):.2f}"]
+        if self.select_by not in ("", "predicted_iou"):
+            lines[0] += f", {self.select_by.replace('_', ' ')} {self.value(row, SELECT_SCORE):.2f}"
         if truth is not None:
             lines.insert(0, f"{truth} (truth{unknown})")
         if self.clusters is not None:
             lines.append(f"cluster {self.clusters[row] + 1}")
         return "\n".join(lines)
+
+    @property
+    def select_by(self) -> str:
+        """Name of the score that the segments were selected by; empty for catalogues without one."""
+        return str(self._made_by.get("select_by", "")) if SELECT_SCORE in self.segments.columns else ""
 
     def place(self, row: int) -> str:
         """Where a segment comes from, in one line."""
@@ -212,6 +219,10 @@ class State:
         if self.colouring == "prediction":
             colours = dict(self.pred_mapping.values())
             return by_name(self._predicted_names, colours, np.zeros(len(self), np.bool_))
+        if self.colouring == "score" and self.select_by:
+            return by_value(
+                self.segments[SELECT_SCORE].to_numpy(np.float64), self.select_by.replace("_", " ")
+            )
         if self.colouring == "clusters" and self.clusters is not None:
             return by_cluster(self.clusters)
         return [Category("segments", UNIFORM, np.arange(len(self)))]

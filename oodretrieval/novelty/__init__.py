@@ -4,6 +4,7 @@ Every score is higher where a segment is more unknown. None of them ever learns 
 """
 
 from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, known_rows
+from oodretrieval.novelty.pixels import pixel_novelty
 from oodretrieval.novelty.pooling import pool_by_segment
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.store import load_novelty_model, save_novelty_model
@@ -16,6 +17,7 @@ __all__ = [
     "known_rows",
     "load_novelty_model",
     "missing_columns",
+    "pixel_novelty",
     "pool_by_segment",
     "save_novelty_model",
 ]

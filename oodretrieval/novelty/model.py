@@ -133,6 +133,11 @@ class NoveltyModel:
         energy = dispersion_score(table, "energy")
         return self.energy(energy, *where) + self.distance(distance, *where)
 
+    @property
+    def energy_scale(self) -> float:
+        """What is one unit of energy: its robust deviation among known segments of a class and size."""
+        return float(np.median(self.energy.scale))
+
     def threshold(self, name: str, quantile: float) -> float:
         """The value of a score that this share of the known training segments stays below.
 

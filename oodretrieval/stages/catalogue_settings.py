@@ -41,7 +41,7 @@ def catalogue_settings(
         "model": settings.model_name,
         "meta_model": settings.meta_model_name,
         "meta_model_hash": weights_hash(meta_model_path(configuration, settings.meta_model_name, workspace)),
-        "novelty_model_hash": weights_hash(novelty) if settings.rule.needs_novelty_model else "",
+        "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
         "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},
         **{name: getattr(settings, name) for name in (*selecting, *thresholds, *crops)},

@@ -25,12 +25,12 @@ from oodretrieval.stages.inputs import (
 )
 from oodretrieval.stages.selecting import (
     PUBLISHED,
-    SELECT_SCORE,
     SelectionRule,
     Selector,
 )
 from oodretrieval.stores import (
     PREDICTED_IOU,
+    SELECT_SCORE,
     Catalogue,
     CatalogueWriter,
     Workspace,
@@ -66,7 +66,7 @@ def compute_embeddings(
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
     selector = Selector(
-        settings.rule, device, configuration, workspace, settings.model_name, settings.meta_model_name
+        settings, device, configuration, workspace, settings.model_name, settings.meta_model_name
     )
     datasets = {name: dataset_in_use(settings, configuration, name) for name in settings.dataset}
     made_by = catalogue_settings(settings, configuration, workspace, datasets)
@@ -86,7 +86,7 @@ def compute_embeddings(
         considered = sum(map(len, judged))
         if not writer.done:
             raise StoreError(
-                f"none of the {considered} segments is selected ({settings.rule}); {_remedy(settings.rule)} "
+                f"none of the {considered} segments is selected ({settings.words()}); {_remedy(settings)} "
                 "args.min_height, args.min_width, args.min_pixels"
             )
         writer.add_table(PREDICTED_IOU, pd.concat(judged, ignore_index=True))
@@ -95,7 +95,11 @@ def compute_embeddings(
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(workspace.catalogue_folder(name)))
     logger.info(
-        "%d of %d segments selected (%s) and embedded; catalogue %s", count, considered, settings.rule, name
+        "%d of %d segments selected (%s) and embedded; catalogue %s",
+        count,
+        considered,
+        settings.words(),
+        name,
     )
     return {"catalogue": name, "segments": count, "considered": considered}
 

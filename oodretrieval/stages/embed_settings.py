@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from oodretrieval.stages.selecting import SelectBy, SelectionRule
-from oodretrieval.stages.settings import CommonSettings, require_at_least
+from oodretrieval.stages.selecting import SelectionRule
+from oodretrieval.stages.settings import require_at_least
 
 
 @dataclass(frozen=True)
-class EmbedSettings(CommonSettings):
+class EmbedSettings(SelectionRule):
     """Which segments are selected, how they are cut out, and what embeds them.
 
     Attributes:
@@ -15,11 +15,6 @@ class EmbedSettings(CommonSettings):
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model.
         net: Embedding network.
-        select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
-            ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
-        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
-        select_number: If positive, the so many segments of each dataset that score highest instead.
-        iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
         min_height: Smallest height of a segment's box, pixels.
         min_width: Smallest width of a segment's box, pixels.
         min_pixels: Fewest pixels of a segment.
@@ -35,10 +30,6 @@ class EmbedSettings(CommonSettings):
     model_name: str = ""
     meta_model_name: str = ""
     net: str = "efficientnet_lite0"
-    select_by: SelectBy = "novelty"
-    select_quantile: float = 0.95
-    select_number: int = 0
-    iou_threshold: float = 0.5
     min_height: int = 16
     min_width: int = 16
     min_pixels: int = 0
@@ -54,9 +45,3 @@ class EmbedSettings(CommonSettings):
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
-        _ = self.rule
-
-    @property
-    def rule(self) -> SelectionRule:
-        """Its part that says what is selected."""
-        return SelectionRule(self.select_by, self.iou_threshold, self.select_quantile, self.select_number)

@@ -11,7 +11,6 @@ from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import PartialFailure, StoreError, TableError
-from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inputs import (
@@ -32,7 +31,7 @@ from oodretrieval.stages.rules import (
     size_words,
     void_rule,
 )
-from oodretrieval.stages.selecting import SELECT_SCORE, SelectBy, SelectionRule, Selector
+from oodretrieval.stages.selecting import SelectionRule, Selector, novelty_scores
 from oodretrieval.stages.selection_views import (
     draw_looks,
     draw_majorities,
@@ -43,8 +42,6 @@ from oodretrieval.stages.selection_views import (
 from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
-OF_ITS_OWN = (NOVELTY, DISTANCE)
-"""Scores that are no column of the segment table."""
 WIDE_BOXES = (
     "Found means that half of an object lies in the boxes looked at: a large segment finds all that its box holds, "
     "which is why random order finds many; unknown among the first looks is free of that."
@@ -52,18 +49,13 @@ WIDE_BOXES = (
 
 
 @dataclass(frozen=True)
-class SelectionSettings(EvaluationSettings):
+class SelectionSettings(EvaluationSettings, SelectionRule):
     """Which selection to judge.
 
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model.
-        select_by: What is selected, see :class:`~oodretrieval.stages.embed.EmbedSettings`; with it
-            ``select_quantile``, ``select_number`` and ``iou_threshold``.
-        select_quantile: See ``select_by``.
-        select_number: See ``select_by``.
-        iou_threshold: See ``select_by``.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
@@ -76,31 +68,12 @@ class SelectionSettings(EvaluationSettings):
     dataset: str = ""
     model_name: str = ""
     meta_model_name: str = ""
-    select_by: SelectBy = "novelty"
-    select_quantile: float = 0.95
-    select_number: int = 0
-    iou_threshold: float = 0.5
     orders: tuple[str, ...] = ()
     min_pixels: int = 400
     min_height: int = 16
     min_width: int = 16
     published: bool = False
     seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _ = self.rule
-
-    @property
-    def rule(self) -> SelectionRule:
-        """Its part that says what is selected."""
-        return SelectionRule(self.select_by, self.iou_threshold, self.select_quantile, self.select_number)
-
-    @property
-    def further_orders(self) -> dict[str, str]:
-        """Orders besides the usual ones: of the columns asked for, and of the score that selects if it has none."""
-        own = {self.select_by.replace("_", " "): f"-{SELECT_SCORE}"} if self.select_by in OF_ITS_OWN else {}
-        return own | {column: column for column in self.orders}
 
 
 def evaluate_selection(
@@ -135,7 +108,7 @@ def evaluate_selection(
         ObjectRule(
             dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
         ),
-        LookOrders.of(table, settings.further_orders, settings.seed),
+        LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
         drawing,
     )
     current = provenance(settings, configuration, *names)
@@ -161,11 +134,12 @@ def _looked_at(
     """Segments that are large enough, of these images in their order, with their scores and whether selected."""
     names = settings.model_name, settings.dataset
     device = choose_device(settings.gpu)
-    selector = Selector(settings.rule, device, configuration, workspace, names[0], settings.meta_model_name)
+    selector = Selector(settings, device, configuration, workspace, names[0], settings.meta_model_name)
     table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
     table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
     if failures:
         raise PartialFailure("eval_selection", failures)
+    table = table.assign(**novelty_scores(device, configuration, workspace, names, dataset, table))
     table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
     table = table[table["S"] >= settings.min_pixels]
     if table.empty:
@@ -183,7 +157,7 @@ def _result(
         void_rule=f"{void_rule(judged.label_set)}; a segment is what most of its pixels are",
         resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
         f"least {settings.min_width}×{settings.min_height}",
-        threshold=f"selected: {settings.rule}",
+        threshold=f"selected: {settings.words()}",
         intervals=judged.drawing.words(),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNameError
+from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNameError, WeightsError
 from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
 from oodretrieval.labels import LabelSet
+from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.stages.configuration import Configuration
+from oodretrieval.stages.device import choose_device
 from oodretrieval.stages.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -23,11 +25,15 @@ from oodretrieval.stages.inputs import (
 )
 from oodretrieval.stages.logit_statistics import find_logit_statistics
 from oodretrieval.stages.painted_iou import PaintedIou
+from oodretrieval.stages.painted_novelty import PaintedNovelty
 from oodretrieval.stages.rules import EvaluationSettings
+from oodretrieval.stages.selecting import open_novelty_model
 from oodretrieval.stores import Prediction, Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
 _TINY = np.float32(np.finfo(np.float32).tiny)
+SCORES = (*PIXEL_SCORES, NOVELTY)
+"""Scores of the logits and of the meta model, and the one of the novelty model."""
 Maps = dict[str, NDArray[np.float32]]
 
 
@@ -54,8 +60,8 @@ class ScoreSettings(EvaluationSettings):
         if not self.temperature > 0:
             raise SettingsError(f"args.temperature must be above 0, came {self.temperature:g}")
         for name in self.scores:
-            if name not in PIXEL_SCORES:
-                raise UnknownNameError("score", name, PIXEL_SCORES)
+            if name not in SCORES:
+                raise UnknownNameError("score", name, SCORES)
 
 
 class ScoreReader:
@@ -91,8 +97,18 @@ class ScoreReader:
         self.images = predicted_ids(workspace, self._stored, self.dataset.ids)
         self._statistics = find_logit_statistics(configuration, workspace, settings.model_name)
         self.left_out = self._impossible(read_prediction(workspace, *self._stored, self.images[0]))
+        try:
+            open_novelty_model(configuration, workspace, settings.model_name)
+        except (WeightsError, TableError) as error:
+            self.left_out.setdefault(NOVELTY, str(error))
         self.names = self._chosen()
         self._painted: PaintedIou | None = None
+        self._novelty: PaintedNovelty | None = None
+        if NOVELTY in self.names:
+            device = choose_device(settings.gpu)
+            self._novelty = PaintedNovelty(
+                settings, configuration, workspace, self._stored, self.dataset, device
+            )
         if EXPECTED_IOU in self.names:
             meta_model = settings.meta_model_name
             self._painted = PaintedIou(settings, configuration, workspace, self._stored, meta_model)
@@ -102,7 +118,7 @@ class ScoreReader:
         anew = "predict with args.keep=logits args.overwrite=True"
         reasons: dict[str, str] = {}
         if prediction.logits is None:
-            reasons |= dict.fromkeys(LOGIT_SCORES, f"no logits were kept; {anew}")
+            reasons |= dict.fromkeys((*LOGIT_SCORES, NOVELTY), f"no logits were kept; {anew}")
             if prediction.softmax is None:
                 reasons["max_softmax"] = f"neither logits nor softmax were kept; {anew}"
         elif self._statistics is None:
@@ -120,8 +136,8 @@ class ScoreReader:
                 raise StoreError(
                     f"score {name} of {self._stored[0]} on {self._stored[1]}: {self.left_out[name]}"
                 )
-        wanted = self.settings.scores or PIXEL_SCORES
-        return tuple(name for name in PIXEL_SCORES if name in wanted and name not in self.left_out)
+        wanted = self.settings.scores or SCORES
+        return tuple(name for name in SCORES if name in wanted and name not in self.left_out)
 
     def read(self, image_id: str) -> tuple[Maps, NDArray[np.uint8]]:
         """Scores and truth of one image.
@@ -144,6 +160,11 @@ class ScoreReader:
         maps = _maps(prediction, self.settings.temperature, self._statistics)
         if self._painted is not None:
             maps[EXPECTED_IOU] = np.asarray(1 - self._painted.of(prediction), np.float32)
+        if self._novelty is not None and "energy" in maps:
+            energy = maps["energy"]  # at temperature 1, as the novelty model was fitted
+            if self.settings.temperature != 1:
+                energy = _maps(prediction, 1.0, None)["energy"]
+            maps[NOVELTY] = self._novelty.of(prediction, energy)
         missing = [name for name in self.names if name not in maps]
         if missing:
             raise StoreError(

@@ -17,45 +17,41 @@ from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.inputs import open_meta_model, weights_hash_if_there
 from oodretrieval.stages.segment_features import SegmentFeatures
-from oodretrieval.stores import Workspace
+from oodretrieval.stages.settings import CommonSettings, require_at_least
+from oodretrieval.stores import SELECT_SCORE, Workspace
 
 logger = logging.getLogger(__name__)
 SelectBy = Literal[
     "novelty", "predicted_iou", "energy", "max_logit", "entropy", "variation_ratio", "nearest_neighbour"
 ]
 PUBLISHED = "predicted_iou"
-SELECT_SCORE = "select_score"
-"""Column of catalogues: the score that segments were selected by, higher where more unknown."""
 
 
 @dataclass(frozen=True)
-class SelectionRule:
+class SelectionRule(CommonSettings):
     """By what, and how much of it, segments are selected.
 
     Attributes:
-        select_by: The score. ``"predicted_iou"`` is the published rule: everything below ``iou_threshold``.
-        iou_threshold: Of the published rule.
-        select_quantile: By any other score everything is selected that scores above this quantile of the known
-            training segments, 0…1.
-        select_number: If positive, the so many highest instead, of each dataset, whatever the score.
-
-    Raises:
-        SettingsError: If a value is out of range.
+        select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
+            ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
+        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
+        select_number: If positive, the so many segments of each dataset that score highest instead.
+        iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
 
     select_by: SelectBy = "novelty"
-    iou_threshold: float = 0.5
     select_quantile: float = 0.95
     select_number: int = 0
+    iou_threshold: float = 0.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.select_by not in get_args(SelectBy):
             known = ", ".join(get_args(SelectBy))
             raise SettingsError(f"args.select_by must be one of {known}, came {self.select_by!r}")
         if not 0 <= self.select_quantile <= 1:
             raise SettingsError(f"args.select_quantile must be within 0…1, came {self.select_quantile:g}")
-        if self.select_number < 0:
-            raise SettingsError(f"args.select_number must be at least 0, came {self.select_number}")
+        require_at_least(self, 0, "select_number")
 
     @property
     def needs_novelty_model(self) -> bool:
@@ -63,7 +59,8 @@ class SelectionRule:
         by_quantile = self.select_by != PUBLISHED and not self.select_number
         return self.select_by in (NOVELTY, DISTANCE) or by_quantile
 
-    def __str__(self) -> str:
+    def words(self) -> str:
+        """What is selected, for people."""
         if self.select_number:
             return f"the {self.select_number} highest by {self.select_by}"
         if self.select_by == PUBLISHED:
@@ -116,8 +113,8 @@ class Selector:
             dataset: Where images are read, for the features.
 
         Returns:
-            The table with ``predicted_iou`` and :data:`SELECT_SCORE` (NaN where an image cannot be read), and image
-            id → reason of those images.
+            The table with ``predicted_iou`` and ``select_score`` (NaN where an image cannot be read), and image id →
+            reason of those images.
 
         Raises:
             TableError: If the score needs columns that the table lacks.
@@ -206,7 +203,7 @@ def open_novelty_model(configuration: Configuration, workspace: Workspace, model
     return model
 
 
-def unknown_scores(
+def novelty_scores(
     device: torch.device,
     configuration: Configuration,
     workspace: Workspace,
@@ -214,7 +211,7 @@ def unknown_scores(
     dataset: SegmentationDataset,
     table: pd.DataFrame,
 ) -> dict[str, NDArray[np.float64]]:
-    """Every score of the segments that can be had, without the predicted IoU.
+    """What the novelty model of a network says of segments, where there is one that fits.
 
     Args:
         device: Where features are computed.
@@ -225,14 +222,15 @@ def unknown_scores(
         table: Segment table of both, or whole images of it.
 
     Returns:
-        Name → ``(n,)``, higher where more unknown; what needs logits, or a novelty model, only where they are.
+        ``nearest_neighbour`` and, where the table has columns of logits, ``novelty`` → ``(n,)``, higher where more
+        unknown. Empty, with a warning, where no novelty model is at hand.
     """
-    scores = {name: dispersion_score(table, name) for name in SCORES if not missing_columns(table, name)}
-    if not novelty_model_path(configuration, workspace, names[0]).is_file():
-        logger.info("%s has no novelty model; scripts/train_novelty.py fits one", names[0])
-        return scores
-    model = open_novelty_model(configuration, workspace, names[0])
+    try:
+        model = open_novelty_model(configuration, workspace, names[0])
+    except (WeightsError, TableError) as error:
+        logger.warning("judged without novelty: %s", error)
+        return {}
     features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
     vectors, _ = features.of(names, dataset, table)
-    wanted = [DISTANCE, NOVELTY] if "energy" in scores else [DISTANCE]
-    return scores | {name: model.score(table, vectors, name) for name in wanted}
+    wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
+    return {name: model.score(table, vectors, name) for name in wanted}

@@ -4,7 +4,7 @@ Importing this package loads no torch, so that processes which only read stay li
 """
 
 from oodretrieval.files import atomic_path
-from oodretrieval.stores.catalogue import PREDICTED_IOU, Catalogue
+from oodretrieval.stores.catalogue import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
@@ -36,6 +36,7 @@ from oodretrieval.stores.workspace import (
 __all__ = [
     "FORMAT_VERSION",
     "PREDICTED_IOU",
+    "SELECT_SCORE",
     "Catalogue",
     "CatalogueWriter",
     "Prediction",

@@ -22,7 +22,10 @@ PENDING = "pending.json"
 
 PREDICTED_IOU = "predicted_iou"
 """Name of the table beside the segments that holds the predicted IoU of **every** segment of the images, also of
-those that were not selected: dataset, image_id, segment_id, predicted_iou."""
+those that were not selected: dataset, image_id, segment_id, predicted_iou, select_score."""
+
+SELECT_SCORE = "select_score"
+"""Column of segments: the score that they were selected by, higher where more unknown."""
 
 _REMEDY = "run scripts/compute_embeddings.py"
 

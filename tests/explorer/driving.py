@@ -50,7 +50,15 @@ def write_image(workspace, model, dataset, image_id, rng, *, truth):
 
 
 def make_catalogue(
-    folder: Path, count=12, datasets=("field",), *, truth=True, judged=True, dimensions=6, name="field"
+    folder: Path,
+    count=12,
+    datasets=("field",),
+    *,
+    truth=True,
+    judged=True,
+    dimensions=6,
+    name="field",
+    select_by="",
 ) -> Catalogue:
     """A catalogue of ``count`` segments, two to an image: the upper one road, the lower one car."""
     workspace, rng = Workspace(folder), np.random.default_rng(0)
@@ -72,6 +80,7 @@ def make_catalogue(
                 "S": 500,
                 "iou": 0.1,
                 "predicted_iou": 0.1 + 0.01 * number,
+                **({"select_score": 3.0 - number} if select_by else {}),
                 "label": int(rng.choice([0, 1, 7])) if truth else -1,
                 "image_path": str(path),
             }
@@ -79,6 +88,7 @@ def make_catalogue(
     settings = {
         "model": "net",
         "meta_model": "linear",
+        **({"select_by": select_by} if select_by else {}),
         "pred_mapping": PRED,
         "label_mapping": {dataset: LABELS if truth else {} for dataset in datasets},
         "void_ids": {dataset: [9] if truth else [] for dataset in datasets},

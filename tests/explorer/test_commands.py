@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from driving import open_explorer
+from driving import make_catalogue, open_explorer
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -270,6 +270,21 @@ def test_b_gives_all_one_colour(drive):
     assert legend(drive) == [] and len(point_colours(drive)) == 1
     drawn = np.concatenate([points.get_offsets() for points in drive.board.axes.collections])
     np.testing.assert_allclose(drawn, drive.state.points)
+
+
+def test_u_colours_by_the_score_that_selected(drive, tmp_path):
+    drive.press("u")
+    assert "no score" in drive.overlay.status and drive.state.colouring == "prediction"
+    scored = open_explorer(make_catalogue(tmp_path, select_by="nearest_neighbour"))
+    assert changed(scored, lambda: scored.press("u"))
+    entries = legend(scored)
+    assert len(entries) == 5 and entries[0] == "nearest neighbour 2.00 … 3.00 (2)"
+    assert entries[-1].startswith("nearest neighbour -8.00 … -6.00")
+    highest = scored.state.categories()[0]
+    assert highest.rows.tolist() == [0, 1] and highest.colour == "#00204D"
+    scored.hover(3)
+    text = scored.overlay.thumbnail.offsetbox.get_children()[1].get_text()
+    assert "predicted car, IoU 0.13, nearest neighbour 0.00" in text
 
 
 def test_the_legend_only_where_asked(catalogue):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oodretrieval.novelty import pool_by_segment
+from oodretrieval.novelty import pixel_novelty, pool_by_segment
 from oodretrieval.novelty.pooling import inside_pixels
 
 
@@ -55,3 +55,21 @@ def test_boundary_pixels_do_not_count_where_others_are_left():
 def test_other_shapes_are_refused(shapes):
     with pytest.raises(ValueError, match=r"features \(D, h, w\)"):
         pool_by_segment(np.zeros(shapes[0]), np.zeros(shapes[1], int))
+
+
+def test_pixel_novelty_is_both_parts_smoothed():
+    rng = np.random.default_rng(0)
+    energy, novelty = rng.normal(size=(2, 60, 80))
+    assert np.allclose(
+        pixel_novelty(2 * energy, novelty, 2.0), pixel_novelty(energy, novelty, 1.0), atol=1e-6
+    )
+    one = np.zeros((240, 320))  # the smoothing is 2 pixels wide
+    one[120, 160] = 1.0
+    for scores in (pixel_novelty(one, 0 * one, 1.0), pixel_novelty(0 * one, one, 1.0)):
+        assert scores.shape == one.shape and scores.dtype == np.float32
+        assert scores.argmax() == one.argmax() and scores.sum() == pytest.approx(1, abs=1e-5)
+        assert scores[120, 161] > scores[120, 164] > 0, "sharp at the pixel, lower around it"
+    with pytest.raises(ValueError, match="energy_scale > 0"):
+        pixel_novelty(energy, novelty, 0.0)
+    with pytest.raises(ValueError, match=r"\(60, 80\) and \(60, 79\)"):
+        pixel_novelty(energy, novelty[:, 1:], 1.0)

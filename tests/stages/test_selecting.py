@@ -1,0 +1,278 @@
+"""Selecting by every score, and fitting the novelty model: on the miniature, from predictions to the catalogue."""
+
+import json
+import shutil
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import configuration_for
+from safetensors import safe_open
+
+from oodretrieval.errors import (
+    PartialFailure,
+    SettingsError,
+    SettingsMismatchError,
+    StoreError,
+    TableError,
+    WeightsError,
+)
+from oodretrieval.novelty import load_novelty_model, save_novelty_model
+from oodretrieval.stages.embed import compute_embeddings
+from oodretrieval.stages.embed_settings import EmbedSettings
+from oodretrieval.stages.evaluate_ood import OodSettings, evaluate_ood
+from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
+from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.stages.selecting import SelectBy, open_novelty_model
+from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.stages.train_novelty import TrainNoveltySettings, train_novelty
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_segments
+from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
+
+CPU = {"gpu": -1}
+JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
+
+
+def fit(configuration, workspace, **options):
+    settings = TrainNoveltySettings(**{"dataset": "train", "model_name": "colour", **options}, **CPU)
+    return train_novelty(settings, configuration, workspace)
+
+
+def embed(configuration, workspace, **options):
+    settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
+    return compute_embeddings(EmbedSettings(**settings, **CPU), configuration, workspace)
+
+
+@pytest.fixture(scope="module")
+def once(camvid, tmp_path_factory):
+    """A workspace with everything that comes before selecting, and a novelty model; not to be written to."""
+    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
+    workspace = Workspace(configuration.workspace)
+    for dataset in ("train", "val"):
+        predict(PredictSettings(dataset=dataset, model_name="colour", **CPU), configuration, workspace)
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+    settings = TrainMetaSettings(dataset="train", dataset_val="val", **JUDGED, **CPU)
+    train_meta(settings, configuration, workspace)
+    fit(configuration, workspace)
+    return workspace
+
+
+@pytest.fixture
+def fitted(once, workspace):
+    shutil.copytree(once.path, workspace.path)
+    return workspace
+
+
+@pytest.fixture
+def measured(fitted):
+    fitted.novelty_model_path("colour").unlink()
+    return fitted
+
+
+@pytest.mark.parametrize("select_by", [name for name in get_args(SelectBy) if name != "predicted_iou"])
+def test_every_score_selects_what_lies_above_its_quantile(configuration, fitted, select_by):
+    embed(configuration, fitted, select_by=select_by, select_quantile=0.5)
+    catalogue = Catalogue.open(fitted.catalogue_folder("val"))
+    judged, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
+    limit = load_novelty_model(fitted.novelty_model_path("colour")).threshold(select_by, 0.5)
+    assert 0 < len(chosen) < len(judged)
+    assert (chosen[SELECT_SCORE] > limit).all()
+    every = read_segments(fitted, "colour", "val")
+    large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
+    assert len(chosen) == (judged[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
+    assert catalogue.settings["select_by"] == select_by
+
+
+def test_scores_are_higher_on_unknown_things(configuration, fitted):
+    table = read_segments(fitted, "colour", "val")
+    embed(configuration, fitted, select_by="novelty", select_quantile=0.0)
+    judged = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
+    score = judged.merge(table, on=["image_id", "segment_id"])
+    large = score[score["S"] >= 40]
+    unknown = large["unknown_fraction"] > 0.5
+    assert large.loc[unknown, SELECT_SCORE].median() > large.loc[~unknown, SELECT_SCORE].median() + 0.5
+
+
+@pytest.mark.parametrize("select_by", ["novelty", "predicted_iou", "entropy"])
+def test_a_number_takes_the_highest(configuration, fitted, select_by):
+    embed(configuration, fitted, select_by=select_by, select_number=5)
+    catalogue = Catalogue.open(fitted.catalogue_folder("val"))
+    judged, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
+    large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
+    highest = np.sort(judged[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
+    assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
+
+
+def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, measured):
+    embed(configuration, measured, select_by="predicted_iou", iou_threshold=0.9)
+    segments = Catalogue.open(measured.catalogue_folder("val")).segments
+    assert (segments["predicted_iou"] < 0.9).all()
+    assert np.allclose(segments[SELECT_SCORE], 1 - segments["predicted_iou"])
+    embed(configuration, measured, select_by="energy", select_number=3)
+    for select_by in ("novelty", "energy"):
+        with pytest.raises(WeightsError, match="no novelty model.*train_novelty.*select_by=predicted_iou"):
+            embed(configuration, measured, select_by=select_by)
+
+
+def test_without_logits_it_says_what_to_do(configuration, fitted):
+    settings = PredictSettings(dataset="val", model_name="colour", keep="nothing", overwrite=True, **CPU)
+    predict(settings, configuration, fitted)
+    path = fitted.segments_folder("colour", "val")
+
+    for part in path.glob("part-*.parquet"):  # as tables of softmax files are
+        table = read_tables([part])
+        columns = [name for name in table.columns if name.startswith(("energy", "max_logit"))]
+        metadata = read_table_metadata(part)
+        metadata.pop("format_version")
+        write_table(part, table.drop(columns=columns), metadata)
+    for select_by in ("novelty", "energy", "max_logit"):
+        with pytest.raises(TableError, match=f"select_by={select_by}.*keep=logits.*predicted_iou"):
+            embed(configuration, fitted, select_by=select_by)
+    assert embed(configuration, fitted, select_by="nearest_neighbour", select_number=3)["segments"] == 3
+    assert embed(configuration, fitted, select_by="entropy", select_number=3)["segments"] == 3
+
+
+def test_a_model_of_another_network_or_of_other_weights_is_refused(configuration, fitted):
+    path = fitted.novelty_model_path("colour")
+    model = load_novelty_model(path)
+    save_novelty_model(replace(model, made_by={**model.made_by, "model": "other"}), path)
+    with pytest.raises(TableError, match="segments of 'other', not of 'colour'"):
+        embed(configuration, fitted)
+    save_novelty_model(replace(model, made_by={**model.made_by, "weights": "0123"}), path)
+    weights = fitted.path / "weights.safetensors"
+    weights.write_bytes(b"weights")
+    models = {**configuration.models, "colour": replace(configuration.models["colour"], weights=str(weights))}
+
+    with pytest.raises(TableError, match="other weights of 'colour'.*args.overwrite=True"):
+        open_novelty_model(replace(configuration, models=models), fitted, "colour")
+
+
+def test_the_entry_says_where_its_novelty_model_lies(configuration, measured, tmp_path):
+    entry = replace(configuration.models["colour"], novelty="mine/novelty.safetensors")
+    named = replace(configuration, models={**configuration.models, "colour": entry})
+    assert fit(named, measured)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
+    assert embed(named, measured, select_number=2)["segments"] == 2
+
+
+def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, fitted, caplog):
+    caplog.set_level("INFO")
+    fit(configuration, fitted)
+    assert "fitted already" in caplog.text
+    with pytest.raises(SettingsMismatchError, match="seed: was 0, now 1.*overwrite"):
+        fit(configuration, fitted, seed=1)
+    fit(configuration, fitted, seed=1, overwrite=True)
+    with safe_open(fitted.novelty_model_path("colour"), framework="numpy") as file:
+        assert json.loads(file.metadata()["made_by"])["seed"] == 1
+
+
+def test_the_fit_looks_at_no_unknown_segment(configuration, measured):
+    result = fit(configuration, measured)
+    table = read_segments(measured, "colour", "train")
+    clean = (table["S"] >= 100) & (table["unknown_fraction"] + table["void_fraction"] <= 0.1)
+    assert result["segments"] == clean.sum() < (table["S"] >= 100).sum()
+    bank = load_novelty_model(measured.novelty_model_path("colour")).bank
+    assert np.bincount(bank.classes).tolist() == np.bincount(table["class"][clean]).tolist()
+
+
+def test_what_cannot_be_learned_from_is_refused(configuration, measured):
+    predict(PredictSettings(dataset="images", model_name="colour", **CPU), configuration, measured)
+    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), configuration, measured)
+    with pytest.raises(TableError, match="'images' has no truth"):
+        fit(configuration, measured, dataset="images")
+    with pytest.raises(StoreError, match="no segments of 'other'"):
+        fit(configuration, measured, model_name="other")
+    with pytest.raises(SettingsError, match="tf_efficientnet_lite1.*'resnet50'"):
+        fit(configuration, measured, backbone="resnet50")
+
+
+def test_features_are_computed_once(configuration, fitted, monkeypatch):
+    embed(configuration, fitted, select_number=4)
+    before = Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist()
+
+    def refuse(*_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr("oodretrieval.stages.segment_features.SegmentFeatures._features", refuse)
+    embed(configuration, fitted, select_number=4)
+    assert Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist() == before
+    kept = next((fitted.segments_folder("colour", "val") / "features").rglob("*.safetensors"))
+    kept.write_bytes(kept.read_bytes()[:300])
+    with pytest.raises(AssertionError, match="computed again"):
+        embed(configuration, fitted, select_number=4)
+
+
+def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
+    configuration, fitted, camvid, tmp_path
+):
+
+    root = tmp_path / "gone"
+    shutil.copytree(camvid, root)
+    workspace = Workspace(tmp_path / "other")
+    common = {"dataset": "val", "model_name": "colour", "root": str(root)}
+    predict(PredictSettings(**common, **CPU), configuration, workspace)
+    compute_metrics(MetricsSettings(**common), configuration, workspace)
+    for folder in ("meta_models", "novelty_models"):
+        shutil.copytree(fitted.path / folder, workspace.path / folder)
+    (root / "val" / "0016E5_00200.png").write_bytes(b"no image")
+    with pytest.raises(PartialFailure, match="0016E5_00200"):
+        embed(configuration, workspace, root=str(root), select_quantile=0.0)
+    judged = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
+    lost = judged["image_id"] == "0016E5_00200"
+    assert judged.loc[lost, SELECT_SCORE].isna().all() and judged.loc[~lost, SELECT_SCORE].notna().all()
+
+
+def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(configuration, fitted):
+    settings = {
+        "dataset": "val",
+        "min_pixels": 40,
+        "min_height": 6,
+        "min_width": 6,
+        "repetitions": 3,
+        **JUDGED,
+    }
+    figures = evaluate_selection(
+        SelectionSettings(**settings, select_quantile=0.6, **CPU), configuration, fitted
+    )
+    embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
+    assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
+    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
+    published = SelectionSettings(**settings, select_by="predicted_iou", iou_threshold=0.9, **CPU)
+    fitted.novelty_model_path("colour").unlink()
+    without = evaluate_selection(published, configuration, fitted)
+    assert "novelty" not in without["orders"] and without["selected"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"select_by": "luck"}, "args.select_by must be one of novelty.*'luck'"),
+        ({"select_quantile": 1.5}, r"within 0…1, came 1.5"),
+        ({"select_number": -1}, "select_number must be at least 0"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(options, message):
+    for kind in (EmbedSettings, SelectionSettings):
+        with pytest.raises(SettingsError, match=message):
+            kind(**options)
+
+
+def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
+    with pytest.raises(StoreError, match="novelty above the 1 quantile.*lower args.select_quantile"):
+        embed(configuration, fitted, select_quantile=1.0, min_pixels=3000)
+    assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
+
+
+def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
+    settings = OodSettings(dataset="val", repetitions=3, pictures=0, **JUDGED, **CPU)
+    scores = evaluate_ood(settings, configuration, fitted)["scores"]
+    assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
+    warm = evaluate_ood(replace(settings, temperature=2.0), configuration, fitted)["scores"]
+    assert warm["novelty"]["pixels"] == scores["novelty"]["pixels"], "fitted at temperature 1"
+    fitted.novelty_model_path("colour").unlink()
+    without = evaluate_ood(settings, configuration, fitted)
+    assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]
+    with pytest.raises(StoreError, match="score novelty.*train_novelty"):
+        evaluate_ood(replace(settings, scores=("novelty",)), configuration, fitted)
