@@ -155,8 +155,11 @@ def test_all_stages_run_with_a_background(extended, workspace):
         TrainMetaSettings(dataset="train_behind", dataset_val="val_behind", **common), extended, workspace
     )
     sizes = {"min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40}
+    sizes["select_by"] = "predicted_iou"
     done = compute_embeddings(
-        EmbedSettings(dataset=("val_behind",), iou_threshold=0.99, **sizes, **common), extended, workspace
+        EmbedSettings(dataset=("val_behind",), iou_threshold=0.99, **sizes, **common),
+        extended,
+        workspace,
     )
     manifest = json.loads((workspace.catalogue_folder("val_behind") / "manifest.json").read_text())
     assert done and "background" in json.dumps(manifest)

@@ -67,6 +67,7 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
     train_meta(meta, configuration, workspace)
     embed = EmbedSettings(
         dataset=("searched",),
+        select_by="predicted_iou",
         meta_model_name="linear",
         iou_threshold=2.0,  # a random network is right nowhere: this is not what is tested
         min_height=12,
