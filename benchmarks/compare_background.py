@@ -2,7 +2,7 @@
 
     python benchmarks/compare_background.py
 
-Trains the same network by the same recipe with both, once for each seed (2 minutes each on two idle cores),
+Trains the same network by the same recipe with both, once for each seed (a few minutes each on two cores),
 predicts camvid_val_background at half its size, judges the predictions and writes docs/comparison_background.md.
 What broke off goes on when called again.
 """

@@ -2,7 +2,7 @@
 
     python benchmarks/compare_template_losses.py
 
-Trains the same network by the same recipe with each, once for each seed (about a minute each on two idle cores), and
+Trains the same network by the same recipe with each, once for each seed (a few minutes each on two cores), and
 writes docs/comparison_template_losses.md. What broke off goes on when called again.
 """
 

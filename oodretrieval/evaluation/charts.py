@@ -16,10 +16,11 @@ LINES = (
     ("#56B4E9", (0, (3, 1, 1, 1))),
     ("#E69F00", ":"),
     ("black", (0, (7, 2, 1, 2))),
-    ("#882255", (0, (12, 2))),
-    ("#7F7F7F", (0, (1, 1))),
+    ("#666666", (0, (1, 1))),
+    ("#882255", (0, (8, 3))),
+    ("#AA9900", (0, (1, 4))),
 )
-"""Colour and stroke of each line: of Okabe and Ito's palette, wine and grey, and told apart without any colour."""
+"""Colour and stroke of each line: first Okabe and Ito's palette, and told apart without any colour."""
 Points = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 

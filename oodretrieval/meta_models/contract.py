@@ -127,7 +127,7 @@ class MetaModel(ABC):
 
         Which segments should teach is the caller's choice: ``training_rows(table)`` is the strict one. Of more
         than a million segments (:data:`MAX_SEGMENTS`) it learns from those of a seeded sample of images. Beside
-        the table this needs about ``40 F`` bytes a segment for ``F`` features: 3 GB for a million segments and
+        the table this needs at most ``40 F`` bytes a segment for ``F`` features: 3 GB for a million segments and
         75 features; the log says how much.
 
         Args:
@@ -145,7 +145,7 @@ class MetaModel(ABC):
         self.feature_names = tuple(select_features(self._chosen, self.num_classes))
         self.quality, self.learned = {}, {}
         logger.info(
-            "%s meta model learns from %d segments and %d features; needs about %.0f MB",
+            "%s meta model learns from %d segments and %d features; needs at most %.0f MB",
             *(self.kind, len(table), len(self.feature_names)),
             40e-6 * len(table) * len(self.feature_names),
         )
@@ -209,7 +209,7 @@ class MetaModel(ABC):
             raise self._unfitted()
         if len(table) > ROWS_AT_ONCE:
             needed = 32e-6 * ROWS_AT_ONCE * len(self.feature_names)
-            logger.info("predicting %d segments; needs about %.0f MB", len(table), needed)
+            logger.info("predicting %d segments; needs at most %.0f MB", len(table), needed)
         result = np.zeros(len(table))
         # a table without rows is checked as well
         for start in range(0, max(len(table), 1), ROWS_AT_ONCE):

@@ -5,16 +5,18 @@ Source:
     Papke, Wooldridge, Econometric methods for fractional response variables, 1996 (shares as targets).
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, xlogy
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, lasso_path
 
 Vector = NDArray[np.float64]
 _ROUNDS = 50
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-4
 _LEAST_CURVATURE = 1e-5
 
 
@@ -124,9 +126,16 @@ def _weighted_lasso(
     root = np.linalg.cholesky(gram + 1e-9 * (np.trace(gram) / size + 1e-12) * np.eye(size))
     response = np.linalg.solve(root, moment)
     scale = np.sqrt(size / len(positive))
-    _, coefficients, _ = lasso_path(
-        np.asfortranarray(scale * root.T), scale * response, alphas=[penalty], coef_init=weights.copy(),
-        max_iter=20_000, tol=1e-7,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        # along features that say the same the descent is slow; the next round goes on from where it stopped
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        _, coefficients, _ = lasso_path(
+            np.asfortranarray(scale * root.T),
+            scale * response,
+            alphas=[penalty],
+            coef_init=weights.copy(),
+            max_iter=3000,
+            tol=1e-7,
+        )
     found = coefficients[:, 0].astype(np.float64)
     return found, mean - float(centre @ found)

@@ -63,20 +63,9 @@ def save_meta_model(
             f"a {model.kind} meta model is saved as *{model.suffix}, not as {path.name!r}; correct the path of its "
             "entry in configuration.py"
         )
-    constants = {task: value for task, value in model.learned.items() if isinstance(value, float)}
-    description = {
-        "format": FORMAT,
-        "version": str(FORMAT_VERSION),
-        "kind": model.kind,
-        "num_classes": str(model.num_classes),
-        "feature_names": json.dumps(model.feature_names),
-        "class_names": json.dumps(names),
-        "settings": json.dumps(model.settings),
-        "quality": json.dumps({**model.quality, **(quality or {})}),
-        "constants": json.dumps(constants),
-    }
+    description = _description(model, names, {**model.quality, **(quality or {})})
     arrays = {"feature_mean": model.standardisation.mean, "feature_std": model.standardisation.std}
-    learned = [task for task in model.learned if task not in constants]
+    learned = [task for task, value in model.learned.items() if not isinstance(value, float)]
     if model.suffix == TREES_SUFFIX:
         estimators = {task: model.learned[task] for task in learned}
         save_trees({"description": description, "arrays": arrays, "estimators": estimators}, path)
@@ -86,6 +75,21 @@ def save_meta_model(
             arrays[_PREFIXES[task] + name] = np.ascontiguousarray(array)
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(arrays, description))
+
+
+def _description(model: MetaModel, names: Sequence[str] | None, quality: Mapping[str, Any]) -> dict[str, str]:
+    constants = {task: value for task, value in model.learned.items() if isinstance(value, float)}
+    return {
+        "format": FORMAT,
+        "version": str(FORMAT_VERSION),
+        "kind": model.kind,
+        "num_classes": str(model.num_classes),
+        "feature_names": json.dumps(model.feature_names),
+        "class_names": json.dumps(names),
+        "settings": json.dumps(model.settings),
+        "quality": json.dumps(quality),
+        "constants": json.dumps(constants),
+    }
 
 
 def load_meta_model(path: str | Path, *, network: Callable[[int], nn.Module] = MetaNetwork) -> MetaModel:

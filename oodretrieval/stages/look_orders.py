@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.evaluation import ScoreCounter, detection_figures, interval, looks_until_found
+from oodretrieval.evaluation import ScoreCounter, detection_figures, looks_until_found
 from oodretrieval.stages.rules import Drawing, interval_columns
 
 LOOKS = (50, 100, 500)
@@ -140,11 +140,11 @@ class Finds:
         for place, name in enumerate(self.orders.names):
             counter = self.counters[place]
             judged = detection_figures(counter.counts())
-            draws = counter.draws(block=self.drawing.block, repetitions=self.drawing.repetitions)
+            intervals = counter.intervals(block=self.drawing.block, repetitions=self.drawing.repetitions)
             figures[name] = {
                 "auroc": judged.auroc,
                 "auprc": judged.auprc,
-                "intervals": {key: interval(draws[key]) for key in ("auroc", "auprc")},
+                "intervals": {key: intervals[key] for key in ("auroc", "auprc")},
                 "unknown_among_first": int(among[place]),
                 "found": self._found(np.s_[place : place + 1], names),
             }

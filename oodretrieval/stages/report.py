@@ -28,6 +28,7 @@ from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
 EVALUATIONS = {
+    "segmentation": "eval_segmentation.py",
     "iou": "eval_iou.py",
     "meta": "eval_meta.py",
     "selection": "eval_selection.py",

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.inputs import weights_hash_if_there
-from oodretrieval.stores import FORMAT_VERSION, require_format, write_json
+from oodretrieval.stores import FORMAT_VERSION, plain, require_format, write_json
 
 logger = logging.getLogger(__name__)
 NO_VALUE = "–"
@@ -110,7 +111,7 @@ def save_result(folder: Path, result: Result) -> list[Path]:
         "context": vars(result.context),
         "notes": list(result.notes),
         "settings": dict(result.settings),
-        "figures": dict(result.figures),
+        "figures": _defined(plain(result.figures)),
         "tables": {name: f"{result.stem}_{_slug(name)}.csv" for name in result.tables},
         "pictures": {name: path.relative_to(folder).as_posix() for name, path in result.pictures.items()},
     }
@@ -121,6 +122,15 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     files += result.pictures.values()
     _log(result, files)
     return files
+
+
+def _defined(value: Any) -> Any:
+    """A plain value with None in place of NaN, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _defined(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_defined(item) for item in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _slug(name: str) -> str:

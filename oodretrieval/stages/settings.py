@@ -80,9 +80,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert_union(get_args(hint), value, where)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            raise SettingsError(
-                f"{where} must be one of {', '.join(map(str, get_args(hint)))}, came {value!r}"
-            )
+            options = ", ".join(str(option) or "''" for option in get_args(hint))
+            raise SettingsError(f"{where} must be one of {options}, came {value!r}")
         return value
     if get_origin(hint) is tuple:
         return _convert_tuple(hint, value, where)

@@ -216,11 +216,11 @@ class _Training:
                 f"the training recorded in {state} has ended, but its weights {self.path} are not there (removed, "
                 "or no validation gave a figure); add args.overwrite=True to train anew"
             )
-        best = read_metadata(self.path)["quality"]["epoch"]
+        noted = read_metadata(self.path)["quality"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
-        quality = {"epoch": best, **rounded(judge(stored, self.held_out, device).figures())}
-        if self.accelerator.is_main_process:
+        quality = {"epoch": noted["epoch"], **rounded(judge(stored, self.held_out, device).figures())}
+        if self.accelerator.is_main_process and quality != noted:  # predictions know the file's hash
             self._save(stored, quality)
         return quality
 

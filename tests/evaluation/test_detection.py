@@ -147,6 +147,7 @@ def test_intervals_are_those_of_drawing_images():
         sklearn_figures(*(np.concatenate([images[i][side] for i in drawn]) for side in (0, 1)))
         for drawn in block_draws(15, block=3, repetitions=60)
     ]
+    assert counter.intervals(block=3, repetitions=60) == {name: interval(v) for name, v in found.items()}
     for name, values in found.items():
         assert interval(values) == pytest.approx(interval([draw[name] for draw in draws]), abs=1e-9)
 

@@ -1,8 +1,11 @@
 """The path against scikit-learn's own solver, and against the conditions of an optimum."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.special import expit
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from oodretrieval.meta_models import LogisticMetaModel, logistic_path
@@ -29,6 +32,26 @@ def test_path_satisfies_the_conditions_of_an_optimum(problem):
         assert abs(residual.mean()) < 1e-5
         assert np.allclose(gradient[w != 0], -penalty * np.sign(w[w != 0]), atol=1e-5)
         assert np.all(np.abs(gradient[w == 0]) <= penalty + 1e-5)
+
+
+def test_features_that_repeat_each_other_are_no_trouble(problem):
+    """Sums, differences and copies, as among the extended features: the loss is the same, nothing warns."""
+    x, y = problem
+    again = np.column_stack([x, x[:, 0] - x[:, 1], x[:, 2], x[:, 0] + 1e-3 * x[:, 3], np.zeros(len(x))])
+    again[:, 6:9] /= again[:, 6:9].std(axis=0)
+    path = logistic_path(again, y, count=15, least=1e-4)
+    largest = logistic_path(x, y).penalties[0]
+    assert path.penalties[0] >= largest * (1 - 1e-9)
+    for penalty, w, b in zip(path.penalties, path.weights, path.intercepts, strict=True):
+        oracle = LogisticRegression(
+            C=1 / (penalty * len(y)), l1_ratio=1.0, solver="saga", max_iter=300, random_state=0
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # it finds these features as hard
+            oracle.fit(again, y)
+        theirs = log_loss(y, expit(again @ oracle.coef_[0] + oracle.intercept_[0]))
+        ours = log_loss(y, expit(again @ w + b))
+        assert ours + penalty * np.abs(w).sum() <= theirs + penalty * np.abs(oracle.coef_[0]).sum() + 1e-6
 
 
 def test_path_agrees_with_scikit_learn(problem):

@@ -101,7 +101,7 @@ def test_a_long_table_is_predicted_in_pieces(fitted, make_table, monkeypatch, ca
     with caplog.at_level("INFO"):
         pieces = fitted.predict(table), fitted.predict_positive(table)
     assert seen == 2 * [32, 32, 32, 4]
-    assert re.search(r"predicting 100 segments; needs about \d+ MB", caplog.text)
+    assert re.search(r"predicting 100 segments; needs at most \d+ MB", caplog.text)
     for piece, all_at_once in zip(pieces, whole, strict=True):
         assert np.allclose(piece, all_at_once, rtol=0, atol=1e-12)
 
@@ -112,7 +112,7 @@ def test_of_too_many_segments_whole_images_are_drawn(build, make_table, monkeypa
     with caplog.at_level("INFO"):
         predicted = build().fit(table).predict(table)
     assert "a sample of 6 of 20 images" in caplog.text
-    assert re.search(r"learns from 120 segments and 45 features; needs about \d+ MB", caplog.text)
+    assert re.search(r"learns from 120 segments and 45 features; needs at most \d+ MB", caplog.text)
     assert np.array_equal(build().fit(table).predict(table), predicted)
     with pytest.raises(TableError, match="image_id"):
         build().fit(table.drop(columns="image_id"))

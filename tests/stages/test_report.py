@@ -63,12 +63,14 @@ RULES = {"void_rule": "void left out", "resolution": "of the images"}
 
 
 def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(configuration, finished):
+    there = report(SETTINGS, configuration, finished)["evaluations"]  # of the meta model's training
     save_evaluation(finished, "iou_colour_val")
     save_evaluation(finished, "iou_other_val", model="other")
     outcome = report(SETTINGS, configuration, finished)
     page = (finished.path / "reports" / "colour_val.html").read_text()
-    assert outcome["evaluations"] == 1
+    assert outcome["evaluations"] == there + 1
     assert "Quality iou_colour_val" in page
+    assert "Predicted IoU by linear, trained on train" in page  # what train_meta told
     assert "Quality iou_other_val" not in page  # another network's
     assert "0.123" in page and "&lt;road&gt;" in page and "<road>" not in page
     assert "void left out" in page and "One scene." in page

@@ -70,3 +70,10 @@ def test_pictures_are_named_relative_to_the_result(tmp_path):
     assert content["tables"] == {"IoU by class": "iou_net_iou_by_class.csv"}
     assert "![IoU](iou_net.png)" in (tmp_path / "iou_net.md").read_text()
     assert picture in files
+
+
+def test_what_is_undefined_is_null_in_the_json(tmp_path):
+    save_result(tmp_path, _result(figures={"iou": {"road": float("nan")}, "drawn": [np.float32("nan"), 0.5]}))
+    text = (tmp_path / "iou_net.json").read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["figures"] == {"iou": {"road": None}, "drawn": [None, 0.5]}

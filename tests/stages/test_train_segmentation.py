@@ -1,6 +1,7 @@
 """Training a network by its entry: what is kept, what is refused, and that nothing is lost."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -53,8 +54,12 @@ def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
     assert noted["recipe"]["epochs"] == 2 and noted["recipe"]["dataset"] == "train"
     assert "save_file" not in noted["recipe"], "no path of this machine travels with the weights"
     assert noted["classes"]["8"][0] == "car"
+    written = Path(result["path"]).stat().st_mtime_ns
     again = train_segmentation(settings(), trainable, workspace)
     assert again == result, "a finished training is not trained on"
+    assert Path(result["path"]).stat().st_mtime_ns == written, (
+        "nor its file written, of which predictions know"
+    )
     predict(PredictSettings(dataset="val", model_name="plain", gpu=-1), trainable, workspace)
 
 

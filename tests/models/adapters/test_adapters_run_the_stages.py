@@ -12,7 +12,8 @@ from oodretrieval.errors import SettingsMismatchError
 from oodretrieval.explorer import Explorer
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.embed import compute_embeddings
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.predict import PredictSettings, predict
 from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
@@ -67,8 +68,8 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
     train_meta(meta, configuration, workspace)
     embed = EmbedSettings(
         dataset=("searched",),
-        select_by="predicted_iou",
         meta_model_name="linear",
+        select_by="predicted_iou",
         iou_threshold=2.0,  # a random network is right nowhere: this is not what is tested
         min_height=12,
         min_width=12,

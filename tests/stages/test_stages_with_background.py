@@ -20,7 +20,8 @@ from oodretrieval.errors import (
 )
 from oodretrieval.evaluation import ConfusionMatrix, non_distinctiveness
 from oodretrieval.models import load_model, read_metadata, save_weights
-from oodretrieval.stages.embed import EmbedSettings, compute_embeddings
+from oodretrieval.stages.embed import compute_embeddings
+from oodretrieval.stages.embed_settings import EmbedSettings
 from oodretrieval.stages.evaluate_segmentation import SegmentationSettings, evaluate_segmentation
 from oodretrieval.stages.inference import predicted_classes
 from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
@@ -155,9 +156,10 @@ def test_all_stages_run_with_a_background(extended, workspace):
         TrainMetaSettings(dataset="train_behind", dataset_val="val_behind", **common), extended, workspace
     )
     sizes = {"min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40}
-    sizes["select_by"] = "predicted_iou"
     done = compute_embeddings(
-        EmbedSettings(dataset=("val_behind",), iou_threshold=0.99, **sizes, **common),
+        EmbedSettings(
+            dataset=("val_behind",), select_by="predicted_iou", iou_threshold=0.99, **sizes, **common
+        ),
         extended,
         workspace,
     )
