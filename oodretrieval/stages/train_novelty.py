@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from oodretrieval.errors import PartialFailure, SettingsMismatchError, TableError
+from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.device import choose_device
@@ -74,7 +75,7 @@ def train_novelty(
     vectors, failures = features.of(names, dataset, table)
     if failures:
         raise PartialFailure("train_novelty", failures)
-    classes = dataset.label_set.num_classes
+    classes = num_classes_of(table)  # the network's, background included
     model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=made_by)
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())
