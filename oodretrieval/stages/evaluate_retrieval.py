@@ -114,7 +114,7 @@ def evaluate_retrieval(
     }
     context = _context(settings, configuration, catalogue, len(set(images)), drawing)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
-    title = f"Retrieval among the selected segments of {catalogue.name}"
+    title = f"Retrieval among the selected segments of {catalogue.name}: {_words(settings)}"
     result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)
     folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,6 +129,12 @@ def evaluate_retrieval(
 def _stem(settings: RetrievalSettings) -> str:
     space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
     return f"retrieval_{space}_{settings.distance_metric}_{settings.groups}"
+
+
+def _words(settings: RetrievalSettings) -> str:
+    ranked = {"none": "all others", "image": "segments of other images", "frames": "segments of far frames"}
+    space = f"{settings.method}, {settings.embedding_size}-D" if settings.method else settings.net
+    return ", ".join(filter(None, (f"{ranked[settings.groups]} ranked", settings.distance_metric, space)))
 
 
 def _opened(configuration: Configuration, names: Iterable[str]) -> list[SegmentationDataset]:
@@ -277,7 +283,7 @@ def _draw(chart: Path, result: Result, figures: RetrievalFigures, floor: Retriev
         reference_name="random embedding",
         lines=[("mean over classes", figures.mean), ("weighted by queries", figures.weighted)],
     )
-    figure.suptitle(f"{result.title}\n{result.stem.replace('_', ' ')}", fontsize=11)
+    figure.suptitle(result.title.replace(": ", ":\n"), fontsize=11)
     figure.savefig(chart, dpi=120)
     return chart
 
