@@ -165,7 +165,7 @@ def _context(
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
         f"{made_by.get('min_height', 0)}",
         threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
-        intervals=f"{drawing.words()}; of the queries, the rankings stay",
+        intervals=f"{drawing.words(images)}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
         **(model_context(configuration, model) if model in configuration.models else {"model": model}),
     )

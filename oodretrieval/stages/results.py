@@ -179,9 +179,10 @@ def _cell(value: Any) -> str:
         return NO_VALUE
     if not isinstance(value, float | np.floating):
         return str(value)
-    if abs(value) < 1e-6:  # rounding, of either sign
+    size = abs(float(value))
+    if size < 1e-6:  # rounding, of either sign
         return "0.000"
-    return f"{value:.3f}" if abs(value) >= 5e-4 else f"{value:.1g}"
+    return f"{value:.3f}" if size >= 5e-4 else f"{value:.1g}"
 
 
 def _log(result: Result, files: list[Path]) -> None:

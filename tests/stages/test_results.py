@@ -80,7 +80,9 @@ def test_what_is_undefined_is_null_in_the_json(tmp_path):
 
 
 def test_small_fractions_keep_a_digit_and_rounding_shows_no_sign():
-    table = pd.DataFrame({"loss": [0.5, 0.0004, -0.00002, -1e-17, 0.0]}, index=pd.Index("abcde", name="metric"))
+    table = pd.DataFrame(
+        {"loss": [0.5, 0.0004, -0.00002, -1e-17, 0.0]}, index=pd.Index(list("abcde"), name="metric")
+    )
     cells = [row.split(" | ")[1].rstrip(" |") for row in markdown_table(table).splitlines()[2:]]
     assert cells == ["0.500", "0.0004", "-2e-05", "0.000", "0.000"]
 
