@@ -1,7 +1,7 @@
 """How well an embedding space brings segments of one class together."""
 
 import logging
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from oodretrieval.stages.results import (
     split_of,
 )
 from oodretrieval.stages.rules import Drawing, EvaluationSettings, interval_words, scene_notes
+from oodretrieval.stages.selecting import PUBLISHED, SelectionRule
 from oodretrieval.stages.settings import require_at_least
 from oodretrieval.stores import Catalogue, Workspace
 
@@ -157,11 +158,18 @@ def _context(
         void_rule="a segment is what most of its pixels are; void ones are left out",
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
         f"{made_by.get('min_height', 0)}",
-        threshold=f"segments of a predicted IoU below {made_by.get('iou_threshold')}, as catalogued",
+        threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
         intervals=f"{drawing.words()}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
         **(model_context(configuration, model) if model in configuration.models else {"model": model}),
     )
+
+
+def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
+    """What a catalogue was selected by; one that says nothing of it, by predicted IoU."""
+    names = ("select_quantile", "select_number", "iou_threshold")
+    noted = {name: made_by[name] for name in names if name in made_by}
+    return SelectionRule(select_by=made_by.get("select_by", PUBLISHED), **noted)
 
 
 def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:

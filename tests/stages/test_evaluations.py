@@ -378,7 +378,7 @@ def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
     assert 0 <= low <= high <= 1
     (saved,) = read_results(tmp_path)
     assert saved.context["model"] == "colour" and saved.context["meta_model"] == "linear"
-    assert saved.context["threshold"] == "segments of a predicted IoU below 0.95, as catalogued"
+    assert saved.context["threshold"] == "segments that the catalogue selected: predicted IoU < 0.95"
     assert list(saved.tables) == ["by class", "together"]
 
 
