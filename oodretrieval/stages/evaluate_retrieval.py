@@ -37,7 +37,7 @@ from oodretrieval.stages.settings import require_at_least
 from oodretrieval.stores import Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
-GROUPS = ("none", "image", "frames")
+LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
 FRAME_WINDOW = 30
 RANDOM_REPETITIONS = 5
 
@@ -91,8 +91,8 @@ def evaluate_retrieval(
         UnknownNameError: If the metric or the grouping is unknown.
     """
     catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file))
-    if settings.groups not in GROUPS:
-        raise UnknownNameError("grouping", settings.groups, GROUPS)
+    if settings.groups not in LEFT_OUT:
+        raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)
     segments = catalogue.segments[judged]
     vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[judged]
@@ -114,7 +114,7 @@ def evaluate_retrieval(
     }
     context = _context(settings, configuration, catalogue, len(set(images)), drawing)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
-    title = f"Retrieval among the selected segments of {catalogue.name}: {_words(settings)}"
+    title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)
     folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
@@ -129,12 +129,6 @@ def evaluate_retrieval(
 def _stem(settings: RetrievalSettings) -> str:
     space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
     return f"retrieval_{space}_{settings.distance_metric}_{settings.groups}"
-
-
-def _words(settings: RetrievalSettings) -> str:
-    ranked = {"none": "all others", "image": "segments of other images", "frames": "segments of far frames"}
-    space = f"{settings.method}, {settings.embedding_size}-D" if settings.method else settings.net
-    return ", ".join(filter(None, (f"{ranked[settings.groups]} ranked", settings.distance_metric, space)))
 
 
 def _opened(configuration: Configuration, names: Iterable[str]) -> list[SegmentationDataset]:
@@ -283,7 +277,8 @@ def _draw(chart: Path, result: Result, figures: RetrievalFigures, floor: Retriev
         reference_name="random embedding",
         lines=[("mean over classes", figures.mean), ("weighted by queries", figures.weighted)],
     )
-    figure.suptitle(result.title.replace(": ", ":\n"), fontsize=11)
+    space = result.settings["method"] or result.settings["net"] or "default embedding"
+    figure.suptitle(f"{result.title}\n{space}, {result.settings['distance_metric']}", fontsize=11)
     figure.savefig(chart, dpi=120)
     return chart
 
