@@ -59,7 +59,9 @@ def bar_chart(
         label=reference_name,
     )
     for row, name in enumerate(names):
-        axes.text(values[name] + 0.01, row, f"{values[name]:.2f}", va="center", fontsize=9)
+        # on white, as a line of a mean may pass behind it
+        paper = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(values[name] + 0.01, row, f"{values[name]:.2f}", va="center", fontsize=9, bbox=paper)
     styles = ("--", ":", "-.")
     for number, (name, value) in enumerate(lines):
         axes.axvline(

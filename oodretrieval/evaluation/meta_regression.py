@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+
+from oodretrieval.evaluation.detection import detection_rates
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,7 @@ def auroc(positive: ArrayLike, score: ArrayLike) -> float:
         >>> auroc([True, False, True], [0.9, 0.2, 0.2])
         0.75
     """
-    truth, scores = _pair(positive, score)
-    hits = truth > 0
-    positives, negatives = int(hits.sum()), int((~hits).sum())
-    if not positives or not negatives:
-        return 0.5
-    rank_sum = float(rankdata(scores)[hits].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    return float(_rates(positive, score)["auroc"])
 
 
 def auprc(positive: ArrayLike, score: ArrayLike) -> float:
@@ -158,14 +153,16 @@ def auprc(positive: ArrayLike, score: ArrayLike) -> float:
         >>> round(auprc([True, False, True], [0.9, 0.5, 0.2]), 4)
         0.8333
     """
+    return float(_rates(positive, score)["auprc"])
+
+
+def _rates(positive: ArrayLike, score: ArrayLike) -> dict[str, NDArray[np.float64]]:
+    """What :func:`~oodretrieval.evaluation.detection.detection_rates` makes of items, equal scores together."""
     truth, scores = _pair(positive, score)
-    order = np.argsort(-scores, kind="stable")
-    ordered, hits = scores[order], np.cumsum(truth[order] > 0)
-    if not len(hits) or not hits[-1]:
-        return 0.0
-    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-    precision = hits[last] / (last + 1)
-    return float((np.diff(hits[last], prepend=0) * precision).sum() / hits[-1])
+    values, place = np.unique(-scores, return_inverse=True)
+    hits = truth > 0
+    counts = (np.bincount(place[side], minlength=len(values)) for side in (hits, ~hits))
+    return detection_rates(*(side.astype(np.float64) for side in counts))
 
 
 def accuracy(positive: ArrayLike, score: ArrayLike, threshold: ArrayLike = 0.5) -> float:

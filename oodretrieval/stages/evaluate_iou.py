@@ -73,6 +73,10 @@ def evaluate_iou(settings: IouSettings, configuration: Configuration, workspace:
     if dataset.label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
     judged = _Judged(settings, configuration, workspace, dataset.ids, dataset.label_set)
+    if not judged.classes:
+        raise TableError(
+            f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
+        )
     drawing = Drawing.of(settings, dataset)
     figures = judged.figures(drawing)
     folder = result_folder(settings, workspace)
@@ -94,7 +98,7 @@ def evaluate_iou(settings: IouSettings, configuration: Configuration, workspace:
         void_rule=f"{void_rule(dataset.label_set)}; pixels of both are left out",
         resolution=size_words(judged.sizes),
         threshold="all from 0 to 1, none is chosen" if judged.curves is not None else "",
-        intervals=drawing.words(),
+        intervals=drawing.words(len(judged.images)),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),
     )

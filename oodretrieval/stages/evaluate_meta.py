@@ -125,7 +125,7 @@ def _context(analysed: Analysed, configuration: Configuration, drawing: Drawing)
         void_rule="" if label_set is None else void_rule(label_set),
         resolution="segments of the predictions at the size of the images",
         threshold="probability of IoU > 0 of the highest accuracy in training; 0.5 where the file does not say",
-        intervals=drawing.words(),
+        intervals=drawing.words(len(analysed.dataset)),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),
     )

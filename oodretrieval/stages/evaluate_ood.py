@@ -181,7 +181,7 @@ def _result(
         resolution=f"{size_words(sizes)}; smallest components "
         f"{settings.min_predicted} predicted and {settings.min_true} true pixels at 1280×720, scaled by area",
         threshold=_threshold_words(settings),
-        intervals=drawing.words(),
+        intervals=drawing.words(len(reader.images)),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),
     )

@@ -159,7 +159,7 @@ def _context(
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
         f"{made_by.get('min_height', 0)}",
         threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
-        intervals=f"{drawing.words()}; of the queries, the rankings stay",
+        intervals=f"{drawing.words(images)}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
         **(model_context(configuration, model) if model in configuration.models else {"model": model}),
     )
@@ -277,7 +277,8 @@ def _draw(chart: Path, result: Result, figures: RetrievalFigures, floor: Retriev
         reference_name="random embedding",
         lines=[("mean over classes", figures.mean), ("weighted by queries", figures.weighted)],
     )
-    figure.suptitle(f"{result.title}\n{result.stem.replace('_', ' ')}", fontsize=11)
+    space = result.settings["method"] or result.settings["net"] or "default embedding"
+    figure.suptitle(f"{result.title}\n{space}, {result.settings['distance_metric']}", fontsize=11)
     figure.savefig(chart, dpi=120)
     return chart
 

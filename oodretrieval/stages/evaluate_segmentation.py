@@ -86,7 +86,7 @@ def evaluate_segmentation(
         images=quality.images,
         void_rule=_rule(dataset.label_set),
         resolution=size_words(sizes),
-        intervals=drawing.words(),
+        intervals=drawing.words(quality.images),
         **model_context(configuration, settings.model_name),
     )
     result = Result(

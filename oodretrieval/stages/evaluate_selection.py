@@ -116,6 +116,10 @@ def evaluate_selection(
         prediction = read_prediction(workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         judged.add(prediction)
+    if not judged.sizes:
+        raise TableError(
+            f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
+        )
     result = _result(settings, configuration, judged, len(images))
     result = replace(result, notes=(*scene_notes(dataset), *result.notes))
     stem = result_folder(settings, workspace) / result.stem
@@ -158,7 +162,7 @@ def _result(
         resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
         f"least {settings.min_width}×{settings.min_height}",
         threshold=f"selected: {settings.words()}",
-        intervals=judged.drawing.words(),
+        intervals=judged.drawing.words(images),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),
     )

@@ -21,6 +21,7 @@ from oodretrieval.stores import FORMAT_VERSION, plain, require_format, write_jso
 
 logger = logging.getLogger(__name__)
 NO_VALUE = "–"
+_FRACTION = re.compile(r"-?\d+(\.\d+(e-?\d+)?|e-?\d+)")
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def as_markdown(result: Result) -> str:
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A table as Markdown, index first; fractions with three digits, missing values as a dash.
+    """A table as Markdown, index first; fractions with three digits, smaller ones with one, missing values as a dash.
 
     Example:
         >>> print(markdown_table(pd.DataFrame({"IoU": [0.51239]}, index=pd.Index(["road"], name="class"))))
@@ -176,7 +177,12 @@ def _texts(table: pd.DataFrame) -> list[list[str]]:
 def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
         return NO_VALUE
-    return f"{value:.3f}" if isinstance(value, float | np.floating) else str(value)
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    size = abs(float(value))
+    if size < 1e-6:  # rounding, of either sign
+        return "0.000"
+    return f"{value:.3f}" if size >= 5e-4 else f"{value:.1g}"
 
 
 def _log(result: Result, files: list[Path]) -> None:
@@ -242,10 +248,21 @@ def _evaluation(path: Path, content: Mapping[str, Any]) -> Evaluation:
     gone = [file.name for file in named if not file.is_file()]
     if gone:
         raise StoreError(f"{path} names {', '.join(gone)}, which has gone; measure it again")
-    tables = {
-        name: _texts(pd.read_csv(path.parent / file, index_col=0)) for name, file in content["tables"].items()
-    }
+    tables = {name: _saved_texts(path.parent / file) for name, file in content["tables"].items()}
     pictures = {caption: path.parent / file for caption, file in content["pictures"].items()}
     return Evaluation(
         path.stem, content["title"], content["context"], tuple(content["notes"]), tables, pictures
     )
+
+
+def _saved_texts(path: Path) -> list[list[str]]:
+    """:func:`_texts` of a table as it was saved; cell by cell, as a column can hold counts beside means."""
+    table = pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
+    head, *body = _texts(table)
+    return [head, *([name, *map(_saved_cell, row)] for name, *row in body)]
+
+
+def _saved_cell(text: str) -> str:
+    if not text:
+        return NO_VALUE
+    return _cell(float(text)) if _FRACTION.fullmatch(text) else text

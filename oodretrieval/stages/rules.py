@@ -56,10 +56,18 @@ class Drawing:
         video = any(getattr(dataset, "video", False) for dataset in datasets)
         return cls(settings.block or (VIDEO_BLOCK if video else 1), settings.repetitions)
 
-    def words(self) -> str:
-        """For a reader of the figures."""
+    def words(self, images: int) -> str:
+        """For a reader of the figures of so many images.
+
+        Example:
+            >>> Drawing(block=1, repetitions=500).words(14)
+            '95 %, bootstrap over images, 500 draws'
+        """
         what = "images" if self.block == 1 else f"moving blocks of {self.block} images in a row"
-        return f"95 %, bootstrap over {what}, {self.repetitions} draws"
+        drawn = f"95 %, bootstrap over {what}, {self.repetitions} draws"
+        if images > self.block:
+            return drawn
+        return f"{drawn}; of no use here, as one block holds all {images} and every draw is the same"
 
 
 def result_folder(settings: EvaluationSettings, workspace: Workspace) -> Path:

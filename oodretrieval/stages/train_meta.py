@@ -199,7 +199,7 @@ def _report(
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
-            intervals=Drawing.of(settings, dataset).words(),
+            intervals=Drawing.of(settings, dataset).words(len(dataset)),
             meta_model=recipe.name,
             **model_context(configuration, settings.model_name),
         ),

@@ -426,3 +426,14 @@ def test_searching_what_is_not_there(made, tmp_path):
         search_classes(settings, configuration, workspace)
     listing = pd.read_csv(tmp_path / "found" / "classes_val_images.csv")
     assert listing["image"].nunique() == 5
+
+
+def test_predictions_without_labels_cannot_be_judged(own):
+    configuration, workspace = own
+    for path in (workspace.path / "predictions" / "colour" / "val").rglob("*.h5"):
+        with h5py.File(path, "r+") as file:
+            del file["labels"]
+    with pytest.raises(TableError, match="holds labels"):
+        evaluate_iou(IouSettings(**NETWORK), configuration, workspace)
+    with pytest.raises(TableError, match="holds labels"):
+        evaluate_selection(SelectionSettings(**SELECTED, **CPU), configuration, workspace)

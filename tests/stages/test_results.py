@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
-from oodretrieval.stages.results import Context, Result, markdown_table, save_result
+from oodretrieval.stages.results import Context, Result, markdown_table, read_results, save_result
 
 
 def _result(**changes):
@@ -77,3 +77,26 @@ def test_what_is_undefined_is_null_in_the_json(tmp_path):
     text = (tmp_path / "iou_net.json").read_text()
     assert "NaN" not in text
     assert json.loads(text)["figures"] == {"iou": {"road": None}, "drawn": [None, 0.5]}
+
+
+def test_small_fractions_keep_a_digit_and_rounding_shows_no_sign():
+    table = pd.DataFrame(
+        {"loss": [0.5, 0.0004, -0.00002, -1e-17, 0.0]}, index=pd.Index(list("abcde"), name="metric")
+    )
+    cells = [row.split(" | ")[1].rstrip(" |") for row in markdown_table(table).splitlines()[2:]]
+    assert cells == ["0.500", "0.0004", "-2e-05", "0.000", "0.000"]
+
+
+def test_a_saved_table_is_read_as_it_was_told(tmp_path):
+    table = pd.DataFrame(
+        {"looks": [5, 10.04], "difference": ["+0.033", "-0.028"], "share": [0.25, np.nan]},
+        index=pd.Index(["novelty", "random"], name="order"),
+        dtype=object,
+    )
+    save_result(tmp_path, _result(tables={"orders": table}))
+    (back,) = read_results(tmp_path)
+    assert back.tables["orders"] == [
+        ["order", "looks", "difference", "share"],
+        ["novelty", "5", "+0.033", "0.250"],
+        ["random", "10.040", "-0.028", "–"],
+    ]
