@@ -118,14 +118,15 @@ def _saved(figure: Figure, folder: Path, name: str) -> Path:
 
 def _context(analysed: Analysed, configuration: Configuration, drawing: Drawing) -> Context:
     settings, label_set = analysed.settings, analysed.dataset.label_set
+    images = analysed.table["image_id"].nunique()
     return Context(
         dataset=settings.dataset,
         split=split_of(configuration, settings.dataset),
-        images=len(analysed.dataset),
+        images=images,
         void_rule="" if label_set is None else void_rule(label_set),
         resolution="segments of the predictions at the size of the images",
         threshold="probability of IoU > 0 of the highest accuracy in training; 0.5 where the file does not say",
-        intervals=drawing.words(len(analysed.dataset)),
+        intervals=drawing.words(images),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),
     )

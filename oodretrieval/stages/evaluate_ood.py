@@ -39,7 +39,7 @@ class OodSettings(ScoreSettings):
 
     Attributes:
         dataset_val: Name of the dataset on which the thresholds of the components are chosen, predicted by the same
-            network; empty for the oracle alone.
+            network; empty for the oracle alone. All of its images are read: args.limit is of the judged ones.
         threshold_rule: f1: of the highest F1 of pixels, which needs unknown things in dataset_val; or fpr: at
             most a share of its known pixels is above.
         false_positive_rate: That share.

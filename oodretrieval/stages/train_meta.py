@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
+from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError, TableError
 from oodretrieval.evaluation import clip_names
 from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
 from oodretrieval.stages.configuration import Configuration
@@ -131,7 +131,13 @@ def _tables(
         return train, train
     if settings.dataset_val:
         names = settings.model_name, settings.dataset_val
-        return train, segments_in_use(_of_judged(settings), configuration, workspace, names)
+        try:
+            return train, segments_in_use(_of_judged(settings), configuration, workspace, names)
+        except StoreError as error:
+            raise StoreError(
+                f"{error}; or judge otherwise: by another args.dataset_val, on held-out images of "
+                f"{settings.dataset} (args.dataset_val=''), or by cross-validation (args.folds=5)"
+            ) from error
     held_out = held_out_rows(train, settings.seed)
     if not held_out.any():
         raise TableError(
