@@ -51,7 +51,7 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_c
 
     Raises:
         WeightsError: If the file is missing, damaged, would need to run code, or if keys are missing,
-            unexpected or of another shape; each is named.
+            unexpected, of another shape, or hold no dense real numbers; each is named.
     """
     own = module.state_dict()
     state = _without_prefixes(read_state(path, source, run_code=run_code), own)
@@ -67,6 +67,7 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_c
                 if key in state and state[key].shape != own[key].shape
             ],
         ),
+        _listed("sparse, complex or without values", [key for key in state if not _is_plain(state[key])]),
     ]
     found = [problem for problem in problems if problem]
     if found:
@@ -83,6 +84,10 @@ def _without_prefixes(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> di
     while prefix := next((p for p in foreign if state and all(key.startswith(p) for key in state)), ""):
         state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
+
+
+def _is_plain(value: Tensor) -> bool:
+    return value.layout == torch.strided and not (value.is_complex() or value.is_meta)
 
 
 def _listed(what: str, keys: list[str]) -> str:
