@@ -100,6 +100,14 @@ def _listed(what: str, keys: list[str]) -> str:
 def read_state(path: str | Path, source: str = "", *, run_code: bool = False) -> dict[str, Tensor]:
     """Tensors of a weights file by name; see :func:`load_weights`.
 
+    Args:
+        path: ``.safetensors``, or a PyTorch file (any other suffix).
+        source: Where to get the file; shown when it is missing.
+        run_code: Read a PyTorch file that holds more than tensors by running the code in it. **Dangerous**.
+
+    Returns:
+        Name → tensor, as stored; prefixes that wrappers put before names are still there.
+
     Raises:
         WeightsError: If the file is missing, damaged, or would need to run code.
     """
