@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError, UnknownNameError
-from oodretrieval.novelty.neighbours import FeatureBank, bank_rows
+from oodretrieval.novelty.neighbours import FeatureBank, known_bank
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.standardisation import ClassStandardisation
 
@@ -27,7 +27,6 @@ NOVELTY, DISTANCE = "novelty", "nearest_neighbour"
 LEVELS = np.linspace(0, 1, 1001)
 
 _TOLERATED = 0.1
-_NEAR_IMAGES = 2
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,7 @@ class NoveltyModel:
             )
         rows, vectors = table[known], features[known].astype(np.float32)
         classes, log_size = _classes(rows, num_classes), _log_size(rows)
-        kept = bank_rows(classes, seed)
-        bank = FeatureBank.of(vectors, classes, kept)
-        places = pd.factorize(rows["image_id"])[0]
-        apart = bank.log_distance(vectors, classes, (places, places[kept], _NEAR_IMAGES))
-        apart = np.where(np.isfinite(apart), apart, np.nanmedian(apart) if np.isfinite(apart).any() else 0.0)
+        bank, apart = known_bank(vectors, classes, pd.factorize(rows["image_id"])[0], seed)
         model = cls(
             bank=bank,
             energy=ClassStandardisation.of(dispersion_score(rows, "energy"), classes, num_classes, log_size),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 BANK_PER_CLASS = 400
 """Training segments that are kept of each class."""
 
+_NEAR_IMAGES = 2
 _ROWS_AT_ONCE = 2048
 _SMALLEST = 1e-6
 
@@ -75,6 +76,29 @@ class FeatureBank:
                 found = np.isfinite(nearest)
                 result[rows[found]] = 0.5 * np.log(np.maximum(nearest[found], _SMALLEST))
         return result
+
+
+def known_bank(
+    features: NDArray[np.floating], classes: NDArray[np.integer], images: NDArray[np.integer], seed: int
+) -> tuple[FeatureBank, NDArray[np.float64]]:
+    """Keep known training segments, and measure how far each of them all is from those of other images.
+
+    Args:
+        features: ``(n, D)``, finite, ``n >= 1``.
+        classes: Predicted classes, ``(n,)``.
+        images: Place of each segment's image in the dataset, ``(n,)``; neighbouring frames of a video do not count
+            as other images.
+        seed: Which segments are kept of classes that have many.
+
+    Returns:
+        The bank, and ``ln`` of the distances ``(n,)``: the median where no other image has a segment to compare
+        with, 0 where none has.
+    """
+    kept = bank_rows(classes, seed)
+    bank = FeatureBank.of(features, classes, kept)
+    distance = bank.log_distance(features, classes, (images, images[kept], _NEAR_IMAGES))
+    found = np.isfinite(distance)
+    return bank, np.where(found, distance, np.median(distance[found]) if found.any() else 0.0)
 
 
 def bank_rows(classes: NDArray[np.integer], seed: int) -> NDArray[np.intp]:

@@ -13,6 +13,7 @@ from oodretrieval.evaluation import (
     component_scores,
 )
 from oodretrieval.evaluation.score_counter import EXACT_PIXELS
+from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.ood_figures import Components, ood_figures, ood_tables
 from oodretrieval.stages.ood_pictures import draw_curves, draw_score_maps
@@ -198,7 +199,17 @@ def _result(
         settings=asdict(settings),
         figures={"scores": figures, "left_out": reader.left_out},
         tables=ood_tables(figures),
-        notes=(share, counted, *scene_notes(reader.dataset)),
+        notes=(share, counted, *_near_itself(settings, reader), *scene_notes(reader.dataset)),
+    )
+
+
+def _near_itself(settings: OodSettings, reader: ScoreReader) -> tuple[str, ...]:
+    """What to know of a novelty threshold from the images that novelty was learned from."""
+    if NOVELTY not in reader.names or reader.novelty_dataset != settings.dataset_val:
+        return ()
+    return (
+        f"Novelty was fitted on {settings.dataset_val}, whose segments are their own nearest neighbours: its threshold "
+        "from there is too low. For one that holds, name other images by args.dataset_val.",
     )
 
 

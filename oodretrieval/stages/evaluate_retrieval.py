@@ -37,7 +37,7 @@ from oodretrieval.stages.settings import require_at_least
 from oodretrieval.stores import Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
-GROUPS = ("none", "image", "frames")
+LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
 FRAME_WINDOW = 30
 RANDOM_REPETITIONS = 5
 
@@ -91,8 +91,8 @@ def evaluate_retrieval(
         UnknownNameError: If the metric or the grouping is unknown.
     """
     catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file))
-    if settings.groups not in GROUPS:
-        raise UnknownNameError("grouping", settings.groups, GROUPS)
+    if settings.groups not in LEFT_OUT:
+        raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)
     segments = catalogue.segments[judged]
     vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[judged]
@@ -114,7 +114,7 @@ def evaluate_retrieval(
     }
     context = _context(settings, configuration, catalogue, len(set(images)), drawing)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
-    title = f"Retrieval among the selected segments of {catalogue.name}"
+    title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)
     folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)

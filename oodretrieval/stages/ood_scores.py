@@ -97,8 +97,11 @@ class ScoreReader:
         self.images = predicted_ids(workspace, self._stored, self.dataset.ids)
         self._statistics = find_logit_statistics(configuration, workspace, settings.model_name)
         self.left_out = self._impossible(read_prediction(workspace, *self._stored, self.images[0]))
+        self.novelty_dataset = ""
+        """Name of the dataset that the novelty model was fitted on."""
         try:
-            open_novelty_model(configuration, workspace, settings.model_name)
+            novelty = open_novelty_model(configuration, workspace, settings.model_name)
+            self.novelty_dataset = str(novelty.made_by.get("dataset", ""))
         except (WeightsError, TableError) as error:
             self.left_out.setdefault(NOVELTY, str(error))
         self.names = self._chosen()

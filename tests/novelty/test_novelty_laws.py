@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE, LEVELS, NOVELTY
-from oodretrieval.novelty.neighbours import BANK_PER_CLASS, FeatureBank, bank_rows
+from oodretrieval.novelty.neighbours import BANK_PER_CLASS, FeatureBank, bank_rows, known_bank
 
 CLASSES, DIMENSIONS, PER_IMAGE = 3, 6, 10
 
@@ -135,6 +135,18 @@ def test_training_segments_do_not_find_themselves_or_their_neighbours_in_time():
     step = np.log(np.sqrt(2) * 3 / features.std(axis=0)[0])
     assert np.allclose(apart, step, atol=1e-2), "the nearest one that counts is three images away"
     assert np.isnan(bank.log_distance(features, np.zeros(8, int), (places, places, 9))).all()
+
+
+def test_a_known_segment_that_only_near_frames_resemble_takes_the_median_of_the_others():
+    images = np.array([0, 5, 10, 20, 21])
+    classes = np.array([0, 0, 0, 1, 1])
+    features = np.array([[0.0], [1.0], [3.0], [7.0], [7.5]])
+    bank, apart = known_bank(features, classes, images, seed=0)
+    steps = np.log(np.array([1.0, 1.0, 2.0]) / features.std())
+    assert len(bank.vectors) == 5
+    assert np.allclose(apart, [*steps, np.median(steps), np.median(steps)], atol=1e-2)
+    alone = known_bank(features[3:], classes[3:], images[3:], seed=0)[1]
+    assert alone.tolist() == [0, 0]
 
 
 def test_a_class_without_training_segments_is_compared_with_all(model):

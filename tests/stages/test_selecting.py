@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -273,6 +274,9 @@ def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
     for figure in ("auroc", "auprc"):
         at_one, at_two = (found["novelty"]["pixels"][figure] for found in (scores, warm))
         assert at_one == at_two, "fitted at temperature 1"
+    near_itself = evaluate_ood(replace(settings, dataset_val="train"), configuration, fitted)
+    page = next(Path(file) for file in near_itself["files"] if file.endswith(".md")).read_text()
+    assert "Novelty was fitted on train" in page
     fitted.novelty_model_path("colour").unlink()
     without = evaluate_ood(settings, configuration, fitted)
     assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]
