@@ -51,7 +51,7 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_c
 
     Raises:
         WeightsError: If the file is missing, damaged, would need to run code, or if keys are missing,
-            unexpected or of another shape; each is named.
+            unexpected, of another shape, or hold no dense real numbers; each is named.
     """
     own = module.state_dict()
     state = _without_prefixes(read_state(path, source, run_code=run_code), own)
@@ -67,6 +67,7 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_c
                 if key in state and state[key].shape != own[key].shape
             ],
         ),
+        _listed("sparse, complex or without values", [key for key in state if not _is_plain(state[key])]),
     ]
     found = [problem for problem in problems if problem]
     if found:
@@ -85,6 +86,10 @@ def _without_prefixes(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> di
     return state
 
 
+def _is_plain(value: Tensor) -> bool:
+    return value.layout == torch.strided and not (value.is_complex() or value.is_meta)
+
+
 def _listed(what: str, keys: list[str]) -> str:
     if not keys:
         return ""
@@ -94,6 +99,14 @@ def _listed(what: str, keys: list[str]) -> str:
 
 def read_state(path: str | Path, source: str = "", *, run_code: bool = False) -> dict[str, Tensor]:
     """Tensors of a weights file by name; see :func:`load_weights`.
+
+    Args:
+        path: ``.safetensors``, or a PyTorch file (any other suffix).
+        source: Where to get the file; shown when it is missing.
+        run_code: Read a PyTorch file that holds more than tensors by running the code in it. **Dangerous**.
+
+    Returns:
+        Name → tensor, as stored; prefixes that wrappers put before names are still there.
 
     Raises:
         WeightsError: If the file is missing, damaged, or would need to run code.

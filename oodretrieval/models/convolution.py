@@ -98,5 +98,14 @@ def atrous_convolution(in_channels: int, out_channels: int, dilation: int, separ
 
 
 def resize_like(x: Tensor, reference: Tensor, align_corners: bool = False) -> Tensor:
-    """Bilinear resize of ``x`` ``(N, C, h, w)`` to the height and width of ``reference`` ``(N, K, H, W)``."""
+    """Bilinear resize to the size of another map.
+
+    Args:
+        x: ``(N, C, h, w)``.
+        reference: ``(N, K, H, W)``, of which only height and width count.
+        align_corners: Whether the centres of the corner pixels stay where they are.
+
+    Returns:
+        ``(N, C, H, W)``.
+    """
     return F.interpolate(x, reference.shape[-2:], mode="bilinear", align_corners=align_corners)

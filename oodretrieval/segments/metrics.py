@@ -106,7 +106,15 @@ def segment_metrics(
 
 
 def chosen_classes(source: Softmax, prediction: NDArray[np.integer] | None, ignore: int) -> NDArray[np.int32]:
-    """The prediction that is given, checked, or else the argmax; arguments of :func:`segment_metrics`.
+    """The prediction that is given, checked, or else the argmax.
+
+    Args:
+        source: Softmax of the image.
+        prediction: ``(H, W)`` integers, 0 … C-1 or ``ignore``; None for the argmax.
+        ignore: Value that means "no class", at least C.
+
+    Returns:
+        ``(H, W)``.
 
     Raises:
         ValueError: If the prediction holds ids that are no class, or ``ignore`` is one.
@@ -119,6 +127,10 @@ def chosen_classes(source: Softmax, prediction: NDArray[np.integer] | None, igno
 
 def require_no_class(source: Source, ignore: int) -> None:
     """Refuse an ``ignore`` that is a class.
+
+    Args:
+        source: Softmax or logits of the image, which know C.
+        ignore: Value that means "no class".
 
     Raises:
         ValueError: If it is.

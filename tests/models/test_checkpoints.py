@@ -131,6 +131,22 @@ def test_keys_missing_unexpected_and_misshapen_are_all_named(trained, tmp_path):
     assert all(torch.equal(before[key], value) for key, value in trained.state_dict().items())
 
 
+@pytest.mark.filterwarnings("ignore:Validating sparse tensor")
+@pytest.mark.parametrize(
+    "change",
+    [torch.Tensor.to_sparse, lambda value: value.to("meta"), lambda value: value + 1j],
+    ids=["sparse", "meta", "complex"],
+)
+def test_tensors_that_hold_no_weights_are_named_and_nothing_is_loaded(trained, tmp_path, change):
+    state = trained.state_dict()
+    torch.save({**state, "convolution.weight": change(state["convolution.weight"])}, tmp_path / "w.pth")
+    untouched = Net()
+    before = {key: value.clone() for key, value in untouched.state_dict().items()}
+    with pytest.raises(WeightsError, match=r"1 key\(s\) sparse.*: convolution\.weight"):
+        load_weights(untouched, tmp_path / "w.pth")
+    assert all(torch.equal(value, before[key]) for key, value in untouched.state_dict().items())
+
+
 def test_of_many_keys_only_some_are_listed(trained, tmp_path):
     save_weights(trained, tmp_path / "w.safetensors", {})
     with pytest.raises(
