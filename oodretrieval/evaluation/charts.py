@@ -16,8 +16,8 @@ LINES = (
     ("#56B4E9", (0, (3, 1, 1, 1))),
     ("#E69F00", ":"),
     ("black", (0, (7, 2, 1, 2))),
-    ("#666666", (0, (1, 1))),
     ("#882255", (0, (8, 3))),
+    ("#666666", (0, (1, 1))),
     ("#AA9900", (0, (1, 4))),
 )
 """Colour and stroke of each line: first Okabe and Ito's palette, and told apart without any colour."""

@@ -167,9 +167,9 @@ def _context(
 
 def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
     """What a catalogue was selected by; one that says nothing of it, by predicted IoU."""
-    names = ("select_quantile", "select_number", "iou_threshold")
-    noted = {name: made_by[name] for name in names if name in made_by}
-    return SelectionRule(select_by=made_by.get("select_by", PUBLISHED), **noted)
+    select_by = made_by.get("select_by", PUBLISHED)
+    names = ("iou_threshold",) if select_by == PUBLISHED else ("select_quantile", "select_number")
+    return SelectionRule(select_by=select_by, **{name: made_by[name] for name in names if name in made_by})
 
 
 def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:

@@ -92,7 +92,7 @@ def report(settings: ReportSettings, configuration: Configuration, workspace: Wo
     table = segments_in_use(settings, configuration, workspace, names)
     missing: list[str] = []
     catalogue = _catalogue(settings, workspace, missing)
-    evaluations = _evaluations(settings, workspace, catalogue, missing)
+    evaluations = _evaluations(settings, workspace, catalogue, dataset.label_set is not None, missing)
     class_names = _class_names(settings, configuration, dataset, table)
     segment_sheets = _judged_sheets(settings, configuration, workspace, dataset, table, class_names, missing)
     cluster_sheets = list(_cluster_sheets(settings, catalogue)) if catalogue is not None else []
@@ -164,7 +164,11 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
 
 
 def _evaluations(
-    settings: ReportSettings, workspace: Workspace, catalogue: Catalogue | None, missing: list[str]
+    settings: ReportSettings,
+    workspace: Workspace,
+    catalogue: Catalogue | None,
+    with_truth: bool,
+    missing: list[str],
 ) -> list[Evaluation]:
     """Results of this network on this dataset, in the order of :data:`EVALUATIONS`, then all others."""
     found = [
@@ -177,13 +181,26 @@ def _evaluations(
         found += read_results(catalogue.path / "evaluation")
     order = list(EVALUATIONS)
     kinds = [evaluation.stem.split("_")[0] for evaluation in found]
-    about = f"args.dataset={settings.dataset} args.model_name={settings.model_name}"
-    for kind, script in EVALUATIONS.items():
-        if kind not in kinds and not (kind == "retrieval" and catalogue is None):
-            which = f"args.embeddings_file={catalogue.name}" if kind == "retrieval" and catalogue else about
-            missing.append(f"{kind}: scripts/{script} with {which}")
+    if with_truth:
+        missing += [
+            f"{kind}: scripts/{script} with {_arguments(kind, settings, catalogue)}"
+            for kind, script in EVALUATIONS.items()
+            if kind not in kinds and not (kind == "retrieval" and catalogue is None)
+        ]
     places = [order.index(kind) if kind in order else len(order) for kind in kinds]
     return [found[i] for i in np.argsort(places, kind="stable")]
+
+
+def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
+    """What an evaluation that is missing is called with."""
+    if kind == "retrieval" and catalogue is not None:
+        return f"args.embeddings_file={catalogue.name}"
+    arguments = f"args.dataset={settings.dataset} args.model_name={settings.model_name}"
+    if settings.root:
+        arguments += f" args.root={settings.root}"
+    if kind != "segmentation":
+        arguments += f" args.meta_model_name={settings.meta_model_name}"
+    return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
 
 
 def _shown(evaluation: Evaluation) -> dict[str, Any]:

@@ -52,6 +52,12 @@ class SelectionRule(CommonSettings):
         if not 0 <= self.select_quantile <= 1:
             raise SettingsError(f"args.select_quantile must be within 0…1, came {self.select_quantile:g}")
         require_at_least(self, 0, "select_number")
+        unset = type(self).__dataclass_fields__["iou_threshold"].default
+        if self.select_by != PUBLISHED and self.iou_threshold != unset:
+            raise SettingsError(
+                f"args.iou_threshold={self.iou_threshold:g} means nothing to args.select_by={self.select_by}; add "
+                "args.select_by=predicted_iou, or set args.select_quantile or args.select_number instead"
+            )
 
     @property
     def needs_novelty_model(self) -> bool:

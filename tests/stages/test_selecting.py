@@ -282,3 +282,11 @@ def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
     assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]
     with pytest.raises(StoreError, match="score novelty.*train_novelty"):
         evaluate_ood(replace(settings, scores=("novelty",)), configuration, fitted)
+
+
+def test_a_threshold_of_the_published_rule_is_not_passed_over():
+    with pytest.raises(
+        SettingsError, match="iou_threshold=0.7 means nothing to args.select_by=novelty.*predicted_iou"
+    ):
+        EmbedSettings(dataset=("val",), iou_threshold=0.7)
+    assert EmbedSettings(dataset=("val",), iou_threshold=0.7, select_by="predicted_iou").iou_threshold == 0.7
