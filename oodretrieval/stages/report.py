@@ -1,7 +1,6 @@
 """A run on one page: every figure, chart and picture, the best and worst segments, the clusters."""
 
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -10,18 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from numpy.typing import NDArray
 
 from oodretrieval import __version__
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, WeightsError
 from oodretrieval.files import atomic_path
-from oodretrieval.images import read_image
-from oodretrieval.search import cluster
 from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stages.contact_sheets import Sheet, data_address, tiles
 from oodretrieval.stages.inference import predicted_classes
 from oodretrieval.stages.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.stages.report_segments import cluster_sheets, orders, segment_lines
 from oodretrieval.stages.results import NO_VALUE, Evaluation, read_results
 from oodretrieval.stages.settings import CommonSettings, require_at_least
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
@@ -95,7 +92,13 @@ def report(settings: ReportSettings, configuration: Configuration, workspace: Wo
     evaluations = _evaluations(settings, workspace, catalogue, dataset.label_set is not None, missing)
     class_names = _class_names(settings, configuration, dataset, table)
     segment_sheets = _judged_sheets(settings, configuration, workspace, dataset, table, class_names, missing)
-    cluster_sheets = list(_cluster_sheets(settings, catalogue)) if catalogue is not None else []
+    clusters = list(
+        cluster_sheets(
+            catalogue, settings.method, settings.clusters or None, settings.segments, settings.seed
+        )
+        if catalogue is not None
+        else ()
+    )
     page = (
         _environment()
         .get_template("report.html")
@@ -105,7 +108,7 @@ def report(settings: ReportSettings, configuration: Configuration, workspace: Wo
             settings=asdict(settings),
             evaluations=[_shown(evaluation) for evaluation in evaluations],
             segment_sheets=segment_sheets,
-            cluster_sheets=cluster_sheets,
+            cluster_sheets=clusters,
             missing=missing,
         )
     )
@@ -254,54 +257,9 @@ def _judged_sheets(
     make = partial(
         tiles,
         image_of=lambda image_id: dataset[index[image_id]].image,
-        lines_of=lambda row: _lines(row, class_names, dataset),
+        lines_of=lambda row: segment_lines(row, class_names, dataset),
     )
     return [
         Sheet(title, note, make(large.loc[order[: settings.segments]]))
-        for title, note, order in _orders(large)
+        for title, note, order in orders(large)
     ]
-
-
-def _orders(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
-    predicted = table[PREDICTED_IOU].to_numpy()
-    yield "Worst", "Lowest predicted IoU first.", np.argsort(predicted, kind="stable")
-    yield "Best", "Highest predicted IoU first.", np.argsort(-predicted, kind="stable")
-    judged = np.flatnonzero(table["iou"].to_numpy() >= 0)
-    if len(judged):
-        excess = predicted[judged] - table["iou"].to_numpy()[judged]
-        high, low = judged[np.argsort(-excess, kind="stable")], judged[np.argsort(excess, kind="stable")]
-        yield "Overestimated", "Predicted IoU furthest above the true one.", high
-        yield "Underestimated", "Predicted IoU furthest below the true one.", low
-
-
-def _lines(row: pd.Series, class_names: dict[int, str], dataset: SegmentationDataset) -> Sequence[str]:
-    predicted = f"{class_names[int(row['class'])]}, predicted IoU {row[PREDICTED_IOU]:.2f}"
-    if row["label"] < 0 or dataset.label_set is None:
-        return predicted, str(row["image_id"])
-    truth = dataset.label_set.label_name(int(row["label"]))
-    return predicted, f"truth {truth}, IoU {row['iou']:.2f}", str(row["image_id"])
-
-
-def _cluster_sheets(settings: ReportSettings, catalogue: Catalogue) -> Iterator[Sheet]:
-    """The clusters of a catalogue, the largest first; those nearest to each centre are shown."""
-    segments, vectors = catalogue.segments.reset_index(drop=True), np.asarray(catalogue.vectors)
-    groups = cluster(vectors, settings.method, settings.clusters or None, settings.seed)
-    paths = dict(zip(segments["image_id"], segments["image_path"], strict=True))
-    names = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
-    for group in range(int(groups.max(initial=-1)) + 1):
-        rows = np.flatnonzero(groups == group)
-        away = np.linalg.norm(vectors[rows] - vectors[rows].mean(axis=0), axis=1)
-        shown = segments.loc[rows[np.argsort(away, kind="stable")][: settings.segments]]
-        made = tiles(
-            shown,
-            lambda image_id: read_image(Path(paths[image_id])),
-            lambda row: _catalogue_lines(row, catalogue, names),
-        )
-        yield Sheet(f"Cluster {group + 1}", f"{len(rows)} segments, nearest to its centre first.", made)
-
-
-def _catalogue_lines(row: pd.Series, catalogue: Catalogue, names: dict[int, str]) -> Sequence[str]:
-    predicted = f"{names[int(row['class'])]}, predicted IoU {row[PREDICTED_IOU]:.2f}"
-    labels = catalogue.settings.get("label_mapping", {}).get(str(row["dataset"])) or {}
-    truth = labels.get(str(int(row["label"])))
-    return (predicted, f"truth {truth[0]}") if truth else (predicted,)
