@@ -108,8 +108,9 @@ def _draw_maps(
     truth: NDArray[np.uint8],
     scales: Mapping[str, tuple[float, ...]],
 ) -> None:
-    columns = min(4, len(maps) + 1)
-    rows = -(-(len(maps) + 1) // columns)
+    panels = len(maps) + 1
+    columns = min((4, 3), key=lambda number: -panels % number)  # fewer panels are left empty
+    rows = -(-panels // columns)
     height, width = truth.shape
     figure = Figure(figsize=(3.6 * columns, rows * (3.1 * height / width + 0.3) + 0.4), layout="constrained")
     places: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
