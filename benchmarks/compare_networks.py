@@ -49,7 +49,7 @@ NETWORKS = {
 
 def main() -> None:
     """Train, time and write the table."""
-    chosen = arguments(__doc__, "comparison_networks.md", epochs=6)
+    chosen = arguments(__doc__, "comparison_networks.md", epochs=4)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     names = {
         (network, seed): f"network_{number}_{seed}"
