@@ -13,8 +13,8 @@ from PIL import Image
 
 from oodretrieval.datasets import Sample, Subset, open_dataset
 from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, ModelEntry
-from oodretrieval.stages.configuration import Configuration, load_configuration
-from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

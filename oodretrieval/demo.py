@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.datasets.streets import Streets
-from oodretrieval.explorer.desktop import discover, display_problem
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
 from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw_scatter
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.views import image_view
 from oodretrieval.labels import LabelSet
 from oodretrieval.search import NearestNeighbours, project
 from oodretrieval.segments import crop
-from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.embed import compute_embeddings, crop_boxes, segment_boxes_of
-from oodretrieval.stages.embed_settings import EmbedSettings
-from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
-from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
-from oodretrieval.stages.inputs import dataset_in_use, open_meta_model
-from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.selecting import SelectionRule
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
+from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
+from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes, segment_boxes_of
+from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.selecting import SelectionRule
 from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
 
 logger = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
         logger.info("1/5 rendering %d streets", len(dataset))
         dataset.render_all(settings.num_cores)
     logger.info("2/5 predicting with %s", settings.model_name)
-    predict(PredictSettings(**names, **common), configuration, workspace)
+    pred_images(PredictSettings(**names, **common), configuration, workspace)
     logger.info("3/5 measuring segments")
     compute_metrics(MetricsSettings(**names, **common), configuration, workspace)
     logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
@@ -112,7 +112,7 @@ def explore_if_possible(catalogue: str, configuration: Configuration, workspace:
     """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
     if display_problem() is None:
         logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
-        discover(ExplorerSettings(embeddings_file=catalogue), configuration, workspace)
+        discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), configuration, workspace)
 
 
 def _evaluate_quietly(
@@ -133,8 +133,8 @@ def _evaluate_quietly(
     package.setLevel(logging.WARNING)
     try:
         return {
-            "selection": evaluate_selection(selection, configuration, workspace),
-            "retrieval": evaluate_retrieval(retrieval, configuration, workspace),
+            "selection": eval_selection(selection, configuration, workspace),
+            "retrieval": eval_retrieval(retrieval, configuration, workspace),
         }
     finally:
         package.setLevel(level)

@@ -7,7 +7,7 @@ import matplotlib.image
 import pytest
 
 from oodretrieval.demo import DemoSettings, demo
-from oodretrieval.stages.configuration import load_configuration
+from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

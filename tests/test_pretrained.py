@@ -11,12 +11,12 @@ from oodretrieval.datasets.camvid import LABELS as CAMVID
 from oodretrieval.datasets.streets import LABELS as STREETS
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.evaluation import ConfusionMatrix
+from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.meta_models import load_meta_model, select_features
 from oodretrieval.models import load_model, read_metadata
-from oodretrieval.stages.configuration import load_configuration
-from oodretrieval.stages.inference import Segmenter
-from oodretrieval.stages.logit_statistics import find_logit_statistics
-from oodretrieval.stages.selecting import open_novelty_model
+from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
+from oodretrieval.stages.predict.segmenter import Segmenter
+from oodretrieval.stages.select.selecting import open_novelty_model
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,9 +6,9 @@ import sys
 from typing import Any
 
 from oodretrieval.errors import DisplayError
+from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.explorer.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
-from oodretrieval.stages.configuration import Configuration
 from oodretrieval.stores import Workspace
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
@@ -35,7 +35,7 @@ def display_problem() -> str | None:
     return f"Qt cannot open a window ({lines[0].strip() if lines else f'exit code {tried.returncode}'})"
 
 
-def discover(
+def discover_embedding_space(
     settings: ExplorerSettings, configuration: Configuration, workspace: Workspace
 ) -> dict[str, Any]:
     """Explore a catalogue in a window, until that is closed.

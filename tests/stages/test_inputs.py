@@ -15,8 +15,8 @@ from oodretrieval.errors import (
     UnknownNameError,
     WeightsError,
 )
-from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.inputs import (
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import (
     BLOCK,
     blocks,
     dataset_in_use,
@@ -26,7 +26,7 @@ from oodretrieval.stages.inputs import (
     require_current,
     weights_hash_if_there,
 )
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.stores import Workspace
 
 
@@ -158,7 +158,7 @@ def test_a_meta_model_without_an_entry_is_found_by_its_file(with_meta_models, tm
 
 
 def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatch, tmp_path):
-    monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained())
+    monkeypatch.setattr("oodretrieval.experiment.inputs.load_meta_model", lambda path: Trained())
     workspace = Workspace(tmp_path)
     write_linear(workspace)
     assert isinstance(open_meta_model(with_meta_models, "linear", workspace, "net"), Trained)
@@ -167,7 +167,7 @@ def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatc
 
 
 def test_a_meta_model_of_other_weights_is_refused(with_meta_models, monkeypatch, tmp_path):
-    monkeypatch.setattr("oodretrieval.stages.inputs.load_meta_model", lambda path: Trained(weights="old"))
+    monkeypatch.setattr("oodretrieval.experiment.inputs.load_meta_model", lambda path: Trained(weights="old"))
     write_linear(Workspace(tmp_path))
     with pytest.raises(TableError, match=r"trained with other weights of 'net'.*args\.overwrite=True"):
         open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")

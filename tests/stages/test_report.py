@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from oodretrieval.errors import StoreError
-from oodretrieval.stages.embed import compute_embeddings
-from oodretrieval.stages.embed_settings import EmbedSettings
-from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.report import ReportSettings, report
-from oodretrieval.stages.results import Context, Result, save_result
-from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.report.report import ReportSettings, report
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.embed_settings import EmbedSettings
 
 MODEL = {"model_name": "colour"}
 JUDGED = MODEL | {"meta_model_name": "linear"}
@@ -24,7 +24,7 @@ SETTINGS = ReportSettings(dataset="val", min_pixels=30, segments=5, clusters=3, 
 @pytest.fixture
 def measured(configuration, workspace):
     for dataset in ("train", "val"):
-        predict(PredictSettings(dataset=dataset, gpu=-1, **MODEL), configuration, workspace)
+        pred_images(PredictSettings(dataset=dataset, gpu=-1, **MODEL), configuration, workspace)
         compute_metrics(MetricsSettings(dataset=dataset, **MODEL), configuration, workspace)
     return workspace
 
@@ -32,7 +32,7 @@ def measured(configuration, workspace):
 @pytest.fixture
 def finished(configuration, measured):
     trained = TrainMetaSettings(dataset="train", dataset_val="val", gpu=-1, **JUDGED)
-    train_meta(trained, configuration, measured)
+    train_meta_nn(trained, configuration, measured)
     selected = EmbedSettings(
         dataset=("val",),
         select_by="predicted_iou",
@@ -70,7 +70,7 @@ def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(con
     page = (finished.path / "reports" / "colour_val.html").read_text()
     assert outcome["evaluations"] == there + 1
     assert "Quality iou_colour_val" in page
-    assert "Predicted IoU by linear, trained on train" in page  # what train_meta told
+    assert "Predicted IoU by linear, trained on train" in page  # what train_meta_nn told
     assert "Quality iou_other_val" not in page  # another network's
     assert "0.123" in page and "&lt;road&gt;" in page and "<road>" not in page
     assert "void left out" in page and "One scene." in page

@@ -20,14 +20,14 @@ from oodretrieval.errors import (
 )
 from oodretrieval.evaluation import ConfusionMatrix, non_distinctiveness
 from oodretrieval.models import load_model, read_metadata, save_weights
-from oodretrieval.stages.embed import compute_embeddings
-from oodretrieval.stages.embed_settings import EmbedSettings
-from oodretrieval.stages.evaluate_segmentation import SegmentationSettings, evaluate_segmentation
-from oodretrieval.stages.inference import predicted_classes
-from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
-from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
+from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
 from oodretrieval.stores import Catalogue, read_prediction
 
 CLASSES = 9
@@ -76,8 +76,8 @@ def training(**options):
 
 
 def judged(extended, workspace, name, dataset="val_behind", **options):
-    predict(PredictSettings(dataset=dataset, model_name=name, **ON_CPU, **options), extended, workspace)
-    return evaluate_segmentation(SegmentationSettings(dataset=dataset, model_name=name), extended, workspace)
+    pred_images(PredictSettings(dataset=dataset, model_name=name, **ON_CPU, **options), extended, workspace)
+    return eval_segmentation(SegmentationSettings(dataset=dataset, model_name=name), extended, workspace)
 
 
 def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
@@ -92,7 +92,7 @@ def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
     prediction = read_prediction(workspace, "implicit", "val_behind", open_ids(extended)[0])
     assert prediction.num_classes == CLASSES + 1
     settings = SegmentationSettings(dataset="val_behind", model_name="implicit", limit=2)
-    again = evaluate_segmentation(settings, extended, workspace)
+    again = eval_segmentation(settings, extended, workspace)
     assert again["mean_iou"] == figures["mean_iou"] == pytest.approx(result["mean_iou"], abs=2e-3)
     for mode in (1, 2):
         key = f"non_distinctiveness_{mode}"
@@ -141,7 +141,7 @@ def test_predictions_made_without_the_background_are_refused(extended, workspace
     entry = replace(extended.model("colour_implicit"), implicit_background=False)
     changed = replace(extended, models={**extended.models, "colour_implicit": entry})
     with pytest.raises(SettingsMismatchError, match="implicit_background"):
-        predict(
+        pred_images(
             PredictSettings(dataset="val_behind", model_name="colour_implicit", **ON_CPU), changed, workspace
         )
 
@@ -149,10 +149,10 @@ def test_predictions_made_without_the_background_are_refused(extended, workspace
 def test_all_stages_run_with_a_background(extended, workspace):
     for dataset in ("train_behind", "val_behind"):
         names = {"dataset": dataset, "model_name": "colour_implicit"}
-        predict(PredictSettings(**names, **ON_CPU), extended, workspace)
+        pred_images(PredictSettings(**names, **ON_CPU), extended, workspace)
         compute_metrics(MetricsSettings(**names), extended, workspace)
     common = {"model_name": "colour_implicit", "meta_model_name": "linear", **ON_CPU}
-    train_meta(
+    train_meta_nn(
         TrainMetaSettings(dataset="train_behind", dataset_val="val_behind", **common), extended, workspace
     )
     sizes = {"min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40}
@@ -191,7 +191,7 @@ def test_the_figures_are_those_of_the_stored_predictions(extended, workspace):
 
 def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
     kept = judged(extended, workspace, "colour_implicit")
-    predict(
+    pred_images(
         PredictSettings(
             dataset="val_behind", model_name="colour_implicit", keep="softmax", overwrite=True, **ON_CPU
         ),
@@ -199,7 +199,7 @@ def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
         workspace,
     )
     settings = SegmentationSettings(dataset="val_behind", model_name="colour_implicit")
-    softmax = evaluate_segmentation(settings, extended, workspace)
+    softmax = eval_segmentation(settings, extended, workspace)
     for key in ("non_distinctiveness_1", "non_distinctiveness_2", "auroc_background"):
         assert softmax[key] == pytest.approx(kept[key], abs=1e-3)
 
@@ -211,11 +211,9 @@ def test_without_logits_only_classes_are_judged(extended, workspace):
 
 def test_datasets_without_truth_or_predictions_are_refused(extended, workspace):
     with pytest.raises(TableError, match="has no truth"):
-        evaluate_segmentation(
-            SegmentationSettings(dataset="images", model_name="colour"), extended, workspace
-        )
+        eval_segmentation(SegmentationSettings(dataset="images", model_name="colour"), extended, workspace)
     with pytest.raises(StoreError, match="run scripts/pred_images.py"):
-        evaluate_segmentation(SegmentationSettings(dataset="val", model_name="colour"), extended, workspace)
+        eval_segmentation(SegmentationSettings(dataset="val", model_name="colour"), extended, workspace)
 
 
 @pytest.mark.parametrize("options", [{"attraction": 1.0}, {"repulsion": 1.0}, {"similarity": "correlation"}])

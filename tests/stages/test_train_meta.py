@@ -12,14 +12,14 @@ import pytest
 from oodretrieval.entries import MetaModelEntry
 from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
 from oodretrieval.evaluation import r2
+from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.meta_models import KINDS, LinearMetaModel, load_meta_model, training_rows
-from oodretrieval.stages.inputs import open_meta_model
-from oodretrieval.stages.meta_judging import Estimate, cross_validated, draws_of, judge
-from oodretrieval.stages.meta_recipe import Recipe
-from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.rules import Drawing
-from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.results.rules import Drawing
+from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, draws_of, judge
+from oodretrieval.stages.fit.meta_recipe import Recipe
+from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stores import Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
@@ -31,7 +31,7 @@ def measured_once(configuration_in, tmp_path_factory):
     configuration = configuration_in(tmp_path_factory.mktemp("measured"))
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
-        predict(PredictSettings(dataset=dataset, model_name="colour", gpu=-1), configuration, workspace)
+        pred_images(PredictSettings(dataset=dataset, model_name="colour", gpu=-1), configuration, workspace)
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
     return configuration
 
@@ -50,7 +50,7 @@ def train(configuration, **options):
         "repetitions": 20,
         "gpu": -1,
     }
-    return train_meta(
+    return train_meta_nn(
         TrainMetaSettings(**{**settings, **options}), configuration, Workspace(configuration.workspace)
     )
 

@@ -10,9 +10,9 @@ from torch import nn
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
 from oodretrieval.models import load_model, read_metadata
-from oodretrieval.stages.inference import Segmenter
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.predict.segmenter import Segmenter
+from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
 from oodretrieval.stores import read_prediction
 
 
@@ -60,7 +60,7 @@ def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
     assert Path(result["path"]).stat().st_mtime_ns == written, (
         "nor its file written, of which predictions know"
     )
-    predict(PredictSettings(dataset="val", model_name="plain", gpu=-1), trainable, workspace)
+    pred_images(PredictSettings(dataset="val", model_name="plain", gpu=-1), trainable, workspace)
 
 
 def test_deeplab_starts_from_packaged_weights(trainable, workspace):
@@ -92,7 +92,7 @@ def test_every_family_is_trained_by_its_entry_and_predicts(trainable, workspace,
     )
     assert result["epoch"] == 1
     assert read_metadata(entry.weights)["class_name"] == class_name
-    predict(PredictSettings(dataset="val", model_name="it", gpu=-1, limit=1), configuration, workspace)
+    pred_images(PredictSettings(dataset="val", model_name="it", gpu=-1, limit=1), configuration, workspace)
     (stored,) = (workspace.path / "predictions" / "it" / "val").rglob("*.h5")
     prediction = read_prediction(workspace, "it", "val", stored.stem)
     network = load_model(configuration.model("it"))

@@ -9,14 +9,14 @@ from tiny_networks import CLASSES, KINDS, entry_of
 
 from oodretrieval.entries import DatasetEntry, MetaModelEntry
 from oodretrieval.errors import SettingsMismatchError
+from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.explorer import Explorer
 from oodretrieval.models import weights_hash
-from oodretrieval.stages.configuration import Configuration
-from oodretrieval.stages.embed import compute_embeddings
-from oodretrieval.stages.embed_settings import EmbedSettings
-from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.embed_settings import EmbedSettings
 from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
 
 CPU = {"gpu": -1, "model_name": "net"}
@@ -62,10 +62,10 @@ def configuration(kind, streets, tmp_path):
 def test_an_entry_runs_the_five_stages(kind, configuration):
     workspace = Workspace(configuration.workspace)
     for dataset in ("known", "searched"):
-        predict(PredictSettings(dataset=dataset, **CPU), configuration, workspace)
+        pred_images(PredictSettings(dataset=dataset, **CPU), configuration, workspace)
         compute_metrics(MetricsSettings(dataset=dataset, model_name="net"), configuration, workspace)
     meta = TrainMetaSettings(dataset="known", dataset_val="searched", meta_model_name="linear", **CPU)
-    train_meta(meta, configuration, workspace)
+    train_meta_nn(meta, configuration, workspace)
     embed = EmbedSettings(
         dataset=("searched",),
         meta_model_name="linear",
@@ -95,7 +95,7 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
     explorer.figure.canvas.draw()
     assert len(explorer.state) == len(catalogue.segments)
 
-    again = predict(PredictSettings(dataset="searched", **CPU), configuration, workspace)
+    again = pred_images(PredictSettings(dataset="searched", **CPU), configuration, workspace)
     assert (again["predicted"], again["skipped"]) == (0, 3)
 
 
@@ -111,7 +111,7 @@ def test_a_network_whose_file_changed_is_refused(kind, configuration):
     if entry.weights is None:
         pytest.skip("its class brings its own weights")
     workspace = Workspace(configuration.workspace)
-    predict(PredictSettings(dataset="known", limit=1, **CPU), configuration, workspace)
+    pred_images(PredictSettings(dataset="known", limit=1, **CPU), configuration, workspace)
     metrics = MetricsSettings(dataset="known", model_name="net")
     changed(entry.weights)
     with pytest.raises(SettingsMismatchError, match="weights: was"):
