@@ -55,6 +55,10 @@ def _idd_lite(split: str) -> DatasetEntry:
     )
 
 
+def _anomalies(name: str, **layout: str) -> DatasetEntry:
+    return DatasetEntry("oodretrieval.datasets.anomalies", "AnomalySet", {"root": f"{DATA}/{name}", **layout})
+
+
 def _street_classes(dataset: DatasetEntry) -> DatasetEntry:
     return DatasetEntry("oodretrieval.datasets.street_classes", "with_street_classes", {"dataset": dataset})
 
@@ -123,6 +127,10 @@ DATASETS = {
     "camvid_without_0016e5": _camvid_drives("12 classes", "0001TP", "0006R0"),
     "idd_lite_train": _idd_lite("train"),
     "idd_lite_val": _idd_lite("val"),
+    # Known or unknown, no classes: images/ and labels/ (0 known, 1 unknown, 255 void). For the sets as their makers
+    # publish them add layout="segment_me_if_you_can", "road_anomaly" or "fishyscapes".
+    "road_anomaly_21": _anomalies("road_anomaly_21"),
+    "fishyscapes_static": _anomalies("fishyscapes_static"),
     # Over coarse classes that datasets have in common (oodretrieval/datasets/street_classes.py), and several as one.
     "camvid_train_street_classes": _street_classes(_camvid("train")),
     "camvid_val_street_classes": _street_classes(_camvid("val")),

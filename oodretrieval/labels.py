@@ -16,6 +16,9 @@ from oodretrieval.errors import ConfigurationError, UnknownNameError
 NO_CLASS = 255
 """The predicted id that means "no class of the network": void and unknown label ids map to it."""
 
+ANY_CLASS = 254
+"""In place of a predicted id: the label says that something is known, but not which class it is."""
+
 BACKGROUND = "background"
 """Name of the predicted class that is none of the others."""
 
@@ -32,7 +35,9 @@ class LabelSet:
     Attributes:
         label_mapping: Label id → (name, colour).
         pred_mapping: Predicted id → (name, colour), ids 0 … C-1.
-        label_to_pred: Label id → predicted id, or 255 where the network has no such class.
+        label_to_pred: Label id → predicted id, or 255 where the network has no such class. Labels that only tell
+            known from unknown things lead to 254 and 255, for a network of any classes; ``pred_mapping`` is then
+            empty.
         void_ids: Label ids that mean nothing and are ignored everywhere.
         category_mapping: For label sets that agree with the network's only on coarser categories:
             name of the category → (label ids, predicted ids). Empty where the classes themselves agree.
@@ -57,7 +62,8 @@ class LabelSet:
             raise ConfigurationError(
                 f"predicted ids must be 0 … C-1 without gaps, came {sorted(self.pred_mapping)}"
             )
-        bad = {k: v for k, v in self.label_to_pred.items() if v != NO_CLASS and v not in self.pred_mapping}
+        allowed = {*self.pred_mapping, NO_CLASS} if self.pred_mapping else {ANY_CLASS, NO_CLASS}
+        bad = {k: v for k, v in self.label_to_pred.items() if v not in allowed}
         if bad:
             raise ConfigurationError(f"label_to_pred maps to ids that pred_mapping lacks: {bad}")
         mapped_void = sorted(i for i in self.void_ids if self.label_to_pred.get(i, NO_CLASS) != NO_CLASS)
@@ -66,7 +72,7 @@ class LabelSet:
 
     @property
     def num_classes(self) -> int:
-        """Number of predicted classes."""
+        """Number of predicted classes; 0 where the labels only tell known from unknown things."""
         return len(self.pred_mapping)
 
     @property
@@ -90,7 +96,7 @@ class LabelSet:
             labels: Label ids, any shape, 0…65535. Ids that the set does not know count as void.
 
         Returns:
-            Predicted ids of the same shape, 255 for void and unknown.
+            Predicted ids of the same shape, 255 for void and unknown, 254 for what is known without a class.
         """
         predicted: NDArray[np.uint8] = self._table[np.minimum(labels.astype(np.intp), len(self._table) - 1)]
         return predicted

@@ -88,7 +88,8 @@ def _flat(base: Path, split: str) -> list[FileItem]:
 
 def _published(base: Path, split: str) -> list[FileItem]:
     images = require_folder(base / "leftImg8bit" / split, _REMEDY).glob("*/*_image.jpg")
-    labels = require_folder(base / "gtFine" / split, _REMEDY).glob("*/*_label.png")
+    found = require_folder(base / "gtFine" / split, _REMEDY).glob("*/*_label.png")
+    labels = [path for path in found if not path.stem.endswith("_inst_label")]
     return paired_items(
         {_id(split, path, "_image"): path for path in images},
         {_id(split, path, "_label"): path for path in labels},

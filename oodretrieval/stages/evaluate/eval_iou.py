@@ -67,11 +67,13 @@ def eval_iou(settings: IouSettings, configuration: Configuration, workspace: Wor
     Raises:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes.
     """
     dataset = dataset_in_use(settings, configuration, settings.dataset)
-    if dataset.label_set is None:
-        raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
+        raise TableError(
+            f"dataset {settings.dataset!r} says nothing of classes; IoU is measured on datasets with truth"
+        )
     judged = _Judged(settings, configuration, workspace, dataset.ids, dataset.label_set)
     if not judged.classes:
         raise TableError(

@@ -280,6 +280,10 @@ class _Training:
 def _common_label_set(train: SegmentationDataset, validation: SegmentationDataset) -> LabelSet:
     if train.label_set is None or validation.label_set is None:
         raise DatasetError("a network is trained and validated on labelled images; one dataset has no truth")
+    if not train.label_set.pred_mapping:
+        raise DatasetError(
+            "labels that only tell known from unknown things teach no classes; choose another dataset"
+        )
     if train.label_set.pred_mapping != validation.label_set.pred_mapping:
         raise DatasetError("training and validation dataset have different predicted classes")
     return train.label_set

@@ -59,7 +59,7 @@ def eval_meta(
     Raises:
         StoreError: If a stage before has not run.
         WeightsError: If the meta model is not trained.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes.
         UnknownNameError: If an image is not among those of the dataset.
     """
     analysed = _open(settings, configuration, workspace)
@@ -90,9 +90,9 @@ def eval_meta(
 def _open(settings: EvalMetaSettings, configuration: Configuration, workspace: Workspace) -> Analysed:
     """Model and segments, refused where they cannot be analysed."""
     dataset = dataset_in_use(settings, configuration, settings.dataset)
-    if dataset.label_set is None:
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
-            f"dataset {settings.dataset!r} has no truth; meta models are judged on datasets with truth"
+            f"dataset {settings.dataset!r} says nothing of classes; meta models are judged on datasets with truth"
         )
     for image in settings.images:
         if image not in dataset.ids:
