@@ -124,7 +124,7 @@ class LabelSet:
         for name in taken - known:
             raise UnknownNameError("class", name, known)
         kept = [i for i, (name, _) in sorted(self.pred_mapping.items()) if name not in taken]
-        new_id = {old: new for new, old in enumerate(kept)}
+        new_id = {ANY_CLASS: ANY_CLASS} | {old: new for new, old in enumerate(kept)}
         categories = self.category_mapping and {
             name: (labels, frozenset(new_id[p] for p in predicted if p in new_id))
             for name, (labels, predicted) in self.category_mapping.items()
@@ -147,8 +147,14 @@ class LabelSet:
             A label set with one predicted class more.
 
         Raises:
-            ConfigurationError: If there is a background already, or no label id would become background.
+            ConfigurationError: If there is a background already, or no label id would become background, or there are
+                no classes.
         """
+        if not self.pred_mapping:
+            raise ConfigurationError(
+                "labels that only tell known from unknown things say nothing of a background; use the dataset as it "
+                "is, also with a network that has one"
+            )
         if self.background_id is not None:
             raise ConfigurationError(
                 f"predicted id {self.background_id} is named {BACKGROUND!r} already; use the dataset as it is"

@@ -1,11 +1,13 @@
 """From samples to training tensors: random scale, crop, flip and colour on image and labels together."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
@@ -87,8 +89,24 @@ def _other_cameras(probability: float) -> list[nn.Module]:
         v2.RandomGrayscale(probability / 2),
         v2.RandomApply([v2.GaussianBlur(5, (0.1, 2.0))], probability),
         v2.RandomApply([v2.GaussianNoise(sigma=0.05)], probability),
-        v2.RandomApply([v2.JPEG((20, 80))], probability),
+        v2.RandomApply([v2.Lambda(jpeg_artefacts, tv_tensors.Image)], probability),
     ]
+
+
+def jpeg_artefacts(image: Tensor) -> Tensor:
+    """The image after compression to JPEG at a quality of 20 to 80.
+
+    Args:
+        image: ``(3, H, W)`` uint8.
+
+    Returns:
+        The same shape and type.
+    """
+    buffer = BytesIO()
+    pixels = Image.fromarray(image.permute(1, 2, 0).numpy())
+    pixels.save(buffer, "JPEG", quality=int(torch.randint(20, 81, ())))
+    with Image.open(buffer) as compressed:
+        return torch.from_numpy(np.array(compressed)).permute(2, 0, 1)
 
 
 def colour_cast(image: Tensor) -> Tensor:
