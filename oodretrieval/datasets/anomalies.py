@@ -169,7 +169,8 @@ def _added(image: NDArray[np.uint8], overlay: Path) -> NDArray[np.uint8]:
         raise ImageError(
             f"{overlay} has the shape {difference.shape}, its photograph {image.shape}; replace one of them"
         )
-    return (image + difference).clip(0, 255).astype(np.uint8)
+    shown: NDArray[np.uint8] = (image + difference).clip(0, 255).astype(np.uint8)
+    return shown
 
 
 def _folders(base: Path, *names: str) -> list[Path]:
