@@ -27,6 +27,7 @@ from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.results.rules import Drawing, EvaluationSettings
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
@@ -86,16 +87,16 @@ class Names:
         return cls(model, f"camvid_without_{scene}", test, f"meta_nn_without_{scene}")
 
 
-def train(scene: str, chosen: argparse.Namespace, configuration: Configuration, workspace: Workspace) -> None:
+def train(scene: str, chosen: argparse.Namespace, run: Run) -> None:
     """Train the network that never sees a scene; goes on where it broke off."""
     model, data = f"deeplabv3plus_without_{scene}", f"camvid_without_{scene}"
-    frames = len(open_dataset(configuration.dataset(data), data))
+    frames = len(open_dataset(run.configuration.dataset(data), data))
     check = DatasetEntry(
         "oodretrieval.datasets.subset",
         "subset_by_index",
-        {"dataset": configuration.dataset(data), "indices": range(0, frames, EVERY)},
+        {"dataset": run.configuration.dataset(data), "indices": range(0, frames, EVERY)},
     )
-    datasets = {**configuration.datasets, f"{data}_check": check}
+    datasets = {**run.configuration.datasets, f"{data}_check": check}
     epochs = max(1, round(chosen.steps / (frames // RECIPE["batch_size"])))
     settings = TrainSegmentationSettings(
         model_name=model,
@@ -107,7 +108,7 @@ def train(scene: str, chosen: argparse.Namespace, configuration: Configuration, 
         validate_every=epochs,
         **RECIPE,
     )
-    train_segmentation(settings, replace(configuration, datasets=datasets), workspace)
+    train_segmentation(settings, replace(run, configuration=replace(run.configuration, datasets=datasets)))
 
 
 def weights_file(model: str, folder: Path) -> Path:
@@ -115,36 +116,29 @@ def weights_file(model: str, folder: Path) -> Path:
     return folder.resolve() / f"{model}.safetensors"
 
 
-def fit(names: Names, chosen: argparse.Namespace, configuration: Configuration, workspace: Workspace) -> None:
+def fit(names: Names, chosen: argparse.Namespace, run: Run) -> None:
     """Predict both sides and fit all that is learned from the training drives; what is there stays."""
     common: dict[str, Any] = {"gpu": chosen.gpu, "num_cores": chosen.num_cores, "model_name": names.model}
     for dataset in (names.train, names.test):
-        pred_images(PredictSettings(dataset=dataset, **common), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, **common), configuration, workspace)
+        pred_images(PredictSettings(dataset=dataset, **common), run)
+        compute_metrics(MetricsSettings(dataset=dataset, **common), run)
     learned = {**common, "dataset": names.train}
-    compute_logit_statistics(LogitStatisticsSettings(**learned), configuration, workspace)
-    train_novelty(TrainNoveltySettings(**learned), configuration, workspace)
+    compute_logit_statistics(LogitStatisticsSettings(**learned), run)
+    train_novelty(TrainNoveltySettings(**learned), run)
     recipe = {"meta_model": "neural", "meta_model_name": names.meta, "learning_rate": 0.001}
-    train_meta_nn(TrainMetaSettings(**learned, **recipe), configuration, workspace)
+    train_meta_nn(TrainMetaSettings(**learned, **recipe), run)
 
 
-def evaluate(
-    names: Names, chosen: argparse.Namespace, configuration: Configuration, workspace: Workspace
-) -> Evaluated:
+def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
     """Every score of the scene's segments."""
-    dataset = open_dataset(configuration.dataset(names.test), names.test)
+    dataset = open_dataset(run.configuration.dataset(names.test), names.test)
     settings = SelectionRule(gpu=chosen.gpu)
-    table = segments_in_use(settings, configuration, workspace, (names.model, names.test))
+    table = segments_in_use(settings, run, (names.model, names.test))
     large = table["S"] >= chosen.min_pixels
     void = table["void_fraction"] > VOID_SHARE
     kept = (large & ~void).to_numpy()
-    scores = {
-        name: score_of(name, table, names, dataset, settings, configuration, workspace)[kept]
-        for name in get_args(SelectBy)
-    }
-    quality = eval_iou(
-        IouSettings(dataset=names.test, model_name=names.model, gpu=chosen.gpu), configuration, workspace
-    )
+    scores = {name: score_of(name, table, names, dataset, settings, run)[kept] for name in get_args(SelectBy)}
+    quality = eval_iou(IouSettings(dataset=names.test, model_name=names.model, gpu=chosen.gpu), run)
     return Evaluated(
         names.test,
         names.model,
@@ -162,12 +156,11 @@ def score_of(
     names: Names,
     dataset: SegmentationDataset,
     settings: SelectionRule,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
 ) -> NDArray[np.float64]:
     """One score of all segments, as ``args.select_by`` names it, ``(n,)``."""
     rule = replace(settings, select_by=name)
-    selector = Selector(rule, choose_device(rule.gpu), configuration, workspace, names.model, names.meta)
+    selector = Selector(rule, choose_device(rule.gpu), run, names.model, names.meta)
     scored, failures = selector.score(table, names.test, dataset)
     if failures:
         raise PartialFailure("benchmarks/scenes.py", failures)
@@ -198,7 +191,7 @@ def main() -> None:
     if chosen.task == "train":
         chosen.weights.mkdir(parents=True, exist_ok=True)
         for scene in chosen.scenes:
-            train(scene, chosen, configuration, workspace)
+            train(scene, chosen, Run(configuration, workspace))
         return
     entries = {
         name: replace(entry, weights=weights_file(name, chosen.weights))
@@ -206,11 +199,12 @@ def main() -> None:
         if name.startswith("deeplabv3plus_without_")
     }
     configuration = replace(configuration, models={**configuration.models, **entries})
+    run = Run(configuration, workspace)
     found = []
     for scene in chosen.scenes:
         names = Names.of(scene, configuration)
-        fit(names, chosen, configuration, workspace)
-        found.append(evaluate(names, chosen, configuration, workspace))
+        fit(names, chosen, run)
+        found.append(evaluate(names, chosen, run))
     dataset = open_dataset(configuration.dataset(found[0].name))
     drawing = Drawing.of(EvaluationSettings(repetitions=chosen.repetitions), dataset)
     chosen.output.write_text(report(found, drawing, chosen.min_pixels), encoding="utf-8")
