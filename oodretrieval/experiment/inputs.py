@@ -1,7 +1,7 @@
 """What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from inspect import isclass
@@ -18,7 +18,14 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.models import weights_hash, weights_in_use
-from oodretrieval.stores import Workspace, read_segment_settings, read_segments, require_same_settings
+from oodretrieval.stores import (
+    CurrentSegments,
+    PredictionRecord,
+    Workspace,
+    locate_segments,
+    prediction_records,
+    require_same_settings,
+)
 
 logger = logging.getLogger(__name__)
 BLOCK = 64
@@ -102,30 +109,6 @@ def predicted_ids(workspace: Workspace, names: tuple[str, str], ids: Sequence[st
     return there
 
 
-def outstanding(block: Sequence[str], wanted: Set[str], done: Set[str], overwrite: bool) -> list[str]:
-    """Images that a part of the segment table must be written with, in the order of the block.
-
-    Args:
-        block: Ids of the images of the block.
-        wanted: Ids asked for.
-        done: Ids that the part holds already; they stay in it.
-        overwrite: Write anew what is there.
-
-    Returns:
-        Ids; none if the part holds all that is wanted.
-
-    Example:
-        >>> outstanding(["a", "b", "c"], {"c"}, {"a"}, overwrite=False)
-        ['a', 'c']
-        >>> outstanding(["a", "b", "c"], {"a"}, {"a", "b"}, overwrite=False)
-        []
-    """
-    asked = {image for image in block if image in wanted}
-    if asked <= done and not (overwrite and asked):
-        return []
-    return [image for image in block if image in asked | done]
-
-
 def meta_model_entry(configuration: Configuration, name: str, workspace: Workspace) -> MetaModelEntry:
     """The entry of a meta model, its path set: as configured, else in the workspace.
 
@@ -179,30 +162,89 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
     require_same_settings(where, {key: recorded.get(key) for key in compared}, compared)
 
 
-def segments_in_use(
+def predictions_in_use(
+    settings: CommonSettings,
+    configuration: Configuration,
+    workspace: Workspace,
+    names: tuple[str, str],
+    images: Sequence[str],
+) -> dict[str, PredictionRecord]:
+    """What the predictions of images say of themselves, if they were made alike, and by what is configured now.
+
+    Args:
+        settings: ``root`` of the dataset.
+        configuration: Where names are looked up.
+        workspace: Where predictions lie.
+        names: Name of the network, name of the dataset.
+        images: Ids of the images.
+
+    Returns:
+        Id → record, of those that have a prediction.
+
+    Raises:
+        StoreError: If they were made with different settings.
+        SettingsMismatchError: If another network, other weights or another dataset made them.
+    """
+    records = prediction_records(workspace, *names, images)
+    for record in list(records.values())[:1]:  # all are alike
+        current = provenance(settings, configuration, *names)
+        require_current(workspace.prediction_folder(*names), record.settings, current)
+    return records
+
+
+def recorded_provenance(
+    settings: CommonSettings,
+    configuration: Configuration,
+    workspace: Workspace,
+    names: tuple[str, str],
+    images: Sequence[str],
+) -> dict[str, Any]:
+    """What made these predictions, inference included; see :func:`predictions_in_use`."""
+    records = predictions_in_use(settings, configuration, workspace, names, images)
+    current = provenance(settings, configuration, *names)
+    return next((dict(record.settings) for record in records.values()), current)
+
+
+def current_segments(
     settings: CommonSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, str]
-) -> pd.DataFrame:
-    """The segment table of a network on a dataset, if it was made with both as they are now.
+) -> CurrentSegments:
+    """The segments of a network on a dataset, as both and the predictions are now.
 
     Args:
         settings: ``root`` and ``limit`` of the dataset.
         configuration: Where names are looked up.
-        workspace: Where the table lies.
+        workspace: Where table and predictions lie.
         names: Name of the network, name of the dataset.
 
     Returns:
-        One row per segment; of the first ``limit`` images only, where that is set.
+        Where they are; of the dataset's images only, in its order.
 
     Raises:
-        StoreError: If there is no table.
-        SettingsMismatchError: If it was made with another network, weights or dataset.
+        StoreError: If there is no table, or predictions are newer than it.
+        SettingsMismatchError: If it was made with another network, weights, dataset or other inference.
     """
-    recorded = read_segment_settings(workspace, *names)
-    require_current(workspace.segments_folder(*names), recorded, provenance(settings, configuration, *names))
-    table = read_segments(workspace, *names)
-    if not settings.limit:
-        return table
-    return table[table["image_id"].isin(table["image_id"].unique()[: settings.limit])]
+    ids = dataset_in_use(settings, configuration, names[1]).ids
+    found = locate_segments(workspace, *names, ids)
+    require_current(
+        workspace.segments_folder(*names), found.settings, provenance(settings, configuration, *names)
+    )
+    if found.missing:
+        logger.warning(
+            "%d predicted images have no segments, e.g. %s, and are left out; run scripts/%s.py with args.dataset=%s "
+            "args.model_name=%s",
+            len(found.missing),
+            found.missing[0],
+            "pred_images" if found.settings.get("keep") == "nothing" else "compute_metrics",
+            *reversed(names),
+        )
+    return found
+
+
+def segments_in_use(
+    settings: CommonSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, str]
+) -> pd.DataFrame:
+    """The table of :func:`current_segments`: one row per segment, in the order of the dataset's images."""
+    return current_segments(settings, configuration, workspace, names).read()
 
 
 def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:

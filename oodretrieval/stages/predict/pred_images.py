@@ -101,11 +101,15 @@ def pred_images(
         made_by |= settings.recorded(device.type)
     folder = workspace.prediction_folder(*names)
     finisher = Finisher(workspace.path, names, settings.keep, made_by, dataset.label_set)
-    with workspace.lock(folder):
+    with ExitStack() as locks:
+        locks.enter_context(workspace.lock(folder))
+        if settings.keep == "nothing":
+            locks.enter_context(workspace.lock(workspace.segments_folder(*names)))
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
         run = _Run(settings, configuration, dataset, finisher, plan, device)
         if plan.todo:
             run()
+            plan.tidy()
     if run.failures:
         raise PartialFailure("pred_images", run.failures)
     logger.info("%d predicted, %d were there; in %s", run.predicted, plan.skipped, folder)
@@ -143,7 +147,7 @@ class _Run:
             )
             finishers = self._finishers(stack)  # first, as they start while the network is loaded
             outcomes = self._outcomes(self._inputs(self._readers(stack)))
-            parts = stack.enter_context(PartWriter(self.finisher, self.dataset.ids, self.plan))
+            parts = stack.enter_context(PartWriter(self.plan))
             ahead = 2 * max(1, self.settings.num_cores)
             for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
                 self._note(finished)
