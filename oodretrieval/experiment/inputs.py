@@ -30,6 +30,10 @@ from oodretrieval.stores import (
 logger = logging.getLogger(__name__)
 BLOCK = 64
 """Images in one part of a segment table or catalogue."""
+_OTHER_THAN_INFERENCE = (
+    *("model", "weights", "model_arguments", "dataset", "dataset_arguments"),
+    *("keep", "source"),
+)
 
 
 def dataset_in_use(settings: CommonSettings, configuration: Configuration, name: str) -> SegmentationDataset:
@@ -245,6 +249,11 @@ def segments_in_use(
 ) -> pd.DataFrame:
     """The table of :func:`current_segments`: one row per segment, in the order of the dataset's images."""
     return current_segments(settings, configuration, workspace, names).read()
+
+
+def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """How the network looked at the images, of what predictions record: what is not as it is by default."""
+    return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}
 
 
 def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:

@@ -8,6 +8,7 @@ from oodretrieval.stores.catalogue import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
 from oodretrieval.stores.current_segments import (
     CurrentSegments,
+    images_key,
     is_current,
     locate_segments,
     prediction_records,
@@ -59,6 +60,7 @@ __all__ = [
     "existing_parts",
     "features_folder",
     "features_path",
+    "images_key",
     "is_current",
     "locate_segments",
     "lock_folder",

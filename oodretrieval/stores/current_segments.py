@@ -74,9 +74,8 @@ class CurrentSegments:
 
     @property
     def key(self) -> str:
-        """What tells these segments apart from those of other images, or of other predictions of them."""
-        content = hashlib.blake2b(repr(sorted(self.digests.items())).encode(), digest_size=8).hexdigest()
-        return f"{len(self.digests)} images, {content}"
+        """See :func:`images_key`."""
+        return images_key(self.digests)
 
     def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The rows, image by image in the order of ``places``, numbered from 0.
@@ -151,6 +150,20 @@ def locate_segments(
     missing = [image for image in records if image not in places]
     digests = {image: part.images[image] for image, part in places.items()}
     return CurrentSegments(places, digests, next(iter(places.values())).settings, missing)
+
+
+def images_key(digests: Mapping[str, str]) -> str:
+    """What tells work on predictions apart from work on others, or on others of the same images.
+
+    Args:
+        digests: Image → digest of its prediction.
+
+    Example:
+        >>> images_key({"a": "0f"})
+        '1 images, predictions d1751b3b2cb9aa69'
+    """
+    content = hashlib.blake2b(repr(sorted(digests.items())).encode(), digest_size=8).hexdigest()
+    return f"{len(digests)} images, predictions {content}"
 
 
 def is_current(

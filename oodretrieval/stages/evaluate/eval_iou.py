@@ -17,7 +17,12 @@ from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    recorded_provenance,
+    require_current,
+)
 from oodretrieval.labels import LabelSet, lookup_table
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -123,7 +128,7 @@ class _Judged:
         self.sizes: set[tuple[int, ...]] = set()
         names = settings.model_name, settings.dataset
         self.images = predicted_ids(workspace, names, image_ids)
-        current = provenance(settings, configuration, *names)
+        current = recorded_provenance(settings, configuration, workspace, names, self.images)
         painted = None
         if settings.meta_model_name:
             painted = PaintedIou(settings, configuration, workspace, names, settings.meta_model_name)

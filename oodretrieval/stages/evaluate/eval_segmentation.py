@@ -12,7 +12,12 @@ from tqdm import tqdm
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import SegmentationQuality
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    recorded_provenance,
+    require_current,
+)
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -111,9 +116,9 @@ def _judged(
 ) -> tuple[SegmentationQuality, set[tuple[int, ...]]]:
     """What the predictions are worth, and their sizes."""
     names = settings.model_name, settings.dataset
-    current = provenance(settings, configuration, *names)
     quality, sizes = SegmentationQuality(label_set), set()
     ids = predicted_ids(workspace, names, image_ids)
+    current = recorded_provenance(settings, configuration, workspace, names, ids)
     for image_id in tqdm(ids, desc="judging", unit="image", disable=None):
         prediction = read_prediction(workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)

@@ -18,7 +18,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
+    recorded_provenance,
     require_current,
 )
 from oodretrieval.labels import LabelSet
@@ -93,8 +93,8 @@ class ScoreReader:
                 f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
             )
         self.label_set: LabelSet = self.dataset.label_set
-        self._current = provenance(settings, configuration, *self._stored)
         self.images = predicted_ids(workspace, self._stored, self.dataset.ids)
+        self._current = recorded_provenance(settings, configuration, workspace, self._stored, self.images)
         self._statistics = find_logit_statistics(configuration, workspace, settings.model_name)
         self.left_out = self._impossible(read_prediction(workspace, *self._stored, self.images[0]))
         self.novelty_dataset = ""

@@ -16,7 +16,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
+    recorded_provenance,
     require_current,
     segments_in_use,
 )
@@ -111,7 +111,7 @@ def eval_selection(
         LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
         drawing,
     )
-    current = provenance(settings, configuration, *names)
+    current = recorded_provenance(settings, configuration, workspace, names, images)
     for image_id in tqdm(images, desc="objects", unit="image", disable=None):
         prediction = read_prediction(workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
