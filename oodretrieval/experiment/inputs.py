@@ -1,7 +1,7 @@
 """What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from inspect import isclass
@@ -22,8 +22,10 @@ from oodretrieval.stores import (
     CurrentSegments,
     PredictionRecord,
     Workspace,
+    differing_settings,
     locate_segments,
     prediction_records,
+    read_prediction_record,
     require_same_settings,
 )
 
@@ -254,6 +256,42 @@ def segments_in_use(
 def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
     """How the network looked at the images, of what predictions record: what is not as it is by default."""
     return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}
+
+
+def warn_of_other_inference(
+    what: str, made_by: Mapping[str, Any], workspace: Workspace, names: tuple[str, str], images: Iterable[str]
+) -> None:
+    """Say that a model was fitted on predictions of a network that looked at its images in another way.
+
+    It is not refused: whoever has no truth cannot fit one of their own. Precision and ``resize``, which brings images
+    to the size that a network knows, change little.
+
+    Args:
+        what: The model, for people.
+        made_by: What it notes of its making; models of before were fitted with the settings of inference by default.
+        workspace: Where predictions lie.
+        names: Name of the network, name of the dataset that the model is used on.
+        images: Ids of its images; the first that has a prediction speaks for all, as they are made alike.
+    """
+    paths = (workspace.prediction_path(*names, image) for image in images)
+    path = next((path for path in paths if path.is_file()), None)
+    if path is None:
+        return
+    here, there = inference_of(read_prediction_record(path).settings), made_by.get("inference", {})
+    differing = differing_settings(there, here)
+    listed = [
+        f"{key}: {was!r}, here {now!r}"
+        for key, (was, now) in differing.items()
+        if key not in ("mixed_precision", "resize")
+    ]
+    if listed:
+        logger.warning(
+            "%s was fitted on predictions that were made in another way than those of %r (%s); what it says of them may "
+            "be off",
+            what,
+            names[1],
+            "; ".join(listed),
+        )
 
 
 def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import open_meta_model, segments_in_use, warn_of_other_inference
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.segments import label_components
 from oodretrieval.stores import Prediction, Workspace
@@ -74,6 +74,8 @@ class PaintedIou(PaintedSegments):
     ) -> None:
         model = open_meta_model(configuration, meta_model, workspace, names[0])
         table = segments_in_use(settings, configuration, workspace, names)
+        made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
+        warn_of_other_inference(meta_model, made_by, workspace, names, images)
         super().__init__(names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import segments_in_use
+from oodretrieval.experiment.inputs import segments_in_use, warn_of_other_inference
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.novelty import pixel_novelty
 from oodretrieval.stages.evaluate.painted_iou import PaintedSegments
@@ -45,6 +45,8 @@ class PaintedNovelty:
     ) -> None:
         model = open_novelty_model(configuration, workspace, names[0])
         table = segments_in_use(settings, configuration, workspace, names)
+        images = table["image_id"].unique().tolist()
+        warn_of_other_inference("the novelty model", model.made_by, workspace, names, images)
         features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
         vectors, failures = features.of(names, dataset, table)
         if failures:
