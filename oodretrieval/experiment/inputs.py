@@ -1,41 +1,28 @@
 """What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from inspect import isclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from torch import nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
 from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
 from oodretrieval.errors import StoreError, TableError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.models import weights_hash, weights_in_use
-from oodretrieval.stores import (
-    CurrentSegments,
-    PredictionRecord,
-    Workspace,
-    differing_settings,
-    locate_segments,
-    prediction_records,
-    read_prediction_record,
-    require_same_settings,
-)
+from oodretrieval.stores import Workspace, require_same_settings
 
 logger = logging.getLogger(__name__)
 BLOCK = 64
 """Images in one part of a segment table or catalogue."""
-_OTHER_THAN_INFERENCE = (
-    *("model", "weights", "model_arguments", "dataset", "dataset_arguments"),
-    *("keep", "source"),
-)
 
 
 def dataset_in_use(settings: CommonSettings, configuration: Configuration, name: str) -> SegmentationDataset:
@@ -115,7 +102,7 @@ def predicted_ids(workspace: Workspace, names: tuple[str, str], ids: Sequence[st
     return there
 
 
-def meta_model_entry(configuration: Configuration, name: str, workspace: Workspace) -> MetaModelEntry:
+def meta_model_entry(run: Run, name: str) -> MetaModelEntry:
     """The entry of a meta model, its path set: as configured, else in the workspace.
 
     A name without an entry is that of a model which ``train_meta_nn`` saved there (``args.meta_model=…``).
@@ -124,18 +111,18 @@ def meta_model_entry(configuration: Configuration, name: str, workspace: Workspa
         UnknownNameError: If there is neither an entry nor a file of that name; lists both.
         ConfigurationError: If the entry's class cannot be found.
     """
-    if name in configuration.meta_models:
-        entry = configuration.meta_model(name)
-        return entry if entry.path is not None else replace(entry, path=_own_path(entry, name, workspace))
-    files = saved_meta_models(workspace)
+    if name in run.configuration.meta_models:
+        entry = run.configuration.meta_model(name)
+        return entry if entry.path is not None else replace(entry, path=_own_path(entry, name, run.workspace))
+    files = saved_meta_models(run.workspace)
     if name not in files:
-        raise UnknownNameError("meta model", name, {*configuration.meta_models, *files})
+        raise UnknownNameError("meta model", name, {*run.configuration.meta_models, *files})
     return MetaModelEntry("oodretrieval.meta_models", "MetaModel", path=files[name])
 
 
-def meta_model_path(configuration: Configuration, name: str, workspace: Workspace) -> Path:
+def meta_model_path(run: Run, name: str) -> Path:
     """Where a meta model is read from and saved to; see :func:`meta_model_entry`."""
-    return Path(meta_model_entry(configuration, name, workspace).path or "")
+    return Path(meta_model_entry(run, name).path or "")
 
 
 def _own_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> Path:
@@ -168,132 +155,6 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
     require_same_settings(where, {key: recorded.get(key) for key in compared}, compared)
 
 
-def predictions_in_use(
-    settings: CommonSettings,
-    configuration: Configuration,
-    workspace: Workspace,
-    names: tuple[str, str],
-    images: Sequence[str],
-) -> dict[str, PredictionRecord]:
-    """What the predictions of images say of themselves, if they were made alike, and by what is configured now.
-
-    Args:
-        settings: ``root`` of the dataset.
-        configuration: Where names are looked up.
-        workspace: Where predictions lie.
-        names: Name of the network, name of the dataset.
-        images: Ids of the images.
-
-    Returns:
-        Id → record, of those that have a prediction.
-
-    Raises:
-        StoreError: If they were made with different settings.
-        SettingsMismatchError: If another network, other weights or another dataset made them.
-    """
-    records = prediction_records(workspace, *names, images)
-    for record in list(records.values())[:1]:  # all are alike
-        current = provenance(settings, configuration, *names)
-        require_current(workspace.prediction_folder(*names), record.settings, current)
-    return records
-
-
-def recorded_provenance(
-    settings: CommonSettings,
-    configuration: Configuration,
-    workspace: Workspace,
-    names: tuple[str, str],
-    images: Sequence[str],
-) -> dict[str, Any]:
-    """What made these predictions, inference included; see :func:`predictions_in_use`."""
-    records = predictions_in_use(settings, configuration, workspace, names, images)
-    current = provenance(settings, configuration, *names)
-    return next((dict(record.settings) for record in records.values()), current)
-
-
-def current_segments(
-    settings: CommonSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, str]
-) -> CurrentSegments:
-    """The segments of a network on a dataset, as both and the predictions are now.
-
-    Args:
-        settings: ``root`` and ``limit`` of the dataset.
-        configuration: Where names are looked up.
-        workspace: Where table and predictions lie.
-        names: Name of the network, name of the dataset.
-
-    Returns:
-        Where they are; of the dataset's images only, in its order.
-
-    Raises:
-        StoreError: If there is no table, or predictions are newer than it.
-        SettingsMismatchError: If it was made with another network, weights, dataset or other inference.
-    """
-    ids = dataset_in_use(settings, configuration, names[1]).ids
-    found = locate_segments(workspace, *names, ids)
-    require_current(
-        workspace.segments_folder(*names), found.settings, provenance(settings, configuration, *names)
-    )
-    if found.missing:
-        logger.warning(
-            "%d predicted images have no segments, e.g. %s, and are left out; run scripts/%s.py with args.dataset=%s "
-            "args.model_name=%s",
-            len(found.missing),
-            found.missing[0],
-            "pred_images" if found.settings.get("keep") == "nothing" else "compute_metrics",
-            *reversed(names),
-        )
-    return found
-
-
-def segments_in_use(
-    settings: CommonSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, str]
-) -> pd.DataFrame:
-    """The table of :func:`current_segments`: one row per segment, in the order of the dataset's images."""
-    return current_segments(settings, configuration, workspace, names).read()
-
-
-def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """How the network looked at the images, of what predictions record: what is not as it is by default."""
-    return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}
-
-
-def warn_of_other_inference(
-    what: str, made_by: Mapping[str, Any], workspace: Workspace, names: tuple[str, str], images: Iterable[str]
-) -> None:
-    """Say that a model was fitted on predictions of a network that looked at its images in another way.
-
-    It is not refused: whoever has no truth cannot fit one of their own. Precision and ``resize``, which brings images
-    to the size that a network knows, change little.
-
-    Args:
-        what: The model, for people.
-        made_by: What it notes of its making; models of before were fitted with the settings of inference by default.
-        workspace: Where predictions lie.
-        names: Name of the network, name of the dataset that the model is used on.
-        images: Ids of its images; the first that has a prediction speaks for all, as they are made alike.
-    """
-    paths = (workspace.prediction_path(*names, image) for image in images)
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        return
-    here, there = inference_of(read_prediction_record(path).settings), made_by.get("inference", {})
-    differing = differing_settings(there, here)
-    listed = [
-        f"{key}: {was!r}, here {now!r}"
-        for key, (was, now) in differing.items()
-        if key not in ("mixed_precision", "resize")
-    ]
-    if listed:
-        logger.warning(
-            "%s was fitted on predictions that were made in another way than those of %r (%s); what it says of them may "
-            "be off",
-            what,
-            names[1],
-            "; ".join(listed),
-        )
-
-
 def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
     """Read a meta model; a plain network of the entry is built by it.
 
@@ -306,15 +167,12 @@ def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
     return load_meta_model(path)
 
 
-def open_meta_model(
-    configuration: Configuration, name: str, workspace: Workspace, model_name: str
-) -> MetaModel:
+def open_meta_model(run: Run, name: str, model_name: str) -> MetaModel:
     """Load a trained meta model for the segments of a network.
 
     Args:
-        configuration: Where names are looked up.
+        run: Configuration and workspace.
         name: Name of the meta model.
-        workspace: Where it lies if its entry has no path.
         model_name: Name of the segmentation network whose segments it shall judge.
 
     Returns:
@@ -326,13 +184,13 @@ def open_meta_model(
         WeightsError: If it is not trained yet, or its file is damaged.
         TableError: If it was trained for another network, or for other weights of this one.
     """
-    entry = meta_model_entry(configuration, name, workspace)
+    entry = meta_model_entry(run, name)
     factory_of(entry)  # a wrong entry is the first thing to say
-    path = meta_model_path(configuration, name, workspace)
+    path = meta_model_path(run, name)
     if not path.is_file():
-        shipped = (n for n, e in configuration.meta_models.items() if e.path is not None)
-        trained = {n for n in shipped if Path(configuration.meta_model(n).path or "").is_file()}
-        there = sorted(trained | set(saved_meta_models(workspace)))
+        shipped = (n for n, e in run.configuration.meta_models.items() if e.path is not None)
+        trained = {n for n in shipped if Path(run.configuration.meta_model(n).path or "").is_file()}
+        there = sorted(trained | set(saved_meta_models(run.workspace)))
         raise WeightsError(
             f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
             f"args.model_name={model_name} args.meta_model_name={name}, or choose one that is there by "
@@ -346,7 +204,7 @@ def open_meta_model(
             f"{path} was trained on segments of {made_by['model']!r}, not of {model_name!r}; train one for it with "
             f"{remedy}, or choose another args.meta_model_name"
         )
-    model_entry = configuration.model(model_name)
+    model_entry = run.configuration.model(model_name)
     if made_by.get("weights") and weights_hash_if_there(model_entry) not in ("", made_by["weights"]):
         raise TableError(
             f"{path} was trained with other weights of {model_name!r} than {model_entry.weights}; train it again "

@@ -8,9 +8,13 @@ from typing import Any
 
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
-from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, predictions_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+)
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import predictions_in_use
 from oodretrieval.stages.measure.part_layout import TableLayout
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
 from oodretrieval.stores import Workspace
@@ -31,15 +35,12 @@ class MetricsSettings(CommonSettings):
     model_name: str = ""
 
 
-def compute_metrics(
-    settings: MetricsSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
     """Compute the segment table of a dataset's predictions; images that are done are skipped.
 
     Args:
         settings: Which predictions.
-        configuration: Where names are looked up.
-        workspace: Where predictions are read and tables are written.
+        run: Configuration and workspace.
 
     Returns:
         Number of ``images`` and ``segments`` computed now, images ``skipped``, and the ``folder``.
@@ -50,19 +51,19 @@ def compute_metrics(
         PartialFailure: If some predictions could not be read; all others are done.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
-    wanted = dataset_in_use(settings, configuration, settings.dataset).ids
-    predicted = predicted_ids(workspace, names, wanted)
-    records = predictions_in_use(settings, configuration, workspace, names, predicted)
+    dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
+    wanted = dataset_in_use(settings, run.configuration, settings.dataset).ids
+    predicted = predicted_ids(run.workspace, names, wanted)
+    records = predictions_in_use(settings, run, names, predicted)
     made_by = next((dict(record.settings) for record in records.values()), {})
-    _require_measurable(workspace.prediction_folder(*names), made_by)
-    with workspace.lock(workspace.segments_folder(*names)):
+    _require_measurable(run.workspace.prediction_folder(*names), made_by)
+    with run.workspace.lock(run.workspace.segments_folder(*names)):
         afresh = settings.overwrite and len(wanted) == len(dataset)
-        layout = TableLayout.of(workspace, names, dataset.ids, made_by, afresh=afresh)
+        layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, afresh=afresh)
         todo = predicted if settings.overwrite else layout.outstanding(predicted, records)
         tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
         try:
-            return _run(tasks, settings, workspace, len(predicted))
+            return _run(tasks, settings, run.workspace, len(predicted))
         finally:
             layout.remove_others([task.destination.number for task in tasks])
 
