@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
@@ -52,11 +53,11 @@ OF_PREDICTIONS = {
 
 
 def predict(configuration, workspace, measure=True, **options):
-    pred_images(PredictSettings(**VAL, num_cores=0, **options), configuration, workspace)
+    pred_images(PredictSettings(**VAL, num_cores=0, **options), Run(configuration, workspace))
     if measure:
         again = {k: v for k, v in options.items() if k in ("overwrite", "limit")}
         compute_metrics(
-            MetricsSettings(dataset="val", model_name="colour", **again), configuration, workspace
+            MetricsSettings(dataset="val", model_name="colour", **again), Run(configuration, workspace)
         )
 
 
@@ -66,7 +67,7 @@ def once(configuration_in, tmp_path_factory):
     configuration = configuration_in(tmp_path_factory.mktemp("once"))
     workspace = Workspace(configuration.workspace)
     predict(configuration, workspace)
-    train_meta_nn(TrainMetaSettings(**META, dataset_val=""), configuration, workspace)
+    train_meta_nn(TrainMetaSettings(**META, dataset_val=""), Run(configuration, workspace))
     return workspace
 
 
@@ -83,7 +84,7 @@ def test_a_table_of_other_predictions_is_refused(configuration, fitted, name):
     with pytest.raises(
         SettingsMismatchError, match=r"flip: was not set, now True; scales.*compute_metrics.py"
     ):
-        stage(settings, configuration, fitted)
+        stage(settings, Run(configuration, fitted))
 
 
 @pytest.mark.parametrize("name", OF_PREDICTIONS)
@@ -93,15 +94,15 @@ def test_predictions_of_two_kinds_are_not_put_together(configuration, fitted, na
     with pytest.raises(
         StoreError, match="were not made alike: .* differ in flip: True and not set.*pred_images"
     ):
-        stage(settings, configuration, fitted)
+        stage(settings, Run(configuration, fitted))
 
 
 def test_a_model_fitted_on_other_inference_is_told(configuration, fitted, caplog):
     stage, settings = READERS["eval_selection"]
-    stage(settings, configuration, fitted)
+    stage(settings, Run(configuration, fitted))
     assert "may be off" not in caplog.text
     predict(configuration, fitted, flip=True, overwrite=True)
-    stage(settings, configuration, fitted)
+    stage(settings, Run(configuration, fitted))
     assert "the meta model was fitted on" in caplog.text
     assert "(flip: not set, here True); what it says of them may be off" in caplog.text
 
@@ -120,14 +121,14 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
     fits = (train_meta_nn, learn), (compute_logit_statistics, statistics)
 
     def measure(**options):
-        pred_images(PredictSettings(**VAL, **at, num_cores=0, **options), configuration, workspace)
+        pred_images(PredictSettings(**VAL, **at, num_cores=0, **options), Run(configuration, workspace))
         settings = MetricsSettings(dataset="val", model_name="colour", **at, overwrite=True)
-        compute_metrics(settings, configuration, workspace)
+        compute_metrics(settings, Run(configuration, workspace))
 
     measure()
     for stage, settings in fits:
-        stage(settings, configuration, workspace)
-        stage(settings, configuration, workspace)
+        stage(settings, Run(configuration, workspace))
+        stage(settings, Run(configuration, workspace))
     assert "trained already" in caplog.text and "there already" in caplog.text
     if change == "images":
         for path in away:
@@ -139,12 +140,12 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
         said = r"inference: was \{\}, now \{'flip': True\}.*overwrite=True"
     for stage, settings in fits:
         with pytest.raises(SettingsMismatchError, match=said):
-            stage(settings, configuration, workspace)
+            stage(settings, Run(configuration, workspace))
 
 
 def test_features_are_written_in_peace(configuration, fitted):
     """Whoever locks the table leaves alone what another process writes below it."""
-    train_novelty(TrainNoveltySettings(**VAL), configuration, fitted)
+    train_novelty(TrainNoveltySettings(**VAL), Run(configuration, fitted))
     folder = fitted.segments_folder("colour", "val")
     features = folder / "features" / "tf_efficientnet_lite0"
     assert len(list(features.glob("*.safetensors"))) == 6
@@ -164,12 +165,12 @@ def test_only_features_of_what_was_predicted_again_are_computed(configuration, f
     monkeypatch.setattr(
         SegmentFeatures, "_features", lambda self, image: (seen.append(1), compute(self, image))[1]
     )
-    train_novelty(TrainNoveltySettings(**VAL, limit=4), configuration, fitted)
+    train_novelty(TrainNoveltySettings(**VAL, limit=4), Run(configuration, fitted))
     assert len(seen) == 4
-    train_novelty(TrainNoveltySettings(**VAL, overwrite=True), configuration, fitted)
+    train_novelty(TrainNoveltySettings(**VAL, overwrite=True), Run(configuration, fitted))
     assert len(seen) == 6
     predict(configuration, fitted, flip=True, overwrite=True)
-    train_novelty(TrainNoveltySettings(**VAL, overwrite=True), configuration, fitted)
+    train_novelty(TrainNoveltySettings(**VAL, overwrite=True), Run(configuration, fitted))
     assert len(seen) == 12
 
 
@@ -178,11 +179,11 @@ def test_features_that_cannot_be_kept_are_used_all_the_same(configuration, fitte
         raise StoreError("read-only")
 
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
-    train_novelty(TrainNoveltySettings(**VAL), configuration, fitted)
+    train_novelty(TrainNoveltySettings(**VAL), Run(configuration, fitted))
     assert caplog.text.count("features are computed again next time: read-only") == 1
 
 
 def test_measuring_and_predicting_do_not_write_a_table_at_once(configuration, workspace):
     folder = workspace.segments_folder("colour", "val")
     with lock_folder(folder), pytest.raises(StoreError, match="segments/colour/val is in use by another run"):
-        pred_images(PredictSettings(**VAL, keep="nothing"), configuration, workspace)
+        pred_images(PredictSettings(**VAL, keep="nothing"), Run(configuration, workspace))
