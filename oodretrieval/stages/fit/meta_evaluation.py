@@ -17,7 +17,7 @@ from oodretrieval.evaluation import (
     meta_figures,
 )
 from oodretrieval.meta_models import MetaModel, folds_of, training_rows
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Drawing, interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 FIGURES = {
@@ -180,7 +180,13 @@ def judge(
             values[name]["r2_gain"] = values[name]["r2"] - values[against]["r2"]
             drawn[name]["r2_gain"] = drawn[name]["r2"] - drawn[against]["r2"]
         figures[what] = {
-            name: {**values[name], "intervals": {key: list(interval(v)) for key, v in drawn[name].items()}}
+            name: {
+                **values[name],
+                "resamples_left_out": int(np.isnan(drawn[name]["auroc"]).sum()),
+                "intervals": {
+                    key: list(interval(v, value=values[name][key])) for key, v in drawn[name].items()
+                },
+            }
             for name in part
         }
     return figures
@@ -214,6 +220,5 @@ def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {"segments": values["segments"]}
     for title, key in FIGURES.items():
         if key in values:
-            low, high = values["intervals"][key]
-            cells |= {title: values[key], f"{title} 95 %": f"{low:.3f}…{high:.3f}"}
+            cells |= {title: values[key], f"{title} 95 %": interval_words(values["intervals"][key])}
     return cells

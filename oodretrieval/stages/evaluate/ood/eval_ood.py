@@ -19,6 +19,7 @@ from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
+    resample_notes,
     result_folder,
     scene_notes,
     size_words,
@@ -204,7 +205,13 @@ def _result(
         settings=asdict(settings),
         figures={"scores": figures, "left_out": reader.left_out},
         tables=ood_tables(figures),
-        notes=(share, counted, *_near_itself(settings, reader), *scene_notes(reader.dataset)),
+        notes=(
+            share,
+            counted,
+            *resample_notes(pixels["resamples_left_out"], drawing.repetitions),
+            *_near_itself(settings, reader),
+            *scene_notes(reader.dataset),
+        ),
     )
 
 

@@ -3,7 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodretrieval.evaluation import (
     PIXEL_SCORES,
@@ -52,9 +54,12 @@ def ood_figures(
             "pixels": {
                 **pixels[name],
                 "exact": counts[name].exact,
-                "intervals": {key: interval(values) for key, values in draws[name].items()},
+                "intervals": {
+                    key: interval(values, value=pixels[name][key]) for key, values in draws[name].items()
+                },
+                "resamples_left_out": int(np.isnan(draws[name]["auroc"]).sum()),
                 "differences": {
-                    key: (pixels[name][key] - pixels[best][key], *interval(values - draws[best][key]))
+                    key: _difference(pixels[name][key] - pixels[best][key], values - draws[best][key])
                     for key, values in draws[name].items()
                     if best
                 },
@@ -73,14 +78,19 @@ def ood_figures(
     }
 
 
+def _difference(value: float, draws: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Value, lower and upper end."""
+    return value, *interval(draws, value=value)
+
+
 def _component_figures(images: list[ComponentScores]) -> dict[str, Any]:
     pooled = pool_components(images)
     return {
         "objects": len(pooled.siou),
         "predicted": len(pooled.ppv),
-        "mean_siou": pooled.mean_siou,
-        "mean_ppv": pooled.mean_ppv,
-        "mean_f1": pooled.mean_f1,
+        "mean_siou": pooled.mean_siou if len(pooled.siou) else np.nan,
+        "mean_ppv": pooled.mean_ppv if len(pooled.siou) else np.nan,
+        "mean_f1": pooled.mean_f1 if len(pooled.siou) else np.nan,
         "f1": {f"{tau:.2f}": value for tau, value in pooled.f1.items()},
     }
 
