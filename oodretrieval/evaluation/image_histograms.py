@@ -73,7 +73,8 @@ class ImageHistograms:
 
 def _merged(counts: NDArray[np.uint32], number: int) -> NDArray[np.uint32]:
     """Counts ``(2, k)`` with so many bins in a row as one."""
-    return counts.reshape(2, -1, number).sum(axis=2, dtype=np.uint32)
+    merged: NDArray[np.uint32] = counts.reshape(2, -1, number).sum(axis=2, dtype=np.uint32)
+    return merged
 
 
 def _edges(sample: Parts) -> NDArray[np.float32]:

@@ -1,12 +1,12 @@
 """Which images a model was fitted on: they, and the frames of a video next to them, are no test of it.
 
 A model that is fitted here carries a record of its images (:func:`fitted_on`). Every evaluation asks
-:func:`unseen_images` which images are left, and says how many are not.
+:func:`seen_images` which images to leave out, and says how many.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,21 +22,31 @@ FITTED_ON = "fitted_on"
 """Under which the record lies in what a model carries."""
 NEAR_FRAMES = 30
 """Frames of a video that are no farther apart show the same scene (METRICS: retrieval)."""
-_SHAPE = ("class", "S", "left", "top", "right", "bottom")
+_SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
+_STEPS = 10_000
+"""Of the entropy in a fingerprint: images of one single segment differ by it alone."""
 Carried = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class UnseenImages:
-    """Images that no model was fitted on.
+class SeenImages:
+    """Images that are no test of a model.
 
     Attributes:
-        images: Their ids, in the order of the dataset.
-        notes: A sentence on those that are left out; nothing where none is.
+        images: Their ids.
+        notes: A sentence on them; nothing where there is none.
     """
 
-    images: list[str]
+    images: frozenset[str] = field(default_factory=frozenset)
     notes: tuple[str, ...] = ()
+
+    def others(self, images: Sequence[str]) -> list[str]:
+        """Those of some images that are a test, in their order."""
+        return [image for image in images if image not in self.images]
+
+    def rows_of_others(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows of a segment table whose images are a test."""
+        return table[~table["image_id"].isin(self.images)] if self.images else table
 
 
 def fitted_on(dataset_name: str, table: pd.DataFrame) -> dict[str, Any]:
@@ -53,7 +63,7 @@ def fitted_on(dataset_name: str, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def fingerprints(table: pd.DataFrame) -> dict[str, str]:
-    """Image id → hash of class, size and box of its segments: an image has the same under every name.
+    """Image id → hash of class, size, box and entropy of its segments: an image has the same under every name.
 
     Args:
         table: Segment table with whole images.
@@ -61,23 +71,23 @@ def fingerprints(table: pd.DataFrame) -> dict[str, str]:
     Returns:
         16 hexadecimal digits for each image.
     """
-    columns = [name for name in _SHAPE if name in table.columns]
+    values = table[list(_SHAPE)].to_numpy(np.float64)
+    values[:, -1] *= _STEPS
+    whole = np.round(values).astype(np.int64)
     return {
-        str(image): hashlib.blake2b(
-            np.ascontiguousarray(rows[columns].to_numpy(np.int64)).tobytes(), digest_size=8
-        ).hexdigest()
-        for image, rows in table.groupby("image_id", sort=False)
+        str(image): hashlib.blake2b(whole[rows].tobytes(), digest_size=8).hexdigest()
+        for image, rows in table.groupby("image_id", sort=False).indices.items()
     }
 
 
-def unseen_images(
+def seen_images(
     configuration: Configuration,
     dataset_name: str,
     dataset: SegmentationDataset,
     table: pd.DataFrame,
     models: Mapping[str, Carried],
-) -> UnseenImages:
-    """The images of a segment table that none of the models was fitted on, nor on frames next to them.
+) -> SeenImages:
+    """The images of a segment table that one of the models was fitted on, or on frames next to them.
 
     Args:
         configuration: Where names are looked up.
@@ -102,18 +112,18 @@ def unseen_images(
         found = _seen(configuration, dataset_name, dataset, prints, record)
         if found:
             seen[model] = found
-    if not seen:
-        return UnseenImages(images)
-    left_out = set().union(*seen.values())
+    left_out = frozenset(image for found in seen.values() for image in found)
+    if not left_out:
+        return SeenImages()
     names = " and ".join(seen)
     near = f" or on frames within {NEAR_FRAMES} of them" if getattr(dataset, "video", False) else ""
     if left_out == set(images):
         raise TableError(
-            f"{names}: fitted on the {len(images)} images of {dataset_name!r} themselves{near}, which says nothing of "
-            "other images; evaluate on other images"
+            f"{names} was fitted on the very images of {dataset_name!r}{near}: measures on them say nothing of other "
+            "images; evaluate on images that it has not seen"
         )
     note = f"{len(left_out)} of {len(images)} images are left out: {names} was fitted on them{near}."
-    return UnseenImages([image for image in images if image not in left_out], (note,))
+    return SeenImages(left_out, (note,))
 
 
 def _seen(
@@ -160,11 +170,7 @@ def _near(images: Sequence[str], learned: Sequence[str]) -> set[str]:
     place = np.searchsorted(there, here)
     after = np.abs(there[np.minimum(place, len(there) - 1)] - here)
     before = np.abs(there[np.maximum(place - 1, 0)] - here)
-    return {
-        image
-        for image, gap in zip(images, np.minimum(before, after), strict=True)
-        if gap <= NEAR_FRAMES
-    }
+    return {image for image, gap in zip(images, np.minimum(before, after), strict=True) if gap <= NEAR_FRAMES}
 
 
 def _same_source(configuration: Configuration, first: str, second: str) -> bool:

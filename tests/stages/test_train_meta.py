@@ -64,16 +64,44 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
         for figures in rows.values():
             assert set(figures["intervals"]) == {"r2", "rmse", "auroc", "auprc", "accuracy"}
             for key, (low, high) in figures["intervals"].items():
-                assert (low <= high and 0 <= figures[key] <= 1) or key == "r2"
+                assert np.isnan(low) or low <= figures[key] <= high
+                assert np.isnan(figures[key]) or 0 <= figures[key] <= 1 or key == "r2"
     known = result["figures"]["known segments"]
     assert known["all features"]["r2"] > known["mean"]["r2"]
     assert known["all features"]["segments"] < result["figures"]["all segments"]["all features"]["segments"]
     assert Path(result["path"]).name == "linear.safetensors", "META_MODEL of the configuration"
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert "void or unknown left out of the training" in content["context"]["void_rule"]
-    assert "moving blocks of 20" in content["context"]["intervals"]
+    assert "one block of 20 holds all 6 images" in content["context"]["intervals"]
     assert content["notes"] == ["All images are frames of one clip: the figures are of one scene."]
     assert "entropy only" in caplog.text and "R² 95 %" in caplog.text
+
+
+def test_the_images_are_those_that_were_evaluated(measured):
+    """Six images in the dataset, of which two are measured."""
+    workspace = Workspace(measured.workspace)
+    shutil.rmtree(workspace.segments_folder("colour", "val"))
+    compute_metrics(MetricsSettings(dataset="val", model_name="colour", limit=2), measured, workspace)
+    content = json.loads(Path(train(measured, block=1)["files"][0]).read_text(encoding="utf-8"))
+    assert content["context"]["images"] == 2
+    content = json.loads(Path(train(measured, block=2)["files"][0]).read_text(encoding="utf-8"))
+    assert content["context"]["intervals"].startswith("none, as one block of 2 holds all 2 images")
+
+
+def test_a_model_is_not_evaluated_on_what_it_learned_from(measured, caplog):
+    with pytest.raises(TableError, match=r"args\.dataset_val=train.*very images.*args\.folds=5"):
+        train(measured, dataset_val="train")
+    result = train(measured, dataset_val="train", limit=4)
+    content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
+    assert content["context"]["images"] == 2
+    assert content["notes"][0].startswith(
+        "4 of 6 images are left out: the meta model was fitted on them or on frames"
+    )
+    table = read_segments(Workspace(measured.workspace), "colour", "train")
+    others = table[table["image_id"].isin(table["image_id"].unique()[4:])]
+    assert result["figures"]["all segments"]["all features"]["segments"] == (others["iou"] >= 0).sum()
+    record = load_meta_model(result["path"]).quality["fitted_on"]
+    assert record["dataset"] == "train" and list(record["images"]) == list(table["image_id"].unique()[:4])
 
 
 def test_figures_are_those_of_the_saved_model(measured):
@@ -165,7 +193,7 @@ def test_folds_are_judged_without_having_been_seen(measured, caplog):
         )
         assert np.allclose(found["mean"].iou[judged], training_rows(table[~judged])["iou"].mean())
     caplog.set_level("INFO")
-    result = train(measured, folds=3)
+    result = train(measured, folds=3, groups="image")
     assert result["figures"]["all segments"]["all features"]["segments"] == (table["iou"] >= 0).sum()
     assert "3-fold cross-validation over images" in caplog.text
     whole = LinearMetaModel().fit(training_rows(table))
@@ -176,13 +204,21 @@ def test_folds_are_judged_without_having_been_seen(measured, caplog):
 
 def test_clips_as_groups(measured):
     with pytest.raises(SettingsError, match=r"args\.folds=2, but 'train' has 1 clips; lower"):
-        train(measured, folds=2, groups="clip")
+        train(measured, folds=2)
     with pytest.raises(SettingsError, match="folds must be at least 2"):
         train(measured, folds=1)
 
 
 def test_held_out_images_where_no_other_dataset_is_named(measured):
-    result = train(measured, dataset_val="")
+    with pytest.raises(TableError, match=r"one clip only.*args\.groups=image"):
+        train(measured, dataset_val="")
+    result = train(measured, dataset_val="", groups="image")
+    content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
+    assert content["context"]["images"] == 1
+    assert content["context"]["intervals"].startswith("none, as there is only one image")
+    assert any("others of the same clip are learned from" in note for note in content["notes"])
+    for row in result["figures"]["all segments"].values():
+        assert all(np.isnan(ends).all() for ends in row["intervals"].values())
     table = read_segments(Workspace(measured.workspace), "colour", "train")
     counts = table[table["iou"] >= 0].groupby("image_id").size()
     assert result["figures"]["all segments"]["all features"]["segments"] in set(counts)

@@ -1,6 +1,9 @@
 """The novelty score of every pixel of a dataset."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 
@@ -13,7 +16,16 @@ from oodretrieval.novelty import pixel_novelty
 from oodretrieval.stages.evaluate.painted_iou import PaintedSegments
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Prediction, Workspace
+from oodretrieval.stores import Prediction, Workspace, existing_parts
+
+PARTS_AT_ONCE = 8
+"""Parts of a segment table whose features are held in memory together."""
+
+
+def _some(parts: Sequence[Sequence[str]]) -> Iterator[list[str]]:
+    """Images of a few parts at a time."""
+    for start in range(0, len(parts), PARTS_AT_ONCE):
+        yield [image for part in parts[start : start + PARTS_AT_ONCE] for image in part]
 
 
 class PaintedNovelty:
@@ -46,11 +58,19 @@ class PaintedNovelty:
         model = open_novelty_model(configuration, workspace, names[0])
         table = segments_in_use(settings, configuration, workspace, names)
         features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
-        vectors, failures = features.of(names, dataset, table)
-        if failures:
-            image, reason = next(iter(failures.items()))
-            raise StoreError(f"{len(failures)} images of {names[1]} have no features, e.g. {image}: {reason}")
-        self._segments = PaintedSegments(names, table.assign(novelty=model.score(table, vectors)), "novelty")
+        scored = []
+        for images in _some(list(existing_parts(workspace, *names).values())):
+            rows = table[table["image_id"].isin(images)]
+            if rows.empty:
+                continue
+            vectors, failures = features.of(names, dataset, rows)
+            if failures:
+                image, reason = next(iter(failures.items()))
+                raise StoreError(
+                    f"{len(failures)} images of {names[1]} have no features, e.g. {image}: {reason}"
+                )
+            scored.append(rows[["image_id", "segment_id"]].assign(novelty=model.score(rows, vectors)))
+        self._segments = PaintedSegments(names, pd.concat(scored), "novelty")
         self._energy_scale = model.energy_scale
 
     def of(self, prediction: Prediction, energy: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -13,11 +13,12 @@ from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
 from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
-from oodretrieval.results.rules import Drawing, scene_notes, void_rule
+from oodretrieval.results.rules import Drawing, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
     cross_validated,
@@ -39,8 +40,9 @@ class TrainMetaSettings(RecipeSettings):
     Attributes:
         dataset: Name of the dataset whose segments it learns from.
         dataset_val: Name of the dataset it is judged on; empty to hold out a fifth of the training images.
-        folds: Judge it by cross-validation with so many folds on dataset instead; 0 for not.
-        groups: What stays together in a fold: images, or the clips of a video, whose frames resemble each other.
+        folds: Evaluate it by cross-validation with this number of folds on dataset instead; 0 for not.
+        groups: What is held out together: image, or clip, as the frames of a video resemble each other. Empty for
+            clip in video, image elsewhere.
         model_name: Name of the segmentation network.
         strict: Leave out segments that are mostly void or unknown: nobody could name them in use.
     """
@@ -48,7 +50,7 @@ class TrainMetaSettings(RecipeSettings):
     dataset: str = ""
     dataset_val: str = ""
     folds: int = 0
-    groups: Literal["image", "clip"] = "image"
+    groups: Literal["", "image", "clip"] = ""
     model_name: str = ""
     strict: bool = True
 
@@ -75,17 +77,19 @@ def train_meta_nn(
 
     Raises:
         StoreError: If a dataset has no segment table yet.
-        TableError: If there is no truth to learn from.
+        TableError: If there is no truth to learn from, or every image to evaluate on is learned from.
         SettingsError: If there are fewer images or clips than folds.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
     recipe = Recipe.of(settings, configuration, workspace, choose_device(settings.gpu))
+    settings = replace(settings, groups=_groups(settings, configuration))
     made_by = _made_by(settings, workspace)
     trained = None if settings.overwrite else _trained(recipe, made_by)
+    train, judged, notes = _tables(settings, configuration, workspace)
+    images = judged["image_id"].nunique()
     if trained is not None:
-        logger.info("%s is trained already; args.overwrite=True trains it anew", recipe.path)
-        return _report(settings, configuration, workspace, recipe, trained.quality["figures"])
-    train, judged = _tables(settings, configuration, workspace)
+        logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
+        return _report(settings, configuration, workspace, recipe, trained.quality["figures"], images, notes)
     model, rows = recipe.build(), training_rows(train, settings.strict)
     # the best epoch is chosen on held-out training images: what judges it is not peeked at
     model.fit(rows)
@@ -100,10 +104,27 @@ def train_meta_nn(
         model,
         recipe.path,
         class_names=[classes[i][0] for i in sorted(classes)],
-        quality=plain({"made_by": made_by, "figures": figures, "threshold": positive_threshold(model, rows)}),
+        quality=plain(
+            {
+                "made_by": made_by,
+                "figures": figures,
+                "threshold": positive_threshold(model, rows),
+                FITTED_ON: fitted_on(settings.dataset, train),
+            }
+        ),
     )
     logger.info("saved %s", recipe.path)
-    return _report(settings, configuration, workspace, recipe, figures)
+    return _report(settings, configuration, workspace, recipe, figures, images, notes)
+
+
+def _groups(settings: TrainMetaSettings, configuration: Configuration) -> Literal["image", "clip"]:
+    """What is held out together; image where nothing of the training dataset is."""
+    if settings.groups:
+        return settings.groups
+    if settings.dataset_val and not settings.folds:
+        return "image"
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    return "clip" if getattr(dataset, "video", False) else "image"
 
 
 def _made_by(settings: TrainMetaSettings, workspace: Workspace) -> dict[str, Any]:
@@ -130,26 +151,62 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
 
 def _tables(
     settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Segments to learn from, and to be judged on."""
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Segments to learn from and to evaluate on, and what to say of the choice."""
     train = segments_in_use(settings, configuration, workspace, (settings.model_name, settings.dataset))
     if settings.folds:
-        return train, train
+        return train, train, _caution(settings, configuration)
     if settings.dataset_val:
-        names = settings.model_name, settings.dataset_val
-        try:
-            return train, segments_in_use(_of_judged(settings), configuration, workspace, names)
-        except StoreError as error:
-            raise StoreError(
-                f"{error}; or judge otherwise: by another args.dataset_val, on held-out images of "
-                f"{settings.dataset} (args.dataset_val=''), or by cross-validation (args.folds=5)"
-            ) from error
-    held_out = held_out_rows(train, settings.seed)
+        return train, *_unseen(settings, configuration, workspace, train)
+    clips = clip_names(train["image_id"].astype(str).tolist()) if settings.groups == "clip" else None
+    held_out = held_out_rows(train, settings.seed, groups=clips)
     if not held_out.any():
+        other = ", or hold out frames of it by args.groups=image" if clips else ""
         raise TableError(
-            f"{settings.dataset!r} has segments of one image only, none to hold out; name another args.dataset_val"
+            f"{settings.dataset!r} has segments of one {settings.groups} only, none to hold out; name another "
+            f"args.dataset_val{other}"
         )
-    return train[~held_out], train[held_out]
+    return train[~held_out], train[held_out], _caution(settings, configuration)
+
+
+def _unseen(
+    settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace, train: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Segments of the images of args.dataset_val that are not learned from."""
+    names = settings.model_name, settings.dataset_val
+    otherwise = (
+        f"evaluate otherwise: on another args.dataset_val, on held-out images of {settings.dataset} "
+        "(args.dataset_val=''), or by cross-validation (args.folds=5)"
+    )
+    try:
+        table = segments_in_use(_of_judged(settings), configuration, workspace, names)
+    except StoreError as error:
+        raise StoreError(f"{error}; or {otherwise}") from error
+    dataset = _judged_dataset(settings, configuration)
+    learned = {"the meta model": {FITTED_ON: fitted_on(settings.dataset, train)}}
+    try:
+        seen = seen_images(configuration, settings.dataset_val, dataset, table, learned)
+    except TableError as error:
+        raise TableError(f"args.dataset_val={settings.dataset_val}: {error}; {otherwise}") from error
+    for note in seen.notes:
+        logger.warning("%s", note)
+    return seen.rows_of_others(table), seen.notes
+
+
+def _caution(settings: TrainMetaSettings, configuration: Configuration) -> tuple[str, ...]:
+    """What to know of frames of a video that are held out while others of their clip are learned from."""
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    if settings.groups == "clip" or not getattr(dataset, "video", False):
+        return ()
+    return (
+        "Frames are evaluated on while others of the same clip are learned from, which they resemble: the measures are "
+        "too high; args.groups=clip holds out whole clips.",
+    )
+
+
+def _resamples(figures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
+    left_out = (values.get("resamples_left_out", 0) for rows in figures.values() for values in rows.values())
+    return resample_notes(max(left_out, default=0), repetitions)
 
 
 def _of_judged(settings: TrainMetaSettings) -> TrainMetaSettings:
@@ -192,8 +249,10 @@ def _report(
     workspace: Workspace,
     recipe: Recipe,
     figures: Mapping[str, Any],
+    images: int,
+    notes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Save and log the figures."""
+    """Save and log the measures on this number of images."""
     dataset, name = _judged_dataset(settings, configuration), _judged_name(settings)
     learned = (
         "segments mostly void or unknown left out of the training"
@@ -207,18 +266,18 @@ def _report(
         context=Context(
             dataset=name,
             split=split_of(configuration, name),
-            images=len(dataset),
+            images=images,
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
-            intervals=Drawing.of(settings, dataset).words(len(dataset)),
+            intervals=Drawing.of(settings, dataset).words(images),
             meta_model=recipe.name,
             **model_context(configuration, settings.model_name),
         ),
         settings=asdict(settings),
         figures=figures,
         tables=as_tables(figures),
-        notes=scene_notes(dataset),
+        notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.repetitions)),
     )
     folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
     files = save_result(folder, result)

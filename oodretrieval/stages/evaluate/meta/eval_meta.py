@@ -36,6 +36,7 @@ from oodretrieval.stages.evaluate.meta.meta_pictures import (
     charts,
     ratings,
 )
+from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.fit.meta_evaluation import Estimate, as_tables, judge, judged_sets
 from oodretrieval.stores import Workspace
 
@@ -59,7 +60,7 @@ def eval_meta(
     Raises:
         StoreError: If a stage before has not run.
         WeightsError: If the meta model is not trained.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth, or a model was fitted on all of its images.
         UnknownNameError: If an image is not among those of the dataset.
     """
     analysed = _open(settings, configuration, workspace)
@@ -80,7 +81,7 @@ def eval_meta(
         settings=asdict(settings),
         figures={"figures": figures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(figures), "metrics": features},
-        notes=scene_notes(analysed.dataset),
+        notes=(*analysed.notes, *scene_notes(analysed.dataset)),
         pictures={name: _saved(figure, folder, f"{stem}_{name}") for name, figure in drawn},
     )
     files = save_result(folder, result)
@@ -99,14 +100,17 @@ def _open(settings: EvalMetaSettings, configuration: Configuration, workspace: W
             raise UnknownNameError(f"image of {settings.dataset}", image, dataset.ids)
     model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
     names = settings.model_name, settings.dataset
-    table = segments_in_use(settings, configuration, workspace, names).reset_index(drop=True)
+    meta_models = [settings.meta_model_name, *settings.others]
+    seen = seen_by(settings, configuration, workspace, names, dataset, meta_models=meta_models)
+    table = segments_in_use(settings, configuration, workspace, names)
+    table = seen.rows_of_others(table).reset_index(drop=True)
     judged_sets(table)  # refuses segments without truth
     known = training_rows(table)
     if known.empty:
         raise TableError(
             f"all segments of {settings.dataset!r} are mostly void or unknown; judge on another dataset"
         )
-    return Analysed(settings, model, dataset, table, known)
+    return Analysed(settings, model, dataset, table, known, seen.notes)
 
 
 def _saved(figure: Figure, folder: Path, name: str) -> Path:

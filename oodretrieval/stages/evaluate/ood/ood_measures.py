@@ -72,6 +72,7 @@ def ood_figures(
                     "intervals": component_intervals(found[name], **how),
                 }
                 for where, found in components.items()
+                if name in found
             },
         }
         for name in counts
@@ -105,9 +106,11 @@ def ood_tables(figures: dict[str, Any]) -> dict[str, pd.DataFrame]:
         rows = {name: _differences(f["pixels"], columns) for name, f in figures.items() if name != best}
         tables[f"pixels, difference to {best}"] = _table(rows)
     columns = {"mean sIoU": "mean_siou", "mean PPV": "mean_ppv", "mean F1": "mean_f1"}
-    for where in next(iter(figures.values()))["components"]:
+    for where in dict.fromkeys(where for f in figures.values() for where in f["components"]):
         rows = {}
         for name, f in figures.items():
+            if where not in f["components"]:
+                continue
             found = f["components"][where]
             rows[name] = {
                 "threshold": found["threshold"],
