@@ -16,7 +16,7 @@ from oodretrieval.evaluation import (
     interval,
     meta_figures,
 )
-from oodretrieval.meta_models import MetaModel, folds_of, training_rows
+from oodretrieval.meta_models import MetaModel, training_rows
 from oodretrieval.results.rules import Drawing, interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
@@ -97,24 +97,21 @@ def estimates(
 
 
 def cross_validated(
-    recipe: Recipe, table: pd.DataFrame, groups: Sequence[object], folds: int, strict: bool
+    recipe: Recipe, table: pd.DataFrame, fold: NDArray[np.intp], folds: int, strict: bool
 ) -> Estimates:
-    """:func:`estimates` of every segment by models that have not seen its group.
+    """:func:`estimates` of every segment by models that have not seen its fold.
 
     Args:
         recipe: How models are built.
         table: Segments to learn from and to judge.
-        groups: Image or clip of every segment.
+        fold: The fold of every segment, of whole images or clips; see
+            :func:`~oodretrieval.meta_models.sampling.folds_of`.
         folds: How often models are trained, each time without one fold.
         strict: As for :func:`estimates`.
 
     Returns:
         Name → estimate of all rows of the table.
-
-    Raises:
-        ValueError: If there are fewer groups than folds.
     """
-    fold = folds_of(groups, folds, recipe.settings.seed)
     places, parts = [], []
     for number in range(folds):
         rest, judged = table[fold != number], table[fold == number]

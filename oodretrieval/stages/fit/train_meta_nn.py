@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError, TableError
@@ -16,9 +18,10 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
 from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
 from oodretrieval.experiment.settings import require_at_least
-from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
+from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import Drawing, resample_notes, scene_notes, void_rule
+from oodretrieval.stages.fit.better_kinds import caution
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
     cross_validated,
@@ -31,6 +34,8 @@ from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stores import Workspace, plain, read_segment_settings
 
 logger = logging.getLogger(__name__)
+CAUTION = "caution"
+"""Under which the file of a meta model says that it is worse than the mean."""
 
 
 @dataclass(frozen=True)
@@ -89,31 +94,35 @@ def train_meta_nn(
     images = judged["image_id"].nunique()
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
+        notes = (*notes, *filter(None, [trained.quality.get(CAUTION)]))
         return _report(settings, configuration, workspace, recipe, trained.quality["figures"], images, notes)
     model, rows = recipe.build(), training_rows(train, settings.strict)
-    # the best epoch is chosen on held-out training images: what judges it is not peeked at
+    # the best epoch is chosen on held-out training images: what evaluates it is not peeked at
     model.fit(rows)
     if settings.folds:
-        found = _cross_validated(recipe, train, settings)
+        fold = _folds(settings, train)
+        splits = [(train[fold != number], train[fold == number]) for number in range(settings.folds)]
+        found = cross_validated(recipe, train, fold, settings.folds, settings.strict)
     else:
+        splits = [(train, judged)]
         found = estimates(recipe, model, train, judged, settings.strict)
     figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, configuration)))
+    words = caution(figures, model.kind, splits, settings.strict, settings.seed)
+    if words:
+        logger.warning("%s", words)
     dataset = dataset_in_use(settings, configuration, settings.dataset)
     classes = predicted_classes(configuration.model(settings.model_name), dataset, model.num_classes)
-    save_meta_model(
-        model,
-        recipe.path,
-        class_names=[classes[i][0] for i in sorted(classes)],
-        quality=plain(
-            {
-                "made_by": made_by,
-                "figures": figures,
-                "threshold": positive_threshold(model, rows),
-                FITTED_ON: fitted_on(settings.dataset, train),
-            }
-        ),
-    )
+    quality = {
+        "made_by": made_by,
+        "figures": figures,
+        "threshold": positive_threshold(model, rows),
+        FITTED_ON: fitted_on(settings.dataset, train),
+        **({CAUTION: words} if words else {}),
+    }
+    names = [classes[i][0] for i in sorted(classes)]
+    save_meta_model(model, recipe.path, class_names=names, quality=plain(quality))
     logger.info("saved %s", recipe.path)
+    notes = (*notes, *filter(None, [words]))
     return _report(settings, configuration, workspace, recipe, figures, images, notes)
 
 
@@ -231,11 +240,12 @@ def _judged_dataset(settings: TrainMetaSettings, configuration: Configuration) -
     return dataset_in_use(_of_judged(settings), configuration, _judged_name(settings))
 
 
-def _cross_validated(recipe: Recipe, table: pd.DataFrame, settings: TrainMetaSettings) -> Any:
+def _folds(settings: TrainMetaSettings, table: pd.DataFrame) -> NDArray[np.intp]:
+    """The fold in which each segment is held out."""
     images = table["image_id"].astype(str).tolist()
     groups = clip_names(images) if settings.groups == "clip" else images
     try:
-        return cross_validated(recipe, table, groups, settings.folds, settings.strict)
+        return folds_of(groups, settings.folds, settings.seed)
     except ValueError as error:
         raise SettingsError(
             f"args.folds={settings.folds}, but {settings.dataset!r} has {len(set(groups))} {settings.groups}s; lower "
