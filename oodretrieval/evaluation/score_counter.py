@@ -13,8 +13,8 @@ from oodretrieval.evaluation.bootstrap import block_weights, interval
 from oodretrieval.evaluation.detection import ScoreCounts, detection_rates
 from oodretrieval.evaluation.image_histograms import ImageHistograms, Parts
 
-BITS = 20
-"""Of each score in the histogram: a million bins, 2048 between a number and its double."""
+BITS = 22
+"""Of each score in the histogram: 8192 bins between a number and its double. Only those in use take memory."""
 EXACT_PIXELS = 2_000_000
 """Scores that are kept as they are; their exact counts take 24 bytes each."""
 SAMPLE_PIXELS = 2_000_000
@@ -127,8 +127,11 @@ class ScoreCounter:
 
 def _count(parts: Parts, bins: NDArray[np.int64]) -> None:
     for side, scores in enumerate(parts):
-        found = np.bincount(_bin_of(scores, BITS))
-        bins[side, : len(found)] += found
+        if len(scores):
+            places = _bin_of(scores, BITS)
+            lowest = int(places.min())
+            found = np.bincount(places - np.uint32(lowest))
+            bins[side, lowest : lowest + len(found)] += found
 
 
 def _bin_of(scores: NDArray[np.float32], bits: int) -> NDArray[np.uint32]:
