@@ -19,7 +19,9 @@ if __name__ == "__main__":
     run_script(
         lambda configuration: TrainMetaSettings(
             dataset=configuration.defaults["TRAIN_DATASET"],  # segments to learn from
-            dataset_val=configuration.defaults["VAL_DATASET"],  # segments to evaluate on; empty: held out of dataset
+            dataset_val=configuration.defaults[
+                "VAL_DATASET"
+            ],  # segments to evaluate on; empty: held out of dataset
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
             meta_model="",  # linear, logistic, boosting or neural; empty: as the entry of meta_model_name says
             meta_model_name="",  # entry of META_MODELS or a new name; empty: the kind, else META_MODEL

@@ -5,20 +5,18 @@ from collections.abc import Sequence
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import TableError, WeightsError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.fitted_images import Carried, SeenImages, seen_images
 from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 def seen_by(
     settings: CommonSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     names: tuple[str, str],
     dataset: SegmentationDataset,
     *,
@@ -29,8 +27,7 @@ def seen_by(
 
     Args:
         settings: ``root`` and ``limit`` of the dataset.
-        configuration: Where names are looked up.
-        workspace: Where the segment table and the models lie.
+        run: Configuration and workspace.
         names: Name of the network, name of the dataset.
         dataset: The dataset.
         meta_models: Names of meta models; empty ones are passed over.
@@ -46,17 +43,17 @@ def seen_by(
     """
     models: dict[str, Carried] = {}
     for name in dict.fromkeys(filter(None, meta_models)):
-        models[f"meta model {name!r}"] = open_meta_model(configuration, name, workspace, names[0]).quality
+        models[f"meta model {name!r}"] = open_meta_model(run, name, names[0]).quality
     if novelty:
         try:
-            made_by = open_novelty_model(configuration, workspace, names[0]).made_by
+            made_by = open_novelty_model(run, names[0]).made_by
             models[f"the novelty model of {names[0]!r}"] = made_by
         except (WeightsError, TableError) as error:
             logger.info("no novelty model takes part: %s", error)
     if not models:
         return SeenImages()
-    table = segments_in_use(settings, configuration, workspace, names)
-    seen = seen_images(configuration, names[1], dataset, table, models)
+    table = segments_in_use(settings, run, names)
+    seen = seen_images(run.configuration, names[1], dataset, table, models)
     for note in seen.notes:
         logger.warning("%s", note)
     return seen

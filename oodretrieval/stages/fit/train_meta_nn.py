@@ -17,6 +17,7 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
 from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
@@ -66,15 +67,12 @@ class TrainMetaSettings(RecipeSettings):
             raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; came 1")
 
 
-def train_meta_nn(
-    settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     """Train a meta model, judge it beside its baselines and save it.
 
     Args:
         settings: What to learn from.
-        configuration: Where names are looked up.
-        workspace: Where segment tables are read; the model is written to its entry's path, or here.
+        run: Configuration and workspace.
 
     Returns:
         ``path``; ``figures``: set of segments → model or baseline → R², RMSE, AUROC, AUPRC, accuracy and their
@@ -86,16 +84,16 @@ def train_meta_nn(
         SettingsError: If there are fewer images or clips than folds.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    recipe = Recipe.of(settings, configuration, workspace, choose_device(settings.gpu))
-    settings = replace(settings, groups=_groups(settings, configuration))
-    made_by = _made_by(settings, workspace)
+    recipe = Recipe.of(settings, run, choose_device(settings.gpu))
+    settings = replace(settings, groups=_groups(settings, run.configuration))
+    made_by = _made_by(settings, run.workspace)
     trained = None if settings.overwrite else _trained(recipe, made_by)
-    train, judged, notes = _tables(settings, configuration, workspace)
+    train, judged, notes = _tables(settings, run)
     images = judged["image_id"].nunique()
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
         notes = (*notes, *filter(None, [trained.quality.get(CAUTION)]))
-        return _report(settings, configuration, workspace, recipe, trained.quality["figures"], images, notes)
+        return _report(settings, run, recipe, trained.quality["figures"], images, notes)
     model, rows = recipe.build(), training_rows(train, settings.strict)
     # the best epoch is chosen on held-out training images: what evaluates it is not peeked at
     model.fit(rows)
@@ -106,12 +104,12 @@ def train_meta_nn(
     else:
         splits = [(train, judged)]
         found = estimates(recipe, model, train, judged, settings.strict)
-    figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, configuration)))
+    figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, run.configuration)))
     words = caution(figures, model.kind, splits, settings.strict, settings.seed)
     if words:
         logger.warning("%s", words)
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
-    classes = predicted_classes(configuration.model(settings.model_name), dataset, model.num_classes)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    classes = predicted_classes(run.configuration.model(settings.model_name), dataset, model.num_classes)
     quality = {
         "made_by": made_by,
         "figures": figures,
@@ -123,7 +121,7 @@ def train_meta_nn(
     save_meta_model(model, recipe.path, class_names=names, quality=plain(quality))
     logger.info("saved %s", recipe.path)
     notes = (*notes, *filter(None, [words]))
-    return _report(settings, configuration, workspace, recipe, figures, images, notes)
+    return _report(settings, run, recipe, figures, images, notes)
 
 
 def _groups(settings: TrainMetaSettings, configuration: Configuration) -> Literal["image", "clip"]:
@@ -158,15 +156,13 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     return model
 
 
-def _tables(
-    settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
-) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+def _tables(settings: TrainMetaSettings, run: Run) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
     """Segments to learn from and to evaluate on, and what to say of the choice."""
-    train = segments_in_use(settings, configuration, workspace, (settings.model_name, settings.dataset))
+    train = segments_in_use(settings, run, (settings.model_name, settings.dataset))
     if settings.folds:
-        return train, train, _caution(settings, configuration)
+        return train, train, _caution(settings, run.configuration)
     if settings.dataset_val:
-        return train, *_unseen(settings, configuration, workspace, train)
+        return train, *_unseen(settings, run, train)
     clips = clip_names(train["image_id"].astype(str).tolist()) if settings.groups == "clip" else None
     held_out = held_out_rows(train, settings.seed, groups=clips)
     if not held_out.any():
@@ -175,11 +171,11 @@ def _tables(
             f"{settings.dataset!r} has segments of one {settings.groups} only, none to hold out; name another "
             f"args.dataset_val{other}"
         )
-    return train[~held_out], train[held_out], _caution(settings, configuration)
+    return train[~held_out], train[held_out], _caution(settings, run.configuration)
 
 
 def _unseen(
-    settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace, train: pd.DataFrame
+    settings: TrainMetaSettings, run: Run, train: pd.DataFrame
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Segments of the images of args.dataset_val that are not learned from."""
     names = settings.model_name, settings.dataset_val
@@ -188,13 +184,13 @@ def _unseen(
         "(args.dataset_val=''), or by cross-validation (args.folds=5)"
     )
     try:
-        table = segments_in_use(_of_judged(settings), configuration, workspace, names)
+        table = segments_in_use(_of_judged(settings), run, names)
     except StoreError as error:
         raise StoreError(f"{error}; or {otherwise}") from error
-    dataset = _judged_dataset(settings, configuration)
+    dataset = _judged_dataset(settings, run.configuration)
     learned = {"the meta model": {FITTED_ON: fitted_on(settings.dataset, train)}}
     try:
-        seen = seen_images(configuration, settings.dataset_val, dataset, table, learned)
+        seen = seen_images(run.configuration, settings.dataset_val, dataset, table, learned)
     except TableError as error:
         raise TableError(f"args.dataset_val={settings.dataset_val}: {error}; {otherwise}") from error
     for note in seen.notes:
@@ -255,15 +251,14 @@ def _folds(settings: TrainMetaSettings, table: pd.DataFrame) -> NDArray[np.intp]
 
 def _report(
     settings: TrainMetaSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     recipe: Recipe,
     figures: Mapping[str, Any],
     images: int,
     notes: tuple[str, ...],
 ) -> dict[str, Any]:
     """Save and log the measures on this number of images."""
-    dataset, name = _judged_dataset(settings, configuration), _judged_name(settings)
+    dataset, name = _judged_dataset(settings, run.configuration), _judged_name(settings)
     learned = (
         "segments mostly void or unknown left out of the training"
         if settings.strict
@@ -275,20 +270,20 @@ def _report(
         stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
         context=Context(
             dataset=name,
-            split=split_of(configuration, name),
+            split=split_of(run.configuration, name),
             images=images,
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
             intervals=Drawing.of(settings, dataset).words(images),
             meta_model=recipe.name,
-            **model_context(configuration, settings.model_name),
+            **model_context(run.configuration, settings.model_name),
         ),
         settings=asdict(settings),
         figures=figures,
         tables=as_tables(figures),
         notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.repetitions)),
     )
-    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
     files = save_result(folder, result)
     return {"path": str(recipe.path), "figures": figures, "files": [str(file) for file in files]}

@@ -13,7 +13,6 @@ from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNa
 from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import SeenImages
 from oodretrieval.experiment.inputs import (
@@ -22,6 +21,7 @@ from oodretrieval.experiment.inputs import (
     provenance,
     require_current,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.labels import LabelSet
 from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.rules import EvaluationSettings
@@ -30,7 +30,7 @@ from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
 from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Prediction, Workspace, read_prediction
+from oodretrieval.stores import Prediction, read_prediction
 
 logger = logging.getLogger(__name__)
 _TINY = np.float32(np.finfo(np.float32).tiny)
@@ -71,8 +71,7 @@ class ScoreReader:
 
     Args:
         settings: Which scores; its ``dataset`` is read.
-        configuration: Where names are looked up.
-        workspace: Where predictions, segment tables and the meta model lie.
+        run: Configuration and workspace.
         demanded: Whether a score that is named and cannot be computed is an error; else it is left out.
 
     Attributes:
@@ -91,39 +90,36 @@ class ScoreReader:
     def __init__(
         self,
         settings: ScoreSettings,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         demanded: bool = True,
     ) -> None:
-        self.settings, self.workspace = settings, workspace
+        self.settings, self.workspace = settings, run.workspace
         self._stored = settings.model_name, settings.dataset
-        self.dataset: SegmentationDataset = dataset_in_use(settings, configuration, settings.dataset)
+        self.dataset: SegmentationDataset = dataset_in_use(settings, run.configuration, settings.dataset)
         if self.dataset.label_set is None:
             raise TableError(
                 f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
             )
         self.label_set: LabelSet = self.dataset.label_set
-        self._current = provenance(settings, configuration, *self._stored)
-        self.images = predicted_ids(workspace, self._stored, self.dataset.ids)
-        self._statistics = find_logit_statistics(configuration, workspace, settings.model_name)
-        self.left_out = self._impossible(read_prediction(workspace, *self._stored, self.images[0]))
+        self._current = provenance(settings, run.configuration, *self._stored)
+        self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
+        self._statistics = find_logit_statistics(run, settings.model_name)
+        self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
         try:
-            open_novelty_model(configuration, workspace, settings.model_name)
+            open_novelty_model(run, settings.model_name)
         except (WeightsError, TableError) as error:
             self.left_out.setdefault(NOVELTY, str(error))
-        seen = self._seen(configuration)
+        seen = self._seen(run)
         self.images, self.notes = seen.others(self.images), seen.notes
         self.names = self._chosen(demanded)
         self._painted: PaintedIou | None = None
         self._novelty: PaintedNovelty | None = None
         if NOVELTY in self.names:
             device = choose_device(settings.gpu)
-            self._novelty = PaintedNovelty(
-                settings, configuration, workspace, self._stored, self.dataset, device
-            )
+            self._novelty = PaintedNovelty(settings, run, self._stored, self.dataset, device)
         if EXPECTED_IOU in self.names:
             meta_model = settings.meta_model_name
-            self._painted = PaintedIou(settings, configuration, workspace, self._stored, meta_model)
+            self._painted = PaintedIou(settings, run, self._stored, meta_model)
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""
@@ -142,7 +138,7 @@ class ScoreReader:
             reasons[EXPECTED_IOU] = "no meta model was named; set args.meta_model_name"
         return reasons
 
-    def _seen(self, configuration: Configuration) -> SeenImages:
+    def _seen(self, run: Run) -> SeenImages:
         """Images that a model was fitted on. A score whose model has seen all of them is left out instead."""
         images, notes = set[str](), list[str]()
         for score in (EXPECTED_IOU, NOVELTY):
@@ -152,8 +148,7 @@ class ScoreReader:
             try:
                 seen = seen_by(
                     self.settings,
-                    configuration,
-                    self.workspace,
+                    run,
                     self._stored,
                     self.dataset,
                     meta_models=meta_models,
