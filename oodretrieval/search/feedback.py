@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.search.offset_logistic import LogisticPosterior, fit_around_offset
-from oodretrieval.search.whitening import whitened_directions
+from oodretrieval.search.principal_directions import principal_directions
 
 Answer = bool | str | None
 """Whether an item is of interest, or of which kind it is, which says that it is; None takes an answer back."""
@@ -26,7 +26,6 @@ class FeedbackOptions:
 
     Attributes:
         dimensions: Principal components of the vectors to learn along, at most.
-        power: How far their variances are made equal, 0…1.
         base: Log-odds that an item of middling prior score is of interest.
         slope: What one standard deviation of the prior score adds to the log-odds.
         slope_variance: How far the answers may change the slope.
@@ -38,8 +37,7 @@ class FeedbackOptions:
         optimism: How much better than its prior score says: standard deviations of its log-odds.
     """
 
-    dimensions: int = 64
-    power: float = 0.3
+    dimensions: int = 32
     base: float = -4.0
     slope: float = 1.25
     slope_variance: float = 0.2
@@ -53,8 +51,8 @@ class FeedbackOptions:
         variances = self.slope_variance, self.variance, self.base_variance
         if self.dimensions < 1 or min(variances) <= 0:
             raise ValueError(f"expected dimensions >= 1 and variances > 0, got {self}")
-        if not (0 <= self.power <= 1 and 0 <= self.kinds_share <= 1):
-            raise ValueError(f"expected power and kinds_share in 0…1, got {self}")
+        if not 0 <= self.kinds_share <= 1:
+            raise ValueError(f"kinds_share must be in 0…1, got {self.kinds_share}")
         if self.explore_every != 0 and self.explore_every < 4:
             raise ValueError(f"explore_every must be 0 or at least 4, got {self.explore_every}")
 
@@ -71,7 +69,7 @@ class RelevanceFeedback:
     With kinds as answers, each kind is learned against all the rest, and what is like any one of them ranks high.
 
     Args:
-        vectors: ``(n, D)``, any float type, ``n >= 1``; may be memory-mapped. Read once, in blocks; 64 numbers a row
+        vectors: ``(n, D)``, any float type, ``n >= 1``; may be memory-mapped. Read once, in blocks; 34 numbers a row
             are kept.
         prior: Score of each item before anything is said, ``(n,)``, any scale, higher first; only its order counts.
             None if nothing is known.
@@ -110,7 +108,7 @@ class RelevanceFeedback:
             items = items.astype(np.float64)
         self._options, self._seed = options, seed
         standing = _standing(prior, len(items), seed)
-        directions = whitened_directions(items, options.dimensions, power=options.power, seed=seed)
+        directions = principal_directions(items, options.dimensions, seed=seed)
         # the last two are the prior score and a constant
         self._features = np.column_stack([directions, standing, np.ones(len(items))]).astype(np.float32)
         self._offset = options.base + options.slope * standing
