@@ -46,7 +46,7 @@ def principal_directions(
     directions = np.empty((len(vectors), turn.shape[1]), np.float32)
     precision = np.float64 if vectors.dtype.itemsize > 4 else np.float32
     for rows in _blocks(*vectors.shape):
-        block = np.array(vectors[rows], precision)
+        block: NDArray[np.floating] = np.array(vectors[rows], precision)
         _require_finite(block)
         block -= mean.astype(precision)
         block /= unit
