@@ -8,10 +8,10 @@ The published rule, everything below a predicted IoU: args.select_by=predicted_i
 To embed the same segments with another network: args.load_file=camvid_val args.net=efficientnet_lite1
 """
 
-from oodretrieval.stages.embed import compute_embeddings
-from oodretrieval.stages.embed_again import embed_again
-from oodretrieval.stages.embed_settings import EmbedSettings
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.embed_again import embed_again
+from oodretrieval.stages.select.embed_settings import EmbedSettings
 
 if __name__ == "__main__":
     run_script(

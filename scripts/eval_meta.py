@@ -8,8 +8,8 @@ Saves tables and charts: correlation of each metric with the IoU, which metrics 
 true IoU, and for each chosen image its true and predicted IoU beside truth and prediction.
 """
 
-from oodretrieval.stages.evaluate_meta import EvalMetaSettings, evaluate_meta
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
 
 if __name__ == "__main__":
     run_script(
@@ -24,5 +24,5 @@ if __name__ == "__main__":
             images=(),  # ids of the images to draw; empty: the first ones
             pictures=3,  # how many of the first ones
         ),
-        evaluate_meta,
+        eval_meta,
     )

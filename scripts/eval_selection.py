@@ -6,8 +6,8 @@ Needs the predictions, the segment tables and a trained meta model. Saves tables
 against the segments looked at, in order of every score.
 """
 
-from oodretrieval.stages.evaluate_selection import SelectionSettings, evaluate_selection
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
 
 if __name__ == "__main__":
     run_script(
@@ -19,5 +19,5 @@ if __name__ == "__main__":
             select_quantile=0.95,  # segments above this quantile of known training segments are selected
             iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected
         ),
-        evaluate_selection,
+        eval_selection,
     )

@@ -4,8 +4,8 @@ python scripts/report.py with args.dataset=camvid_val args.model_name=deeplabv3p
     args.meta_model_name=meta_nn_camvid
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.report import ReportSettings, report
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.report.report import ReportSettings, report
 
 if __name__ == "__main__":
     run_script(

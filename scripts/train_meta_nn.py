@@ -12,8 +12,8 @@ says the class, its options and the file, and args.meta_model can be left out.
 Needs the segment tables of both datasets (compute_metrics).
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.train_meta import TrainMetaSettings, train_meta
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
 
 if __name__ == "__main__":
     run_script(
@@ -28,5 +28,5 @@ if __name__ == "__main__":
             groups="image",  # what stays together in a fold: image or clip
             strict=True,  # do not learn from segments that are mostly void or unknown
         ),
-        train_meta,
+        train_meta_nn,
     )

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from oodretrieval.entries import DatasetEntry, MetaModelEntry, ModelEntry
-from oodretrieval.stages.configuration import Configuration
+from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.stores import Workspace
 
 # CamVid's ids: 0 sky, 1 building, 3 road, 8 car, 9 pedestrian

@@ -9,8 +9,8 @@ import torch
 import oodretrieval
 from oodretrieval.entries import DatasetEntry, ModelEntry, build
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
+from oodretrieval.experiment.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
 from oodretrieval.models import SegmentationNetwork, load_model
-from oodretrieval.stages.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
 
 SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
 SOURCE = """

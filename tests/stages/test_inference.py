@@ -7,12 +7,12 @@ from oodretrieval.datasets import Sample
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError, SettingsError
+from oodretrieval.experiment.device import choose_device
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
 from oodretrieval.segments import entropy_levels
-from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import Segmenter, batches, network_input, predicted_classes
-from oodretrieval.stages.inference_settings import InferenceSettings
+from oodretrieval.stages.predict.inference_settings import InferenceSettings
+from oodretrieval.stages.predict.segmenter import Segmenter, batches, network_input, predicted_classes
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -266,7 +266,7 @@ def test_the_device_is_said_in_one_line(monkeypatch, caplog, gpu, count, device,
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "Some GPU")
-    monkeypatch.setattr("oodretrieval.stages.device.keep_freed_memory", lambda: True)
+    monkeypatch.setattr("oodretrieval.experiment.device.keep_freed_memory", lambda: True)
     with caplog.at_level("INFO"):
         assert choose_device(gpu) == torch.device(device)
     (line,) = caplog.messages

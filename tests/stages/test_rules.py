@@ -1,4 +1,4 @@
-from oodretrieval.stages.rules import Drawing
+from oodretrieval.results.rules import Drawing
 
 
 def test_intervals_of_fewer_images_than_a_block_are_not_passed_off_as_such():
