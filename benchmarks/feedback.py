@@ -26,17 +26,18 @@ from sklearn.linear_model import LogisticRegression
 from oodretrieval.errors import PartialFailure
 from oodretrieval.evaluation import mean_found, simulate_feedback
 from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
+from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import dataset_in_use, segments_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
+from oodretrieval.results.result import markdown_table
 from oodretrieval.search import FeedbackOptions, RelevanceFeedback
-from oodretrieval.stages.configuration import load_configuration
-from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inputs import dataset_in_use, segments_in_use
-from oodretrieval.stages.results import markdown_table
-from oodretrieval.stages.segment_features import SegmentFeatures
-from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stages.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import Workspace
 
 PRIORS = ("novelty", "energy", "sum")
@@ -53,17 +54,12 @@ class Part:
     Attributes:
         vectors: Pooled features, ``(n, D)``.
         prior: Score before anything is said, ``(n,)``.
-        kinds: Majority label id as text where more than half is unknown, else False, ``n`` of them.
+        unknown: Whether more than half of each is unknown, ``(n,)``.
     """
 
     vectors: Vectors
     prior: NDArray[np.float64]
-    kinds: Sequence[Answer]
-
-    @property
-    def unknown(self) -> NDArray[np.bool_]:
-        """Whether each is unknown, ``(n,)``."""
-        return np.array([kind is not False for kind in self.kinds])
+    unknown: NDArray[np.bool_]
 
 
 class FixedOrder:
@@ -115,20 +111,16 @@ class Method:
     Attributes:
         make: Segments and seed → what ranks them.
         random: Whether its seed matters without wrong answers.
-        kinds: Whether the person names kinds.
     """
 
     make: Callable[[Part, int], Ranker]
     random: bool = False
-    kinds: bool = False
 
 
-def feedback(kinds: bool = False, **options: float) -> Method:
+def feedback(**options: float) -> Method:
     """Ours, with some options other than the defaults."""
     chosen = replace(FeedbackOptions(), **options)
-    return Method(
-        lambda part, seed: RelevanceFeedback(part.vectors, part.prior, seed, options=chosen), kinds=kinds
-    )
+    return Method(lambda part, seed: RelevanceFeedback(part.vectors, part.prior, seed, options=chosen))
 
 
 METHODS: Mapping[str, Method] = {
@@ -150,20 +142,17 @@ METHODS: Mapping[str, Method] = {
     "256 dimensions": feedback(dimensions=256),
     "answers move half as much": feedback(variance=2.0),
     "answers move twice as much": feedback(variance=8.0),
-    "kinds": feedback(kinds=True),
-    "kinds, each learned apart only": feedback(kinds=True, kinds_share=1.0),
-    "kinds, not told apart": feedback(kinds=True, kinds_share=0.0),
 }
 
 
-WITH_ERRORS = ("prior order", "plain logistic regression", "**feedback**", "without exploring", "kinds")
+WITH_ERRORS = ("prior order", "plain logistic regression", "**feedback**", "without exploring")
 """Those that are also shown with wrong answers."""
 
 
 def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.Namespace) -> Iterator[Part]:
     """Runs of images of a dataset that have enough unknown segments to look for."""
     configuration, settings = load_configuration(), CommonSettings(gpu=arguments.gpu)
-    table = segments_in_use(settings, configuration, workspace, names)
+    table = segments_in_use(settings, Run(configuration, workspace), names)
     features = SegmentFeatures(workspace, arguments.backbone, choose_device(settings.gpu))
     vectors, failures = features.of(names, dataset_in_use(settings, configuration, names[1]), table)
     if failures:
@@ -172,15 +161,14 @@ def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.N
     large = table["S"].to_numpy() >= arguments.min_pixels
     scores = prior_score(novelty, table, vectors, arguments.prior)[large]
     table, vectors = table[large], vectors[large]
-    unknown, labels = table["unknown_fraction"].to_numpy() > 0.5, table["label"].to_numpy()
+    unknown = table["unknown_fraction"].to_numpy() > 0.5
     images = pd.factorize(table["image_id"])[0]
     number = max(1, round(len(table) / arguments.segments))
     run = images * number // (images.max() + 1)
     for place in range(number):
         rows = np.flatnonzero(run == place)
         if unknown[rows].sum() >= FEWEST:
-            kinds: list[Answer] = [str(labels[row]) if unknown[row] else False for row in rows]
-            yield Part(vectors[rows], scores[rows], kinds)
+            yield Part(vectors[rows], scores[rows], unknown[rows])
 
 
 def prior_score(
@@ -198,12 +186,11 @@ def prior_score(
 
 def found(part: Part, method: Method, wrong: float) -> NDArray[np.float64]:
     """Share of the unknown segments that looks could show which they did, for each of :data:`LOOKS`."""
-    truth = part.kinds if method.kinds else part.unknown
     seeds = range(SEEDS if wrong or method.random else 1)
     curve = mean_found(
         [
             simulate_feedback(
-                lambda seed: method.make(part, seed), truth, looks=max(LOOKS), wrong=wrong, seed=seed
+                lambda seed: method.make(part, seed), part.unknown, looks=max(LOOKS), wrong=wrong, seed=seed
             )
             for seed in seeds
         ]
@@ -216,6 +203,11 @@ def scenes(arguments: argparse.Namespace) -> str:
     """The tables of all scenes, as Markdown."""
     workspace = Workspace(arguments.workspace)
     parts = {tuple(names): list(parts_of(workspace, tuple(names), arguments)) for names in arguments.scene}
+    without = [dataset for (_, dataset), runs in parts.items() if not runs]
+    if without:
+        raise SystemExit(
+            f"nothing to find: no run of {FEWEST} or more unknown segments in {', '.join(without)}"
+        )
     counted = "; ".join(
         f"{dataset}: {', '.join(f'{part.unknown.sum()} of {len(part.prior)}' for part in runs)}"
         for (_, dataset), runs in parts.items()

@@ -31,7 +31,6 @@ class FeedbackOptions:
         slope_variance: How far the answers may change the slope.
         variance: How far they may change the log-odds along each direction of the vectors.
         base_variance: How far they may change the base.
-        kinds_share: Weight of what is learned kind by kind, compared with learning all kinds as one, 0…1.
         explore_every: Of as many places of the ranking one goes to an item that may be better than is known yet;
             0 for none, else at least 4.
         optimism: How much better than its prior score says: standard deviations of its log-odds.
@@ -43,7 +42,6 @@ class FeedbackOptions:
     slope_variance: float = 0.2
     variance: float = 4.0
     base_variance: float = 1.0
-    kinds_share: float = 0.5
     explore_every: int = 12
     optimism: float = 3.0
 
@@ -51,8 +49,6 @@ class FeedbackOptions:
         variances = self.slope_variance, self.variance, self.base_variance
         if self.dimensions < 1 or min(variances) <= 0:
             raise ValueError(f"expected dimensions >= 1 and variances > 0, got {self}")
-        if not 0 <= self.kinds_share <= 1:
-            raise ValueError(f"kinds_share must be in 0…1, got {self.kinds_share}")
         if self.explore_every != 0 and self.explore_every < 4:
             raise ValueError(f"explore_every must be 0 or at least 4, got {self.explore_every}")
 
@@ -66,7 +62,7 @@ class RelevanceFeedback:
     of the ranking goes to an item that differs from all that were answered and that the prior score does not rule
     out: what the answers have not reached is not forgotten.
 
-    With kinds as answers, each kind is learned against all the rest, and what is like any one of them ranks high.
+    A kind as an answer says "of interest"; items can be ranked by one kind, which is learned against all the rest.
 
     Args:
         vectors: ``(n, D)``, any float type, ``n >= 1``; may be memory-mapped. Read once, in blocks; 34 numbers a row
@@ -184,9 +180,6 @@ class RelevanceFeedback:
         interesting = np.array([answer is not False for answer in given])
         overall = self._fit(rows, interesting)
         scores = self._log_odds(overall)
-        if self._options.kinds_share and len(self.kinds) > 1:
-            of_kinds = [self._log_odds(self._fit_kind(name, rows, given)) for name in self.kinds]
-            scores += self._options.kinds_share * (np.logaddexp.reduce(of_kinds) - scores)
         if self._options.explore_every:
             self._explore(scores, overall, rows)
         return _settled(scores, rows, interesting)

@@ -223,11 +223,11 @@ def test_a_kind_of_one_member_ranks_its_like():
     assert feedback.scores("dog").argmax() == dog
 
 
-def test_one_named_kind_is_the_same_as_yes():
+def test_any_kind_is_of_interest():
     vectors, relevant, prior = two_clusters()
     yes, named = RelevanceFeedback(vectors, prior), RelevanceFeedback(vectors, prior)
     yes.update(np.arange(60), relevant[:60])
-    named.update(np.arange(60), ["dog" if r else False for r in relevant[:60]])
+    named.update(np.arange(60), [["dog", "cone"][i % 2] if r else False for i, r in enumerate(relevant[:60])])
     np.testing.assert_array_equal(yes.scores(), named.scores())
 
 
@@ -305,6 +305,16 @@ def test_refuses_answers_it_cannot_use_and_takes_none_of_them(rows, answers, mes
     assert not feedback.answers
 
 
+def test_what_is_of_no_named_kind_teaches_nothing_about_kinds():
+    vectors, relevant, prior = two_clusters()
+    named, more = (RelevanceFeedback(vectors, prior) for _ in range(2))
+    rows = np.flatnonzero(relevant)
+    named.update(rows[:3], ["dog", "cone", False])
+    more.update(rows[:9], ["dog", "cone", False] + [True] * 6)
+    others = np.setdiff1d(np.arange(len(vectors)), rows[:9])
+    np.testing.assert_array_equal(more.scores("dog")[others], named.scores("dog")[others])
+
+
 def test_unknown_kind_lists_the_known_ones():
     feedback = RelevanceFeedback(np.eye(3))
     feedback.update([0], ["dog"])
@@ -320,7 +330,7 @@ def test_no_answers_at_all_change_nothing():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"dimensions": 0}, {"variance": 0.0}, {"kinds_share": -0.1}, {"explore_every": 1}],
+    [{"dimensions": 0}, {"variance": 0.0}, {"explore_every": 1}],
 )
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="expected|at least|must be"):
