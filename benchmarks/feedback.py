@@ -28,9 +28,10 @@ from oodretrieval.evaluation import mean_found, simulate_feedback
 from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, segments_in_use
+from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
@@ -42,7 +43,7 @@ from oodretrieval.stores import Workspace
 
 PRIORS = ("novelty", "energy", "sum")
 LOOKS = (12, 24, 50, 100, 200)
-TARGET = 50
+TARGET, AT = 50, LOOKS.index(50)
 FEWEST = 8
 Vectors = NDArray[np.float32]
 
@@ -222,11 +223,10 @@ def scenes(arguments: argparse.Namespace) -> str:
             shares = {
                 key: np.mean([found(p, method, wrong) for p in runs], axis=0) for key, runs in parts.items()
             }
-            at = LOOKS.index(TARGET)
-            every = np.array(list(shares.values()))
+                    every = np.array(list(shares.values()))
             lines[name] = {
-                **{dataset: share[at] for (_, dataset), share in shares.items()},
-                "worst": every[:, at].min(),
+                **{dataset: share[AT] for (_, dataset), share in shares.items()},
+                "worst": every[:, AT].min(),
                 **{f"mean, {looks} looks": every[:, i].mean() for i, looks in enumerate(LOOKS)},
             }
         table = pd.DataFrame.from_dict(lines, orient="index")
