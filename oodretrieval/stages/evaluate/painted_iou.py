@@ -10,7 +10,6 @@ from oodretrieval.errors import StoreError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.segments import label_components
 from oodretrieval.stores import Prediction, Workspace
 
 
@@ -31,12 +30,12 @@ class PaintedSegments:
         }
 
     def of(self, prediction: Prediction) -> NDArray[np.float64]:
-        """The value of each pixel's segment, ``(H, W)``.
+        """The value of each pixel's segment, ``(H, W)``; 0 where no class is predicted.
 
         Raises:
             StoreError: If the segment table holds other segments than this prediction has.
         """
-        ids = label_components(prediction.prediction)
+        ids = prediction.components()
         values = self._values.get(prediction.image_id, np.empty(0))
         if len(values) != int(ids.max()) + 1:
             raise StoreError(

@@ -17,7 +17,6 @@ from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
-from oodretrieval.segments import label_components
 from oodretrieval.stores import (
     Workspace,
     existing_parts,
@@ -101,9 +100,9 @@ class SegmentFeatures:
             try:
                 if image not in places:
                     raise StoreError(f"dataset {names[1]!r} has no image {image!r} any more")
-                prediction = read_prediction(self.workspace, *names, image).prediction
+                components = read_prediction(self.workspace, *names, image).components()
                 features = self._features(dataset[places[image]].image)
-                pooled = pool_by_segment(features, label_components(prediction))
+                pooled = pool_by_segment(features, components)
                 if len(pooled) != counts[image]:
                     raise StoreError(
                         f"the prediction of {image} has {len(pooled)} segments, its table {counts[image]}; run "

@@ -24,7 +24,6 @@ from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.meta_models import LassoPath, LogisticMetaModel, MetaModel, training_rows
 from oodretrieval.results.rules import EvaluationSettings
-from oodretrieval.segments import label_components
 from oodretrieval.stores import Workspace, read_prediction
 
 SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
@@ -168,7 +167,7 @@ def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Fig
     for image in chosen:
         prediction = read_prediction(workspace, *names, image)
         rows = table[table["image_id"] == image]
-        places = label_components(prediction.prediction)
+        places = prediction.components()
         painted = {}
         for key, values in (("true", rows["iou"].to_numpy()), ("predicted", analysed.model.predict(rows))):
             ratings = np.full(int(places.max()) + 1, np.nan)
