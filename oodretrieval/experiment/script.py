@@ -15,6 +15,7 @@ from sacred.observers import FileStorageObserver
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.stores import Workspace
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 S = TypeVar("S", bound=CommonSettings)
 DONE, FAILED, SOME_IMAGES_FAILED, INTERRUPTED = 0, 1, 3, 130
 SACREDS_OWN = {"args", "seed"}
-Stage = Callable[[S, Configuration, Workspace], Any]
+Stage = Callable[[S, Run], Any]
 
 SETTINGS.CONFIG.READ_ONLY_CONFIG = False
 SETTINGS.CAPTURE_MODE = "no"  # capturing would hide from tqdm whether it writes to a terminal
@@ -77,7 +78,7 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
         try:
-            return _jsonable(stage(settings, configuration, _workspace(settings, configuration)))
+            return _jsonable(stage(settings, Run(configuration, _workspace(settings, configuration))))
         except Exception as error:
             if _run.pdb:
                 raise

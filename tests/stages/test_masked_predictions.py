@@ -9,6 +9,7 @@ from conftest import configuration_for
 
 from oodretrieval.datasets import open_dataset
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
 from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
@@ -45,14 +46,16 @@ def made(camvid, tmp_path_factory):
                 file["probabilities"], file["prediction"] = softmax, prediction
                 file["image_path"] = [sample.path.encode()]
         settings = PredictSettings(dataset=name, model_name="colour", source=str(source), keep="softmax")
-        pred_images(settings, configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=name, model_name="colour"), configuration, workspace)
+        pred_images(settings, Run(configuration, workspace))
+        compute_metrics(MetricsSettings(dataset=name, model_name="colour"), Run(configuration, workspace))
     settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    train_meta_nn(TrainMetaSettings(**settings, **CPU), configuration, workspace)
+    train_meta_nn(TrainMetaSettings(**settings, **CPU), Run(configuration, workspace))
     # The features of novelty are of the image alone; its model wants logits, which published files lack.
-    pred_images(PredictSettings(dataset="train", model_name="colour", **CPU), configuration, plain)
-    compute_metrics(MetricsSettings(dataset="train", model_name="colour"), configuration, plain)
-    train_novelty(TrainNoveltySettings(dataset="train", model_name="colour", **CPU), configuration, plain)
+    pred_images(PredictSettings(dataset="train", model_name="colour", **CPU), Run(configuration, plain))
+    compute_metrics(MetricsSettings(dataset="train", model_name="colour"), Run(configuration, plain))
+    train_novelty(
+        TrainNoveltySettings(dataset="train", model_name="colour", **CPU), Run(configuration, plain)
+    )
     target = workspace.novelty_model_path("colour")
     target.parent.mkdir(exist_ok=True)
     shutil.copy(plain.novelty_model_path("colour"), target)
@@ -62,7 +65,7 @@ def made(camvid, tmp_path_factory):
 def test_a_masked_pixel_counts_as_missed_in_the_iou(made, tmp_path):
     configuration, workspace = made
     settings = IouSettings(**VAL, meta_model_name="linear", repetitions=20, save_dir=str(tmp_path))
-    figures = eval_iou(settings, configuration, workspace)
+    figures = eval_iou(settings, Run(configuration, workspace))
     truths, predictions = [], []
     for image in open_dataset(configuration.datasets["val"]).ids:
         one = read_prediction(workspace, "colour", "val", image)
@@ -88,7 +91,7 @@ def test_no_segment_of_the_selection_lies_on_masked_pixels(made, tmp_path):
         **VAL, meta_model_name="linear", select_by="entropy", select_number=20, min_pixels=4, min_height=4,
         min_width=4, repetitions=20, save_dir=str(tmp_path), **CPU,
     )  # fmt: skip
-    figures = eval_selection(settings, configuration, workspace)
+    figures = eval_selection(settings, Run(configuration, workspace))
     assert figures["selected"] == 20
     assert "nearest neighbour" in figures["orders"]
     for image, rows in table.groupby("image_id"):
@@ -101,7 +104,7 @@ def test_scores_of_masked_pixels(made, tmp_path):
     settings = OodSettings(
         **VAL, meta_model_name="linear", repetitions=20, pictures=1, save_dir=str(tmp_path)
     )
-    figures = eval_ood(settings, *made)
+    figures = eval_ood(settings, Run(*made))
     assert {"max_softmax", "entropy", "expected_iou"} == set(figures["scores"])
 
 
@@ -111,7 +114,7 @@ def test_embedding_by_nearest_neighbour(made):
         dataset=("val",), model_name="colour", meta_model_name="linear", select_by="nearest_neighbour",
         select_number=15, min_height=4, min_width=4, min_crop_height=32, min_crop_width=32, **CPU,
     )  # fmt: skip
-    assert compute_embeddings(settings, configuration, workspace)["segments"] == 15
+    assert compute_embeddings(settings, Run(configuration, workspace))["segments"] == 15
     segments = Catalogue.open(workspace.catalogue_folder("val")).segments
     assert np.isfinite(segments["select_score"]).all()
 
@@ -126,5 +129,5 @@ def test_pictures_of_the_meta_model(made, tmp_path):
         save_dir=str(tmp_path),
     )
     assert list(tmp_path.iterdir()) == []
-    eval_meta(settings, *made)
+    eval_meta(settings, Run(*made))
     assert any("rating" in path.name for path in tmp_path.iterdir())
