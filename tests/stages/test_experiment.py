@@ -10,7 +10,7 @@ from in_process import run_in_process
 
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import VARIABLE
-from oodretrieval.experiment.script import describe
+from oodretrieval.experiment.descriptions import describe
 from oodretrieval.experiment.settings import CommonSettings
 
 CONFIGURATION = """
