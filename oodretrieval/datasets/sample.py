@@ -19,7 +19,8 @@ class Sample(NamedTuple):
 
     Attributes:
         image: RGB, ``(H, W, 3)`` uint8.
-        labels: Label ids, ``(H, W)`` uint8 or uint16, or None where there is no truth.
+        labels: Label ids, ``(H, W)`` of any integer type that holds them (0…65535), or None where there is no
+            truth.
         path: The image file, or a name for an image that comes from none.
         id: Stable text, unique in the dataset; may contain ``/``.
     """

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from oodretrieval.datasets import Sample, SegmentationDataset
 from oodretrieval.entries import ModelEntry
-from oodretrieval.errors import SettingsError
+from oodretrieval.errors import ConfigurationError, SettingsError
 from oodretrieval.labels import ClassMapping, LabelSet, background_in_front
 from oodretrieval.models import load_model, read_metadata, weights_in_use
 from oodretrieval.models.test_time import (
@@ -28,6 +28,8 @@ from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.transfers import Download, Lanes
 from oodretrieval.stores import Prediction
 
+SUM_TOLERANCE = 1e-2
+"""How far from 1 the outputs of a pixel may sum up to be taken for a softmax (half precision is that coarse)."""
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -82,9 +84,13 @@ class Segmenter:
         self, entry: ModelEntry, device: torch.device, settings: InferenceSettings | None = None
     ) -> None:
         self.settings = InferenceSettings() if settings is None else settings
-        model = _around(load_model(entry), self.settings)
+        network = load_model(entry)
+        self._described = f"class {entry.class_name} of {entry.module}"
+        self._background = int(entry.implicit_background)
+        model = _around(network, self.settings)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self._seen = False
         self.align_corners = aligns_corners(model)
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None] for values in (entry.mean, entry.std)
@@ -157,11 +163,35 @@ class Segmenter:
             return low_resolution_logits(self.model, (scaled - self._mean) / self._std)
 
     def _outcomes(self, batch: Sequence[Input], download: Download) -> Iterator[NetworkOutcome]:
-        for (sample, _), logits in zip(batch, download.wait(), strict=True):
+        everything = download.wait()
+        if not self._seen:
+            self._require_logits(everything)
+        for (sample, _), logits in zip(batch, everything, strict=True):
             height, width = sample.image.shape[:2]
             yield NetworkOutcome(
                 sample.id, sample.path, sample.labels, (height, width), logits, self.align_corners
             )
+
+    def _require_logits(self, first: NDArray[np.float32]) -> None:
+        """Refuse a network that returns probabilities, by its first batch."""
+        if is_softmax(first[:, self._background :]):
+            raise ConfigurationError(
+                f"the network ({self._described}) returns a softmax: no output is negative, and those of a pixel sum "
+                "up to 1; expected logits, so leave the softmax out of the class (or take the logarithm of it)"
+            )
+        self._seen = True
+
+
+def is_softmax(values: NDArray[np.floating]) -> bool:
+    """Whether outputs ``(N, C, h, w)`` are probabilities: at no pixel negative, and of sum 1 over the classes.
+
+    Example:
+        >>> is_softmax(np.full((1, 4, 2, 2), 0.25)), is_softmax(np.zeros((1, 4, 2, 2)))
+        (True, False)
+    """
+    if values.shape[1] < 2 or values.min() < 0:
+        return False
+    return bool(np.abs(values.sum(axis=1, dtype=np.float64) - 1).max() <= SUM_TOLERANCE)
 
 
 def _around(network: nn.Module, settings: InferenceSettings) -> nn.Module:
