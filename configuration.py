@@ -104,6 +104,8 @@ MODELS = {
         {"num_classes": 9, "backbone": "tf_efficientnet_lite0"},
         weights="pretrained/deeplabv3plus_streets.safetensors",
         novelty="pretrained/novelty_streets.safetensors",  # scripts/train_novelty.py
+        meta_model="meta_nn_streets",
+        size=(256, 512),  # of the images that it was trained on
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with "
@@ -115,6 +117,8 @@ MODELS = {
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_camvid.safetensors",
         novelty="pretrained/novelty_camvid.safetensors",  # scripts/train_novelty.py
+        meta_model="meta_nn_camvid",
+        size=(360, 480),
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "

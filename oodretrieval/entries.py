@@ -53,6 +53,11 @@ class ModelEntry(Entry):
         run_code: Read weights that are more than tensors by running the code in their file. **Dangerous**: it can
             do whatever you can. Only for files from someone you trust.
         novelty: File of its novelty model; None for ``novelty_models/`` of the workspace.
+        meta_model: Name of the meta model that goes with it, where the command line names none; empty for the
+            configuration's ``META_MODEL``.
+        size: Height and width of the images that it was trained on. Images more than half as large again are shrunk
+            to it before they are shown to the network (``args.resize=0`` switches that off); None to leave all as
+            they are.
     """
 
     weights: str | Path | None = None
@@ -62,6 +67,8 @@ class ModelEntry(Entry):
     implicit_background: bool = False
     run_code: bool = False
     novelty: str | Path | None = None
+    meta_model: str = ""
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

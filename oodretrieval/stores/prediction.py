@@ -30,6 +30,7 @@ class Prediction:
         num_classes: C.
         entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
         settings: What made it.
+        image_file: :func:`~oodretrieval.files.file_stamp` of the image file; None if it came from none.
     """
 
     prediction: NDArray[np.unsignedinteger]
@@ -44,6 +45,7 @@ class Prediction:
     num_classes: int = 0
     entropy: NDArray[np.uint8] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    image_file: Mapping[str, int | str] | None = None
 
     def probabilities(self) -> NDArray[np.float32]:
         """The softmax, as kept or rebuilt from the logits.

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, was_replaced
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
@@ -29,12 +29,13 @@ from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 Keep = Literal["logits", "softmax", "nothing"]
 KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
 
+_IMAGE_FILE = "image_file"
 _LOGITS = ("logits", "logit_offsets")
 _ENTROPY = (
     "entropy",
     "entropy_differences",
 )  # the first one in files of earlier versions, and in published ones
-_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
+_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path", _IMAGE_FILE)
 
 
 def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> None:
@@ -68,6 +69,8 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         for name, values in published.items():
             create_array(file, name, values, readable_anywhere=True)
         file.create_dataset("image_path", data=image_path)
+        if prediction.image_file is not None:
+            file.create_dataset(_IMAGE_FILE, data=json.dumps(dict(prediction.image_file)))
         file.create_dataset("metadata", data=json.dumps(_metadata(prediction, keep)))
         file.flush()
         content = file.id.get_file_image()
@@ -88,7 +91,7 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
         The prediction.
 
     Raises:
-        StoreError: If the file is missing, damaged or of another format version.
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
     path = workspace.prediction_path(model, dataset, image_id)
     if not path.is_file():
@@ -96,7 +99,10 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
             f"no prediction {str(path)!r}; run scripts/pred_images.py with args.dataset={dataset} "
             f"args.model_name={model} first"
         )
-    return read_prediction_file(path)
+    prediction = read_prediction_file(path)
+    if prediction.image_file is not None:
+        _require_same_image(path, prediction.image_path, prediction.image_file)
+    return prediction
 
 
 def read_prediction_file(path: Path) -> Prediction:
@@ -132,6 +138,7 @@ def read_prediction_file(path: Path) -> Prediction:
             num_classes=metadata["num_classes"],
             entropy=_entropy(content),
             settings=metadata["settings"],
+            image_file=_stamp(content),
         )
     except (KeyError, ValueError, AttributeError, IndexError) as error:
         raise StoreError(f"{path} is damaged (no {error}); remove it and predict again") from error
@@ -143,12 +150,35 @@ def read_prediction_settings(path: Path) -> dict[str, Any]:
     """Read only the settings that made a prediction file.
 
     Raises:
-        StoreError: If the file is missing, damaged or of another format version.
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
-    _, metadata = read_hdf5(path, names=())
+    content, metadata = read_hdf5(path, names=("image_path", _IMAGE_FILE))
     if metadata is None or "settings" not in metadata:
         raise StoreError(f"{path} is no prediction file of this version; remove it and predict again")
+    stamp = _stamp(content)
+    if stamp is not None:
+        _require_same_image(path, decode(content["image_path"]), stamp)
     return dict(metadata["settings"])
+
+
+def _stamp(content: Mapping[str, NDArray[Any]]) -> dict[str, int | str] | None:
+    if _IMAGE_FILE not in content:  # a file of an earlier version, or an image that comes from no file
+        return None
+    stamp: dict[str, int | str] = json.loads(decode(content[_IMAGE_FILE]))
+    return stamp
+
+
+def _require_same_image(path: Path, image_path: str, stamp: Mapping[str, int | str]) -> None:
+    """Refuse a prediction whose image file has another content by now.
+
+    Raises:
+        StoreError: If it was replaced.
+    """
+    if was_replaced(image_path, stamp):
+        raise StoreError(
+            f"the image {image_path} was replaced after its prediction {path}; run scripts/pred_images.py again, which "
+            "predicts such images again"
+        )
 
 
 def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:

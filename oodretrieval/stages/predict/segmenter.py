@@ -45,14 +45,25 @@ class Input(NamedTuple):
     image: NDArray[np.uint8]
 
 
-def network_input(sample: Sample, settings: InferenceSettings) -> Input:
-    """Shrink an image if ``settings.resize`` says so."""
+def network_input(
+    sample: Sample, settings: InferenceSettings, trained: tuple[int, int] | None = None
+) -> Input:
+    """Shrink an image if the settings say so.
+
+    Args:
+        sample: The image.
+        settings: How the network looks at it.
+        trained: Height and width of the images that the network was trained on; None if that is not said.
+
+    Returns:
+        The image as it is, and as the network shall see it.
+    """
     height, width = sample.image.shape[:2]
-    factor = settings.resize / max(height, width)
-    if not 0 < factor < 1:
+    seen = settings.seen_size(height, width, trained)
+    if seen == (height, width):
         return Input(sample, sample.image)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return Input(sample, np.asarray(Image.fromarray(sample.image).resize(size, Image.Resampling.BILINEAR)))
+    image = Image.fromarray(sample.image).resize(seen[::-1], Image.Resampling.BILINEAR)
+    return Input(sample, np.asarray(image))
 
 
 def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
@@ -90,7 +101,7 @@ class Segmenter:
         model = _around(network, self.settings)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
-        self._seen = False
+        self._seen, self._trained = False, entry.size
         self.align_corners = aligns_corners(model)
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None] for values in (entry.mean, entry.std)
@@ -111,7 +122,7 @@ class Segmenter:
             ImageError: If the network's output is not finite.
             ConfigurationError: If it has another number of classes than ``label_set``.
         """
-        (outcome,) = self.run([network_input(sample, self.settings)], label_set)
+        (outcome,) = self.run([network_input(sample, self.settings, self._trained)], label_set)
         return with_truth(outcome.prediction(with_entropy=True), outcome, label_set)
 
     def run(self, inputs: Iterable[Input], label_set: LabelSet | None) -> Iterator[NetworkOutcome]:

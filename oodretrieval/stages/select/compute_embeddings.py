@@ -59,6 +59,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         raise SettingsError(
             "args.root is the root of one dataset; set the roots of several in configuration.py"
         )
+    settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
     selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)

@@ -59,6 +59,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         TableError: If the dataset has no truth.
         UnknownNameError: If an image is not among those of the dataset.
     """
+    settings = run.with_meta_model(settings)
     analysed = _open(settings, run)
     drawing = Drawing.of(settings, analysed.dataset)
     found = _estimates(analysed, run)
