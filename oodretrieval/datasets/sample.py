@@ -36,7 +36,8 @@ class SegmentationDataset(Protocol):
     """A map-style dataset: ``len``, ``dataset[i]`` → :class:`Sample`, ``ids`` and the label tables.
 
     ``label_set`` is None where there is no truth. ``ids[i]`` equals ``dataset[i].id`` without reading the
-    image. A dataset that can read labels without images also offers ``labels_at(index)``.
+    image. A dataset that can read labels without images also offers ``labels_at(index)``; one whose neighbouring
+    samples are frames of a video has ``video = True``.
     """
 
     @property
