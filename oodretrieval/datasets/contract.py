@@ -13,7 +13,7 @@ from oodretrieval.errors import ConfigurationError, DatasetNotFoundError, ImageE
 CONTRACT = (
     "`ids` (a list of texts, one an image), `label_set` (None without truth), a length, and by index "
     'Sample(image, labels, path, id): image (H, W, 3) uint8, labels (H, W) integers or None; see "Your own data" in '
-    "the README"
+    "docs/extending.md"
 )
 """What a dataset must offer, for messages."""
 TRIES = 8

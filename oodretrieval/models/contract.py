@@ -12,7 +12,7 @@ from oodretrieval.models.convolution import resize_like
 
 EXPECTED = (
     "logits (N, C, H, W), or (N, C, h, w) at the network's own stride, of normalised images (N, 3, H, W); see \"Your "
-    'own network" in the README'
+    'own network" in docs/extending.md'
 )
 """What a network must return, for messages."""
 

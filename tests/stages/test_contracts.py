@@ -99,6 +99,13 @@ def test_labels_of_any_integer_type(kind, tmp_path):
     np.testing.assert_array_equal(opened.labels_at(1), labels)
 
 
+def test_binary_truth_of_int64_fits_a_network_of_any_classes(tmp_path):
+    run = run_of(tmp_path)
+    pred_images(PredictSettings(dataset="Binary", model_name="Net", gpu=-1), run)
+    unknown = read_prediction(run.workspace, "Net", "Binary", "image 0").unknown()
+    np.testing.assert_array_equal(unknown, their_classes.Binary().labels(0))
+
+
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize(
     ("name", "said"),

@@ -66,11 +66,13 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes.
     """
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
-        raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
+        raise TableError(
+            f"dataset {settings.dataset!r} has no truth of classes; IoU is measured on datasets with truth"
+        )
     judged = _Judged(settings, run, dataset.ids, dataset.label_set)
     if not judged.classes:
         raise TableError(

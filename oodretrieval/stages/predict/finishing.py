@@ -134,12 +134,12 @@ class PublishedOutcome:
 
 
 def require_classes(count: int, label_set: LabelSet | None) -> None:
-    """Refuse predictions of another number of classes than the dataset has.
+    """Refuse predictions of another number of classes than the dataset has, if it has any.
 
     Raises:
         ConfigurationError: If the numbers differ.
     """
-    if label_set is not None and count != label_set.num_classes:
+    if label_set is not None and label_set.num_classes not in (0, count):
         raise ConfigurationError(
             f"the network has {count} classes, the dataset's pred_mapping {label_set.num_classes}; "
             "choose a dataset entry made for this network (with background, if it has one), or give it its own "

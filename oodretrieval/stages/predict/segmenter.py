@@ -222,13 +222,13 @@ def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_class
 
     Args:
         entry: The network, whose weights may carry its classes.
-        dataset: A dataset, which knows them where it has truth.
+        dataset: A dataset, which knows them where it has truth of classes.
         num_classes: C, for networks and datasets that know nothing.
 
     Returns:
         Predicted id → (name, colour).
     """
-    if dataset.label_set is not None:
+    if dataset.label_set is not None and dataset.label_set.pred_mapping:
         return dataset.label_set.pred_mapping
     weights = entry.weights or weights_in_use(entry)
     metadata = read_metadata(weights) if weights is not None else {}
