@@ -110,7 +110,7 @@ def test_binary_truth_of_int64_fits_a_network_of_any_classes(tmp_path):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("Softmax", ["Softmax", "returns a softmax", "leave the softmax out"]),
+        ("Softmax", ["Softmax in", FILE, "returns a softmax", "leave the softmax out"]),
         ("DictNet", ["DictNet in", FILE, "returned a dict of 'out'", "expected logits (N, C, H, W)"]),
         ("Argmax", ["Argmax in", FILE, "returned a tensor (1, 24, 32) of torch.int64 (classes? leave the argmax out)"]),
         ("RaisesInForward", [FILE, "in forward: RuntimeError: Expected 3D", "expected logits"]),

@@ -209,7 +209,7 @@ def test_what_is_recorded_are_the_settings_that_change_a_figure():
     assert InferenceSettings(batch_size=7, num_cores=3).recorded("cpu") == {}
     assert InferenceSettings(resize=0).recorded("cpu", (36, 48)) == {}
     assert InferenceSettings(window="64x64").recorded("cpu", (36, 48)) == {"window": "64x64"}
-    assert InferenceSettings().recorded("cpu", (36, 48)) == {"resize": "48 if above 72"}
+    assert InferenceSettings().recorded("cpu", (36, 48)) == {"resize": {"longest": 48, "above": 72}}
     assert InferenceSettings(resize=100).recorded("cpu", (36, 48)) == {"resize": 100}
     assert InferenceSettings(mixed_precision="no").recorded("cuda") == {}
     assert InferenceSettings().recorded("cuda") == {"mixed_precision": "fp16"}

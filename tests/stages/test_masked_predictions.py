@@ -5,7 +5,6 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from conftest import configuration_for
 
 from oodretrieval.datasets import open_dataset
 from oodretrieval.experiment.device import choose_device
@@ -29,10 +28,10 @@ VAL = {"dataset": "val", "model_name": "colour"}
 
 
 @pytest.fixture(scope="module")
-def made(camvid, tmp_path_factory):
+def made(configuration_in, tmp_path_factory):
     """Configuration and workspace of train and val, both from published files with masked predictions."""
     folder = tmp_path_factory.mktemp("masked")
-    configuration = configuration_for(camvid, folder)
+    configuration = configuration_in(folder)
     workspace, plain = Workspace(configuration.workspace), Workspace(folder / "plain")
     network = Segmenter(configuration.model("colour"), choose_device(-1))
     for name in ("train", "val"):

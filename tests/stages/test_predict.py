@@ -277,8 +277,8 @@ def test_larger_images_are_shrunk_to_what_the_network_knows(configuration, works
     prediction = read_prediction(workspace, "colour", "val", IDS[0])
     assert prediction.prediction.shape == (72, 96)
     assert prediction.logits.shape[1:] == (9, 12)
-    assert prediction.settings["resize"] == "48 if above 72"
-    with pytest.raises(SettingsMismatchError, match="resize: was '48 if above 72', now not set"):
+    assert prediction.settings["resize"] == {"longest": 48, "above": 72}
+    with pytest.raises(SettingsMismatchError, match="resize: was {'longest': 48, 'above': 72}, now not set"):
         pred_images(PredictSettings(**NAMES, resize=0), run)
 
 
@@ -297,8 +297,9 @@ def test_the_first_image_says_what_all_take_on_disk(configuration, workspace, ca
     caplog.set_level("INFO")
     pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
     size = workspace.prediction_path("colour", "val", IDS[0]).stat().st_size
-    (line,) = (r.getMessage() for r in caplog.records if "a prediction takes" in r.getMessage())
-    assert f"takes {size / 1e6:.2g} MB, 6 images about {6 * size / 1e9:.2g} GB with args.keep=logits" in line
+    (line,) = (r.getMessage() for r in caplog.records if "the first prediction takes" in r.getMessage())
+    sizes = [f"{max(0.1, n * size / 1e6):.1f} MB" for n in (1, 6)]
+    assert f"takes {sizes[0]}, 6 of them about {sizes[1]} with args.keep=logits" in line
     assert "low_resolution_logits" not in caplog.text
 
 
@@ -378,3 +379,27 @@ def test_metrics_of_an_image_that_was_replaced_are_not_computed(configuration, w
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises((PartialFailure, StoreError), match=r"b\.png was replaced after its prediction"):
         compute_metrics(MetricsSettings(dataset="images", model_name="colour", root=str(path.parent)), run)
+
+
+def test_features_see_an_image_as_the_segmentation_network_saw_it(
+    configuration, workspace, tmp_path, monkeypatch
+):
+    """And are not taken from what was kept of the image as it is."""
+    from oodretrieval.stages.measure.segment_features import SegmentFeatures
+    from oodretrieval.stages.predict.pred_images import choose_device
+
+    shown = []
+    monkeypatch.setattr(
+        SegmentFeatures,
+        "_features",
+        lambda self, image: shown.append(image.shape[:2]) or np.ones((8, 2, 2), np.float32),
+    )
+    for size, seen in ((None, (72, 96)), ((36, 48), (36, 48))):
+        run = Run(trained_at(configuration, size), Workspace(tmp_path / str(size)))
+        pred_images(PredictSettings(**NAMES, limit=1), run)
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), run)
+        table = read_segments(run.workspace, "colour", "val")
+        features = SegmentFeatures(run.workspace, "tf_efficientnet_lite0", choose_device(-1))
+        dataset = CamVid(configuration.datasets["val"].kwargs["root"], "val")
+        vectors, failures = features.of(("colour", "val"), dataset, table)
+        assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))

@@ -1,13 +1,14 @@
 """Features of every segment: an ImageNet network sees the image once, a segment takes the mean over its pixels."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,6 +18,7 @@ from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
+from oodretrieval.stages.predict.inference_settings import size_seen
 from oodretrieval.stores import (
     Workspace,
     existing_parts,
@@ -75,6 +77,10 @@ class SegmentFeatures:
             for number, images in needed.items():
                 rows = int(counts[images].sum())
                 made_by = {"segments": made_of, "backbone": self.backbone, "images": images}
+                if "resize" in made_of:
+                    made_by["seen"] = (
+                        "as by the segmentation network"  # earlier versions saw them at full size
+                    )
                 path = features_path(self.workspace, names, self.backbone, number)
                 vectors: Any = read_features(path, rows, made_by)
                 if vectors is None:
@@ -100,9 +106,9 @@ class SegmentFeatures:
             try:
                 if image not in places:
                     raise StoreError(f"dataset {names[1]!r} has no image {image!r} any more")
-                components = read_prediction(self.workspace, *names, image).components()
-                features = self._features(dataset[places[image]].image)
-                pooled = pool_by_segment(features, components)
+                prediction = read_prediction(self.workspace, *names, image)
+                seen = _as_seen(dataset[places[image]].image, prediction.settings)
+                pooled = pool_by_segment(self._features(seen), prediction.components())
                 if len(pooled) != counts[image]:
                     raise StoreError(
                         f"the prediction of {image} has {len(pooled)} segments, its table {counts[image]}; run "
@@ -127,3 +133,14 @@ class SegmentFeatures:
         features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
         array: NDArray[np.float32] = features.float().cpu().numpy()
         return array
+
+
+def _as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The image in the size at which the segmentation network saw it.
+
+    Features change with the size of things, and are compared with those of images that were seen at that size.
+    """
+    size = size_seen(recorded, *image.shape[:2])
+    if size == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))

@@ -1,6 +1,7 @@
 """How a network looks at images: the settings of inference, and which of them its work is told by."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -81,11 +82,7 @@ class InferenceSettings(CommonSettings):
             >>> InferenceSettings().seen_size(480, 640, (360, 480)), InferenceSettings(resize=320).seen_size(480, 640)
             ((480, 640), (240, 320))
         """
-        longest, above = self._shrinking(trained)
-        if not 0 < longest < max(height, width) or max(height, width) <= above:
-            return height, width
-        factor = longest / max(height, width)
-        return max(1, round(height * factor)), max(1, round(width * factor))
+        return _shrunk(height, width, *self._shrinking(trained))
 
     def _shrinking(self, trained: tuple[int, int] | None) -> tuple[int, int]:
         """The longest side that images are shrunk to, 0 for none, and the one above which they are."""
@@ -104,9 +101,33 @@ class InferenceSettings(CommonSettings):
         longest, above = self._shrinking(trained)
         values = {name: getattr(self, name) for name in RECORDED} | {
             "mixed_precision": self.precision(device),
-            "resize": longest if self.resize >= 0 or not longest else f"{longest} if above {above}",
+            "resize": longest if self.resize >= 0 or not longest else {"longest": longest, "above": above},
         }
         return {name: value for name, value in values.items() if value != _PLAIN[name]}
+
+
+def size_seen(recorded: Mapping[str, Any], height: int, width: int) -> tuple[int, int]:
+    """Height and width at which the network saw an image.
+
+    Args:
+        recorded: Settings that its prediction was made with.
+        height: Of the image, pixels.
+        width: Of the image, pixels.
+
+    Example:
+        >>> size_seen({"resize": {"longest": 480, "above": 720}}, 1080, 1920), size_seen({}, 1080, 1920)
+        ((270, 480), (1080, 1920))
+    """
+    resize = recorded.get("resize", 0)
+    longest, above = (resize["longest"], resize["above"]) if isinstance(resize, Mapping) else (resize, resize)
+    return _shrunk(height, width, longest, above)
+
+
+def _shrunk(height: int, width: int, longest: int, above: int) -> tuple[int, int]:
+    if not 0 < longest < max(height, width) or max(height, width) <= above:
+        return height, width
+    factor = longest / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 LARGER = 1.5

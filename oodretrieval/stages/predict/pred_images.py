@@ -155,6 +155,16 @@ def _require_same_images(
         logger.info("%d predictions of images of another root are removed from %s", removed, folder)
 
 
+def _megabytes(size: int) -> str:
+    """A size on disk for people.
+
+    Example:
+        >>> _megabytes(1_840_000), _megabytes(15_000_000), _megabytes(3_200_000_000)
+        ('1.8 MB', '15.0 MB', '3.2 GB')
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"
+
+
 class _Flow:
     """Images through reading, network and finishing.
 
@@ -257,8 +267,8 @@ class _Flow:
         size = path.stat().st_size
         self._say(
             "disk",
-            f"a prediction takes {size / 1e6:.2g} MB, {images} images about {images * size / 1e9:.2g} GB with "
-            f"args.keep={self.settings.keep}; {free / 1e9:.0f} GB are free",
+            f"the first prediction takes {_megabytes(size)}, {images} of them about {_megabytes(images * size)} with "
+            f"args.keep={self.settings.keep}; {_megabytes(free)} are free",
         )
 
     def _say(self, what: str, message: str) -> None:

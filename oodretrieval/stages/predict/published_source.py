@@ -81,8 +81,8 @@ class PublishedSource:
             if other_image != image_id:
                 raise DatasetError(
                     f"{self.predictions.files[place]} could be the prediction of image {other_image!r} and of image "
-                    f"{image_id!r}; take images of one name as datasets of their own, each with its own args.source, "
-                    "or rename them and their predictions"
+                    f"{image_id!r}; give each folder of images a dataset entry and an args.source of its own, or "
+                    "rename images and predictions"
                 )
         return places
 

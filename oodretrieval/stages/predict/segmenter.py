@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oodretrieval.datasets import Sample, SegmentationDataset
-from oodretrieval.entries import ModelEntry
+from oodretrieval.entries import ModelEntry, described
 from oodretrieval.errors import ConfigurationError, SettingsError
 from oodretrieval.labels import ClassMapping, LabelSet, background_in_front
-from oodretrieval.models import load_model, read_metadata, weights_in_use
+from oodretrieval.models import WithImplicitBackground, load_model, read_metadata, weights_in_use
 from oodretrieval.models.test_time import (
     FlipAverage,
     ScaleAverage,
@@ -96,7 +96,9 @@ class Segmenter:
     ) -> None:
         self.settings = InferenceSettings() if settings is None else settings
         network = load_model(entry)
-        self._described = f"class {entry.class_name} of {entry.module}"
+        self._described = described(
+            network.network if isinstance(network, WithImplicitBackground) else network
+        )
         self._background = int(entry.implicit_background)
         model = _around(network, self.settings)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
