@@ -85,6 +85,7 @@ def _trained_on_camvid(name: str, class_name: str, background: bool = False, **o
         class_name,
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2", **options},
         weights=f"weights/{name}.safetensors",
+        size=(360, 480),
         mean=LITE_MEAN,
         std=LITE_STD,
         source="make it with `python scripts/train_segmentation.py with "
@@ -214,11 +215,12 @@ MODELS = {
         "DeepWV3Plus",
         {"num_classes": 19},
         weights="weights/cityscapes_best.pth",
+        size=(1024, 2048),
         source="fetch NVIDIA's cityscapes_best.pth, which the README of the repository NVIDIA/semantic-segmentation "
         "(branch sdcnet) links under pre-trained models, put it there as it is, or set `weights` of the entry "
         "'deeplabv3plus' in configuration.py to where it lies",
     ),
-    # Your own class, by module path; see "Your own network" in the README. A file of weights that holds more than
+    # Your own class, by module path; see "Your own network" in docs/extending.md. A file of weights that holds more than
     # tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
     # "mine": ModelEntry("my_package.my_network", "MyNetwork", {"num_classes": 19}, weights="mine.safetensors"),
     # Networks of others, each by one entry; sizes, parameters and licences stand in the README's table. `weights` names
