@@ -156,7 +156,7 @@ DATASETS = {
     "custom_dataset": DatasetEntry(
         "oodretrieval.datasets.folder", "ImageFolder", {"root": f"{DATA}/custom_dataset"}
     ),
-    # Your own class, by module path; see "Your own data" in the README.
+    # Your own class, by module path; see "Your own data" in docs/extending.md.
     # "mine": DatasetEntry("my_package.my_dataset", "MyDataset", {"root": f"{DATA}/mine"}),
 }
 
@@ -220,12 +220,12 @@ MODELS = {
         "(branch sdcnet) links under pre-trained models, put it there as it is, or set `weights` of the entry "
         "'deeplabv3plus' in configuration.py to where it lies",
     ),
-    # Your own class, by module path; see "Your own network" in docs/extending.md. A file of weights that holds more than
-    # tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
+    # Your own class, by module path; see "Your own network" in docs/extending.md. A file of weights that holds more
+    # than tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
     # "mine": ModelEntry("my_package.my_network", "MyNetwork", {"num_classes": 19}, weights="mine.safetensors"),
-    # Networks of others, each by one entry; sizes, parameters and licences stand in the README's table. `weights` names
-    # the file or folder on this computer that a network is read from. What comes from a hub is named among the
-    # arguments instead: it is downloaded once, and used from the cache from then on.
+    # Networks of others, each by one entry; sizes, parameters and licences stand in the table of docs/networks.md.
+    # `weights` names the file or folder on this computer that a network is read from. What comes from a hub is named
+    # among the arguments instead: it is downloaded once, and used from the cache from then on.
     # torchvision: from its host into TORCH_HOME, or a state dict of yours (weights="net.pth" in place of `published`).
     # "deeplabv3_voc": ModelEntry(
     #     "oodretrieval.models.adapters",
