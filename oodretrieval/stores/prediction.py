@@ -31,6 +31,8 @@ class Prediction:
         entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
         settings: What made it.
         image_file: :func:`~oodretrieval.files.file_stamp` of the image file; None if it came from none.
+        digest: Of everything that its file holds, 32 hexadecimal digits; empty for one that was not read from a file,
+            and for files of earlier versions.
     """
 
     prediction: NDArray[np.unsignedinteger]
@@ -46,6 +48,7 @@ class Prediction:
     entropy: NDArray[np.uint8] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     image_file: Mapping[str, int | str] | None = None
+    digest: str = ""
 
     def probabilities(self) -> NDArray[np.float32]:
         """The softmax, as kept or rebuilt from the logits.

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.inputs import segments_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.novelty import pixel_novelty
 from oodretrieval.stages.evaluate.painted_iou import PaintedSegments
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -43,6 +43,8 @@ class PaintedNovelty:
     ) -> None:
         model = open_novelty_model(run, names[0])
         table = segments_in_use(settings, run, names)
+        images = table["image_id"].unique().tolist()
+        warn_of_other_inference("the novelty model", model.made_by, run.workspace, names, images)
         features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
         vectors, failures = features.of(names, dataset, table)
         if failures:

@@ -13,9 +13,13 @@ from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    load_meta_model_of,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.experiment.stored import current_segments, inference_of
 from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import Drawing, scene_notes, void_rule
@@ -28,7 +32,7 @@ from oodretrieval.stages.fit.meta_evaluation import (
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe, RecipeSettings
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stores import Workspace, plain, read_segment_settings
+from oodretrieval.stores import CurrentSegments, plain
 
 logger = logging.getLogger(__name__)
 
@@ -78,12 +82,13 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If the file exists and was made with other settings.
     """
     recipe = Recipe.of(settings, run, choose_device(settings.gpu))
-    made_by = _made_by(settings, run.workspace)
+    learned, judged_on = _segments(settings, run)
+    made_by = _made_by(settings, learned, judged_on)
     trained = None if settings.overwrite else _trained(recipe, made_by)
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it anew", recipe.path)
         return _report(settings, run, recipe, trained.quality["figures"])
-    train, judged = _tables(settings, run)
+    train, judged = _tables(settings, learned, judged_on)
     model, rows = recipe.build(), training_rows(train, settings.strict)
     # the best epoch is chosen on held-out training images: what judges it is not peeked at
     model.fit(rows)
@@ -104,12 +109,20 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     return _report(settings, run, recipe, figures)
 
 
-def _made_by(settings: TrainMetaSettings, workspace: Workspace) -> dict[str, Any]:
-    """What identifies the training: its settings, and the weights that made the segments."""
-    recorded = read_segment_settings(workspace, settings.model_name, settings.dataset)
+def _made_by(
+    settings: TrainMetaSettings, learned: CurrentSegments, judged_on: CurrentSegments | None
+) -> dict[str, Any]:
+    """What identifies the training: its settings, the segments and what made them."""
     names = ("dataset", "dataset_val", "folds", "groups", "strict", "limit", "features", *HYPERPARAMETERS)
     chosen = {name: getattr(settings, name) for name in names}
-    return dict(plain({"model": settings.model_name, "weights": recorded.get("weights", ""), **chosen}))
+    made_of = {
+        "model": settings.model_name,
+        "weights": learned.settings.get("weights", ""),
+        "inference": inference_of(learned.settings),
+        "images": learned.key,
+        "images_val": "" if judged_on is None else judged_on.key,
+    }
+    return dict(plain({**made_of, **chosen}))
 
 
 def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
@@ -126,20 +139,30 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     return model
 
 
-def _tables(settings: TrainMetaSettings, run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Segments to learn from, and to be judged on."""
-    train = segments_in_use(settings, run, (settings.model_name, settings.dataset))
+def _segments(settings: TrainMetaSettings, run: Run) -> tuple[CurrentSegments, CurrentSegments | None]:
+    """Segments to learn from, and those of the other dataset to be judged on, if there is one."""
+    learned = current_segments(settings, run, (settings.model_name, settings.dataset))
+    if settings.folds or not settings.dataset_val:
+        return learned, None
+    names = settings.model_name, settings.dataset_val
+    try:
+        return learned, current_segments(_of_judged(settings), run, names)
+    except StoreError as error:
+        raise StoreError(
+            f"{error}; or judge otherwise: by another args.dataset_val, on held-out images of "
+            f"{settings.dataset} (args.dataset_val=''), or by cross-validation (args.folds=5)"
+        ) from error
+
+
+def _tables(
+    settings: TrainMetaSettings, learned: CurrentSegments, judged_on: CurrentSegments | None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows to learn from, and to be judged on."""
+    train = learned.read()
     if settings.folds:
         return train, train
-    if settings.dataset_val:
-        names = settings.model_name, settings.dataset_val
-        try:
-            return train, segments_in_use(_of_judged(settings), run, names)
-        except StoreError as error:
-            raise StoreError(
-                f"{error}; or judge otherwise: by another args.dataset_val, on held-out images of "
-                f"{settings.dataset} (args.dataset_val=''), or by cross-validation (args.folds=5)"
-            ) from error
+    if judged_on is not None:
+        return train, judged_on.read()
     held_out = held_out_rows(train, settings.seed)
     if not held_out.any():
         raise TableError(

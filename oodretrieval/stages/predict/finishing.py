@@ -166,11 +166,13 @@ class Finished:
     Attributes:
         image_id: Its id.
         table: Its segment table, if that was wanted.
+        digest: Of its prediction.
         failure: Why it could not be finished; empty if it could.
     """
 
     image_id: str
     table: pd.DataFrame | None = None
+    digest: str = ""
     failure: str = ""
 
 
@@ -206,8 +208,9 @@ class Finisher:
             return Finished(outcome.image_id, failure=str(error))
         path = Workspace(self.workspace).prediction_path(*self.names, outcome.image_id)
         stamp = file_stamp(outcome.image_path)
-        write_prediction(path, replace(prediction, settings=self.made_by, image_file=stamp), self.keep)
-        return Finished(outcome.image_id, table)
+        kept = replace(prediction, settings=self.made_by, image_file=stamp)
+        digest = write_prediction(path, kept, self.keep)
+        return Finished(outcome.image_id, table, digest)
 
 
 def load_kernels() -> None:

@@ -39,7 +39,7 @@ from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input
-from oodretrieval.stores import Workspace, plain, read_prediction_settings, require_same_settings
+from oodretrieval.stores import Workspace, plain, read_prediction_record, require_same_settings
 from oodretrieval.stores.predictions import Keep
 
 logger = logging.getLogger(__name__)
@@ -107,12 +107,16 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         made_by |= settings.recorded(device.type, run.configuration.model(settings.model_name).size)
     folder = run.workspace.prediction_folder(*names)
     finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
-    with run.workspace.lock(folder):
+    with ExitStack() as locks:
+        locks.enter_context(run.workspace.lock(folder))
+        if settings.keep == "nothing":
+            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(*names)))
         _require_same_images(folder, run, names, dataset, made_by, overwrite=settings.overwrite)
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
             flow()
+            plan.tidy()
     if flow.failures:
         raise PartialFailure("pred_images", flow.failures)
     logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
@@ -142,7 +146,7 @@ def _require_same_images(
         if path in own:
             continue  # held against all settings when it is its turn
         try:
-            recorded = read_prediction_settings(path).get("dataset_arguments")
+            recorded = read_prediction_record(path).settings.get("dataset_arguments")
         except StoreError:  # nothing that anybody could use
             continue
         if not overwrite:
@@ -198,7 +202,7 @@ class _Flow:
             )
             finishers = self._finishers(stack)  # first, as they start while the network is loaded
             outcomes = self._outcomes(self._inputs(self._readers(stack)))
-            parts = stack.enter_context(PartWriter(self.finisher, self.dataset.ids, self.plan))
+            parts = stack.enter_context(PartWriter(self.plan))
             ahead = 2 * max(1, self.settings.num_cores)
             for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
                 self._note(finished)
