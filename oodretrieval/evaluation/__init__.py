@@ -15,7 +15,7 @@ from oodretrieval.evaluation.detection import (
 )
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
-from oodretrieval.evaluation.meta_draws import drawn_figures
+from oodretrieval.evaluation.meta_draws import drawn_figures, drawn_ranks
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -89,6 +89,7 @@ __all__ = [
     "component_scores",
     "detection_figures",
     "drawn_figures",
+    "drawn_ranks",
     "frame_positions",
     "interval",
     "looks_until_found",

@@ -189,13 +189,21 @@ def confusion_intervals(
 
     Returns:
         Name of a figure of all classes → lower and upper end; of a figure per class → the same for each class;
-        NaN where it never occurs.
+        NaN where it never occurs, and where :func:`~oodretrieval.evaluation.bootstrap.interval` says nothing.
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
-    drawn = np.tensordot(weights, np.array(images), 1)
-    overall = {name: interval(figure(drawn)) for name, figure in OVERALL.items() if name in names}
+    matrices = np.array(images)
+    drawn, whole = np.tensordot(weights, matrices, 1), matrices.sum(axis=0)
+    overall = {
+        name: interval(figure(drawn), value=float(figure(whole)))
+        for name, figure in OVERALL.items()
+        if name in names
+    }
     per_class = {
-        name: [interval(values) for values in figure(drawn).T]
+        name: [
+            interval(values, value=float(value))
+            for values, value in zip(figure(drawn).T, figure(whole), strict=True)
+        ]
         for name, figure in PER_CLASS.items()
         if name in names
     }

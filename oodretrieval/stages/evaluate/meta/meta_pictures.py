@@ -71,8 +71,9 @@ class Analysed:
         settings: What is asked for.
         model: The trained model.
         dataset: The judged images.
-        table: All their segments.
+        table: All their segments, of images that no model has learned from.
         known: Segments with truth that are not mostly void or unknown.
+        notes: On images that are left out.
     """
 
     settings: EvalMetaSettings
@@ -80,6 +81,7 @@ class Analysed:
     dataset: SegmentationDataset
     table: pd.DataFrame
     known: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -163,7 +165,9 @@ def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Fig
     if label_set is None or not (settings.images or settings.pictures):
         return
     names = settings.model_name, settings.dataset
-    chosen = settings.images or tuple(predicted_ids(workspace, names, dataset.ids)[: settings.pictures])
+    there = set(table["image_id"])
+    images = [image for image in predicted_ids(workspace, names, dataset.ids) if image in there]
+    chosen = settings.images or tuple(images[: settings.pictures])
     for image in chosen:
         prediction = read_prediction(workspace, *names, image)
         rows = table[table["image_id"] == image]

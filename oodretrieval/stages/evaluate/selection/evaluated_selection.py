@@ -87,7 +87,7 @@ class JudgedSelection:
         rows = self._rows.get(prediction.image_id, np.empty(0, np.intp))
         unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
         boxes = self.table[BOX].to_numpy()[rows]
-        self.finds.add(rows, boxes, unknown, prediction.labels, **self.rule.size)
+        self.finds.add(rows, boxes, prediction.labels, **self.rule.size)
         selected = self.table.iloc[rows[chosen]]
         published = self.rule.published
         self._objects.append(
