@@ -30,6 +30,8 @@ class Prediction:
         num_classes: C.
         entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
         settings: What made it.
+        digest: Of everything that its file holds, 32 hexadecimal digits; empty for one that was not read from a file,
+            and for files of earlier versions.
     """
 
     prediction: NDArray[np.unsignedinteger]
@@ -44,6 +46,7 @@ class Prediction:
     num_classes: int = 0
     entropy: NDArray[np.uint8] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = ""
 
     def probabilities(self) -> NDArray[np.float32]:
         """The softmax, as kept or rebuilt from the logits.

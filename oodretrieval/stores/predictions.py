@@ -5,11 +5,14 @@ A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``
 stored as ``entropy_differences`` (:mod:`~oodretrieval.stores.differences`), two thirds the size. ``logits`` are
 relative to ``logit_offsets`` where it has these (:mod:`~oodretrieval.stores.half`). With ``keep="softmax"`` it is
 also a file of the published project: its ``ground_truths`` are the **predicted** ids of
-the truth, with which MetaSeg compares its classes, or zeros without truth.
+the truth, with which MetaSeg compares its classes, or zeros without truth. The ``digest`` of its content is what a
+segment table is matched with.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +40,20 @@ _ENTROPY = (
 _DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
 
 
-def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> None:
+@dataclass(frozen=True)
+class PredictionRecord:
+    """What a prediction file says of itself.
+
+    Attributes:
+        settings: What made it.
+        digest: Of everything that it holds; empty in files of earlier versions.
+    """
+
+    settings: Mapping[str, Any]
+    digest: str
+
+
+def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> str:
     """Write a prediction atomically.
 
     Args:
@@ -45,6 +61,9 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         prediction: What to write.
         keep: ``"logits"``: float16, compressed. ``"softmax"``: float32 at full size, in the published layout.
             ``"nothing"``: neither; the predicted classes, labels and the entropy remain.
+
+    Returns:
+        The digest of what was written: the same for the same content, another for any other.
 
     Raises:
         StoreError: If what is to be kept is missing or disagrees in shape, or the file cannot be written.
@@ -61,6 +80,8 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         published["probabilities"] = prediction.probabilities()
         published["ground_truths"] = np.zeros_like(prediction.prediction) if truth is None else truth
     image_path = np.array([prediction.image_path.encode("utf-8")])
+    metadata = _metadata(prediction, keep)
+    metadata["digest"] = _digest({**arrays, **published}, metadata)
     # HDF5 crashes the process when the disk is full, so it gets memory, and a plain write the disk.
     with h5py.File(f"memory:{path}", "w", driver="core", backing_store=False) as file:
         for name, values in arrays.items():
@@ -68,11 +89,12 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         for name, values in published.items():
             create_array(file, name, values, readable_anywhere=True)
         file.create_dataset("image_path", data=image_path)
-        file.create_dataset("metadata", data=json.dumps(_metadata(prediction, keep)))
+        file.create_dataset("metadata", data=json.dumps(metadata))
         file.flush()
         content = file.id.get_file_image()
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+    return str(metadata["digest"])
 
 
 def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: str) -> Prediction:
@@ -132,6 +154,7 @@ def read_prediction_file(path: Path) -> Prediction:
             num_classes=metadata["num_classes"],
             entropy=_entropy(content),
             settings=metadata["settings"],
+            digest=metadata.get("digest", ""),
         )
     except (KeyError, ValueError, AttributeError, IndexError) as error:
         raise StoreError(f"{path} is damaged (no {error}); remove it and predict again") from error
@@ -139,8 +162,8 @@ def read_prediction_file(path: Path) -> Prediction:
     return prediction
 
 
-def read_prediction_settings(path: Path) -> dict[str, Any]:
-    """Read only the settings that made a prediction file.
+def read_prediction_record(path: Path) -> PredictionRecord:
+    """Read only what a prediction file says of itself.
 
     Raises:
         StoreError: If the file is missing, damaged or of another format version.
@@ -148,7 +171,16 @@ def read_prediction_settings(path: Path) -> dict[str, Any]:
     _, metadata = read_hdf5(path, names=())
     if metadata is None or "settings" not in metadata:
         raise StoreError(f"{path} is no prediction file of this version; remove it and predict again")
-    return dict(metadata["settings"])
+    return PredictionRecord(metadata["settings"], str(metadata.get("digest", "")))
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> str:
+    content = hashlib.blake2b(json.dumps(metadata, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        content.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        content.update(values.data)
+    return content.hexdigest()
 
 
 def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def test_the_images_are_those_that_were_evaluated(measured):
     """Six images in the dataset, of which two are measured."""
     workspace = Workspace(measured.workspace)
     shutil.rmtree(workspace.segments_folder("colour", "val"))
-    compute_metrics(MetricsSettings(dataset="val", model_name="colour", limit=2), measured, workspace)
+    compute_metrics(MetricsSettings(dataset="val", model_name="colour", limit=2), Run(measured, workspace))
     content = json.loads(Path(train(measured, block=1)["files"][0]).read_text(encoding="utf-8"))
     assert content["context"]["images"] == 2
     content = json.loads(Path(train(measured, block=2)["files"][0]).read_text(encoding="utf-8"))
@@ -262,7 +262,7 @@ def test_a_model_worse_than_the_mean_says_so_and_names_better_kinds(measured, ca
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert said in content["notes"]
     caplog.clear()
-    open_meta_model(measured, "neural", Workspace(measured.workspace), "colour")
+    open_meta_model(Run(measured, Workspace(measured.workspace)), "neural", "colour")
     assert said in caplog.text, "whoever uses it is told"
     caplog.clear()
     train(measured, meta_model="linear")

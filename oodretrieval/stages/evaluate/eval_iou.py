@@ -16,8 +16,13 @@ from oodretrieval.charts.bars_and_lines import line_chart
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    require_current,
+)
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet, lookup_table
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -127,7 +132,7 @@ class _Judged:
         self.sizes: set[tuple[int, ...]] = set()
         names = settings.model_name, settings.dataset
         self.images = predicted_ids(run.workspace, names, image_ids)
-        current = provenance(settings, run.configuration, *names)
+        current = recorded_provenance(settings, run, names, self.images)
         painted = None
         if settings.meta_model_name:
             painted = PaintedIou(settings, run, names, settings.meta_model_name)

@@ -11,8 +11,13 @@ from tqdm import tqdm
 
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import SegmentationQuality
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    require_current,
+)
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -107,9 +112,9 @@ def _judged(
 ) -> tuple[SegmentationQuality, set[tuple[int, ...]]]:
     """What the predictions are worth, and their sizes."""
     names = settings.model_name, settings.dataset
-    current = provenance(settings, run.configuration, *names)
     quality, sizes = SegmentationQuality(label_set), set()
     ids = predicted_ids(run.workspace, names, image_ids)
+    current = recorded_provenance(settings, run, names, ids)
     for image_id in tqdm(ids, desc="judging", unit="image", disable=None):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)

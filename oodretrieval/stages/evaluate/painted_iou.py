@@ -7,9 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import (
+    open_meta_model,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.segments import label_components
 from oodretrieval.stores import Prediction
 
@@ -72,6 +75,8 @@ class PaintedIou(PaintedSegments):
     ) -> None:
         model = open_meta_model(run, meta_model, names[0])
         table = segments_in_use(settings, run, names)
+        made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
+        warn_of_other_inference(meta_model, made_by, run.workspace, names, images)
         super().__init__(names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 

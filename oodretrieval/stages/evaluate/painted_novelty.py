@@ -1,7 +1,5 @@
 """The novelty score of every pixel of a dataset."""
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 import pandas as pd
 import torch
@@ -9,23 +7,17 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.inputs import segments_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.novelty import pixel_novelty
 from oodretrieval.stages.evaluate.painted_iou import PaintedSegments
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Prediction, existing_parts
+from oodretrieval.stores import Prediction
 
-PARTS_AT_ONCE = 8
-"""Parts of a segment table whose features are held in memory together."""
-
-
-def _some(parts: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """Images of a few parts at a time."""
-    for start in range(0, len(parts), PARTS_AT_ONCE):
-        yield [image for part in parts[start : start + PARTS_AT_ONCE] for image in part]
+TOGETHER = 512
+"""Images whose features are held in memory at a time."""
 
 
 class PaintedNovelty:
@@ -55,12 +47,12 @@ class PaintedNovelty:
     ) -> None:
         model = open_novelty_model(run, names[0])
         table = segments_in_use(settings, run, names)
+        images = table["image_id"].unique().tolist()
+        warn_of_other_inference("the novelty model", model.made_by, run.workspace, names, images)
         features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
         scored = []
-        for images in _some(list(existing_parts(run.workspace, *names).values())):
-            rows = table[table["image_id"].isin(images)]
-            if rows.empty:
-                continue
+        for start in range(0, len(images), TOGETHER):
+            rows = table[table["image_id"].isin(images[start : start + TOGETHER])]
             vectors, failures = features.of(names, dataset, rows)
             if failures:
                 image, reason = next(iter(failures.items()))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.experiment.fitted_images import Carried, SeenImages, seen_images
-from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.stages.select.selecting import open_novelty_model
 
 logger = logging.getLogger(__name__)

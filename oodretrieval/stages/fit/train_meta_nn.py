@@ -16,9 +16,10 @@ from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
-from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
+from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.experiment.stored import current_segments, inference_of
 from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import Drawing, resample_notes, scene_notes, void_rule
@@ -32,7 +33,7 @@ from oodretrieval.stages.fit.meta_evaluation import (
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe, RecipeSettings
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stores import Workspace, plain, read_segment_settings
+from oodretrieval.stores import CurrentSegments, plain
 
 logger = logging.getLogger(__name__)
 CAUTION = "caution"
@@ -86,9 +87,10 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     """
     recipe = Recipe.of(settings, run, choose_device(settings.gpu))
     settings = replace(settings, groups=_groups(settings, run.configuration))
-    made_by = _made_by(settings, run.workspace)
+    learned, evaluated_on = _segments(settings, run)
+    made_by = _made_by(settings, learned, evaluated_on)
     trained = None if settings.overwrite else _trained(recipe, made_by)
-    train, judged, notes = _tables(settings, run)
+    train, judged, notes = _tables(settings, run, learned, evaluated_on)
     images = judged["image_id"].nunique()
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
@@ -134,12 +136,20 @@ def _groups(settings: TrainMetaSettings, configuration: Configuration) -> Litera
     return "clip" if getattr(dataset, "video", False) else "image"
 
 
-def _made_by(settings: TrainMetaSettings, workspace: Workspace) -> dict[str, Any]:
-    """What identifies the training: its settings, and the weights that made the segments."""
-    recorded = read_segment_settings(workspace, settings.model_name, settings.dataset)
+def _made_by(
+    settings: TrainMetaSettings, learned: CurrentSegments, evaluated_on: CurrentSegments | None
+) -> dict[str, Any]:
+    """What identifies the training: its settings, the segments and what made them."""
     names = ("dataset", "dataset_val", "folds", "groups", "strict", "limit", "features", *HYPERPARAMETERS)
     chosen = {name: getattr(settings, name) for name in names}
-    return dict(plain({"model": settings.model_name, "weights": recorded.get("weights", ""), **chosen}))
+    made_of = {
+        "model": settings.model_name,
+        "weights": learned.settings.get("weights", ""),
+        "inference": inference_of(learned.settings),
+        "images": learned.key,
+        "images_val": "" if evaluated_on is None else evaluated_on.key,
+    }
+    return dict(plain({**made_of, **chosen}))
 
 
 def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
@@ -156,13 +166,34 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     return model
 
 
-def _tables(settings: TrainMetaSettings, run: Run) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
-    """Segments to learn from and to evaluate on, and what to say of the choice."""
-    train = segments_in_use(settings, run, (settings.model_name, settings.dataset))
+def _segments(settings: TrainMetaSettings, run: Run) -> tuple[CurrentSegments, CurrentSegments | None]:
+    """Segments to learn from, and those of the other dataset to evaluate on, if there is one."""
+    learned = current_segments(settings, run, (settings.model_name, settings.dataset))
+    if settings.folds or not settings.dataset_val:
+        return learned, None
+    try:
+        names = settings.model_name, settings.dataset_val
+        return learned, current_segments(_of_judged(settings), run, names)
+    except StoreError as error:
+        raise StoreError(f"{error}; or {_otherwise(settings)}") from error
+
+
+def _otherwise(settings: TrainMetaSettings) -> str:
+    return (
+        f"evaluate otherwise: on another args.dataset_val, on held-out images of {settings.dataset} "
+        "(args.dataset_val=''), or by cross-validation (args.folds=5)"
+    )
+
+
+def _tables(
+    settings: TrainMetaSettings, run: Run, learned: CurrentSegments, evaluated_on: CurrentSegments | None
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Rows to learn from and to evaluate on, and what to say of the choice."""
+    train = learned.read()
     if settings.folds:
         return train, train, _caution(settings, run.configuration)
-    if settings.dataset_val:
-        return train, *_unseen(settings, run, train)
+    if evaluated_on is not None:
+        return train, *_unseen(settings, run, train, evaluated_on.read())
     clips = clip_names(train["image_id"].astype(str).tolist()) if settings.groups == "clip" else None
     held_out = held_out_rows(train, settings.seed, groups=clips)
     if not held_out.any():
@@ -175,24 +206,17 @@ def _tables(settings: TrainMetaSettings, run: Run) -> tuple[pd.DataFrame, pd.Dat
 
 
 def _unseen(
-    settings: TrainMetaSettings, run: Run, train: pd.DataFrame
+    settings: TrainMetaSettings, run: Run, train: pd.DataFrame, table: pd.DataFrame
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Segments of the images of args.dataset_val that are not learned from."""
-    names = settings.model_name, settings.dataset_val
-    otherwise = (
-        f"evaluate otherwise: on another args.dataset_val, on held-out images of {settings.dataset} "
-        "(args.dataset_val=''), or by cross-validation (args.folds=5)"
-    )
-    try:
-        table = segments_in_use(_of_judged(settings), run, names)
-    except StoreError as error:
-        raise StoreError(f"{error}; or {otherwise}") from error
     dataset = _judged_dataset(settings, run.configuration)
     learned = {"the meta model": {FITTED_ON: fitted_on(settings.dataset, train)}}
     try:
         seen = seen_images(run.configuration, settings.dataset_val, dataset, table, learned)
     except TableError as error:
-        raise TableError(f"args.dataset_val={settings.dataset_val}: {error}; {otherwise}") from error
+        raise TableError(
+            f"args.dataset_val={settings.dataset_val}: {error}; {_otherwise(settings)}"
+        ) from error
     for note in seen.notes:
         logger.warning("%s", note)
     return seen.rows_of_others(table), seen.notes

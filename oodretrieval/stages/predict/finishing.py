@@ -161,11 +161,13 @@ class Finished:
     Attributes:
         image_id: Its id.
         table: Its segment table, if that was wanted.
+        digest: Of its prediction.
         failure: Why it could not be finished; empty if it could.
     """
 
     image_id: str
     table: pd.DataFrame | None = None
+    digest: str = ""
     failure: str = ""
 
 
@@ -200,8 +202,8 @@ class Finisher:
         except (ImageError, ValueError) as error:
             return Finished(outcome.image_id, failure=str(error))
         path = Workspace(self.workspace).prediction_path(*self.names, outcome.image_id)
-        write_prediction(path, replace(prediction, settings=self.made_by), self.keep)
-        return Finished(outcome.image_id, table)
+        digest = write_prediction(path, replace(prediction, settings=self.made_by), self.keep)
+        return Finished(outcome.image_id, table, digest)
 
 
 def load_kernels() -> None:

@@ -98,11 +98,15 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         made_by |= settings.recorded(device.type)
     folder = run.workspace.prediction_folder(*names)
     finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
-    with run.workspace.lock(folder):
+    with ExitStack() as locks:
+        locks.enter_context(run.workspace.lock(folder))
+        if settings.keep == "nothing":
+            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(*names)))
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
             flow()
+            plan.tidy()
     if flow.failures:
         raise PartialFailure("pred_images", flow.failures)
     logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
@@ -140,7 +144,7 @@ class _Flow:
             )
             finishers = self._finishers(stack)  # first, as they start while the network is loaded
             outcomes = self._outcomes(self._inputs(self._readers(stack)))
-            parts = stack.enter_context(PartWriter(self.finisher, self.dataset.ids, self.plan))
+            parts = stack.enter_context(PartWriter(self.plan))
             ahead = 2 * max(1, self.settings.num_cores)
             for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
                 self._note(finished)

@@ -14,9 +14,13 @@ from oodretrieval import __version__
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    open_meta_model,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
 from oodretrieval.stages.predict.segmenter import predicted_classes

@@ -17,9 +17,9 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
     dataset_in_use,
-    segments_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.embed_settings import EmbedSettings

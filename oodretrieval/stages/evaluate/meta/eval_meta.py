@@ -17,8 +17,12 @@ from oodretrieval.evaluation.meta_analysis import (
     permutation_importance,
 )
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    open_meta_model,
+)
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.meta_models import (
     LassoPath,
     Standardisation,
@@ -97,9 +101,11 @@ def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
             raise UnknownNameError(f"image of {settings.dataset}", image, dataset.ids)
     model = open_meta_model(run, settings.meta_model_name, settings.model_name)
     names = settings.model_name, settings.dataset
+    table = segments_in_use(settings, run, names)
+    made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
+    warn_of_other_inference(settings.meta_model_name, made_by, run.workspace, names, images)
     meta_models = [settings.meta_model_name, *settings.others]
     seen = seen_by(settings, run, names, dataset, meta_models=meta_models)
-    table = segments_in_use(settings, run, names)
     table = seen.rows_of_others(table).reset_index(drop=True)
     judged_sets(table)  # refuses segments without truth
     known = training_rows(table)

@@ -18,10 +18,10 @@ from oodretrieval.experiment.fitted_images import SeenImages
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
     require_current,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
 from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.rules import EvaluationSettings
@@ -101,8 +101,8 @@ class ScoreReader:
                 f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
             )
         self.label_set: LabelSet = self.dataset.label_set
-        self._current = provenance(settings, run.configuration, *self._stored)
         self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
+        self._current = recorded_provenance(settings, run, self._stored, self.images)
         self._statistics = find_logit_statistics(run, settings.model_name)
         self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
         try:

@@ -16,11 +16,10 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
     require_current,
-    segments_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
@@ -113,7 +112,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
         drawing,
     )
-    current = provenance(settings, run.configuration, *names)
+    current = recorded_provenance(settings, run, names, images)
     for image_id in tqdm(images, desc="objects", unit="image", disable=None):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
