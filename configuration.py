@@ -85,6 +85,7 @@ def _trained_on_camvid(name: str, class_name: str, background: bool = False, **o
         class_name,
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2", **options},
         weights=f"weights/{name}.safetensors",
+        size=(360, 480),
         mean=LITE_MEAN,
         std=LITE_STD,
         source="make it with `python scripts/train_segmentation.py with "
@@ -158,7 +159,7 @@ DATASETS = {
     "custom_dataset": DatasetEntry(
         "oodretrieval.datasets.folder", "ImageFolder", {"root": f"{DATA}/custom_dataset"}
     ),
-    # Your own class, by module path; see "Your own data" in the README.
+    # Your own class, by module path; see "Your own data" in docs/extending.md.
     # "mine": DatasetEntry("my_package.my_dataset", "MyDataset", {"root": f"{DATA}/mine"}),
 }
 
@@ -169,6 +170,8 @@ MODELS = {
         {"num_classes": 9, "backbone": "tf_efficientnet_lite0"},
         weights="pretrained/deeplabv3plus_streets.safetensors",
         novelty="pretrained/novelty_streets.safetensors",  # scripts/train_novelty.py
+        meta_model="meta_nn_streets",
+        size=(256, 512),  # of the images that it was trained on
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with "
@@ -180,6 +183,8 @@ MODELS = {
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_camvid.safetensors",
         novelty="pretrained/novelty_camvid.safetensors",  # scripts/train_novelty.py
+        meta_model="meta_nn_camvid",
+        size=(360, 480),
         mean=LITE_MEAN,
         std=LITE_STD,
         source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
@@ -216,16 +221,17 @@ MODELS = {
         "DeepWV3Plus",
         {"num_classes": 19},
         weights="weights/cityscapes_best.pth",
+        size=(1024, 2048),
         source="fetch NVIDIA's cityscapes_best.pth, which the README of the repository NVIDIA/semantic-segmentation "
         "(branch sdcnet) links under pre-trained models, put it there as it is, or set `weights` of the entry "
         "'deeplabv3plus' in configuration.py to where it lies",
     ),
-    # Your own class, by module path; see "Your own network" in the README. A file of weights that holds more than
-    # tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
+    # Your own class, by module path; see "Your own network" in docs/extending.md. A file of weights that holds more
+    # than tensors is refused, unless you trust who made it and add run_code=True: it can do whatever you can.
     # "mine": ModelEntry("my_package.my_network", "MyNetwork", {"num_classes": 19}, weights="mine.safetensors"),
-    # Networks of others, each by one entry; sizes, parameters and licences stand in the README's table. `weights` names
-    # the file or folder on this computer that a network is read from. What comes from a hub is named among the
-    # arguments instead: it is downloaded once, and used from the cache from then on.
+    # Networks of others, each by one entry; sizes, parameters and licences stand in the table of docs/networks.md.
+    # `weights` names the file or folder on this computer that a network is read from. What comes from a hub is named
+    # among the arguments instead: it is downloaded once, and used from the cache from then on.
     # torchvision: from its host into TORCH_HOME, or a state dict of yours (weights="net.pth" in place of `published`).
     # "deeplabv3_voc": ModelEntry(
     #     "oodretrieval.models.adapters",

@@ -70,6 +70,42 @@ class LabelSet:
         if mapped_void:
             raise ConfigurationError(f"void ids must map to {NO_CLASS}; these do not: {mapped_void}")
 
+    @classmethod
+    def binary(cls, known: int = 0, unknown: int = 1, void: int = NO_CLASS) -> "LabelSet":
+        """Labels that only tell known from unknown things, as sets of anomalies have them; for any network.
+
+        Nothing is said of which class is known, so that neither IoU nor meta models are measured with them.
+
+        Args:
+            known: Label id of what is some class of the network.
+            unknown: Label id of what is none.
+            void: Label id of what means nothing.
+
+        Returns:
+            A label set without predicted classes.
+
+        Raises:
+            ConfigurationError: If two of the ids are the same.
+
+        Example:
+            >>> sorted(LabelSet.binary().unknown_ids)
+            [1]
+        """
+        if len({known, unknown, void}) < 3:
+            raise ConfigurationError(
+                f"known, unknown and void need ids of their own, got {known}, {unknown}, {void}"
+            )
+        return cls(
+            label_mapping={
+                known: ("known", (190, 190, 190)),
+                unknown: ("unknown", (255, 102, 0)),
+                void: ("void", BLACK),
+            },
+            pred_mapping={},
+            label_to_pred={known: ANY_CLASS, unknown: NO_CLASS, void: NO_CLASS},
+            void_ids=frozenset({void}),
+        )
+
     @property
     def num_classes(self) -> int:
         """Number of predicted classes; 0 where the labels only tell known from unknown things."""

@@ -159,3 +159,10 @@ def test_background_in_front_keeps_names_and_colours():
     moved = background_in_front(LABELS.pred_mapping)
     assert moved[0][0] == "background"
     assert {i - 1: shown for i, shown in moved.items() if i} == LABELS.pred_mapping
+
+
+def test_binary_labels_need_ids_of_their_own():
+    labels = LabelSet.binary(known=3, unknown=7, void=0)
+    assert (labels.unknown_ids, labels.void_ids, labels.num_classes) == ({7}, {0}, 0)
+    with pytest.raises(ConfigurationError, match="got 1, 1, 255"):
+        LabelSet.binary(known=1)

@@ -34,19 +34,10 @@ from oodretrieval.datasets.folder import SUFFIXES
 from oodretrieval.datasets.sample import FileDataset, FileItem, Sample, paired_items, require_folder
 from oodretrieval.errors import DatasetNotFoundError, ImageError, UnknownNameError, UnpairedFilesError
 from oodretrieval.images import read_label_image
-from oodretrieval.labels import ANY_CLASS, BLACK, NO_CLASS, LabelSet
+from oodretrieval.labels import LabelSet
 
 KNOWN, UNKNOWN, VOID = 0, 1, 255
-LABELS = LabelSet(
-    label_mapping={
-        KNOWN: ("known", (190, 190, 190)),
-        UNKNOWN: ("unknown", (255, 102, 0)),
-        VOID: ("void", BLACK),
-    },
-    pred_mapping={},
-    label_to_pred={KNOWN: ANY_CLASS, UNKNOWN: NO_CLASS, VOID: NO_CLASS},
-    void_ids=frozenset({VOID}),
-)
+LABELS = LabelSet.binary(KNOWN, UNKNOWN, VOID)
 Layout = Literal["plain", "segment_me_if_you_can", "road_anomaly", "fishyscapes"]
 ROAD_ANOMALY_IDS = {0: KNOWN, 1: KNOWN, 2: UNKNOWN, VOID: VOID}
 _REMEDY = (

@@ -19,7 +19,8 @@ class Sample(NamedTuple):
 
     Attributes:
         image: RGB, ``(H, W, 3)`` uint8.
-        labels: Label ids, ``(H, W)`` uint8 or uint16, or None where there is no truth.
+        labels: Label ids, ``(H, W)`` of any integer type that holds them (0…65535), or None where there is no
+            truth.
         path: The image file, or a name for an image that comes from none.
         id: Stable text, unique in the dataset; may contain ``/``.
     """
@@ -35,7 +36,8 @@ class SegmentationDataset(Protocol):
     """A map-style dataset: ``len``, ``dataset[i]`` → :class:`Sample`, ``ids`` and the label tables.
 
     ``label_set`` is None where there is no truth. ``ids[i]`` equals ``dataset[i].id`` without reading the
-    image. A dataset that can read labels without images also offers ``labels_at(index)``.
+    image. A dataset that can read labels without images also offers ``labels_at(index)``; one whose neighbouring
+    samples are frames of a video has ``video = True``.
     """
 
     @property

@@ -181,7 +181,9 @@ def _category_confusion(prediction: Prediction, label_set: LabelSet) -> Iterator
     if categories and prediction.labels is not None and len(predicted) == label_set.num_classes:
         table = lookup_table(true)
         truth = table[np.minimum(prediction.labels.astype(np.int64), len(table) - 1)]
-        yield _confusion(lookup_table(predicted)[prediction.prediction], truth, len(categories))
+        classes = lookup_table(predicted)
+        of_pixels = classes[np.minimum(prediction.prediction, len(classes) - 1)]
+        yield _confusion(of_pixels, truth, len(categories))
 
 
 def _iou_figures(images: list[NDArray[np.int64]], names: list[str], drawing: Drawing) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         TableError: If the dataset has no truth of classes, or a model was fitted on all of its images.
         UnknownNameError: If an image is not among those of the dataset.
     """
+    settings = run.with_meta_model(settings)
     analysed = _open(settings, run)
     drawing = Drawing.of(settings, analysed.dataset)
     found = _estimates(analysed, run)
