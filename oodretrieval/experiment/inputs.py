@@ -210,4 +210,6 @@ def open_meta_model(run: Run, name: str, model_name: str) -> MetaModel:
             f"{path} was trained with other weights of {model_name!r} than {model_entry.weights}; train it again "
             f"with {remedy} args.overwrite=True"
         )
+    if model.quality.get("caution"):
+        logger.warning("%s: %s", path, model.quality["caution"])
     return model

@@ -7,10 +7,8 @@ from typing import Any
 
 from oodretrieval.errors import PartialFailure, SettingsMismatchError, TableError
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    weights_hash_if_there,
-)
+from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
+from oodretrieval.experiment.inputs import dataset_in_use, weights_hash_if_there
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored import current_segments, inference_of
@@ -78,7 +76,8 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     if failures:
         raise PartialFailure("train_novelty", failures)
     classes = num_classes_of(table)  # the network's, background included
-    model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=made_by)
+    carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
+    model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=carried)
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())
     logger.info("%d known segments of %s; saved %s", known, settings.dataset, path)
