@@ -223,7 +223,7 @@ def scenes(arguments: argparse.Namespace) -> str:
             shares = {
                 key: np.mean([found(p, method, wrong) for p in runs], axis=0) for key, runs in parts.items()
             }
-                    every = np.array(list(shares.values()))
+            every = np.array(list(shares.values()))
             lines[name] = {
                 **{dataset: share[AT] for (_, dataset), share in shares.items()},
                 "worst": every[:, AT].min(),

@@ -11,7 +11,7 @@ BANK_PER_CLASS = 400
 """Training segments that are kept of each class."""
 
 LEAST_COMPARED = 20
-"""Segments with a distance that a fit needs: of fewer, not one lies above the 0.95 quantile. Measured: docs/novelty.md."""
+"""Segments with a distance that a fit needs: of fewer, not one lies above the 0.95 quantile (docs/novelty.md)."""
 
 _NEAR_IMAGES = 2
 _LEAST_IMAGES = _NEAR_IMAGES + 2
