@@ -29,8 +29,8 @@ EMBEDDING = "efficientnet_lite0"
 CAMVID_UNKNOWN = ("pedestrian", "bicyclist")
 
 
-def _streets(split: str) -> DatasetEntry:
-    return DatasetEntry("oodretrieval.datasets.streets", "Streets", {"split": split})
+def _streets(split: str, **weather: str) -> DatasetEntry:
+    return DatasetEntry("oodretrieval.datasets.streets", "Streets", {"split": split, **weather})
 
 
 def _camvid(split: str) -> DatasetEntry:
@@ -65,7 +65,7 @@ def _street_classes(dataset: DatasetEntry) -> DatasetEntry:
 
 def _roads(split: str) -> DatasetEntry:
     parts = {"camvid": _street_classes(_camvid(split)), "idd_lite": _idd_lite(split)}
-    return DatasetEntry("oodretrieval.datasets.joined", "joined", {"datasets": parts})
+    return DatasetEntry("oodretrieval.datasets.joined", "join_datasets", {"datasets": parts})
 
 
 def _camvid_background(split: str) -> DatasetEntry:
@@ -112,6 +112,9 @@ DATASETS = {
     "streets_train": _streets("train"),
     "streets_val": _streets("val"),
     "streets_test": _streets("test"),
+    # The same streets as streets_test in light and air that no training image has.
+    "streets_test_dusk": _streets("test", weather="dusk"),
+    "streets_test_fog": _streets("test", weather="fog"),
     "camvid_train": _camvid("train"),
     "camvid_val": _camvid("val"),
     "camvid_test": _camvid("test"),

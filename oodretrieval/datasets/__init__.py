@@ -9,7 +9,7 @@ from oodretrieval.datasets.camvid_drives import CamVidDrives
 from oodretrieval.datasets.cityscapes import Cityscapes
 from oodretrieval.datasets.folder import ImageFolder
 from oodretrieval.datasets.idd_lite import IDDLite
-from oodretrieval.datasets.joined import JoinedDataset, joined
+from oodretrieval.datasets.joined import JoinedDataset, join_datasets
 from oodretrieval.datasets.lost_and_found import LostAndFound
 from oodretrieval.datasets.sample import (
     FileDataset,
@@ -39,7 +39,7 @@ __all__ = [
     "SegmentationDataset",
     "StreetClassDataset",
     "Subset",
-    "joined",
+    "join_datasets",
     "open_dataset",
     "read_image",
     "read_label_image",

@@ -4,7 +4,7 @@ An entry of ``configuration.py``, over the entries of datasets whose predicted c
 
     "roads_train": DatasetEntry(
         "oodretrieval.datasets.joined",
-        "joined",
+        "join_datasets",
         {"datasets": {"camvid": DATASETS["camvid_train_roads"], "idd_lite": DATASETS["idd_lite_train"]}},
     )
 """
@@ -123,7 +123,7 @@ class JoinedDataset(Dataset[Sample]):
         return labels.astype(np.uint16) + np.uint16(self.offsets[number])
 
 
-def joined(datasets: Mapping[str, SegmentationDataset | DatasetEntry]) -> JoinedDataset:
+def join_datasets(datasets: Mapping[str, SegmentationDataset | DatasetEntry]) -> JoinedDataset:
     """Several datasets as one.
 
     Args:

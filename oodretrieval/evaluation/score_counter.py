@@ -34,6 +34,7 @@ class ScoreCounter:
         self._pixels = 0
         self._kept: list[Parts] = []
         self._bins: NDArray[np.int64] | None = None
+        self._used = 1 << BITS, 0  # bins outside are never touched, and take no memory
         self._histograms: ImageHistograms | None = None
 
     def update(self, scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> None:
@@ -54,7 +55,7 @@ class ScoreCounter:
         parts = values[positive], values[~positive]
         self._pixels += values.size
         if self._bins is not None:
-            _count(parts, self._bins)
+            self._count(parts, self._bins)
         if self._histograms is not None:
             self._histograms.add(parts)
         else:
@@ -62,10 +63,20 @@ class ScoreCounter:
         if self._bins is None and self._pixels > self.exact_pixels:
             self._bins = np.zeros((2, 1 << BITS), np.int64)
             for kept in self._kept:
-                _count(kept, self._bins)
+                self._count(kept, self._bins)
         if self._histograms is None and self._pixels > max(self.exact_pixels, SAMPLE_PIXELS):
             self._histograms = self._of_kept()
             self._kept.clear()
+
+    def _count(self, parts: Parts, bins: NDArray[np.int64]) -> None:
+        for side, scores in enumerate(parts):
+            if len(scores):
+                places = _bin_of(scores, BITS)
+                lowest = int(places.min())
+                found = np.bincount(places - np.uint32(lowest))
+                bins[side, lowest : lowest + len(found)] += found
+                first, last = self._used
+                self._used = min(first, lowest), max(last, lowest + len(found))
 
     def _of_kept(self) -> ImageHistograms:
         histograms = ImageHistograms(self._all_kept())
@@ -84,7 +95,8 @@ class ScoreCounter:
         """Everything counted so far; exact if it was few."""
         if self._bins is None:
             return ScoreCounts.of_scores(*self._all_kept())
-        filled = np.flatnonzero(self._bins.any(axis=0))[::-1]
+        first, last = self._used
+        filled = first + np.flatnonzero(self._bins[:, first:last].any(axis=0))[::-1]
         positives, negatives = self._bins[:, filled]
         return ScoreCounts(_lower_edges(filled.astype(np.uint32), BITS), positives, negatives, False)
 
@@ -123,15 +135,6 @@ class ScoreCounter:
         draws = self.draws(block=block, repetitions=repetitions, seed=seed)
         values = self.values()
         return {name: interval(drawn, value=values[name]) for name, drawn in draws.items()}
-
-
-def _count(parts: Parts, bins: NDArray[np.int64]) -> None:
-    for side, scores in enumerate(parts):
-        if len(scores):
-            places = _bin_of(scores, BITS)
-            lowest = int(places.min())
-            found = np.bincount(places - np.uint32(lowest))
-            bins[side, lowest : lowest + len(found)] += found
 
 
 def _bin_of(scores: NDArray[np.float32], bits: int) -> NDArray[np.uint32]:

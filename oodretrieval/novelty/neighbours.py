@@ -10,8 +10,8 @@ from oodretrieval.errors import TableError
 BANK_PER_CLASS = 400
 """Training segments that are kept of each class."""
 
-LEAST_COMPARED = 30
-"""Segments whose distances the scale of distances, and its quantiles, are taken from at the least."""
+LEAST_COMPARED = 20
+"""Segments with a distance that a fit needs: of fewer, not one lies above the 0.95 quantile (docs/novelty.md)."""
 
 _NEAR_IMAGES = 2
 _LEAST_IMAGES = _NEAR_IMAGES + 2

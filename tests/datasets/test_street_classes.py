@@ -11,7 +11,7 @@ from oodretrieval.datasets import (
     IDDLite,
     ImageFolder,
     JoinedDataset,
-    joined,
+    join_datasets,
     with_street_classes,
 )
 from oodretrieval.datasets.street_classes import CLASSES
@@ -76,7 +76,7 @@ def test_refuses_a_dataset_without_truth(miniatures):
     with pytest.raises(DatasetError, match="has none"):
         with_street_classes(folder)
     with pytest.raises(DatasetError, match="'photos' has none"):
-        joined({"photos": folder})
+        join_datasets({"photos": folder})
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_joined_samples_mean_what_they_meant(parts):
 
 def test_joined_by_entries(miniatures):
     entry = DatasetEntry("oodretrieval.datasets.idd_lite", "IDDLite", {"root": miniatures / "idd_lite"})
-    assert joined({"a": entry, "b": entry}).ids[::2] == ["a/train_0_000041", "b/train_0_000041"]
+    assert join_datasets({"a": entry, "b": entry}).ids[::2] == ["a/train_0_000041", "b/train_0_000041"]
 
 
 def test_video_where_a_part_is(parts):
@@ -127,4 +127,4 @@ def test_refuses_other_predicted_classes_and_nothing(parts, miniatures):
     with pytest.raises(ConfigurationError, match=r"'camvid' has drivable.*'own' has sky"):
         JoinedDataset({"camvid": parts["camvid"], "own": CamVid(miniatures / "camvid")})
     with pytest.raises(ConfigurationError, match="at least one dataset"):
-        joined({})
+        join_datasets({})

@@ -159,9 +159,9 @@ def test_a_known_segment_that_only_near_frames_resemble_takes_the_median_of_the_
 def test_too_few_images_are_refused_with_what_is_needed(images):
     """Of three images each lies within two places of the others: nothing would be left but a scale of 1e-7."""
     table, features = scene(0, segments=images * PER_IMAGE)
-    if images < 5:
+    if images < 4:
         with pytest.raises(
-            TableError, match=rf"needs 30 segments.*these {images} images have \d+ \({10 * images} known"
+            TableError, match=rf"needs 20 segments.*these {images} images have \d+ \({10 * images} known"
         ):
             NoveltyModel.fit(table, features, num_classes=CLASSES)
         return

@@ -419,7 +419,7 @@ def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
         min_height=4, min_width=4, min_crop_height=40, min_crop_width=40, **CPU,
     )  # fmt: skip
     compute_embeddings(settings, Run(configuration, workspace))
-    options = {"embeddings_file": "val", "repetitions": 30, "save_dir": str(tmp_path)}
+    options = {"embeddings_file": "val", "repetitions": 30, "block": 1, "save_dir": str(tmp_path)}
     figures = eval_retrieval(RetrievalSettings(**options), Run(configuration, workspace))
     low, high = figures["embedding"]["intervals"]["weighted"]
     assert 0 <= low <= high <= 1
