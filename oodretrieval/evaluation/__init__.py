@@ -13,6 +13,12 @@ from oodretrieval.evaluation.detection import (
     ScoreCounts,
     detection_figures,
 )
+from oodretrieval.evaluation.discovery import (
+    DiscoveryCurve,
+    UnknownObjects,
+    discovery_curve,
+    unknown_objects,
+)
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_draws import drawn_figures
@@ -63,6 +69,7 @@ __all__ = [
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionFigures",
+    "DiscoveryCurve",
     "ExpectedNonDistinctiveness",
     "IouCurveSums",
     "IouCurves",
@@ -76,6 +83,7 @@ __all__ = [
     "SegmentationQuality",
     "SelectionFigures",
     "TrueObject",
+    "UnknownObjects",
     "accuracy",
     "accuracy_threshold",
     "auprc",
@@ -88,6 +96,7 @@ __all__ = [
     "component_intervals",
     "component_scores",
     "detection_figures",
+    "discovery_curve",
     "drawn_figures",
     "frame_positions",
     "interval",
@@ -103,4 +112,5 @@ __all__ = [
     "rmse",
     "selection_figures",
     "true_objects",
+    "unknown_objects",
 ]

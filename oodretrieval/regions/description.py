@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, special
+from scipy import ndimage
 from skimage.color import rgb2lab
 
 SMOOTHING = 0.8
@@ -16,6 +16,16 @@ def smooth_colours(image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """CIE L*a*b* of an image ``(H, W, 3)`` uint8, slightly smoothed; ``(H, W, 3)``."""
     lab = rgb2lab(image.astype(np.float32) / 255).astype(np.float32)
     return np.asarray(ndimage.gaussian_filter(lab, (SMOOTHING, SMOOTHING, 0)), np.float32)
+
+
+def shrunk(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Means over blocks of ``step × step`` pixels; those that reach over the border repeat its pixels."""
+    if step == 1:
+        return image
+    height, width = image.shape[:2]
+    padded = np.pad(image, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
+    blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step, 3)
+    return np.asarray(blocks.sum(axis=(1, 3), dtype=np.uint32) // step**2, np.uint8)
 
 
 def texture(colours: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,10 +72,12 @@ def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.flo
 def class_probabilities(
     logits: NDArray[np.floating], size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Softmax ``(H, W, C)`` and energy ``(H, W)`` of logits ``(C, h, w)``, resized first."""
+    """Softmax ``(H, W, C)`` and energy ``-logsumexp`` ``(H, W)`` of logits ``(C, h, w)``, resized first."""
     full = resized(logits, size)
-    energy = special.logsumexp(full, axis=0)
-    return np.exp(full - energy).transpose(1, 2, 0), np.asarray(-energy, np.float32)
+    largest = full.max(axis=0)
+    exponentials = np.exp(full - largest)
+    sums = exponentials.sum(axis=0)
+    return (exponentials / sums).transpose(1, 2, 0), -(largest + np.log(sums))
 
 
 def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:

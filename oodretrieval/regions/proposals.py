@@ -1,18 +1,20 @@
 """Masks that may be objects, whatever their class."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import UnknownNameError
+from oodretrieval.regions.collection import collect_regions
 from oodretrieval.regions.description import (
     class_probabilities,
     means,
     principal,
     resized,
+    shrunk,
     smooth_colours,
     texture,
 )
@@ -23,24 +25,24 @@ from oodretrieval.regions.tree import RegionTree
 
 @dataclass(frozen=True)
 class Weights:
-    """What a hierarchy compares; everything in multiples of a typical difference.
+    """What a hierarchy compares; 1 is the root mean square over superpixels that touch.
 
     Attributes:
-        colour: Weight of the mean colour.
-        texture: Of the mean texture.
-        classes: Of the class probabilities.
+        colour: Weight of the difference of mean colours.
+        texture: Of textures.
+        classes: Of class probabilities: how much the network disagrees with itself.
         features: Of the network's features.
+        novelty: Of the means of the novelty map.
         border: Of the strength of the border.
-        novelty: Of the mean of the novelty map.
-        size_power: How much small ones go first.
+        size_power: How much small regions go first.
     """
 
     colour: float = 1.0
     texture: float = 1.0
     classes: float = 1.0
     features: float = 1.0
-    border: float = 1.0
     novelty: float = 0.0
+    border: float = 1.0
     size_power: float = 0.5
 
 
@@ -49,13 +51,13 @@ class RegionOptions:
     """How regions are made.
 
     Attributes:
-        scale: Of the superpixels (:func:`~oodretrieval.regions.superpixels.superpixels`).
-        min_superpixel: Their smallest size, in cells.
-        max_cells: Larger images are worked on at a half, a third, … of their size.
+        scale: Of the superpixels, in units of CIE L*a*b* times cells.
+        min_superpixel: The smallest superpixel, in cells.
+        max_cells: A larger image is worked on at a half, a third, … of its size: a cell is 2×2, 3×3, … pixels.
         min_share: Smallest region, as a share of the image's area.
         max_share: Largest region.
         hierarchies: Name → what a tree of regions is merged by.
-        heights: Whether the components of the novelty map are proposed.
+        heights: Whether the components of the novelty map, at every height, are proposed.
         segments: Whether the predicted segments are proposed.
     """
 
@@ -83,128 +85,134 @@ def propose_regions(
     seed: int = 0,
     **options: Any,
 ) -> RegionTree:
-    """Regions of an image that may be objects."""
-    try:
-        chosen = RegionOptions(**options)
-    except TypeError as error:
-        known = RegionOptions.__dataclass_fields__
-        unknown = next(name for name in options if name not in known)
-        raise UnknownNameError("option of propose_regions", unknown, known) from error
-    height, width = image.shape[:2]
-    step = int(np.ceil(np.sqrt(height * width / chosen.max_cells)))
-    small = _shrink(image, step)
-    size = small.shape[:2]
-    colours = smooth_colours(small)
-    probabilities = energy = None
-    if logits is not None:
-        probabilities, energy = class_probabilities(logits, size)
-    if novelty is not None:
-        energy = resized(novelty[None], size)[0]
-    classes = None if probabilities is None else probabilities.argmax(axis=2)
-    labels = superpixels(colours, classes=classes, scale=chosen.scale, min_size=chosen.min_superpixel)
-    touching = contacts(labels, colours)
-    areas = np.bincount(labels.ravel())
-    groups = {"colour": means(labels, colours), "texture": means(labels, texture(colours))}
-    if probabilities is not None:
-        groups["classes"] = means(labels, probabilities)
-    if features is not None:
-        groups["features"] = means(labels, resized(principal(features, seed), size).transpose(1, 2, 0))
-    heights = None if energy is None else means(labels, energy[..., None])[:, 0]
-    if heights is not None:
-        groups["novelty"] = heights[:, None]
-    groups = {name: values / _typical(values, touching) for name, values in groups.items()}
-    border_unit = float(np.sqrt((touching.strengths**2).mean())) or 1.0
-    trees: dict[str, Hierarchy] = {}
-    for name, weights in chosen.hierarchies.items():
-        vectors = [
-            np.sqrt(getattr(weights, group)) * values
-            for group, values in groups.items()
-            if getattr(weights, group) > 0
-        ]
-        trees[name] = merge_similar(
-            np.concatenate(vectors, axis=1),
-            areas,
-            touching,
-            border=weights.border / border_unit**2,
-            size_power=weights.size_power,
-        )
-    if chosen.heights and heights is not None:
-        trees["novelty"] = merge_by_height(heights, touching)
-    if chosen.segments and classes is not None:
-        first = np.zeros(len(areas), np.int64)
-        first[labels.ravel()] = classes.ravel()
-        trees["segments"] = _segments(first, touching)
-    return _collect(labels, step, (height, width), trees, chosen, seed)
+    """Regions of an image that may be objects, whatever their class.
 
+    Superpixels that never cross the border of a predicted segment are merged, the most similar pair first, into one
+    binary tree for each of ``hierarchies``; beside these stand the components of a novelty map at every height, and
+    the predicted segments themselves. Regions of one tree are nested or apart.
 
-def _shrink(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """Mean over blocks of ``step × step`` pixels; those at the lower and right border are filled up."""
-    if step == 1:
-        return image
-    height, width = image.shape[:2]
-    padded = np.pad(image, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
-    sums = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step, 3).sum(
-        axis=(1, 3), dtype=np.uint32
-    )
-    return np.asarray(sums // step**2, np.uint8)
+    Args:
+        image: RGB, ``(H, W, 3)`` uint8.
+        logits: Of the segmentation network, ``(C, h, w)`` at any stride; without them colours and features alone speak.
+        features: Of any network, ``(D, h, w)`` at any stride.
+        novelty: How unknown each pixel is, ``(h, w)`` at any stride, higher is more; the logits' energy by default.
+        seed: Of the random projection of features with many channels; nothing else is random.
+        **options: :class:`RegionOptions` by name.
 
+    Returns:
+        The regions: ``.masks``, ``.parent``, ``.boxes``. None where the whole image is one superpixel.
 
-def _typical(values: NDArray[np.float64], touching: Contacts) -> float:
-    """Root of the mean squared difference of superpixels that touch."""
-    a, b = touching.pairs.T
-    return float(np.sqrt(((values[a] - values[b]) ** 2).sum(axis=1).mean())) or 1.0 if len(a) else 1.0
+    Raises:
+        ValueError: If an array has another shape or is empty.
+        UnknownNameError: If there is no such option.
 
-
-def _segments(classes: NDArray[np.int64], touching: Contacts) -> Hierarchy:
-    a, b = touching.pairs.T
-    same = classes[a] == classes[b]
-    return merge_by_height(
-        np.zeros(len(classes)),
-        Contacts(touching.pairs[same], touching.lengths[same], touching.strengths[same]),
-    )
-
-
-def _collect(labels, step, size, trees, options, seed):
-    number = int(labels.max()) + 1
-    rng = np.random.default_rng(seed)
-    keys = rng.integers(1, 2**63, number, dtype=np.uint64)
-    areas = np.bincount(labels.ravel()) * step**2
-    low, high = options.min_share * size[0] * size[1], options.max_share * size[0] * size[1]
-    members, spans, parents, source = [], [], [], []
-    seen: set[int] = set()
-    offset = count = 0
-    for name, tree in trees.items():
-        order = tree.order
-        ends = np.r_[0, np.cumsum(areas[order])]
-        hashes = np.r_[np.uint64(0), np.cumsum(keys[order], dtype=np.uint64)]
-        area = ends[tree.spans[:, 1]] - ends[tree.spans[:, 0]]
-        digest = hashes[tree.spans[:, 1]] - hashes[tree.spans[:, 0]]
-        wanted = (area >= low) & (area <= high)
-        if name == "segments":
-            wanted &= tree.parent < 0
-        kept = []
-        for node in np.flatnonzero(wanted):
-            if int(digest[node]) not in seen:
-                seen.add(int(digest[node]))
-                kept.append(node)
-        place = {node: count + i for i, node in enumerate(kept)}
-        above = np.full(len(tree.parent), -1, np.int64)
-        for node in range(len(tree.parent) - 1, -1, -1):
-            p = tree.parent[node]
-            if p >= 0:
-                above[node] = place.get(p, above[p])
-        spans.append(tree.spans[kept].reshape(-1, 2) + offset)
-        parents.append(above[kept])
-        source += [name] * len(kept)
-        members.append(order)
-        offset += len(order)
-        count += len(kept)
-    return RegionTree(
-        labels,
+    Source:
+        Uijlings et al., "Selective search for object recognition", IJCV 104 (2013), for hierarchies by several
+        similarities; Arbeláez et al., "Multiscale combinatorial grouping", arXiv:1503.00848, for trees to choose from.
+    """
+    unknown = sorted(options.keys() - {option.name for option in fields(RegionOptions)})
+    if unknown:
+        known = [option.name for option in fields(RegionOptions)]
+        raise UnknownNameError("option of propose_regions", unknown[0], known)
+    chosen = RegionOptions(**options)
+    _check(image, logits=logits, features=features, novelty=None if novelty is None else novelty[None])
+    step = int(np.ceil(np.sqrt(image.shape[0] * image.shape[1] / chosen.max_cells)))
+    ground = _ground(shrunk(image, step), logits, features, novelty, chosen, seed)
+    cells = ground.labels.size
+    return collect_regions(
+        ground.labels,
         step,
-        size,
-        np.concatenate(members),
-        np.concatenate(spans),
-        np.concatenate(parents),
-        np.array(source, np.str_),
+        (image.shape[0], image.shape[1]),
+        _trees(ground, chosen),
+        (chosen.min_share * cells, chosen.max_share * cells),
+        seed,
     )
+
+
+def _check(image: NDArray[np.uint8], **maps: NDArray[np.floating] | None) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise ValueError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}")
+    for name, values in maps.items():
+        if values is not None and (values.ndim != 3 or not values.size or not np.isfinite(values).all()):
+            raise ValueError(f"expected finite {name} of three axes, channels first, got {values.shape}")
+
+
+@dataclass(frozen=True, eq=False)
+class _Ground:
+    """What hierarchies stand on: ``n`` superpixels, their contacts, and what they look like.
+
+    ``groups`` holds vectors ``(n, d)`` by the names of :class:`Weights`, in multiples of a typical difference.
+    """
+
+    labels: NDArray[np.int32]
+    touching: Contacts
+    groups: dict[str, NDArray[np.float64]]
+    classes: NDArray[np.intp] | None
+
+    @property
+    def heights(self) -> NDArray[np.float64] | None:
+        return self.groups["novelty"][:, 0] if "novelty" in self.groups else None
+
+
+def _ground(
+    image: NDArray[np.uint8],
+    logits: NDArray[np.floating] | None,
+    features: NDArray[np.floating] | None,
+    novelty: NDArray[np.floating] | None,
+    options: RegionOptions,
+    seed: int,
+) -> _Ground:
+    size = (image.shape[0], image.shape[1])
+    colours = smooth_colours(image)
+    maps = {"colour": colours, "texture": texture(colours)}
+    classes = None
+    if logits is not None:
+        maps["classes"], energy = class_probabilities(logits, size)
+        maps["novelty"] = energy[..., None]
+        classes = maps["classes"].argmax(axis=2)
+    if features is not None:
+        maps["features"] = resized(principal(features, seed), size).transpose(1, 2, 0)
+    if novelty is not None:
+        maps["novelty"] = resized(novelty[None], size).transpose(1, 2, 0)
+    labels = superpixels(colours, classes=classes, scale=options.scale, min_size=options.min_superpixel)
+    touching = contacts(labels, colours)
+    groups = {name: means(labels, values) for name, values in maps.items()}
+    groups = {name: vectors / _typical_difference(vectors, touching) for name, vectors in groups.items()}
+    if classes is not None:
+        of_superpixel = np.zeros(len(groups["colour"]), np.intp)
+        of_superpixel[labels.ravel()] = classes.ravel()
+        classes = of_superpixel
+    return _Ground(labels, touching, groups, classes)
+
+
+def _typical_difference(vectors: NDArray[np.float64], touching: Contacts) -> float:
+    """Root of the mean squared difference of superpixels that touch; 1 where it is 0."""
+    one, other = touching.pairs.T
+    squares = ((vectors[one] - vectors[other]) ** 2).sum(axis=1)
+    return float(np.sqrt(squares.mean())) or 1.0 if len(squares) else 1.0
+
+
+def _trees(ground: _Ground, options: RegionOptions) -> dict[str, tuple[Hierarchy, NDArray[np.bool_]]]:
+    """Every hierarchy, and which of its nodes may be regions."""
+    touching, areas = ground.touching, np.bincount(ground.labels.ravel())
+    unit = float((touching.strengths**2).mean()) or 1.0 if len(touching.strengths) else 1.0
+    trees = {}
+    for name, weights in options.hierarchies.items():
+        shares = {group: getattr(weights, group) for group in ground.groups}
+        vectors = [
+            np.sqrt(shares[group]) * values for group, values in ground.groups.items() if shares[group] > 0
+        ]
+        joined = np.concatenate([*vectors, np.zeros((len(areas), 1))], axis=1)
+        trees[name] = merge_similar(
+            joined, areas, touching, border=weights.border / unit, size_power=weights.size_power
+        )
+    if options.heights and ground.heights is not None:
+        trees["novelty"] = merge_by_height(ground.heights, touching)
+    every = {name: (tree, np.ones(len(tree.parent), np.bool_)) for name, tree in trees.items()}
+    if options.segments and ground.classes is not None:
+        one, other = touching.pairs.T
+        same = ground.classes[one] == ground.classes[other]
+        within = Contacts(touching.pairs[same], touching.lengths[same], touching.strengths[same])
+        segments = merge_by_height(np.zeros(len(areas)), within)
+        every["segments"] = segments, segments.parent < 0
+    return every

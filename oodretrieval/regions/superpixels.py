@@ -125,7 +125,7 @@ class Contacts:
 
     Attributes:
         pairs: ``(e, 2)`` int64, the smaller number first, each pair once.
-        lengths: Pairs of four-neighbours across the border, ``(e,)``.
+        lengths: Pairs of eight-neighbours across the border, ``(e,)``.
         strengths: Mean of the border's strength over them, ``(e,)``, in units of the colours' difference.
     """
 
@@ -139,24 +139,44 @@ def contacts(labels: NDArray[np.integer], colours: NDArray[np.floating]) -> Cont
 
     Args:
         labels: Superpixel of every pixel, ``(H, W)``, 0…n-1.
-        colours: ``(H, W, K)``; the difference of two pixels further apart than the border is its strength.
+        colours: ``(H, W, K)``; the difference one step to either side of the border is its strength.
 
     Returns:
-        Every pair of superpixels with four-neighbours in both.
+        Every pair of superpixels that hold eight-neighbours.
     """
     number = int(labels.max()) + 1
-    keys, differences = [], []
-    for axis in range(2):
-        here, there = np.moveaxis(labels, axis, 0)[:-1], np.moveaxis(labels, axis, 0)[1:]
-        at = np.nonzero(here != there)
-        a, b = here[at].astype(np.int64), there[at].astype(np.int64)
-        keys.append(np.minimum(a, b) * number + np.maximum(a, b))
-        along = np.moveaxis(colours, axis, 0)
-        before, behind = np.maximum(at[0] - 1, 0), np.minimum(at[0] + 2, len(along) - 1)
-        differences.append(np.sqrt(((along[before, at[1]] - along[behind, at[1]]) ** 2).sum(axis=1)))
-    unique, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+    keys, strengths = _borders(
+        np.ascontiguousarray(labels, np.int32), np.ascontiguousarray(colours, np.float32)
+    )
+    unique, inverse = np.unique(keys, return_inverse=True)
     lengths = np.bincount(inverse, minlength=len(unique)).astype(np.float64)
-    sums = np.bincount(inverse, np.concatenate(differences), minlength=len(unique))
+    sums = np.bincount(inverse, strengths, minlength=len(unique))
     return Contacts(
         np.stack([unique // number, unique % number], axis=1), lengths, sums / np.maximum(lengths, 1)
     )
+
+
+@compiled
+def _borders(labels: Any, colours: Any) -> Any:
+    """Key of the two superpixels, and the difference of colour, of all eight-neighbours that are apart."""
+    height, width, channels = colours.shape
+    number = np.int64(labels.max()) + 1
+    keys, strengths = np.empty(4 * height * width, np.int64), np.empty(4 * height * width, np.float32)
+    found = 0
+    for y in range(height):
+        for x in range(width):
+            for side in range(4):  # east, south-west, south, south-east
+                down, across = (0, 1) if side == 0 else (1, side - 2)
+                v, u = y + down, x + across
+                if v >= height or not 0 <= u < width or labels[y, x] == labels[v, u]:
+                    continue
+                before = max(y - down, 0), min(max(x - across, 0), width - 1)
+                behind = min(v + down, height - 1), min(max(u + across, 0), width - 1)
+                square = np.float32(0.0)
+                for k in range(channels):
+                    square += (colours[before[0], before[1], k] - colours[behind[0], behind[1], k]) ** 2
+                one, other = labels[y, x], labels[v, u]
+                keys[found] = np.int64(min(one, other)) * number + max(one, other)
+                strengths[found] = np.sqrt(square)
+                found += 1
+    return keys[:found], strengths[:found]

@@ -62,7 +62,8 @@ class RegionTree:
         """Pixels of the image that each row and each column of the grid stands for, ``(h,)`` and ``(w,)``."""
         height, width = self.superpixels.shape
         ends = [
-            np.minimum(np.arange(n + 1) * self.step, total) for n, total in zip((height, width), self.size)
+            np.minimum(np.arange(n + 1) * self.step, total)
+            for n, total in zip((height, width), self.size, strict=True)
         ]
         return np.diff(ends[0]), np.diff(ends[1])
 
