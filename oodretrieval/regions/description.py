@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.sparse import coo_array
 from skimage.color import rgb2lab
 
 SMOOTHING = 0.8
@@ -45,12 +46,16 @@ def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np
     return np.stack(sums, axis=1) / areas[:, None]
 
 
-def nearest_cells(
-    size: tuple[int, int], coarse: tuple[int, int]
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Row and column of the coarse map's cell that each row and column of a grid lies in."""
-    rows, columns = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, coarse, strict=True))
-    return rows, columns
+def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean of coarse features ``(D, h, w)`` over each superpixel, ``(n, D)``; a pixel takes the cell that it lies in."""
+    rows, columns = (
+        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
+    )
+    cells = rows[:, None] * features.shape[2] + columns
+    shape = (int(labels.max()) + 1, features.shape[1] * features.shape[2])
+    weights = coo_array((np.ones(labels.size), (labels.ravel(), cells.ravel())), shape).tocsr()
+    sums = weights @ features.reshape(len(features), -1).T.astype(np.float64)
+    return np.asarray(sums / np.bincount(labels.ravel())[:, None])
 
 
 def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,11 +1,13 @@
 """What speaks for a region being an unknown object: maps pooled over it and over its ring, and its shape."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from oodretrieval.compilation import compiled
 from oodretrieval.regions.description import means, resized
 from oodretrieval.regions.tree import RegionTree
 
@@ -49,32 +51,49 @@ def pool_evidence(tree: RegionTree, maps: NDArray[np.floating], *, ring: float =
     values = means(labels, resized(maps, (labels.shape[0], labels.shape[1])).transpose(1, 2, 0))
     membership, areas = tree.membership, tree.superpixel_areas
     inside = (membership @ (areas[:, None] * values)) / (membership @ areas)[:, None]
-    around = _outward(membership, _steps(labels, max(1, round(ring * labels.size**0.5))))
-    weight = np.asarray(around.sum(axis=1))
-    outside = (around @ values) / np.maximum(weight, 1)[:, None]
+    steps = _steps(labels, max(1, round(ring * labels.size**0.5)))
+    weight, sums = _outward(tree, steps, values)
+    outside = sums / np.maximum(weight, 1)[:, None]
     return Evidence(inside, np.where(weight[:, None] > 0, outside, inside))
 
 
 def _steps(labels: NDArray[np.int32], width: int) -> csr_array:
     """How many steps of a width, in eight directions, lead from each superpixel into each other one, ``(n, n)``."""
     number = int(labels.max()) + 1
-    keys = []
+    ends = []
     for y, x in ((0, width), (width, 0), (width, width), (width, -width)):
         here = labels[: len(labels) - y, max(0, -x) : labels.shape[1] - max(0, x)]
         there = labels[y:, max(0, x) : labels.shape[1] - max(0, -x)]
         apart = here != there
-        keys.append(here[apart].astype(np.int64) * number + there[apart])
-    unique, counts = np.unique(np.concatenate(keys), return_counts=True)
-    one_way = coo_array(
-        (counts.astype(np.float64), (unique // number, unique % number)), (number, number)
-    ).tocsr()
+        ends.append(np.stack([here[apart], there[apart]]))
+    one, other = np.concatenate(ends, axis=1)
+    one_way = coo_array((np.ones(len(one)), (one, other)), (number, number)).tocsr()
     return csr_array(one_way + one_way.T)
 
 
-def _outward(membership: csr_array, steps: csr_array) -> csr_array:
-    """Steps that lead out of each region into each superpixel, ``(m, n)``."""
-    all_steps = membership @ steps
-    return csr_array(all_steps - all_steps.multiply(membership))
+def _outward(
+    tree: RegionTree, steps: csr_array, values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps that lead out of each region ``(m,)``, and the sum of the values ``(n, K)`` where they end ``(m, K)``."""
+    return _leave(tree.members, tree.spans, steps.indptr, steps.indices, steps.data, values)
+
+
+@compiled
+def _leave(members: Any, spans: Any, starts: Any, ends: Any, counts: Any, values: Any) -> Any:
+    number, maps = values.shape
+    weight, sums = np.zeros(len(spans)), np.zeros((len(spans), maps))
+    inside = np.full(number, -1, np.int64)
+    for region in range(len(spans)):
+        own = members[spans[region, 0] : spans[region, 1]]
+        for member in own:
+            inside[member] = region
+        for member in own:
+            for at in range(starts[member], starts[member + 1]):
+                if inside[ends[at]] != region:
+                    weight[region] += counts[at]
+                    for k in range(maps):
+                        sums[region, k] += counts[at] * values[ends[at], k]
+    return weight, sums
 
 
 def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
@@ -89,7 +108,7 @@ def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
     left, top, right, bottom = tree.boxes.T.astype(np.float64)
     areas = tree.areas.astype(np.float64)
     sides = (left == 0).astype(float) + (top == 0) + (right == width) + (bottom == height)
-    out = np.asarray(_outward(tree.membership, _steps(tree.superpixels, 1)).sum(axis=1))
+    out, _ = _outward(tree, _steps(tree.superpixels, 1), np.zeros((len(tree.superpixel_areas), 0)))
     return {
         "share": areas / (height * width),
         "fill": areas / ((right - left) * (bottom - top)),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.regions.collection import collect_regions
 from oodretrieval.regions.description import (
+    cell_means,
     class_probabilities,
     means,
     principal,
@@ -170,13 +171,13 @@ def _ground(
         maps["classes"], energy = class_probabilities(logits, size)
         maps["novelty"] = energy[..., None]
         classes = maps["classes"].argmax(axis=2)
-    if features is not None:
-        maps["features"] = resized(principal(features, seed), size).transpose(1, 2, 0)
     if novelty is not None:
         maps["novelty"] = resized(novelty[None], size).transpose(1, 2, 0)
     labels = superpixels(colours, classes=classes, scale=options.scale, min_size=options.min_superpixel)
     touching = contacts(labels, colours)
     groups = {name: means(labels, values) for name, values in maps.items()}
+    if features is not None:
+        groups["features"] = cell_means(labels, principal(features, seed))
     groups = {name: vectors / _typical_difference(vectors, touching) for name, vectors in groups.items()}
     if classes is not None:
         of_superpixel = np.zeros(len(groups["colour"]), np.intp)
