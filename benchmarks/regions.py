@@ -3,9 +3,9 @@
     python benchmarks/regions.py
     python benchmarks/regions.py --image photograph.jpg --sizes 480x360 2048x1024
 
-Prints processor and wall-clock seconds of the fastest of several rounds, beside scikit-image's Felzenszwalb at one scale
-on the same image: a ratio that holds on a loaded machine too. Kernels are compiled before. Logits (9 classes, stride 4)
-and features (112 channels, stride 16) are smooth noise: their values do not change the cost.
+Prints processor and wall-clock seconds of the fastest of several rounds, next to scikit-image's Felzenszwalb at one
+scale on the same image: a ratio that holds on a loaded machine too. Kernels are compiled before. Logits (9 classes,
+stride 4) and features (112 channels, stride 16) are smooth noise: their values do not change the cost.
 """
 
 import argparse

@@ -47,7 +47,7 @@ def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np
 
 
 def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean of coarse features ``(D, h, w)`` over each superpixel, ``(n, D)``; a pixel takes the cell that it lies in."""
+    """Mean of coarse features ``(D, h, w)`` over each superpixel, ``(n, D)``; a pixel takes the cell it lies in."""
     rows, columns = (
         (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
     )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from oodretrieval.compilation import compiled
-from oodretrieval.regions.description import means, resized
+from oodretrieval.regions.description import cell_means, means, resized
 from oodretrieval.regions.tree import RegionTree
 
 RING = 0.015
@@ -55,6 +55,20 @@ def pool_evidence(tree: RegionTree, maps: NDArray[np.floating], *, ring: float =
     weight, sums = _outward(tree, steps, values)
     outside = sums / np.maximum(weight, 1)[:, None]
     return Evidence(inside, np.where(weight[:, None] > 0, outside, inside))
+
+
+def pool_features(tree: RegionTree, features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean of coarse features over every region; a pixel takes the vector of the cell that it lies in.
+
+    Args:
+        tree: The regions.
+        features: ``(D, h, w)`` of the whole image, at any stride.
+
+    Returns:
+        ``(m, D)``.
+    """
+    sums = tree.superpixel_areas[:, None] * cell_means(tree.superpixels, features)
+    return np.asarray((tree.membership @ sums) / (tree.membership @ tree.superpixel_areas)[:, None])
 
 
 def _steps(labels: NDArray[np.int32], width: int) -> csr_array:

@@ -17,7 +17,7 @@ class Hierarchy:
 
     Attributes:
         order: The superpixels, ``(n,)``, such that those of any node follow each other.
-        spans: First and last + 1 place in ``order`` of every node, ``(m, 2)``; the first ``n`` nodes are the superpixels.
+        spans: First and last + 1 place in ``order`` of every node, ``(m, 2)``; the superpixels are the first nodes.
         parent: Node above, ``(m,)``; -1 for a root.
     """
 
@@ -36,9 +36,9 @@ def merge_similar(
 ) -> Hierarchy:
     """Join the pair with the smallest difference until none touches another.
 
-    The difference of ``a`` and ``b`` is ``(n_a n_b / (n_a + n_b))^size_power (|v_a - v_b|² + border s²)``: ``v`` the mean
-    vectors, ``n`` the pixels, ``s`` the strength of the border between them. With ``size_power`` 1 and ``border`` 0 it
-    is Ward's, 0 leaves the sizes out.
+    The difference of ``a`` and ``b`` is ``(n_a n_b / (n_a + n_b))^size_power (|v_a - v_b|² + border s²)``: ``v`` the
+    mean vectors, ``n`` the pixels, ``s`` the strength of the border between them. With ``size_power`` 1 and ``border``
+    0 it is Ward's, 0 leaves the sizes out.
 
     Args:
         vectors: Of each superpixel, ``(n, d)``.

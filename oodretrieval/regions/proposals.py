@@ -65,12 +65,13 @@ class RegionOptions:
     scale: float = 10.0
     min_superpixel: int = 20
     max_cells: int = 600_000
-    min_share: float = 0.0004
+    min_share: float = 0.0008
     max_share: float = 0.5
     hierarchies: Mapping[str, Weights] = field(
         default_factory=lambda: {
             "appearance": Weights(classes=0, features=0),
             "everything": Weights(),
+            "surprise": Weights(novelty=3.0, size_power=0.3),
         }
     )
     heights: bool = True
