@@ -28,9 +28,9 @@ from oodretrieval.meta_models import (
     folds_of,
     training_rows,
 )
-from oodretrieval.stages.meta_judging import Estimate, draws_of
-from oodretrieval.stages.results import markdown_table
-from oodretrieval.stages.rules import Drawing
+from oodretrieval.results.result import markdown_table
+from oodretrieval.results.rules import Drawing
+from oodretrieval.stages.fit.meta_evaluation import Estimate, draws_of
 from oodretrieval.stores import Workspace, read_segments
 
 PUBLISHED, TUNED = "published network and schedule", "published network, learning rate 1e-3"

@@ -26,20 +26,24 @@ from sklearn.preprocessing import StandardScaler
 
 from oodretrieval.errors import PartialFailure
 from oodretrieval.evaluation import auprc, auroc, block_draws, interval
+from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.neighbours import known_bank
 from oodretrieval.novelty.standardisation import ClassStandardisation
-from oodretrieval.stages.configuration import load_configuration
-from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inputs import dataset_in_use, segments_in_use
-from oodretrieval.stages.look_orders import FIRST
-from oodretrieval.stages.results import markdown_table
-from oodretrieval.stages.rules import Drawing
-from oodretrieval.stages.segment_features import SegmentFeatures
-from oodretrieval.stages.settings import CommonSettings
-from oodretrieval.stages.train_novelty import TrainNoveltySettings
+from oodretrieval.results.result import markdown_table
+from oodretrieval.results.rules import Drawing
+from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
+from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import Workspace
 
 NOVELTY, LOOSE = "**novelty**", "novelty, learned from segments up to half unknown"
@@ -230,7 +234,7 @@ def report(arguments: argparse.Namespace) -> str:
     found = []
     for name in (arguments.train, arguments.test):
         names = arguments.model, name
-        table = segments_in_use(settings, configuration, workspace, names)
+        table = segments_in_use(settings, Run(configuration, workspace), names)
         vectors, failures = features.of(names, dataset_in_use(settings, configuration, name), table)
         if failures:
             raise PartialFailure("benchmarks/novelty.py", failures)

@@ -22,13 +22,13 @@ from measuring import alternate, load, only_what_is_kept, peak_memory, pretended
 from segments.plain_metrics import plain_metrics
 
 from oodretrieval.segments import segment_table, segment_table_from_logits
-from oodretrieval.stages.segment_blocks import image_table
+from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stores import Prediction, write_prediction
 from oodretrieval.stores.predictions import KEEP, read_prediction_file
 
 _SETUP = """
 from pathlib import Path
-from oodretrieval.stages.segment_blocks import image_table
+from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stores.predictions import read_prediction_file
 """
 

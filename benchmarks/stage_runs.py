@@ -10,21 +10,22 @@ from typing import Any
 import torch
 from measuring import alternate, load, peak_memory
 
-import oodretrieval.stages.predict as stage
-from oodretrieval.stages.configuration import Configuration, load_configuration
-from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
-from oodretrieval.stages.inference import Segmenter, network_input
-from oodretrieval.stages.inputs import dataset_in_use
-from oodretrieval.stages.predict import PredictSettings, predict
-from oodretrieval.stages.segment_blocks import image_table
+import oodretrieval.stages.predict.pred_images as stage
+from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.stages.measure.segment_blocks import image_table
+from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.predict.segmenter import Segmenter, network_input
 from oodretrieval.stores import Workspace
 from oodretrieval.stores.predictions import Keep
 
 _STAGE_SETUP = """
 import logging, tempfile
-from oodretrieval.stages.configuration import load_configuration
-from oodretrieval.stages.predict import PredictSettings, predict
+from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stores import Workspace
 logging.disable(logging.WARNING)
 configuration = load_configuration()
@@ -33,7 +34,7 @@ configuration = load_configuration()
 _FINISHER_SETUP = """
 import pathlib, sys, tempfile
 import numpy as np
-from oodretrieval.stages.finishing import Finisher, NetworkOutcome, load_kernels
+from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels
 load_kernels()
 coarse = 5 * np.random.default_rng(0).normal(size=(CLASSES, HEIGHT // 64, WIDTH // 64)).astype(np.float32)
 logits = coarse.repeat(16, 1).repeat(16, 2)
@@ -137,7 +138,7 @@ def _predict(
     configuration: Configuration, folder: str, settings: PredictSettings, keep: Keep, num_cores: int
 ) -> None:
     changed = PredictSettings(**{**vars(settings), "keep": keep, "num_cores": num_cores})
-    predict(changed, configuration, Workspace(Path(folder) / keep))
+    pred_images(changed, Run(configuration, Workspace(Path(folder) / keep)))
 
 
 def _bytes(folder: Path, images: int) -> str:
@@ -153,7 +154,7 @@ def _report_memory(arguments: argparse.Namespace) -> None:
     for images in (arguments.images // 2, arguments.images):
         for cores in arguments.num_cores:
             work = (
-                f"predict(PredictSettings(dataset={arguments.dataset!r}, model_name={arguments.model!r}, gpu=-1, "
+                f"pred_images(PredictSettings(dataset={arguments.dataset!r}, model_name={arguments.model!r}, gpu=-1, "
                 f"keep='nothing', limit={images}, num_cores={cores}), configuration, Workspace(tempfile.mkdtemp()))"
             )
             print(

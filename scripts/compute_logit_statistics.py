@@ -5,8 +5,8 @@
 Needs the predictions of the training images, with keep=logits. The networks that ship bring theirs.
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.logit_statistics import LogitStatisticsSettings, compute_logit_statistics
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
 
 if __name__ == "__main__":
     run_script(

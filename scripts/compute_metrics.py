@@ -6,8 +6,8 @@ Writes one row per segment below <workspace>/segments/<model>/<dataset>/. Blocks
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
-    from oodretrieval.stages.experiment import run_script
-    from oodretrieval.stages.metrics import MetricsSettings, compute_metrics
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
 
     run_script(
         lambda configuration: MetricsSettings(

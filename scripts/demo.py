@@ -8,7 +8,7 @@ keeps it closed.
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.demo import DemoSettings, demo
-    from oodretrieval.stages.experiment import run_script
+    from oodretrieval.experiment.script import run_script
 
     run_script(
         lambda configuration: DemoSettings(

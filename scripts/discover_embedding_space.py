@@ -6,9 +6,9 @@
 tsne.perplexity=50 mainplot.legend=False
 """
 
-from oodretrieval.explorer.desktop import discover
+from oodretrieval.experiment.script import run_script
+from oodretrieval.explorer.desktop import discover_embedding_space
 from oodretrieval.explorer.settings import ExplorerSettings, MainPlotSettings, TsneSettings
-from oodretrieval.stages.experiment import run_script
 
 if __name__ == "__main__":
     run_script(
@@ -22,5 +22,5 @@ if __name__ == "__main__":
             mainplot=MainPlotSettings(legend=True),
             tsne=TsneSettings(perplexity=30.0, learning_rate="auto", early_exaggeration=12.0),
         ),
-        discover,
+        discover_embedding_space,
     )

@@ -6,8 +6,8 @@ With args.meta_model_name=meta_nn_camvid also the mean IoU above and below every
 needs the segment tables.
 """
 
-from oodretrieval.stages.evaluate_iou import IouSettings, evaluate_iou
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 
 if __name__ == "__main__":
     run_script(
@@ -15,5 +15,5 @@ if __name__ == "__main__":
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
         ),
-        evaluate_iou,
+        eval_iou,
     )

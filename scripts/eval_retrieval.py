@@ -5,8 +5,8 @@
 As published: args.method=tsne args.embedding_size=2
 """
 
-from oodretrieval.stages.evaluate_retrieval import RetrievalSettings, evaluate_retrieval
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
 
 if __name__ == "__main__":
     run_script(
@@ -14,5 +14,5 @@ if __name__ == "__main__":
             embeddings_file=configuration.defaults["DATASET"],  # name of the catalogue
             groups="none",  # or image, or frames: what is left out of a query's ranking beside itself
         ),
-        evaluate_retrieval,
+        eval_retrieval,
     )

@@ -6,8 +6,8 @@ Where the dataset has a background (as camvid_val_background has), also expected
 and the pixel AUROC of background and of what is unknown by the background's softmax.
 """
 
-from oodretrieval.stages.evaluate_segmentation import SegmentationSettings, evaluate_segmentation
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
 
 if __name__ == "__main__":
     run_script(
@@ -15,5 +15,5 @@ if __name__ == "__main__":
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
         ),
-        evaluate_segmentation,
+        eval_segmentation,
     )

@@ -6,8 +6,8 @@ Images that have a prediction are skipped: call it again to go on where it broke
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
-    from oodretrieval.stages.experiment import run_script
-    from oodretrieval.stages.predict import PredictSettings, predict
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 
     run_script(
         lambda configuration: PredictSettings(
@@ -15,5 +15,5 @@ if __name__ == "__main__":  # imports below it: worker processes read this file 
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
             keep="logits",  # or softmax (as published, large), or nothing (metrics computed at once)
         ),
-        predict,
+        pred_images,
     )

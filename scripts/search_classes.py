@@ -6,8 +6,8 @@ Saves a table of the classes and a list of all images (CSV). The label ids are w
 takes: it then predicts the images that contain that class only.
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.search_classes import SearchSettings, search_classes
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.evaluate.search_classes import SearchSettings, search_classes
 
 if __name__ == "__main__":
     run_script(

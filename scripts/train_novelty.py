@@ -6,8 +6,8 @@ Needs the predictions, with their logits, and the segment tables of a dataset wi
 segments alone. The networks that ship have theirs.
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.train_novelty import TrainNoveltySettings, train_novelty
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
 
 if __name__ == "__main__":
     run_script(

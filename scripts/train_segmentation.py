@@ -7,8 +7,8 @@ Writes the best weights to the file that the model's entry names. Call it again 
 On several GPUs: accelerate launch scripts/train_segmentation.py with …
 """
 
-from oodretrieval.stages.experiment import run_script
-from oodretrieval.stages.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.experiment.script import run_script
+from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
 
 if __name__ == "__main__":
     run_script(

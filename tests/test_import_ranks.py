@@ -35,9 +35,12 @@ RANKS = {
     "execution": 1,
     "stores": 2,
     "explain": 2,
-    "stages": 3,
-    "explorer": 4,
-    "demo": 5,
+    "charts": 3,
+    "experiment": 4,
+    "results": 5,
+    "stages": 6,
+    "explorer": 7,
+    "demo": 8,
 }
 MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
@@ -117,13 +120,17 @@ def test_no_module_imports_itself_through_others():
         ("oodretrieval.labels", "from oodretrieval.errors import ImageError", False),
         ("oodretrieval.stores.hdf5", "from oodretrieval.stores import workspace", False),
         ("oodretrieval.stores.hdf5", "from . import workspace", False),
-        ("oodretrieval.stages.predict", "def f():\n    import oodretrieval.stores.hdf5", False),
+        ("oodretrieval.stages.predict.pred_images", "def f():\n    import oodretrieval.stores.hdf5", False),
         ("oodretrieval.stores.hdf5", "from oodretrieval import stages", True),
         ("oodretrieval.stores.hdf5", "from ..stages import predict", True),
         ("oodretrieval.datasets.folder", "def f():\n    from oodretrieval.models import load_model", True),
         ("oodretrieval.errors", "from oodretrieval import labels", True),
-        ("oodretrieval.stages.predict", "import configuration", True),
-        ("oodretrieval.stages.predict", "from oodretrieval.stages.configuration import Configuration", False),
+        ("oodretrieval.stages.predict.pred_images", "import configuration", True),
+        (
+            "oodretrieval.stages.predict.pred_images",
+            "from oodretrieval.experiment.configuration import Configuration",
+            False,
+        ),
     ],
 )
 def test_this_test_notices(module, source, wrong):
@@ -132,7 +139,7 @@ def test_this_test_notices(module, source, wrong):
 
 
 def test_light_parts_do_not_import_torch():
-    light = "oodretrieval.stores, oodretrieval.stages.segment_blocks, oodretrieval.explorer"
+    light = "oodretrieval.stores, oodretrieval.stages.measure.segment_blocks, oodretrieval.explorer"
     code = f"import sys, {light}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -144,4 +151,4 @@ def test_the_package_imports_no_configuration_by_path():
         for module, path in MODULES.items()
         if "spec_from_file_location" in path.read_text(encoding="utf-8")
     }
-    assert loaders == {"oodretrieval.stages.configuration"}
+    assert loaders == {"oodretrieval.experiment.configuration"}

@@ -19,9 +19,10 @@ from oodretrieval.evaluation.discovery import (
     discovery_curve,
     unknown_objects,
 )
+from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
-from oodretrieval.evaluation.meta_draws import drawn_figures
+from oodretrieval.evaluation.meta_draws import drawn_figures, drawn_ranks
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -71,6 +72,7 @@ __all__ = [
     "DetectionFigures",
     "DiscoveryCurve",
     "ExpectedNonDistinctiveness",
+    "FeedbackRun",
     "IouCurveSums",
     "IouCurves",
     "LogitStatistics",
@@ -98,10 +100,12 @@ __all__ = [
     "detection_figures",
     "discovery_curve",
     "drawn_figures",
+    "drawn_ranks",
     "frame_positions",
     "interval",
     "looks_until_found",
     "mean_average_precision",
+    "mean_found",
     "meta_figures",
     "non_distinctiveness",
     "pixel_scores",
@@ -111,6 +115,7 @@ __all__ = [
     "retrieval_intervals",
     "rmse",
     "selection_figures",
+    "simulate_feedback",
     "true_objects",
     "unknown_objects",
 ]

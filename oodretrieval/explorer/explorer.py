@@ -9,13 +9,13 @@ from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, Mouse
 from matplotlib.figure import Figure
 
 from oodretrieval.errors import OODRetrievalError
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.explorer.actions import POINTER, action_for, trigger_of_key
 from oodretrieval.explorer.commands import Commands
 from oodretrieval.explorer.figure import Board
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.work import Work
-from oodretrieval.stages.settings import from_mapping
 from oodretrieval.stores import Catalogue, Workspace
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.experiment.settings import CommonSettings
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""The stages as plain functions of a settings dataclass, and how scripts run them."""
+"""The stages in the order of the pipeline, one folder per verb: a settings dataclass and a function each."""

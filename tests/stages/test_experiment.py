@@ -9,9 +9,9 @@ import pytest
 from in_process import run_in_process
 
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
-from oodretrieval.stages.configuration import VARIABLE
-from oodretrieval.stages.experiment import describe
-from oodretrieval.stages.settings import CommonSettings
+from oodretrieval.experiment.configuration import VARIABLE
+from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.settings import CommonSettings
 
 CONFIGURATION = """
 from oodretrieval.entries import DatasetEntry
@@ -26,7 +26,7 @@ SCRIPT = '''"""Count the sheep of a meadow.
     python scripts/count_sheep.py with args.dataset=hills
 """
 
-from oodretrieval.stages.experiment import run_script
+from oodretrieval.experiment.script import run_script
 
 run_script(DEFAULTS, STAGE)
 '''
@@ -75,9 +75,9 @@ def sheep(tmp_path, monkeypatch, capsys):
     def run(*arguments, outcome=None):
         seen = []
 
-        def stage(settings, configuration, workspace):
-            seen.append((settings, workspace.path))
-            configuration.dataset(settings.dataset)
+        def stage(settings, run):
+            seen.append((settings, run.workspace.path))
+            run.configuration.dataset(settings.dataset)
             if isinstance(outcome, BaseException):
                 raise outcome
             return outcome() if callable(outcome) else outcome

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,12 @@ from oodretrieval.datasets import Sample
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError, SettingsError
+from oodretrieval.experiment.device import choose_device
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
 from oodretrieval.segments import entropy_levels
-from oodretrieval.stages.device import choose_device
-from oodretrieval.stages.inference import Segmenter, batches, network_input, predicted_classes
-from oodretrieval.stages.inference_settings import InferenceSettings
+from oodretrieval.stages.predict.inference_settings import InferenceSettings
+from oodretrieval.stages.predict.segmenter import Segmenter, batches, network_input, predicted_classes
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -205,6 +207,10 @@ def test_mixed_precision_comes_close_and_gives_whole_logits(precision):
 
 def test_what_is_recorded_are_the_settings_that_change_a_figure():
     assert InferenceSettings(batch_size=7, num_cores=3).recorded("cpu") == {}
+    assert InferenceSettings(resize=0).recorded("cpu", (36, 48)) == {}
+    assert InferenceSettings(window="64x64").recorded("cpu", (36, 48)) == {"window": "64x64"}
+    assert InferenceSettings().recorded("cpu", (36, 48)) == {"resize": {"longest": 48, "above": 72}}
+    assert InferenceSettings(resize=100).recorded("cpu", (36, 48)) == {"resize": 100}
     assert InferenceSettings(mixed_precision="no").recorded("cuda") == {}
     assert InferenceSettings().recorded("cuda") == {"mixed_precision": "fp16"}
     assert InferenceSettings(flip=True, scales=(0.5,)).recorded("cpu") == {"flip": True, "scales": (0.5,)}
@@ -266,8 +272,35 @@ def test_the_device_is_said_in_one_line(monkeypatch, caplog, gpu, count, device,
     monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda number: "Some GPU")
-    monkeypatch.setattr("oodretrieval.stages.device.keep_freed_memory", lambda: True)
+    monkeypatch.setattr("oodretrieval.experiment.device.keep_freed_memory", lambda: True)
     with caplog.at_level("INFO"):
         assert choose_device(gpu) == torch.device(device)
     (line,) = caplog.messages
     assert line.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [((36, 48), (36, 48)), ((54, 72), (54, 72)), ((54, 73), (36, 48)), ((100, 200), (24, 48)), ((20, 20), (20, 20))],
+)  # fmt: skip
+def test_images_much_larger_than_those_of_the_training_are_shrunk_to_them(size, seen):
+    settings = InferenceSettings()
+    assert settings.seen_size(*size, (36, 48)) == seen
+    assert settings.seen_size(*size) == size == InferenceSettings(resize=0).seen_size(*size, (36, 48))
+    assert InferenceSettings(window="64x64").seen_size(*size, (36, 48)) == size
+    shown = network_input(street(*size), settings, (36, 48)).image
+    assert shown.shape == (*seen, 3)
+
+
+def test_a_shrunk_image_is_predicted_at_its_own_size():
+    """As with the same size set by hand; boxes and crops are of the image."""
+    entry = ModelEntry(
+        "oodretrieval.models", "DeepLabV3Plus", {"num_classes": 3, "channels": 16}, mean=MEAN, std=STD
+    )
+    torch.manual_seed(0)
+    automatic = Segmenter(replace(entry, size=(36, 48)), CPU)
+    torch.manual_seed(0)
+    by_hand = Segmenter(entry, CPU, InferenceSettings(resize=48))
+    one, other = (network(street(100, 120), None) for network in (automatic, by_hand))
+    assert one.prediction.shape == (100, 120)
+    np.testing.assert_array_equal(one.logits, other.logits)

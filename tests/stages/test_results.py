@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
-from oodretrieval.stages.results import Context, Result, markdown_table, read_results, save_result
+from oodretrieval.results.result import Context, Result, markdown_table, read_results, save_result
 
 
 def _result(**changes):

@@ -9,7 +9,7 @@ import pytest
 from in_process import run_in_process
 
 import oodretrieval
-from oodretrieval.stages.configuration import VARIABLE
+from oodretrieval.experiment.configuration import VARIABLE
 
 SCRIPTS = Path(oodretrieval.__file__).parents[1] / "scripts"
 REAL = sorted(path for path in SCRIPTS.glob("*.py") if "run_script(" in path.read_text(encoding="utf-8"))

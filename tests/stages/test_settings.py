@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oodretrieval.errors import SettingsError, UnknownNameError
-from oodretrieval.stages.experiment import _plain
-from oodretrieval.stages.settings import CommonSettings, from_mapping
+from oodretrieval.experiment.script import _plain
+from oodretrieval.experiment.settings import CommonSettings, from_mapping
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsErr
 from oodretrieval.models import load_model, read_metadata, weights_hash, weights_in_use
 from oodretrieval.models.adapters import TorchvisionNetwork, TransformersNetwork, hub
 from oodretrieval.models.adapters.mask_classification import mask_log_probabilities
-from oodretrieval.stages.inference import predicted_classes
+from oodretrieval.stages.predict.segmenter import predicted_classes
 
 REPOSITORY = "someone/streets"
 

@@ -1,0 +1,1 @@
+"""Arrays as matplotlib charts: one palette, one way to save."""

@@ -1,0 +1,151 @@
+"""The user's ``configuration.py``: loaded by its path, checked, and looked up by name."""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+import oodretrieval
+from oodretrieval.entries import DatasetEntry, Entry, MetaModelEntry, ModelEntry
+from oodretrieval.errors import ConfigurationError, UnknownNameError
+
+VARIABLE = "OODRETRIEVAL_CONFIGURATION"
+CHECKOUT = Path(oodretrieval.__file__).parents[1]
+TABLES = {"DATASETS": DatasetEntry, "MODELS": ModelEntry, "META_MODELS": MetaModelEntry}
+DEFAULTS = ("DATASET", "TRAIN_DATASET", "VAL_DATASET", "MODEL", "META_MODEL", "EMBEDDING")
+E_ = TypeVar("E_", bound=Entry)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Named entries and defaults.
+
+    Attributes:
+        path: The file they come from; relative weights are looked up beside it.
+        datasets: Name → entry.
+        models: Name → entry.
+        meta_models: Name → entry.
+        workspace: Folder that all stages write to: ``OODRETRIEVAL_WORKSPACE`` where it is set, else the file's
+            ``WORKSPACE``, beside the file where relative.
+        defaults: Names used where the command line gives none: ``DATASET``, ``TRAIN_DATASET``, ….
+    """
+
+    path: Path
+    datasets: Mapping[str, DatasetEntry]
+    models: Mapping[str, ModelEntry]
+    meta_models: Mapping[str, MetaModelEntry]
+    workspace: Path
+    defaults: Mapping[str, str]
+
+    def dataset(self, name: str) -> DatasetEntry:
+        """Entry of a dataset.
+
+        Raises:
+            UnknownNameError: If there is none of that name.
+        """
+        return _lookup("dataset", name, self.datasets)
+
+    def model(self, name: str) -> ModelEntry:
+        """Entry of a network, its files as absolute paths.
+
+        Raises:
+            UnknownNameError: If there is none of that name.
+        """
+        entry = _lookup("model", name, self.models)
+        weights, novelty = (
+            None if file is None else self.resolve(file) for file in (entry.weights, entry.novelty)
+        )
+        return replace(entry, weights=weights, novelty=novelty)
+
+    def meta_model(self, name: str) -> MetaModelEntry:
+        """Entry of a meta model, its path absolute.
+
+        Raises:
+            UnknownNameError: If there is none of that name.
+        """
+        entry = _lookup("meta model", name, self.meta_models)
+        return entry if entry.path is None else replace(entry, path=self.resolve(entry.path))
+
+    def meta_model_for(self, model_name: str, named: str = "") -> str:
+        """Name of the meta model for a network: the one that is named, else its entry's, else ``META_MODEL``.
+
+        Raises:
+            UnknownNameError: If there is no such network.
+        """
+        return named or self.model(model_name).meta_model or self.defaults.get("META_MODEL", "")
+
+    def resolve(self, path: str | Path) -> Path:
+        """``path`` itself where it is absolute, else beside the configuration, or in the checkout if it is there."""
+        beside = (self.path.parent / Path(path).expanduser()).resolve()
+        shipped = CHECKOUT / path
+        return shipped if shipped.is_file() and not beside.exists() else beside
+
+
+def _lookup(kind: str, name: str, table: Mapping[str, E_]) -> E_:
+    if name not in table:
+        raise UnknownNameError(kind, name, table)
+    return table[name]
+
+
+def configuration_path() -> Path:
+    """``OODRETRIEVAL_CONFIGURATION`` where it is set, else ``configuration.py`` of the checkout."""
+    named = os.environ.get(VARIABLE)
+    return Path(named).expanduser() if named else CHECKOUT / "configuration.py"
+
+
+def load_configuration(path: Path | None = None) -> Configuration:
+    """Run a configuration file and check what it defines; modules beside it can be imported from then on.
+
+    Args:
+        path: The file; by default :func:`configuration_path`.
+
+    Returns:
+        Its entries and defaults.
+
+    Raises:
+        ConfigurationError: If the file is missing, fails, or defines something of the wrong kind.
+    """
+    path = (path or configuration_path()).resolve()
+    module = _run(path)
+    for table, kind in TABLES.items():
+        entries = getattr(module, table, None)
+        if not isinstance(entries, Mapping):
+            raise ConfigurationError(f"{path} must define {table}, a dict of name → {kind.__name__}")
+        for name, entry in entries.items():
+            if not isinstance(entry, kind):
+                raise ConfigurationError(
+                    f"{path}: {table}[{name!r}] must be a {kind.__name__}, is a {type(entry).__name__}"
+                )
+    missing = [name for name in (*DEFAULTS, "WORKSPACE") if not hasattr(module, name)]
+    if missing:
+        raise ConfigurationError(f"{path} must define {', '.join(missing)}")
+    named = os.environ.get("OODRETRIEVAL_WORKSPACE")
+    workspace = Path(named).expanduser().absolute() if named else Path(module.WORKSPACE).expanduser()
+    return Configuration(
+        path=path,
+        datasets=module.DATASETS,
+        models=module.MODELS,
+        meta_models=module.META_MODELS,
+        workspace=path.parent / workspace,
+        defaults={name: getattr(module, name) for name in DEFAULTS},
+    )
+
+
+def _run(path: Path) -> Any:
+    spec = spec_from_file_location("configuration", path)
+    if not path.is_file() or spec is None or spec.loader is None:
+        raise ConfigurationError(
+            f"no configuration {str(path)!r}; set {VARIABLE} to the path of yours, a file that ends in .py"
+        )
+    module: ModuleType = module_from_spec(spec)
+    if str(path.parent) not in sys.path:  # a user's own classes lie beside the configuration
+        sys.path.append(str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's file raises
+        raise ConfigurationError(f"{path} fails: {type(error).__name__}: {error}") from error
+    return module

@@ -1,0 +1,167 @@
+"""Scripts as sacred experiments: settings, logging and exit codes in one place."""
+
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from sacred import SETTINGS, Experiment
+from sacred.observers import FileStorageObserver
+
+from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
+from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, from_mapping
+from oodretrieval.stores import Workspace
+
+logger = logging.getLogger(__name__)
+S = TypeVar("S", bound=CommonSettings)
+DONE, FAILED, SOME_IMAGES_FAILED, INTERRUPTED = 0, 1, 3, 130
+SACREDS_OWN = {"args", "seed"}
+Stage = Callable[[S, Run], Any]
+
+SETTINGS.CONFIG.READ_ONLY_CONFIG = False
+SETTINGS.CAPTURE_MODE = "no"  # capturing would hide from tqdm whether it writes to a terminal
+
+
+def run_script(defaults: Callable[[Configuration], S], stage: Stage[S]) -> NoReturn:
+    """Run a script's command line and exit.
+
+    Exit codes: 0 done; 1 failed, with one line that says what and what to do; 3 done, but some images failed;
+    130 interrupted.
+
+    Args:
+        defaults: Configuration → default settings of this script.
+        stage: What to run.
+    """
+    caller = inspect.stack()[1].frame.f_globals
+    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr, force=True)
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    try:
+        _check_updates(sys.argv)
+        configuration = load_configuration()
+        settings = defaults(configuration)
+        experiment = _experiment(
+            Path(caller["__file__"]), caller["__doc__"] or "", settings, configuration, stage
+        )
+        experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
+    except OODRetrievalError as error:
+        sys.exit(_report(error))
+    except KeyboardInterrupt:
+        logger.error("interrupted; run the same command again to go on")
+        sys.exit(INTERRUPTED)
+    sys.exit(DONE)
+
+
+def _experiment(script: Path, doc: str, defaults: S, configuration: Configuration, stage: Stage[S]) -> Any:
+    experiment: Any = Experiment(script.stem, save_git_info=False, base_dir=str(script.parent))
+    experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(type(defaults))}"
+    experiment.logger = logging.getLogger(script.stem)
+    experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
+    experiment.add_config({"args": _plain(asdict(defaults))})
+
+    def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
+        try:
+            settings = _settings(type(defaults), config)
+            if command_name == script.stem:
+                runs = _runs_folder(_workspace(settings, configuration))
+                experiment.observers.append(FileStorageObserver(runs, copy_sources=False))
+        except OODRetrievalError as error:
+            sys.exit(_report(error))
+        return {}
+
+    def run(args: Mapping[str, Any], _run: Any) -> Any:
+        settings = from_mapping(type(defaults), args)
+        try:
+            return _jsonable(stage(settings, Run(configuration, _workspace(settings, configuration))))
+        except Exception as error:
+            if _run.pdb:
+                raise
+            sys.exit(_report(error, _run.debug))
+
+    experiment.config_hook(check)
+    run.__name__ = script.stem
+    run.__doc__ = doc.strip().splitlines()[0] if doc.strip() else script.stem
+    experiment.main(run)
+    return experiment
+
+
+def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:
+    return Workspace(Path(settings.workspace).expanduser() if settings.workspace else configuration.workspace)
+
+
+def _check_updates(argv: Sequence[str]) -> None:
+    """Refuse what follows ``with`` and sets nothing, of which sacred speaks in a traceback."""
+    following = argv[argv.index("with") + 1 :] if "with" in argv else []
+    for update in takewhile(lambda text: not text.startswith("-"), following):
+        if "=" not in update and not Path(update).is_file():
+            raise SettingsError(
+                f"{update!r} sets nothing; write args.<name>=<value>, without spaces around ="
+            )
+
+
+def _groups(settings: object) -> list[str]:
+    return [field.name for field in fields(settings) if is_dataclass(getattr(settings, field.name))]  # type: ignore[arg-type]
+
+
+def _in_args(argv: Sequence[str], groups: Sequence[str]) -> list[str]:
+    """A command line in which groups of settings stand below ``args``.
+
+    The published scripts know them beside it (``tsne.perplexity=50``); both spellings are understood.
+    """
+    start = argv.index("with") + 1 if "with" in argv else len(argv)
+    named = [f"args.{text}" if text.partition(".")[0] in groups else text for text in argv[start:]]
+    return [*argv[:start], *named]
+
+
+def _settings(kind: type[S], config: Mapping[str, Any]) -> S:
+    """Settings from sacred's whole configuration, in which nothing else may stand."""
+    args = config["args"]
+    if not isinstance(args, Mapping):
+        raise SettingsError(f"args is a group of settings; set args.<name>=…, not args={args!r}")
+    for name in config:
+        if name not in SACREDS_OWN:
+            raise UnknownNameError("setting", name, [f"args.{field.name}" for field in fields(kind)])
+    return from_mapping(kind, args)
+
+
+def _runs_folder(workspace: Workspace) -> Path:
+    """Where sacred keeps its records, made here because sacred fails with a traceback."""
+    try:
+        workspace.runs_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to the workspace {workspace.path} ({error}); choose another args.workspace"
+        ) from error
+    return workspace.runs_folder
+
+
+def _report(error: Exception, debug: bool = False) -> int:
+    """Say in one line what went wrong, with a traceback in debug mode; returns the exit code."""
+    trace = error if debug else None
+    if not isinstance(error, OODRetrievalError):
+        hint = "" if debug else " (run again with -d to see where, and please report it)"
+        logger.error("unexpected %s: %s%s", type(error).__name__, error, hint, exc_info=trace)
+        return FAILED
+    logger.error("%s", error, exc_info=trace)
+    if isinstance(error, PartialFailure):
+        return SOME_IMAGES_FAILED
+    if isinstance(error, SettingsError):
+        logger.info("-h lists all settings, print_config shows their values")
+    return FAILED
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, for sacred compares types."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _jsonable(result: Any) -> Any:
+    return _plain(asdict(result)) if is_dataclass(result) and not isinstance(result, type) else result

@@ -1,0 +1,285 @@
+"""How well an embedding space brings segments of one class together."""
+
+import logging
+from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from oodretrieval.charts.bars_and_lines import bar_chart
+from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.errors import OODRetrievalError, StoreError, UnknownNameError
+from oodretrieval.evaluation import (
+    RetrievalFigures,
+    frame_positions,
+    mean_average_precision,
+    retrieval_intervals,
+)
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.results.result import (
+    NO_VALUE,
+    Context,
+    Result,
+    model_context,
+    save_result,
+    split_of,
+)
+from oodretrieval.results.rules import Drawing, EvaluationSettings, interval_words, scene_notes
+from oodretrieval.search import project
+from oodretrieval.stages.select.selecting import PUBLISHED, SelectionRule
+from oodretrieval.stores import Catalogue
+
+logger = logging.getLogger(__name__)
+LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
+FRAME_WINDOW = 30
+RANDOM_REPETITIONS = 5
+
+
+@dataclass(frozen=True)
+class RetrievalSettings(EvaluationSettings):
+    """Which embedding space to judge, and how.
+
+    Attributes:
+        embeddings_file: Name of the catalogue.
+        net: Embedding of the catalogue; its default one if empty.
+        distance_metric: euclidean or cosine.
+        method: Judge a projection instead: pca, tsne or isomap; empty for the embedding itself.
+        embedding_size: Dimensions of the projection.
+        groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
+            (all within 30 frames of it, for video whose file names end in the number of the frame).
+        min_queries: Queries that a class needs to count.
+        seed: Of the projection and of the random embedding.
+        save_dir: Folder for tables and chart; by default ``evaluation`` in the catalogue.
+    """
+
+    embeddings_file: str = ""
+    net: str = ""
+    distance_metric: str = "euclidean"
+    method: str = ""
+    embedding_size: int = 2
+    groups: str = "none"
+    min_queries: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "embedding_size", "min_queries")
+
+
+def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
+    """Mean average precision per class and over classes, beside a random embedding; with a bar chart.
+
+    Args:
+        settings: What to judge.
+        run: Configuration, which may lack the catalogue's datasets and network, and workspace.
+
+    Returns:
+        Figures of the ``embedding`` and of ``random`` vectors, ``segments`` judged, and files written.
+
+    Raises:
+        StoreError: If there is no such catalogue, or it has no truth.
+        UnknownNameError: If the metric or the grouping is unknown.
+    """
+    catalogue = Catalogue.open(run.workspace.catalogue_folder(settings.embeddings_file))
+    if settings.groups not in LEFT_OUT:
+        raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
+    judged = judged_rows(catalogue)
+    segments = catalogue.segments[judged]
+    vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[judged]
+    if settings.method:
+        vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
+    names = label_names(catalogue, segments)
+    options: dict[str, Any] = {"metric": settings.distance_metric, "min_queries": settings.min_queries}
+    options |= _groups(settings.groups, segments)
+    figures = mean_average_precision(vectors, names, **options)
+    floor = random_floor(names, vectors.shape[1], settings.seed, options)
+    opened = _opened(run.configuration, segments["dataset"].unique())
+    drawing = Drawing.of(settings, *opened)
+    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    intervals = retrieval_intervals(figures, names, images, **asdict(drawing))
+    content = {
+        "segments": len(segments),
+        "embedding": {**_plain_figures(figures), "intervals": intervals},
+        "random": _plain_figures(floor),
+    }
+    context = _context(settings, run.configuration, catalogue, len(set(images)), drawing)
+    notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
+    title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
+    result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)
+    folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
+    folder.mkdir(parents=True, exist_ok=True)
+    if figures.per_class:
+        chart = _draw(folder / f"{result.stem}.png", result, figures, floor)
+        result = replace(result, pictures={"Mean average precision by class": chart})
+    else:
+        logger.warning("no class has queries with something relevant outside their own group")
+    return {**content, "files": [str(file) for file in save_result(folder, result)]}
+
+
+def _stem(settings: RetrievalSettings) -> str:
+    space = f"{settings.method}{settings.embedding_size}" if settings.method else settings.net or "embedding"
+    return f"retrieval_{space}_{settings.distance_metric}_{settings.groups}"
+
+
+def _opened(configuration: Configuration, names: Iterable[str]) -> list[SegmentationDataset]:
+    """The catalogue's datasets, as far as they can be opened here: a catalogue is judged without them too."""
+    opened = []
+    for name in names:
+        with suppress(OODRetrievalError):
+            opened.append(open_dataset(configuration.dataset(name), name))
+    return opened
+
+
+def _context(
+    settings: RetrievalSettings,
+    configuration: Configuration,
+    catalogue: Catalogue,
+    images: int,
+    drawing: Drawing,
+) -> Context:
+    made_by = catalogue.settings
+    datasets = list(catalogue.segments["dataset"].unique())
+    known = [name for name in datasets if name in configuration.datasets]
+    model = made_by.get("model", "")
+    return Context(
+        dataset=", ".join(datasets),
+        split=", ".join(split_of(configuration, name) for name in known),
+        images=images,
+        void_rule="a segment is what most of its pixels are; void ones are left out",
+        resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
+        f"{made_by.get('min_height', 0)}",
+        threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
+        intervals=f"{drawing.words(images)}; of the queries, the rankings stay",
+        meta_model=made_by.get("meta_model", ""),
+        **(model_context(configuration, model) if model in configuration.models else {"model": model}),
+    )
+
+
+def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
+    """What a catalogue was selected by; one that says nothing of it, by predicted IoU."""
+    select_by = made_by.get("select_by", PUBLISHED)
+    names = ("iou_threshold",) if select_by == PUBLISHED else ("select_quantile", "select_number")
+    return SelectionRule(select_by=select_by, **{name: made_by[name] for name in names if name in made_by})
+
+
+def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
+    """Rows of a catalogue with a majority label that means something, ``(n,)``.
+
+    Raises:
+        StoreError: If there are fewer than two.
+    """
+    segments = catalogue.segments
+    void = catalogue.settings.get("void_ids", {})
+    kept = segments["label"].to_numpy() >= 0
+    for dataset, ids in void.items():
+        kept &= ~((segments["dataset"] == dataset) & segments["label"].isin(ids)).to_numpy()
+    if kept.sum() < 2:
+        raise StoreError(
+            f"catalogue {catalogue.name} has {kept.sum()} segments with truth that is not void; retrieval is "
+            "judged on datasets with truth"
+        )
+    return kept
+
+
+def label_names(catalogue: Catalogue, segments: pd.DataFrame) -> NDArray[np.str_]:
+    """Name of each segment's majority label, by the tables of its dataset, ``(n,)``."""
+    mappings = catalogue.settings["label_mapping"]
+    pairs = zip(segments["dataset"], segments["label"], strict=True)
+    return np.array([mappings[d].get(str(i), [f"label {i}"])[0] for d, i in pairs], dtype=str)
+
+
+def _groups(kind: str, segments: pd.DataFrame) -> dict[str, Any]:
+    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    if kind == "image":
+        return {"groups": images}
+    if kind == "frames":
+        return {"groups": frame_positions(list(images)), "group_window": FRAME_WINDOW}
+    return {}
+
+
+def random_floor(
+    names: NDArray[np.str_], dimensions: int, seed: int, options: dict[str, Any]
+) -> RetrievalFigures:
+    """Figures of random vectors, averaged over several draws.
+
+    Args:
+        names: Class of each item, ``(n,)``.
+        dimensions: D.
+        seed: Of the draws.
+        options: Passed on to :func:`~oodretrieval.evaluation.mean_average_precision`.
+
+    Returns:
+        What chance gives.
+    """
+    rng = np.random.default_rng(seed)
+    draws = [
+        mean_average_precision(rng.normal(size=(len(names), dimensions)), names, **options)
+        for _ in range(RANDOM_REPETITIONS)
+    ]
+    first = draws[0]
+    return RetrievalFigures(
+        mean=float(np.mean([draw.mean for draw in draws])),
+        weighted=float(np.mean([draw.weighted for draw in draws])),
+        per_class={key: float(np.mean([draw.per_class[key] for draw in draws])) for key in first.per_class},
+        num_queries=first.num_queries,
+        precision_at={
+            k: float(np.mean([draw.precision_at[k] for draw in draws])) for k in first.precision_at
+        },
+    )
+
+
+def _plain_figures(figures: RetrievalFigures) -> dict[str, Any]:
+    content: dict[str, Any] = asdict(figures)
+    del content["query_precision"]
+    return {
+        key: {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
+        for key, value in content.items()
+    }
+
+
+def _tables(content: dict[str, Any]) -> dict[str, pd.DataFrame]:
+    figures, floor = content["embedding"], content["random"]
+    by_class = sorted(figures["per_class"], key=lambda name: -figures["per_class"][name])
+    columns = {
+        "queries": [figures["num_queries"][name] for name in by_class],
+        "mAP": [figures["per_class"][name] for name in by_class],
+        "random": [floor["per_class"][name] for name in by_class],
+    }
+    means = {
+        text: (figures[key], interval_words(figures["intervals"][key]), floor[key])
+        for text, key in (("mAP, mean over classes", "mean"), ("mAP, weighted by queries", "weighted"))
+    }
+    for k, value in figures["precision_at"].items():
+        means[f"precision@{k}"] = value, NO_VALUE, floor["precision_at"][k]
+    together = pd.DataFrame.from_dict(means, orient="index", columns=["embedding", "interval", "random"])
+    together.index.name = "figure"
+    return {"by class": pd.DataFrame(columns, index=pd.Index(by_class, name="class")), "together": together}
+
+
+def _draw(chart: Path, result: Result, figures: RetrievalFigures, floor: RetrievalFigures) -> Path:
+    figure = Figure(figsize=(8, 1.6 + 0.42 * len(figures.per_class)), layout="constrained")
+    bar_chart(
+        figure.subplots(),
+        _texts(figures.per_class),
+        {str(key): count for key, count in figures.num_queries.items()},
+        _texts(floor.per_class),
+        value_name="mean average precision",
+        reference_name="random embedding",
+        lines=[("mean over classes", figures.mean), ("weighted by queries", figures.weighted)],
+    )
+    space = result.settings["method"] or result.settings["net"] or "default embedding"
+    figure.suptitle(f"{result.title}\n{space}, {result.settings['distance_metric']}", fontsize=11)
+    figure.savefig(chart, dpi=120)
+    return chart
+
+
+def _texts(values: dict[Hashable, float]) -> dict[str, float]:
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,1 @@
+"""How well a meta model predicts the IoU of segments."""

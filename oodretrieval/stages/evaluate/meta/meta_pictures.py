@@ -1,0 +1,202 @@
+"""What is drawn of a meta model: charts of the analysis, and ratings of single images."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from oodretrieval.charts.meta_models import (
+    correlation_figure,
+    importance_figure,
+    path_figure,
+    rating_figure,
+    roc_figure,
+    scatter_figure,
+)
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.evaluation import auroc
+from oodretrieval.evaluation.meta_analysis import roc_points
+from oodretrieval.experiment.inputs import predicted_ids
+from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.labels import ClassMapping, LabelSet
+from oodretrieval.meta_models import LassoPath, LogisticMetaModel, MetaModel, training_rows
+from oodretrieval.results.rules import EvaluationSettings
+from oodretrieval.stores import Workspace, read_prediction
+
+SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
+LOSS, SPREAD, CORRELATION = "loss of R² without it", "deviation", "correlation with IoU"
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class EvalMetaSettings(EvaluationSettings):
+    """Which meta model to analyse, on what.
+
+    Attributes:
+        dataset: Name of the dataset with truth, which the meta model has not learned from.
+        dataset_train: Name of the dataset on whose segments the lasso path is computed; the judged one if empty.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
+        others: Names of trained meta models to tell beside it, with the difference of R².
+        images: Ids of the images to draw rating pictures of; the first ones if empty.
+        pictures: Number of rating pictures, where no images are named.
+        permutations: How often each metric is dealt out anew.
+        seed: Of that.
+    """
+
+    dataset: str = ""
+    dataset_train: str = ""
+    model_name: str = ""
+    meta_model_name: str = ""
+    others: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    pictures: int = 3
+    permutations: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 0, "pictures")
+        require_at_least(self, 1, "permutations")
+
+
+@dataclass(frozen=True, eq=False)
+class Analysed:
+    """A meta model and the segments it is judged on.
+
+    Attributes:
+        settings: What is asked for.
+        model: The trained model.
+        dataset: The judged images.
+        table: All their segments, of images that no model has learned from.
+        known: Segments with truth that are not mostly void or unknown.
+        notes: On images that are left out.
+    """
+
+    settings: EvalMetaSettings
+    model: MetaModel
+    dataset: SegmentationDataset
+    table: pd.DataFrame
+    known: pd.DataFrame
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Of every chart."""
+        return f"{self.settings.meta_model_name} on {self.settings.dataset}"
+
+
+def charts(
+    analysed: Analysed,
+    features: pd.DataFrame,
+    kinds: Mapping[str, tuple[float, float]],
+    path: LassoPath | None,
+) -> Iterator[tuple[str, Figure]]:
+    """The charts of the analysis.
+
+    Args:
+        analysed: Model and segments.
+        features: A row for each metric, with its correlation and the loss of R² without it.
+        kinds: Kind of metric → mean and deviation of the loss of R² without all of it.
+        path: The lasso path, or None.
+
+    Yields:
+        Name and chart.
+    """
+    model, known, title = analysed.model, analysed.known, analysed.title
+    values = features[CORRELATION].to_numpy()
+    yield "correlations", correlation_figure(list(features.index), values, f"{title}: known segments")
+    lost, spread = (features[column].tolist() for column in (LOSS, SPREAD))
+    losses = dict(zip(map(str, features.index), zip(lost, spread, strict=True), strict=True))
+    yield (
+        "importance",
+        importance_figure(kinds, losses, f"{title}: what the meta model relies on, known segments"),
+    )
+    if path is not None:
+        chosen = model.quality.get("penalty", 0.0) if isinstance(model, LogisticMetaModel) else 0.0
+        where = analysed.settings.dataset_train or analysed.settings.dataset
+        about = f"L1-penalised logistic regression of IoU > 0 on {where}"
+        yield (
+            "lasso path",
+            path_figure(list(model.feature_names), path.penalties, path.weights, chosen, about),
+        )
+    hit = known["iou"].to_numpy() > 0
+    if 0 < hit.mean() < 1:
+        yield "roc", roc_figure(_curves(analysed, hit), f"{title}: is the IoU above 0? known segments")
+    parts, sizes = {}, {}
+    for name, rows in (
+        ("known segments", known),
+        ("all segments", training_rows(analysed.table, strict=False)),
+    ):
+        parts[name] = rows["iou"].to_numpy(), model.predict(rows)
+        sizes[name] = rows["S"].to_numpy(np.float64)
+    yield "predicted over true", scatter_figure(parts, sizes, title)
+
+
+def _curves(analysed: Analysed, hit: NDArray[np.bool_]) -> dict[str, tuple[Vector, Vector]]:
+    model, known = analysed.model, analysed.known
+    scores = {"predicted IoU": model.predict(known)}
+    if model.classifies:
+        scores = {"probability of IoU > 0": model.predict_positive(known), **scores}
+    for name, column in SINGLE_METRICS.items():
+        values = known[column].to_numpy(np.float64)
+        scores[name] = values if column == "S" else -values
+    return {f"{name}: {auroc(hit, score):.3f}": roc_points(hit, score) for name, score in scores.items()}
+
+
+def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Figure]]:
+    """True and predicted IoU of the segments of each chosen image, beside truth and prediction.
+
+    Args:
+        analysed: Model and segments.
+        workspace: Where predictions are read.
+
+    Yields:
+        Name and picture.
+
+    Raises:
+        StoreError: If one has no prediction.
+    """
+    settings, dataset, table = analysed.settings, analysed.dataset, analysed.table
+    label_set = dataset.label_set
+    if label_set is None or not (settings.images or settings.pictures):
+        return
+    names = settings.model_name, settings.dataset
+    there = set(table["image_id"])
+    images = [image for image in predicted_ids(workspace, names, dataset.ids) if image in there]
+    chosen = settings.images or tuple(images[: settings.pictures])
+    for image in chosen:
+        prediction = read_prediction(workspace, *names, image)
+        rows = table[table["image_id"] == image]
+        places = prediction.components()
+        painted = {}
+        for key, values in (("true", rows["iou"].to_numpy()), ("predicted", analysed.model.predict(rows))):
+            ratings = np.full(int(places.max()) + 1, np.nan)
+            ratings[rows["segment_id"].to_numpy()] = np.where(values >= 0, values, np.nan)
+            painted[key] = ratings[places]
+        truth = None if prediction.labels is None else (prediction.labels, _marked(label_set))
+        yield (
+            f"rating of {image}",
+            rating_figure(
+                None if truth is None else painted["true"],
+                painted["predicted"],
+                truth,
+                (prediction.prediction, label_set.pred_mapping),
+                f"{image}: segments rated by {settings.meta_model_name}",
+            ),
+        )
+
+
+def _marked(label_set: LabelSet) -> ClassMapping:
+    """The names of the classes, saying which are unknown to the network and which are void."""
+    kinds = {
+        **dict.fromkeys(label_set.unknown_ids, " (unknown)"),
+        **dict.fromkeys(label_set.void_ids, " (void)"),
+    }
+    return {
+        i: (name if name in kinds.get(i, "") else f"{name}{kinds.get(i, '')}", colour)
+        for i, (name, colour) in label_set.label_mapping.items()
+    }

@@ -1,0 +1,1 @@
+"""How well scores tell unknown pixels and components from known ones."""

@@ -1,0 +1,255 @@
+"""The scores of stored predictions, image by image, beside what is unknown in truth."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNameError, WeightsError
+from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
+from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
+from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.fitted_images import SeenImages
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    require_current,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance
+from oodretrieval.labels import LabelSet
+from oodretrieval.novelty.model import NOVELTY
+from oodretrieval.results.rules import EvaluationSettings
+from oodretrieval.stages.evaluate.painted_iou import PaintedIou
+from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
+from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
+from oodretrieval.stages.select.selecting import open_novelty_model
+from oodretrieval.stores import Prediction, read_prediction
+
+logger = logging.getLogger(__name__)
+_TINY = np.float32(np.finfo(np.float32).tiny)
+SCORES = (*PIXEL_SCORES, NOVELTY)
+"""Scores of the logits and of the meta model, and the one of the novelty model."""
+Maps = dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class ScoreSettings(EvaluationSettings):
+    """Which scores of which predictions.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth and unknown things.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model, for the expected IoU; empty for the one that the entry of model_name
+            names, where it is there.
+        scores: Names of the scores; all that the predictions allow if empty.
+        temperature: T of the energy.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+    meta_model_name: str = ""
+    scores: tuple[str, ...] = ()
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0:
+            raise SettingsError(f"args.temperature must be above 0, came {self.temperature:g}")
+        for name in self.scores:
+            if name not in SCORES:
+                raise UnknownNameError("score", name, SCORES)
+
+
+class ScoreReader:
+    """The scores of a network's predictions on a dataset.
+
+    Args:
+        settings: Which scores; its ``dataset`` is read.
+        run: Configuration and workspace.
+        demanded: Whether a score that is named and cannot be computed is an error; else it is left out.
+
+    Attributes:
+        dataset: What was predicted.
+        label_set: Its labels.
+        images: Ids of the predicted images that no model was fitted on.
+        names: Scores that are computed.
+        left_out: Score → why it is not.
+        notes: On images that are left out.
+
+    Raises:
+        TableError: If the dataset has no truth.
+        StoreError: If something was not predicted or not kept that a score asked for needs.
+    """
+
+    def __init__(
+        self,
+        settings: ScoreSettings,
+        run: Run,
+        demanded: bool = True,
+    ) -> None:
+        self.settings, self.workspace = settings, run.workspace
+        self._stored = settings.model_name, settings.dataset
+        self.dataset: SegmentationDataset = dataset_in_use(settings, run.configuration, settings.dataset)
+        if self.dataset.label_set is None:
+            raise TableError(
+                f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
+            )
+        self.label_set: LabelSet = self.dataset.label_set
+        self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
+        self._current = recorded_provenance(settings, run, self._stored, self.images)
+        self._statistics = find_logit_statistics(run, settings.model_name)
+        self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
+        try:
+            open_novelty_model(run, settings.model_name)
+        except (WeightsError, TableError) as error:
+            self.left_out.setdefault(NOVELTY, str(error))
+        seen = self._seen(run)
+        self.images, self.notes = seen.others(self.images), seen.notes
+        self.names = self._chosen(demanded)
+        self._painted: PaintedIou | None = None
+        self._novelty: PaintedNovelty | None = None
+        if NOVELTY in self.names:
+            device = choose_device(settings.gpu)
+            self._novelty = PaintedNovelty(settings, run, self._stored, self.dataset, device)
+        if EXPECTED_IOU in self.names:
+            meta_model = settings.meta_model_name
+            self._painted = PaintedIou(settings, run, self._stored, meta_model)
+
+    def _impossible(self, prediction: Prediction) -> dict[str, str]:
+        """Scores that these predictions do not allow, and what they would need."""
+        anew = "predict with args.keep=logits args.overwrite=True"
+        reasons: dict[str, str] = {}
+        if prediction.logits is None:
+            reasons |= dict.fromkeys((*LOGIT_SCORES, NOVELTY), f"no logits were kept; {anew}")
+            if prediction.softmax is None:
+                reasons["max_softmax"] = f"neither logits nor softmax were kept; {anew}"
+        elif self._statistics is None:
+            reasons["standardised_max_logit"] = (
+                "the logits of the training images are not known; run scripts/compute_logit_statistics.py with "
+                f"args.model_name={self.settings.model_name} and args.dataset=<its training dataset>"
+            )
+        if not self.settings.meta_model_name:
+            reasons[EXPECTED_IOU] = (
+                "no meta model was named, and the entry's is not there; set args.meta_model_name"
+            )
+        return reasons
+
+    def _seen(self, run: Run) -> SeenImages:
+        """Images that a model was fitted on. A score whose model has seen all of them is left out instead."""
+        images, notes = set[str](), list[str]()
+        for score in (EXPECTED_IOU, NOVELTY):
+            if score in self.left_out or (self.settings.scores and score not in self.settings.scores):
+                continue
+            meta_models = [self.settings.meta_model_name] if score == EXPECTED_IOU else []
+            try:
+                seen = seen_by(
+                    self.settings,
+                    run,
+                    self._stored,
+                    self.dataset,
+                    meta_models=meta_models,
+                    novelty=score == NOVELTY,
+                )
+            except TableError as error:
+                self.left_out[score] = str(error)
+            else:
+                images |= seen.images
+                notes += seen.notes
+        if images >= set(self.images):
+            raise TableError(
+                f"every image of {self.settings.dataset!r} was seen by a model: {' '.join(notes)} Evaluate on other "
+                "images, or fewer scores with args.scores"
+            )
+        return SeenImages(frozenset(images), tuple(notes))
+
+    def _chosen(self, demanded: bool) -> tuple[str, ...]:
+        for name in self.settings.scores if demanded else ():
+            if name in self.left_out:
+                raise StoreError(
+                    f"score {name} of {self._stored[0]} on {self._stored[1]}: {self.left_out[name]}"
+                )
+        wanted = self.settings.scores or SCORES
+        return tuple(name for name in SCORES if name in wanted and name not in self.left_out)
+
+    def read(self, image_id: str) -> tuple[Maps, NDArray[np.uint8]]:
+        """Scores and truth of one image.
+
+        Args:
+            image_id: One of ``images``.
+
+        Returns:
+            Name → score ``(H, W)``, higher = more unknown; and the truth ``(H, W)``: 1 unknown, 0 known, 255
+            void.
+
+        Raises:
+            StoreError: If the prediction is damaged, of other settings, or lacks what the first one had.
+        """
+        prediction = read_prediction(self.workspace, *self._stored, image_id)
+        require_current(f"the prediction of {image_id}", prediction.settings, self._current)
+        truth = prediction.unknown()
+        if truth is None:
+            raise StoreError(f"the prediction of {image_id!r} has no labels; predict it again")
+        maps = _maps(prediction, self.settings.temperature, self._statistics)
+        if self._painted is not None:
+            maps[EXPECTED_IOU] = np.asarray(1 - self._painted.of(prediction), np.float32)
+        if self._novelty is not None and "energy" in maps:
+            energy = maps["energy"]  # at temperature 1, as the novelty model was fitted
+            if self.settings.temperature != 1:
+                energy = _maps(prediction, 1.0, None)["energy"]
+            maps[NOVELTY] = self._novelty.of(prediction, energy)
+        missing = [name for name in self.names if name not in maps]
+        if missing:
+            raise StoreError(
+                f"the prediction of {image_id!r} keeps less than the others and has no {', '.join(missing)}; "
+                "predict it again with args.keep=logits args.overwrite=True"
+            )
+        return {name: maps[name] for name in self.names}, truth
+
+    def read_all(self, purpose: str) -> Iterator[tuple[Maps, NDArray[np.uint8]]]:
+        """:meth:`read` of every image, with a progress bar."""
+        for image_id in tqdm(self.images, desc=purpose, unit="image", disable=None):
+            yield self.read(image_id)
+
+    def unknown_pixels(self, image_id: str) -> int:
+        """How many pixels of an image are unknown in truth."""
+        truth = read_prediction(self.workspace, *self._stored, image_id).unknown()
+        return 0 if truth is None else int((truth == UNKNOWN).sum())
+
+
+def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistics | None) -> Maps:
+    """Every score that follows from what a prediction keeps."""
+    logits = prediction.full_logits()
+    if logits is not None:
+        return pixel_scores(logits, temperature=temperature, statistics=statistics)
+    if prediction.softmax is not None:
+        # its logarithm is the logits but for a constant, which no score of the softmax sees
+        maps = pixel_scores(np.log(np.maximum(prediction.softmax, _TINY)))
+        return {name: maps[name] for name in SOFTMAX_SCORES}
+    if prediction.entropy is None:
+        return {}
+    return {"entropy": np.asarray(prediction.entropy / np.float32(255), np.float32)}
+
+
+def known_and_unknown(
+    maps: Maps, truth: NDArray[np.uint8]
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.bool_]]:
+    """Pixels that are not void: name → scores ``(n,)``, and whether each is unknown ``(n,)``."""
+    kept = truth != IGNORE
+    return {name: values[kept] for name, values in maps.items()}, truth[kept] == UNKNOWN
+
+
+def scaled_size(pixels: int, shape: Sequence[int]) -> int:
+    """A number of pixels at 1280×720, for an image of another area; at least 1.
+
+    Example:
+        >>> scaled_size(500, (360, 480))
+        94
+    """
+    return max(1, round(pixels * shape[0] * shape[1] / (1280 * 720)))

@@ -1,0 +1,164 @@
+"""Which images of a dataset contain which class."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+from tqdm import tqdm
+
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.datasets.subset import label_ids, read_labels_at
+from oodretrieval.errors import ImageError, PartialFailure, TableError
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.files import atomic_path
+from oodretrieval.labels import LabelSet
+from oodretrieval.results.result import Context, Result, save_result, split_of
+from oodretrieval.results.rules import size_words, void_rule
+
+logger = logging.getLogger(__name__)
+COLUMNS = ["image", "index", "label id", "pixels", "objects"]
+_EIGHT = np.ones((3, 3), bool)
+
+
+@dataclass(frozen=True)
+class SearchSettings(CommonSettings):
+    """What to search for.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        classes: Names of classes or label ids; all that the labels name if empty.
+        min_pixels: Pixels of a class that an image needs.
+        save_dir: Folder for the tables; by default ``evaluation`` in the workspace.
+    """
+
+    dataset: str = ""
+    classes: tuple[str | int, ...] = ()
+    min_pixels: int = 1
+    save_dir: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "min_pixels")
+
+
+def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
+    """List the images that contain each class, with its pixels and objects.
+
+    Args:
+        settings: What to search for.
+        run: Configuration and workspace.
+
+    Returns:
+        ``classes``: for each its ``label id`` (what ``args.classindex`` of pred_images takes), ``images``, ``pixels``
+        and ``objects``; ``files`` written, one of which lists every image.
+
+    Raises:
+        TableError: If the dataset has no truth.
+        UnknownNameError: If there is no such class.
+        PartialFailure: If some labels could not be read; all others were searched.
+    """
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    label_set = dataset.label_set
+    if label_set is None:
+        raise TableError(f"dataset {settings.dataset!r} has no truth; classes are searched in labels")
+    wanted = list(label_set.label_mapping)
+    if settings.classes:
+        wanted = list(dict.fromkeys(i for name in settings.classes for i in label_ids(name, label_set)))
+    search = _Search(wanted, settings.min_pixels)
+    for index, image_id in enumerate(tqdm(dataset.ids, desc="labels", unit="image", disable=None)):
+        search.add(index, image_id, dataset)
+    images = pd.DataFrame(search.rows, columns=COLUMNS)
+    images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])
+    result = _result(settings, run.configuration, label_set, search, _summary(images, wanted, label_set))
+    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
+    listing = folder / f"{result.stem}_images.csv"
+    with atomic_path(listing) as temporary:
+        images.to_csv(temporary, index=False)
+    files = [*save_result(folder, result), listing]
+    logger.info("every image with its classes: %s", listing)
+    if search.failures:
+        raise PartialFailure("search_classes", search.failures)
+    return {**result.figures, "files": [str(path) for path in files]}
+
+
+def _result(
+    settings: SearchSettings,
+    configuration: Configuration,
+    label_set: LabelSet,
+    search: "_Search",
+    summary: pd.DataFrame,
+) -> Result:
+    context = Context(
+        dataset=settings.dataset,
+        split=split_of(configuration, settings.dataset),
+        images=search.images,
+        void_rule=void_rule(label_set),
+        resolution=f"{size_words(search.sizes)}; objects are 8-connected components of one label id",
+        threshold=f"an image contains a class from {settings.min_pixels} pixel(s) on",
+    )
+    return Result(
+        title=f"Classes of {settings.dataset}",
+        stem=f"classes_{settings.dataset}",
+        context=context,
+        settings=asdict(settings),
+        figures={"classes": summary.reset_index().to_dict("records")},
+        tables={"classes": summary},
+        notes=("The label id is what args.classindex of pred_images takes.",),
+    )
+
+
+class _Search:
+    """Goes through labels image by image."""
+
+    def __init__(self, wanted: Sequence[int], min_pixels: int) -> None:
+        self.wanted, self.min_pixels = wanted, min_pixels
+        self.rows: list[tuple[str, int, int, int, int]] = []
+        self.failures: dict[str, str] = {}
+        self.sizes: set[tuple[int, ...]] = set()
+        self.images = 0
+
+    def add(self, index: int, image_id: str, dataset: SegmentationDataset) -> None:
+        """Search one image; one whose labels cannot be read is noted."""
+        try:
+            labels = read_labels_at(dataset, index)
+        except ImageError as error:
+            self.failures[image_id] = str(error)
+            return
+        if labels is not None:
+            self.images += 1
+            self.sizes.add(labels.shape)
+            found = _classes_of(labels, self.wanted, self.min_pixels)
+            self.rows += [(image_id, index, *counts) for counts in found]
+
+
+def _classes_of(
+    labels: NDArray[np.integer], wanted: Sequence[int], min_pixels: int
+) -> Iterator[tuple[int, int, int]]:
+    """Label id, pixels and objects of each wanted class that an image has enough of."""
+    present, pixels = np.unique(labels, return_counts=True)
+    counts = dict(zip(present.tolist(), pixels.tolist(), strict=True))
+    for label in wanted:
+        if counts.get(label, 0) >= min_pixels:
+            yield label, counts[label], int(ndimage.label(labels == label, _EIGHT)[1])
+
+
+def _summary(images: pd.DataFrame, wanted: Sequence[int], label_set: LabelSet) -> pd.DataFrame:
+    """How many images, pixels and objects each class has."""
+    groups = images.groupby("label id")
+    table = pd.DataFrame(
+        {"images": groups.size(), "pixels": groups["pixels"].sum(), "objects": groups["objects"].sum()}
+    ).reindex(list(wanted), fill_value=0)
+    kinds = dict.fromkeys(label_set.void_ids, "void") | dict.fromkeys(label_set.unknown_ids, "unknown")
+    table.insert(0, "label id", list(wanted))
+    table.insert(1, "is", [kinds.get(i, "known") for i in wanted])
+    table.index = pd.Index([label_set.label_name(i) for i in wanted], name="class")
+    return table

@@ -1,0 +1,1 @@
+"""How many unknown objects the selection finds."""

@@ -1,0 +1,204 @@
+"""How many of the unknown objects the selected segments lead to, and how soon each order of looking finds them."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import PartialFailure, StoreError, TableError
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    require_current,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
+from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
+from oodretrieval.results.rules import (
+    Drawing,
+    EvaluationSettings,
+    resample_notes,
+    result_folder,
+    scene_notes,
+    size_words,
+    void_rule,
+)
+from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.selection.evaluated_selection import JudgedSelection, ObjectRule
+from oodretrieval.stages.evaluate.selection.inspection_orders import LookOrders, class_table, order_table
+from oodretrieval.stages.evaluate.selection.selection_views import (
+    draw_looks,
+    draw_majorities,
+    draw_objects,
+    object_table,
+    selection_table,
+)
+from oodretrieval.stages.select.selecting import SelectionRule, Selector, novelty_scores
+from oodretrieval.stores import read_prediction
+
+logger = logging.getLogger(__name__)
+WIDE_BOXES = (
+    "Found means that half of an object lies in the boxes looked at: a large segment finds all that its box holds, "
+    "which is why random order finds many; unknown among the first looks is free of that."
+)
+
+
+@dataclass(frozen=True)
+class SelectionSettings(EvaluationSettings, SelectionRule):
+    """Which selection to judge.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
+        orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
+            highest first.
+        min_pixels: Only segments of at least so many pixels are looked at.
+        min_height: Smallest height of a true object that counts, pixels.
+        min_width: Smallest width of a true object that counts, pixels.
+        published: Count found and hit objects as the published code does (see the documentation of true_objects).
+        seed: Of the random orders.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+    meta_model_name: str = ""
+    orders: tuple[str, ...] = ()
+    min_pixels: int = 400
+    min_height: int = 16
+    min_width: int = 16
+    published: bool = False
+    seed: int = 0
+
+
+def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
+    """Share of segments selected, precision, unknown objects found and hit, and when each order finds them.
+
+    Args:
+        settings: What to judge.
+        run: Configuration and workspace.
+
+    Returns:
+        The figures as plain values, and the ``files`` written.
+
+    Raises:
+        StoreError: If a stage before has not run.
+        TableError: If the dataset has no truth.
+    """
+    settings = run.with_meta_model(settings)
+    names = settings.model_name, settings.dataset
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    if dataset.label_set is None:
+        raise TableError(
+            f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
+        )
+    meta_models = [settings.meta_model_name]
+    seen = seen_by(settings, run, names, dataset, meta_models=meta_models, novelty=True)
+    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
+    table = _looked_at(settings, run, dataset, images)
+    drawing = Drawing.of(settings, dataset)
+    judged = JudgedSelection(
+        table,
+        dataset.label_set,
+        ObjectRule(
+            dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
+        ),
+        LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
+        drawing,
+    )
+    current = recorded_provenance(settings, run, names, images)
+    for image_id in tqdm(images, desc="objects", unit="image", disable=None):
+        prediction = read_prediction(run.workspace, *names, image_id)
+        require_current(f"the prediction of {image_id}", prediction.settings, current)
+        judged.add(prediction)
+    if not judged.sizes:
+        raise TableError(
+            f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
+        )
+    result = _result(settings, run.configuration, judged, len(images))
+    left_out = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
+    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(left_out, drawing.repetitions))
+    result = replace(result, notes=(*notes, *result.notes))
+    stem = result_folder(settings, run.workspace) / result.stem
+    result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
+    files = save_result(stem.parent, result)
+    return {**result.figures, "files": [str(file) for file in files]}
+
+
+def _looked_at(
+    settings: SelectionSettings,
+    run: Run,
+    dataset: SegmentationDataset,
+    images: Sequence[str],
+) -> pd.DataFrame:
+    """Segments that are large enough, of these images in their order, with their scores and whether selected."""
+    names = settings.model_name, settings.dataset
+    device = choose_device(settings.gpu)
+    selector = Selector(settings, device, run, names[0], settings.meta_model_name)
+    table = segments_in_use(replace(settings, limit=0), run, names)
+    table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
+    if failures:
+        raise PartialFailure("eval_selection", failures)
+    table = table.assign(**novelty_scores(device, run, names, dataset, table))
+    table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
+    table = table[table["S"] >= settings.min_pixels]
+    if table.empty:
+        raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
+    return table.reset_index(drop=True)
+
+
+def _result(
+    settings: SelectionSettings, configuration: Configuration, judged: JudgedSelection, images: int
+) -> Result:
+    context = Context(
+        dataset=settings.dataset,
+        split=split_of(configuration, settings.dataset),
+        images=images,
+        void_rule=f"{void_rule(judged.label_set)}; a segment is what most of its pixels are",
+        resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
+        f"least {settings.min_width}×{settings.min_height}",
+        threshold=f"selected: {settings.words()}",
+        intervals=judged.drawing.words(images),
+        meta_model=settings.meta_model_name,
+        **model_context(configuration, settings.model_name),
+    )
+    figures = judged.figures()
+    published = ("Found and hit are counted as the published code does; orders of looking are not.",)
+    return Result(
+        title=f"Selection on {settings.dataset} by {settings.model_name} and {settings.meta_model_name}",
+        stem=f"selection_{settings.model_name}_{settings.dataset}",
+        context=context,
+        settings=asdict(settings),
+        figures=figures,
+        tables={
+            "selection": selection_table(figures),
+            "objects by class": object_table(judged.counts()),
+            "orders of looking": order_table(figures["orders"]),
+            "objects found by class": class_table(figures["orders"]),
+        },
+        notes=(WIDE_BOXES, *(published if settings.published else ())),
+    )
+
+
+def _pictures(
+    stem: Path, judged: JudgedSelection, figures: Mapping[str, Any], dataset: str
+) -> dict[str, Path]:
+    counts = judged.counts()
+    looks = stem.with_name(f"{stem.name}_looks.png")
+    caption = "How soon each order of looking finds the objects"
+    pictures = {caption: draw_looks(looks, dict(judged.finds.curves()), figures["objects"], dataset)}
+    if counts:
+        pictures["Unknown objects"] = draw_objects(stem.with_name(f"{stem.name}.png"), counts, dataset)
+    if figures["majorities"]:
+        unknown = {judged.label_set.label_name(i) for i in judged.label_set.unknown_ids}
+        path = stem.with_name(f"{stem.name}_majorities.png")
+        drawn = draw_majorities(path, figures["majorities"], unknown, dataset)
+        pictures["What the selected segments are"] = drawn
+    return pictures

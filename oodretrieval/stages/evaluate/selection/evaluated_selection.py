@@ -1,0 +1,159 @@
+"""What a selection and each order of looking lead to, gathered image by image."""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.evaluation import (
+    ObjectCounts,
+    SelectionFigures,
+    TrueObject,
+    block_weights,
+    ratio_interval,
+    selection_figures,
+    true_objects,
+)
+from oodretrieval.labels import LabelSet
+from oodretrieval.results.rules import Drawing
+from oodretrieval.stages.evaluate.selection.inspection_orders import Finds, LookOrders
+from oodretrieval.stores import Prediction
+
+BOX = ["left", "top", "right", "bottom"]
+
+
+@dataclass(frozen=True)
+class ObjectRule:
+    """Which objects count, and how; see :func:`~oodretrieval.evaluation.true_objects`.
+
+    Attributes:
+        ids: Label ids to look for.
+        min_height: Smallest height, pixels.
+        min_width: Smallest width, pixels.
+        published: Count found and hit as the published code does.
+    """
+
+    ids: Collection[int]
+    min_height: int
+    min_width: int
+    published: bool = False
+
+    @property
+    def size(self) -> dict[str, Any]:
+        """All but the way of counting."""
+        return {"ids": self.ids, "min_height": self.min_height, "min_width": self.min_width}
+
+
+class JudgedSelection:
+    """Counts objects and segments of one image after the other.
+
+    Args:
+        table: The segments that are looked at, with ``label``, ``selected`` (bool), id and box.
+        label_set: What the labels mean.
+        rule: Which objects count.
+        orders: In which the segments could be looked at.
+        drawing: How images are drawn for intervals.
+
+    Attributes:
+        sizes: Of the images, (H, W).
+        finds: What each order finds.
+    """
+
+    def __init__(
+        self,
+        table: pd.DataFrame,
+        label_set: LabelSet,
+        rule: ObjectRule,
+        orders: LookOrders,
+        drawing: Drawing,
+    ) -> None:
+        self.table, self.label_set, self.rule, self.drawing = table, label_set, rule, drawing
+        self.unknown = table["label"].isin(label_set.unknown_ids).to_numpy()
+        self.finds = Finds(orders, drawing)
+        self.sizes: set[tuple[int, ...]] = set()
+        images = table.groupby("image_id").indices
+        self._rows: dict[str, NDArray[np.intp]] = {str(k): np.asarray(v) for k, v in images.items()}
+        self._objects: list[list[TrueObject]] = []
+        self._segments: list[tuple[int, int, int, int]] = []
+
+    def add(self, prediction: Prediction) -> None:
+        """Judge one image; one without truth shows nothing."""
+        if prediction.labels is None:
+            return
+        rows = self._rows.get(prediction.image_id, np.empty(0, np.intp))
+        unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
+        boxes = self.table[BOX].to_numpy()[rows]
+        self.finds.add(rows, boxes, prediction.labels, **self.rule.size)
+        selected = self.table.iloc[rows[chosen]]
+        published = self.rule.published
+        self._objects.append(
+            true_objects(
+                prediction.labels,
+                boxes[chosen],
+                np.isin(prediction.components(), selected["segment_id"].to_numpy()),
+                published=published,
+                box_labels=selected["label"].to_numpy() if published else None,
+                **self.rule.size,
+            )
+        )
+        counts = len(rows), int(chosen.sum()), int(unknown.sum()), int((chosen & unknown).sum())
+        self._segments.append(counts)
+        self.sizes.add(prediction.labels.shape)
+
+    def counts(self) -> dict[str, ObjectCounts]:
+        """Class → its objects, hit and found."""
+        return {self.label_set.label_name(i): count for i, count in self._figures().per_class.items()}
+
+    def figures(self) -> dict[str, Any]:
+        """Everything measured, as plain values."""
+        found = self._figures()
+        names = {i: self.label_set.label_name(i) for i in found.per_class}
+        return {
+            **_plain(found, self.counts()),
+            "intervals": self._intervals(),
+            "orders": self.finds.figures(self.unknown, names),
+            "majorities": self._majorities(),
+        }
+
+    def _figures(self) -> SelectionFigures:
+        return selection_figures(
+            [item for items in self._objects for item in items],
+            self.table["label"].to_numpy(),
+            self.table["selected"].to_numpy(bool),
+            self.label_set.unknown_ids,
+        )
+
+    def _majorities(self) -> dict[str, int]:
+        """Class that most pixels of a selected segment are → number of these segments."""
+        labels = self.table["label"][self.table["selected"]]
+        return dict(Counter(self.label_set.label_name(int(i)) for i in labels).most_common())
+
+    def _intervals(self) -> dict[str, tuple[float, float]]:
+        weights = block_weights(
+            len(self._segments), block=self.drawing.block, repetitions=self.drawing.repetitions
+        )
+        segments, selected, unknown, both = np.array(self._segments).T
+        objects = [sum(item.counts for item in items) for items in self._objects]
+        shares = {
+            "share_selected": (selected, segments),
+            "unknown_selected": (both, unknown),
+            "precision": (both, selected),
+            "prevalence": (unknown, segments),
+            "share_found": ([sum(item.found for item in items) for items in self._objects], objects),
+            "share_hit": ([sum(item.hit for item in items) for items in self._objects], objects),
+        }
+        return {name: ratio_interval(*parts, weights) for name, parts in shares.items()}
+
+
+def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:
+    content = asdict(figures)
+    content["per_class"] = {name: asdict(count) for name, count in counts.items()}
+    for key in ("objects", "found", "hit"):
+        content[key] = sum(getattr(count, key) for count in counts.values())
+    for key in ("found", "hit"):
+        content[f"share_{key}"] = content[key] / max(content["objects"], 1)
+    return content

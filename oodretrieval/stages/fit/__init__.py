@@ -1,0 +1,1 @@
+"""Fit what predicts the quality and the novelty of segments."""

@@ -1,0 +1,195 @@
+"""What the standardised maximum logit needs to know: a network's largest logits on its training images."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+from tqdm import tqdm
+
+from oodretrieval.errors import StoreError, TableError
+from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
+from oodretrieval.evaluation.ood_components import KNOWN
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    weights_hash_if_there,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import inference_of, predictions_in_use
+from oodretrieval.files import atomic_path
+from oodretrieval.stores import (
+    Prediction,
+    PredictionRecord,
+    Workspace,
+    images_key,
+    read_prediction,
+    require_same_settings,
+)
+
+logger = logging.getLogger(__name__)
+SUFFIX = ".logits.safetensors"
+
+
+@dataclass(frozen=True)
+class LogitStatisticsSettings(CommonSettings):
+    """Which network, and what it was trained on.
+
+    Attributes:
+        dataset: Name of the network's training dataset, predicted with keep=logits.
+        model_name: Name of the segmentation network.
+        save_file: Where to write; by default in the workspace. ``<weights>.logits.safetensors`` beside the
+            weights is found too, whatever the workspace.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+    save_file: str = ""
+
+
+def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dict[str, Any]:
+    """Mean and standard deviation of the largest logit, by predicted class, over the known pixels.
+
+    Pixels of void and of unknown things are left out: nobody could name them in use.
+
+    Args:
+        settings: Which network.
+        run: Configuration and workspace.
+
+    Returns:
+        ``path``, and ``mean``, ``std`` and ``pixels`` by class.
+
+    Raises:
+        StoreError: If there is no prediction, or it kept no logits.
+        TableError: If the dataset has no truth of classes.
+        SettingsMismatchError: If the file exists and was made with other settings.
+    """
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
+        raise TableError(
+            f"dataset {settings.dataset!r} has no truth of classes; use the network's training dataset"
+        )
+    path = (
+        Path(settings.save_file) if settings.save_file else _in_workspace(run.workspace, settings.model_name)
+    )
+    names = settings.model_name, settings.dataset
+    images = predicted_ids(run.workspace, names, dataset.ids)
+    records = predictions_in_use(settings, run, names, images)
+    made_by = {
+        **{key: getattr(settings, key) for key in ("model_name", "dataset", "limit")},
+        "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
+        "images": images_key({image: record.digest for image, record in records.items()}),
+        "inference": next((inference_of(record.settings) for record in records.values()), {}),
+    }
+    if path.is_file() and not settings.overwrite:
+        recorded, statistics = _read(path)
+        require_same_settings(path, recorded, made_by)
+        logger.info("%s is there already; args.overwrite=True computes it anew", path)
+    else:
+        statistics = _gather(run.workspace, names, images, records)
+        _write(path, statistics, made_by)
+        logger.info("saved %s", path)
+    classes = [dataset.label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
+    figures = {
+        key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
+        for key in ("mean", "std", "pixels")
+    }
+    logger.info("%-20s %10s %10s %12s", "largest logit of", "mean", "std", "pixels")
+    for name in classes:
+        logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in figures.values()))
+    return {"path": str(path), **figures}
+
+
+def _gather(
+    workspace: Workspace,
+    names: tuple[str, str],
+    images: Sequence[str],
+    records: Mapping[str, PredictionRecord],
+) -> LogitStatistics:
+    sums: LogitStatisticsSums | None = None
+    for image_id in tqdm(images, desc="logits", unit="image", disable=None):
+        prediction = read_prediction(
+            workspace, *names, image_id
+        )  # refuses a damaged one, which has no record
+        made_by = records[image_id].settings
+        require_same_settings(f"the prediction of {image_id}", prediction.settings, made_by)
+        unknown = prediction.unknown()
+        if unknown is not None:
+            sums = sums or LogitStatisticsSums(prediction.num_classes)
+            sums.update(require_logits(prediction, "logit statistics"), unknown == KNOWN)
+    if sums is None:
+        raise TableError(f"no prediction of {names[1]!r} has truth; predict the dataset anew")
+    return sums.statistics()
+
+
+def require_logits(prediction: Prediction, purpose: str) -> NDArray[np.float32]:
+    """The logits of a prediction at full size, ``(H, W, C)``.
+
+    Raises:
+        StoreError: If they were not kept.
+    """
+    logits = prediction.full_logits()
+    if logits is None:
+        raise StoreError(
+            f"the prediction of {prediction.image_id!r} keeps no logits, which {purpose} need; "
+            "predict again with args.keep=logits args.overwrite=True"
+        )
+    return logits
+
+
+def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
+    """The statistics of a network, from the workspace or else from beside its weights.
+
+    Args:
+        run: Configuration and workspace.
+        model_name: Name of the segmentation network.
+
+    Returns:
+        The statistics; None if they were never computed.
+
+    Raises:
+        StoreError: If the file is damaged, or of other weights than the network has now.
+    """
+    entry = run.configuration.model(model_name)
+    candidates = [_in_workspace(run.workspace, model_name)]
+    if entry.weights is not None:
+        candidates.append(Path(entry.weights).with_suffix(SUFFIX))
+    for path in candidates:
+        if path.is_file():
+            made_by, statistics = _read(path)
+            weights = weights_hash_if_there(entry)
+            if weights and made_by.get("weights") != weights:
+                raise StoreError(
+                    f"{path} is of other weights than {model_name!r} has now; compute it again with "
+                    f"scripts/compute_logit_statistics.py with args.model_name={model_name} args.overwrite=True"
+                )
+            return statistics
+    return None
+
+
+def _in_workspace(workspace: Workspace, model_name: str) -> Path:
+    return workspace.path / "logit_statistics" / f"{model_name}{SUFFIX}"
+
+
+def _write(path: Path, statistics: LogitStatistics, made_by: dict[str, Any]) -> None:
+    arrays = {name: getattr(statistics, name) for name in ("mean", "std", "pixels")}
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(save(arrays, {"made_by": json.dumps(made_by)}))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], LogitStatistics]:
+    try:
+        with safe_open(path, "numpy") as file:
+            made_by = json.loads(file.metadata()["made_by"])
+            return made_by, LogitStatistics(*(file.get_tensor(name) for name in ("mean", "std", "pixels")))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(
+            f"{path} is damaged ({error}); remove it and run scripts/compute_logit_statistics.py again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Split predictions into segments and compute their metrics and pooled features."""

@@ -1,0 +1,99 @@
+"""Stage 2: split every prediction into segments and compute their metrics."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from oodretrieval.errors import PartialFailure, StoreError
+from oodretrieval.execution import map_processes
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import predictions_in_use
+from oodretrieval.stages.measure.part_layout import TableLayout
+from oodretrieval.stages.measure.segment_blocks import Block, compute_block
+from oodretrieval.stores import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MetricsSettings(CommonSettings):
+    """Which predictions to measure.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model_name: Name of the network.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+
+
+def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
+    """Compute the segment table of a dataset's predictions; images that are done are skipped.
+
+    Args:
+        settings: Which predictions.
+        run: Configuration and workspace.
+
+    Returns:
+        Number of ``images`` and ``segments`` computed now, images ``skipped``, and the ``folder``.
+
+    Raises:
+        StoreError: If nothing is predicted yet.
+        SettingsMismatchError: If predictions or tables were made with other settings.
+        PartialFailure: If some predictions could not be read; all others are done.
+    """
+    names = settings.model_name, settings.dataset
+    dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
+    wanted = dataset_in_use(settings, run.configuration, settings.dataset).ids
+    predicted = predicted_ids(run.workspace, names, wanted)
+    records = predictions_in_use(settings, run, names, predicted)
+    made_by = next((dict(record.settings) for record in records.values()), {})
+    _require_measurable(run.workspace.prediction_folder(*names), made_by)
+    with run.workspace.lock(run.workspace.segments_folder(*names)):
+        from_scratch = settings.overwrite and len(wanted) == len(dataset)
+        layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, from_scratch=from_scratch)
+        todo = predicted if settings.overwrite else layout.outstanding(predicted, records)
+        tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
+        try:
+            return _run(tasks, settings, run.workspace, len(predicted))
+        finally:
+            layout.remove_others([task.destination.number for task in tasks])
+
+
+def _require_measurable(folder: Path, made_by: Mapping[str, Any]) -> None:
+    if made_by.get("keep") == "nothing":
+        raise StoreError(
+            f"{folder} keeps neither logits nor softmax; its segment metrics were computed by pred_images. "
+            "To compute them again, predict with args.keep=logits args.overwrite=True"
+        )
+
+
+def _run(
+    tasks: list[Block], settings: MetricsSettings, workspace: Workspace, predicted: int
+) -> dict[str, Any]:
+    failures: dict[str, str] = {}
+    segments = 0
+    bar = {"desc": "segment metrics", "unit": "block"}
+    for count, failed in map_processes(compute_block, tasks, settings.num_cores, **bar):
+        segments += count
+        failures |= failed
+    images = sum(len(task.images) for task in tasks) - len(failures)
+    folder = workspace.segments_folder(settings.model_name, settings.dataset)
+    if failures:
+        raise PartialFailure("compute_metrics", failures)
+    skipped = predicted - images
+    if images:
+        logger.info(
+            "%d segments of %d images, %d images were there; in %s", segments, images, skipped, folder
+        )
+    else:
+        logger.info("nothing to do, %d images were there; in %s", skipped, folder)
+    return {"images": images, "segments": segments, "skipped": skipped, "folder": str(folder)}

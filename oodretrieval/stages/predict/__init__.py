@@ -1,0 +1,1 @@
+"""Run a segmentation network over a dataset and keep what the later stages need."""

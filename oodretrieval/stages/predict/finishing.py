@@ -1,0 +1,220 @@
+"""What is left to do of an image when its network is done: classes, entropy, segment metrics, files.
+
+Apart from the network's side, so that worker processes import no torch.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.errors import ConfigurationError, ImageError, StoreError
+from oodretrieval.files import file_stamp
+from oodretrieval.labels import LabelSet
+from oodretrieval.segments import predict_classes, predict_pixels
+from oodretrieval.stages.measure.segment_blocks import image_table
+from oodretrieval.stores import Prediction, PublishedPredictions, Workspace, write_prediction
+from oodretrieval.stores.predictions import Keep
+
+
+class Outcome(Protocol):
+    """What somebody said of one image; light enough to be sent to another process.
+
+    Attributes:
+        image_id: Id of the image.
+        image_path: Its file.
+        labels: Its label ids, ``(H, W)``; None without truth.
+    """
+
+    @property
+    def image_id(self) -> str: ...  # noqa: D102
+
+    @property
+    def image_path(self) -> str: ...  # noqa: D102
+
+    @property
+    def labels(self) -> NDArray[np.unsignedinteger] | None: ...  # noqa: D102
+
+    def prediction(self, *, with_entropy: bool) -> Prediction:
+        """Work the prediction out.
+
+        Raises:
+            ImageError: If it cannot be used.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkOutcome:
+    """Logits of a network.
+
+    Attributes:
+        image_id: Id of the image.
+        image_path: Its file.
+        labels: Its label ids, ``(H, W)``; None without truth.
+        size: Its height and width.
+        logits: ``(C, h, w)`` float32.
+        align_corners: How they are resized to the image.
+    """
+
+    image_id: str
+    image_path: str
+    labels: NDArray[np.unsignedinteger] | None
+    size: tuple[int, int]
+    logits: NDArray[np.float32]
+    align_corners: bool
+
+    def prediction(self, *, with_entropy: bool) -> Prediction:
+        """See :class:`Outcome`."""
+        if not np.isfinite(self.logits).all():
+            raise ImageError(
+                f"{self.image_path}: the network's output is not finite; check its weights and mean, std, "
+                "or choose another args.mixed_precision"
+            )
+        options: dict[str, Any] = {"align_corners": self.align_corners, "threads": 1}
+        if with_entropy:
+            classes, entropy = predict_pixels(self.logits, self.size, **options)
+        else:
+            classes, entropy = predict_classes(self.logits, self.size, **options), None
+        return Prediction(
+            prediction=classes,
+            image_path=self.image_path,
+            image_id=self.image_id,
+            logits=self.logits,
+            align_corners=self.align_corners,
+            num_classes=len(self.logits),
+            entropy=entropy,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PublishedOutcome:
+    """A softmax in a published file, or in one of numpy.
+
+    Attributes:
+        image_id: Id of the image.
+        image_path: Its file.
+        labels: Its label ids, ``(H, W)``; None without truth.
+        size: Its height and width.
+        files: The predictions that may be its own; exactly one should be.
+        label_set: The dataset's tables; None without truth.
+    """
+
+    image_id: str
+    image_path: str
+    labels: NDArray[np.unsignedinteger] | None
+    size: tuple[int, int]
+    files: PublishedPredictions
+    label_set: LabelSet | None
+
+    def prediction(self, *, with_entropy: bool) -> Prediction:
+        """See :class:`Outcome`.
+
+        Raises:
+            ConfigurationError: If it has another number of classes than the dataset.
+        """
+        if len(self.files) != 1:
+            raise ImageError(
+                f"{len(self.files)} predictions in the source belong to {self.image_id!r}, expected one"
+            )
+        try:
+            found: Prediction = self.files[0]
+        except StoreError as error:
+            raise ImageError(str(error)) from error
+        require_classes(found.num_classes, self.label_set)
+        if found.prediction.shape != self.size:
+            raise ImageError(
+                f"the prediction of {self.image_id!r} is {found.prediction.shape}, its image {self.size}"
+            )
+        entropy = found.entropy_levels() if with_entropy else None
+        return replace(found, image_id=self.image_id, image_path=self.image_path, entropy=entropy)
+
+
+def require_classes(count: int, label_set: LabelSet | None) -> None:
+    """Refuse predictions of another number of classes than the dataset has, if it has any.
+
+    Raises:
+        ConfigurationError: If the numbers differ.
+    """
+    if label_set is not None and label_set.num_classes not in (0, count):
+        raise ConfigurationError(
+            f"the network has {count} classes, the dataset's pred_mapping {label_set.num_classes}; "
+            "choose a dataset entry made for this network (with background, if it has one), or give it its own "
+            "label_to_pred"
+        )
+
+
+def with_truth(prediction: Prediction, outcome: Outcome, label_set: LabelSet | None) -> Prediction:
+    """The prediction with the image's labels and the dataset's tables, where there is truth."""
+    if outcome.labels is None or label_set is None:
+        return prediction
+    return replace(
+        prediction,
+        labels=outcome.labels,
+        label_to_pred=dict(label_set.label_to_pred),
+        void_ids=label_set.void_ids,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """What became of one image.
+
+    Attributes:
+        image_id: Its id.
+        table: Its segment table, if that was wanted.
+        digest: Of its prediction.
+        failure: Why it could not be finished; empty if it could.
+    """
+
+    image_id: str
+    table: pd.DataFrame | None = None
+    digest: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Finisher:
+    """Writes predictions, and measures segments where the softmax is not kept for that.
+
+    Attributes:
+        workspace: Root of the workspace.
+        names: Name of the network, name of the dataset.
+        keep: What is kept.
+        made_by: Settings to note.
+        label_set: Tables of the dataset; None without truth.
+    """
+
+    workspace: Path
+    names: tuple[str, str]
+    keep: Keep
+    made_by: dict[str, Any]
+    label_set: LabelSet | None
+
+    def __call__(self, outcome: Outcome) -> Finished:
+        """Finish one image; one that cannot be used is no exception, but a failure that is told.
+
+        Raises:
+            StoreError: If it cannot be written.
+        """
+        measure = self.keep == "nothing"
+        try:
+            prediction = with_truth(outcome.prediction(with_entropy=measure), outcome, self.label_set)
+            table = image_table(prediction) if measure else None
+        except (ImageError, ValueError) as error:
+            return Finished(outcome.image_id, failure=str(error))
+        path = Workspace(self.workspace).prediction_path(*self.names, outcome.image_id)
+        stamp = file_stamp(outcome.image_path)
+        kept = replace(prediction, settings=self.made_by, image_file=stamp)
+        digest = write_prediction(path, kept, self.keep)
+        return Finished(outcome.image_id, table, digest)
+
+
+def load_kernels() -> None:
+    """Load what finishing needs, so that the first image does not wait for it."""
+    labels = np.zeros((2, 2), np.uint8)
+    outcome = NetworkOutcome("", "", labels, (2, 2), np.zeros((2, 1, 1), np.float32), False)
+    image_table(replace(outcome.prediction(with_entropy=True), labels=labels))

@@ -1,0 +1,137 @@
+"""Which images are still to be predicted, and the parts of the segment table that they belong to."""
+
+import logging
+from collections.abc import Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+
+from oodretrieval.errors import StoreError
+from oodretrieval.stages.measure.part_layout import TableLayout
+from oodretrieval.stages.measure.segment_blocks import Destination
+from oodretrieval.stages.predict.finishing import Finished, Finisher
+from oodretrieval.stores import PredictionRecord, Workspace, read_prediction_record, require_same_settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is left to do.
+
+    Attributes:
+        todo: Index of every image to predict, part by part.
+        skipped: Images asked for that are done.
+        destinations: Image → part of the segment table that its segments go to; empty where none are computed.
+        layout: Of the segment table; None where none is computed.
+    """
+
+    todo: Sequence[int]
+    skipped: int
+    destinations: Mapping[str, Destination]
+    layout: TableLayout | None
+
+    @classmethod
+    def of(cls, finisher: Finisher, ids: Sequence[str], wanted: Set[str], *, overwrite: bool) -> "Plan":
+        """Look what is there.
+
+        Args:
+            finisher: What will be written, and where.
+            ids: Ids of all images of the dataset, in order.
+            wanted: Ids asked for.
+            overwrite: Make again what is there.
+
+        Raises:
+            SettingsMismatchError: If a prediction is there that was made with other settings.
+        """
+        asked = [image for image in ids if image in wanted]
+        records = {} if overwrite else _recorded(finisher, asked)
+        left = [image for image in asked if image not in records]
+        layout, destinations = None, dict[str, Destination]()
+        if finisher.keep == "nothing":
+            from_scratch = overwrite and len(asked) == len(ids)
+            names, made_by = finisher.names, finisher.made_by
+            layout = TableLayout.of(
+                Workspace(finisher.workspace), names, ids, made_by, from_scratch=from_scratch
+            )
+            left = asked if overwrite else layout.outstanding(asked, records)
+            parts = layout.destinations(layout.numbers(left))
+            destinations = {image: to for to, images in parts for image in images}
+        places = {image: index for index, image in enumerate(ids)}
+        todo = [places[image] for image in destinations or left]
+        return cls(todo, len(asked) - len(todo), destinations, layout)
+
+    def tidy(self) -> None:
+        """Remove the parts that a table which was made from scratch leaves over."""
+        if self.layout is not None:
+            self.layout.remove_others({to.number for to in self.destinations.values()})
+
+
+def _recorded(finisher: Finisher, images: Sequence[str]) -> dict[str, PredictionRecord]:
+    """What the predictions that are there say of themselves; damaged ones are as good as none."""
+    records = {}
+    for image in images:
+        path = Workspace(finisher.workspace).prediction_path(*finisher.names, image)
+        if not path.is_file():
+            continue
+        try:
+            records[image] = read_prediction_record(path)
+        except StoreError as error:
+            logger.warning("%s; predicting it again", error)
+            continue
+        require_same_settings(path.parent, records[image].settings, finisher.made_by)
+    return records
+
+
+class PartWriter:
+    """Writes a part of the segment table when all its images are finished, in a thread of its own.
+
+    Used in a ``with`` block, at whose end, also by an error or an interruption, the part that has begun is written
+    with the images that it has: the next run adds the others.
+
+    Args:
+        plan: What is to be done.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._to: Destination | None = None
+        self._tables, self._digests = dict[str, pd.DataFrame](), dict[str, str]()
+        self._thread, self._writing = ThreadPoolExecutor(1), list[Future[None]]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._thread:
+            self._flush()
+        for writing in self._writing:
+            writing.result()
+
+    def add(self, finished: Finished) -> None:
+        """Take what became of an image; images come in the order of the plan.
+
+        Raises:
+            StoreError: If an earlier part could not be written.
+        """
+        if finished.table is None:
+            return
+        to = self.plan.destinations[finished.image_id]
+        if to is not self._to:
+            self._flush()
+            self._to = to
+        self._tables[finished.image_id] = finished.table
+        self._digests[finished.image_id] = finished.digest
+
+    def _flush(self) -> None:
+        if self._to is None or not self._tables:
+            return
+        for writing in self._writing:
+            writing.result()
+        self._writing = [self._thread.submit(self._to.write, self._tables, self._digests)]
+        self._tables, self._digests = {}, {}

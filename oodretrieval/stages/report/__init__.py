@@ -1,0 +1,1 @@
+"""All results of a workspace on one page."""

@@ -1,0 +1,270 @@
+"""A run on one page: every figure, chart and picture, the best and worst segments, the clusters."""
+
+import logging
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from oodretrieval import __version__
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import StoreError, WeightsError
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    open_meta_model,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.files import atomic_path
+from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
+from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.stages.report.contact_sheets import Sheet, data_address, tiles
+from oodretrieval.stages.report.report_segments import cluster_sheets, orders, segment_lines
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
+
+logger = logging.getLogger(__name__)
+EVALUATIONS = {
+    "segmentation": "eval_segmentation.py",
+    "iou": "eval_iou.py",
+    "meta": "eval_meta.py",
+    "selection": "eval_selection.py",
+    "ood": "eval_ood.py",
+    "retrieval": "eval_retrieval.py",
+}
+"""Stem of a result, up to its first underscore → the script that makes it."""
+
+
+@dataclass(frozen=True)
+class ReportSettings(CommonSettings):
+    """Which run is reported, and how much of it.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model that orders the segments; empty for the one that the entry of model_name
+            names.
+        embeddings_file: Name of the catalogue whose clusters are shown; by default that of the dataset.
+        min_pixels: Fewest pixels of a segment among the best and worst.
+        segments: How many segments a sheet shows, at most.
+        clusters: Number of clusters; 0 for the elbow of k-means.
+        method: Clustering: kmeans, spectral or agglomerative.
+        seed: Of the clusters.
+        save_file: The page; by default ``reports/<network>_<dataset>.html`` in the workspace.
+    """
+
+    dataset: str = ""
+    model_name: str = ""
+    meta_model_name: str = ""
+    embeddings_file: str = ""
+    min_pixels: int = 400
+    segments: int = 24
+    clusters: int = 0
+    method: str = "agglomerative"
+    seed: int = 0
+    save_file: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "segments")
+        require_at_least(self, 0, "min_pixels", "clusters")
+
+
+def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
+    """Write one self-contained HTML page; what a stage has not made yet is named, with its command.
+
+    Args:
+        settings: What to report.
+        run: Configuration and workspace.
+
+    Returns:
+        ``file``, number of ``evaluations`` shown, and what is ``missing``.
+
+    Raises:
+        StoreError: If there is no segment table of this network on this dataset.
+        ImageError: If an image cannot be read.
+    """
+    settings = run.with_meta_model(settings)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    names = settings.model_name, settings.dataset
+    table = segments_in_use(settings, run, names)
+    missing: list[str] = []
+    catalogue = _catalogue(settings, run.workspace, missing)
+    evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
+    class_names = _class_names(settings, run.configuration, dataset, table)
+    segment_sheets = _judged_sheets(settings, run, dataset, table, class_names, missing)
+    clusters = list(
+        cluster_sheets(
+            catalogue, settings.method, settings.clusters or None, settings.segments, settings.seed
+        )
+        if catalogue is not None
+        else ()
+    )
+    page = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=f"{settings.model_name} on {settings.dataset}",
+            facts=_facts(settings, dataset, table, catalogue),
+            settings=asdict(settings),
+            evaluations=[_shown(evaluation) for evaluation in evaluations],
+            segment_sheets=segment_sheets,
+            cluster_sheets=clusters,
+            missing=missing,
+        )
+    )
+    path = _path(settings, run.workspace)
+    with atomic_path(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    logger.info("%s: %d evaluations, %.1f MB", path, len(evaluations), path.stat().st_size / 1e6)
+    for what in missing:
+        logger.info("not in it: %s", what)
+    return {"file": str(path), "evaluations": len(evaluations), "missing": missing}
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("oodretrieval.stages.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _path(settings: ReportSettings, workspace: Workspace) -> Path:
+    default = workspace.path / "reports" / f"{settings.model_name}_{settings.dataset}.html"
+    path = Path(settings.save_file).expanduser() if settings.save_file else default
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _facts(
+    settings: ReportSettings, dataset: SegmentationDataset, table: pd.DataFrame, catalogue: Catalogue | None
+) -> dict[str, str]:
+    return {
+        "network": settings.model_name,
+        "dataset": settings.dataset,
+        "images": f"{len(dataset):,}",
+        "segments": f"{len(table):,} in {table['image_id'].nunique():,} images",
+        "meta model": settings.meta_model_name,
+        "catalogue": f"{catalogue.name}, {len(catalogue):,} segments" if catalogue is not None else NO_VALUE,
+        "made by": f"oodretrieval {__version__}",
+    }
+
+
+def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str]) -> Catalogue | None:
+    name = settings.embeddings_file or settings.dataset
+    try:
+        return Catalogue.open(workspace.catalogue_folder(name))
+    except StoreError:
+        if settings.embeddings_file:
+            raise
+        missing.append(
+            f"clusters: scripts/compute_embeddings.py with args.dataset={settings.dataset} "
+            f"args.model_name={settings.model_name} args.meta_model_name={settings.meta_model_name}"
+        )
+        return None
+
+
+def _evaluations(
+    settings: ReportSettings,
+    workspace: Workspace,
+    catalogue: Catalogue | None,
+    with_truth: bool,
+    missing: list[str],
+) -> list[Evaluation]:
+    """Results of this network on this dataset, in the order of :data:`EVALUATIONS`, then all others."""
+    found = [
+        evaluation
+        for evaluation in read_results(workspace.path / "evaluation")
+        if (evaluation.context["dataset"], evaluation.context["model"])
+        == (settings.dataset, settings.model_name)
+    ]
+    if catalogue is not None:
+        found += read_results(catalogue.path / "evaluation")
+    order = list(EVALUATIONS)
+    kinds = [evaluation.stem.split("_")[0] for evaluation in found]
+    if with_truth:
+        missing += [
+            f"{kind}: scripts/{script} with {_arguments(kind, settings, catalogue)}"
+            for kind, script in EVALUATIONS.items()
+            if kind not in kinds and not (kind == "retrieval" and catalogue is None)
+        ]
+    places = [order.index(kind) if kind in order else len(order) for kind in kinds]
+    return [found[i] for i in np.argsort(places, kind="stable")]
+
+
+def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
+    """What an evaluation that is missing is called with."""
+    if kind == "retrieval" and catalogue is not None:
+        return f"args.embeddings_file={catalogue.name}"
+    arguments = f"args.dataset={settings.dataset} args.model_name={settings.model_name}"
+    if settings.root:
+        arguments += f" args.root={settings.root}"
+    if kind != "segmentation":
+        arguments += f" args.meta_model_name={settings.meta_model_name}"
+    return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
+
+
+def _shown(evaluation: Evaluation) -> dict[str, Any]:
+    pictures = {
+        caption: data_address(
+            path.read_bytes(), "image/jpeg" if path.suffix in (".jpg", ".jpeg") else "image/png"
+        )
+        for caption, path in evaluation.pictures.items()
+    }
+    rules = {key.replace("_", " "): value for key, value in evaluation.context.items() if value != ""}
+    return {
+        "title": evaluation.title,
+        "rules": rules,
+        "notes": evaluation.notes,
+        "tables": evaluation.tables,
+        "pictures": pictures,
+    }
+
+
+def _class_names(
+    settings: ReportSettings, configuration: Configuration, dataset: SegmentationDataset, table: pd.DataFrame
+) -> dict[int, str]:
+    count = sum(str(column).startswith("cprob") for column in table.columns)
+    mapping = predicted_classes(configuration.model(settings.model_name), dataset, count)
+    return {i: name for i, (name, _) in mapping.items()}
+
+
+def _judged_sheets(
+    settings: ReportSettings,
+    run: Run,
+    dataset: SegmentationDataset,
+    table: pd.DataFrame,
+    class_names: dict[int, str],
+    missing: list[str],
+) -> list[Sheet]:
+    """The segments of lowest and highest predicted IoU, and where the estimate errs most."""
+    try:
+        model = open_meta_model(run, settings.meta_model_name, settings.model_name)
+    except WeightsError as error:
+        missing.append(f"best and worst segments: {error}")
+        return []
+    large = table[(table["S"] >= settings.min_pixels)].reset_index(drop=True)
+    if large.empty:
+        missing.append(
+            f"best and worst segments: none has {settings.min_pixels} pixels; lower args.min_pixels"
+        )
+        return []
+    large[PREDICTED_IOU] = model.predict(large)
+    index = {image_id: i for i, image_id in enumerate(dataset.ids)}
+    make = partial(
+        tiles,
+        image_of=lambda image_id: dataset[index[image_id]].image,
+        lines_of=lambda row: segment_lines(row, class_names, dataset),
+    )
+    return [
+        Sheet(title, note, make(large.loc[order[: settings.segments]]))
+        for title, note, order in orders(large)
+    ]

@@ -1,0 +1,1 @@
+"""Select the segments that look unknown, cut them out and embed them."""

@@ -1,0 +1,248 @@
+"""Which segments are looked at: their score, and the rule that selects by it."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import SettingsError, TableError, WeightsError
+from oodretrieval.experiment.inputs import (
+    open_meta_model,
+    weights_hash_if_there,
+)
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.stored import warn_of_other_inference
+from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
+from oodretrieval.novelty.model import DISTANCE, NOVELTY
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stores import SELECT_SCORE
+
+logger = logging.getLogger(__name__)
+SelectBy = Literal[
+    "novelty", "predicted_iou", "energy", "max_logit", "entropy", "variation_ratio", "nearest_neighbour"
+]
+PUBLISHED = "predicted_iou"
+
+
+@dataclass(frozen=True)
+class SelectionRule(CommonSettings):
+    """By what, and how much of it, segments are selected.
+
+    Attributes:
+        select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
+            ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
+        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
+        select_number: If positive, the so many segments of each dataset that score highest instead.
+        iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
+    """
+
+    select_by: SelectBy = "novelty"
+    select_quantile: float = 0.95
+    select_number: int = 0
+    iou_threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.select_by not in get_args(SelectBy):
+            known = ", ".join(get_args(SelectBy))
+            raise SettingsError(f"args.select_by must be one of {known}, came {self.select_by!r}")
+        if not 0 <= self.select_quantile <= 1:
+            raise SettingsError(f"args.select_quantile must be within 0…1, came {self.select_quantile:g}")
+        require_at_least(self, 0, "select_number")
+        unset = type(self).__dataclass_fields__["iou_threshold"].default
+        if self.select_by != PUBLISHED and self.iou_threshold != unset:
+            raise SettingsError(
+                f"args.iou_threshold={self.iou_threshold:g} means nothing to args.select_by={self.select_by}; add "
+                "args.select_by=predicted_iou, or set args.select_quantile or args.select_number instead"
+            )
+
+    @property
+    def needs_novelty_model(self) -> bool:
+        """Whether the score, or its quantile, comes from a novelty model."""
+        by_quantile = self.select_by != PUBLISHED and not self.select_number
+        return self.select_by in (NOVELTY, DISTANCE) or by_quantile
+
+    def words(self) -> str:
+        """What is selected, for people."""
+        if self.select_number:
+            return f"the {self.select_number} highest by {self.select_by}"
+        if self.select_by == PUBLISHED:
+            return f"predicted IoU < {self.iou_threshold:g}"
+        return f"{self.select_by} above the {self.select_quantile:g} quantile of known training segments"
+
+
+class Selector:
+    """Scores segments of one network, and selects by the score.
+
+    Args:
+        rule: What to select by.
+        device: Where features are computed.
+        run: Configuration and workspace.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model.
+
+    Raises:
+        WeightsError: If a model that the rule needs is not there, or is damaged.
+        TableError: If one was made for another network or other weights.
+    """
+
+    def __init__(
+        self,
+        rule: SelectionRule,
+        device: torch.device,
+        run: Run,
+        model_name: str,
+        meta_model_name: str,
+    ) -> None:
+        self.rule, self.model_name, self.workspace = rule, model_name, run.workspace
+        self.meta_model = open_meta_model(run, meta_model_name, model_name)
+        self.novelty: NoveltyModel | None = None
+        self.features: SegmentFeatures | None = None
+        if rule.needs_novelty_model:
+            self.novelty = open_novelty_model(run, model_name)
+            backbone = str(self.novelty.made_by["backbone"])
+            self.features = SegmentFeatures(run.workspace, backbone, device)
+
+    def score(
+        self, table: pd.DataFrame, name: str, dataset: SegmentationDataset
+    ) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Judge the segments of a dataset.
+
+        Args:
+            table: Its segment table.
+            name: Its name.
+            dataset: Where images are read, for the features.
+
+        Returns:
+            The table with ``predicted_iou`` and ``select_score`` (NaN where an image cannot be read), and image id →
+            reason of those images.
+
+        Raises:
+            TableError: If the score needs columns that the table lacks.
+        """
+        fitted = {"the meta model": self.meta_model.quality.get("made_by", {})}
+        if self.novelty is not None:
+            fitted["the novelty model"] = self.novelty.made_by
+        for what, made_by in fitted.items():
+            names, images = (self.model_name, name), table["image_id"].unique().tolist()
+            warn_of_other_inference(what, made_by, self.workspace, names, images)
+        iou = self.meta_model.predict(table)
+        failures: dict[str, str] = {}
+        by = self.rule.select_by
+        if by == PUBLISHED:
+            score = 1 - iou
+        elif by in SCORES:
+            score = self._dispersion(table)
+        else:
+            assert self.novelty is not None and self.features is not None  # the rule needs both
+            if by == NOVELTY:
+                self._dispersion(table)  # what is missing is said before features are computed
+            vectors, failures = self.features.of((self.model_name, name), dataset, table)
+            score = self.novelty.score(table, vectors, by)
+        return table.assign(**{"predicted_iou": iou, SELECT_SCORE: score}), failures
+
+    def _dispersion(self, table: pd.DataFrame) -> NDArray[np.float64]:
+        by = self.rule.select_by
+        try:
+            return dispersion_score(table, "energy" if by == NOVELTY else by)
+        except TableError as error:
+            raise TableError(
+                f"args.select_by={by}: {error}, or choose args.select_by=predicted_iou"
+            ) from error
+
+    def threshold(self) -> float:
+        """The score above which segments are selected by quantile."""
+        assert self.novelty is not None  # the rule needs it
+        return self.novelty.threshold(self.rule.select_by, self.rule.select_quantile)
+
+    def select(self, table: pd.DataFrame, eligible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which segments are selected among those that may be, ``(n,)``.
+
+        Args:
+            table: What :meth:`score` gave.
+            eligible: Large enough, of a class worth looking at, ``(n,)``.
+        """
+        score = table[SELECT_SCORE].to_numpy()
+        if self.rule.select_number:
+            order = np.argsort(-np.where(eligible & np.isfinite(score), score, -np.inf), kind="stable")
+            highest = np.zeros(len(table), np.bool_)
+            highest[order[: self.rule.select_number]] = True
+            highest &= eligible & np.isfinite(score)
+            return highest
+        if self.rule.select_by == PUBLISHED:
+            selected: NDArray[np.bool_] = table["predicted_iou"].to_numpy() < self.rule.iou_threshold
+        else:
+            selected = score > self.threshold()  # never so for NaN
+        chosen: NDArray[np.bool_] = selected & eligible
+        return chosen
+
+
+def novelty_model_path(run: Run, model_name: str) -> Path:
+    """Where the novelty model of a network is read from and saved to: its entry's path, else the workspace."""
+    entry = run.configuration.model(model_name)
+    return Path(entry.novelty) if entry.novelty is not None else run.workspace.novelty_model_path(model_name)
+
+
+def open_novelty_model(run: Run, model_name: str) -> NoveltyModel:
+    """Load the novelty model of a network.
+
+    Raises:
+        WeightsError: If it is not fitted yet, or its file is damaged.
+        TableError: If it was fitted for another network, or for other weights of this one.
+    """
+    path = novelty_model_path(run, model_name)
+    remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
+    if not path.is_file():
+        raise WeightsError(
+            f"no novelty model {str(path)!r}; fit it on training images with truth by {remedy}, or choose the "
+            "published rule by args.select_by=predicted_iou"
+        )
+    model = load_novelty_model(path)
+    made_for = model.made_by.get("model")
+    if made_for != model_name:
+        raise TableError(
+            f"{path} was fitted on segments of {made_for!r}, not of {model_name!r}; fit one by {remedy}"
+        )
+    if weights_hash_if_there(run.configuration.model(model_name)) not in ("", model.made_by.get("weights")):
+        raise TableError(
+            f"{path} was fitted with other weights of {model_name!r}; fit it again by {remedy} args.overwrite=True"
+        )
+    return model
+
+
+def novelty_scores(
+    device: torch.device,
+    run: Run,
+    names: tuple[str, str],
+    dataset: SegmentationDataset,
+    table: pd.DataFrame,
+) -> dict[str, NDArray[np.float64]]:
+    """What the novelty model of a network says of segments, where there is one that fits.
+
+    Args:
+        device: Where features are computed.
+        run: Configuration and workspace.
+        names: Name of the segmentation network, name of the dataset.
+        dataset: Where images are read, for the features.
+        table: Segment table of both, or whole images of it.
+
+    Returns:
+        ``nearest_neighbour`` and, where the table has columns of logits, ``novelty`` → ``(n,)``, higher where more
+        unknown. Empty, with a warning, where no novelty model is at hand.
+    """
+    try:
+        model = open_novelty_model(run, names[0])
+    except (WeightsError, TableError) as error:
+        logger.warning("judged without novelty: %s", error)
+        return {}
+    features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
+    vectors, _ = features.of(names, dataset, table)
+    wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
+    return {name: model.score(table, vectors, name) for name in wanted}

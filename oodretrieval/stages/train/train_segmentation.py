@@ -1,0 +1,309 @@
+"""Stage 0: train a segmentation network on a labelled dataset."""
+
+import logging
+import os
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from oodretrieval.datasets.sample import SegmentationDataset
+from oodretrieval.datasets.transforms import TrainingTensors, training_transform
+from oodretrieval.entries import ModelEntry
+from oodretrieval.errors import DatasetError, SettingsError
+from oodretrieval.execution import keep_freed_memory
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.files import atomic_path
+from oodretrieval.labels import NO_CLASS, LabelSet
+from oodretrieval.models import load_weights, read_metadata, save_weights
+from oodretrieval.stages.train.accelerator import accelerator
+from oodretrieval.stages.train.fresh_network import fresh_network
+from oodretrieval.stages.train.segmentation_quality import judge, log_quality, rounded
+from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainSegmentationSettings(CommonSettings):
+    """Recipe of a training run.
+
+    Attributes:
+        dataset: Name of the dataset to learn from.
+        dataset_val: Name of the dataset to choose the best epoch by.
+        model_name: Name of the network.
+        save_file: File for the weights; by default the one that the network's entry names.
+        crop_height: Height of the training crops, pixels.
+        crop_width: Width of the training crops, pixels.
+        batch_size: Images a step and process.
+        epochs: Passes over the training set.
+        learning_rate: At the start, of everything but the encoder.
+        encoder_factor: Share of it at which the encoder learns.
+        weight_decay: On weights.
+        optimiser: adamw or sgd; both follow the poly schedule.
+        average_decay: Decay of the moving average of the weights; 0 for none.
+        validate_every: Epochs between validations.
+        scale_min: Smallest random scale, relative to the image just fitting into the crop.
+        scale_max: Largest random scale, likewise.
+        colour: Strength of the colour jitter, 0…1.
+        photometric: Probability of each of blur, noise, equalised grey values, greyscale (half of it), JPEG
+            artefacts and a colour cast, 0…1.
+        rotation: Largest random rotation, degrees.
+        class_weight_power: 0 weighs classes alike, 1 undoes their frequencies.
+        attraction: Weight of the template loss that draws the pixels of a class to its best pixel; 0 for none.
+        repulsion: Weight of the one that pushes the best pixels of different classes apart; 0 for none.
+        similarity: Of logits in both: cosine or correlation.
+        accumulation: Steps whose gradients are added up before an update.
+        mixed_precision: no, bf16 or fp16; auto is bf16 on a GPU and no on the CPU.
+        pretrained: Start from ImageNet weights: packaged, where they come with an installed package; download,
+            from their hub if need be; or no.
+        half: Store the result as float16.
+        num_cores: Worker processes that read and augment images; 0 reads in the main process.
+        seed: Of augmentation, order and initial weights.
+    """
+
+    dataset: str = ""
+    dataset_val: str = ""
+    model_name: str = ""
+    save_file: str = ""
+    crop_height: int = 352
+    crop_width: int = 480
+    batch_size: int = 8
+    epochs: int = 40
+    learning_rate: float = 1e-3
+    encoder_factor: float = 0.3
+    weight_decay: float = 1e-2
+    optimiser: str = "adamw"
+    average_decay: float = 0.99
+    validate_every: int = 1
+    scale_min: float = 0.5
+    scale_max: float = 2.0
+    colour: float = 0.3
+    photometric: float = 0.0
+    rotation: float = 0.0
+    class_weight_power: float = 0.25
+    attraction: float = 0.0
+    repulsion: float = 0.0
+    similarity: Literal["cosine", "correlation"] = "cosine"
+    accumulation: int = 1
+    mixed_precision: str = "auto"
+    pretrained: Literal["packaged", "download", "no"] = "packaged"
+    half: bool = True
+    num_cores: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, 1, "crop_height", "crop_width", "batch_size", "epochs", "validate_every")
+        require_at_least(self, 1, "accumulation")
+        require_at_least(self, 0, "learning_rate", "weight_decay", "average_decay", "colour")
+        require_at_least(self, 0, "photometric", "rotation")
+        require_at_least(self, 0, "attraction", "repulsion")
+
+
+def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[str, Any]:
+    """Train a network and keep the weights of the best epoch; goes on where a run broke off.
+
+    Args:
+        settings: The recipe.
+        run: Configuration and workspace.
+
+    Returns:
+        Quality of the kept weights, as stored: figures of :class:`~oodretrieval.evaluation.SegmentationQuality` on
+        the validation data, with ``epoch``; and their ``path``.
+
+    Raises:
+        DatasetError: If a dataset has no truth, or fewer images than a batch.
+        SettingsError: If there is nowhere to save to, or weights are there that would be lost.
+        StoreError: If a run that broke off had other settings.
+    """
+    entry = run.configuration.model(settings.model_name)
+    path = _save_path(settings, run.configuration, entry)
+    state = run.workspace.path / "training" / settings.model_name / "state.pt"
+    first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
+    with run.workspace.lock(state.parent) if first else nullcontext():
+        _require_nothing_lost(path, state, settings.overwrite)
+        names = (settings.dataset, settings.dataset_val)
+        train, validation = (dataset_in_use(settings, run.configuration, name) for name in names)
+        data = {name: dataset_arguments(settings, run.configuration, name) for name in names}
+        training = _Training(settings, entry, train, validation, path, data)
+        if settings.overwrite and first:  # only now: what was learned is not lost to a misspelt name
+            state.unlink(missing_ok=True)
+        quality = training.run(state)
+    logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
+    log_quality(quality)
+    return {**quality, "path": str(path)}
+
+
+def _require_nothing_lost(path: Path, state: Path, overwrite: bool) -> None:
+    if overwrite or path.is_file() == state.is_file():
+        return
+    if path.is_file():
+        raise SettingsError(
+            f"{path} is there already; add args.overwrite=True to train it anew, or choose args.save_file"
+        )
+
+
+def _save_path(settings: TrainSegmentationSettings, configuration: Configuration, entry: ModelEntry) -> Path:
+    named = settings.save_file or entry.weights
+    if not named:
+        raise SettingsError(
+            f"the entry {settings.model_name!r} names no weights to save to; set args.save_file"
+        )
+    path = configuration.resolve(named) if not settings.save_file else Path(named).expanduser()
+    if path.suffix != ".safetensors":
+        raise SettingsError(f"weights are saved as .safetensors, not as {path.name!r}; set args.save_file")
+    return path
+
+
+class _Training:
+    """One training: its network, data, device and what is kept of it."""
+
+    def __init__(
+        self,
+        settings: TrainSegmentationSettings,
+        entry: ModelEntry,
+        train: SegmentationDataset,
+        validation: SegmentationDataset,
+        path: Path,
+        data: dict[str, dict[str, str]],
+    ) -> None:
+        self.settings, self.entry, self.path = settings, entry, path
+        self.label_set = _common_label_set(train, validation)
+        if len(train) < settings.batch_size:
+            raise DatasetError(
+                f"{len(train)} training images, fewer than args.batch_size={settings.batch_size}"
+            )
+        self.accelerator = accelerator(settings.gpu, settings.mixed_precision, settings.accumulation)
+        self.train = train
+        self.held_out = TrainingTensors(validation, entry.mean, entry.std)
+        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file"}
+        self.recipe = {key: value for key, value in asdict(settings).items() if key not in left_out}
+        self.place = {"data": data, "save_file": str(path.resolve())}
+        set_seed(settings.seed)
+        self.network = fresh_network(entry, settings.model_name, self.label_set, settings.pretrained)
+
+    def run(self, state: Path) -> dict[str, Any]:
+        """Train to the end; returns the quality of what is stored."""
+        settings = self.settings
+        keep_freed_memory()
+        set_seed(settings.seed)
+        weights = _weights(self.train, self.label_set, settings.class_weight_power)
+        weights = None if weights is None else weights.to(self.accelerator.device)
+        trainer = Trainer(
+            self.network,
+            self._loader(),
+            self._loss(weights),
+            _schedule(settings),
+            self.accelerator,
+            state,
+            {**self.recipe, **self.place},
+        )
+        device = self.accelerator.device
+        trainer.fit(
+            lambda network: judge(network, self.held_out, device, background=False).matrix.mean_iou(),
+            lambda network, figure, epoch: self._save(network, {"mean_iou": figure, "epoch": epoch}),
+        )
+        self.accelerator.wait_for_everyone()
+        if not self.path.is_file():
+            raise SettingsError(
+                f"the training recorded in {state} has ended, but its weights {self.path} are not there (removed, "
+                "or no validation gave a figure); add args.overwrite=True to train anew"
+            )
+        noted = read_metadata(self.path)["quality"]
+        stored = self.accelerator.unwrap_model(trainer.model).eval()
+        load_weights(stored, self.path)
+        quality = {"epoch": noted["epoch"], **rounded(judge(stored, self.held_out, device).figures())}
+        if self.accelerator.is_main_process and quality != noted:  # predictions know the file's hash
+            self._save(stored, quality)
+        return quality
+
+    def _loss(self, weights: Tensor | None) -> Loss:
+        chosen = self.settings
+        options = chosen.attraction, chosen.repulsion, chosen.similarity
+
+        def loss(logits: Tensor, target: Tensor) -> Tensor:
+            value = cross_entropy(logits, target, weights)
+            with_templates = chosen.attraction or chosen.repulsion
+            return value + template_loss(logits, target, *options) if with_templates else value
+
+        return loss
+
+    def _loader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        settings = self.settings
+        transform = training_transform(
+            settings.crop_height,
+            settings.crop_width,
+            (settings.scale_min, settings.scale_max),
+            colour=settings.colour,
+            photometric=settings.photometric,
+            rotation=settings.rotation,
+        )
+        return DataLoader(
+            TrainingTensors(self.train, self.entry.mean, self.entry.std, transform),
+            settings.batch_size,
+            shuffle=True,
+            drop_last=True,
+            num_workers=settings.num_cores,
+            persistent_workers=settings.num_cores > 0,
+            pin_memory=self.accelerator.device.type == "cuda",
+        )
+
+    def _save(self, network: nn.Module, quality: dict[str, Any]) -> None:
+        entry, classes = self.entry, self.label_set.pred_mapping
+        metadata = {
+            "class_name": entry.class_name,
+            "kwargs": dict(entry.kwargs),
+            "implicit_background": entry.implicit_background,
+            "classes": {str(i): [name, list(colour)] for i, (name, colour) in classes.items()},
+            "mean": list(entry.mean),
+            "std": list(entry.std),
+            "recipe": self.recipe,
+            "quality": quality,
+        }
+        with atomic_path(self.path) as temporary:
+            save_weights(network, temporary, metadata, self.settings.half)
+
+
+def _common_label_set(train: SegmentationDataset, validation: SegmentationDataset) -> LabelSet:
+    if train.label_set is None or validation.label_set is None:
+        raise DatasetError("a network is trained and validated on labelled images; one dataset has no truth")
+    if not train.label_set.pred_mapping:
+        raise DatasetError(
+            "labels that only tell known from unknown things teach no classes; choose another dataset"
+        )
+    if train.label_set.pred_mapping != validation.label_set.pred_mapping:
+        raise DatasetError("training and validation dataset have different predicted classes")
+    return train.label_set
+
+
+def _schedule(settings: TrainSegmentationSettings) -> Schedule:
+    return Schedule(
+        epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        encoder_factor=settings.encoder_factor,
+        weight_decay=settings.weight_decay,
+        optimiser=settings.optimiser,
+        average_decay=settings.average_decay,
+        validate_every=settings.validate_every,
+    )
+
+
+def _weights(train: SegmentationDataset, label_set: LabelSet, power: float) -> Tensor | None:
+    if power == 0:
+        return None
+    pixels = np.zeros(NO_CLASS + 1, np.int64)
+    for index in tqdm(range(len(train)), "counting classes", disable=None):
+        labels = train[index].labels
+        if labels is not None:
+            pixels += np.bincount(label_set.to_predicted(labels).ravel(), minlength=NO_CLASS + 1)
+    return class_weights(pixels[: label_set.num_classes], power)
