@@ -42,6 +42,7 @@ UNKNOWN = [
 VOID = ["Void", "Archway", "Bridge", "Tunnel", "Train"]
 DRIVES = ("0006R0", "0016E5")
 LONGEST = {"road_anomaly_21": 640, "fishyscapes_static": 1024}
+LARGE = "fishyscapes_static"
 FELZENSZWALB = (50, 100, 200, 400)
 CELLS = 150
 """Known cells of each frame that distances are measured to."""
@@ -70,26 +71,29 @@ class Candidates:
     plain: Matches
 
 
-def described_scenes(data: Path, cache: Path, names: list[str], every: int) -> dict[str, list[Candidates]]:
+def described_scenes(
+    data: Path, cache: Path, names: list[str], every: int, every_large: int
+) -> dict[str, list[Candidates]]:
     """The candidates of each frame of some scenes.
 
     Args:
         data: Where the datasets lie.
         cache: Where results are kept.
         names: The scenes.
-        every: Step between frames of a drive; of the anomaly sets every frame is taken.
+        every: Step between frames of a drive.
+        every_large: Step between the large images of Fishyscapes; of RoadAnomaly21 all are taken.
     """
     cache.mkdir(parents=True, exist_ok=True)
     describe = _describer(cache)
     frames = {
         name: [_frame(describe, name, data, *paths) for paths in items]
-        for name, items in _scenes(data, every).items()
+        for name, items in _scenes(data, every, every_large).items()
         if name in (*DRIVES, *names)
     }
     return {name: list(_candidates(name, frames, cache)) for name in names}
 
 
-def _scenes(data: Path, every: int) -> dict[str, list[tuple[Path, Path]]]:
+def _scenes(data: Path, every: int, every_large: int) -> dict[str, list[tuple[Path, Path]]]:
     """Image and label file of each frame."""
     found: dict[str, list[tuple[Path, Path]]] = {}
     for drive in DRIVES:
@@ -100,7 +104,7 @@ def _scenes(data: Path, every: int) -> dict[str, list[tuple[Path, Path]]]:
         ]
         found[drive] = list(zip(images, labels, strict=True))
     for name in LONGEST:
-        images = sorted((data / name / "images").iterdir())
+        images = sorted((data / name / "images").iterdir())[:: every_large if name == LARGE else 1]
         found[name] = [(image, data / name / "labels" / f"{image.stem}.png") for image in images]
     return found
 

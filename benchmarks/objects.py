@@ -3,7 +3,8 @@
     python benchmarks/objects.py --data data --cache objects_cache --every 4 --output docs/objects_tables.md
 
 ``--data`` holds ``camvid`` (``train``, ``val``, ``labels32`` with ``classes.json``), ``road_anomaly_21`` and
-``fishyscapes_static`` (``images``, ``labels``); of CamVid's drives each ``--every``-th frame is taken. Logits of
+``fishyscapes_static`` (``images``, ``labels``); of CamVid's drives each ``--every``-th frame is taken,
+of Fishyscapes' large images each ``--every-large``-th. Logits of
 deeplabv3plus_camvid and features of an ImageNet network are computed once and kept in ``--cache``. Of a scene nothing
 is learned but what its images show without truth; the known features that distances are measured to come from
 CamVid's other drives. The network was trained on CamVid's drives: only the anomaly sets are scenes it never saw.
@@ -45,11 +46,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--every", type=int, default=4)
+    parser.add_argument("--every-large", type=int, default=1)
     parser.add_argument("--scenes", nargs="+", default=[*DRIVES, *LONGEST])
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    candidates = described_scenes(options.data, options.cache, options.scenes, options.every)
+    candidates = described_scenes(
+        options.data, options.cache, options.scenes, options.every, options.every_large
+    )
     text = "\n\n".join([oracle_table(candidates), curve_table(candidates), ablation_table(candidates)])
     if options.output:
         options.output.write_text(text + "\n", encoding="utf-8")

@@ -102,7 +102,7 @@ def propose_regions(
         **options: :class:`RegionOptions` by name.
 
     Returns:
-        The regions: ``.masks``, ``.parent``, ``.boxes``. None where the whole image is one superpixel.
+        The regions: ``.masks``, ``.parent``, ``.boxes``. An image of one colour has none.
 
     Raises:
         ValueError: If an array has another shape or is empty.
@@ -117,7 +117,8 @@ def propose_regions(
         known = [option.name for option in fields(RegionOptions)]
         raise UnknownNameError("option of propose_regions", unknown[0], known)
     chosen = RegionOptions(**options)
-    _check(image, logits=logits, features=features, novelty=None if novelty is None else novelty[None])
+    _check(image, 3, logits=logits, features=features)
+    _check(image, 2, novelty=novelty)
     step = int(np.ceil(np.sqrt(image.shape[0] * image.shape[1] / chosen.max_cells)))
     ground = _ground(shrunk(image, step), logits, features, novelty, chosen, seed)
     cells = ground.labels.size
@@ -131,12 +132,13 @@ def propose_regions(
     )
 
 
-def _check(image: NDArray[np.uint8], **maps: NDArray[np.floating] | None) -> None:
+def _check(image: NDArray[np.uint8], axes: int, **maps: NDArray[np.floating] | None) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
         raise ValueError(f"expected an image (H, W, 3) uint8, got {image.shape} {image.dtype}")
     for name, values in maps.items():
-        if values is not None and (values.ndim != 3 or not values.size or not np.isfinite(values).all()):
-            raise ValueError(f"expected finite {name} of three axes, channels first, got {values.shape}")
+        if values is not None and (values.ndim != axes or not values.size or not np.isfinite(values).all()):
+            shape = "(channels, h, w)" if axes == 3 else "(h, w)"
+            raise ValueError(f"expected {name} {shape}, finite, got {values.shape}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -151,8 +151,13 @@ def test_refuses_unknown_options():
     [
         (np.zeros((9, 9), np.uint8), {}, "expected an image"),
         (np.zeros((9, 9, 3)), {}, "expected an image"),
-        (np.zeros((9, 9, 3), np.uint8), {"logits": np.zeros((9, 9))}, "finite logits of three axes"),
-        (np.zeros((9, 9, 3), np.uint8), {"features": np.full((2, 3, 3), np.nan)}, "finite features"),
+        (
+            np.zeros((9, 9, 3), np.uint8),
+            {"logits": np.zeros((9, 9))},
+            r"expected logits \(channels, h, w\), finite, got \(9, 9\)",
+        ),
+        (np.zeros((9, 9, 3), np.uint8), {"features": np.full((2, 3, 3), np.nan)}, "expected features"),
+        (np.zeros((9, 9, 3), np.uint8), {"novelty": np.zeros((1, 9, 9))}, r"expected novelty \(h, w\)"),
     ],
 )
 def test_refuses_what_is_no_image_or_map(image, maps, message):
