@@ -14,7 +14,9 @@ ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
     "errors": 0,
+    "compilation": 0,
     "labels": 0,
+    "masks": 0,
     "entries": 0,
     "files": 0,
     "images": 0,
@@ -24,6 +26,7 @@ RANKS = {
     "models": 1,
     "training": 1,
     "segments": 1,
+    "regions": 1,
     "meta_models": 1,
     "novelty": 1,
     "embedding": 1,
