@@ -13,6 +13,7 @@ from oodretrieval.evaluation.detection import (
     ScoreCounts,
     detection_figures,
 )
+from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_draws import drawn_figures, drawn_ranks
@@ -64,6 +65,7 @@ __all__ = [
     "ConfusionMatrix",
     "DetectionFigures",
     "ExpectedNonDistinctiveness",
+    "FeedbackRun",
     "IouCurveSums",
     "IouCurves",
     "LogitStatistics",
@@ -94,6 +96,7 @@ __all__ = [
     "interval",
     "looks_until_found",
     "mean_average_precision",
+    "mean_found",
     "meta_figures",
     "non_distinctiveness",
     "pixel_scores",
@@ -103,5 +106,6 @@ __all__ = [
     "retrieval_intervals",
     "rmse",
     "selection_figures",
+    "simulate_feedback",
     "true_objects",
 ]

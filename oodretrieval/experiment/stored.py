@@ -112,7 +112,7 @@ def warn_of_other_inference(
 
     Args:
         what: The model, for people.
-        made_by: What it notes of its making; models of before were fitted with the settings of inference by default.
+        made_by: What it notes of its making; models of earlier versions were fitted with the defaults of inference.
         workspace: Where predictions lie.
         names: Name of the network, name of the dataset that the model is used on.
         images: Ids of its images; the first that has a prediction speaks for all, as they are made alike.

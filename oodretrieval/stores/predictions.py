@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, was_replaced
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
@@ -32,12 +32,13 @@ from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 Keep = Literal["logits", "softmax", "nothing"]
 KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
 
+_IMAGE_FILE = "image_file"
 _LOGITS = ("logits", "logit_offsets")
 _ENTROPY = (
     "entropy",
     "entropy_differences",
 )  # the first one in files of earlier versions, and in published ones
-_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
+_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path", _IMAGE_FILE)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         for name, values in published.items():
             create_array(file, name, values, readable_anywhere=True)
         file.create_dataset("image_path", data=image_path)
+        if prediction.image_file is not None:
+            file.create_dataset(_IMAGE_FILE, data=json.dumps(dict(prediction.image_file)))
         file.create_dataset("metadata", data=json.dumps(metadata))
         file.flush()
         content = file.id.get_file_image()
@@ -110,7 +113,7 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
         The prediction.
 
     Raises:
-        StoreError: If the file is missing, damaged or of another format version.
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
     path = workspace.prediction_path(model, dataset, image_id)
     if not path.is_file():
@@ -118,7 +121,10 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
             f"no prediction {str(path)!r}; run scripts/pred_images.py with args.dataset={dataset} "
             f"args.model_name={model} first"
         )
-    return read_prediction_file(path)
+    prediction = read_prediction_file(path)
+    if prediction.image_file is not None:
+        _require_same_image(path, prediction.image_path, prediction.image_file)
+    return prediction
 
 
 def read_prediction_file(path: Path) -> Prediction:
@@ -154,6 +160,7 @@ def read_prediction_file(path: Path) -> Prediction:
             num_classes=metadata["num_classes"],
             entropy=_entropy(content),
             settings=metadata["settings"],
+            image_file=_stamp(content),
             digest=metadata.get("digest", ""),
         )
     except (KeyError, ValueError, AttributeError, IndexError) as error:
@@ -166,11 +173,14 @@ def read_prediction_record(path: Path) -> PredictionRecord:
     """Read only what a prediction file says of itself.
 
     Raises:
-        StoreError: If the file is missing, damaged or of another format version.
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
-    _, metadata = read_hdf5(path, names=())
+    content, metadata = read_hdf5(path, names=("image_path", _IMAGE_FILE))
     if metadata is None or "settings" not in metadata:
         raise StoreError(f"{path} is no prediction file of this version; remove it and predict again")
+    stamp = _stamp(content)
+    if stamp is not None:
+        _require_same_image(path, decode(content["image_path"]), stamp)
     return PredictionRecord(metadata["settings"], str(metadata.get("digest", "")))
 
 
@@ -181,6 +191,26 @@ def _digest(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> 
         content.update(f"{name} {values.dtype.str} {values.shape}".encode())
         content.update(values.data)
     return content.hexdigest()
+
+
+def _stamp(content: Mapping[str, NDArray[Any]]) -> dict[str, int | str] | None:
+    if _IMAGE_FILE not in content:  # a file of an earlier version, or an image that comes from no file
+        return None
+    stamp: dict[str, int | str] = json.loads(decode(content[_IMAGE_FILE]))
+    return stamp
+
+
+def _require_same_image(path: Path, image_path: str, stamp: Mapping[str, int | str]) -> None:
+    """Refuse a prediction whose image file has another content by now.
+
+    Raises:
+        StoreError: If it was replaced.
+    """
+    if was_replaced(image_path, stamp):
+        raise StoreError(
+            f"the image {image_path} was replaced after its prediction {path}; run scripts/pred_images.py again, which "
+            "predicts such images again"
+        )
 
 
 def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:

@@ -72,11 +72,13 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
-        TableError: If the dataset has no truth, or the meta model was fitted on all of its images.
+        TableError: If the dataset has no truth of classes, or the meta model was fitted on all of its images.
     """
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
-        raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
+        raise TableError(
+            f"dataset {settings.dataset!r} has no truth of classes; IoU is measured on datasets with truth"
+        )
     names = settings.model_name, settings.dataset
     meta_models = [settings.meta_model_name]
     seen = seen_by(settings, run, names, dataset, meta_models=meta_models)
@@ -179,7 +181,9 @@ def _category_confusion(prediction: Prediction, label_set: LabelSet) -> Iterator
     if categories and prediction.labels is not None and len(predicted) == label_set.num_classes:
         table = lookup_table(true)
         truth = table[np.minimum(prediction.labels.astype(np.int64), len(table) - 1)]
-        yield _confusion(lookup_table(predicted)[prediction.prediction], truth, len(categories))
+        classes = lookup_table(predicted)
+        of_pixels = classes[np.minimum(prediction.prediction, len(classes) - 1)]
+        yield _confusion(of_pixels, truth, len(categories))
 
 
 def _iou_figures(images: list[NDArray[np.int64]], names: list[str], drawing: Drawing) -> dict[str, Any]:

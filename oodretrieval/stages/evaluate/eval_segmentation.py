@@ -72,12 +72,12 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
     Raises:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes.
     """
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
-            f"dataset {settings.dataset!r} has no truth; a segmentation is judged on datasets with truth"
+            f"dataset {settings.dataset!r} has no truth of classes; a segmentation is judged on datasets with truth"
         )
     quality, sizes = _judged(settings, run, dataset.ids, dataset.label_set)
     drawing = Drawing.of(settings, dataset)

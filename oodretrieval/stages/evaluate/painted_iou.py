@@ -13,7 +13,6 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
-from oodretrieval.segments import label_components
 from oodretrieval.stores import Prediction
 
 
@@ -34,12 +33,12 @@ class PaintedSegments:
         }
 
     def of(self, prediction: Prediction) -> NDArray[np.float64]:
-        """The value of each pixel's segment, ``(H, W)``.
+        """The value of each pixel's segment, ``(H, W)``; 0 where no class is predicted.
 
         Raises:
             StoreError: If the segment table holds other segments than this prediction has.
         """
-        ids = label_components(prediction.prediction)
+        ids = prediction.components()
         values = self._values.get(prediction.image_id, np.empty(0))
         if len(values) != int(ids.max()) + 1:
             raise StoreError(

@@ -68,14 +68,13 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
 
     Raises:
         StoreError: If there is no prediction, or it kept no logits.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
-            f"dataset {settings.dataset!r} has no truth, which says what is known; "
-            "use the network's training dataset"
+            f"dataset {settings.dataset!r} has no truth of classes; use the network's training dataset"
         )
     path = (
         Path(settings.save_file) if settings.save_file else _in_workspace(run.workspace, settings.model_name)

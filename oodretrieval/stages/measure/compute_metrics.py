@@ -58,8 +58,8 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
     made_by = next((dict(record.settings) for record in records.values()), {})
     _require_measurable(run.workspace.prediction_folder(*names), made_by)
     with run.workspace.lock(run.workspace.segments_folder(*names)):
-        afresh = settings.overwrite and len(wanted) == len(dataset)
-        layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, afresh=afresh)
+        from_scratch = settings.overwrite and len(wanted) == len(dataset)
+        layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, from_scratch=from_scratch)
         todo = predicted if settings.overwrite else layout.outstanding(predicted, records)
         tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
         try:

@@ -31,7 +31,7 @@ class TableLayout:
         ids: All images of the dataset, in order.
         made_by: What makes the predictions.
         parts: Number → what is there.
-        afresh: The whole table is made again, and nothing of what is there stays.
+        from_scratch: The whole table is made again, and nothing of what is there stays.
     """
 
     workspace: Workspace
@@ -39,7 +39,7 @@ class TableLayout:
     ids: Sequence[str]
     made_by: Mapping[str, Any]
     parts: Mapping[int, Part]
-    afresh: bool
+    from_scratch: bool
 
     @classmethod
     def of(
@@ -49,15 +49,15 @@ class TableLayout:
         ids: Sequence[str],
         made_by: Mapping[str, Any],
         *,
-        afresh: bool,
+        from_scratch: bool,
     ) -> "TableLayout":
         """Look what is there; the arguments are the attributes.
 
         Raises:
-            StoreError: If a part is damaged; not where the table is made afresh.
+            StoreError: If a part is damaged; not where the table is made from scratch.
         """
-        parts = {} if afresh else existing_parts(workspace, *names)
-        return cls(workspace, names, ids, made_by, parts, afresh)
+        parts = {} if from_scratch else existing_parts(workspace, *names)
+        return cls(workspace, names, ids, made_by, parts, from_scratch)
 
     @property
     def _own(self) -> dict[int, Part]:
@@ -109,12 +109,12 @@ class TableLayout:
             yield to, new
 
     def remove_others(self, numbers: Collection[int]) -> None:
-        """Remove all parts but these from a table that was made afresh.
+        """Remove all parts but these from a table that was made from scratch.
 
         Raises:
             StoreError: If one cannot be removed.
         """
-        if self.afresh:
+        if self.from_scratch:
             remove_parts(self.workspace, *self.names, but=numbers)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,7 +18,7 @@ from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
-from oodretrieval.segments import label_components
+from oodretrieval.stages.predict.inference_settings import size_seen
 from oodretrieval.stores import (
     Workspace,
     features_folder,
@@ -125,8 +126,9 @@ class SegmentFeatures:
     def _pooled(
         self, names: tuple[str, str], image_id: str, image: NDArray[np.uint8], count: int
     ) -> NDArray[np.float32]:
-        prediction = read_prediction(self.workspace, *names, image_id).prediction
-        pooled = pool_by_segment(self._features(image), label_components(prediction))
+        prediction = read_prediction(self.workspace, *names, image_id)
+        seen = _as_seen(image, prediction.settings)
+        pooled = pool_by_segment(self._features(seen), prediction.components())
         if len(pooled) != count:
             raise StoreError(
                 f"the prediction of {image_id} has {len(pooled)} segments, its table {count}; run "
@@ -148,3 +150,14 @@ class SegmentFeatures:
         features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
         array: NDArray[np.float32] = features.float().cpu().numpy()
         return array
+
+
+def _as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The image in the size at which the segmentation network saw it.
+
+    Features change with the size of things, and are compared with those of images that were seen at that size.
+    """
+    size = size_seen(recorded, *image.shape[:2])
+    if size == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))

@@ -52,9 +52,11 @@ class Plan:
         left = [image for image in asked if image not in records]
         layout, destinations = None, dict[str, Destination]()
         if finisher.keep == "nothing":
-            afresh = overwrite and len(asked) == len(ids)
+            from_scratch = overwrite and len(asked) == len(ids)
             names, made_by = finisher.names, finisher.made_by
-            layout = TableLayout.of(Workspace(finisher.workspace), names, ids, made_by, afresh=afresh)
+            layout = TableLayout.of(
+                Workspace(finisher.workspace), names, ids, made_by, from_scratch=from_scratch
+            )
             left = asked if overwrite else layout.outstanding(asked, records)
             parts = layout.destinations(layout.numbers(left))
             destinations = {image: to for to, images in parts for image in images}
@@ -63,7 +65,7 @@ class Plan:
         return cls(todo, len(asked) - len(todo), destinations, layout)
 
     def tidy(self) -> None:
-        """Remove the parts that a table which was made afresh leaves over."""
+        """Remove the parts that a table which was made from scratch leaves over."""
         if self.layout is not None:
             self.layout.remove_others({to.number for to in self.destinations.values()})
 

@@ -47,7 +47,8 @@ class ReportSettings(CommonSettings):
     Attributes:
         dataset: Name of the dataset.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model that orders the segments.
+        meta_model_name: Name of the meta model that orders the segments; empty for the one that the entry of model_name
+            names.
         embeddings_file: Name of the catalogue whose clusters are shown; by default that of the dataset.
         min_pixels: Fewest pixels of a segment among the best and worst.
         segments: How many segments a sheet shows, at most.
@@ -88,6 +89,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no segment table of this network on this dataset.
         ImageError: If an image cannot be read.
     """
+    settings = run.with_meta_model(settings)
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     names = settings.model_name, settings.dataset
     table = segments_in_use(settings, run, names)

@@ -61,9 +61,10 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If a stage before has not run.
         WeightsError: If the meta model is not trained.
-        TableError: If the dataset has no truth, or a model was fitted on all of its images.
+        TableError: If the dataset has no truth of classes, or a model was fitted on all of its images.
         UnknownNameError: If an image is not among those of the dataset.
     """
+    settings = run.with_meta_model(settings)
     analysed = _open(settings, run)
     drawing = Drawing.of(settings, analysed.dataset)
     found = _estimates(analysed, run)
@@ -92,9 +93,9 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
 def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
     """Model and segments, refused where they cannot be analysed."""
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
-            f"dataset {settings.dataset!r} has no truth; meta models are judged on datasets with truth"
+            f"dataset {settings.dataset!r} has no truth of classes; meta models are judged on datasets with truth"
         )
     for image in settings.images:
         if image not in dataset.ids:

@@ -24,7 +24,6 @@ from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.meta_models import LassoPath, LogisticMetaModel, MetaModel, training_rows
 from oodretrieval.results.rules import EvaluationSettings
-from oodretrieval.segments import label_components
 from oodretrieval.stores import Workspace, read_prediction
 
 SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
@@ -40,7 +39,7 @@ class EvalMetaSettings(EvaluationSettings):
         dataset: Name of the dataset with truth, which the meta model has not learned from.
         dataset_train: Name of the dataset on whose segments the lasso path is computed; the judged one if empty.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
+        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
         others: Names of trained meta models to tell beside it, with the difference of R².
         images: Ids of the images to draw rating pictures of; the first ones if empty.
         pictures: Number of rating pictures, where no images are named.
@@ -172,7 +171,7 @@ def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Fig
     for image in chosen:
         prediction = read_prediction(workspace, *names, image)
         rows = table[table["image_id"] == image]
-        places = label_components(prediction.prediction)
+        places = prediction.components()
         painted = {}
         for key, values in (("true", rows["iou"].to_numpy()), ("predicted", analysed.model.predict(rows))):
             ratings = np.full(int(places.max()) + 1, np.nan)

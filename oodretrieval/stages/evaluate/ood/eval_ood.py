@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from oodretrieval.errors import SettingsError, TableError
+from oodretrieval.errors import SettingsError, TableError, UnknownNameError
 from oodretrieval.evaluation import (
     ScoreCounter,
     ScoreCounts,
@@ -14,6 +14,7 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.evaluation.score_counter import EXACT_PIXELS
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
@@ -77,6 +78,16 @@ class OodSettings(ScoreSettings):
             )
 
 
+def _with_meta_model(settings: OodSettings, run: Run) -> OodSettings:
+    """A meta model named where the settings name none, if it is trained."""
+    named = run.with_meta_model(settings)
+    try:
+        there = meta_model_path(run, named.meta_model_name).is_file()
+    except UnknownNameError:
+        there = False
+    return named if settings.meta_model_name or there else settings
+
+
 def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     """Pixel and component figures of every score side by side, with tables, curves and pictures.
 
@@ -91,6 +102,7 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
         StoreError: If a stage before has not run, or a score asked for was not kept.
         TableError: If the dataset has no truth or shows nothing unknown.
     """
+    settings = _with_meta_model(settings, run)
     reader = ScoreReader(settings, run)
     for name, reason in reader.left_out.items():
         logger.warning("%s is left out: %s", name, reason)

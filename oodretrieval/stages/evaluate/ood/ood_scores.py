@@ -46,7 +46,8 @@ class ScoreSettings(EvaluationSettings):
     Attributes:
         dataset: Name of the dataset, which must have truth and unknown things.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model, for the expected IoU; empty to leave that out.
+        meta_model_name: Name of the meta model, for the expected IoU; empty for the one that the entry of model_name
+            names, where it is there.
         scores: Names of the scores; all that the predictions allow if empty.
         temperature: T of the energy.
     """
@@ -135,7 +136,9 @@ class ScoreReader:
                 f"args.model_name={self.settings.model_name} and args.dataset=<its training dataset>"
             )
         if not self.settings.meta_model_name:
-            reasons[EXPECTED_IOU] = "no meta model was named; set args.meta_model_name"
+            reasons[EXPECTED_IOU] = (
+                "no meta model was named, and the entry's is not there; set args.meta_model_name"
+            )
         return reasons
 
     def _seen(self, run: Run) -> SeenImages:

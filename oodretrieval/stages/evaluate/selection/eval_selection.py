@@ -57,7 +57,7 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
+        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
@@ -92,6 +92,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         StoreError: If a stage before has not run.
         TableError: If the dataset has no truth.
     """
+    settings = run.with_meta_model(settings)
     names = settings.model_name, settings.dataset
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:

@@ -20,7 +20,6 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.rules import Drawing
-from oodretrieval.segments import label_components
 from oodretrieval.stages.evaluate.selection.inspection_orders import Finds, LookOrders
 from oodretrieval.stores import Prediction
 
@@ -95,7 +94,7 @@ class JudgedSelection:
             true_objects(
                 prediction.labels,
                 boxes[chosen],
-                selected_pixels(prediction.prediction, selected["segment_id"].to_numpy()),
+                np.isin(prediction.components(), selected["segment_id"].to_numpy()),
                 published=published,
                 box_labels=selected["label"].to_numpy() if published else None,
                 **self.rule.size,
@@ -148,11 +147,6 @@ class JudgedSelection:
             "share_hit": ([sum(item.hit for item in items) for items in self._objects], objects),
         }
         return {name: ratio_interval(*parts, weights) for name, parts in shares.items()}
-
-
-def selected_pixels(prediction: NDArray[np.integer], segment_ids: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels of the segments with these ids, ``(H, W)``, from the predicted classes ``(H, W)``."""
-    return np.isin(label_components(prediction), segment_ids)
 
 
 def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:
