@@ -5,11 +5,13 @@ import multiprocessing
 import os
 import platform
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -101,7 +103,7 @@ def worker_processes(number: int, prepare: Callable[[], None] | None = None) -> 
     """Processes that wait for work; they start at once, beside what this one does meanwhile.
 
     They are spawned, not forked: thread pools of numeric libraries do not survive a fork. Each keeps to one
-    thread.
+    thread of these, and ends at once when this process does, even when it is killed.
 
     Args:
         number: How many.
@@ -150,8 +152,28 @@ def _one_thread() -> Iterator[None]:
 def _begin(prepare: Callable[[], None] | None) -> None:
     # An interrupt from the keyboard reaches every process; only the first one has something to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        end_after(lambda: wait([parent.sentinel]))
     if prepare is not None:
         prepare()
+
+
+def end_after(event: Callable[[], object]) -> None:
+    """End this process, whatever it is at, as soon as a function returns.
+
+    A parent that is killed cannot end its children, so these watch for its end: the system closes a pipe that only
+    the parent holds open. What is half-written keeps its temporary name, which the next run removes.
+
+    Args:
+        event: Returns when the process shall end, e.g. when a pipe is closed; it waits in a thread of its own.
+    """
+
+    def watch() -> None:
+        event()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with the parent", daemon=True).start()
 
 
 def _nothing() -> None:

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -87,6 +88,61 @@ def die(number):
     if number == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+PARENT = """
+import os, sys
+from pathlib import Path
+from oodretrieval.execution import map_processes, worker_processes
+
+def work(folder):
+    (Path(folder) / str(os.getpid())).touch()
+    while True:
+        sum(range(1000))
+
+if __name__ == "__main__":
+    if sys.argv[2] == "busy":
+        list(map_processes(work, [sys.argv[1]] * 2, num_cores=2))
+    with worker_processes(2) as pool:
+        for process in pool.submit(os.getpid).result() and pool._processes:
+            (Path(sys.argv[1]) / str(process)).touch()
+        sys.stdin.read()
+"""
+
+
+def wait_until(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def is_there(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+@pytest.mark.parametrize("state", ["busy", "idle"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_end_with_their_parent(tmp_path, state, how):
+    script, folder = tmp_path / "parent.py", tmp_path / "workers"
+    script.write_text(PARENT)
+    folder.mkdir()
+    command = [sys.executable, str(script), str(folder), state]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as parent:
+        wait_until(lambda: len(list(folder.iterdir())) == 2)
+        workers = [int(path.name) for path in folder.iterdir()]
+        assert all(map(is_there, workers))
+        parent.send_signal(how)
+        parent.wait()
+        try:
+            wait_until(lambda: not any(map(is_there, workers)))
+        finally:
+            for worker in filter(is_there, workers):
+                os.kill(worker, signal.SIGKILL)
 
 
 def loaded(_):

@@ -16,8 +16,8 @@ from oodretrieval import __version__
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import weights_hash_if_there
-from oodretrieval.files import atomic_path
-from oodretrieval.stores import FORMAT_VERSION, plain, require_format, write_json
+from oodretrieval.files import CHECKSUM, atomic_path
+from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
 logger = logging.getLogger(__name__)
 NO_VALUE = "–"
@@ -237,9 +237,8 @@ def read_results(folder: Path) -> list[Evaluation]:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StoreError(f"{path} is damaged ({error}); measure it again") from error
-        if isinstance(content, dict) and "context" in content:
-            require_format(path, content.get("format_version"))
-            found.append(_evaluation(path, content))
+        if isinstance(content, dict) and {"context", CHECKSUM} & content.keys():
+            found.append(_evaluation(path, read_json(path, "measure it again")))
     return found
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path
+from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
@@ -68,10 +68,11 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         for name, values in published.items():
             create_array(file, name, values, readable_anywhere=True)
         file.create_dataset("image_path", data=image_path)
-        file.create_dataset("metadata", data=json.dumps(_metadata(prediction, keep)))
+        # of fixed length: HDF5 seeks for ever in a damaged heap of texts of any length
+        file.create_dataset("metadata", data=np.bytes_(json.dumps(_metadata(prediction, keep))))
         file.flush()
         content = file.id.get_file_image()
-    with atomic_path(path) as temporary:
+    with sealed_path(path) as temporary:
         temporary.write_bytes(content)
 
 
@@ -145,7 +146,7 @@ def read_prediction_settings(path: Path) -> dict[str, Any]:
     Raises:
         StoreError: If the file is missing, damaged or of another format version.
     """
-    _, metadata = read_hdf5(path, names=())
+    _, metadata = read_hdf5(path, names=(), whole=False)
     if metadata is None or "settings" not in metadata:
         raise StoreError(f"{path} is no prediction file of this version; remove it and predict again")
     return dict(metadata["settings"])
@@ -161,6 +162,7 @@ def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:
         "align_corners": bool(prediction.align_corners),
         "num_classes": int(prediction.num_classes),
         "settings": plain(dict(prediction.settings)),
+        CHECKSUM: UNSEALED,
     }
 
 

@@ -90,7 +90,7 @@ def eval_retrieval(
         StoreError: If there is no such catalogue, or it has no truth.
         UnknownNameError: If the metric or the grouping is unknown.
     """
-    catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file))
+    catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file), verify=settings.verify)
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)

@@ -13,7 +13,7 @@ from safetensors.numpy import save
 from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import StoreError, TableError
+from oodretrieval.errors import ChecksumError, StoreError, TableError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
 from oodretrieval.experiment.configuration import Configuration
@@ -25,7 +25,7 @@ from oodretrieval.experiment.inputs import (
     weights_hash_if_there,
 )
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.files import atomic_path
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.stores import Prediction, Workspace, read_prediction, require_same_settings
 
 logger = logging.getLogger(__name__)
@@ -175,16 +175,18 @@ def _in_workspace(workspace: Workspace, model_name: str) -> Path:
 
 def _write(path: Path, statistics: LogitStatistics, made_by: dict[str, Any]) -> None:
     arrays = {name: getattr(statistics, name) for name in ("mean", "std", "pixels")}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(arrays, {"made_by": json.dumps(made_by)}))
+    with sealed_path(path) as temporary:
+        temporary.write_bytes(save(arrays, {"made_by": json.dumps(made_by), CHECKSUM: UNSEALED}))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], LogitStatistics]:
     try:
         with safe_open(path, "numpy") as file:
-            made_by = json.loads(file.metadata()["made_by"])
+            description = file.metadata()
+            require_checksum(verify(path), description.get(CHECKSUM))
+            made_by = json.loads(description["made_by"])
             return made_by, LogitStatistics(*(file.get_tensor(name) for name in ("mean", "std", "pixels")))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ChecksumError) as error:
         raise StoreError(
             f"{path} is damaged ({error}); remove it and run scripts/compute_logit_statistics.py again"
         ) from error

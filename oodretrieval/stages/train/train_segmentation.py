@@ -21,7 +21,6 @@ from oodretrieval.execution import keep_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
-from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.stages.train.accelerator import accelerator
@@ -183,7 +182,7 @@ class _Training:
         self.accelerator = accelerator(settings.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
-        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file"}
+        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file", "verify"}
         self.recipe = {key: value for key, value in asdict(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
@@ -265,8 +264,7 @@ class _Training:
             "recipe": self.recipe,
             "quality": quality,
         }
-        with atomic_path(self.path) as temporary:
-            save_weights(network, temporary, metadata, self.settings.half)
+        save_weights(network, self.path, metadata, self.settings.half)
 
 
 def _common_label_set(train: SegmentationDataset, validation: SegmentationDataset) -> LabelSet:
