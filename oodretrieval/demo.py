@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.datasets.streets import Streets
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
 from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw_scatter
@@ -30,7 +30,7 @@ from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes, segment_boxes_of
 from oodretrieval.stages.select.embed_settings import EmbedSettings
 from oodretrieval.stages.select.selecting import SelectionRule
-from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
+from oodretrieval.stores import Catalogue, read_prediction, read_segments
 
 logger = logging.getLogger(__name__)
 MIN_PIXELS = 150
@@ -60,13 +60,12 @@ class DemoSettings(SelectionRule):
     explore: bool = True
 
 
-def demo(settings: DemoSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
+def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     """Predict, measure, select, embed, judge and draw.
 
     Args:
         settings: What to run on.
-        configuration: Where names are looked up.
-        workspace: Where the stages write.
+        run: Configuration and workspace.
 
     Returns:
         Figures of the selection and of the retrieval, and the pictures.
@@ -74,14 +73,14 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     started = time.monotonic()
     common: dict[str, Any] = {field.name: getattr(settings, field.name) for field in fields(CommonSettings)}
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if isinstance(dataset, Streets):
         logger.info("1/5 rendering %d streets", len(dataset))
         dataset.render_all(settings.num_cores)
     logger.info("2/5 predicting with %s", settings.model_name)
-    pred_images(PredictSettings(**names, **common), configuration, workspace)
+    pred_images(PredictSettings(**names, **common), run)
     logger.info("3/5 measuring segments")
-    compute_metrics(MetricsSettings(**names, **common), configuration, workspace)
+    compute_metrics(MetricsSettings(**names, **common), run)
     logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = EmbedSettings(
         dataset=(settings.dataset,),
@@ -93,13 +92,13 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
         save_file="demo",
         **common,
     )
-    catalogue_name = compute_embeddings(embedding, configuration, workspace)["catalogue"]
+    catalogue_name = compute_embeddings(embedding, run)["catalogue"]
     logger.info("5/5 judging and drawing")
-    found = _evaluate_quietly(settings, configuration, workspace, catalogue_name)
-    pictures = _Pictures(settings, configuration, workspace, dataset, catalogue_name).draw()
+    found = _evaluate_quietly(settings, run, catalogue_name)
+    pictures = _Pictures(settings, run, dataset, catalogue_name).draw()
     _report(found, pictures, time.monotonic() - started)
     if settings.explore:
-        explore_if_possible(catalogue_name, configuration, workspace)
+        explore_if_possible(catalogue_name, run)
     return {**found, "pictures": [str(path) for path in pictures]}
 
 
@@ -108,16 +107,14 @@ def _selecting(settings: DemoSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in {"model_name", "meta_model_name", *rule}}
 
 
-def explore_if_possible(catalogue: str, configuration: Configuration, workspace: Workspace) -> None:
+def explore_if_possible(catalogue: str, run: Run) -> None:
     """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
     if display_problem() is None:
         logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
-        discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), configuration, workspace)
+        discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), run)
 
 
-def _evaluate_quietly(
-    settings: DemoSettings, configuration: Configuration, workspace: Workspace, catalogue: str
-) -> dict[str, Any]:
+def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[str, Any]:
     """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = SelectionSettings(
         dataset=settings.dataset,
@@ -133,8 +130,8 @@ def _evaluate_quietly(
     package.setLevel(logging.WARNING)
     try:
         return {
-            "selection": eval_selection(selection, configuration, workspace),
-            "retrieval": eval_retrieval(retrieval, configuration, workspace),
+            "selection": eval_selection(selection, run),
+            "retrieval": eval_retrieval(retrieval, run),
         }
     finally:
         package.setLevel(level)
@@ -176,13 +173,12 @@ class _Pictures:
     def __init__(
         self,
         settings: DemoSettings,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         dataset: SegmentationDataset,
         catalogue: str,
     ) -> None:
-        self.settings, self.workspace = settings, workspace
-        self.catalogue = Catalogue.open(workspace.catalogue_folder(catalogue))
+        self.settings, self.workspace = settings, run.workspace
+        self.catalogue = Catalogue.open(run.workspace.catalogue_folder(catalogue))
         self.segments = self.catalogue.segments
         self.vectors = np.asarray(self.catalogue.vectors)
         self.labels = self.segments["label"].to_numpy()
@@ -190,9 +186,7 @@ class _Pictures:
             raise ValueError("the demo needs a dataset with truth")
         self.label_set: LabelSet = dataset.label_set
         self.names = {i: name for i, (name, _) in self.label_set.label_mapping.items()}
-        self.meta_model = open_meta_model(
-            configuration, settings.meta_model_name, workspace, settings.model_name
-        )
+        self.meta_model = open_meta_model(run, settings.meta_model_name, settings.model_name)
         self.folder = Path(settings.save_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
 

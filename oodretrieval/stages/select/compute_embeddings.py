@@ -13,13 +13,13 @@ from tqdm import tqdm
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
     dataset_in_use,
     segments_in_use,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
@@ -33,21 +33,17 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     CatalogueWriter,
-    Workspace,
 )
 
 logger = logging.getLogger(__name__)
 
 
-def compute_embeddings(
-    settings: EmbedSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Fill a catalogue: one row and one vector per selected segment.
 
     Args:
         settings: What to select and how to embed it.
-        configuration: Where names are looked up.
-        workspace: Where segment tables are read and the catalogue is written.
+        run: Configuration and workspace.
 
     Returns:
         ``catalogue``, its number of ``segments``, and how many there were to select from.
@@ -65,18 +61,18 @@ def compute_embeddings(
         )
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
-    selector = Selector(
-        settings, device, configuration, workspace, settings.model_name, settings.meta_model_name
-    )
-    datasets = {name: dataset_in_use(settings, configuration, name) for name in settings.dataset}
-    made_by = catalogue_settings(settings, configuration, workspace, datasets)
+    selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)
+    datasets = {name: dataset_in_use(settings, run.configuration, name) for name in settings.dataset}
+    made_by = catalogue_settings(settings, run, datasets)
     name = settings.save_file or "+".join(settings.dataset)
     failures: dict[str, str] = {}
     judged = []
-    with CatalogueWriter(workspace.catalogue_folder(name), made_by, overwrite=settings.overwrite) as writer:
+    with CatalogueWriter(
+        run.workspace.catalogue_folder(name), made_by, overwrite=settings.overwrite
+    ) as writer:
         for dataset_name, dataset in datasets.items():
             names = settings.model_name, dataset_name
-            table = segments_in_use(settings, configuration, workspace, names)
+            table = segments_in_use(settings, run, names)
             table, failed = selector.score(table, dataset_name, dataset)
             table.insert(0, "dataset", dataset_name)
             judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou", SELECT_SCORE]])
@@ -93,7 +89,7 @@ def compute_embeddings(
         writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
-    count = len(Catalogue.open(workspace.catalogue_folder(name)))
+    count = len(Catalogue.open(run.workspace.catalogue_folder(name)))
     logger.info(
         "%d of %d segments selected (%s) and embedded; catalogue %s",
         count,

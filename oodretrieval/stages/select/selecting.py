@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, TableError, WeightsError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import open_meta_model, weights_hash_if_there
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
 from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stores import SELECT_SCORE, Workspace
+from oodretrieval.stores import SELECT_SCORE
 
 logger = logging.getLogger(__name__)
 SelectBy = Literal[
@@ -80,8 +80,7 @@ class Selector:
     Args:
         rule: What to select by.
         device: Where features are computed.
-        configuration: Where names are looked up.
-        workspace: Where tables, meta model and novelty model lie.
+        run: Configuration and workspace.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model.
 
@@ -94,19 +93,18 @@ class Selector:
         self,
         rule: SelectionRule,
         device: torch.device,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         model_name: str,
         meta_model_name: str,
     ) -> None:
         self.rule, self.model_name = rule, model_name
-        self.meta_model = open_meta_model(configuration, meta_model_name, workspace, model_name)
+        self.meta_model = open_meta_model(run, meta_model_name, model_name)
         self.novelty: NoveltyModel | None = None
         self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
-            self.novelty = open_novelty_model(configuration, workspace, model_name)
+            self.novelty = open_novelty_model(run, model_name)
             backbone = str(self.novelty.made_by["backbone"])
-            self.features = SegmentFeatures(workspace, backbone, device)
+            self.features = SegmentFeatures(run.workspace, backbone, device)
 
     def score(
         self, table: pd.DataFrame, name: str, dataset: SegmentationDataset
@@ -176,20 +174,20 @@ class Selector:
         return chosen
 
 
-def novelty_model_path(configuration: Configuration, workspace: Workspace, model_name: str) -> Path:
+def novelty_model_path(run: Run, model_name: str) -> Path:
     """Where the novelty model of a network is read from and saved to: its entry's path, else the workspace."""
-    entry = configuration.model(model_name)
-    return Path(entry.novelty) if entry.novelty is not None else workspace.novelty_model_path(model_name)
+    entry = run.configuration.model(model_name)
+    return Path(entry.novelty) if entry.novelty is not None else run.workspace.novelty_model_path(model_name)
 
 
-def open_novelty_model(configuration: Configuration, workspace: Workspace, model_name: str) -> NoveltyModel:
+def open_novelty_model(run: Run, model_name: str) -> NoveltyModel:
     """Load the novelty model of a network.
 
     Raises:
         WeightsError: If it is not fitted yet, or its file is damaged.
         TableError: If it was fitted for another network, or for other weights of this one.
     """
-    path = novelty_model_path(configuration, workspace, model_name)
+    path = novelty_model_path(run, model_name)
     remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
     if not path.is_file():
         raise WeightsError(
@@ -202,7 +200,7 @@ def open_novelty_model(configuration: Configuration, workspace: Workspace, model
         raise TableError(
             f"{path} was fitted on segments of {made_for!r}, not of {model_name!r}; fit one by {remedy}"
         )
-    if weights_hash_if_there(configuration.model(model_name)) not in ("", model.made_by.get("weights")):
+    if weights_hash_if_there(run.configuration.model(model_name)) not in ("", model.made_by.get("weights")):
         raise TableError(
             f"{path} was fitted with other weights of {model_name!r}; fit it again by {remedy} args.overwrite=True"
         )
@@ -211,8 +209,7 @@ def open_novelty_model(configuration: Configuration, workspace: Workspace, model
 
 def novelty_scores(
     device: torch.device,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     names: tuple[str, str],
     dataset: SegmentationDataset,
     table: pd.DataFrame,
@@ -221,8 +218,7 @@ def novelty_scores(
 
     Args:
         device: Where features are computed.
-        configuration: Where names are looked up.
-        workspace: Where predictions, features and the novelty model lie.
+        run: Configuration and workspace.
         names: Name of the segmentation network, name of the dataset.
         dataset: Where images are read, for the features.
         table: Segment table of both, or whole images of it.
@@ -232,11 +228,11 @@ def novelty_scores(
         unknown. Empty, with a warning, where no novelty model is at hand.
     """
     try:
-        model = open_novelty_model(configuration, workspace, names[0])
+        model = open_novelty_model(run, names[0])
     except (WeightsError, TableError) as error:
         logger.warning("judged without novelty: %s", error)
         return {}
-    features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
+    features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
     vectors, _ = features.of(names, dataset, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
     return {name: model.score(table, vectors, name) for name in wanted}

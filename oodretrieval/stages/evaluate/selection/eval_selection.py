@@ -20,6 +20,7 @@ from oodretrieval.experiment.inputs import (
     require_current,
     segments_in_use,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
@@ -39,7 +40,7 @@ from oodretrieval.stages.evaluate.selection.selection_views import (
     selection_table,
 )
 from oodretrieval.stages.select.selecting import SelectionRule, Selector, novelty_scores
-from oodretrieval.stores import Workspace, read_prediction
+from oodretrieval.stores import read_prediction
 
 logger = logging.getLogger(__name__)
 WIDE_BOXES = (
@@ -76,15 +77,12 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     seed: int = 0
 
 
-def eval_selection(
-    settings: SelectionSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     """Share of segments selected, precision, unknown objects found and hit, and when each order finds them.
 
     Args:
         settings: What to judge.
-        configuration: Where names are looked up.
-        workspace: Where predictions, segment tables and meta model are read.
+        run: Configuration and workspace.
 
     Returns:
         The figures as plain values, and the ``files`` written.
@@ -94,13 +92,13 @@ def eval_selection(
         TableError: If the dataset has no truth.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
         )
-    images = predicted_ids(workspace, names, dataset.ids)
-    table = _looked_at(settings, configuration, workspace, dataset, images)
+    images = predicted_ids(run.workspace, names, dataset.ids)
+    table = _looked_at(settings, run, dataset, images)
     drawing = Drawing.of(settings, dataset)
     judged = JudgedSelection(
         table,
@@ -111,18 +109,18 @@ def eval_selection(
         LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
         drawing,
     )
-    current = provenance(settings, configuration, *names)
+    current = provenance(settings, run.configuration, *names)
     for image_id in tqdm(images, desc="objects", unit="image", disable=None):
-        prediction = read_prediction(workspace, *names, image_id)
+        prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         judged.add(prediction)
     if not judged.sizes:
         raise TableError(
             f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
         )
-    result = _result(settings, configuration, judged, len(images))
+    result = _result(settings, run.configuration, judged, len(images))
     result = replace(result, notes=(*scene_notes(dataset), *result.notes))
-    stem = result_folder(settings, workspace) / result.stem
+    stem = result_folder(settings, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)
     return {**result.figures, "files": [str(file) for file in files]}
@@ -130,20 +128,19 @@ def eval_selection(
 
 def _looked_at(
     settings: SelectionSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     dataset: SegmentationDataset,
     images: Sequence[str],
 ) -> pd.DataFrame:
     """Segments that are large enough, of these images in their order, with their scores and whether selected."""
     names = settings.model_name, settings.dataset
     device = choose_device(settings.gpu)
-    selector = Selector(settings, device, configuration, workspace, names[0], settings.meta_model_name)
-    table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
+    selector = Selector(settings, device, run, names[0], settings.meta_model_name)
+    table = segments_in_use(replace(settings, limit=0), run, names)
     table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
     if failures:
         raise PartialFailure("eval_selection", failures)
-    table = table.assign(**novelty_scores(device, configuration, workspace, names, dataset, table))
+    table = table.assign(**novelty_scores(device, run, names, dataset, table))
     table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
     table = table[table["S"] >= settings.min_pixels]
     if table.empty:
