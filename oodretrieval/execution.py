@@ -1,10 +1,12 @@
 """How work is spread over the machine."""
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import platform
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,16 +14,59 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from oodretrieval.errors import WorkerError
 
+logger = logging.getLogger(__name__)
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class progress(tqdm):  # type: ignore[type-arg]
+    """How far a loop is: tqdm's bar on a terminal, elsewhere (a file, a pipe) a plain line now and then.
+
+    Args:
+        *args: As of ``tqdm``.
+        **kwargs: As of ``tqdm``; ``disable=True`` is silent.
+    """
+
+    interval = 30.0
+    """Seconds between plain lines."""
+
+    monitor_interval = 0  # no thread of tqdm's that looks after bars
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._plain = sys.stderr is None or not sys.stderr.isatty()
+        if self._plain:
+            kwargs |= {"mininterval": self.interval, "delay": self.interval, "miniters": 1}
+        super().__init__(*args, **kwargs)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+        """Show how far it is; called by tqdm whenever that is due."""
+        if not self._plain:
+            return bool(super().display(msg, pos))
+        if self.n == self.initial:  # nothing to say yet
+            return True
+        passed = self.format_dict["elapsed"]
+        said = f"{self.n}" if self.total is None else f"{self.n} of {self.total}"
+        said += f" {self.unit}s, {self.format_interval(passed)}"
+        if self.total is not None:
+            left = passed / (self.n - self.initial) * (self.total - self.n)
+            said += f", about {self.format_interval(left)} left"
+        logger.info("%s: %s", self.desc.removesuffix(": "), said)
+        return True
+
+    def close(self) -> None:
+        """Take the bar away; a plain line stays, and none is added."""
+        if self._plain and not self.disable:
+            self.disable = True
+            self._decr_instances(self)
+        super().close()
 
 
 def map_processes(
@@ -47,7 +92,7 @@ def map_processes(
         Exception: Whatever ``function`` raises; tasks that have not begun are dropped.
         WorkerError: If a process dies.
     """
-    with tqdm(total=len(tasks), desc=desc, unit=unit, disable=None) as bar:
+    with progress(total=len(tasks), desc=desc, unit=unit) as bar:
         if num_cores <= 1 or len(tasks) <= 1:
             for task in tasks:
                 yield function(task)

@@ -20,4 +20,5 @@ if __name__ == "__main__":
             meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS; empty for none
         ),
         eval_ood,
+        only_reads=True,
     )

@@ -15,4 +15,5 @@ if __name__ == "__main__":
             meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
         ),
         report,
+        only_reads=True,
     )

@@ -20,6 +20,7 @@ from oodretrieval.files import CHECKSUM, atomic_path
 from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
 logger = logging.getLogger(__name__)
+output = logging.getLogger("oodretrieval.output")  # what a script was run for: standard output
 NO_VALUE = "–"
 _FRACTION = re.compile(r"-?\d+(\.\d+(e-?\d+)?|e-?\d+)")
 
@@ -186,18 +187,18 @@ def _cell(value: Any) -> str:
 
 
 def _log(result: Result, files: list[Path]) -> None:
-    logger.info("%s", result.title)
+    output.info("%s", result.title)
     for key, value in result.context.lines().items():
-        logger.info("  %s: %s", key, value)
+        output.info("  %s: %s", key, value)
     for note in result.notes:
-        logger.info("  %s", note)
+        output.info("  %s", note)
     for name, table in result.tables.items():
-        logger.info("%s", name)
+        output.info("%s", name)
         text = _texts(table)
         widths = [max(map(len, column)) for column in zip(*text, strict=True)]
         for first, *rest in text:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-            logger.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
+            output.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
     logger.info("saved %s", ", ".join(map(str, files)))
 
 

@@ -14,9 +14,9 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
+from oodretrieval.execution import progress
 from oodretrieval.files import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -186,10 +186,11 @@ class Trainer:
     def _train_epoch(self) -> float:
         self.model.train()
         total = 0.0
-        bar: Iterable[Batch] = tqdm(
+        bar: Iterable[Batch] = progress(
             self.loader,
             f"epoch {self.epoch + 1}/{self.schedule.epochs}",
-            disable=None if self.accelerator.is_main_process else True,
+            unit="batch",
+            disable=not self.accelerator.is_main_process,
         )
         for images, targets in bar:
             with self.accelerator.accumulate(self.model):

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import ChecksumError, StoreError, TableError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
+from oodretrieval.execution import progress
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -105,9 +105,7 @@ def _gather(
     names = settings.model_name, settings.dataset
     current = provenance(settings, run.configuration, *names)
     sums: LogitStatisticsSums | None = None
-    for image_id in tqdm(
-        predicted_ids(run.workspace, names, dataset.ids), desc="logits", unit="image", disable=None
-    ):
+    for image_id in progress(predicted_ids(run.workspace, names, dataset.ids), desc="logits", unit="image"):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         unknown = prediction.unknown()

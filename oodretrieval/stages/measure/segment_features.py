@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
+from oodretrieval.execution import progress
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
 from oodretrieval.segments import label_components
@@ -49,6 +50,7 @@ class SegmentFeatures:
             raise SettingsError(f"features are of one of {', '.join(LITE)}, not of {backbone!r}")
         self.workspace, self.backbone, self.device = workspace, backbone, device
         self._network: Backbone | None = None
+        self._cannot_keep = False
 
     def of(
         self, names: tuple[str, str], dataset: SegmentationDataset, table: pd.DataFrame
@@ -72,7 +74,7 @@ class SegmentFeatures:
         needed = {number: images for number, images in needed.items() if images}
         counts = table.groupby("image_id", sort=False).size()
         found = []
-        with tqdm(total=len(wanted), desc=f"features {names[1]}", unit="image", disable=None) as bar:
+        with progress(total=len(wanted), desc=f"features {names[1]}", unit="image") as bar:
             for number, images in needed.items():
                 rows = int(counts[images].sum())
                 made_by = {"segments": made_of, "backbone": self.backbone, "images": images}
@@ -82,11 +84,20 @@ class SegmentFeatures:
                     failed: dict[str, str] = {}
                     vectors = np.concatenate(list(self._pooled(names, dataset, images, counts, failed)))
                     if not failed:
-                        write_features(path, vectors, made_by)
+                        self._keep(path, vectors, made_by)
                     failures |= failed
                 found.append(vectors.astype(np.float16).astype(np.float32))
                 bar.update(len(images))
         return np.concatenate(found), failures
+
+    def _keep(self, path: Path, vectors: NDArray[np.floating], made_by: dict[str, Any]) -> None:
+        """Keep features for the next time; a workspace that can only be read will do without."""
+        try:
+            write_features(path, vectors, made_by)
+        except StoreError as error:
+            if not self._cannot_keep:
+                logger.warning("features are not kept for the next time: %s", error)
+            self._cannot_keep = True
 
     def _pooled(
         self,

@@ -11,13 +11,12 @@ import numpy as np
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.transforms import TrainingTensors, training_transform
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import DatasetError, SettingsError
-from oodretrieval.execution import keep_freed_memory
+from oodretrieval.execution import keep_freed_memory, progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
 from oodretrieval.experiment.run import Run
@@ -288,7 +287,7 @@ def _weights(train: SegmentationDataset, label_set: LabelSet, power: float) -> T
     if power == 0:
         return None
     pixels = np.zeros(NO_CLASS + 1, np.int64)
-    for index in tqdm(range(len(train)), "counting classes", disable=None):
+    for index in progress(range(len(train)), "counting classes"):
         labels = train[index].labels
         if labels is not None:
             pixels += np.bincount(label_set.to_predicted(labels).ravel(), minlength=NO_CLASS + 1)
