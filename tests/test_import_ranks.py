@@ -38,6 +38,7 @@ RANKS = {
     "stages": 6,
     "explorer": 7,
     "demo": 8,
+    "pipeline": 8,
 }
 MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
