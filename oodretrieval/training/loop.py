@@ -265,4 +265,6 @@ class Trainer:
         if self.accelerator.scaler is not None and state.get("scaler"):
             self.accelerator.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
+        if self.accelerator.process_index:  # the state is the first process's; the others draw other numbers
+            torch.manual_seed(int(torch.randint(2**62, ())) + self.accelerator.process_index)
         self.epoch, self.best = state["epoch"], state["best"]

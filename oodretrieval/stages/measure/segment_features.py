@@ -13,6 +13,7 @@ from torch import Tensor
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.transforms import image_tensor
+from oodretrieval.embedding.embed import full_float32
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import progress
@@ -78,6 +79,7 @@ class SegmentFeatures:
             for number, images in needed.items():
                 rows = int(counts[images].sum())
                 made_by = {"segments": made_of, "backbone": self.backbone, "images": images}
+                made_by["device"] = self.device.type  # whose rounding they have
                 path = features_path(self.workspace, names, self.backbone, number)
                 vectors: Any = read_features(path, rows, made_by)
                 if vectors is None:
@@ -136,6 +138,7 @@ class SegmentFeatures:
     @torch.inference_mode()
     def _features(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
-        features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
+        with full_float32():
+            features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
         array: NDArray[np.float32] = features.float().cpu().numpy()
         return array

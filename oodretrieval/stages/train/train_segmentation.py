@@ -23,7 +23,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
-from oodretrieval.stages.train.accelerator import accelerator
+from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
 from oodretrieval.stages.train.segmentation_quality import judge, log_quality, rounded
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
@@ -188,7 +188,7 @@ class _Training:
         """Train to the end; returns the quality of what is stored."""
         settings = self.settings
         keep_freed_memory()
-        set_seed(settings.seed)
+        seed_process(settings.seed)
         weights = _weights(self.train, self.label_set, settings.class_weight_power)
         weights = None if weights is None else weights.to(self.accelerator.device)
         trainer = Trainer(
