@@ -46,26 +46,26 @@ class progress(tqdm):  # type: ignore[type-arg]
             kwargs |= {"mininterval": self.interval, "delay": self.interval, "miniters": 1}
         super().__init__(*args, **kwargs)
 
-    def display(self, msg: str | None = None, pos: int | None = None) -> bool:
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
         """Show how far it is; called by tqdm whenever that is due."""
         if not self._plain:
-            return bool(super().display(msg, pos))
+            super().display(msg, pos)
+            return
         if self.n == self.initial:  # nothing to say yet
-            return True
+            return
         passed = self.format_dict["elapsed"]
         said = f"{self.n}" if self.total is None else f"{self.n} of {self.total}"
         said += f" {self.unit}s, {self.format_interval(passed)}"
-        if self.total is not None:
+        if self.total is not None and self.n < self.total:
             left = passed / (self.n - self.initial) * (self.total - self.n)
             said += f", about {self.format_interval(left)} left"
         logger.info("%s: %s", self.desc.removesuffix(": "), said)
-        return True
 
     def close(self) -> None:
         """Take the bar away; a plain line stays, and none is added."""
         if self._plain and not self.disable:
             self.disable = True
-            self._decr_instances(self)
+            self._decr_instances(self)  # type: ignore[attr-defined]
         super().close()
 
 

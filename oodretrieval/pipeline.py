@@ -23,7 +23,7 @@ from oodretrieval.stages.select.selecting import SelectionRule
 logger = logging.getLogger(__name__)
 Group = TypeVar("Group", bound=CommonSettings)
 FOLDER = ("oodretrieval.datasets.folder", "ImageFolder")
-GROUPS = ("predict", "embed", "explorer", "report")
+GROUPS = ("predict", "embed", "report")
 OWN = {"report": {"save_file"}}
 """Settings of a group that mean something else there: the page, not the catalogue."""
 
@@ -41,7 +41,6 @@ class PipelineSettings(SelectionRule):
         explore: Open the explorer at the end; else, or where there is no display, an HTML report is written.
         predict: Group of settings of scripts/pred_images.py.
         embed: Group of settings of scripts/compute_embeddings.py.
-        explorer: Group of settings of scripts/discover_embedding_space.py.
         report: Group of settings of scripts/report.py.
     """
 
@@ -53,7 +52,6 @@ class PipelineSettings(SelectionRule):
     explore: bool = True
     predict: PredictSettings = field(default_factory=PredictSettings)
     embed: EmbedSettings = field(default_factory=EmbedSettings)
-    explorer: ExplorerSettings = field(default_factory=ExplorerSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
 
     def __post_init__(self) -> None:
@@ -91,7 +89,9 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
     problem = display_problem() if settings.explore else "args.explore=False"
     if problem is None:
         logger.info("4/4 opening the explorer; Escape leaves it, ? shows what mouse and keys do")
-        discover_embedding_space(_group(settings, settings.explorer, embeddings_file=settings.save_file), run)
+        discover_embedding_space(
+            _group(settings, ExplorerSettings(), embeddings_file=settings.save_file), run
+        )
     else:
         logger.info("4/4 writing a report instead of opening the explorer (%s)", problem)
         page = {"embeddings_file": settings.save_file, "save_file": settings.report.save_file}

@@ -244,7 +244,7 @@ def test_a_plain_line_now_and_then_where_there_is_no_terminal(monkeypatch, caplo
     assert [record.getMessage() for record in caplog.records] == [
         "squares: 3 of 9 tasks, 00:30, about 01:00 left",
         "squares: 6 of 9 tasks, 01:00, about 00:30 left",
-        "squares: 9 of 9 tasks, 01:30, about 00:00 left",
+        "squares: 9 of 9 tasks, 01:30",
     ]
     assert capfd.readouterr() == ("", "")
 

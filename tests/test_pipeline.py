@@ -69,11 +69,10 @@ def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch)
     monkeypatch.setattr(pipelines, "discover_embedding_space", lambda *given: opened.append(given))
     for stage in ("pred_images", "compute_metrics", "compute_embeddings"):
         monkeypatch.setattr(pipelines, stage, lambda *given: None)
-    explorer = replace(settings.explorer, method="pca")
-    found = pipeline(replace(settings, explore=True, explorer=explorer), run)
+    found = pipeline(replace(settings, explore=True), run)
     assert found == {"dataset": "holiday", "catalogue": "holiday"}
     ((seen, _),) = opened
-    assert (seen.embeddings_file, seen.method, seen.net) == ("holiday", "pca", "efficientnet_lite0")
+    assert (seen.embeddings_file, seen.net) == ("holiday", "efficientnet_lite0")
 
 
 def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, monkeypatch):

@@ -20,7 +20,7 @@ _PATIENCE = 10
 _PROBE = 4096
 
 
-class RunRecord(FileStorageObserver):  # type: ignore[misc]
+class RunRecord(FileStorageObserver):
     """Writes a numbered folder for the run; where it cannot, the run goes on without.
 
     Args:
@@ -87,8 +87,8 @@ def require_writable(folder: Path) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise StoreError(
-            f"cannot write to the workspace {folder.parent} ({error}); make room or make it writable, or choose "
-            "another args.workspace"
+            f"cannot write to the workspace {folder.parent} ({error.strerror or error}); make room or make it "
+            "writable, or choose another args.workspace"
         ) from error
 
 

@@ -106,7 +106,8 @@ def _keep_record(
         except StoreError as error:
             if not only_reads:
                 raise
-            logger.info("no record of this run is kept: %s", error)
+            logger.info("no record of this run is kept, as the workspace cannot be written to")
+            logger.debug("%s", error)
             return
         experiment.observers.append(RunRecord(workspace.runs_folder, transcript))
 
@@ -156,7 +157,10 @@ def _report(error: Exception, debug: bool = False) -> int:
     """Say in one line what went wrong, with a traceback in debug mode; returns the exit code."""
     trace = error if debug else None
     if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
-        error = StoreError(f"{error}; make room or make it writable, or choose another args.workspace")
+        error = StoreError(
+            f"cannot write {error.filename or 'a file'} ({error.strerror}); make room or make it writable, or "
+            "choose another args.workspace, or args.save_dir where a script has it"
+        )
     if not isinstance(error, OODRetrievalError):
         hint = "" if debug else " (run again with -d to see where, and please report it)"
         logger.error("unexpected %s: %s%s", type(error).__name__, error, hint, exc_info=trace)

@@ -279,7 +279,7 @@ def test_what_writes_needs_a_workspace_that_can_be_written(sheep, read_only):
 def test_what_only_reads_needs_none(sheep, tmp_path, read_only):
     code, _, err, seen = sheep(only_reads=True)
     assert (code, len(seen)) == (0, 1)
-    assert err.startswith("no record of this run is kept: cannot write") and len(err.splitlines()) == 1
+    assert err == "no record of this run is kept, as the workspace cannot be written to\n"
     assert list((tmp_path / "work" / "runs").iterdir()) == []
 
 
@@ -303,7 +303,7 @@ def test_a_stage_that_cannot_write_fails_in_one_line(sheep, number):
     code, _, err, _ = sheep(outcome=OSError(number, os.strerror(number), "pictures/a.png"))
     assert code == 1
     assert len(err.splitlines()) == 1
-    assert "'pictures/a.png'; make room or make it writable" in err and "unexpected" not in err
+    assert err.startswith("cannot write pictures/a.png (") and "unexpected" not in err
 
 
 def test_results_go_to_standard_output_and_all_lines_to_the_record(sheep, tmp_path):
