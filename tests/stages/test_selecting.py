@@ -252,7 +252,7 @@ def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatc
     table = read_segments(fitted, "colour", "val")
     vectors, failures = features.of(("colour", "val"), dataset, table)
     assert (len(vectors), failures) == (len(table), {})
-    assert caplog.text.count("features are not kept for the next time: cannot write x") == 1
+    assert caplog.text.count("features are computed again next time: cannot write x") == 1
 
 
 def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
@@ -326,7 +326,9 @@ def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
         assert at_one == at_two, "fitted at temperature 1"
     near_itself = eval_ood(replace(settings, dataset_val="train"), Run(configuration, fitted))
     page = next(Path(file) for file in near_itself["files"] if file.endswith(".md")).read_text()
-    assert "Novelty was fitted on train" in page
+    assert "novelty: no threshold from train, whose images the model was fitted on" in page
+    with pytest.raises(StoreError, match="score novelty.*very images of 'train'"):
+        eval_ood(replace(settings, dataset="train", scores=("novelty",)), Run(configuration, fitted))
     fitted.novelty_model_path("colour").unlink()
     without = eval_ood(settings, Run(configuration, fitted))
     assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]

@@ -130,6 +130,12 @@ def test_npy_that_is_no_softmax(tmp_path, values):
         PublishedPredictions(tmp_path)[0]
 
 
+def test_an_argmax_is_called_one(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 4), np.uint8))
+    with pytest.raises(StoreError, match=r"a\.npy holds uint8 \(3, 4\): predicted classes"):
+        PublishedPredictions(tmp_path)[0]
+
+
 def test_damaged_files_name_themselves(tmp_path):
     published_file(tmp_path / "input0.hdf5", softmax(), np.ones((6, 8), int), "x.png")
     whole = (tmp_path / "input0.hdf5").read_bytes()

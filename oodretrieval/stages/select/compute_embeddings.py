@@ -17,9 +17,9 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
     dataset_in_use,
-    segments_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
@@ -36,6 +36,8 @@ from oodretrieval.stores import (
 )
 
 logger = logging.getLogger(__name__)
+MANY = 1000
+"""So many segments are more than anybody looks at, and take minutes to embed."""
 
 
 def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
@@ -59,6 +61,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         raise SettingsError(
             "args.root is the root of one dataset; set the roots of several in configuration.py"
         )
+    settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
     selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)
@@ -78,6 +81,12 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou", SELECT_SCORE]])
             large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
             selected = table[selector.select(table, large)]
+            if len(selected) >= MANY and not settings.select_number:
+                logger.info(
+                    "%d segments of %s are selected; args.select_number=100 takes the 100 highest",
+                    len(selected),
+                    dataset_name,
+                )
             failures |= failed | _add(writer, dataset_name, dataset, selected, settings, network, device)
         considered = sum(map(len, judged))
         if not writer.done:

@@ -16,20 +16,21 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
     require_current,
-    segments_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
     EvaluationSettings,
+    resample_notes,
     result_folder,
     scene_notes,
     size_words,
     void_rule,
 )
+from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import JudgedSelection, ObjectRule
 from oodretrieval.stages.evaluate.selection.inspection_orders import LookOrders, class_table, order_table
 from oodretrieval.stages.evaluate.selection.selection_views import (
@@ -56,7 +57,7 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
+        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
@@ -91,13 +92,16 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         StoreError: If a stage before has not run.
         TableError: If the dataset has no truth.
     """
+    settings = run.with_meta_model(settings)
     names = settings.model_name, settings.dataset
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
         )
-    images = predicted_ids(run.workspace, names, dataset.ids)
+    meta_models = [settings.meta_model_name]
+    seen = seen_by(settings, run, names, dataset, meta_models=meta_models, novelty=True)
+    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
     table = _looked_at(settings, run, dataset, images)
     drawing = Drawing.of(settings, dataset)
     judged = JudgedSelection(
@@ -109,7 +113,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
         drawing,
     )
-    current = provenance(settings, run.configuration, *names)
+    current = recorded_provenance(settings, run, names, images)
     for image_id in progress(images, desc="objects", unit="image"):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
@@ -119,7 +123,9 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
             f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
         )
     result = _result(settings, run.configuration, judged, len(images))
-    result = replace(result, notes=(*scene_notes(dataset), *result.notes))
+    left_out = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
+    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(left_out, drawing.repetitions))
+    result = replace(result, notes=(*notes, *result.notes))
     stem = result_folder(settings, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)
