@@ -1,4 +1,4 @@
-"""Files that are whole under their final name, or absent, or still the old ones; and whether one rotted, or was replaced.
+"""Files that are whole under their final name, or absent, or still the old ones; whether one rotted or was replaced.
 
 A file of ours carries a checksum of all its other bytes: in the text that describes it (the metadata of Parquet,
 safetensors and HDF5, a key of JSON) or, where it has no such text, in that of the file which lists it. The key that

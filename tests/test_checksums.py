@@ -63,7 +63,7 @@ PREDICTION = Prediction(
 
 
 def segments(path):
-    write_segments(Workspace(path), "m", "d", 0, TABLE, ["a", "b", "c"], {"model": "m"})
+    write_segments(Workspace(path), "m", "d", 0, TABLE, dict.fromkeys("abc", ""), {"model": "m"})
     return path / "segments/m/d/part-00000.parquet", lambda: read_segments(Workspace(path), "m", "d")
 
 

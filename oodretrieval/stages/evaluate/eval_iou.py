@@ -15,6 +15,7 @@ from oodretrieval.charts.bars_and_lines import line_chart
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
+from oodretrieval.execution import progress
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
