@@ -1,12 +1,14 @@
 """Crops to vectors, in batches, in order."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.backends import cudnn
+from torch.backends.cuda import matmul
 from torch.nn import functional
 
 from oodretrieval.embedding.networks import EmbeddingNetwork
@@ -52,8 +54,7 @@ def embed_crops(
     network = network.to(device).to(memory_format=torch.channels_last).eval()
     vectors: dict[int, NDArray[np.float32]] = {}
     prepared = (_prepare(network, crop, i, target) for i, crop in enumerate(crops))
-    # full float32: its shortened form would make an accelerator's vectors differ from a CPU's by a thousandth
-    with torch.inference_mode(), cudnn.flags(deterministic=True, allow_tf32=False):
+    with torch.inference_mode(), full_float32():
         for places, batch in _batches(prepared, batch_size):
             inputs = batch.to(device).contiguous(memory_format=torch.channels_last)
             rows = network(inputs).float().cpu().numpy()
@@ -62,6 +63,25 @@ def embed_crops(
     for place, row in vectors.items():
         result[place] = row
     return result
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Compute in whole float32 on an accelerator too, and the same way every time.
+
+    Its shortened form (TF32) would make its vectors differ from a CPU's by a thousandth.
+
+    Yields:
+        Nothing; what was set before holds again afterwards.
+    """
+    # enabled is False unless it is said: then cuDNN, and with it most of the speed, would be off
+    before = matmul.allow_tf32
+    with cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=False):
+        matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            matmul.allow_tf32 = before
 
 
 def _target(network: EmbeddingNetwork, size: int | tuple[int, int] | None) -> _Key | None:

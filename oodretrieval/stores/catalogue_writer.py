@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, checksum_of
 from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
 from oodretrieval.stores.segments import part_name, write_table
 from oodretrieval.stores.workspace import (
@@ -93,8 +93,9 @@ class CatalogueWriter:
         vectors = self._checked(vectors, embedding, len(segments))
         table = part_name(number)
         write_table(self.path / table, segments, {"settings": self._settings})
-        part = {"table": table, "rows": len(segments), "vectors": {}, "done": plain(done)}
-        part["vectors"] = {embedding: self._write_vectors(number, embedding, vectors)}
+        part: dict[str, Any] = {"table": table, "rows": len(segments), "done": plain(done)}
+        part |= {"vectors": {}, "checksums": {}}
+        self._write_vectors(part, number, embedding, vectors)
         self._state["parts"].append(part)
         self._state["embeddings"].setdefault(embedding, vectors.shape[1])
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
@@ -142,7 +143,7 @@ class CatalogueWriter:
         part = self._state["parts"][index]
         vectors = self._checked(vectors, embedding, part["rows"])
         number = int(Path(part["table"]).stem.removeprefix("part-"))
-        part["vectors"][embedding] = self._write_vectors(number, embedding, vectors)
+        self._write_vectors(part, number, embedding, vectors)
         self._state["embeddings"][embedding] = vectors.shape[1]
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         write_json(self.path / PENDING, self._state)
@@ -250,12 +251,16 @@ class CatalogueWriter:
             raise StoreError(f"vectors of {embedding!r} hold NaN or infinity; check the embedding network")
         return values
 
-    def _write_vectors(self, part: int, embedding: str, vectors: NDArray[np.float32]) -> str:
+    def _write_vectors(
+        self, part: dict[str, Any], number: int, embedding: str, vectors: NDArray[np.float32]
+    ) -> None:
+        """Write the vectors of a part, and note their file and its checksum."""
         _require_name("an embedding", embedding)
-        name = f"vectors/{embedding}/{part_name(part, '.npy')}"
+        name = f"vectors/{embedding}/{part_name(number, '.npy')}"
         with atomic_path(self.path / name) as temporary:
             np.save(temporary, vectors, allow_pickle=False)
-        return name
+            checksum = checksum_of(temporary)
+        part["vectors"][embedding], part["checksums"][embedding] = name, checksum
 
     def _remove_unlisted(self) -> None:
         listed = {part["table"] for part in self._state["parts"]}

@@ -3,6 +3,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.backends import cudnn
+from torch.backends.cuda import matmul
 
 from oodretrieval.embedding import EmbeddingNetwork, embed, embed_crops, embedding_network
 
@@ -119,6 +121,29 @@ def test_equal_sizes_go_together():
 def test_an_accelerator_gives_the_same_vectors(crops, alone):
     vectors = embed_crops(embedding_network(), crops, device="cuda", batch_size=4)
     assert np.allclose(vectors, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_an_accelerator_computes_in_whole_float32_with_cudnn(crops, before):
+    """And what was set before holds afterwards."""
+    seen = []
+
+    class Watching(torch.nn.Module):
+        def forward(self, batch):
+            seen.append((cudnn.enabled, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32))
+            return batch
+
+    state = cudnn.enabled, cudnn.deterministic
+    network = EmbeddingNetwork("watching", Watching(), 3, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
+    usual = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = before
+    try:
+        embed_crops(network, crops)
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (before, before)
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = usual
+    assert set(seen) == {(True, True, False, False)}
+    assert (cudnn.enabled, cudnn.deterministic) == state
 
 
 def test_read_only_and_sliced_crops(network, crops, alone):

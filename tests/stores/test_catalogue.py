@@ -7,6 +7,7 @@ import pytest
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
 from oodretrieval.stores import Catalogue, CatalogueWriter
 
+from .earlier import without_checksum
 from .test_workspace import names_in, run_python
 
 SETTINGS = {"net": "densenet201", "datasets": ("a", "b"), "iou_threshold": 0.5}
@@ -208,6 +209,7 @@ def test_tables_survive_a_resumed_run_and_the_old_one_an_overwriting_run_that_br
 
 def test_catalogues_of_before_have_no_tables(tmp_path):
     build(tmp_path, [0])
+    without_checksum(tmp_path / "manifest.json")
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     del manifest["tables"]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
@@ -272,6 +274,10 @@ def test_damaged_files_name_themselves(tmp_path, name, damage):
 
 def test_files_of_another_length_name_themselves(tmp_path):
     build(tmp_path, [0])
+    without_checksum(tmp_path / "manifest.json")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["parts"][0]["checksums"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     np.save(tmp_path / "vectors/net/part-00000.npy", np.zeros((3, 3), np.float32))
     with pytest.raises(StoreError, match=r"part-00000\.npy holds \(3, 3\) rows, .* says \(4, 3\)"):
         _ = Catalogue.open(tmp_path).vectors

@@ -88,7 +88,9 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no such catalogue, or it has no truth.
         UnknownNameError: If the metric or the grouping is unknown.
     """
-    catalogue = Catalogue.open(run.workspace.catalogue_folder(settings.embeddings_file))
+    catalogue = Catalogue.open(
+        run.workspace.catalogue_folder(settings.embeddings_file), verify=settings.verify
+    )
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)

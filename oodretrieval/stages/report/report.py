@@ -161,7 +161,7 @@ def _facts(
 def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str]) -> Catalogue | None:
     name = settings.embeddings_file or settings.dataset
     try:
-        return Catalogue.open(workspace.catalogue_folder(name))
+        return Catalogue.open(workspace.catalogue_folder(name), verify=settings.verify)
     except StoreError:
         if settings.embeddings_file:
             raise

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
@@ -152,7 +152,7 @@ def _add(
     failures: dict[str, str] = {}
     done = {image for dataset_name, images in writer.done if dataset_name == name for image in images}
     by_image = {str(image): rows for image, rows in selected.groupby("image_id", sort=False)}
-    with tqdm(total=len(selected), desc=f"embedding {name}", unit="segment", disable=None) as bar:
+    with progress(total=len(selected), desc=f"embedding {name}", unit="segment") as bar:
         for _, indices in blocks(len(dataset)):
             images = [i for i in indices if dataset.ids[i] in by_image and dataset.ids[i] not in done]
             if images:

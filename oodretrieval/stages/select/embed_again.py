@@ -40,7 +40,7 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no such catalogue.
         PartialFailure: If some images cannot be read; vectors of the parts without them are kept.
     """
-    source = Catalogue.open(run.workspace.catalogue_folder(settings.load_file))
+    source = Catalogue.open(run.workspace.catalogue_folder(settings.load_file), verify=settings.verify)
     name = settings.save_file or settings.load_file
     embedding = settings.net
     if settings.crop_size != source.settings["crop_size"]:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import PartialFailure, StoreError, TableError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
@@ -114,7 +114,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         drawing,
     )
     current = recorded_provenance(settings, run, names, images)
-    for image_id in tqdm(images, desc="objects", unit="image", disable=None):
+    for image_id in progress(images, desc="objects", unit="image"):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         judged.add(prediction)
