@@ -12,6 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+import oodretrieval.stages.train.train_segmentation as stage
+from oodretrieval.datasets.transforms import training_transform
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
 from oodretrieval.experiment.run import Run
@@ -67,6 +69,23 @@ def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
         "nor its file written, of which predictions know"
     )
     pred_images(PredictSettings(dataset="val", model_name="plain", gpu=-1), Run(trainable, workspace))
+
+
+def test_other_cameras_and_rotation_reach_the_images(trainable, workspace, monkeypatch):
+    asked = {}
+
+    def spy(*sizes, **options):
+        asked.update(options)
+        return training_transform(*sizes, **options)
+
+    monkeypatch.setattr(stage, "training_transform", spy)
+    chosen = settings(photometric=0.5, rotation=8.0, epochs=1, limit=4)
+    result = train_segmentation(chosen, Run(trainable, workspace))
+    assert (asked["photometric"], asked["rotation"]) == (0.5, 8.0)
+    recipe = read_metadata(result["path"])["recipe"]
+    assert (recipe["photometric"], recipe["rotation"]) == (0.5, 8.0)
+    with pytest.raises(SettingsError, match=r"args\.photometric must be at least 0"):
+        settings(photometric=-0.1)
 
 
 def test_deeplab_starts_from_packaged_weights(trainable, workspace):
