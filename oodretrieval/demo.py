@@ -182,7 +182,7 @@ class _Pictures:
         catalogue: str,
     ) -> None:
         self.settings, self.workspace = settings, workspace
-        self.catalogue = Catalogue.open(workspace.catalogue_folder(catalogue))
+        self.catalogue = Catalogue.named(workspace, catalogue)
         self.segments = self.catalogue.segments
         self.vectors = np.asarray(self.catalogue.vectors)
         self.labels = self.segments["label"].to_numpy()

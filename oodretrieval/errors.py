@@ -92,13 +92,19 @@ class SettingsMismatchError(StoreError):
     Args:
         where: The existing work.
         differences: Name of the setting → (value it was made with, value asked for).
+        instead: What can be chosen so that both are kept.
     """
 
-    def __init__(self, where: object, differences: Mapping[str, tuple[object, object]]) -> None:
+    def __init__(
+        self,
+        where: object,
+        differences: Mapping[str, tuple[object, object]],
+        instead: str = "another args.workspace",
+    ) -> None:
         listed = "; ".join(f"{key}: was {old!r}, now {new!r}" for key, (old, new) in differences.items())
         super().__init__(
             f"{where} was made with other settings ({listed}); "
-            "add args.overwrite=True to make it anew, or choose another args.workspace"
+            f"add args.overwrite=True to make it anew, or choose {instead}"
         )
 
 

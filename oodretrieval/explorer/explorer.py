@@ -99,7 +99,7 @@ class Explorer:
         Returns:
             The explorer.
         """
-        catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file))
+        catalogue = Catalogue.named(workspace, settings.embeddings_file)
         values = {name: value for name, value in asdict(settings).items() if name != "workspace"}
         return cls(catalogue, workspace, **values)
 

@@ -166,6 +166,11 @@ def _channels_last(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
             sums = values.sum(axis=axis, dtype=np.float64)
             if values.shape[axis] >= 2 and np.abs(sums - 1).max() <= SUM_TOLERANCE:
                 return np.ascontiguousarray(np.moveaxis(values, axis, 2), np.float32)
+    if values.ndim == 2 and np.issubdtype(values.dtype, np.integer):
+        raise StoreError(
+            f"{path} holds classes {values.dtype} {values.shape}, the argmax of a softmax, which does not say how sure "
+            "the network was; write the softmax itself, (H, W, C) or (C, H, W)"
+        )
     raise StoreError(
         f"{path} holds {values.dtype} {values.shape}, but no softmax (H, W, C) or (C, H, W) that sums to 1 "
         "over the classes; apply the softmax before writing it"

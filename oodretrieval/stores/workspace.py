@@ -206,13 +206,19 @@ def plain(content: Any) -> Any:
         ) from error
 
 
-def require_same_settings(where: object, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+def require_same_settings(
+    where: object,
+    recorded: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    instead: str = "another args.workspace",
+) -> None:
     """Refuse to go on with work that was made with other settings.
 
     Args:
         where: The existing work, for the message.
         recorded: Settings it was made with.
         asked: Settings wanted now. Both are compared in their :func:`plain` form.
+        instead: What can be chosen so that both works are kept, for the message.
 
     Raises:
         SettingsMismatchError: Naming every key that differs or is missing on one side.
@@ -224,7 +230,7 @@ def require_same_settings(where: object, recorded: Mapping[str, Any], asked: Map
         if key not in old or key not in new or old[key] != new[key]
     }
     if differences:
-        raise SettingsMismatchError(where, differences)
+        raise SettingsMismatchError(where, differences, instead)
 
 
 class _NotSet:

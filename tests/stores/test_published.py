@@ -153,3 +153,9 @@ def test_damaged_files_name_themselves(tmp_path):
 def test_files_that_keep_logits_are_read_too(tmp_path):
     write_prediction(tmp_path / "input0.hdf5", example(), "logits")
     assert isinstance(PublishedPredictions(tmp_path)[0], Prediction)
+
+
+def test_an_argmax_is_told_from_a_softmax(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((6, 8), np.int64))
+    with pytest.raises(StoreError, match=r"holds classes int64 \(6, 8\), the argmax.*write the softmax"):
+        _ = PublishedPredictions(tmp_path)[0]

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from oodretrieval import __version__
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import StoreError, WeightsError
+from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
@@ -155,8 +155,8 @@ def _facts(
 def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str]) -> Catalogue | None:
     name = settings.embeddings_file or settings.dataset
     try:
-        return Catalogue.open(workspace.catalogue_folder(name))
-    except StoreError:
+        return Catalogue.named(workspace, name)
+    except (StoreError, UnknownNameError):
         if settings.embeddings_file:
             raise
         missing.append(

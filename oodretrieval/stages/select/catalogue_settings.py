@@ -19,6 +19,7 @@ def catalogue_settings(
     configuration: Configuration,
     workspace: Workspace,
     datasets: Mapping[str, SegmentationDataset],
+    with_meta_model: bool = True,
 ) -> dict[str, Any]:
     """What made a catalogue, and the tables that its readers need.
 
@@ -27,11 +28,13 @@ def catalogue_settings(
         configuration: Where names are looked up.
         workspace: Where segment tables, meta model and novelty model lie.
         datasets: Name → dataset.
+        with_meta_model: Whether there is a predicted IoU; the rule may need none.
 
     Returns:
         Plain values.
     """
     first = next(iter(datasets.values()))
+    meta_model = settings.meta_model_name if with_meta_model else ""
     entry = configuration.model(settings.model_name)
     novelty = novelty_model_path(configuration, workspace, settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
@@ -39,8 +42,10 @@ def catalogue_settings(
     crops = ("min_crop_height", "min_crop_width", "crop_size")
     return {
         "model": settings.model_name,
-        "meta_model": settings.meta_model_name,
-        "meta_model_hash": weights_hash(meta_model_path(configuration, settings.meta_model_name, workspace)),
+        "meta_model": meta_model,
+        "meta_model_hash": weights_hash(meta_model_path(configuration, meta_model, workspace))
+        if meta_model
+        else "",
         "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
         "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},

@@ -9,7 +9,6 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import PartialFailure, StoreError, TableError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
@@ -24,6 +23,8 @@ from oodretrieval.results.result import Context, Result, model_context, save_res
 from oodretrieval.results.rules import (
     Drawing,
     EvaluationSettings,
+    no_labels,
+    no_truth,
     result_folder,
     scene_notes,
     size_words,
@@ -92,68 +93,88 @@ def eval_selection(
     Raises:
         StoreError: If a stage before has not run.
         TableError: If the dataset has no truth.
+        PartialFailure: If some images could not be read; all others are evaluated, and the figures written.
     """
     names = settings.model_name, settings.dataset
     dataset = dataset_in_use(settings, configuration, settings.dataset)
     if dataset.label_set is None:
-        raise TableError(
-            f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
-        )
+        raise TableError(no_truth(settings.dataset))
     images = predicted_ids(workspace, names, dataset.ids)
-    table = _looked_at(settings, configuration, workspace, dataset, images)
-    drawing = Drawing.of(settings, dataset)
-    judged = JudgedSelection(
-        table,
-        dataset.label_set,
-        ObjectRule(
-            dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
-        ),
-        LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
-        drawing,
-    )
-    current = provenance(settings, configuration, *names)
-    for image_id in tqdm(images, desc="objects", unit="image", disable=None):
-        prediction = read_prediction(workspace, *names, image_id)
-        require_current(f"the prediction of {image_id}", prediction.settings, current)
-        judged.add(prediction)
-    if not judged.sizes:
-        raise TableError(
-            f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
-        )
-    result = _result(settings, configuration, judged, len(images))
-    result = replace(result, notes=(*scene_notes(dataset), *result.notes))
-    stem = result_folder(settings, workspace) / result.stem
-    result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
-    files = save_result(stem.parent, result)
-    return {**result.figures, "files": [str(file) for file in files]}
-
-
-def _looked_at(
-    settings: SelectionSettings,
-    configuration: Configuration,
-    workspace: Workspace,
-    dataset: SegmentationDataset,
-    images: Sequence[str],
-) -> pd.DataFrame:
-    """Segments that are large enough, of these images in their order, with their scores and whether selected."""
-    names = settings.model_name, settings.dataset
     device = choose_device(settings.gpu)
     selector = Selector(settings, device, configuration, workspace, names[0], settings.meta_model_name)
     table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
-    table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
+    table = table[table["image_id"].isin(images)].reset_index(drop=True)
+    table, failures = selector.score(table, settings.dataset, dataset)
+    scores, failed = novelty_scores(device, configuration, workspace, names, dataset, table)
+    table, failures = table.assign(**scores), failures | failed
+    drawing = Drawing.of(settings, dataset)
+    rule = ObjectRule(
+        dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
+    )
+    current = provenance(settings, configuration, *names)
+    while True:
+        # an image that cannot be read is left out of everything: what is selected depends on all that is there
+        images = [image_id for image_id in images if image_id not in failures]
+        inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
+        orders = LookOrders.of(inspected, {column: column for column in settings.orders}, settings.seed)
+        judged = JudgedSelection(inspected, dataset.label_set, rule, orders, drawing)
+        damaged = _add_all(judged, workspace, names, images, current)
+        if not damaged:
+            break
+        failures |= damaged
+    if not judged.sizes:
+        raise TableError(no_labels(settings.dataset))
+    result = _result(settings, configuration, judged, len(images), selector.meta_model is not None)
+    result = replace(result, notes=(*scene_notes(dataset), *_left_out(failures), *result.notes))
+    stem = result_folder(settings, workspace) / result.stem
+    result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
+    files = save_result(stem.parent, result)
     if failures:
         raise PartialFailure("eval_selection", failures)
-    table = table.assign(**novelty_scores(device, configuration, workspace, names, dataset, table))
-    table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
-    table = table[table["S"] >= settings.min_pixels]
+    return {**result.figures, "files": [str(file) for file in files]}
+
+
+def _left_out(failures: Mapping[str, str]) -> tuple[str, ...]:
+    return (f"Left out, as they could not be read: {', '.join(failures)}.",) if failures else ()
+
+
+def _inspected(settings: SelectionSettings, selector: Selector, table: pd.DataFrame) -> pd.DataFrame:
+    """Segments that are large enough, and whether they are selected."""
+    large = table["S"].to_numpy() >= settings.min_pixels
+    table = table.assign(selected=selector.select(table, large))[large]
     if table.empty:
         raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
     return table.reset_index(drop=True)
 
 
+def _add_all(
+    judged: JudgedSelection,
+    workspace: Workspace,
+    names: tuple[str, str],
+    images: Sequence[str],
+    current: Mapping[str, Any],
+) -> dict[str, str]:
+    """Add every image; returns those whose prediction cannot be read."""
+    failures = {}
+    for image_id in tqdm(images, desc="objects", unit="image", disable=None):
+        try:
+            prediction = read_prediction(workspace, *names, image_id)
+        except StoreError as error:
+            failures[image_id] = str(error)
+            continue
+        require_current(f"the prediction of {image_id}", prediction.settings, current)
+        judged.add(prediction)
+    return failures
+
+
 def _result(
-    settings: SelectionSettings, configuration: Configuration, judged: JudgedSelection, images: int
+    settings: SelectionSettings,
+    configuration: Configuration,
+    judged: JudgedSelection,
+    images: int,
+    with_meta_model: bool,
 ) -> Result:
+    meta_model = settings.meta_model_name if with_meta_model else ""
     context = Context(
         dataset=settings.dataset,
         split=split_of(configuration, settings.dataset),
@@ -163,13 +184,13 @@ def _result(
         f"least {settings.min_width}×{settings.min_height}",
         threshold=f"selected: {settings.words()}",
         intervals=judged.drawing.words(images),
-        meta_model=settings.meta_model_name,
+        meta_model=meta_model,
         **model_context(configuration, settings.model_name),
     )
     figures = judged.figures()
     published = ("Found and hit are counted as the published code does; orders of looking are not.",)
     return Result(
-        title=f"Selection on {settings.dataset} by {settings.model_name} and {settings.meta_model_name}",
+        title=f"Selection on {settings.dataset} by {' and '.join(filter(None, (settings.model_name, meta_model)))}",
         stem=f"selection_{settings.model_name}_{settings.dataset}",
         context=context,
         settings=asdict(settings),
