@@ -86,6 +86,8 @@ class Explorer:
         ):
             canvas.mpl_connect(event, handler)
         self.board.show_keys()
+        if self.state.ranking is not None:
+            self.commands.show_candidates()
         self.commands.project()
 
     @classmethod

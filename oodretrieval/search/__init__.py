@@ -1,7 +1,16 @@
 """Search an embedding space: nearest neighbours, projections and clusters."""
 
+from oodretrieval.search.candidates import first_sightings, inspection_order
 from oodretrieval.search.clustering import cluster, elbow, elbow_curve
 from oodretrieval.search.neighbours import NearestNeighbours
 from oodretrieval.search.projection import project
 
-__all__ = ["NearestNeighbours", "cluster", "elbow", "elbow_curve", "project"]
+__all__ = [
+    "NearestNeighbours",
+    "cluster",
+    "elbow",
+    "elbow_curve",
+    "first_sightings",
+    "inspection_order",
+    "project",
+]

@@ -124,14 +124,11 @@ class CatalogueWriter:
         self, part: Mapping[str, Any], rows: pd.DataFrame, stay: NDArray[np.bool_]
     ) -> dict[str, Any]:
         """Write some rows of a part, with their vectors, as a part of their own."""
-        number = self._next_part
-        self._next_part += 1
+        number, self._next_part = self._next_part, self._next_part + 1
         table = part_name(number)
         write_table(self.path / table, rows[stay], {"settings": self._settings})
-        vectors = {
-            name: self._write_vectors(number, name, read_vectors(self.path / file)[stay])
-            for name, file in part["vectors"].items()
-        }
+        kept = {name: read_vectors(self.path / file)[stay] for name, file in part["vectors"].items()}
+        vectors = {name: self._write_vectors(number, name, values) for name, values in kept.items()}
         return {**part, "table": table, "rows": int(stay.sum()), "vectors": vectors}
 
     @property

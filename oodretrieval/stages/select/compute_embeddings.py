@@ -15,6 +15,7 @@ from tqdm import tqdm
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
+from oodretrieval.execution import return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
@@ -244,6 +245,7 @@ class _Crops:
 
     def read(self, indices: list[int]) -> Iterator[NDArray[np.uint8]]:
         for index in indices:
+            return_freed_memory()
             image_id = self.dataset.ids[index]
             try:
                 sample = self.dataset[index]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.embedding import embed_crops, embedding_network
 from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
+from oodretrieval.execution import return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
@@ -150,6 +151,7 @@ class _Images:
         columns = rows["dataset"], rows["image_id"], rows["image_path"]
         for dataset, image_id, path, box in zip(*columns, crop_boxes(rows), strict=True):
             if current != (dataset, image_id):
+                return_freed_memory()
                 current, image = (dataset, image_id), None
                 try:
                     image = self._read(dataset, image_id, path)
