@@ -65,6 +65,31 @@ def test_rows_belong_to_their_crops(sizes, batch_size, size, pixels):
     assert np.allclose(vectors, expected, atol=1e-5)
 
 
+def test_a_batch_holds_no_more_pixels_than_there_is_memory_for(monkeypatch):
+    seen = []
+
+    class Trunk(torch.nn.Module):
+        def forward(self, x):
+            seen.append(x.shape[0] * x.shape[2] * x.shape[3])
+            return x
+
+    monkeypatch.setattr(embed, "_PIXELS_AT_ONCE", 1000)
+    monkeypatch.setattr(embed, "_PIXELS_WAITING", 3000)
+    rng, read = np.random.default_rng(0), []
+
+    def crops():
+        for side in rng.integers(4, 30, 300):
+            waiting = sum(read) - sum(seen)
+            assert waiting < 3000 + 1000, "what is read ahead is bounded"
+            read.append(int(side) * 20)
+            yield np.zeros((side, 20, 3), np.uint8)
+        yield np.zeros((60, 50, 3), np.uint8)
+
+    network = EmbeddingNetwork("spy", Trunk(), 3, (0, 0, 0), (1, 1, 1), min_size=4)
+    assert len(embed_crops(network, crops())) == 301
+    assert sorted(seen)[-2] <= 1000 and max(seen) == 3000, "what is larger goes alone"
+
+
 def test_native_size_unless_too_small():
     seen = []
 

@@ -249,6 +249,7 @@ def test_m_cycles_the_metric(drive):
 
 
 def test_g_colours_by_truth(drive):
+    drive.press("h")
     assert changed(drive, lambda: drive.press("g"))
     labels = drive.state.labels.tolist()
     names = {7: "cow", 0: "road", 1: "car"}
@@ -274,7 +275,7 @@ def test_b_gives_all_one_colour(drive):
 
 def test_u_colours_by_the_score_that_selected(drive, tmp_path):
     drive.press("u")
-    assert "no score" in drive.overlay.status and drive.state.colouring == "prediction"
+    assert "no score" in drive.overlay.status and drive.state.colouring == "truth"
     scored = open_explorer(make_catalogue(tmp_path, select_by="nearest_neighbour"))
     assert changed(scored, lambda: scored.press("u"))
     entries = legend(scored)
