@@ -1,13 +1,13 @@
 # Two commands, each from a bare clone with nothing but Python, pip and make:
 #   make demo   the whole pipeline on rendered streets
 #   make test   the tests
-# `make lint` checks style and types, `make clean` removes what these made.
+# `make lint` checks style and types, `make docs` builds the site, `make clean` removes what these made.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d; call make PYTHON=python3.12" % v)'
@@ -26,5 +26,8 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed
+	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
+
 clean:
-	rm -rf $(VENV) workspace demo .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) workspace demo docs/_build docs/api docs/settings .pytest_cache .mypy_cache .ruff_cache *.egg-info

@@ -12,6 +12,7 @@ from typing import Any
 
 from comparing import arguments, deeplab, set_up, train, with_spread
 
+from oodretrieval.experiment.run import Run
 from oodretrieval.labels import BACKGROUND
 from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
 from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
@@ -46,8 +47,8 @@ def main() -> None:
         data = {"dataset": TRAIN, "dataset_val": f"{VAL}_half"}
         train(name, chosen, configuration, workspace, seed=seed, **data)
         common = {"dataset": f"{VAL}_half", "model_name": name, "gpu": chosen.gpu}
-        pred_images(PredictSettings(**common), configuration, workspace)
-        judged = eval_segmentation(SegmentationSettings(**common), configuration, workspace)
+        pred_images(PredictSettings(**common), Run(configuration, workspace))
+        judged = eval_segmentation(SegmentationSettings(**common), Run(configuration, workspace))
         figures[variant].append(with_foreground(judged))
         chosen.output.write_text(report(figures, chosen.epochs), encoding="utf-8")
 

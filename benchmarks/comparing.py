@@ -14,6 +14,7 @@ from PIL import Image
 from oodretrieval.datasets import Sample, Subset, open_dataset
 from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, ModelEntry
 from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
 from oodretrieval.stores import Workspace
 
@@ -90,9 +91,7 @@ def deeplab(num_classes: int, implicit_background: bool = False) -> ModelEntry:
     )
 
 
-def train(
-    name: str, chosen: argparse.Namespace, configuration: Configuration, workspace: Workspace, **options: Any
-) -> dict[str, Any]:
+def train(name: str, chosen: argparse.Namespace, run: Run, **options: Any) -> dict[str, Any]:
     """Train one variant and seed by the common recipe; returns the quality of the kept weights."""
     settings = TrainSegmentationSettings(
         model_name=name,
@@ -102,7 +101,7 @@ def train(
         **RECIPE,
         **options,
     )
-    return train_segmentation(settings, configuration, workspace)
+    return train_segmentation(settings, run)
 
 
 def with_spread(values: Sequence[float]) -> str:

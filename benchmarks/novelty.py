@@ -29,6 +29,7 @@ from oodretrieval.evaluation import auprc, auroc, block_draws, interval
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
@@ -230,7 +231,7 @@ def report(arguments: argparse.Namespace) -> str:
     found = []
     for name in (arguments.train, arguments.test):
         names = arguments.model, name
-        table = segments_in_use(settings, configuration, workspace, names)
+        table = segments_in_use(settings, Run(configuration, workspace), names)
         vectors, failures = features.of(names, dataset_in_use(settings, configuration, name), table)
         if failures:
             raise PartialFailure("benchmarks/novelty.py", failures)

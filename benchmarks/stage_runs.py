@@ -14,6 +14,7 @@ import oodretrieval.stages.predict.pred_images as stage
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
 from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
@@ -137,7 +138,7 @@ def _predict(
     configuration: Configuration, folder: str, settings: PredictSettings, keep: Keep, num_cores: int
 ) -> None:
     changed = PredictSettings(**{**vars(settings), "keep": keep, "num_cores": num_cores})
-    pred_images(changed, configuration, Workspace(Path(folder) / keep))
+    pred_images(changed, Run(configuration, Workspace(Path(folder) / keep)))
 
 
 def _bytes(folder: Path, images: int) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.errors import TableError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
@@ -24,7 +24,7 @@ from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
 from oodretrieval.stages.select.selecting import SelectionRule
-from oodretrieval.stores import Catalogue, Workspace
+from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
 MIN_PIXELS = 150
@@ -52,13 +52,12 @@ class DemoSettings(SelectionRule):
     explore: bool = True
 
 
-def demo(settings: DemoSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
+def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     """Predict, measure, select, embed, evaluate and draw.
 
     Args:
         settings: What to run on.
-        configuration: Where names are looked up.
-        workspace: Where the stages write.
+        run: Configuration and workspace.
 
     Returns:
         Figures of the selection and of the retrieval, and the pictures.
@@ -66,16 +65,16 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
     started = time.monotonic()
     common: dict[str, Any] = {field.name: getattr(settings, field.name) for field in fields(CommonSettings)}
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
         logger.info("1/5 rendering %d streets", len(dataset))
         dataset.render_all(settings.num_cores)
     logger.info("2/5 predicting with %s", settings.model_name)
-    pred_images(PredictSettings(**names, **common), configuration, workspace)
+    pred_images(PredictSettings(**names, **common), run)
     logger.info("3/5 measuring segments")
-    compute_metrics(MetricsSettings(**names, **common), configuration, workspace)
+    compute_metrics(MetricsSettings(**names, **common), run)
     logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = EmbedSettings(
         dataset=(settings.dataset,),
@@ -87,14 +86,14 @@ def demo(settings: DemoSettings, configuration: Configuration, workspace: Worksp
         save_file="demo",
         **common,
     )
-    catalogue_name = compute_embeddings(embedding, configuration, workspace)["catalogue"]
+    catalogue_name = compute_embeddings(embedding, run)["catalogue"]
     logger.info("5/5 evaluating and drawing")
-    found = _evaluate_quietly(settings, configuration, workspace, catalogue_name)
-    catalogue = Catalogue.named(workspace, catalogue_name)
-    pictures = DemoPictures(catalogue, workspace, dataset.label_set, settings.save_dir).draw()
+    found = _evaluate_quietly(settings, run, catalogue_name)
+    catalogue = Catalogue.named(run.workspace, catalogue_name)
+    pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
     _report(found, pictures, time.monotonic() - started)
     if settings.explore:
-        explore_if_possible(catalogue_name, configuration, workspace)
+        explore_if_possible(catalogue_name, run)
     return {**found, "pictures": [str(path) for path in pictures]}
 
 
@@ -103,16 +102,14 @@ def _selecting(settings: DemoSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in {"model_name", "meta_model_name", *rule}}
 
 
-def explore_if_possible(catalogue: str, configuration: Configuration, workspace: Workspace) -> None:
+def explore_if_possible(catalogue: str, run: Run) -> None:
     """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
     if display_problem() is None:
         logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
-        discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), configuration, workspace)
+        discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), run)
 
 
-def _evaluate_quietly(
-    settings: DemoSettings, configuration: Configuration, workspace: Workspace, catalogue: str
-) -> dict[str, Any]:
+def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[str, Any]:
     """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = SelectionSettings(
         dataset=settings.dataset,
@@ -128,8 +125,8 @@ def _evaluate_quietly(
     package.setLevel(logging.WARNING)
     try:
         return {
-            "selection": eval_selection(selection, configuration, workspace),
-            "retrieval": eval_retrieval(retrieval, configuration, workspace),
+            "selection": eval_selection(selection, run),
+            "retrieval": eval_retrieval(retrieval, run),
         }
     finally:
         package.setLevel(level)

@@ -8,6 +8,7 @@ import pytest
 
 from oodretrieval.demo import DemoSettings, demo
 from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +32,7 @@ def test_the_demo_finds_unknown_things_and_draws_them(configuration, tmp_path, c
     settings = DemoSettings(gpu=-1, save_dir=str(tmp_path / "demo"), explore=False)
     for _ in range(2):  # the second run finds everything done
         caplog.clear()
-        result = demo(settings, configuration, Workspace(tmp_path / "workspace"))
+        result = demo(settings, Run(configuration, Workspace(tmp_path / "workspace")))
         assert result["selection"]["objects"] > 0
         assert result["selection"]["hit"] > 0
         assert "unknown" in caplog.text and "retrieval mAP" in caplog.text

@@ -3,6 +3,7 @@
 import pytest
 
 from oodretrieval import demo
+from oodretrieval.experiment.run import Run
 
 
 @pytest.mark.parametrize(("problem", "opened"), [(None, ["streets_test"]), ("there is no display", [])])
@@ -12,7 +13,7 @@ def test_the_explorer_opens_at_the_end_where_there_is_a_display(monkeypatch, pro
     monkeypatch.setattr(
         demo, "discover_embedding_space", lambda settings, *_: catalogues.append(settings.embeddings_file)
     )
-    demo.explore_if_possible("streets_test", None, None)
+    demo.explore_if_possible("streets_test", Run(None, None))
     assert catalogues == opened
 
 

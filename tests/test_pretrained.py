@@ -12,6 +12,7 @@ from oodretrieval.datasets.streets import LABELS as STREETS
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.evaluation import ConfusionMatrix
 from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import load_meta_model, select_features
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
@@ -59,7 +60,7 @@ def test_a_network_loads_and_knows_its_classes(configuration, name):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_logit_statistics_are_of_the_weights_that_ship(configuration, name, tmp_path):
-    statistics = find_logit_statistics(configuration, Workspace(tmp_path), name)
+    statistics = find_logit_statistics(Run(configuration, Workspace(tmp_path)), name)
     assert statistics is not None
     assert len(statistics.mean) == len(NETWORKS[name].pred_mapping)
     assert (statistics.pixels > 100_000).all() and (statistics.std > 0.5).all()
@@ -91,7 +92,7 @@ def test_the_boosted_estimate_is_better_than_the_network_that_ships(configuratio
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_novelty_model_loads_and_is_of_its_network(configuration, name, tmp_path):
-    model = open_novelty_model(configuration, Workspace(tmp_path), name)
+    model = open_novelty_model(Run(configuration, Workspace(tmp_path)), name)
     assert model.num_classes == len(NETWORKS[name].pred_mapping)
     assert model.made_by["model"] == name and model.made_by["limit"] == 0
     assert len(model.bank.vectors) > 1000 and model.threshold("novelty", 0.95) > model.threshold(

@@ -15,6 +15,7 @@ from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_i
 from oodretrieval.entries import MetaModelEntry, ModelEntry, build, factory_of
 from oodretrieval.errors import StoreError, TableError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.models import weights_hash, weights_in_use
@@ -126,7 +127,7 @@ def outstanding(block: Sequence[str], wanted: Set[str], done: Set[str], overwrit
     return [image for image in block if image in asked | done]
 
 
-def meta_model_entry(configuration: Configuration, name: str, workspace: Workspace) -> MetaModelEntry:
+def meta_model_entry(run: Run, name: str) -> MetaModelEntry:
     """The entry of a meta model, its path set: as configured, else in the workspace.
 
     A name without an entry is that of a model which ``train_meta_nn`` saved there (``args.meta_model=…``).
@@ -135,18 +136,18 @@ def meta_model_entry(configuration: Configuration, name: str, workspace: Workspa
         UnknownNameError: If there is neither an entry nor a file of that name; lists both.
         ConfigurationError: If the entry's class cannot be found.
     """
-    if name in configuration.meta_models:
-        entry = configuration.meta_model(name)
-        return entry if entry.path is not None else replace(entry, path=_own_path(entry, name, workspace))
-    files = saved_meta_models(workspace)
+    if name in run.configuration.meta_models:
+        entry = run.configuration.meta_model(name)
+        return entry if entry.path is not None else replace(entry, path=_own_path(entry, name, run.workspace))
+    files = saved_meta_models(run.workspace)
     if name not in files:
-        raise UnknownNameError("meta model", name, {*configuration.meta_models, *files})
+        raise UnknownNameError("meta model", name, {*run.configuration.meta_models, *files})
     return MetaModelEntry("oodretrieval.meta_models", "MetaModel", path=files[name])
 
 
-def meta_model_path(configuration: Configuration, name: str, workspace: Workspace) -> Path:
+def meta_model_path(run: Run, name: str) -> Path:
     """Where a meta model is read from and saved to; see :func:`meta_model_entry`."""
-    return Path(meta_model_entry(configuration, name, workspace).path or "")
+    return Path(meta_model_entry(run, name).path or "")
 
 
 def _own_path(entry: MetaModelEntry, name: str, workspace: Workspace) -> Path:
@@ -179,15 +180,12 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
     require_same_settings(where, {key: recorded.get(key) for key in compared}, compared)
 
 
-def segments_in_use(
-    settings: CommonSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, str]
-) -> pd.DataFrame:
+def segments_in_use(settings: CommonSettings, run: Run, names: tuple[str, str]) -> pd.DataFrame:
     """The segment table of a network on a dataset, if it was made with both as they are now.
 
     Args:
         settings: ``root`` and ``limit`` of the dataset.
-        configuration: Where names are looked up.
-        workspace: Where the table lies.
+        run: Configuration and workspace.
         names: Name of the network, name of the dataset.
 
     Returns:
@@ -197,9 +195,11 @@ def segments_in_use(
         StoreError: If there is no table.
         SettingsMismatchError: If it was made with another network, weights or dataset.
     """
-    recorded = read_segment_settings(workspace, *names)
-    require_current(workspace.segments_folder(*names), recorded, provenance(settings, configuration, *names))
-    table = read_segments(workspace, *names)
+    recorded = read_segment_settings(run.workspace, *names)
+    require_current(
+        run.workspace.segments_folder(*names), recorded, provenance(settings, run.configuration, *names)
+    )
+    table = read_segments(run.workspace, *names)
     if not settings.limit:
         return table
     return table[table["image_id"].isin(table["image_id"].unique()[: settings.limit])]
@@ -217,15 +217,12 @@ def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
     return load_meta_model(path)
 
 
-def open_meta_model(
-    configuration: Configuration, name: str, workspace: Workspace, model_name: str
-) -> MetaModel:
+def open_meta_model(run: Run, name: str, model_name: str) -> MetaModel:
     """Load a trained meta model for the segments of a network.
 
     Args:
-        configuration: Where names are looked up.
+        run: Configuration and workspace.
         name: Name of the meta model.
-        workspace: Where it lies if its entry has no path.
         model_name: Name of the segmentation network whose segments it shall judge.
 
     Returns:
@@ -237,13 +234,13 @@ def open_meta_model(
         WeightsError: If it is not trained yet, or its file is damaged.
         TableError: If it was trained for another network, or for other weights of this one.
     """
-    entry = meta_model_entry(configuration, name, workspace)
+    entry = meta_model_entry(run, name)
     factory_of(entry)  # a wrong entry is the first thing to say
-    path = meta_model_path(configuration, name, workspace)
+    path = meta_model_path(run, name)
     if not path.is_file():
-        shipped = (n for n, e in configuration.meta_models.items() if e.path is not None)
-        trained = {n for n in shipped if Path(configuration.meta_model(n).path or "").is_file()}
-        there = sorted(trained | set(saved_meta_models(workspace)))
+        shipped = (n for n, e in run.configuration.meta_models.items() if e.path is not None)
+        trained = {n for n in shipped if Path(run.configuration.meta_model(n).path or "").is_file()}
+        there = sorted(trained | set(saved_meta_models(run.workspace)))
         raise WeightsError(
             f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
             f"args.model_name={model_name} args.meta_model_name={name}, or choose one that is there by "
@@ -257,7 +254,7 @@ def open_meta_model(
             f"{path} was trained on segments of {made_by['model']!r}, not of {model_name!r}; train one for it with "
             f"{remedy}, or choose another args.meta_model_name"
         )
-    model_entry = configuration.model(model_name)
+    model_entry = run.configuration.model(model_name)
     if made_by.get("weights") and weights_hash_if_there(model_entry) not in ("", made_by["weights"]):
         raise TableError(
             f"{path} was trained with other weights of {model_name!r} than {model_entry.weights}; train it again "

@@ -2,19 +2,20 @@
 
 import inspect
 import logging
-import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_type_hints
+from typing import Any, NoReturn, TypeVar
 
 from sacred import SETTINGS, Experiment
 from sacred.observers import FileStorageObserver
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.stores import Workspace
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 S = TypeVar("S", bound=CommonSettings)
 DONE, FAILED, SOME_IMAGES_FAILED, INTERRUPTED = 0, 1, 3, 130
 SACREDS_OWN = {"args", "seed"}
-Stage = Callable[[S, Configuration, Workspace], Any]
+Stage = Callable[[S, Run], Any]
 
 SETTINGS.CONFIG.READ_ONLY_CONFIG = False
 SETTINGS.CAPTURE_MODE = "no"  # capturing would hide from tqdm whether it writes to a terminal
@@ -77,7 +78,7 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
         try:
-            return _jsonable(stage(settings, configuration, _workspace(settings, configuration)))
+            return _jsonable(stage(settings, Run(configuration, _workspace(settings, configuration))))
         except Exception as error:
             if _run.pdb:
                 raise
@@ -88,27 +89,6 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
     run.__doc__ = doc.strip().splitlines()[0] if doc.strip() else script.stem
     experiment.main(run)
     return experiment
-
-
-def describe(kind: type) -> str:
-    """The settings of a dataclass, one a line, from the ``Attributes`` of its docstrings; groups after their own."""
-    texts = _texts(kind)
-    width = max((len(name) for name in texts), default=0)
-    return "\n".join(f"  {name:<{width}}  {text}" for name, text in texts.items())
-
-
-def _texts(kind: type) -> dict[str, str]:
-    own: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        section = inspect.getdoc(base) if is_dataclass(base) else None
-        for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section or "", re.MULTILINE):
-            own[name] = " ".join(text.split())
-    hints, texts = get_type_hints(kind), {}
-    for name, text in own.items():
-        texts[name] = text
-        if is_dataclass(hints.get(name)):
-            texts |= {f"{name}.{inner}": words for inner, words in _texts(hints[name]).items()}
-    return texts
 
 
 def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:

@@ -6,10 +6,9 @@ import sys
 from typing import Any
 
 from oodretrieval.errors import DisplayError
-from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
-from oodretrieval.stores import Workspace
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
 _PATIENCE = 60
@@ -35,15 +34,12 @@ def display_problem() -> str | None:
     return f"Qt cannot open a window ({lines[0].strip() if lines else f'exit code {tried.returncode}'})"
 
 
-def discover_embedding_space(
-    settings: ExplorerSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
     """Explore a catalogue in a window, until that is closed.
 
     Args:
         settings: What to explore, and how.
-        configuration: Unused; every stage is called alike.
-        workspace: Where the catalogue lies.
+        run: Configuration and workspace.
 
     Returns:
         Name of the ``catalogue`` and its number of ``segments``.
@@ -63,6 +59,6 @@ def discover_embedding_space(
     from matplotlib import pyplot as plt
 
     plt.switch_backend("QtAgg")
-    explorer = Explorer.from_settings(settings, workspace)
+    explorer = Explorer.from_settings(settings, run.workspace)
     plt.show(block=True)
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}

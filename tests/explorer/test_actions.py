@@ -7,7 +7,7 @@ import oodretrieval
 from oodretrieval.explorer.actions import ACTIONS, KEYS, action_for, markdown_table, trigger_of_key
 from oodretrieval.explorer.commands import Commands
 
-README = Path(oodretrieval.__file__).parents[1] / "README.md"
+PAGE = Path(oodretrieval.__file__).parents[1] / "docs" / "explorer.md"
 START, END = "<!-- keys -->", "<!-- /keys -->"
 
 
@@ -38,7 +38,7 @@ def test_the_table_as_markdown():
     assert all(line.count("|") == 3 for line in lines)
 
 
-def test_the_readme_has_this_table():
-    """Between the markers; write it anew with ``markdown_table()`` when the actions change."""
-    text = README.read_text(encoding="utf-8")
+def test_the_documentation_has_this_table():
+    """Between the markers; write it again with ``markdown_table()`` when the actions change."""
+    text = PAGE.read_text(encoding="utf-8")
     assert text.split(START)[1].split(END)[0].strip() == markdown_table()

@@ -17,6 +17,7 @@ from oodretrieval.errors import (
     UnknownNameError,
     WeightsError,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
 from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
@@ -39,12 +40,16 @@ def once(camvid, tmp_path_factory):
     configuration = configuration_for(camvid, tmp_path_factory.mktemp("contents"))
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
-        pred_images(PredictSettings(dataset=dataset, model_name="colour", **CPU), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+        pred_images(
+            PredictSettings(dataset=dataset, model_name="colour", **CPU), Run(configuration, workspace)
+        )
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     train_meta_nn(
-        TrainMetaSettings(dataset="train", dataset_val="val", **NAMES, **CPU), configuration, workspace
+        TrainMetaSettings(dataset="train", dataset_val="val", **NAMES, **CPU), Run(configuration, workspace)
     )
-    train_novelty(TrainNoveltySettings(dataset="train", model_name="colour", **CPU), configuration, workspace)
+    train_novelty(
+        TrainNoveltySettings(dataset="train", model_name="colour", **CPU), Run(configuration, workspace)
+    )
     return workspace
 
 
@@ -60,7 +65,7 @@ def settings_of(**options):
 
 
 def embed(configuration, workspace, **options):
-    return compute_embeddings(settings_of(**options), configuration, workspace)
+    return compute_embeddings(settings_of(**options), Run(configuration, workspace))
 
 
 def contents(workspace, name="val"):
@@ -190,7 +195,7 @@ def evaluate(configuration, workspace, **options):
     settings = SelectionSettings(
         **{"dataset": "val", "select_by": "entropy", "select_number": 8, **NAMES, **sizes, **options}, **CPU
     )
-    return eval_selection(settings, configuration, workspace)
+    return eval_selection(settings, Run(configuration, workspace))
 
 
 def test_a_selection_is_evaluated_without_a_meta_model(configuration, ready):
@@ -217,8 +222,8 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     common = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
-    pred_images(PredictSettings(**common, **CPU), configuration, ready)
-    compute_metrics(MetricsSettings(**common), configuration, ready)
+    pred_images(PredictSettings(**common, **CPU), Run(configuration, ready))
+    compute_metrics(MetricsSettings(**common), Run(configuration, ready))
     path = {
         "image": root / "val" / f"{lost}.png",
         "prediction": ready.prediction_path("colour", "val", lost),
@@ -238,7 +243,7 @@ def test_what_has_no_truth_is_told_from_what_lost_it(configuration, ready, camvi
     root = tmp_path / "without"
     shutil.copytree(camvid, root)
     predicted = PredictSettings(dataset="images", model_name="colour", root=str(root / "val"), **CPU)
-    pred_images(predicted, configuration, ready)
+    pred_images(predicted, Run(configuration, ready))
     for path in ready.prediction_folder("colour", "val").glob("*.h5"):
         strip_labels(ready, path)
     with pytest.raises(TableError, match="'val' holds labels.*had none when they were predicted.*overwrite"):
@@ -256,20 +261,20 @@ def strip_labels(workspace, path):
 def test_a_mistyped_catalogue_gets_a_suggestion(configuration, ready):
     embed(configuration, ready, select_number=8)
     with pytest.raises(UnknownNameError, match="unknown catalogue 'vla'; did you mean 'val'"):
-        eval_retrieval(RetrievalSettings(embeddings_file="vla"), configuration, ready)
+        eval_retrieval(RetrievalSettings(embeddings_file="vla"), Run(configuration, ready))
     with pytest.raises(UnknownNameError, match="did you mean 'val'"):
-        embed_again(settings_of(load_file="vla", net="efficientnet_lite1"), configuration, ready)
+        embed_again(settings_of(load_file="vla", net="efficientnet_lite1"), Run(configuration, ready))
 
 
 def test_embedding_again_needs_no_root(configuration, ready, camvid, tmp_path):
     root = tmp_path / "elsewhere"
     shutil.copytree(camvid, root)
     common = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
-    pred_images(PredictSettings(**common, **CPU), configuration, ready)
-    compute_metrics(MetricsSettings(**common), configuration, ready)
+    pred_images(PredictSettings(**common, **CPU), Run(configuration, ready))
+    compute_metrics(MetricsSettings(**common), Run(configuration, ready))
     embed(configuration, ready, select_number=8, root=str(root))
     again = {"load_file": "val", "net": "efficientnet_lite1", "select_number": 8}
-    embed_again(settings_of(**again, save_file="by_root", root=str(root)), configuration, ready)
+    embed_again(settings_of(**again, save_file="by_root", root=str(root)), Run(configuration, ready))
     # other images of the same names lie where the entry says
     entry = configuration.datasets["val"]
     strange = tmp_path / "strange"
@@ -277,11 +282,11 @@ def test_embedding_again_needs_no_root(configuration, ready, camvid, tmp_path):
     for path in (strange / "val").glob("*.png"):
         shutil.copy(next((root / "train").glob("*.png")), path)
     entry.kwargs["root"] = str(strange)
-    embed_again(settings_of(**again, save_file="by_path"), configuration, ready)
+    embed_again(settings_of(**again, save_file="by_path"), Run(configuration, ready))
     np.testing.assert_array_equal(contents(ready, "by_path")[1], contents(ready, "by_root")[1])
     shutil.rmtree(strange)
     shutil.rmtree(ready.catalogue_folder("by_path"))
-    embed_again(settings_of(**again, save_file="by_path"), configuration, ready)
+    embed_again(settings_of(**again, save_file="by_path"), Run(configuration, ready))
     np.testing.assert_array_equal(contents(ready, "by_path")[1], contents(ready, "by_root")[1])
 
 
@@ -295,20 +300,20 @@ def test_embedding_again_after_a_run_that_broke_off_says_what_to_do(configuratio
     monkeypatch.undo()
     again = settings_of(load_file="val", net="efficientnet_lite1")
     with pytest.raises(StoreError, match=r"broke off.*compute_embeddings.*args.save_file"):
-        embed_again(again, configuration, ready)
+        embed_again(again, Run(configuration, ready))
     embed_again(
         settings_of(load_file="val", save_file="copy", net="efficientnet_lite1"), configuration, ready
     )
     assert len(Catalogue.open(ready.catalogue_folder("copy")).vectors) == len(contents(ready)[0])
     embed(configuration, ready, select_number=8)
-    embed_again(again, configuration, ready)
+    embed_again(again, Run(configuration, ready))
 
 
 def test_a_copy_of_a_catalogue_that_has_grown_is_not_taken_for_it(configuration, ready):
     embed(configuration, ready, limit=2, select_number=8)
     again = settings_of(load_file="val", save_file="copy", net="efficientnet_lite1")
-    embed_again(again, configuration, ready)
+    embed_again(again, Run(configuration, ready))
     embed(configuration, ready, select_number=8)
     with pytest.raises(StoreError, match="holds other segments than.*args.overwrite=True.*args.save_file"):
-        embed_again(again, configuration, ready)
+        embed_again(again, Run(configuration, ready))
     assert Path(ready.catalogue_folder("copy")).is_dir()

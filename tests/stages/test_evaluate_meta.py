@@ -13,6 +13,7 @@ from PIL import Image
 from oodretrieval.charts.meta_models import path_figure, rating_figure
 from oodretrieval.errors import TableError, UnknownNameError, WeightsError
 from oodretrieval.evaluation import r2
+from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import load_meta_model, training_rows
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
@@ -28,11 +29,13 @@ def trained(configuration_in, tmp_path_factory):
     configuration = configuration_in(tmp_path_factory.mktemp("trained"))
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val", "images"):
-        pred_images(PredictSettings(dataset=dataset, model_name="colour", gpu=-1), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+        pred_images(
+            PredictSettings(dataset=dataset, model_name="colour", gpu=-1), Run(configuration, workspace)
+        )
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     for kind in ("logistic", "boosting"):
         settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "repetitions": 5}
-        train_meta_nn(TrainMetaSettings(**settings, meta_model=kind, gpu=-1), configuration, workspace)
+        train_meta_nn(TrainMetaSettings(**settings, meta_model=kind, gpu=-1), Run(configuration, workspace))
     return configuration
 
 
@@ -45,7 +48,7 @@ def analyse(configuration, **options):
     }
     settings |= {"pictures": 0, "permutations": 1, "repetitions": 10}
     return eval_meta(
-        EvalMetaSettings(**{**settings, **options}), configuration, Workspace(configuration.workspace)
+        EvalMetaSettings(**{**settings, **options}), Run(configuration, Workspace(configuration.workspace))
     )
 
 

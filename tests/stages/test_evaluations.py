@@ -25,6 +25,7 @@ from oodretrieval.errors import (
 )
 from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_components
 from oodretrieval.experiment.inputs import open_meta_model
+from oodretrieval.experiment.run import Run
 from oodretrieval.results.result import read_results
 from oodretrieval.segments import label_components
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
@@ -55,12 +56,14 @@ def made(camvid, tmp_path_factory):
     configuration = configuration_for(camvid, tmp_path_factory.mktemp("judged"))
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
-        pred_images(PredictSettings(dataset=dataset, model_name="colour", **CPU), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+        pred_images(
+            PredictSettings(dataset=dataset, model_name="colour", **CPU), Run(configuration, workspace)
+        )
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    train_meta_nn(TrainMetaSettings(**settings, **CPU), configuration, workspace)
+    train_meta_nn(TrainMetaSettings(**settings, **CPU), Run(configuration, workspace))
     compute_logit_statistics(
-        LogitStatisticsSettings(dataset="train", model_name="colour"), configuration, workspace
+        LogitStatisticsSettings(dataset="train", model_name="colour"), Run(configuration, workspace)
     )
     return configuration, workspace
 
@@ -78,15 +81,15 @@ def judged(made, tmp_path_factory):
     """The figures of eval_ood, and where they were saved."""
     folder = tmp_path_factory.mktemp("ood")
     settings = OodSettings(**JUDGED, dataset_val="train", save_dir=str(folder), pictures=2)
-    return eval_ood(settings, *made), folder
+    return eval_ood(settings, Run(*made)), folder
 
 
 def plain_scores(made):
     """Every score and the truth of all images, one array each, by the words of the definitions."""
     configuration, workspace = made
     table = read_segments(workspace, "colour", "val")
-    table["iou_estimate"] = open_meta_model(configuration, "linear", workspace, "colour").predict(table)
-    statistics = find_logit_statistics(configuration, workspace, "colour")
+    table["iou_estimate"] = open_meta_model(Run(configuration, workspace), "linear", "colour").predict(table)
+    statistics = find_logit_statistics(Run(configuration, workspace), "colour")
     scores, truths = {name: [] for name in PIXEL_SCORES}, []
     for image_id, rows in table.groupby("image_id", sort=False):
         prediction = read_prediction(workspace, "colour", "val", image_id)
@@ -152,7 +155,7 @@ def test_the_oracle_is_chosen_on_the_judged_images_and_the_other_is_not(made, ju
     components = judged[0]["scores"]["energy"]["components"]
     assert components["train"]["threshold"] != components[ORACLE]["threshold"]
     settings = OodSettings(**JUDGED, scores=("energy",), save_dir=str(tmp_path), pictures=0)
-    alone = eval_ood(settings, *made)["scores"]["energy"]["components"]
+    alone = eval_ood(settings, Run(*made))["scores"]["energy"]["components"]
     assert alone == {ORACLE: components[ORACLE]}
 
 
@@ -178,7 +181,7 @@ def test_results_are_saved_with_their_rules_tables_and_pictures(judged):
 
 def test_scores_in_bins_say_how_far_they_may_be_off(made, judged, tmp_path):
     settings = OodSettings(**JUDGED, exact_pixels=0, save_dir=str(tmp_path), pictures=0)
-    for name, figures in eval_ood(settings, *made)["scores"].items():
+    for name, figures in eval_ood(settings, Run(*made))["scores"].items():
         pixels, exact = figures["pixels"], judged[0]["scores"][name]["pixels"]
         assert not pixels["exact"]
         for key in ("auroc", "auprc", "fpr95"):
@@ -196,12 +199,12 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
     entry = configuration.datasets["train"]
     known = replace(entry, kwargs={**entry.kwargs, "root": str(root)})
     configuration = replace(configuration, datasets={**configuration.datasets, "known": known})
-    pred_images(PredictSettings(dataset="known", model_name="colour", **CPU), configuration, workspace)
+    pred_images(PredictSettings(dataset="known", model_name="colour", **CPU), Run(configuration, workspace))
     options = {**JUDGED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
     with pytest.raises(TableError, match="nothing unknown.*args.threshold_rule=fpr"):
-        eval_ood(OodSettings(**options), configuration, workspace)
+        eval_ood(OodSettings(**options), Run(configuration, workspace))
     settings = OodSettings(**options, threshold_rule="fpr", false_positive_rate=0.1)
-    figures = eval_ood(settings, configuration, workspace)["scores"]["energy"]
+    figures = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]
     energy = []
     for path in (root / "trainannot").glob("*.png"):
         prediction = read_prediction(workspace, "colour", "known", path.stem)
@@ -209,37 +212,39 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
     above = np.concatenate(energy) >= figures["components"]["known"]["threshold"]
     assert 0.09 < above.mean() <= 0.1
     with pytest.raises(TableError, match="no pixel of 'known' is unknown"):
-        eval_ood(OodSettings(**{**options, "dataset": "known", "dataset_val": ""}), configuration, workspace)
+        eval_ood(
+            OodSettings(**{**options, "dataset": "known", "dataset_val": ""}), Run(configuration, workspace)
+        )
 
 
 def test_predictions_that_kept_less_allow_fewer_scores(own, caplog):
     configuration, workspace = own
     for keep, scores in (("softmax", ["max_softmax", "entropy"]), ("nothing", ["entropy"])):
         settings = PredictSettings(**NETWORK, keep=keep, overwrite=True, **CPU)
-        pred_images(settings, configuration, workspace)
+        pred_images(settings, Run(configuration, workspace))
         compute = MetricsSettings(**NETWORK, overwrite=True)
         if keep == "softmax":
-            compute_metrics(compute, configuration, workspace)
-        found = eval_ood(OodSettings(**JUDGED, pictures=1), configuration, workspace)
+            compute_metrics(compute, Run(configuration, workspace))
+        found = eval_ood(OodSettings(**JUDGED, pictures=1), Run(configuration, workspace))
         assert list(found["scores"]) == [*scores, "expected_iou"]
         assert "energy is left out: no logits were kept; predict with args.keep=logits" in caplog.text
         with pytest.raises(
             StoreError, match=r"score energy of colour on val: no logits were kept.*args.keep=logits"
         ):
-            eval_ood(OodSettings(**JUDGED, scores=("energy",)), configuration, workspace)
+            eval_ood(OodSettings(**JUDGED, scores=("energy",)), Run(configuration, workspace))
 
 
 def test_regions_without_labels_are_void(own, tmp_path):
     """As in Lost and Found: outside of road and obstacles nothing is labelled, and nothing is judged."""
     configuration, workspace = own
     settings = OodSettings(**JUDGED, pictures=0, scores=("energy",), save_dir=str(tmp_path / "a"))
-    before = eval_ood(settings, configuration, workspace)["scores"]["energy"]["pixels"]
+    before = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     for path in workspace.prediction_folder("colour", "val").glob("*.h5"):
         with h5py.File(path, "r+") as file:
             labels = file["labels"][...]
             labels[:36] = 11
             file["labels"][...] = labels
-    after = eval_ood(settings, configuration, workspace)["scores"]["energy"]["pixels"]
+    after = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     assert before["positives"] + before["negatives"] == 6 * 72 * 96
     assert after["positives"] + after["negatives"] == 6 * 36 * 96
 
@@ -252,7 +257,7 @@ def test_settings_of_eval_ood_that_cannot_be_used(made):
     with pytest.raises(SettingsError, match="temperature"):
         OodSettings(**JUDGED, temperature=0)
     with pytest.raises(TableError, match="no truth"):
-        eval_ood(OodSettings(**{**JUDGED, "dataset": "images"}), *made)
+        eval_ood(OodSettings(**{**JUDGED, "dataset": "images"}), Run(*made))
 
 
 def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
@@ -266,7 +271,7 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
             largest[c].append(z.max(axis=1)[z.argmax(axis=1) == c])
     settings = LogitStatisticsSettings(dataset="train", model_name="colour")
     caplog.set_level("INFO")
-    found = compute_logit_statistics(settings, configuration, workspace)
+    found = compute_logit_statistics(settings, Run(configuration, workspace))
     assert "is there already" in caplog.text
     values = np.concatenate(largest[3])
     assert found["pixels"]["road"] == len(values)
@@ -274,19 +279,20 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
     assert found["std"]["road"] == pytest.approx(values.std(), rel=1e-4)
     with pytest.raises(SettingsMismatchError, match="limit: was 0, now 2"):
         compute_logit_statistics(
-            LogitStatisticsSettings(dataset="train", model_name="colour", limit=2), configuration, workspace
+            LogitStatisticsSettings(dataset="train", model_name="colour", limit=2),
+            Run(configuration, workspace),
         )
     Path(found["path"]).write_bytes(b"nothing")
     with pytest.raises(StoreError, match="is damaged.*compute_logit_statistics"):
-        find_logit_statistics(configuration, workspace, "colour")
+        find_logit_statistics(Run(configuration, workspace), "colour")
     Path(found["path"]).unlink()
-    assert find_logit_statistics(configuration, workspace, "colour") is None
+    assert find_logit_statistics(Run(configuration, workspace), "colour") is None
 
 
 def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
     configuration, workspace = made
     settings = IouSettings(**JUDGED, save_dir=str(tmp_path))
-    figures = eval_iou(settings, configuration, workspace)
+    figures = eval_iou(settings, Run(configuration, workspace))
     curves = figures["curves"]
     assert curves["above"][0] == pytest.approx(figures["mean_iou"])
     assert curves["share_above"][0] == 1
@@ -295,17 +301,19 @@ def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
     assert low <= figures["mean_iou"] <= high + 0.05
     saved = json.loads((tmp_path / "iou_colour_val.json").read_text(encoding="utf-8"))
     assert saved["pictures"] and saved["context"]["meta_model"] == "linear"
-    plain = eval_iou(IouSettings(**NETWORK, save_dir=str(tmp_path), repetitions=5), configuration, workspace)
+    plain = eval_iou(
+        IouSettings(**NETWORK, save_dir=str(tmp_path), repetitions=5), Run(configuration, workspace)
+    )
     assert "curves" not in plain and plain["mean_iou"] == figures["mean_iou"]
 
 
 def test_orders_of_looking_against_plain(made, tmp_path):
     configuration, workspace = made
     options = {**SELECTED, "save_dir": str(tmp_path)}
-    figures = eval_selection(SelectionSettings(**options, orders=("-S",)), configuration, workspace)
+    figures = eval_selection(SelectionSettings(**options, orders=("-S",)), Run(configuration, workspace))
     table = read_segments(workspace, "colour", "val")
     table = table[table["S"] >= 20]
-    table["predicted_iou"] = open_meta_model(configuration, "linear", workspace, "colour").predict(table)
+    table["predicted_iou"] = open_meta_model(Run(configuration, workspace), "linear", "colour").predict(table)
     unknown = table["label"].isin((9, 10))
     assert set(figures["orders"]) >= {"predicted IoU", "mean entropy", "mean energy", "random order", "-S"}
     for name, scores in (("mean entropy", table["E"]), ("mean energy", -table["energy"]), ("-S", table["S"])):
@@ -346,17 +354,17 @@ def found_in_boxes(workspace, segments, options):
 def test_intervals_of_the_selection_hold_its_figures(made, tmp_path):
     options = {**SELECTED, "iou_threshold": 0.8}
     options |= {"repetitions": 200, "block": 1}
-    figures = eval_selection(SelectionSettings(**options, save_dir=str(tmp_path)), *made)
+    figures = eval_selection(SelectionSettings(**options, save_dir=str(tmp_path)), Run(*made))
     for name, (low, high) in figures["intervals"].items():
         assert low - 1e-9 <= figures[name] <= high + 1e-9, name
     with pytest.raises(TableError, match="no column of numbers 'entropy'"):
-        eval_selection(SelectionSettings(**options, orders=("entropy",)), *made)
+        eval_selection(SelectionSettings(**options, orders=("entropy",)), Run(*made))
 
 
 def test_published_counts_are_said_to_be_such(made, tmp_path):
     options = {**SELECTED, "iou_threshold": 0.9}
     settings = SelectionSettings(**options, published=True, save_dir=str(tmp_path))
-    eval_selection(settings, *made)
+    eval_selection(settings, Run(*made))
     (saved,) = read_results(tmp_path)
     assert any("as the published code does" in note for note in saved.notes)
 
@@ -367,9 +375,9 @@ def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
         dataset=("val",), model_name="colour", meta_model_name="linear", select_by="predicted_iou", iou_threshold=0.95,
         min_height=4, min_width=4, min_crop_height=40, min_crop_width=40, **CPU,
     )  # fmt: skip
-    compute_embeddings(settings, configuration, workspace)
+    compute_embeddings(settings, Run(configuration, workspace))
     options = {"embeddings_file": "val", "repetitions": 30, "save_dir": str(tmp_path)}
-    figures = eval_retrieval(RetrievalSettings(**options), configuration, workspace)
+    figures = eval_retrieval(RetrievalSettings(**options), Run(configuration, workspace))
     low, high = figures["embedding"]["intervals"]["weighted"]
     assert 0 <= low <= high <= 1
     (saved,) = read_results(tmp_path)
@@ -381,7 +389,7 @@ def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):
     configuration, workspace = made
     settings = SearchSettings(dataset="val", classes=("pedestrian", 8), save_dir=str(tmp_path), min_pixels=5)
-    figures = search_classes(settings, configuration, workspace)
+    figures = search_classes(settings, Run(configuration, workspace))
     listing = pd.read_csv(tmp_path / "classes_val_images.csv")
     root = Path(configuration.datasets["val"].kwargs["root"])
     for index, path in enumerate(sorted((root / "valannot").glob("*.png"))):
@@ -400,26 +408,25 @@ def test_classes_are_found_where_the_labels_show_them(made, tmp_path):
     assert summary["pedestrian"]["is"] == "unknown" and summary["car"]["is"] == "known"
     chosen = pred_images(
         PredictSettings(**NETWORK, classindex=summary["pedestrian"]["label id"], **CPU),
-        configuration,
-        Workspace(tmp_path / "chosen"),
+        Run(configuration, Workspace(tmp_path / "chosen")),
     )
     everywhere = SearchSettings(dataset="val", classes=(9,), save_dir=str(tmp_path))
-    (row,) = search_classes(everywhere, configuration, workspace)["classes"]
+    (row,) = search_classes(everywhere, Run(configuration, workspace))["classes"]
     assert chosen["predicted"] == row["images"]
 
 
 def test_searching_what_is_not_there(made, tmp_path):
     configuration, workspace = made
     with pytest.raises(UnknownNameError, match="pedestrian"):
-        search_classes(SearchSettings(dataset="val", classes=("pedestrain",)), configuration, workspace)
+        search_classes(SearchSettings(dataset="val", classes=("pedestrain",)), Run(configuration, workspace))
     with pytest.raises(TableError, match="no truth"):
-        search_classes(SearchSettings(dataset="images"), configuration, workspace)
+        search_classes(SearchSettings(dataset="images"), Run(configuration, workspace))
     root = tmp_path / "damaged"
     shutil.copytree(configuration.datasets["val"].kwargs["root"], root)
     (root / "valannot" / "0016E5_00200.png").write_bytes(b"nothing")
     settings = SearchSettings(dataset="val", root=str(root), save_dir=str(tmp_path / "found"))
     with pytest.raises(PartialFailure, match="0016E5_00200"):
-        search_classes(settings, configuration, workspace)
+        search_classes(settings, Run(configuration, workspace))
     listing = pd.read_csv(tmp_path / "found" / "classes_val_images.csv")
     assert listing["image"].nunique() == 5
 
@@ -430,6 +437,6 @@ def test_predictions_without_labels_cannot_be_judged(own):
         with h5py.File(path, "r+") as file:
             del file["labels"]
     with pytest.raises(TableError, match="holds labels"):
-        eval_iou(IouSettings(**NETWORK), configuration, workspace)
+        eval_iou(IouSettings(**NETWORK), Run(configuration, workspace))
     with pytest.raises(TableError, match="holds labels"):
-        eval_selection(SelectionSettings(**SELECTED, **CPU), configuration, workspace)
+        eval_selection(SelectionSettings(**SELECTED, **CPU), Run(configuration, workspace))

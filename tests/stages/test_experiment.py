@@ -10,7 +10,7 @@ from in_process import run_in_process
 
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import VARIABLE
-from oodretrieval.experiment.script import describe
+from oodretrieval.experiment.descriptions import describe
 from oodretrieval.experiment.settings import CommonSettings
 
 CONFIGURATION = """
@@ -75,9 +75,9 @@ def sheep(tmp_path, monkeypatch, capsys):
     def run(*arguments, outcome=None):
         seen = []
 
-        def stage(settings, configuration, workspace):
-            seen.append((settings, workspace.path))
-            configuration.dataset(settings.dataset)
+        def stage(settings, run):
+            seen.append((settings, run.workspace.path))
+            run.configuration.dataset(settings.dataset)
             if isinstance(outcome, BaseException):
                 raise outcome
             return outcome() if callable(outcome) else outcome

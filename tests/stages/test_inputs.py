@@ -26,6 +26,7 @@ from oodretrieval.experiment.inputs import (
     require_current,
     weights_hash_if_there,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.stores import Workspace
 
@@ -136,7 +137,7 @@ def with_meta_models(configuration):
 
 def test_a_meta_model_lies_where_its_entry_says_or_in_the_workspace(with_meta_models, tmp_path):
     def where(name):
-        return meta_model_path(with_meta_models, name, Workspace("w"))
+        return meta_model_path(Run(with_meta_models, Workspace("w")), name)
 
     assert where("linear") == Path("w/meta_models/linear.safetensors")
     assert where("trees") == Path("w/meta_models/trees.skops")
@@ -149,34 +150,34 @@ def test_a_meta_model_without_an_entry_is_found_by_its_file(with_meta_models, tm
     write_linear(workspace)
     for name, suffix in (("mine", ".skops"), ("nets", ".safetensors"), ("note", ".txt")):
         workspace.meta_model_path(name, suffix).touch()
-    assert meta_model_path(with_meta_models, "mine", workspace).name == "mine.skops"
-    assert meta_model_path(with_meta_models, "nets", workspace).name == "nets.safetensors"
+    assert meta_model_path(Run(with_meta_models, workspace), "mine").name == "mine.skops"
+    assert meta_model_path(Run(with_meta_models, workspace), "nets").name == "nets.safetensors"
     with pytest.raises(
         UnknownNameError, match=r"'note'.* Known: function, kept, linear, mine, nets, trees, wrong"
     ):
-        meta_model_path(with_meta_models, "note", workspace)
+        meta_model_path(Run(with_meta_models, workspace), "note")
 
 
 def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatch, tmp_path):
     monkeypatch.setattr("oodretrieval.experiment.inputs.load_meta_model", lambda path: Trained())
     workspace = Workspace(tmp_path)
     write_linear(workspace)
-    assert isinstance(open_meta_model(with_meta_models, "linear", workspace, "net"), Trained)
+    assert isinstance(open_meta_model(Run(with_meta_models, workspace), "linear", "net"), Trained)
     with pytest.raises(TableError, match=r"trained on segments of 'net', not of 'own'.*args\.model_name=own"):
-        open_meta_model(with_meta_models, "linear", workspace, "own")
+        open_meta_model(Run(with_meta_models, workspace), "linear", "own")
 
 
 def test_a_meta_model_of_other_weights_is_refused(with_meta_models, monkeypatch, tmp_path):
     monkeypatch.setattr("oodretrieval.experiment.inputs.load_meta_model", lambda path: Trained(weights="old"))
     write_linear(Workspace(tmp_path))
     with pytest.raises(TableError, match=r"trained with other weights of 'net'.*args\.overwrite=True"):
-        open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")
+        open_meta_model(Run(with_meta_models, Workspace(tmp_path)), "linear", "net")
 
 
 def test_a_meta_model_that_is_not_trained_or_not_there(with_meta_models, tmp_path):
     with pytest.raises(
         WeightsError, match=r"no meta model .*linear\.safetensors.*train_meta_nn.*that is there .*: none"
     ):
-        open_meta_model(with_meta_models, "linear", Workspace(tmp_path), "net")
+        open_meta_model(Run(with_meta_models, Workspace(tmp_path)), "linear", "net")
     with pytest.raises(ConfigurationError, match="no_such_module"):
-        open_meta_model(with_meta_models, "wrong", Workspace(tmp_path), "net")
+        open_meta_model(Run(with_meta_models, Workspace(tmp_path)), "wrong", "net")

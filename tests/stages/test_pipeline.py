@@ -20,6 +20,7 @@ from oodretrieval.errors import (
     UnknownNameError,
     WeightsError,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
 from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
@@ -37,14 +38,15 @@ CPU = {"gpu": -1}
 def predict_and_measure(configuration, workspace, *datasets, **options):
     for dataset in datasets:
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", **CPU, **options), configuration, workspace
+            PredictSettings(dataset=dataset, model_name="colour", **CPU, **options),
+            Run(configuration, workspace),
         )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
 
 
 def train_linear(configuration, workspace, **options):
     settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    return train_meta_nn(TrainMetaSettings(**{**settings, **options}, **CPU), configuration, workspace)
+    return train_meta_nn(TrainMetaSettings(**{**settings, **options}, **CPU), Run(configuration, workspace))
 
 
 def embed_settings(**options):
@@ -68,7 +70,7 @@ def measured(configuration, workspace):
 @pytest.fixture
 def embedded(configuration, measured):
     train_linear(configuration, measured)
-    compute_embeddings(embed_settings(), configuration, measured)
+    compute_embeddings(embed_settings(), Run(configuration, measured))
     return measured
 
 
@@ -93,10 +95,10 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
         min_width=6,
         select_by="predicted_iou",
     )
-    selection = eval_selection(settings, configuration, embedded)
+    selection = eval_selection(settings, Run(configuration, embedded))
     assert selection["per_class"]["pedestrian"]["objects"] > 0
     assert selection["objects"] >= selection["found"] >= 0
-    retrieval = eval_retrieval(RetrievalSettings(embeddings_file="val"), configuration, embedded)
+    retrieval = eval_retrieval(RetrievalSettings(embeddings_file="val"), Run(configuration, embedded))
     assert retrieval["embedding"]["mean"] > 0
 
     judged = catalogue.table(PREDICTED_IOU)
@@ -131,19 +133,23 @@ def test_segment_tables_are_of_every_image_and_carry_truth(measured):
 
 def test_a_second_run_skips_and_a_run_broken_off_goes_on(configuration, measured):
     settings = PredictSettings(dataset="val", model_name="colour", **CPU)
-    again = pred_images(settings, configuration, measured)
+    again = pred_images(settings, Run(configuration, measured))
     assert (again["predicted"], again["skipped"]) == (0, 6)
     measured.prediction_path("colour", "val", "0016E5_00300").unlink()
-    gone_on = pred_images(settings, configuration, measured)
+    gone_on = pred_images(settings, Run(configuration, measured))
     assert (gone_on["predicted"], gone_on["skipped"]) == (1, 5)
-    metrics = compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, measured)
+    metrics = compute_metrics(
+        MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured)
+    )
     assert metrics["images"] == 0 and metrics["skipped"] == 6
 
 
 def test_a_damaged_prediction_is_predicted_again(configuration, measured):
     path = measured.prediction_path("colour", "val", "0016E5_00300")
     path.write_bytes(path.read_bytes()[:200])
-    again = pred_images(PredictSettings(dataset="val", model_name="colour", **CPU), configuration, measured)
+    again = pred_images(
+        PredictSettings(dataset="val", model_name="colour", **CPU), Run(configuration, measured)
+    )
     assert (again["predicted"], again["skipped"]) == (1, 5)
 
 
@@ -152,29 +158,30 @@ def test_other_settings_are_refused_and_overwrite_makes_anew(configuration, meas
     with pytest.raises(
         SettingsMismatchError, match=r"keep: was 'logits', now 'softmax'.*args.overwrite=True"
     ):
-        pred_images(PredictSettings(**settings), configuration, measured)
-    anew = pred_images(PredictSettings(**settings, overwrite=True), configuration, measured)
+        pred_images(PredictSettings(**settings), Run(configuration, measured))
+    anew = pred_images(PredictSettings(**settings, overwrite=True), Run(configuration, measured))
     assert anew["predicted"] == 6
     with pytest.raises(SettingsMismatchError, match="keep"):
-        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, measured)
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     compute_metrics(
-        MetricsSettings(dataset="val", model_name="colour", overwrite=True), configuration, measured
+        MetricsSettings(dataset="val", model_name="colour", overwrite=True), Run(configuration, measured)
     )
 
 
 def test_keep_nothing_computes_the_metrics_in_the_same_pass(configuration, measured, workspace):
     expected = read_segments(measured, "colour", "val")
     settings = PredictSettings(dataset="val", model_name="colour", keep="nothing", overwrite=True, **CPU)
-    pred_images(settings, configuration, measured)
+    pred_images(settings, Run(configuration, measured))
     table = read_segments(measured, "colour", "val")
     assert table["segment_id"].tolist() == expected["segment_id"].tolist()
     assert np.allclose(table["E"], expected["E"], atol=2e-3)
     prediction = read_prediction(measured, "colour", "val", "0016E5_00000")
     assert prediction.logits is None and prediction.entropy.dtype == np.uint8
     with pytest.raises(StoreError, match="keeps neither logits nor softmax"):
-        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, measured)
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     again = pred_images(
-        PredictSettings(dataset="val", model_name="colour", keep="nothing", **CPU), configuration, measured
+        PredictSettings(dataset="val", model_name="colour", keep="nothing", **CPU),
+        Run(configuration, measured),
     )
     assert (again["predicted"], again["skipped"]) == (0, 6)
 
@@ -186,9 +193,9 @@ def test_published_files_take_the_place_of_the_network(configuration, measured, 
         np.save(folder / f"{name}.npy", read_prediction(measured, "colour", "val", name).probabilities())
     common = {"dataset": "val", "model_name": "other", "source": str(folder), **CPU}
     with pytest.raises(SettingsError, match="args.keep=softmax or args.keep=nothing"):
-        pred_images(PredictSettings(**common), configuration, measured)
+        pred_images(PredictSettings(**common), Run(configuration, measured))
     with pytest.raises(PartialFailure, match="4 image"):
-        pred_images(PredictSettings(**common, keep="nothing"), configuration, measured)
+        pred_images(PredictSettings(**common, keep="nothing"), Run(configuration, measured))
     table = read_segments(measured, "other", "val")
     expected = read_segments(measured, "colour", "val").query("image_id in ('0016E5_00000', '0016E5_00100')")
     assert np.allclose(table["E"], expected["E"], atol=1e-6)
@@ -201,7 +208,7 @@ def test_a_foreign_source_is_refused(configuration, workspace, tmp_path):
         dataset="val", model_name="colour", source=str(tmp_path), keep="nothing", **CPU
     )
     with pytest.raises(DatasetError, match="none of the predictions"):
-        pred_images(settings, configuration, workspace)
+        pred_images(settings, Run(configuration, workspace))
 
 
 def test_a_damaged_image_fails_alone(configuration, workspace, camvid, tmp_path):
@@ -211,11 +218,11 @@ def test_a_damaged_image_fails_alone(configuration, workspace, camvid, tmp_path)
     broken.write_bytes(broken.read_bytes()[:300])
     settings = PredictSettings(dataset="val", model_name="colour", root=str(root), **CPU)
     with pytest.raises(PartialFailure, match="0016E5_00200") as caught:
-        pred_images(settings, configuration, workspace)
+        pred_images(settings, Run(configuration, workspace))
     assert list(caught.value.failures) == ["0016E5_00200"]
     assert len(list(workspace.prediction_folder("colour", "val").glob("*.h5"))) == 5
     metrics = compute_metrics(
-        MetricsSettings(dataset="val", model_name="colour", root=str(root)), configuration, workspace
+        MetricsSettings(dataset="val", model_name="colour", root=str(root)), Run(configuration, workspace)
     )
     assert metrics["images"] == 5
 
@@ -225,16 +232,16 @@ def test_a_folder_of_photographs_without_truth(configuration, measured):
     train_linear(configuration, measured)
     table = read_segments(measured, "colour", "images")
     assert (table[["iou", "iou0", "label"]] == -1).all(axis=None)
-    compute_embeddings(embed_settings(dataset=("images",)), configuration, measured)
+    compute_embeddings(embed_settings(dataset=("images",)), Run(configuration, measured))
     assert (Catalogue.open(measured.catalogue_folder("images")).segments["label"] == -1).all()
     with pytest.raises(StoreError, match="no truth.*report.py"):
-        eval_retrieval(RetrievalSettings(embeddings_file="images"), configuration, measured)
+        eval_retrieval(RetrievalSettings(embeddings_file="images"), Run(configuration, measured))
     with pytest.raises(TableError, match="no truth"):
-        eval_iou(IouSettings(dataset="images", model_name="colour"), configuration, measured)
+        eval_iou(IouSettings(dataset="images", model_name="colour"), Run(configuration, measured))
 
 
 def test_several_datasets_in_one_catalogue(configuration, embedded):
-    compute_embeddings(embed_settings(dataset=("train", "val")), configuration, embedded)
+    compute_embeddings(embed_settings(dataset=("train", "val")), Run(configuration, embedded))
     catalogue = Catalogue.open(embedded.catalogue_folder("train+val"))
     assert set(catalogue.segments["dataset"]) == {"train", "val"}
 
@@ -242,12 +249,12 @@ def test_several_datasets_in_one_catalogue(configuration, embedded):
 def test_the_same_segments_embedded_again(configuration, embedded):
     settings = embed_settings(load_file="val", net="efficientnet_lite1")
     for _ in range(2):  # the second run finds everything done
-        embed_again(settings, configuration, embedded)
+        embed_again(settings, Run(configuration, embedded))
         catalogue = Catalogue.open(embedded.catalogue_folder("val"))
         assert catalogue.embedding_names == ["efficientnet_lite0", "efficientnet_lite1"]
         assert catalogue.default_embedding == "efficientnet_lite1"
         assert len(catalogue.vectors) == len(catalogue.segments)
-    embed_again(embed_settings(load_file="val", save_file="copy", crop_size=64), configuration, embedded)
+    embed_again(embed_settings(load_file="val", save_file="copy", crop_size=64), Run(configuration, embedded))
     copy = Catalogue.open(embedded.catalogue_folder("copy"))
     assert copy.segments["segment_id"].tolist() == catalogue.segments["segment_id"].tolist()
     assert copy.default_embedding == "efficientnet_lite0_64"
@@ -255,13 +262,13 @@ def test_the_same_segments_embedded_again(configuration, embedded):
 
 def test_a_catalogue_that_grows_leaves_incomplete_embeddings_out(configuration, measured, caplog):
     train_linear(configuration, measured)
-    compute_embeddings(embed_settings(limit=2), configuration, measured)
+    compute_embeddings(embed_settings(limit=2), Run(configuration, measured))
     again = embed_settings(load_file="val", net="efficientnet_lite1")
-    embed_again(again, configuration, measured)
-    compute_embeddings(embed_settings(), configuration, measured)
+    embed_again(again, Run(configuration, measured))
+    compute_embeddings(embed_settings(), Run(configuration, measured))
     assert "lacks the new segments" in caplog.text
     assert Catalogue.open(measured.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
-    embed_again(again, configuration, measured)
+    embed_again(again, Run(configuration, measured))
     catalogue = Catalogue.open(measured.catalogue_folder("val"))
     assert len(catalogue.vectors_of("efficientnet_lite1")) == len(catalogue.segments)
 
@@ -274,21 +281,21 @@ def test_an_image_that_is_gone_when_embedding_again(configuration, embedded, cam
         (root / folder / f"{image}.png").unlink()
     settings = embed_settings(load_file="val", net="efficientnet_lite1", root=str(root))
     with pytest.raises(PartialFailure, match=f"val/{image}.*no image"):
-        embed_again(settings, configuration, embedded)
+        embed_again(settings, Run(configuration, embedded))
     assert Catalogue.open(embedded.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
 
 
 def test_embedding_again_with_other_settings(configuration, embedded):
     with pytest.raises(SettingsMismatchError, match="iou_threshold"):
-        compute_embeddings(embed_settings(iou_threshold=0.8), configuration, embedded)
-    compute_embeddings(embed_settings(iou_threshold=0.8, overwrite=True), configuration, embedded)
+        compute_embeddings(embed_settings(iou_threshold=0.8), Run(configuration, embedded))
+    compute_embeddings(embed_settings(iou_threshold=0.8, overwrite=True), Run(configuration, embedded))
     segments = Catalogue.open(embedded.catalogue_folder("val")).segments
     assert (segments["predicted_iou"] < 0.8).all()
 
 
 def test_nothing_selected_says_what_to_change(configuration, embedded):
     with pytest.raises(StoreError, match="raise args.iou_threshold"):
-        compute_embeddings(embed_settings(iou_threshold=-1.0, save_file="none"), configuration, embedded)
+        compute_embeddings(embed_settings(iou_threshold=-1.0, save_file="none"), Run(configuration, embedded))
 
 
 def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
@@ -301,7 +308,7 @@ def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, mo
             CamVid(configuration.datasets["val"].kwargs["root"], "val", ("pedestrian", "bicyclist"))
         ),
     )
-    compute_embeddings(embed_settings(save_file="cars"), configuration, embedded)
+    compute_embeddings(embed_settings(save_file="cars"), Run(configuration, embedded))
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
 
 
@@ -312,29 +319,31 @@ def _with_selection(dataset):
 
 def test_a_meta_model_of_another_network_is_refused(configuration, measured):
     train_linear(configuration, measured)
-    pred_images(PredictSettings(dataset="val", model_name="other", **CPU), configuration, measured)
-    compute_metrics(MetricsSettings(dataset="val", model_name="other"), configuration, measured)
+    pred_images(PredictSettings(dataset="val", model_name="other", **CPU), Run(configuration, measured))
+    compute_metrics(MetricsSettings(dataset="val", model_name="other"), Run(configuration, measured))
     with pytest.raises(TableError, match="trained on segments of 'colour', not of 'other'"):
-        compute_embeddings(embed_settings(model_name="other"), configuration, measured)
+        compute_embeddings(embed_settings(model_name="other"), Run(configuration, measured))
 
 
 def test_stages_out_of_order_say_which_comes_first(configuration, workspace):
     with pytest.raises(StoreError, match="pred_images"):
-        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, workspace)
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, workspace))
     with pytest.raises(StoreError, match="compute_metrics"):
         train_linear(configuration, workspace)
     predict_and_measure(configuration, workspace, "val")
     with pytest.raises(WeightsError, match="train_meta_nn"):
-        compute_embeddings(embed_settings(), configuration, workspace)
+        compute_embeddings(embed_settings(), Run(configuration, workspace))
     with pytest.raises(StoreError, match="compute_embeddings"):
-        eval_retrieval(RetrievalSettings(embeddings_file="val"), configuration, workspace)
+        eval_retrieval(RetrievalSettings(embeddings_file="val"), Run(configuration, workspace))
 
 
 def test_unknown_names_list_the_known_ones(configuration, workspace):
     with pytest.raises(UnknownNameError, match=r"unknown dataset 'vall'; did you mean 'val'\?"):
-        pred_images(PredictSettings(dataset="vall", model_name="colour", **CPU), configuration, workspace)
+        pred_images(
+            PredictSettings(dataset="vall", model_name="colour", **CPU), Run(configuration, workspace)
+        )
     with pytest.raises(UnknownNameError, match="unknown model"):
-        pred_images(PredictSettings(dataset="val", model_name="color", **CPU), configuration, workspace)
+        pred_images(PredictSettings(dataset="val", model_name="color", **CPU), Run(configuration, workspace))
 
 
 def test_a_network_of_other_classes_than_the_dataset(configuration, workspace):
@@ -344,14 +353,17 @@ def test_a_network_of_other_classes_than_the_dataset(configuration, workspace):
         with pytest.raises(
             ConfigurationError, match="the network has 10 classes, the dataset's pred_mapping 9"
         ):
-            pred_images(PredictSettings(dataset="val", model_name="colour", **CPU), configuration, workspace)
+            pred_images(
+                PredictSettings(dataset="val", model_name="colour", **CPU), Run(configuration, workspace)
+            )
     finally:
         entry.kwargs["colours"].pop()
 
 
 def test_only_images_of_a_class(configuration, workspace, camvid):
     result = pred_images(
-        PredictSettings(dataset="val", model_name="colour", classindex=9, **CPU), configuration, workspace
+        PredictSettings(dataset="val", model_name="colour", classindex=9, **CPU),
+        Run(configuration, workspace),
     )
     labels = [np.asarray(Image.open(path)) for path in sorted((camvid / "valannot").glob("*.png"))]
     assert result["predicted"] == sum(bool((ids == 9).any()) for ids in labels)
@@ -359,8 +371,8 @@ def test_only_images_of_a_class(configuration, workspace, camvid):
 
 def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspace):
     settings = {"dataset": "val", "model_name": "colour"}
-    pred_images(PredictSettings(**settings, limit=2, **CPU), configuration, workspace)
-    compute_metrics(MetricsSettings(**settings), configuration, workspace)
+    pred_images(PredictSettings(**settings, limit=2, **CPU), Run(configuration, workspace))
+    compute_metrics(MetricsSettings(**settings), Run(configuration, workspace))
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 2
     predict_and_measure(configuration, workspace, "val")
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
@@ -370,12 +382,12 @@ def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, mo
     expected = read_segments(measured, "colour", "val")
     monkeypatch.setattr("oodretrieval.experiment.inputs.BLOCK", 2)
     settings = MetricsSettings(dataset="val", model_name="colour", num_cores=2, overwrite=True)
-    compute_metrics(settings, configuration, measured)
+    compute_metrics(settings, Run(configuration, measured))
     pd.testing.assert_frame_equal(read_segments(measured, "colour", "val"), expected)
 
 
 def test_iou_of_the_stored_predictions(configuration, measured):
-    figures = eval_iou(IouSettings(dataset="val", model_name="colour"), configuration, measured)
+    figures = eval_iou(IouSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     assert 0.3 < figures["mean_iou"] <= 1
     assert json.loads(Path(figures["file"]).read_text(encoding="utf-8"))["figures"]["images"] == 6
 
@@ -384,9 +396,9 @@ def test_iou_of_the_stored_predictions(configuration, measured):
 def test_a_limited_run_takes_nothing_from_a_full_one(configuration, workspace, keep):
     settings = {"dataset": "val", "model_name": "colour"}
     for limit in (0, 2, 3):
-        pred_images(PredictSettings(**settings, keep=keep, limit=limit, **CPU), configuration, workspace)
+        pred_images(PredictSettings(**settings, keep=keep, limit=limit, **CPU), Run(configuration, workspace))
         if keep == "logits":
-            compute_metrics(MetricsSettings(**settings, limit=limit), configuration, workspace)
+            compute_metrics(MetricsSettings(**settings, limit=limit), Run(configuration, workspace))
         assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
 
 
@@ -402,12 +414,12 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
     broken.write_bytes(whole[:300])
     settings = embed_settings(root=str(root), model_name="colour", save_file="resumed")
     with pytest.raises(PartialFailure, match="0016E5_00200"):
-        compute_embeddings(settings, configuration, measured)
+        compute_embeddings(settings, Run(configuration, measured))
     catalogue = measured.catalogue_folder("resumed")
     before = Catalogue.open(catalogue).segments
     assert "0016E5_00200" not in set(before["image_id"])
     broken.write_bytes(whole)
-    compute_embeddings(settings, configuration, measured)
+    compute_embeddings(settings, Run(configuration, measured))
     after = Catalogue.open(catalogue).segments
     counts = after["image_id"].value_counts().drop("0016E5_00200")
     assert counts.to_dict() == before["image_id"].value_counts().to_dict()
@@ -415,5 +427,5 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
 
 def predict_and_measure_at(configuration, workspace, root):
     settings = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
-    pred_images(PredictSettings(**settings, **CPU), configuration, workspace)
-    compute_metrics(MetricsSettings(**settings), configuration, workspace)
+    pred_images(PredictSettings(**settings, **CPU), Run(configuration, workspace))
+    compute_metrics(MetricsSettings(**settings), Run(configuration, workspace))

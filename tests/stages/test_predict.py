@@ -12,6 +12,7 @@ from PIL import Image
 
 from oodretrieval.datasets import CamVid, ImageFolder
 from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, WorkerError
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stages.predict import pred_images as stage
@@ -33,7 +34,7 @@ def in_small_blocks(monkeypatch):
 def expected(configuration, tmp_path, in_small_blocks):
     """What one image after the other gives, with nothing kept."""
     workspace = Workspace(tmp_path / "expected")
-    pred_images(PredictSettings(**NAMES, keep="nothing", num_cores=0), configuration, workspace)
+    pred_images(PredictSettings(**NAMES, keep="nothing", num_cores=0), Run(configuration, workspace))
     return workspace
 
 
@@ -53,15 +54,15 @@ def same(workspace, expected):
 def test_threads_and_processes_change_nothing(configuration, workspace, expected, monkeypatch, num_cores):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     result = pred_images(
-        PredictSettings(**NAMES, keep="nothing", num_cores=num_cores), configuration, workspace
+        PredictSettings(**NAMES, keep="nothing", num_cores=num_cores), Run(configuration, workspace)
     )
     assert (result["predicted"], result["skipped"]) == (6, 0)
     same(workspace, expected)
 
 
 def test_metrics_of_the_same_pass_are_those_of_kept_logits(configuration, workspace, expected):
-    pred_images(PredictSettings(**NAMES), configuration, workspace)
-    compute_metrics(MetricsSettings(dataset="val", model_name="colour"), configuration, workspace)
+    pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
+    compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, workspace))
     half, ours = (read_segments(w, "colour", "val") for w in (workspace, expected))
     assert half.columns.tolist() == ours.columns.tolist()
     keys = ["image_id", "segment_id", "left", "top", "right", "bottom", "class", "S", "S_bd", "label", "iou"]
@@ -84,7 +85,7 @@ def test_metrics_of_the_same_pass_are_those_of_the_networks_own_logits(configura
 
 @pytest.mark.parametrize(("keep", "held"), [("logits", False), ("softmax", False), ("nothing", True)])
 def test_only_what_cannot_be_computed_again_is_kept(configuration, workspace, keep, held):
-    pred_images(PredictSettings(**NAMES, keep=keep, limit=1), configuration, workspace)
+    pred_images(PredictSettings(**NAMES, keep=keep, limit=1), Run(configuration, workspace))
     prediction = read_prediction(workspace, "colour", "val", IDS[0])
     assert (prediction.entropy is not None) is held
     sample = CamVid(configuration.datasets["val"].kwargs["root"], "val")[0]
@@ -102,14 +103,14 @@ def test_a_broken_image_loses_nothing_and_is_added_when_it_is_mended(
     whole = broken.read_bytes()
     settings = PredictSettings(**NAMES, keep="nothing", root=str(root), num_cores=num_cores, batch_size=2)
     perfect = Workspace(tmp_path / "perfect")
-    pred_images(settings, configuration, perfect)
+    pred_images(settings, Run(configuration, perfect))
     broken.write_bytes(whole[:300])
     with pytest.raises(PartialFailure, match=IDS[2]) as caught:
-        pred_images(settings, configuration, workspace)
+        pred_images(settings, Run(configuration, workspace))
     assert list(caught.value.failures) == [IDS[2]]
     assert read_segments(workspace, "colour", "val")["image_id"].unique().tolist() == IDS[:2] + IDS[3:]
     broken.write_bytes(whole)
-    again = pred_images(settings, configuration, workspace)
+    again = pred_images(settings, Run(configuration, workspace))
     assert (again["predicted"], again["skipped"]) == (1, 5)
     same(workspace, perfect)
 
@@ -122,7 +123,7 @@ def test_an_image_whose_metrics_fail_is_reported(configuration, workspace, monke
 
     monkeypatch.setattr("oodretrieval.stages.predict.finishing.image_table", refuse)
     with pytest.raises(PartialFailure, match=f"{IDS[1]}: labels out of order"):
-        pred_images(PredictSettings(**NAMES, keep="nothing"), configuration, workspace)
+        pred_images(PredictSettings(**NAMES, keep="nothing"), Run(configuration, workspace))
     assert not workspace.prediction_path("colour", "val", IDS[1]).exists()
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 5
 
@@ -141,9 +142,9 @@ def test_what_was_broken_off_goes_on(configuration, workspace, expected, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(Finisher, "__call__", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            pred_images(settings, configuration, workspace)
+            pred_images(settings, Run(configuration, workspace))
     assert read_segments(workspace, "colour", "val")["image_id"].unique().tolist() == IDS[:after]
-    rest = pred_images(settings, configuration, workspace)
+    rest = pred_images(settings, Run(configuration, workspace))
     assert (rest["predicted"], rest["skipped"]) == (6 - after, after)
     same(workspace, expected)
 
@@ -152,13 +153,13 @@ def test_a_prediction_that_is_gone_is_made_again_with_its_segments(configuration
     shutil.copytree(expected.path, workspace.path)
     workspace.prediction_path("colour", "val", IDS[1]).unlink()
     settings = PredictSettings(**NAMES, keep="nothing")
-    assert pred_images(settings, configuration, workspace)["predicted"] == 1
+    assert pred_images(settings, Run(configuration, workspace))["predicted"] == 1
     same(workspace, expected)
 
 
 def test_nothing_to_do_needs_no_network(configuration, expected, monkeypatch):
     monkeypatch.setattr(stage, "Segmenter", lambda *_: pytest.fail("built a network for nothing"))
-    again = pred_images(PredictSettings(**NAMES, keep="nothing"), configuration, expected)
+    again = pred_images(PredictSettings(**NAMES, keep="nothing"), Run(configuration, expected))
     assert (again["predicted"], again["skipped"]) == (0, 6)
 
 
@@ -166,12 +167,12 @@ def test_a_worker_that_dies_is_told(configuration, workspace, monkeypatch):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     monkeypatch.setattr(stage, "load_kernels", os.abort)
     with pytest.raises(WorkerError, match="a worker process died.*Run the same command again"):
-        pred_images(PredictSettings(**NAMES, num_cores=2), configuration, workspace)
+        pred_images(PredictSettings(**NAMES, num_cores=2), Run(configuration, workspace))
 
 
 def test_few_images_start_no_process(configuration, workspace, monkeypatch):
     monkeypatch.setattr(stage, "worker_processes", lambda *_: pytest.fail("started processes"))
-    assert pred_images(PredictSettings(**NAMES, num_cores=4), configuration, workspace)["predicted"] == 6
+    assert pred_images(PredictSettings(**NAMES, num_cores=4), Run(configuration, workspace))["predicted"] == 6
 
 
 @pytest.mark.parametrize(("num_cores", "bound"), [(0, 4), (1, 8), (3, 15)])
@@ -200,7 +201,7 @@ def test_steps_run_at_once_but_not_far_ahead(
     monkeypatch.setattr(Finisher, "__call__", slow)
     monkeypatch.setattr(ImageFolder, "__getitem__", counted)
     names = NAMES | {"dataset": "images", "root": str(tmp_path), "num_cores": num_cores}
-    assert pred_images(PredictSettings(**names), configuration, workspace)["predicted"] == 40
+    assert pred_images(PredictSettings(**names), Run(configuration, workspace))["predicted"] == 40
     assert max(most) <= bound
     own = threading.get_ident()
     assert (own in read[-20:], own in finished) == (num_cores == 0, num_cores == 0)
@@ -218,26 +219,28 @@ def test_steps_run_at_once_but_not_far_ahead(
     ],
 )
 def test_work_of_other_inference_settings_is_refused(configuration, workspace, change, said):
-    pred_images(PredictSettings(**NAMES, limit=2), configuration, workspace)
-    compute_metrics(MetricsSettings(dataset="val", model_name="colour", limit=2), configuration, workspace)
+    pred_images(PredictSettings(**NAMES, limit=2), Run(configuration, workspace))
+    compute_metrics(
+        MetricsSettings(dataset="val", model_name="colour", limit=2), Run(configuration, workspace)
+    )
     changed = PredictSettings(**NAMES, limit=2, **change)
     with pytest.raises(SettingsMismatchError, match=f"{said}.*args.overwrite=True"):
-        pred_images(changed, configuration, workspace)
-    pred_images(PredictSettings(**NAMES, limit=2, overwrite=True, **change), configuration, workspace)
-    assert pred_images(changed, configuration, workspace)["skipped"] == 2
+        pred_images(changed, Run(configuration, workspace))
+    pred_images(PredictSettings(**NAMES, limit=2, overwrite=True, **change), Run(configuration, workspace))
+    assert pred_images(changed, Run(configuration, workspace))["skipped"] == 2
     recorded = read_prediction(workspace, "colour", "val", IDS[0]).settings
     (name,) = change
     assert recorded[name] == (list(change[name]) if name == "scales" else change[name])
     with pytest.raises(SettingsMismatchError, match=name):
         compute_metrics(
-            MetricsSettings(dataset="val", model_name="colour", limit=2), configuration, workspace
+            MetricsSettings(dataset="val", model_name="colour", limit=2), Run(configuration, workspace)
         )
 
 
 def test_settings_that_change_no_figure_are_no_other_settings(configuration, workspace):
-    pred_images(PredictSettings(**NAMES), configuration, workspace)
+    pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
     same = PredictSettings(**NAMES, batch_size=3, num_cores=2, mixed_precision="no")
-    assert pred_images(same, configuration, workspace)["skipped"] == 6
+    assert pred_images(same, Run(configuration, workspace))["skipped"] == 6
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from oodretrieval.errors import StoreError
+from oodretrieval.experiment.run import Run
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
@@ -25,15 +26,15 @@ SETTINGS = ReportSettings(dataset="val", min_pixels=30, segments=5, clusters=3, 
 @pytest.fixture
 def measured(configuration, workspace):
     for dataset in ("train", "val"):
-        pred_images(PredictSettings(dataset=dataset, gpu=-1, **MODEL), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, **MODEL), configuration, workspace)
+        pred_images(PredictSettings(dataset=dataset, gpu=-1, **MODEL), Run(configuration, workspace))
+        compute_metrics(MetricsSettings(dataset=dataset, **MODEL), Run(configuration, workspace))
     return workspace
 
 
 @pytest.fixture
 def finished(configuration, measured):
     trained = TrainMetaSettings(dataset="train", dataset_val="val", gpu=-1, **JUDGED)
-    train_meta_nn(trained, configuration, measured)
+    train_meta_nn(trained, Run(configuration, measured))
     selected = EmbedSettings(
         dataset=("val",),
         select_by="predicted_iou",
@@ -43,7 +44,7 @@ def finished(configuration, measured):
         gpu=-1,
         **JUDGED,
     )
-    compute_embeddings(selected, configuration, measured)
+    compute_embeddings(selected, Run(configuration, measured))
     return measured
 
 
@@ -64,10 +65,10 @@ RULES = {"void_rule": "void left out", "resolution": "of the images"}
 
 
 def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(configuration, finished):
-    there = report(SETTINGS, configuration, finished)["evaluations"]  # of the meta model's training
+    there = report(SETTINGS, Run(configuration, finished))["evaluations"]  # of the meta model's training
     save_evaluation(finished, "iou_colour_val")
     save_evaluation(finished, "iou_other_val", model="other")
-    outcome = report(SETTINGS, configuration, finished)
+    outcome = report(SETTINGS, Run(configuration, finished))
     page = (finished.path / "reports" / "colour_val.html").read_text()
     assert outcome["evaluations"] == there + 1
     assert "Quality iou_colour_val" in page
@@ -84,7 +85,7 @@ def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(con
 
 
 def test_segments_are_ordered_by_predicted_iou(configuration, finished):
-    report(SETTINGS, configuration, finished)
+    report(SETTINGS, Run(configuration, finished))
     page = (finished.path / "reports" / "colour_val.html").read_text()
     worst, best = page.split("<h3>Worst</h3>")[1].split("<h3>Best</h3>")
     shown = [
@@ -97,7 +98,7 @@ def test_segments_are_ordered_by_predicted_iou(configuration, finished):
 
 
 def test_the_candidates_lead_in_the_order_of_the_score(configuration, finished):
-    report(SETTINGS, configuration, finished)
+    report(SETTINGS, Run(configuration, finished))
     page = (finished.path / "reports" / "colour_val.html").read_text()
     assert page.index('id="candidates"') < page.index('id="evaluation-1"') < page.index('id="segments"')
     shown = page.split('id="candidates"')[1].split('id="evaluation-1"')[0]
@@ -117,8 +118,8 @@ def test_without_a_meta_model_the_candidates_are_shown(configuration, measured):
         "min_height": 4,
         "min_width": 4,
     }
-    compute_embeddings(EmbedSettings(**settings, gpu=-1, **MODEL), configuration, measured)
-    outcome = report(SETTINGS, configuration, measured)
+    compute_embeddings(EmbedSettings(**settings, gpu=-1, **MODEL), Run(configuration, measured))
+    outcome = report(SETTINGS, Run(configuration, measured))
     page = (measured.path / "reports" / "colour_val.html").read_text()
     assert "1. entropy" in page and "Cluster 1" in page
     assert any("train_meta_nn" in what for what in outcome["missing"])
@@ -126,7 +127,7 @@ def test_without_a_meta_model_the_candidates_are_shown(configuration, measured):
 
 def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp_path):
     outcome = report(
-        replace(SETTINGS, save_file=str(tmp_path / "new" / "page.html")), configuration, measured
+        replace(SETTINGS, save_file=str(tmp_path / "new" / "page.html")), Run(configuration, measured)
     )
     page = (tmp_path / "new" / "page.html").read_text()
     assert outcome["evaluations"] == 0
@@ -137,16 +138,16 @@ def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp
 
 def test_without_segments_there_is_nothing_to_report(configuration, workspace):
     with pytest.raises(StoreError, match="compute_metrics"):
-        report(SETTINGS, configuration, workspace)
+        report(SETTINGS, Run(configuration, workspace))
 
 
 def test_a_catalogue_that_was_asked_for_must_be_there(configuration, measured):
     with pytest.raises(StoreError, match="nothing_there"):
-        report(replace(SETTINGS, embeddings_file="nothing_there"), configuration, measured)
+        report(replace(SETTINGS, embeddings_file="nothing_there"), Run(configuration, measured))
 
 
 def test_a_result_whose_picture_has_gone_is_an_error_that_names_it(configuration, measured):
     save_evaluation(measured, "iou_colour_val")
     (measured.path / "evaluation" / "iou_colour_val.png").unlink()
     with pytest.raises(StoreError, match=r"iou_colour_val\.png"):
-        report(SETTINGS, configuration, measured)
+        report(SETTINGS, Run(configuration, measured))

@@ -20,6 +20,7 @@ from oodretrieval.errors import (
     TableError,
     WeightsError,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
 from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
 from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
@@ -39,12 +40,12 @@ JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
 
 def fit(configuration, workspace, **options):
     settings = TrainNoveltySettings(**{"dataset": "train", "model_name": "colour", **options}, **CPU)
-    return train_novelty(settings, configuration, workspace)
+    return train_novelty(settings, Run(configuration, workspace))
 
 
 def embed(configuration, workspace, **options):
     settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
-    return compute_embeddings(EmbedSettings(**settings, **CPU), configuration, workspace)
+    return compute_embeddings(EmbedSettings(**settings, **CPU), Run(configuration, workspace))
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +54,12 @@ def once(camvid, tmp_path_factory):
     configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
-        pred_images(PredictSettings(dataset=dataset, model_name="colour", **CPU), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+        pred_images(
+            PredictSettings(dataset=dataset, model_name="colour", **CPU), Run(configuration, workspace)
+        )
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     settings = TrainMetaSettings(dataset="train", dataset_val="val", **JUDGED, **CPU)
-    train_meta_nn(settings, configuration, workspace)
+    train_meta_nn(settings, Run(configuration, workspace))
     fit(configuration, workspace)
     return workspace
 
@@ -120,7 +123,7 @@ def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(conf
 
 def test_without_logits_it_says_what_to_do(configuration, fitted):
     settings = PredictSettings(dataset="val", model_name="colour", keep="nothing", overwrite=True, **CPU)
-    pred_images(settings, configuration, fitted)
+    pred_images(settings, Run(configuration, fitted))
     path = fitted.segments_folder("colour", "val")
 
     for part in path.glob("part-*.parquet"):  # as tables of softmax files are
@@ -148,7 +151,7 @@ def test_a_model_of_another_network_or_of_other_weights_is_refused(configuration
     models = {**configuration.models, "colour": replace(configuration.models["colour"], weights=str(weights))}
 
     with pytest.raises(TableError, match="other weights of 'colour'.*args.overwrite=True"):
-        open_novelty_model(replace(configuration, models=models), fitted, "colour")
+        open_novelty_model(Run(replace(configuration, models=models), fitted), "colour")
 
 
 def test_the_entry_says_where_its_novelty_model_lies(configuration, measured, tmp_path):
@@ -179,8 +182,8 @@ def test_the_fit_looks_at_no_unknown_segment(configuration, measured):
 
 
 def test_what_cannot_be_learned_from_is_refused(configuration, measured):
-    pred_images(PredictSettings(dataset="images", model_name="colour", **CPU), configuration, measured)
-    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), configuration, measured)
+    pred_images(PredictSettings(dataset="images", model_name="colour", **CPU), Run(configuration, measured))
+    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, measured))
     with pytest.raises(TableError, match="'images' has no truth"):
         fit(configuration, measured, dataset="images")
     with pytest.raises(StoreError, match="no segments of 'other'"):
@@ -213,8 +216,8 @@ def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
     shutil.copytree(camvid, root)
     workspace = Workspace(tmp_path / "other")
     common = {"dataset": "val", "model_name": "colour", "root": str(root)}
-    pred_images(PredictSettings(**common, **CPU), configuration, workspace)
-    compute_metrics(MetricsSettings(**common), configuration, workspace)
+    pred_images(PredictSettings(**common, **CPU), Run(configuration, workspace))
+    compute_metrics(MetricsSettings(**common), Run(configuration, workspace))
     for folder in ("meta_models", "novelty_models"):
         shutil.copytree(fitted.path / folder, workspace.path / folder)
     (root / "val" / "0016E5_00200.png").write_bytes(b"no image")
@@ -234,13 +237,15 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
         "repetitions": 3,
         **JUDGED,
     }
-    figures = eval_selection(SelectionSettings(**settings, select_quantile=0.6, **CPU), configuration, fitted)
+    figures = eval_selection(
+        SelectionSettings(**settings, select_quantile=0.6, **CPU), Run(configuration, fitted)
+    )
     embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
     assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
     assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
     published = SelectionSettings(**settings, select_by="predicted_iou", iou_threshold=0.9, **CPU)
     fitted.novelty_model_path("colour").unlink()
-    without = eval_selection(published, configuration, fitted)
+    without = eval_selection(published, Run(configuration, fitted))
     assert "novelty" not in without["orders"] and without["selected"] > 0
 
 
@@ -266,20 +271,20 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
 
 def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
     settings = OodSettings(dataset="val", repetitions=3, pictures=0, **JUDGED, **CPU)
-    scores = eval_ood(settings, configuration, fitted)["scores"]
+    scores = eval_ood(settings, Run(configuration, fitted))["scores"]
     assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
-    warm = eval_ood(replace(settings, temperature=2.0), configuration, fitted)["scores"]
+    warm = eval_ood(replace(settings, temperature=2.0), Run(configuration, fitted))["scores"]
     for figure in ("auroc", "auprc"):
         at_one, at_two = (found["novelty"]["pixels"][figure] for found in (scores, warm))
         assert at_one == at_two, "fitted at temperature 1"
-    near_itself = eval_ood(replace(settings, dataset_val="train"), configuration, fitted)
+    near_itself = eval_ood(replace(settings, dataset_val="train"), Run(configuration, fitted))
     page = next(Path(file) for file in near_itself["files"] if file.endswith(".md")).read_text()
     assert "Novelty was fitted on train" in page
     fitted.novelty_model_path("colour").unlink()
-    without = eval_ood(settings, configuration, fitted)
+    without = eval_ood(settings, Run(configuration, fitted))
     assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]
     with pytest.raises(StoreError, match="score novelty.*train_novelty"):
-        eval_ood(replace(settings, scores=("novelty",)), configuration, fitted)
+        eval_ood(replace(settings, scores=("novelty",)), Run(configuration, fitted))
 
 
 def test_a_threshold_of_the_published_rule_is_not_passed_over():

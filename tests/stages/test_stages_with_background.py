@@ -19,6 +19,7 @@ from oodretrieval.errors import (
     TableError,
 )
 from oodretrieval.evaluation import ConfusionMatrix, non_distinctiveness
+from oodretrieval.experiment.run import Run
 from oodretrieval.models import load_model, read_metadata, save_weights
 from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
@@ -76,13 +77,15 @@ def training(**options):
 
 
 def judged(extended, workspace, name, dataset="val_behind", **options):
-    pred_images(PredictSettings(dataset=dataset, model_name=name, **ON_CPU, **options), extended, workspace)
-    return eval_segmentation(SegmentationSettings(dataset=dataset, model_name=name), extended, workspace)
+    pred_images(
+        PredictSettings(dataset=dataset, model_name=name, **ON_CPU, **options), Run(extended, workspace)
+    )
+    return eval_segmentation(SegmentationSettings(dataset=dataset, model_name=name), Run(extended, workspace))
 
 
 def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
-    result = train_segmentation(training(), extended, workspace)
-    assert train_segmentation(training(), extended, workspace) == result, "its state can be gone on with"
+    result = train_segmentation(training(), Run(extended, workspace))
+    assert train_segmentation(training(), Run(extended, workspace)) == result, "its state can be gone on with"
     noted = read_metadata(result["path"])
     assert noted["implicit_background"] is True and len(noted["classes"]) == CLASSES + 1
     assert noted["classes"]["0"][0] == "background"
@@ -92,7 +95,7 @@ def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
     prediction = read_prediction(workspace, "implicit", "val_behind", open_ids(extended)[0])
     assert prediction.num_classes == CLASSES + 1
     settings = SegmentationSettings(dataset="val_behind", model_name="implicit", limit=2)
-    again = eval_segmentation(settings, extended, workspace)
+    again = eval_segmentation(settings, Run(extended, workspace))
     assert again["mean_iou"] == figures["mean_iou"] == pytest.approx(result["mean_iou"], abs=2e-3)
     for mode in (1, 2):
         key = f"non_distinctiveness_{mode}"
@@ -105,7 +108,7 @@ def open_ids(configuration):
 
 def test_weights_trained_without_a_background_are_extended_by_it(extended, workspace, tmp_path):
     plain = training(dataset="train", dataset_val="val", model_name="foreground")
-    path = train_segmentation(plain, extended, workspace)["path"]
+    path = train_segmentation(plain, Run(extended, workspace))["path"]
     entry = replace(extended.model("foreground"), implicit_background=True)
     assert load_model(entry).network.classifier.out_channels == CLASSES
     images = open_dataset(extended.dataset("images"))
@@ -118,7 +121,7 @@ def test_weights_trained_without_a_background_are_extended_by_it(extended, works
 
 
 def test_weights_trained_with_it_serve_without(extended, workspace):
-    train_segmentation(training(), extended, workspace)
+    train_segmentation(training(), Run(extended, workspace))
     bare = replace(extended.model("implicit"), implicit_background=False)
     assert load_model(bare).classifier.out_channels == CLASSES
     images = open_dataset(extended.dataset("images"))
@@ -127,11 +130,11 @@ def test_weights_trained_with_it_serve_without(extended, workspace):
 
 def test_what_disagrees_is_said_before_the_training(extended, workspace):
     with pytest.raises(ConfigurationError, match="num_classes=10, the dataset 9 .* beside the background"):
-        train_segmentation(training(model_name="too_wide"), extended, workspace)
+        train_segmentation(training(model_name="too_wide"), Run(extended, workspace))
     with pytest.raises(ConfigurationError, match="implicit background, but predicted id 0 .* 'sky'"):
-        train_segmentation(training(dataset="train", dataset_val="val"), extended, workspace)
+        train_segmentation(training(dataset="train", dataset_val="val"), Run(extended, workspace))
     with pytest.raises(ConfigurationError, match="num_classes=9, the dataset 10 predicted classes;"):
-        train_segmentation(training(model_name="foreground"), extended, workspace)
+        train_segmentation(training(model_name="foreground"), Run(extended, workspace))
     with pytest.raises(ConfigurationError, match=r"10 classes, the dataset's pred_mapping 9; .*background"):
         judged(extended, workspace, "colour_implicit", dataset="val")
 
@@ -142,26 +145,27 @@ def test_predictions_made_without_the_background_are_refused(extended, workspace
     changed = replace(extended, models={**extended.models, "colour_implicit": entry})
     with pytest.raises(SettingsMismatchError, match="implicit_background"):
         pred_images(
-            PredictSettings(dataset="val_behind", model_name="colour_implicit", **ON_CPU), changed, workspace
+            PredictSettings(dataset="val_behind", model_name="colour_implicit", **ON_CPU),
+            Run(changed, workspace),
         )
 
 
 def test_all_stages_run_with_a_background(extended, workspace):
     for dataset in ("train_behind", "val_behind"):
         names = {"dataset": dataset, "model_name": "colour_implicit"}
-        pred_images(PredictSettings(**names, **ON_CPU), extended, workspace)
-        compute_metrics(MetricsSettings(**names), extended, workspace)
+        pred_images(PredictSettings(**names, **ON_CPU), Run(extended, workspace))
+        compute_metrics(MetricsSettings(**names), Run(extended, workspace))
     common = {"model_name": "colour_implicit", "meta_model_name": "linear", **ON_CPU}
     train_meta_nn(
-        TrainMetaSettings(dataset="train_behind", dataset_val="val_behind", **common), extended, workspace
+        TrainMetaSettings(dataset="train_behind", dataset_val="val_behind", **common),
+        Run(extended, workspace),
     )
     sizes = {"min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40}
     done = compute_embeddings(
         EmbedSettings(
             dataset=("val_behind",), select_by="predicted_iou", iou_threshold=0.99, **sizes, **common
         ),
-        extended,
-        workspace,
+        Run(extended, workspace),
     )
     manifest = json.loads((workspace.catalogue_folder("val_behind") / "manifest.json").read_text())
     assert done and "background" in json.dumps(manifest)
@@ -195,11 +199,10 @@ def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
         PredictSettings(
             dataset="val_behind", model_name="colour_implicit", keep="softmax", overwrite=True, **ON_CPU
         ),
-        extended,
-        workspace,
+        Run(extended, workspace),
     )
     settings = SegmentationSettings(dataset="val_behind", model_name="colour_implicit")
-    softmax = eval_segmentation(settings, extended, workspace)
+    softmax = eval_segmentation(settings, Run(extended, workspace))
     for key in ("non_distinctiveness_1", "non_distinctiveness_2", "auroc_background"):
         assert softmax[key] == pytest.approx(kept[key], abs=1e-3)
 
@@ -211,19 +214,21 @@ def test_without_logits_only_classes_are_judged(extended, workspace):
 
 def test_datasets_without_truth_or_predictions_are_refused(extended, workspace):
     with pytest.raises(TableError, match="has no truth"):
-        eval_segmentation(SegmentationSettings(dataset="images", model_name="colour"), extended, workspace)
+        eval_segmentation(
+            SegmentationSettings(dataset="images", model_name="colour"), Run(extended, workspace)
+        )
     with pytest.raises(StoreError, match="run scripts/pred_images.py"):
-        eval_segmentation(SegmentationSettings(dataset="val", model_name="colour"), extended, workspace)
+        eval_segmentation(SegmentationSettings(dataset="val", model_name="colour"), Run(extended, workspace))
 
 
 @pytest.mark.parametrize("options", [{"attraction": 1.0}, {"repulsion": 1.0}, {"similarity": "correlation"}])
 def test_template_losses_are_options_of_the_training(extended, workspace, options):
     plain = {"dataset": "train", "dataset_val": "val", "model_name": "foreground"}
-    train_segmentation(training(**plain), extended, workspace)
+    train_segmentation(training(**plain), Run(extended, workspace))
     first = load_model(extended.model("foreground")).state_dict()
     with pytest.raises(SettingsMismatchError, match=next(iter(options))):
-        train_segmentation(training(**plain, **options), extended, workspace)
-    train_segmentation(training(**plain, **options, overwrite=True), extended, workspace)
+        train_segmentation(training(**plain, **options), Run(extended, workspace))
+    train_segmentation(training(**plain, **options, overwrite=True), Run(extended, workspace))
     assert (
         read_metadata(extended.model("foreground").weights)["recipe"] | options
         == read_metadata(extended.model("foreground").weights)["recipe"]

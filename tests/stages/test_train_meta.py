@@ -13,6 +13,7 @@ from oodretrieval.entries import MetaModelEntry
 from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
 from oodretrieval.evaluation import r2
 from oodretrieval.experiment.inputs import open_meta_model
+from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import KINDS, LinearMetaModel, load_meta_model, training_rows
 from oodretrieval.results.rules import Drawing
 from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, draws_of, judge
@@ -31,8 +32,10 @@ def measured_once(configuration_in, tmp_path_factory):
     configuration = configuration_in(tmp_path_factory.mktemp("measured"))
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
-        pred_images(PredictSettings(dataset=dataset, model_name="colour", gpu=-1), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), configuration, workspace)
+        pred_images(
+            PredictSettings(dataset=dataset, model_name="colour", gpu=-1), Run(configuration, workspace)
+        )
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     return configuration
 
 
@@ -51,7 +54,7 @@ def train(configuration, **options):
         "gpu": -1,
     }
     return train_meta_nn(
-        TrainMetaSettings(**{**settings, **options}), configuration, Workspace(configuration.workspace)
+        TrainMetaSettings(**{**settings, **options}), Run(configuration, Workspace(configuration.workspace))
     )
 
 
@@ -107,7 +110,7 @@ def test_every_kind_trains_by_its_name(measured, kind):
     result = train(measured, meta_model=kind, features=("entropy", "S_in"), **options)
     assert Path(result["path"]).name == kind + KINDS[kind].suffix
     workspace = Workspace(measured.workspace)
-    model = open_meta_model(measured, kind, workspace, "colour")
+    model = open_meta_model(Run(measured, workspace), kind, "colour")
     assert type(model) is KINDS[kind]
     assert model.feature_names[-1] == "S_in" and len(model.feature_names) == 11
     assert 0 <= result["figures"]["all segments"]["all features"]["auroc"] <= 1
@@ -116,7 +119,7 @@ def test_every_kind_trains_by_its_name(measured, kind):
 def test_a_kind_is_saved_under_any_name_and_found_by_it(measured):
     result = train(measured, meta_model="logistic", meta_model_name="mine")
     assert Path(result["path"]).name == "mine.safetensors"
-    assert open_meta_model(measured, "mine", Workspace(measured.workspace), "colour").kind == "logistic"
+    assert open_meta_model(Run(measured, Workspace(measured.workspace)), "mine", "colour").kind == "logistic"
 
 
 def test_name_and_kind_must_not_contradict_each_other(measured):
@@ -149,7 +152,7 @@ def test_folds_are_judged_without_having_been_seen(measured, caplog):
     """By hand: every image is predicted by a model of the images of the other folds."""
     table = read_segments(Workspace(measured.workspace), "colour", "train")
     settings = TrainMetaSettings(dataset="train", model_name="colour", meta_model_name="linear")
-    recipe = Recipe.of(settings, measured, Workspace(measured.workspace), "cpu")
+    recipe = Recipe.of(settings, Run(measured, Workspace(measured.workspace)), "cpu")
     images = table["image_id"].tolist()
     found = cross_validated(recipe, table, images, 6, strict=True)
     assert list(found) == MODELS

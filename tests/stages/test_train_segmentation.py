@@ -9,6 +9,7 @@ from torch import nn
 
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
+from oodretrieval.experiment.run import Run
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
@@ -48,23 +49,23 @@ def settings(**options):
 
 
 def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
-    result = train_segmentation(settings(), trainable, workspace)
+    result = train_segmentation(settings(), Run(trainable, workspace))
     noted = read_metadata(result["path"])
     assert noted["quality"]["mean_iou"] == result["mean_iou"] > 0
     assert noted["recipe"]["epochs"] == 2 and noted["recipe"]["dataset"] == "train"
     assert "save_file" not in noted["recipe"], "no path of this machine travels with the weights"
     assert noted["classes"]["8"][0] == "car"
     written = Path(result["path"]).stat().st_mtime_ns
-    again = train_segmentation(settings(), trainable, workspace)
+    again = train_segmentation(settings(), Run(trainable, workspace))
     assert again == result, "a finished training is not trained on"
     assert Path(result["path"]).stat().st_mtime_ns == written, (
         "nor its file written, of which predictions know"
     )
-    pred_images(PredictSettings(dataset="val", model_name="plain", gpu=-1), trainable, workspace)
+    pred_images(PredictSettings(dataset="val", model_name="plain", gpu=-1), Run(trainable, workspace))
 
 
 def test_deeplab_starts_from_packaged_weights(trainable, workspace):
-    result = train_segmentation(settings(model_name="deeplab", epochs=1, limit=2), trainable, workspace)
+    result = train_segmentation(settings(model_name="deeplab", epochs=1, limit=2), Run(trainable, workspace))
     model = load_model(trainable.model("deeplab"))
     assert sum(p.numel() for p in model.encoder.parameters()) > 1e6
     assert result["epoch"] == 1
@@ -88,11 +89,13 @@ def test_every_family_is_trained_by_its_entry_and_predicts(trainable, workspace,
     )
     configuration = replace(trainable, models={"it": entry})
     result = train_segmentation(
-        settings(model_name="it", epochs=1, limit=2, batch_size=1), configuration, workspace
+        settings(model_name="it", epochs=1, limit=2, batch_size=1), Run(configuration, workspace)
     )
     assert result["epoch"] == 1
     assert read_metadata(entry.weights)["class_name"] == class_name
-    pred_images(PredictSettings(dataset="val", model_name="it", gpu=-1, limit=1), configuration, workspace)
+    pred_images(
+        PredictSettings(dataset="val", model_name="it", gpu=-1, limit=1), Run(configuration, workspace)
+    )
     (stored,) = (workspace.path / "predictions" / "it" / "val").rglob("*.h5")
     prediction = read_prediction(workspace, "it", "val", stored.stem)
     network = load_model(configuration.model("it"))
@@ -102,41 +105,41 @@ def test_every_family_is_trained_by_its_entry_and_predicts(trainable, workspace,
 
 
 def test_a_trial_on_a_few_images_is_not_taken_for_the_training(trainable, workspace):
-    train_segmentation(settings(limit=2), trainable, workspace)
+    train_segmentation(settings(limit=2), Run(trainable, workspace))
     with pytest.raises(SettingsMismatchError, match=r"limit.*args\.overwrite=True"):
-        train_segmentation(settings(), trainable, workspace)
+        train_segmentation(settings(), Run(trainable, workspace))
 
 
 def test_overwrite_with_a_misspelt_name_loses_nothing(trainable, workspace):
-    train_segmentation(settings(), trainable, workspace)
+    train_segmentation(settings(), Run(trainable, workspace))
     state = workspace.path / "training" / "plain" / "state.pt"
     before = state.read_bytes()
     with pytest.raises(UnknownNameError):
-        train_segmentation(settings(dataset="trian", overwrite=True), trainable, workspace)
+        train_segmentation(settings(dataset="trian", overwrite=True), Run(trainable, workspace))
     assert state.read_bytes() == before
 
 
 def test_weights_that_others_made_are_not_overwritten(trainable, workspace, tmp_path):
     (tmp_path / "plain.safetensors").write_bytes(b"precious")
     with pytest.raises(SettingsError, match=r"is there already; add args\.overwrite=True"):
-        train_segmentation(settings(), trainable, workspace)
-    train_segmentation(settings(save_file=str(tmp_path / "mine.safetensors")), trainable, workspace)
+        train_segmentation(settings(), Run(trainable, workspace))
+    train_segmentation(settings(save_file=str(tmp_path / "mine.safetensors")), Run(trainable, workspace))
     with pytest.raises(SettingsMismatchError, match="save_file"):
-        train_segmentation(settings(), trainable, workspace)
+        train_segmentation(settings(), Run(trainable, workspace))
     assert (tmp_path / "plain.safetensors").read_bytes() == b"precious"
 
 
 def test_a_finished_training_whose_weights_are_gone(trainable, workspace, tmp_path):
-    train_segmentation(settings(), trainable, workspace)
+    train_segmentation(settings(), Run(trainable, workspace))
     (tmp_path / "plain.safetensors").unlink()
     with pytest.raises(SettingsError, match=r"has ended, but its weights .* args\.overwrite=True"):
-        train_segmentation(settings(), trainable, workspace)
+        train_segmentation(settings(), Run(trainable, workspace))
 
 
 def test_an_entry_of_other_classes_than_the_dataset(trainable, workspace):
     with pytest.raises(ConfigurationError, match="num_classes=19, the dataset 9 predicted classes"):
-        train_segmentation(settings(model_name="wide"), trainable, workspace)
-    assert train_segmentation(settings(model_name="open"), trainable, workspace)["epoch"] in (1, 2)
+        train_segmentation(settings(model_name="wide"), Run(trainable, workspace))
+    assert train_segmentation(settings(model_name="open"), Run(trainable, workspace))["epoch"] in (1, 2)
 
 
 @pytest.mark.parametrize("name", ["batch_size", "epochs", "accumulation", "crop_height"])

@@ -16,8 +16,8 @@ from oodretrieval.charts.bars_and_lines import line_chart
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.run import Run
 from oodretrieval.labels import LabelSet, lookup_table
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -30,7 +30,7 @@ from oodretrieval.results.rules import (
     void_rule,
 )
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
-from oodretrieval.stores import Prediction, Workspace, read_prediction
+from oodretrieval.stores import Prediction, read_prediction
 
 logger = logging.getLogger(__name__)
 LISTED = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -52,13 +52,12 @@ class IouSettings(EvaluationSettings):
     meta_model_name: str = ""
 
 
-def eval_iou(settings: IouSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
+def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
     """IoU of every class over the pixels whose truth is a class of the network.
 
     Args:
         settings: What to judge.
-        configuration: Where names are looked up.
-        workspace: Where predictions, and for the curves segment tables and meta model, are read.
+        run: Configuration and workspace.
 
     Returns:
         ``mean_iou`` over the classes that occur, ``iou`` by class, ``pixel_accuracy``, ``intervals`` of these,
@@ -69,17 +68,17 @@ def eval_iou(settings: IouSettings, configuration: Configuration, workspace: Wor
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth.
     """
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
-    judged = _Judged(settings, configuration, workspace, dataset.ids, dataset.label_set)
+    judged = _Judged(settings, run, dataset.ids, dataset.label_set)
     if not judged.classes:
         raise TableError(
             f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
         )
     drawing = Drawing.of(settings, dataset)
     figures = judged.figures(drawing)
-    folder = result_folder(settings, workspace)
+    folder = result_folder(settings, run.workspace)
     stem = f"iou_{settings.model_name}_{settings.dataset}"
     pictures = {}
     if judged.curves is not None:
@@ -93,14 +92,14 @@ def eval_iou(settings: IouSettings, configuration: Configuration, workspace: Wor
         tables["IoU above and below a threshold"] = _curve_table(judged.curves)
     context = Context(
         dataset=settings.dataset,
-        split=split_of(configuration, settings.dataset),
+        split=split_of(run.configuration, settings.dataset),
         images=len(judged.images),
         void_rule=f"{void_rule(dataset.label_set)}; pixels of both are left out",
         resolution=size_words(judged.sizes),
         threshold="all from 0 to 1, none is chosen" if judged.curves is not None else "",
         intervals=drawing.words(len(judged.images)),
         meta_model=settings.meta_model_name,
-        **model_context(configuration, settings.model_name),
+        **model_context(run.configuration, settings.model_name),
     )
     title = f"Segmentation of {settings.dataset} by {settings.model_name}"
     result = Result(title, stem, context, asdict(settings), figures, tables, scene_notes(dataset), pictures)
@@ -114,24 +113,23 @@ class _Judged:
     def __init__(
         self,
         settings: IouSettings,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         image_ids: Sequence[str],
         label_set: LabelSet,
     ) -> None:
         self.label_set = label_set
         self.sizes: set[tuple[int, ...]] = set()
         names = settings.model_name, settings.dataset
-        self.images = predicted_ids(workspace, names, image_ids)
-        current = provenance(settings, configuration, *names)
+        self.images = predicted_ids(run.workspace, names, image_ids)
+        current = provenance(settings, run.configuration, *names)
         painted = None
         if settings.meta_model_name:
-            painted = PaintedIou(settings, configuration, workspace, names, settings.meta_model_name)
+            painted = PaintedIou(settings, run, names, settings.meta_model_name)
         sums = IouCurveSums(self.label_set.num_classes)
         self.classes: list[NDArray[np.int64]] = []
         self.categories: list[NDArray[np.int64]] = []
         for image_id in tqdm(self.images, desc="IoU", unit="image", disable=None):
-            prediction = read_prediction(workspace, *names, image_id)
+            prediction = read_prediction(run.workspace, *names, image_id)
             require_current(f"the prediction of {image_id}", prediction.settings, current)
             truth = prediction.truth()
             if truth is None:

@@ -22,6 +22,7 @@ from oodretrieval.evaluation import (
     retrieval_intervals,
 )
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.results.result import (
     NO_VALUE,
@@ -34,7 +35,7 @@ from oodretrieval.results.result import (
 from oodretrieval.results.rules import Drawing, EvaluationSettings, interval_words, no_truth, scene_notes
 from oodretrieval.search import project
 from oodretrieval.stages.select.selecting import PUBLISHED, SelectionRule
-from oodretrieval.stores import Catalogue, Workspace
+from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
 LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
@@ -73,15 +74,12 @@ class RetrievalSettings(EvaluationSettings):
         require_at_least(self, 1, "embedding_size", "min_queries")
 
 
-def eval_retrieval(
-    settings: RetrievalSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     """Mean average precision per class and over classes, beside a random embedding; with a bar chart.
 
     Args:
         settings: What to judge.
-        configuration: Where the catalogue's datasets and network are looked up; it may lack them.
-        workspace: Where the catalogue lies.
+        run: Configuration, which may lack the catalogue's datasets and network, and workspace.
 
     Returns:
         Figures of the ``embedding`` and of ``random`` vectors, ``segments`` judged, and files written.
@@ -90,7 +88,7 @@ def eval_retrieval(
         StoreError: If there is no such catalogue, or it has no truth.
         UnknownNameError: If the metric or the grouping is unknown.
     """
-    catalogue = Catalogue.named(workspace, settings.embeddings_file)
+    catalogue = Catalogue.named(run.workspace, settings.embeddings_file)
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)
@@ -103,7 +101,7 @@ def eval_retrieval(
     options |= _groups(settings.groups, segments)
     figures = mean_average_precision(vectors, names, **options)
     floor = random_floor(names, vectors.shape[1], settings.seed, options)
-    opened = _opened(configuration, segments["dataset"].unique())
+    opened = _opened(run.configuration, segments["dataset"].unique())
     drawing = Drawing.of(settings, *opened)
     images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
     intervals = retrieval_intervals(figures, names, images, **asdict(drawing))
@@ -112,7 +110,7 @@ def eval_retrieval(
         "embedding": {**_plain_figures(figures), "intervals": intervals},
         "random": _plain_figures(floor),
     }
-    context = _context(settings, configuration, catalogue, len(set(images)), drawing)
+    context = _context(settings, run.configuration, catalogue, len(set(images)), drawing)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)

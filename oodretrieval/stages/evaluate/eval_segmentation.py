@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import SegmentationQuality
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.run import Run
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -24,7 +24,7 @@ from oodretrieval.results.rules import (
     size_words,
     void_rule,
 )
-from oodretrieval.stores import Prediction, Workspace, read_prediction
+from oodretrieval.stores import Prediction, read_prediction
 
 PER_CLASS = {"iou": "IoU", "dice": "Dice", "accuracy": "accuracy"}
 OVERALL = {
@@ -53,15 +53,12 @@ class SegmentationSettings(EvaluationSettings):
     model_name: str = ""
 
 
-def eval_segmentation(
-    settings: SegmentationSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any]:
     """Compare stored predictions with the truth.
 
     Args:
         settings: What to judge.
-        configuration: Where names are looked up.
-        workspace: Where predictions are read.
+        run: Configuration and workspace.
 
     Returns:
         Figures of :class:`~oodretrieval.evaluation.SegmentationQuality`, their ``intervals``, and the ``files`` they
@@ -72,22 +69,22 @@ def eval_segmentation(
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth.
     """
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth; a segmentation is judged on datasets with truth"
         )
-    quality, sizes = _judged(settings, configuration, workspace, dataset.ids, dataset.label_set)
+    quality, sizes = _judged(settings, run, dataset.ids, dataset.label_set)
     drawing = Drawing.of(settings, dataset)
     figures = {**quality.figures(), "intervals": quality.intervals(**asdict(drawing))}
     context = Context(
         dataset=settings.dataset,
-        split=split_of(configuration, settings.dataset),
+        split=split_of(run.configuration, settings.dataset),
         images=quality.images,
         void_rule=_rule(dataset.label_set),
         resolution=size_words(sizes),
         intervals=drawing.words(quality.images),
-        **model_context(configuration, settings.model_name),
+        **model_context(run.configuration, settings.model_name),
     )
     result = Result(
         title=f"Segmentation of {settings.dataset} by {settings.model_name}, every figure",
@@ -98,24 +95,23 @@ def eval_segmentation(
         tables={"All classes": _overall(figures), "Every class": _per_class(figures)},
         notes=scene_notes(dataset),
     )
-    files = save_result(result_folder(settings, workspace), result)
+    files = save_result(result_folder(settings, run.workspace), result)
     return {**figures, "files": [str(path) for path in files]}
 
 
 def _judged(
     settings: SegmentationSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     image_ids: Sequence[str],
     label_set: LabelSet,
 ) -> tuple[SegmentationQuality, set[tuple[int, ...]]]:
     """What the predictions are worth, and their sizes."""
     names = settings.model_name, settings.dataset
-    current = provenance(settings, configuration, *names)
+    current = provenance(settings, run.configuration, *names)
     quality, sizes = SegmentationQuality(label_set), set()
-    ids = predicted_ids(workspace, names, image_ids)
+    ids = predicted_ids(run.workspace, names, image_ids)
     for image_id in tqdm(ids, desc="judging", unit="image", disable=None):
-        prediction = read_prediction(workspace, *names, image_id)
+        prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         if prediction.labels is not None:
             logits = None if quality.background is None else _logits(prediction)

@@ -7,11 +7,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.segments import label_components
-from oodretrieval.stores import Prediction, Workspace
+from oodretrieval.stores import Prediction
 
 
 class PaintedSegments:
@@ -53,8 +53,7 @@ class PaintedIou(PaintedSegments):
 
     Args:
         settings: ``root`` and ``limit`` of the dataset.
-        configuration: Where names are looked up.
-        workspace: Where the segment table and the meta model lie.
+        run: Configuration and workspace.
         names: Name of the network, name of the dataset.
         meta_model: Name of the meta model.
 
@@ -67,13 +66,12 @@ class PaintedIou(PaintedSegments):
     def __init__(
         self,
         settings: CommonSettings,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         names: tuple[str, str],
         meta_model: str,
     ) -> None:
-        model = open_meta_model(configuration, meta_model, workspace, names[0])
-        table = segments_in_use(settings, configuration, workspace, names)
+        model = open_meta_model(run, meta_model, names[0])
+        table = segments_in_use(settings, run, names)
         super().__init__(names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 

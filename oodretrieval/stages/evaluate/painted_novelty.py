@@ -6,14 +6,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.novelty import pixel_novelty
 from oodretrieval.stages.evaluate.painted_iou import PaintedSegments
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Prediction, Workspace
+from oodretrieval.stores import Prediction
 
 
 class PaintedNovelty:
@@ -21,8 +21,7 @@ class PaintedNovelty:
 
     Args:
         settings: ``root`` and ``limit`` of the dataset.
-        configuration: Where names are looked up.
-        workspace: Where the segment table, its features and the novelty model lie.
+        run: Configuration and workspace.
         names: Name of the network, name of the dataset.
         dataset: Where images are read, for the features.
         device: Where features are computed.
@@ -37,15 +36,14 @@ class PaintedNovelty:
     def __init__(
         self,
         settings: CommonSettings,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         names: tuple[str, str],
         dataset: SegmentationDataset,
         device: torch.device,
     ) -> None:
-        model = open_novelty_model(configuration, workspace, names[0])
-        table = segments_in_use(settings, configuration, workspace, names)
-        features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
+        model = open_novelty_model(run, names[0])
+        table = segments_in_use(settings, run, names)
+        features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
         vectors, failures = features.of(names, dataset, table)
         if failures:
             image, reason = next(iter(failures.items()))

@@ -17,12 +17,12 @@ from oodretrieval.datasets.subset import label_ids, read_labels_at
 from oodretrieval.errors import ImageError, PartialFailure, TableError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, save_result, split_of
 from oodretrieval.results.rules import size_words, void_rule
-from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 COLUMNS = ["image", "index", "label id", "pixels", "objects"]
@@ -50,15 +50,12 @@ class SearchSettings(CommonSettings):
         require_at_least(self, 1, "min_pixels")
 
 
-def search_classes(
-    settings: SearchSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
     """List the images that contain each class, with its pixels and objects.
 
     Args:
         settings: What to search for.
-        configuration: Where names are looked up.
-        workspace: Where tables are written.
+        run: Configuration and workspace.
 
     Returns:
         ``classes``: for each its ``label id`` (what ``args.classindex`` of pred_images takes), ``images``, ``pixels``
@@ -69,7 +66,7 @@ def search_classes(
         UnknownNameError: If there is no such class.
         PartialFailure: If some labels could not be read; all others were searched.
     """
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     label_set = dataset.label_set
     if label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; classes are searched in labels")
@@ -81,8 +78,8 @@ def search_classes(
         search.add(index, image_id, dataset)
     images = pd.DataFrame(search.rows, columns=COLUMNS)
     images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])
-    result = _result(settings, configuration, label_set, search, _summary(images, wanted, label_set))
-    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    result = _result(settings, run.configuration, label_set, search, _summary(images, wanted, label_set))
+    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
     listing = folder / f"{result.stem}_images.csv"
     with atomic_path(listing) as temporary:
         images.to_csv(temporary, index=False)

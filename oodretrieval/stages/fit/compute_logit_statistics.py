@@ -16,7 +16,6 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -24,6 +23,7 @@ from oodretrieval.experiment.inputs import (
     require_current,
     weights_hash_if_there,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.files import atomic_path
 from oodretrieval.stores import Prediction, Workspace, read_prediction, require_same_settings
@@ -48,17 +48,14 @@ class LogitStatisticsSettings(CommonSettings):
     save_file: str = ""
 
 
-def compute_logit_statistics(
-    settings: LogitStatisticsSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dict[str, Any]:
     """Mean and standard deviation of the largest logit, by predicted class, over the known pixels.
 
     Pixels of void and of unknown things are left out: nobody could name them in use.
 
     Args:
         settings: Which network.
-        configuration: Where names are looked up.
-        workspace: Where predictions are read.
+        run: Configuration and workspace.
 
     Returns:
         ``path``, and ``mean``, ``std`` and ``pixels`` by class.
@@ -68,14 +65,16 @@ def compute_logit_statistics(
         TableError: If the dataset has no truth.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth, which says what is known; "
             "use the network's training dataset"
         )
-    path = Path(settings.save_file) if settings.save_file else _in_workspace(workspace, settings.model_name)
-    weights = weights_hash_if_there(configuration.model(settings.model_name))
+    path = (
+        Path(settings.save_file) if settings.save_file else _in_workspace(run.workspace, settings.model_name)
+    )
+    weights = weights_hash_if_there(run.configuration.model(settings.model_name))
     made_by = {key: getattr(settings, key) for key in ("model_name", "dataset", "limit")} | {
         "weights": weights
     }
@@ -84,7 +83,7 @@ def compute_logit_statistics(
         require_same_settings(path, recorded, made_by)
         logger.info("%s is there already; args.overwrite=True computes it anew", path)
     else:
-        statistics = _gather(settings, configuration, workspace, dataset)
+        statistics = _gather(settings, run, dataset)
         _write(path, statistics, made_by)
         logger.info("saved %s", path)
     names = [dataset.label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
@@ -100,17 +99,16 @@ def compute_logit_statistics(
 
 def _gather(
     settings: LogitStatisticsSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     dataset: SegmentationDataset,
 ) -> LogitStatistics:
     names = settings.model_name, settings.dataset
-    current = provenance(settings, configuration, *names)
+    current = provenance(settings, run.configuration, *names)
     sums: LogitStatisticsSums | None = None
     for image_id in tqdm(
-        predicted_ids(workspace, names, dataset.ids), desc="logits", unit="image", disable=None
+        predicted_ids(run.workspace, names, dataset.ids), desc="logits", unit="image", disable=None
     ):
-        prediction = read_prediction(workspace, *names, image_id)
+        prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         unknown = prediction.unknown()
         if unknown is not None:
@@ -136,14 +134,11 @@ def require_logits(prediction: Prediction, purpose: str) -> NDArray[np.float32]:
     return logits
 
 
-def find_logit_statistics(
-    configuration: Configuration, workspace: Workspace, model_name: str
-) -> LogitStatistics | None:
+def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
     """The statistics of a network, from the workspace or else from beside its weights.
 
     Args:
-        configuration: Where names are looked up.
-        workspace: Looked into first.
+        run: Configuration and workspace.
         model_name: Name of the segmentation network.
 
     Returns:
@@ -152,8 +147,8 @@ def find_logit_statistics(
     Raises:
         StoreError: If the file is damaged, or of other weights than the network has now.
     """
-    entry = configuration.model(model_name)
-    candidates = [_in_workspace(workspace, model_name)]
+    entry = run.configuration.model(model_name)
+    candidates = [_in_workspace(run.workspace, model_name)]
     if entry.weights is not None:
         candidates.append(Path(entry.weights).with_suffix(SUFFIX))
     for path in candidates:

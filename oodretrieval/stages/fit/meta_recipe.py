@@ -11,12 +11,11 @@ from torch import nn
 
 from oodretrieval.entries import MetaModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import meta_model_entry
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
 from oodretrieval.results.rules import EvaluationSettings
-from oodretrieval.stores import Workspace
 
 Kind = Literal["", "linear", "logistic", "boosting", "neural"]
 HYPERPARAMETERS = ("epochs", "learning_rate", "weight_decay", "batch_size", "seed")
@@ -74,8 +73,7 @@ class Recipe:
     def of(
         cls,
         settings: RecipeSettings,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         device: torch.device,
     ) -> "Recipe":
         """Look up name and class.
@@ -84,9 +82,9 @@ class Recipe:
             UnknownNameError: If the name has no entry, and no kind is given.
             SettingsError: If the name's entry is of another kind than asked for.
         """
-        name = settings.meta_model_name or settings.meta_model or configuration.defaults["META_MODEL"]
-        if name in configuration.meta_models:
-            entry = meta_model_entry(configuration, name, workspace)
+        name = settings.meta_model_name or settings.meta_model or run.configuration.defaults["META_MODEL"]
+        if name in run.configuration.meta_models:
+            entry = meta_model_entry(run, name)
             asked = KINDS.get(settings.meta_model)
             if asked is not None and factory_of(entry) is not asked:
                 raise SettingsError(
@@ -95,11 +93,11 @@ class Recipe:
                 )
             return cls(name, entry, settings, device)
         if not settings.meta_model:
-            known = configuration.meta_models
+            known = run.configuration.meta_models
             hint = f"; or say which kind it shall be: args.meta_model={'|'.join(KINDS)}"
             raise SettingsError(f"{UnknownNameError('meta model', name, known)}{hint}")
         kind = KINDS[settings.meta_model]
-        path = workspace.meta_model_path(name, kind.suffix)
+        path = run.workspace.meta_model_path(name, kind.suffix)
         entry = MetaModelEntry("oodretrieval.meta_models", kind.__name__, path=path)
         return cls(name, entry, settings, device)
 

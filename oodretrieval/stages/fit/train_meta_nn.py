@@ -14,6 +14,7 @@ from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
@@ -59,15 +60,12 @@ class TrainMetaSettings(RecipeSettings):
             raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; came 1")
 
 
-def train_meta_nn(
-    settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     """Train a meta model, judge it beside its baselines and save it.
 
     Args:
         settings: What to learn from.
-        configuration: Where names are looked up.
-        workspace: Where segment tables are read; the model is written to its entry's path, or here.
+        run: Configuration and workspace.
 
     Returns:
         ``path``; ``figures``: set of segments → model or baseline → R², RMSE, AUROC, AUPRC, accuracy and their
@@ -79,13 +77,13 @@ def train_meta_nn(
         SettingsError: If there are fewer images or clips than folds.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    recipe = Recipe.of(settings, configuration, workspace, choose_device(settings.gpu))
-    made_by = _made_by(settings, workspace)
+    recipe = Recipe.of(settings, run, choose_device(settings.gpu))
+    made_by = _made_by(settings, run.workspace)
     trained = None if settings.overwrite else _trained(recipe, made_by)
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it anew", recipe.path)
-        return _report(settings, configuration, workspace, recipe, trained.quality["figures"])
-    train, judged = _tables(settings, configuration, workspace)
+        return _report(settings, run, recipe, trained.quality["figures"])
+    train, judged = _tables(settings, run)
     model, rows = recipe.build(), training_rows(train, settings.strict)
     # the best epoch is chosen on held-out training images: what judges it is not peeked at
     model.fit(rows)
@@ -93,9 +91,9 @@ def train_meta_nn(
         found = _cross_validated(recipe, train, settings)
     else:
         found = estimates(recipe, model, train, judged, settings.strict)
-    figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, configuration)))
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
-    classes = predicted_classes(configuration.model(settings.model_name), dataset, model.num_classes)
+    figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, run.configuration)))
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    classes = predicted_classes(run.configuration.model(settings.model_name), dataset, model.num_classes)
     save_meta_model(
         model,
         recipe.path,
@@ -103,7 +101,7 @@ def train_meta_nn(
         quality=plain({"made_by": made_by, "figures": figures, "threshold": positive_threshold(model, rows)}),
     )
     logger.info("saved %s", recipe.path)
-    return _report(settings, configuration, workspace, recipe, figures)
+    return _report(settings, run, recipe, figures)
 
 
 def _made_by(settings: TrainMetaSettings, workspace: Workspace) -> dict[str, Any]:
@@ -128,17 +126,15 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     return model
 
 
-def _tables(
-    settings: TrainMetaSettings, configuration: Configuration, workspace: Workspace
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _tables(settings: TrainMetaSettings, run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Segments to learn from, and to be judged on."""
-    train = segments_in_use(settings, configuration, workspace, (settings.model_name, settings.dataset))
+    train = segments_in_use(settings, run, (settings.model_name, settings.dataset))
     if settings.folds:
         return train, train
     if settings.dataset_val:
         names = settings.model_name, settings.dataset_val
         try:
-            return train, segments_in_use(_of_judged(settings), configuration, workspace, names)
+            return train, segments_in_use(_of_judged(settings), run, names)
         except StoreError as error:
             raise StoreError(
                 f"{error}; or judge otherwise: by another args.dataset_val, on held-out images of "
@@ -188,13 +184,12 @@ def _cross_validated(recipe: Recipe, table: pd.DataFrame, settings: TrainMetaSet
 
 def _report(
     settings: TrainMetaSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     recipe: Recipe,
     figures: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Save and log the figures."""
-    dataset, name = _judged_dataset(settings, configuration), _judged_name(settings)
+    dataset, name = _judged_dataset(settings, run.configuration), _judged_name(settings)
     learned = (
         "segments mostly void or unknown left out of the training"
         if settings.strict
@@ -206,20 +201,20 @@ def _report(
         stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
         context=Context(
             dataset=name,
-            split=split_of(configuration, name),
+            split=split_of(run.configuration, name),
             images=len(dataset),
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
             intervals=Drawing.of(settings, dataset).words(len(dataset)),
             meta_model=recipe.name,
-            **model_context(configuration, settings.model_name),
+            **model_context(run.configuration, settings.model_name),
         ),
         settings=asdict(settings),
         figures=figures,
         tables=as_tables(figures),
         notes=scene_notes(dataset),
     )
-    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
     files = save_result(folder, result)
     return {"path": str(recipe.path), "figures": figures, "files": [str(file) for file in files]}

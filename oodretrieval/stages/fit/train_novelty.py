@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from oodretrieval.errors import PartialFailure, SettingsMismatchError, TableError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, segments_in_use, weights_hash_if_there
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.selecting import novelty_model_path
-from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +35,12 @@ class TrainNoveltySettings(CommonSettings):
     seed: int = 0
 
 
-def train_novelty(
-    settings: TrainNoveltySettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     """Fit a novelty model and save it.
 
     Args:
         settings: What to fit it on.
-        configuration: Where names are looked up.
-        workspace: Where predictions and segment tables are read; the model is written to the path that the
-            network's entry names, or here.
+        run: Configuration and workspace.
 
     Returns:
         ``path``, and the number of known ``segments``.
@@ -57,21 +52,21 @@ def train_novelty(
         PartialFailure: If some images cannot be read; nothing is saved.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; choose another args.dataset")
-    path = novelty_model_path(configuration, workspace, settings.model_name)
+    path = novelty_model_path(run, settings.model_name)
     made_by = {
         "model": settings.model_name,
-        "weights": weights_hash_if_there(configuration.model(settings.model_name)),
+        "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
         **{name: getattr(settings, name) for name in ("dataset", "backbone", "seed", "limit")},
     }
     if path.is_file() and not settings.overwrite:
         _require_same(path, made_by)
         logger.info("%s is fitted already; args.overwrite=True fits it anew", path)
         return {"path": str(path)}
-    table = segments_in_use(settings, configuration, workspace, names)
-    features = SegmentFeatures(workspace, settings.backbone, choose_device(settings.gpu))
+    table = segments_in_use(settings, run, names)
+    features = SegmentFeatures(run.workspace, settings.backbone, choose_device(settings.gpu))
     vectors, failures = features.of(names, dataset, table)
     if failures:
         raise PartialFailure("train_novelty", failures)

@@ -6,7 +6,6 @@ from typing import Any
 
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import (
     blocks,
     dataset_in_use,
@@ -15,6 +14,7 @@ from oodretrieval.experiment.inputs import (
     provenance,
     require_current,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
 from oodretrieval.stages.predict.inference_settings import RECORDED
@@ -40,15 +40,12 @@ class MetricsSettings(CommonSettings):
     model_name: str = ""
 
 
-def compute_metrics(
-    settings: MetricsSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
     """Compute the segment tables of a dataset's predictions; blocks that are done are skipped.
 
     Args:
         settings: Which predictions.
-        configuration: Where names are looked up.
-        workspace: Where predictions are read and tables are written.
+        run: Configuration and workspace.
 
     Returns:
         Number of ``images`` and ``segments`` computed now, images ``skipped``, and the ``folder``.
@@ -59,14 +56,14 @@ def compute_metrics(
         PartialFailure: If some predictions could not be read; all others are done.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
-    wanted = dataset_in_use(settings, configuration, settings.dataset).ids
-    made_by = provenance(settings, configuration, *names)
-    predicted = predicted_ids(workspace, names, wanted)
-    kept = _require_matching(workspace, names, predicted[0], made_by)
+    dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
+    wanted = dataset_in_use(settings, run.configuration, settings.dataset).ids
+    made_by = provenance(settings, run.configuration, *names)
+    predicted = predicted_ids(run.workspace, names, wanted)
+    kept = _require_matching(run.workspace, names, predicted[0], made_by)
     made_by |= kept
-    with workspace.lock(workspace.segments_folder(*names)):
-        done = existing_parts(workspace, *names, None if settings.overwrite else made_by)
+    with run.workspace.lock(run.workspace.segments_folder(*names)):
+        done = existing_parts(run.workspace, *names, None if settings.overwrite else made_by)
         tasks = []
         for number, indices in blocks(len(dataset)):
             images = outstanding(
@@ -76,8 +73,8 @@ def compute_metrics(
                 settings.overwrite,
             )
             if images:
-                tasks.append(Block(workspace.path, *names, number, tuple(images), made_by))
-        return _run(tasks, settings, workspace, len(predicted))
+                tasks.append(Block(run.workspace.path, *names, number, tuple(images), made_by))
+        return _run(tasks, settings, run.workspace, len(predicted))
 
 
 def _require_matching(

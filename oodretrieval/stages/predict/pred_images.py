@@ -25,12 +25,12 @@ from oodretrieval.execution import map_ahead, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, provenance
+from oodretrieval.experiment.run import Run
 from oodretrieval.stages.predict.finishing import Finished, Finisher, Outcome, load_kernels
 from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input
-from oodretrieval.stores import Workspace
 from oodretrieval.stores.predictions import Keep
 
 logger = logging.getLogger(__name__)
@@ -61,17 +61,14 @@ class PredictSettings(InferenceSettings):
     source: str = ""
 
 
-def pred_images(
-    settings: PredictSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
     """Predict a dataset; images that have a prediction already are skipped.
 
     What is written does not depend on ``num_cores``.
 
     Args:
         settings: What to predict.
-        configuration: Where names are looked up.
-        workspace: Where predictions are written.
+        run: Configuration and workspace.
 
     Returns:
         Number of images ``predicted`` and ``skipped``, and the ``folder``.
@@ -81,13 +78,13 @@ def pred_images(
         WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
     """
-    dataset = dataset_in_use(replace(settings, limit=0), configuration, settings.dataset)
-    wanted = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
+    wanted = dataset_in_use(settings, run.configuration, settings.dataset)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
     names = settings.model_name, settings.dataset
     made_by = {
-        **provenance(settings, configuration, *names),
+        **provenance(settings, run.configuration, *names),
         "keep": settings.keep,
         "source": settings.source,
     }
@@ -99,20 +96,20 @@ def pred_images(
     else:
         device = choose_device(settings.gpu)
         made_by |= settings.recorded(device.type)
-    folder = workspace.prediction_folder(*names)
-    finisher = Finisher(workspace.path, names, settings.keep, made_by, dataset.label_set)
-    with workspace.lock(folder):
+    folder = run.workspace.prediction_folder(*names)
+    finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
+    with run.workspace.lock(folder):
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
-        run = _Run(settings, configuration, dataset, finisher, plan, device)
+        flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
-            run()
-    if run.failures:
-        raise PartialFailure("pred_images", run.failures)
-    logger.info("%d predicted, %d were there; in %s", run.predicted, plan.skipped, folder)
-    return {"predicted": run.predicted, "skipped": plan.skipped, "folder": str(folder)}
+            flow()
+    if flow.failures:
+        raise PartialFailure("pred_images", flow.failures)
+    logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
+    return {"predicted": flow.predicted, "skipped": plan.skipped, "folder": str(folder)}
 
 
-class _Run:
+class _Flow:
     """Images through reading, network and finishing.
 
     Attributes:

@@ -15,6 +15,7 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
@@ -69,13 +70,12 @@ class ReportSettings(CommonSettings):
         require_at_least(self, 0, "min_pixels", "clusters")
 
 
-def report(settings: ReportSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
+def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     """Write one self-contained HTML page; what a stage has not made yet is named, with its command.
 
     Args:
         settings: What to report.
-        configuration: Where names are looked up.
-        workspace: Where results, tables and catalogue are read.
+        run: Configuration and workspace.
 
     Returns:
         ``file``, number of ``evaluations`` shown, and what is ``missing``.
@@ -84,14 +84,14 @@ def report(settings: ReportSettings, configuration: Configuration, workspace: Wo
         StoreError: If there is no segment table of this network on this dataset.
         ImageError: If an image cannot be read.
     """
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     names = settings.model_name, settings.dataset
-    table = segments_in_use(settings, configuration, workspace, names)
+    table = segments_in_use(settings, run, names)
     missing: list[str] = []
-    catalogue = _catalogue(settings, workspace, missing)
-    evaluations = _evaluations(settings, workspace, catalogue, dataset.label_set is not None, missing)
-    class_names = _class_names(settings, configuration, dataset, table)
-    segment_sheets = _judged_sheets(settings, configuration, workspace, dataset, table, class_names, missing)
+    catalogue = _catalogue(settings, run.workspace, missing)
+    evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
+    class_names = _class_names(settings, run.configuration, dataset, table)
+    segment_sheets = _judged_sheets(settings, run, dataset, table, class_names, missing)
     candidates = candidate_sheet(catalogue, settings.segments) if catalogue is not None else None
     clusters = list(
         cluster_sheets(
@@ -114,7 +114,7 @@ def report(settings: ReportSettings, configuration: Configuration, workspace: Wo
             missing=missing,
         )
     )
-    path = _path(settings, workspace)
+    path = _path(settings, run.workspace)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     logger.info("%s: %d evaluations, %.1f MB", path, len(evaluations), path.stat().st_size / 1e6)
@@ -235,8 +235,7 @@ def _class_names(
 
 def _judged_sheets(
     settings: ReportSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     dataset: SegmentationDataset,
     table: pd.DataFrame,
     class_names: dict[int, str],
@@ -244,7 +243,7 @@ def _judged_sheets(
 ) -> list[Sheet]:
     """The segments of lowest and highest predicted IoU, and where the estimate errs most."""
     try:
-        model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
+        model = open_meta_model(run, settings.meta_model_name, settings.model_name)
     except WeightsError as error:
         missing.append(f"best and worst segments: {error}")
         return []

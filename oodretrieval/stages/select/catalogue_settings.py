@@ -4,20 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import meta_model_path
+from oodretrieval.experiment.run import Run
 from oodretrieval.labels import ClassMapping
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.select.embed_settings import EmbedSettings
 from oodretrieval.stages.select.selecting import novelty_model_path
-from oodretrieval.stores import Workspace, read_segment_settings
+from oodretrieval.stores import read_segment_settings
 
 
 def catalogue_settings(
     settings: EmbedSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     datasets: Mapping[str, SegmentationDataset],
     with_meta_model: bool = True,
 ) -> dict[str, Any]:
@@ -25,8 +24,7 @@ def catalogue_settings(
 
     Args:
         settings: What was selected and how it was embedded.
-        configuration: Where names are looked up.
-        workspace: Where segment tables, meta model and novelty model lie.
+        run: Configuration and workspace.
         datasets: Name → dataset.
         with_meta_model: Whether there is a predicted IoU; the rule may need none.
 
@@ -35,20 +33,18 @@ def catalogue_settings(
     """
     first = next(iter(datasets.values()))
     meta_model = settings.meta_model_name if with_meta_model else ""
-    entry = configuration.model(settings.model_name)
-    novelty = novelty_model_path(configuration, workspace, settings.model_name)
+    entry = run.configuration.model(settings.model_name)
+    novelty = novelty_model_path(run, settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
     return {
         "model": settings.model_name,
         "meta_model": meta_model,
-        "meta_model_hash": weights_hash(meta_model_path(configuration, meta_model, workspace))
-        if meta_model
-        else "",
+        "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",
         "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
-        "segments": {n: read_segment_settings(workspace, settings.model_name, n) for n in datasets},
+        "segments": {n: read_segment_settings(run.workspace, settings.model_name, n) for n in datasets},
         **{name: getattr(settings, name) for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),

@@ -16,13 +16,13 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import return_freed_memory
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
     dataset_in_use,
     segments_in_use,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
@@ -36,7 +36,6 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     CatalogueWriter,
-    Workspace,
 )
 from oodretrieval.stores.catalogue import MANIFEST
 
@@ -48,17 +47,14 @@ SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
 MANY = 1000
 
 
-def compute_embeddings(
-    settings: EmbedSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Fill a catalogue: one row and one vector per selected segment of the images asked for.
 
     What it holds already stays where it is selected still, and goes where it is not.
 
     Args:
         settings: What to select and how to embed it.
-        configuration: Where names are looked up.
-        workspace: Where segment tables are read and the catalogue is written.
+        run: Configuration and workspace.
 
     Returns:
         ``catalogue``, its number of ``segments``, and how many there were to select from.
@@ -76,18 +72,16 @@ def compute_embeddings(
         )
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
-    selector = Selector(
-        settings, device, configuration, workspace, settings.model_name, settings.meta_model_name
-    )
-    datasets = {name: dataset_in_use(settings, configuration, name) for name in settings.dataset}
+    selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)
+    datasets = {name: dataset_in_use(settings, run.configuration, name) for name in settings.dataset}
     with_meta_model = selector.meta_model is not None
-    made_by = catalogue_settings(settings, configuration, workspace, datasets, with_meta_model)
+    made_by = catalogue_settings(settings, run, datasets, with_meta_model)
     name = settings.save_file or "+".join(settings.dataset)
-    folder = workspace.catalogue_folder(name)
+    folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(folder, made_by, overwrite=settings.overwrite) as writer:
         if settings.limit and not settings.overwrite:
             _refuse_to_cut(folder, datasets, settings.limit)
-        judged, selected, failures = _select(settings, configuration, workspace, selector, datasets)
+        judged, selected, failures = _select(settings, run, selector, datasets)
         logger.info(
             "%d of %d segments selected (%s)%s", len(selected), len(judged), settings.words(), _hint(selected)
         )
@@ -107,8 +101,7 @@ def compute_embeddings(
 
 def _select(
     settings: EmbedSettings,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     selector: Selector,
     datasets: Mapping[str, SegmentationDataset],
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
@@ -117,7 +110,7 @@ def _select(
     failures: dict[str, str] = {}
     for name, dataset in datasets.items():
         whole = replace(settings, limit=0)
-        table = segments_in_use(whole, configuration, workspace, (settings.model_name, name))
+        table = segments_in_use(whole, run, (settings.model_name, name))
         # of the images asked for: the table may hold more, and of a dataset that changed others
         table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
         table, failed = selector.score(table, name, dataset)

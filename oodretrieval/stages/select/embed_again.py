@@ -17,17 +17,16 @@ from oodretrieval.execution import return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.segments import crop
 from oodretrieval.stages.select.compute_embeddings import crop_boxes
 from oodretrieval.stages.select.embed_settings import EmbedSettings
-from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace
+from oodretrieval.stores import Catalogue, CatalogueWriter
 
 logger = logging.getLogger(__name__)
 
 
-def embed_again(
-    settings: EmbedSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Give the segments of ``settings.load_file`` vectors of ``settings.net``, in it or in ``settings.save_file``.
 
     Parts that have such vectors are skipped, so a run that broke off goes on. The catalogue knows where its images
@@ -35,8 +34,7 @@ def embed_again(
 
     Args:
         settings: ``load_file``, ``save_file``, ``net``, ``crop_size``.
-        configuration: Where names are looked up.
-        workspace: Where the catalogues lie.
+        run: Configuration and workspace.
 
     Returns:
         ``catalogue``, its number of ``segments`` and the name of the ``embedding``.
@@ -46,19 +44,19 @@ def embed_again(
         StoreError: If a run on it broke off, or ``save_file`` holds other segments.
         PartialFailure: If some images cannot be read; vectors of the parts without them are kept.
     """
-    source = Catalogue.named(workspace, settings.load_file)
+    source = Catalogue.named(run.workspace, settings.load_file)
     name = settings.save_file or settings.load_file
     embedding = settings.net
     if settings.crop_size != source.settings["crop_size"]:
         embedding += f"_{settings.crop_size}" if settings.crop_size else "_native"
-    folder = workspace.catalogue_folder(name)
+    folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(
         folder, source.settings, overwrite=settings.overwrite and name != source.name
     ) as writer:
         if name != source.name and not writer.rows:
             _copy(source, writer)
         _require_same(source, writer, name)
-        failures = _fill(writer, embedding, source.segments, settings, configuration)
+        failures = _fill(writer, embedding, source.segments, settings, run.configuration)
         if failures:
             raise PartialFailure("compute_embeddings", failures)
         writer.commit(default_embedding=embedding)

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, TableError, WeightsError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import open_meta_model, weights_hash_if_there
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
 from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Workspace
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 
 logger = logging.getLogger(__name__)
 SelectBy = Literal[
@@ -81,8 +81,7 @@ class Selector:
     Args:
         rule: What to select by.
         device: Where features are computed.
-        configuration: Where names are looked up.
-        workspace: Where tables, meta model and novelty model lie.
+        run: Configuration and workspace.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model; empty for none, where the rule needs none.
 
@@ -98,19 +97,18 @@ class Selector:
         self,
         rule: SelectionRule,
         device: torch.device,
-        configuration: Configuration,
-        workspace: Workspace,
+        run: Run,
         model_name: str,
         meta_model_name: str,
     ) -> None:
         self.rule, self.model_name = rule, model_name
-        self.meta_model = _meta_model(rule, configuration, workspace, model_name, meta_model_name)
+        self.meta_model = _meta_model(rule, run, model_name, meta_model_name)
         self.novelty: NoveltyModel | None = None
         self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
-            self.novelty = open_novelty_model(configuration, workspace, model_name)
+            self.novelty = open_novelty_model(run, model_name)
             backbone = str(self.novelty.made_by["backbone"])
-            self.features = SegmentFeatures(workspace, backbone, device)
+            self.features = SegmentFeatures(run.workspace, backbone, device)
 
     def score(
         self, table: pd.DataFrame, name: str, dataset: SegmentationDataset
@@ -181,15 +179,13 @@ class Selector:
         return chosen
 
 
-def _meta_model(
-    rule: SelectionRule, configuration: Configuration, workspace: Workspace, model_name: str, name: str
-) -> MetaModel | None:
+def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> MetaModel | None:
     """The meta model; None, which is said, where the rule does not need it and none that fits is there."""
     needed = rule.select_by == PUBLISHED
     if not name and not needed:
         return None
     try:
-        return open_meta_model(configuration, name, workspace, model_name)
+        return open_meta_model(run, name, model_name)
     except (WeightsError, TableError) as error:
         if needed:
             raise
@@ -197,20 +193,20 @@ def _meta_model(
         return None
 
 
-def novelty_model_path(configuration: Configuration, workspace: Workspace, model_name: str) -> Path:
+def novelty_model_path(run: Run, model_name: str) -> Path:
     """Where the novelty model of a network is read from and saved to: its entry's path, else the workspace."""
-    entry = configuration.model(model_name)
-    return Path(entry.novelty) if entry.novelty is not None else workspace.novelty_model_path(model_name)
+    entry = run.configuration.model(model_name)
+    return Path(entry.novelty) if entry.novelty is not None else run.workspace.novelty_model_path(model_name)
 
 
-def open_novelty_model(configuration: Configuration, workspace: Workspace, model_name: str) -> NoveltyModel:
+def open_novelty_model(run: Run, model_name: str) -> NoveltyModel:
     """Load the novelty model of a network.
 
     Raises:
         WeightsError: If it is not fitted yet, or its file is damaged.
         TableError: If it was fitted for another network, or for other weights of this one.
     """
-    path = novelty_model_path(configuration, workspace, model_name)
+    path = novelty_model_path(run, model_name)
     remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
     if not path.is_file():
         raise WeightsError(
@@ -223,7 +219,7 @@ def open_novelty_model(configuration: Configuration, workspace: Workspace, model
         raise TableError(
             f"{path} was fitted on segments of {made_for!r}, not of {model_name!r}; fit one by {remedy}"
         )
-    if weights_hash_if_there(configuration.model(model_name)) not in ("", model.made_by.get("weights")):
+    if weights_hash_if_there(run.configuration.model(model_name)) not in ("", model.made_by.get("weights")):
         raise TableError(
             f"{path} was fitted with other weights of {model_name!r}; fit it again by {remedy} args.overwrite=True"
         )
@@ -232,8 +228,7 @@ def open_novelty_model(configuration: Configuration, workspace: Workspace, model
 
 def novelty_scores(
     device: torch.device,
-    configuration: Configuration,
-    workspace: Workspace,
+    run: Run,
     names: tuple[str, str],
     dataset: SegmentationDataset,
     table: pd.DataFrame,
@@ -242,8 +237,7 @@ def novelty_scores(
 
     Args:
         device: Where features are computed.
-        configuration: Where names are looked up.
-        workspace: Where predictions, features and the novelty model lie.
+        run: Configuration and workspace.
         names: Name of the segmentation network, name of the dataset.
         dataset: Where images are read, for the features.
         table: Segment table of both, or whole images of it.
@@ -254,11 +248,11 @@ def novelty_scores(
         image id → reason of those images.
     """
     try:
-        model = open_novelty_model(configuration, workspace, names[0])
+        model = open_novelty_model(run, names[0])
     except (WeightsError, TableError) as error:
         logger.warning("evaluated without novelty: %s", error)
         return {}, {}
-    features = SegmentFeatures(workspace, str(model.made_by["backbone"]), device)
+    features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
     vectors, failures = features.of(names, dataset, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
     return {name: model.score(table, vectors, name) for name in wanted}, failures

@@ -20,6 +20,7 @@ from oodretrieval.errors import DatasetError, SettingsError
 from oodretrieval.execution import keep_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, LabelSet
@@ -27,7 +28,6 @@ from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.stages.train.accelerator import accelerator
 from oodretrieval.stages.train.fresh_network import fresh_network
 from oodretrieval.stages.train.segmentation_quality import judge, log_quality, rounded
-from oodretrieval.stores import Workspace
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
 logger = logging.getLogger(__name__)
@@ -104,15 +104,12 @@ class TrainSegmentationSettings(CommonSettings):
         require_at_least(self, 0, "attraction", "repulsion")
 
 
-def train_segmentation(
-    settings: TrainSegmentationSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[str, Any]:
     """Train a network and keep the weights of the best epoch; goes on where a run broke off.
 
     Args:
         settings: The recipe.
-        configuration: Where names are looked up.
-        workspace: Where the state after each epoch is kept, below ``training/``.
+        run: Configuration and workspace.
 
     Returns:
         Quality of the kept weights, as stored: figures of :class:`~oodretrieval.evaluation.SegmentationQuality` on
@@ -123,15 +120,15 @@ def train_segmentation(
         SettingsError: If there is nowhere to save to, or weights are there that would be lost.
         StoreError: If a run that broke off had other settings.
     """
-    entry = configuration.model(settings.model_name)
-    path = _save_path(settings, configuration, entry)
-    state = workspace.path / "training" / settings.model_name / "state.pt"
+    entry = run.configuration.model(settings.model_name)
+    path = _save_path(settings, run.configuration, entry)
+    state = run.workspace.path / "training" / settings.model_name / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
-    with workspace.lock(state.parent) if first else nullcontext():
+    with run.workspace.lock(state.parent) if first else nullcontext():
         _require_nothing_lost(path, state, settings.overwrite)
         names = (settings.dataset, settings.dataset_val)
-        train, validation = (dataset_in_use(settings, configuration, name) for name in names)
-        data = {name: dataset_arguments(settings, configuration, name) for name in names}
+        train, validation = (dataset_in_use(settings, run.configuration, name) for name in names)
+        data = {name: dataset_arguments(settings, run.configuration, name) for name in names}
         training = _Training(settings, entry, train, validation, path, data)
         if settings.overwrite and first:  # only now: what was learned is not lost to a misspelt name
             state.unlink(missing_ok=True)

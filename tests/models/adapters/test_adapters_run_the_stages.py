@@ -10,6 +10,7 @@ from tiny_networks import CLASSES, KINDS, entry_of
 from oodretrieval.entries import DatasetEntry, MetaModelEntry
 from oodretrieval.errors import SettingsMismatchError
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.explorer import Explorer
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
@@ -62,10 +63,10 @@ def configuration(kind, streets, tmp_path):
 def test_an_entry_runs_the_five_stages(kind, configuration):
     workspace = Workspace(configuration.workspace)
     for dataset in ("known", "searched"):
-        pred_images(PredictSettings(dataset=dataset, **CPU), configuration, workspace)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="net"), configuration, workspace)
+        pred_images(PredictSettings(dataset=dataset, **CPU), Run(configuration, workspace))
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="net"), Run(configuration, workspace))
     meta = TrainMetaSettings(dataset="known", dataset_val="searched", meta_model_name="linear", **CPU)
-    train_meta_nn(meta, configuration, workspace)
+    train_meta_nn(meta, Run(configuration, workspace))
     embed = EmbedSettings(
         dataset=("searched",),
         meta_model_name="linear",
@@ -77,7 +78,7 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
         min_crop_width=16,
         **CPU,
     )
-    compute_embeddings(embed, configuration, workspace)
+    compute_embeddings(embed, Run(configuration, workspace))
 
     prediction = read_prediction(workspace, "net", "searched", "test_2_0000")
     assert prediction.prediction.shape == (HEIGHT, WIDTH)
@@ -95,7 +96,7 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
     explorer.figure.canvas.draw()
     assert len(explorer.state) == len(catalogue.segments)
 
-    again = pred_images(PredictSettings(dataset="searched", **CPU), configuration, workspace)
+    again = pred_images(PredictSettings(dataset="searched", **CPU), Run(configuration, workspace))
     assert (again["predicted"], again["skipped"]) == (0, 3)
 
 
@@ -111,11 +112,11 @@ def test_a_network_whose_file_changed_is_refused(kind, configuration):
     if entry.weights is None:
         pytest.skip("its class brings its own weights")
     workspace = Workspace(configuration.workspace)
-    pred_images(PredictSettings(dataset="known", limit=1, **CPU), configuration, workspace)
+    pred_images(PredictSettings(dataset="known", limit=1, **CPU), Run(configuration, workspace))
     metrics = MetricsSettings(dataset="known", model_name="net")
     changed(entry.weights)
     with pytest.raises(SettingsMismatchError, match="weights: was"):
-        compute_metrics(metrics, configuration, workspace)
+        compute_metrics(metrics, Run(configuration, workspace))
     other = replace(configuration, models={"net": replace(entry, std=(1, 1, 1))})
     with pytest.raises(SettingsMismatchError, match="model_arguments"):
-        compute_metrics(metrics, other, workspace)
+        compute_metrics(metrics, Run(other, workspace))

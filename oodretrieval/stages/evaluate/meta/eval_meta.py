@@ -18,6 +18,7 @@ from oodretrieval.evaluation.meta_analysis import (
 )
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import (
     LassoPath,
     Standardisation,
@@ -37,20 +38,16 @@ from oodretrieval.stages.evaluate.meta.meta_pictures import (
     ratings,
 )
 from oodretrieval.stages.fit.meta_evaluation import Estimate, as_tables, judge, judged_sets
-from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 
 
-def eval_meta(
-    settings: EvalMetaSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     """Figures of a trained meta model, correlation and importance of the metrics, charts, and rating pictures.
 
     Args:
         settings: What to analyse.
-        configuration: Where names are looked up.
-        workspace: Where segment tables, meta models and predictions are read.
+        run: Configuration and workspace.
 
     Returns:
         ``figures``: set of segments → model → figures; ``features``: name → correlation and importance;
@@ -62,21 +59,21 @@ def eval_meta(
         TableError: If the dataset has no truth.
         UnknownNameError: If an image is not among those of the dataset.
     """
-    analysed = _open(settings, configuration, workspace)
+    analysed = _open(settings, run)
     drawing = Drawing.of(settings, analysed.dataset)
-    found = _estimates(analysed, configuration, workspace)
+    found = _estimates(analysed, run)
     figures = judge(
         analysed.table, found, drawing, against=settings.meta_model_name if settings.others else ""
     )
-    path = _path(analysed, configuration, workspace)
+    path = _path(analysed, run)
     features, kinds = _features(analysed, path)
-    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
     stem = f"meta_analysis_{settings.meta_model_name}_{settings.model_name}_{settings.dataset}"
-    drawn = [*charts(analysed, features, kinds, path), *ratings(analysed, workspace)]
+    drawn = [*charts(analysed, features, kinds, path), *ratings(analysed, run.workspace)]
     result = Result(
         title=f"Predicted IoU of {settings.dataset} by {settings.meta_model_name}",
         stem=stem,
-        context=_context(analysed, configuration, drawing),
+        context=_context(analysed, run.configuration, drawing),
         settings=asdict(settings),
         figures={"figures": figures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(figures), "metrics": features},
@@ -87,9 +84,9 @@ def eval_meta(
     return {"figures": figures, "features": features.to_dict("index"), "files": [str(file) for file in files]}
 
 
-def _open(settings: EvalMetaSettings, configuration: Configuration, workspace: Workspace) -> Analysed:
+def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
     """Model and segments, refused where they cannot be analysed."""
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth; meta models are judged on datasets with truth"
@@ -97,9 +94,9 @@ def _open(settings: EvalMetaSettings, configuration: Configuration, workspace: W
     for image in settings.images:
         if image not in dataset.ids:
             raise UnknownNameError(f"image of {settings.dataset}", image, dataset.ids)
-    model = open_meta_model(configuration, settings.meta_model_name, workspace, settings.model_name)
+    model = open_meta_model(run, settings.meta_model_name, settings.model_name)
     names = settings.model_name, settings.dataset
-    table = segments_in_use(settings, configuration, workspace, names).reset_index(drop=True)
+    table = segments_in_use(settings, run, names).reset_index(drop=True)
     judged_sets(table)  # refuses segments without truth
     known = training_rows(table)
     if known.empty:
@@ -132,12 +129,12 @@ def _context(analysed: Analysed, configuration: Configuration, drawing: Drawing)
     )
 
 
-def _estimates(analysed: Analysed, configuration: Configuration, workspace: Workspace) -> dict[str, Estimate]:
+def _estimates(analysed: Analysed, run: Run) -> dict[str, Estimate]:
     """Of the model, and of the others named beside it."""
     settings, table = analysed.settings, analysed.table
     models = {settings.meta_model_name: analysed.model}
     for name in settings.others:
-        models[name] = open_meta_model(configuration, name, workspace, settings.model_name)
+        models[name] = open_meta_model(run, name, settings.model_name)
     return {
         name: Estimate(
             m.predict(table), m.predict_positive(table), np.full(len(table), m.quality.get("threshold", 0.5))
@@ -146,13 +143,13 @@ def _estimates(analysed: Analysed, configuration: Configuration, workspace: Work
     }
 
 
-def _path(analysed: Analysed, configuration: Configuration, workspace: Workspace) -> LassoPath | None:
+def _path(analysed: Analysed, run: Run) -> LassoPath | None:
     """The lasso path of the model's features; None where all segments are of one kind."""
     settings, rows = analysed.settings, analysed.known
     if settings.dataset_train and settings.dataset_train != settings.dataset:
         names = settings.model_name, settings.dataset_train
         there = replace(settings, root="", limit=0)
-        rows = training_rows(segments_in_use(there, configuration, workspace, names))
+        rows = training_rows(segments_in_use(there, run, names))
     hit = (rows["iou"].to_numpy() > 0).astype(np.float64)
     if not 0 < hit.mean() < 1:
         logger.warning("no lasso path: all segments have IoU > 0, or none has")

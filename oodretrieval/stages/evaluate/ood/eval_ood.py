@@ -14,6 +14,7 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.evaluation.score_counter import EXACT_PIXELS
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
@@ -32,7 +33,6 @@ from oodretrieval.stages.evaluate.ood.ood_scores import (
     known_and_unknown,
     scaled_size,
 )
-from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 ORACLE = "the judged images (oracle)"
@@ -77,13 +77,12 @@ class OodSettings(ScoreSettings):
             )
 
 
-def eval_ood(settings: OodSettings, configuration: Configuration, workspace: Workspace) -> dict[str, Any]:
+def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     """Pixel and component figures of every score side by side, with tables, curves and pictures.
 
     Args:
         settings: What to judge.
-        configuration: Where names are looked up.
-        workspace: Where predictions, segment tables and the meta model are read.
+        run: Configuration and workspace.
 
     Returns:
         ``scores``: name → ``pixels`` and ``components``; ``left_out``: name → reason; ``files`` written.
@@ -92,14 +91,14 @@ def eval_ood(settings: OodSettings, configuration: Configuration, workspace: Wor
         StoreError: If a stage before has not run, or a score asked for was not kept.
         TableError: If the dataset has no truth or shows nothing unknown.
     """
-    reader = ScoreReader(settings, configuration, workspace)
+    reader = ScoreReader(settings, run)
     for name, reason in reader.left_out.items():
         logger.warning("%s is left out: %s", name, reason)
     if not reader.names:
         raise TableError("no score can be computed from these predictions; predict with args.keep=logits")
     thresholds: dict[str, dict[str, float]] = {}
     if settings.dataset_val:
-        thresholds[settings.dataset_val] = _validated(settings, configuration, workspace, reader.names)
+        thresholds[settings.dataset_val] = _validated(settings, run, reader.names)
     counters, sizes = _count_pixels(reader, settings.exact_pixels)
     counts = {name: counter.counts() for name, counter in counters.items()}
     if not next(iter(counts.values())).positives.sum():
@@ -110,8 +109,8 @@ def eval_ood(settings: OodSettings, configuration: Configuration, workspace: Wor
     components = _count_components(reader, thresholds, settings)
     drawing = Drawing.of(settings, reader.dataset)
     figures = ood_figures(counters, counts, thresholds, components, drawing)
-    folder = result_folder(settings, workspace)
-    result = _result(settings, configuration, reader, drawing, figures, sizes)
+    folder = result_folder(settings, run.workspace)
+    result = _result(settings, run.configuration, reader, drawing, figures, sizes)
     curves = draw_curves(folder / f"{result.stem}_curves.png", counts, result.title)
     maps = draw_score_maps(folder, result.stem, reader, counts, settings.pictures)
     files = save_result(folder, replace(result, pictures={"ROC, and precision over recall": curves, **maps}))
@@ -132,13 +131,11 @@ def _count_pixels(
     return counters, sizes
 
 
-def _validated(
-    settings: OodSettings, configuration: Configuration, workspace: Workspace, names: tuple[str, ...]
-) -> dict[str, float]:
+def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[str, float]:
     """Thresholds chosen on the validation dataset."""
     # args.root and args.limit are of the dataset that is judged
     there = replace(settings, dataset=settings.dataset_val, dataset_val="", root="", limit=0, scores=names)
-    counters, _ = _count_pixels(ScoreReader(there, configuration, workspace), 0)
+    counters, _ = _count_pixels(ScoreReader(there, run), 0)
     return {name: _threshold(counter.counts(), settings) for name, counter in counters.items()}
 
 

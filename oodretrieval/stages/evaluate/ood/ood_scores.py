@@ -13,7 +13,6 @@ from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNa
 from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
@@ -21,6 +20,7 @@ from oodretrieval.experiment.inputs import (
     provenance,
     require_current,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.labels import LabelSet
 from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.rules import EvaluationSettings
@@ -28,7 +28,7 @@ from oodretrieval.stages.evaluate.painted_iou import PaintedIou
 from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Prediction, Workspace, read_prediction
+from oodretrieval.stores import Prediction, read_prediction
 
 logger = logging.getLogger(__name__)
 _TINY = np.float32(np.finfo(np.float32).tiny)
@@ -69,8 +69,7 @@ class ScoreReader:
 
     Args:
         settings: Which scores; its ``dataset`` is read.
-        configuration: Where names are looked up.
-        workspace: Where predictions, segment tables and the meta model lie.
+        run: Configuration and workspace.
 
     Attributes:
         dataset: What was predicted.
@@ -84,23 +83,23 @@ class ScoreReader:
         StoreError: If something was not predicted or not kept that a score asked for needs.
     """
 
-    def __init__(self, settings: ScoreSettings, configuration: Configuration, workspace: Workspace) -> None:
-        self.settings, self.workspace = settings, workspace
+    def __init__(self, settings: ScoreSettings, run: Run) -> None:
+        self.settings, self.workspace = settings, run.workspace
         self._stored = settings.model_name, settings.dataset
-        self.dataset: SegmentationDataset = dataset_in_use(settings, configuration, settings.dataset)
+        self.dataset: SegmentationDataset = dataset_in_use(settings, run.configuration, settings.dataset)
         if self.dataset.label_set is None:
             raise TableError(
                 f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
             )
         self.label_set: LabelSet = self.dataset.label_set
-        self._current = provenance(settings, configuration, *self._stored)
-        self.images = predicted_ids(workspace, self._stored, self.dataset.ids)
-        self._statistics = find_logit_statistics(configuration, workspace, settings.model_name)
-        self.left_out = self._impossible(read_prediction(workspace, *self._stored, self.images[0]))
+        self._current = provenance(settings, run.configuration, *self._stored)
+        self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
+        self._statistics = find_logit_statistics(run, settings.model_name)
+        self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
         self.novelty_dataset = ""
         """Name of the dataset that the novelty model was fitted on."""
         try:
-            novelty = open_novelty_model(configuration, workspace, settings.model_name)
+            novelty = open_novelty_model(run, settings.model_name)
             self.novelty_dataset = str(novelty.made_by.get("dataset", ""))
         except (WeightsError, TableError) as error:
             self.left_out.setdefault(NOVELTY, str(error))
@@ -109,12 +108,10 @@ class ScoreReader:
         self._novelty: PaintedNovelty | None = None
         if NOVELTY in self.names:
             device = choose_device(settings.gpu)
-            self._novelty = PaintedNovelty(
-                settings, configuration, workspace, self._stored, self.dataset, device
-            )
+            self._novelty = PaintedNovelty(settings, run, self._stored, self.dataset, device)
         if EXPECTED_IOU in self.names:
             meta_model = settings.meta_model_name
-            self._painted = PaintedIou(settings, configuration, workspace, self._stored, meta_model)
+            self._painted = PaintedIou(settings, run, self._stored, meta_model)
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""

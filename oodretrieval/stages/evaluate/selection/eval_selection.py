@@ -19,6 +19,7 @@ from oodretrieval.experiment.inputs import (
     require_current,
     segments_in_use,
 )
+from oodretrieval.experiment.run import Run
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
@@ -77,15 +78,12 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     seed: int = 0
 
 
-def eval_selection(
-    settings: SelectionSettings, configuration: Configuration, workspace: Workspace
-) -> dict[str, Any]:
+def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     """Share of segments selected, precision, unknown objects found and hit, and when each order finds them.
 
     Args:
         settings: What to judge.
-        configuration: Where names are looked up.
-        workspace: Where predictions, segment tables and meta model are read.
+        run: Configuration and workspace.
 
     Returns:
         The figures as plain values, and the ``files`` written.
@@ -96,37 +94,37 @@ def eval_selection(
         PartialFailure: If some images could not be read; all others are evaluated, and the figures written.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(no_truth(settings.dataset))
-    images = predicted_ids(workspace, names, dataset.ids)
+    images = predicted_ids(run.workspace, names, dataset.ids)
     device = choose_device(settings.gpu)
-    selector = Selector(settings, device, configuration, workspace, names[0], settings.meta_model_name)
-    table = segments_in_use(replace(settings, limit=0), configuration, workspace, names)
+    selector = Selector(settings, device, run, names[0], settings.meta_model_name)
+    table = segments_in_use(replace(settings, limit=0), run, names)
     table = table[table["image_id"].isin(images)].reset_index(drop=True)
     table, failures = selector.score(table, settings.dataset, dataset)
-    scores, failed = novelty_scores(device, configuration, workspace, names, dataset, table)
+    scores, failed = novelty_scores(device, run, names, dataset, table)
     table, failures = table.assign(**scores), failures | failed
     drawing = Drawing.of(settings, dataset)
     rule = ObjectRule(
         dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
     )
-    current = provenance(settings, configuration, *names)
+    current = provenance(settings, run.configuration, *names)
     while True:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
         inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
         orders = LookOrders.of(inspected, {column: column for column in settings.orders}, settings.seed)
         judged = JudgedSelection(inspected, dataset.label_set, rule, orders, drawing)
-        damaged = _add_all(judged, workspace, names, images, current)
+        damaged = _add_all(judged, run.workspace, names, images, current)
         if not damaged:
             break
         failures |= damaged
     if not judged.sizes:
         raise TableError(no_labels(settings.dataset))
-    result = _result(settings, configuration, judged, len(images), selector.meta_model is not None)
+    result = _result(settings, run.configuration, judged, len(images), selector.meta_model is not None)
     result = replace(result, notes=(*scene_notes(dataset), *_left_out(failures), *result.notes))
-    stem = result_folder(settings, workspace) / result.stem
+    stem = result_folder(settings, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)
     if failures:

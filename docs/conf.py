@@ -1,0 +1,35 @@
+"""Sphinx's configuration: ``make docs`` builds the site into ``docs/_build/html``."""
+
+import sys
+from pathlib import Path
+
+from oodretrieval import __version__
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
+
+project = "OODRetrieval"
+author = "The OODRetrieval developers"
+copyright = author
+release = version = __version__
+
+extensions = [
+    "api_pages",
+    "myst_parser",
+    "script_settings",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build", "_extensions"]
+html_theme = "furo"
+html_title = f"OODRetrieval {release}"
+
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_custom_sections = ["Source"]
+default_role = "literal"
