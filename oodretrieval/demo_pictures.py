@@ -12,6 +12,7 @@ from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.explorer.views import image_view
 from oodretrieval.labels import LabelSet
+from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours, inspection_order, project
 from oodretrieval.segments import crop
 from oodretrieval.stages.select.compute_embeddings import crop_boxes, segment_boxes_of
@@ -47,8 +48,7 @@ class DemoPictures:
         self.vectors = np.asarray(catalogue.vectors)
         self.search = NearestNeighbours(self.vectors)
         self.published = self.made_by["select_by"] == PREDICTED_IOU
-        by = str(self.made_by["select_by"]).replace("_", " ")
-        self.score_name = "1 - predicted IoU" if self.published else by
+        self.score_name = score_name(self.made_by["select_by"])
         self.labels = self.segments["label"].to_numpy()
         self.names = {i: name for i, (name, _) in self.label_set.label_mapping.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -74,10 +74,12 @@ class DemoPictures:
         unknown = np.flatnonzero(np.isin(self.labels, sorted(self.label_set.unknown_ids)))
         if not len(unknown):
             return 0
-        hits = [
-            sum(self.labels[row] == self.labels[found] for found, _ in self._nearest(row)) for row in unknown
-        ]
-        return int(unknown[int(np.argmax(hits))])
+        hits = {
+            int(row): sum(self.labels[row] == self.labels[found] for found, _ in self._nearest(int(row)))
+            for row in unknown
+        }
+        scores = self.segments[SELECT_SCORE].to_numpy()
+        return max(hits, key=lambda row: (hits[row], scores[row]))
 
     def _nearest(self, query: int) -> list[tuple[int, float]]:
         """Nearest segments of other images, with distances: those of its own image show the same thing again."""
@@ -117,6 +119,7 @@ class DemoPictures:
         }
         axes = figure.subplots()
         draw_scatter(axes, points, self.labels, self.names, unknown, thumbnails)
+        axes.margins(y=0.14)  # thumbnails stand above their points
         axes.set_title(
             f"{len(points)} segments that look unknown in the embedding space of {self.made_by['net']} (t-SNE), "
             "coloured by truth"

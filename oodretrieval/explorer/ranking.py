@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation.retrieval import frame_positions
-from oodretrieval.search import first_sightings, inspection_order
+from oodretrieval.results.candidates import Candidates
+from oodretrieval.search import inspection_order
 from oodretrieval.stores import Catalogue
-from oodretrieval.stores.catalogue import SELECT_SCORE
 
 STEPS = 10
 """A step of the threshold hides, or shows again, one of so many equal parts of the segments."""
@@ -39,13 +38,8 @@ class Ranking:
     @classmethod
     def of(cls, catalogue: Catalogue) -> "Ranking | None":
         """The ranking of a catalogue by the score that selected; None for a catalogue without one."""
-        segments = catalogue.segments
-        if SELECT_SCORE not in segments.columns or not len(segments):
-            return None
-        scores = segments[SELECT_SCORE].to_numpy(np.float64)
-        frames = frame_positions((segments["dataset"] + "\0" + segments["image_id"]).tolist())
-        boxes = segments[["left", "top", "right", "bottom"]].to_numpy()
-        return cls(scores, first_sightings(scores, frames, boxes, catalogue.vectors))
+        candidates = Candidates.of(catalogue)
+        return None if candidates is None else cls(candidates.scores, candidates.first)
 
     @property
     def rows(self) -> list[int]:

@@ -14,6 +14,7 @@ from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.labels import ClassMapping
+from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
@@ -175,7 +176,7 @@ class State:
     @property
     def score_name(self) -> str:
         """What to call the score that the segments were selected by, which is higher where more unknown."""
-        return "1 - predicted IoU" if self.select_by == PREDICTED_IOU else self.select_by.replace("_", " ")
+        return score_name(self.select_by)
 
     def place(self, row: int) -> str:
         """Where a segment comes from, in one line."""

@@ -10,7 +10,9 @@ ALIKE = 0.85
 
 Measured on CamVid with efficientnet_lite0: one in ten thousand pairs of far frames reaches it."""
 ALIKE_THERE = 0.7
-"""The same for segments at the same place."""
+"""The same for segments at the same place in a video."""
+ALIKE_PERHAPS = 0.8
+"""The same for segments at the same place in images that may be single photographs."""
 OVERLAP = 0.5
 """Intersection over union of two boxes from which they are at the same place."""
 
@@ -32,13 +34,18 @@ def inspection_order(scores: ArrayLike) -> NDArray[np.intp]:
 
 
 def first_sightings(
-    scores: ArrayLike, frames: ArrayLike, boxes: ArrayLike, vectors: ArrayLike, near: int = NEAR
+    scores: ArrayLike,
+    frames: ArrayLike,
+    boxes: ArrayLike,
+    vectors: ArrayLike,
+    video: ArrayLike = True,
+    near: int = NEAR,
 ) -> NDArray[np.intp]:
     """Which candidate each one repeats: equal segments of neighbouring frames are one thing.
 
     A candidate repeats another of a higher score in a near frame, not in its own, if they look alike, or are at the
-    same place and look somewhat alike. A repetition of a repetition repeats the first: what moves through a video
-    counts once.
+    same place and look somewhat alike, the more so where it is not known that the images are of a video. A
+    repetition of a repetition repeats the first: what moves through a video counts once.
 
     Args:
         scores: ``(n,)``, higher where more unknown.
@@ -46,6 +53,7 @@ def first_sightings(
             ``(n,)`` (:func:`~oodretrieval.evaluation.frame_positions`).
         boxes: Left, top, right, bottom, ``(n, 4)``, pixels, half-open.
         vectors: ``(n, D)``.
+        video: Whether each candidate's images are known to be frames of a video, one value or ``(n,)``.
         near: How far apart frames may be.
 
     Returns:
@@ -67,6 +75,7 @@ def first_sightings(
             "equal length"
         )
     directions = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
+    moving = np.broadcast_to(np.asarray(video, bool), len(order))
     first = np.arange(len(order))
     seen = places[order]
     for count, row in enumerate(order):
@@ -75,7 +84,7 @@ def first_sightings(
         if len(others):
             alike = directions[others] @ directions[row]
             there = _overlap(sides[others], sides[row]) >= OVERLAP
-            same = (alike >= ALIKE) | there & (alike >= ALIKE_THERE)
+            same = (alike >= ALIKE) | there & (alike >= (ALIKE_THERE if moving[row] else ALIKE_PERHAPS))
             if same.any():
                 # of several the one that looks most like it
                 first[row] = first[others[int(np.where(same, alike, -np.inf).argmax())]]

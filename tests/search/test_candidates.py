@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from oodretrieval.search import first_sightings, inspection_order
-from oodretrieval.search.candidates import ALIKE, ALIKE_THERE, NEAR, OVERLAP
+from oodretrieval.search.candidates import ALIKE, ALIKE_PERHAPS, ALIKE_THERE, NEAR, OVERLAP
 
 
 def overlap(a, b):
@@ -16,7 +16,7 @@ def overlap(a, b):
     return len(pixels[0] & pixels[1]) / len(pixels[0] | pixels[1])
 
 
-def plain(scores, frames, boxes, vectors):
+def plain(scores, frames, boxes, vectors, video):
     """The same, candidate by candidate."""
     first = {}
     for row in sorted(range(len(scores)), key=lambda i: (-scores[i], i)):
@@ -27,7 +27,7 @@ def plain(scores, frames, boxes, vectors):
             a, b = vectors[other], vectors[row]
             alike = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
             there = overlap(boxes[other], boxes[row]) >= OVERLAP
-            same = alike >= ALIKE or (there and alike >= ALIKE_THERE)
+            same = alike >= ALIKE or (there and alike >= (ALIKE_THERE if video[row] else ALIKE_PERHAPS))
             if same and (best is None or alike > best[0]):
                 best = alike, first[other]
         first[row] = row if best is None else best[1]
@@ -42,8 +42,9 @@ def test_as_counted_one_by_one(data, n):
     corners = rng.integers(0, 6, (n, 2))
     boxes = np.concatenate([corners, corners + rng.integers(1, 6, (n, 2))], axis=1)
     vectors = rng.normal(size=(n, 3)) + 1
-    found = first_sightings(scores, frames, boxes, vectors)
-    assert found.tolist() == plain(scores, frames, boxes.tolist(), vectors)
+    video = rng.random(n) < 0.5
+    found = first_sightings(scores, frames, boxes, vectors, video)
+    assert found.tolist() == plain(scores, frames, boxes.tolist(), vectors, video)
     assert (found[found] == found).all(), "what is repeated is no repetition"
     assert (scores[found] >= scores).all()
 

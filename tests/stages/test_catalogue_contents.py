@@ -302,7 +302,7 @@ def test_embedding_again_after_a_run_that_broke_off_says_what_to_do(configuratio
     with pytest.raises(StoreError, match=r"broke off.*compute_embeddings.*args.save_file"):
         embed_again(again, Run(configuration, ready))
     embed_again(
-        settings_of(load_file="val", save_file="copy", net="efficientnet_lite1"), configuration, ready
+        settings_of(load_file="val", save_file="copy", net="efficientnet_lite1"), Run(configuration, ready)
     )
     assert len(Catalogue.open(ready.catalogue_folder("copy")).vectors) == len(contents(ready)[0])
     embed(configuration, ready, select_number=8)

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.evaluation import frame_positions
 from oodretrieval.images import read_image
-from oodretrieval.search import cluster, first_sightings, inspection_order
+from oodretrieval.results.candidates import Candidates, score_name
+from oodretrieval.search import cluster, inspection_order
 from oodretrieval.stages.report.contact_sheets import Sheet, Tile, tiles
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
@@ -32,34 +32,37 @@ def orders(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
         yield "Underestimated", "Predicted IoU furthest below the true one.", low
 
 
-def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet:
+def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
     """The segments of a catalogue in the order of the score that selected them, each thing once.
 
     Args:
         catalogue: Whose segments.
         shown: How many, at most.
 
+    Returns:
+        The sheet; None for a catalogue without scores.
+
     Raises:
         ImageError: If an image cannot be read.
     """
+    candidates = Candidates.of(catalogue)
+    if candidates is None:
+        return None
     segments = catalogue.segments.reset_index(drop=True)
-    scores = segments[SELECT_SCORE].to_numpy(np.float64)
-    frames = frame_positions((segments["dataset"] + "\0" + segments["image_id"]).tolist())
-    boxes = segments[["left", "top", "right", "bottom"]].to_numpy()
-    first = first_sightings(scores, frames, boxes, catalogue.vectors)
-    times = np.bincount(first, minlength=len(first))
-    order = [row for row in inspection_order(scores) if first[row] == row]
-    name = str(catalogue.settings["select_by"]).replace("_", " ")
-    score_name = "1 - predicted IoU" if name == "predicted iou" else name
+    first = candidates.first
+    times = np.bincount(first)
+    order = [int(row) for row in inspection_order(candidates.scores) if first[row] == row]
+    places = {row: place for place, row in enumerate(order, 1)}
+    score = score_name(catalogue.settings["select_by"])
     classes = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
 
     def lines(row: pd.Series) -> Sequence[str]:
-        place = order.index(row.name) + 1
-        again = f" (in {times[row.name]} near frames)" if times[row.name] > 1 else ""
-        heading = f"{place}. {score_name} {row[SELECT_SCORE]:.2f}{again}"
+        number = int(str(row.name))
+        again = f", seen {times[number]} times" if times[number] > 1 else ""
+        heading = f"{places[number]}. {score} {row[SELECT_SCORE]:.2f}{again}"
         return heading, *_catalogue_lines(row, catalogue, classes), str(row["image_id"])
 
-    note = f"Highest {score_name} first, the score that selected them."
+    note = f"Highest {score} first, the score that selected them."
     if len(order) < len(segments):
         note += (
             f" {len(segments) - len(order)} of {len(segments)} repeat one in a near frame and are left out."

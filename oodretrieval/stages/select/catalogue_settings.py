@@ -44,6 +44,7 @@ def catalogue_settings(
         "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",
         "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
+        "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
         "segments": {n: read_segment_settings(run.workspace, settings.model_name, n) for n in datasets},
         **{name: getattr(settings, name) for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,

@@ -57,7 +57,7 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
+        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
