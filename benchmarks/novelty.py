@@ -28,9 +28,12 @@ from oodretrieval.errors import PartialFailure
 from oodretrieval.evaluation import auprc, auroc, block_draws, interval
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, segments_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE

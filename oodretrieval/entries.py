@@ -1,10 +1,13 @@
 """Entries of ``configuration.py``: what to build, from which module, with which arguments."""
 
 import inspect
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
+from sysconfig import get_path
 from typing import Any
 
 from oodretrieval.errors import ConfigurationError, OODRetrievalError, UnknownNameError
@@ -50,6 +53,11 @@ class ModelEntry(Entry):
         run_code: Read weights that are more than tensors by running the code in their file. **Dangerous**: it can
             do whatever you can. Only for files from someone you trust.
         novelty: File of its novelty model; None for ``novelty_models/`` of the workspace.
+        meta_model: Name of the meta model that goes with it, where the command line names none; empty for the
+            configuration's ``META_MODEL``.
+        size: Height and width of the images that it was trained on. Images more than half as large again are shrunk
+            to it before they are shown to the network (``args.resize=0`` switches that off); None to leave all as
+            they are.
     """
 
     weights: str | Path | None = None
@@ -59,6 +67,8 @@ class ModelEntry(Entry):
     implicit_background: bool = False
     run_code: bool = False
     novelty: str | Path | None = None
+    meta_model: str = ""
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +111,11 @@ def build(entry: Entry, *args: Any, **overrides: Any) -> Any:
         return factory(*args, **kwargs)
     except OODRetrievalError:
         raise
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{where} with {kwargs}: {error}") from error
+    except Exception as error:
+        line = raised_in(error, factory)
+        if not line and not isinstance(error, TypeError | ValueError):
+            raise
+        raise ConfigurationError(f"{where} with {kwargs}: {line or error}") from error
 
 
 def factory_of(entry: Entry) -> Callable[..., Any]:
@@ -129,6 +142,88 @@ def factory_of(entry: Entry) -> Callable[..., Any]:
         )
     found: Callable[..., Any] = factory
     return found
+
+
+def is_ours(thing: object) -> bool:
+    """Whether a class, or the class of an object, is one of this package."""
+    module = getattr(thing if inspect.isroutine(thing) else _class_of(thing), "__module__", "")
+    return str(module).partition(".")[0] == __name__.partition(".")[0]
+
+
+def described(thing: object) -> str:
+    """Name and file of a class, or of the class of an object, for messages.
+
+    Example:
+        >>> import ast
+        >>> described(ast.NodeVisitor()).rpartition("/")[2]
+        'ast.py'
+    """
+    kind = thing if inspect.isroutine(thing) else _class_of(thing)
+    return f"{getattr(kind, '__name__', kind)} in {_file_of(kind) or 'a file that is not known'}"
+
+
+def raised_in(error: BaseException, thing: object) -> str:
+    """The last line of a user's code that an error went through.
+
+    Args:
+        error: What was raised.
+        thing: A class of the user, an object of it, or a function.
+
+    Returns:
+        File, line, function, kind of error and its text; empty if no code of the file (or of files beside it) had
+        a part in it, or that code is ours.
+    """
+    kind = thing if inspect.isroutine(thing) else _class_of(thing)
+    bases = [kind] if inspect.isroutine(kind) else inspect.getmro(_class_of(kind))
+    files = {_file_of(base) for base in bases if base is kind or not _is_installed(_file_of(base))}
+    files -= {"", *(_file_of(base) for base in bases if is_ours(base))}
+    beside = {str(Path(file).parent) for file in files if not _is_installed(file)}
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [f for f in frames if f.filename in files or str(Path(f.filename).parent) in beside]
+    if not any(frame.filename in files for frame in own):
+        return ""
+    text = (str(error).strip().splitlines() or [""])[0]
+    return f"{own[-1].filename}:{own[-1].lineno}, in {own[-1].name}: {type(error).__name__}: {text}"
+
+
+@contextmanager
+def code_of(
+    thing: object, where: str, expected: str, but: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Run code of a class that an entry names; what goes wrong in it is said to be its own.
+
+    Args:
+        thing: The class, an object of it, or a function.
+        where: What to call it.
+        expected: What it must do.
+        but: Errors that are not touched.
+
+    Raises:
+        ConfigurationError: If the class's own code raises; with file and line of it.
+    """
+    try:
+        yield
+    except Exception as error:
+        line = "" if isinstance(error, (OODRetrievalError, *but)) else raised_in(error, thing)
+        if not line:
+            raise
+        raise ConfigurationError(f"{where} fails at {line}; expected {expected}") from error
+
+
+def _class_of(thing: object) -> type:
+    return thing if isinstance(thing, type) else type(thing)
+
+
+def _file_of(kind: Any) -> str:
+    try:
+        return inspect.getsourcefile(kind) or ""
+    except (OSError, TypeError):  # written in C, or made without a file
+        return ""
+
+
+def _is_installed(file: str) -> bool:
+    """Whether a file belongs to Python or to an installed package."""
+    return any(Path(file).is_relative_to(get_path(name)) for name in ("stdlib", "purelib", "platlib"))
 
 
 def _where(entry: Entry) -> str:

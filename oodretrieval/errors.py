@@ -92,20 +92,17 @@ class SettingsMismatchError(StoreError):
     Args:
         where: The existing work.
         differences: Name of the setting → (value it was made with, value asked for).
-        instead: What can be chosen so that both are kept.
+        remedy: What to do.
     """
 
     def __init__(
         self,
         where: object,
         differences: Mapping[str, tuple[object, object]],
-        instead: str = "another args.workspace",
+        remedy: str = "add args.overwrite=True to make it again, or choose another args.workspace",
     ) -> None:
         listed = "; ".join(f"{key}: was {old!r}, now {new!r}" for key, (old, new) in differences.items())
-        super().__init__(
-            f"{where} was made with other settings ({listed}); "
-            f"add args.overwrite=True to make it anew, or choose {instead}"
-        )
+        super().__init__(f"{where} was made with other settings ({listed}); {remedy}")
 
 
 class WorkerError(OODRetrievalError):

@@ -16,6 +16,9 @@ from oodretrieval.errors import ConfigurationError, UnknownNameError
 NO_CLASS = 255
 """The predicted id that means "no class of the network": void and unknown label ids map to it."""
 
+ANY_CLASS = 254
+"""In place of a predicted id: the label says that something is known, but not which class it is."""
+
 BACKGROUND = "background"
 """Name of the predicted class that is none of the others."""
 
@@ -32,7 +35,9 @@ class LabelSet:
     Attributes:
         label_mapping: Label id → (name, colour).
         pred_mapping: Predicted id → (name, colour), ids 0 … C-1.
-        label_to_pred: Label id → predicted id, or 255 where the network has no such class.
+        label_to_pred: Label id → predicted id, or 255 where the network has no such class. Labels that only tell
+            known from unknown things lead to 254 and 255, for a network of any classes; ``pred_mapping`` is then
+            empty.
         void_ids: Label ids that mean nothing and are ignored everywhere.
         category_mapping: For label sets that agree with the network's only on coarser categories:
             name of the category → (label ids, predicted ids). Empty where the classes themselves agree.
@@ -57,16 +62,53 @@ class LabelSet:
             raise ConfigurationError(
                 f"predicted ids must be 0 … C-1 without gaps, came {sorted(self.pred_mapping)}"
             )
-        bad = {k: v for k, v in self.label_to_pred.items() if v != NO_CLASS and v not in self.pred_mapping}
+        allowed = {*self.pred_mapping, NO_CLASS} if self.pred_mapping else {ANY_CLASS, NO_CLASS}
+        bad = {k: v for k, v in self.label_to_pred.items() if v not in allowed}
         if bad:
             raise ConfigurationError(f"label_to_pred maps to ids that pred_mapping lacks: {bad}")
         mapped_void = sorted(i for i in self.void_ids if self.label_to_pred.get(i, NO_CLASS) != NO_CLASS)
         if mapped_void:
             raise ConfigurationError(f"void ids must map to {NO_CLASS}; these do not: {mapped_void}")
 
+    @classmethod
+    def binary(cls, known: int = 0, unknown: int = 1, void: int = NO_CLASS) -> "LabelSet":
+        """Labels that only tell known from unknown things, as sets of anomalies have them; for any network.
+
+        Nothing is said of which class is known, so that neither IoU nor meta models are measured with them.
+
+        Args:
+            known: Label id of what is some class of the network.
+            unknown: Label id of what is none.
+            void: Label id of what means nothing.
+
+        Returns:
+            A label set without predicted classes.
+
+        Raises:
+            ConfigurationError: If two of the ids are the same.
+
+        Example:
+            >>> sorted(LabelSet.binary().unknown_ids)
+            [1]
+        """
+        if len({known, unknown, void}) < 3:
+            raise ConfigurationError(
+                f"known, unknown and void need ids of their own, got {known}, {unknown}, {void}"
+            )
+        return cls(
+            label_mapping={
+                known: ("known", (190, 190, 190)),
+                unknown: ("unknown", (255, 102, 0)),
+                void: ("void", BLACK),
+            },
+            pred_mapping={},
+            label_to_pred={known: ANY_CLASS, unknown: NO_CLASS, void: NO_CLASS},
+            void_ids=frozenset({void}),
+        )
+
     @property
     def num_classes(self) -> int:
-        """Number of predicted classes."""
+        """Number of predicted classes; 0 where the labels only tell known from unknown things."""
         return len(self.pred_mapping)
 
     @property
@@ -90,7 +132,7 @@ class LabelSet:
             labels: Label ids, any shape, 0…65535. Ids that the set does not know count as void.
 
         Returns:
-            Predicted ids of the same shape, 255 for void and unknown.
+            Predicted ids of the same shape, 255 for void and unknown, 254 for what is known without a class.
         """
         predicted: NDArray[np.uint8] = self._table[np.minimum(labels.astype(np.intp), len(self._table) - 1)]
         return predicted
@@ -118,7 +160,7 @@ class LabelSet:
         for name in taken - known:
             raise UnknownNameError("class", name, known)
         kept = [i for i, (name, _) in sorted(self.pred_mapping.items()) if name not in taken]
-        new_id = {old: new for new, old in enumerate(kept)}
+        new_id = {ANY_CLASS: ANY_CLASS} | {old: new for new, old in enumerate(kept)}
         categories = self.category_mapping and {
             name: (labels, frozenset(new_id[p] for p in predicted if p in new_id))
             for name, (labels, predicted) in self.category_mapping.items()
@@ -141,8 +183,14 @@ class LabelSet:
             A label set with one predicted class more.
 
         Raises:
-            ConfigurationError: If there is a background already, or no label id would become background.
+            ConfigurationError: If there is a background already, or no label id would become background, or there are
+                no classes.
         """
+        if not self.pred_mapping:
+            raise ConfigurationError(
+                "labels that only tell known from unknown things say nothing of a background; use the dataset as it "
+                "is, also with a network that has one"
+            )
         if self.background_id is not None:
             raise ConfigurationError(
                 f"predicted id {self.background_id} is named {BACKGROUND!r} already; use the dataset as it is"

@@ -18,7 +18,7 @@ if __name__ == "__main__":
         lambda configuration: EmbedSettings(
             dataset=(configuration.defaults["DATASET"],),  # one dataset, or several as a list
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
-            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
+            meta_model_name="",  # entry of META_MODELS; empty: the one that the entry of model_name names
             net=configuration.defaults["EMBEDDING"],  # embedding network
             select_by="novelty",  # the score that selects
             select_quantile=0.95,  # segments above this quantile of known training segments are selected

@@ -17,9 +17,7 @@ if __name__ == "__main__":
             dataset=configuration.defaults["VAL_DATASET"],  # judged: not what the meta model learned from
             dataset_train=configuration.defaults["TRAIN_DATASET"],  # segments of the lasso path
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
-            meta_model_name=configuration.defaults[
-                "META_MODEL"
-            ],  # entry of META_MODELS, or a name given in training
+            meta_model_name="",  # entry of META_MODELS, or a name given in training; empty: that of model_name's entry
             others=(),  # other trained meta models to compare with
             images=(),  # ids of the images to draw; empty: the first ones
             pictures=3,  # how many of the first ones

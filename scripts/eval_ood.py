@@ -17,7 +17,7 @@ if __name__ == "__main__":
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             dataset_val="",  # where the thresholds of the components are chosen; empty for the oracle's alone
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS; empty for none
+            meta_model_name="",  # entry of META_MODELS; empty: the one that model_name's entry names, if it is there
         ),
         eval_ood,
     )

@@ -14,7 +14,7 @@ if __name__ == "__main__":
         lambda configuration: SelectionSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
+            meta_model_name="",  # entry of META_MODELS; empty: the one that the entry of model_name names
             select_by="novelty",  # the score that selects; "predicted_iou" is the published rule
             select_quantile=0.95,  # segments above this quantile of known training segments are selected
             iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected

@@ -12,7 +12,7 @@ if __name__ == "__main__":
         lambda configuration: ReportSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            meta_model_name=configuration.defaults["META_MODEL"],  # entry of META_MODELS
+            meta_model_name="",  # entry of META_MODELS; empty: the one that the entry of model_name names
         ),
         report,
     )

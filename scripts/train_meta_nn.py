@@ -1,9 +1,9 @@
-"""Stage 3: train a meta model that predicts each segment's IoU, and judge it beside its baselines.
+"""Stage 3: train a meta model that predicts each segment's IoU, and evaluate it beside its baselines.
 
     python scripts/train_meta_nn.py with args.dataset=camvid_train args.dataset_val=camvid_val \
         args.model_name=deeplabv3plus_camvid args.meta_model=boosting
     python scripts/train_meta_nn.py with args.dataset=camvid_train args.model_name=deeplabv3plus_camvid \
-        args.meta_model=logistic args.folds=5 args.groups=image args.features=extended
+        args.meta_model=logistic args.folds=3 args.features=extended
 
 args.meta_model says which kind: linear, logistic, boosting or neural; it is saved under that name, or under
 args.meta_model_name, by which the other scripts find it. Where that name has an entry in configuration.py, the entry
@@ -19,13 +19,15 @@ if __name__ == "__main__":
     run_script(
         lambda configuration: TrainMetaSettings(
             dataset=configuration.defaults["TRAIN_DATASET"],  # segments to learn from
-            dataset_val=configuration.defaults["VAL_DATASET"],  # segments to be judged on
+            dataset_val=configuration.defaults[
+                "VAL_DATASET"
+            ],  # segments to evaluate on; empty: held out of dataset
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
             meta_model="",  # linear, logistic, boosting or neural; empty: as the entry of meta_model_name says
             meta_model_name="",  # entry of META_MODELS or a new name; empty: the kind, else META_MODEL
             features=(),  # columns and groups to learn from; empty: those of the published network
-            folds=0,  # judge by cross-validation with so many folds instead of on dataset_val
-            groups="image",  # what stays together in a fold: image or clip
+            folds=0,  # evaluate by cross-validation with this number of folds instead of on dataset_val
+            groups="",  # what is held out together: image or clip; empty: clip in video, else image
             strict=True,  # do not learn from segments that are mostly void or unknown
         ),
         train_meta_nn,

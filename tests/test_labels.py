@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError
-from oodretrieval.labels import NO_CLASS, LabelSet, background_in_front, colourise, lookup_table
+from oodretrieval.labels import ANY_CLASS, NO_CLASS, LabelSet, background_in_front, colourise, lookup_table
 
 NAMES = {0: "void", 3: "road", 5: "car", 8: "cow", 40: "tree"}
 LABELS = LabelSet(
@@ -92,6 +92,29 @@ def test_tables_that_contradict_each_other_are_refused(change, message):
         LabelSet(**tables)
 
 
+BINARY = LabelSet(
+    label_mapping={0: ("known", (9, 9, 9)), 1: ("unknown", (8, 8, 8)), 255: ("void", (0, 0, 0))},
+    pred_mapping={},
+    label_to_pred={0: ANY_CLASS, 1: NO_CLASS, 255: NO_CLASS},
+    void_ids=frozenset({255}),
+)
+
+
+def test_labels_without_classes_tell_known_from_unknown():
+    assert BINARY.unknown_ids == {1} and BINARY.num_classes == 0 and BINARY.background_id is None
+    assert BINARY.to_predicted(np.array([0, 1, 255, 7])).tolist() == [ANY_CLASS, NO_CLASS, NO_CLASS, NO_CLASS]
+    assert BINARY.with_unknown([]) == BINARY
+    with pytest.raises(ConfigurationError, match="nothing of a background"):
+        BINARY.with_background()
+
+
+def test_known_without_a_class_is_refused_beside_classes():
+    with pytest.raises(ConfigurationError, match=r"pred_mapping lacks: \{3: 254\}"):
+        LabelSet(
+            LABELS.label_mapping, LABELS.pred_mapping, {**LABELS.label_to_pred, 3: ANY_CLASS}, LABELS.void_ids
+        )
+
+
 @given(st.dictionaries(st.integers(0, 300), st.integers(0, 255), max_size=20), st.integers(0, 300))
 def test_lookup_table_is_the_mapping(mapping, key):
     table = lookup_table(mapping)
@@ -136,3 +159,10 @@ def test_background_in_front_keeps_names_and_colours():
     moved = background_in_front(LABELS.pred_mapping)
     assert moved[0][0] == "background"
     assert {i - 1: shown for i, shown in moved.items() if i} == LABELS.pred_mapping
+
+
+def test_binary_labels_need_ids_of_their_own():
+    labels = LabelSet.binary(known=3, unknown=7, void=0)
+    assert (labels.unknown_ids, labels.void_ids, labels.num_classes) == ({7}, {0}, 0)
+    with pytest.raises(ConfigurationError, match="got 1, 1, 255"):
+        LabelSet.binary(known=1)

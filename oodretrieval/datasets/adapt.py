@@ -2,7 +2,8 @@
 
 Three forms are accepted:
 
-1. Ours (:class:`~oodretrieval.datasets.sample.SegmentationDataset`): handed on as it is.
+1. Ours (:class:`~oodretrieval.datasets.sample.SegmentationDataset`): handed on as it is, or, if the class is a
+   user's, seen through :class:`AdaptedDataset`, too, which holds every sample against the contract.
 2. A class of a user whose items are ``(image, labels, path, id)`` and which offers ``label_mapping``,
    ``pred_mapping``, ``label_to_pred`` and ``void_ids`` instead of ``label_set``.
 3. The published project's: items ``(image, ground_truth, path)``, a constructor with ``transform``,
@@ -16,23 +17,27 @@ How 2 and 3 get their tables is said at :func:`~oodretrieval.datasets.adapt_labe
 import inspect
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from oodretrieval.datasets.adapt_labels import attribute, label_set_of
-from oodretrieval.datasets.contract import check_contract, image_array, label_array
-from oodretrieval.datasets.sample import FileItem, Sample, SegmentationDataset, require_unique
-from oodretrieval.entries import DatasetEntry, build
+from oodretrieval.datasets.contract import CONTRACT, check_contract, image_array, label_array
+from oodretrieval.datasets.sample import Sample, SegmentationDataset
+from oodretrieval.entries import DatasetEntry, build, code_of, described, is_ours, raised_in
 from oodretrieval.errors import (
     ConfigurationError,
     DatasetError,
     DatasetNotFoundError,
     ImageError,
+    OODRetrievalError,
     SettingsError,
+    UnpairedFilesError,
 )
 from oodretrieval.labels import LabelSet
 
@@ -46,6 +51,7 @@ class AdaptedDataset(Dataset[Sample]):
         ids: Id of every sample, in order.
         label_set: Tables of the labels; None without truth.
         pred_class_selection: Predicted ids worth looking at; None for all.
+        video: Whether neighbouring samples are frames of one video.
         mean: What the class's module says about normalisation, for reference: the model's entry decides.
         std: Likewise.
     """
@@ -55,6 +61,7 @@ class AdaptedDataset(Dataset[Sample]):
         self.label_set = label_set
         self.where = where
         self.pred_class_selection: Sequence[int] | None = attribute(source, "pred_class_selection")
+        self.video = bool(getattr(source, "video", False))
         self.mean: Sequence[float] | None = attribute(source, "mean")
         self.std: Sequence[float] | None = attribute(source, "std")
         self.ids: list[str] = _ids(source, where)
@@ -67,13 +74,39 @@ class AdaptedDataset(Dataset[Sample]):
             raise IndexError(f"index {index} of {len(self)} samples")
         try:
             item = self.source[index]
-        except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG a syntax error
-            raise ImageError(f"{self.where}: cannot read {self.ids[index]!r} ({error})") from error
+        except OODRetrievalError:
+            raise
+        except Exception as error:
+            raise self._unreadable(index, error) from error
         image, labels, path = _parts(item, self.where)
+        if len(item) == 4 and str(item[3]) != self.ids[index]:
+            raise ConfigurationError(
+                f"{self.where}: ids[{index}] is {self.ids[index]!r}, but the sample's id is {item[3]!r}"
+            )
         where = f"{self.where}, {path}"
         rgb = image_array(image, where)
         truth = None if self.label_set is None or labels is None else label_array(labels, where)
         return Sample(rgb, truth, path, self.ids[index])
+
+    def labels_at(self, index: int) -> NDArray[np.unsignedinteger] | None:
+        """Label ids of one sample, ``(H, W)``, without reading its image where the class can; None without truth."""
+        reader = getattr(self.source, "labels_at", None)
+        if reader is None or self.label_set is None:
+            return self[index].labels
+        try:
+            labels = reader(index)
+        except OODRetrievalError:
+            raise
+        except Exception as error:
+            raise self._unreadable(index, error) from error
+        return None if labels is None else label_array(labels, f"{self.where}, {self.ids[index]}")
+
+    def _unreadable(self, index: int, error: Exception) -> Exception:
+        """The failure of one image; an error in which the class's own code had no part is no such thing."""
+        if isinstance(error, OSError | SyntaxError):  # Pillow calls a broken PNG a syntax error
+            return ImageError(f"{self.where}: cannot read {self.ids[index]!r} ({error})")
+        line = raised_in(error, self.source)
+        return ImageError(f"{self.where}: {self.ids[index]!r} fails at {line}") if line else error
 
 
 def open_dataset(entry: DatasetEntry, name: str = "", root: str | Path | None = None) -> SegmentationDataset:
@@ -95,21 +128,28 @@ def open_dataset(entry: DatasetEntry, name: str = "", root: str | Path | None = 
     """
     where = f"dataset {name!r}" if name else f"dataset {entry.module}.{entry.class_name}"
     built = build(entry, **_overrides(entry, where, root))
-    try:
-        size = len(built)
-    except TypeError as error:
-        raise ConfigurationError(f"{where}: a dataset needs a length and items by index ({error})") from error
-    if size == 0:
+    named = where if is_ours(built) else f"{where} (class {described(built)})"
+    with code_of(built, named, CONTRACT):
+        _require_samples(built, where)
+        dataset: SegmentationDataset = (
+            built
+            if is_ours(built) and isinstance(built, SegmentationDataset)
+            else AdaptedDataset(built, label_set_of(built, named), named)
+        )
+        check_contract(dataset, named)
+    return dataset
+
+
+def _require_samples(built: Any, where: str) -> None:
+    if not (hasattr(built, "__len__") and hasattr(built, "__getitem__")):
+        raise ConfigurationError(
+            f"{where}: a dataset needs a length and items by index, {described(built)} has not; give the class "
+            "`__len__` and `__getitem__`"
+        )
+    if len(built) == 0:
         raise DatasetNotFoundError(
             f"{where} is empty; look at the arguments of its entry in configuration.py"
         )
-    dataset: SegmentationDataset = (
-        built
-        if isinstance(built, SegmentationDataset)
-        else AdaptedDataset(built, label_set_of(built, where), where)
-    )
-    check_contract(dataset, where)
-    return dataset
 
 
 def _overrides(entry: DatasetEntry, where: str, root: str | Path | None) -> dict[str, Any]:
@@ -157,22 +197,44 @@ def _ids(source: Any, where: str) -> list[str]:
     """Ids that the dataset offers, or that its items carry, or else made of its paths."""
     offered = getattr(source, "ids", None)
     if offered is not None:
-        ids = [str(key) for key in offered]
+        ids = _texts(offered, where)
         if len(ids) != len(source):
             raise DatasetError(f"{where}: `ids` has {len(ids)} entries for {len(source)} samples")
-        paths = ids
+    elif paths := _listed_paths(source):
+        ids = _ids_from_paths(paths)
     else:
-        paths = _listed_paths(source) or []
-        if paths:
-            ids = _ids_from_paths(paths)
-        else:
-            logger.info("%s offers neither `ids` nor a list of its files: reading all samples once", where)
-            items = [_read(source, index, where) for index in range(len(source))]
-            paths = [_parts(item, where)[2] for item in items]
-            carried = [str(item[3]) for item in items if len(item) == 4]
-            ids = carried if len(carried) == len(items) else _ids_from_paths(paths)
-    require_unique([FileItem(key, Path(path), None) for key, path in zip(ids, paths, strict=True)])
+        logger.info("%s offers neither `ids` nor a list of its files: reading all samples once", where)
+        items = [_read(source, index, where) for index in range(len(source))]
+        paths = [_parts(item, where)[2] for item in items]
+        carried = [item[3] for item in items if len(item) == 4]
+        ids = _texts(carried, where) if len(carried) == len(items) else _ids_from_paths(paths)
+    _require_unique(ids, source, where)
     return ids
+
+
+def _texts(offered: Any, where: str) -> list[str]:
+    """Ids as they are offered, if they are texts."""
+    ids = list(offered) if isinstance(offered, Iterable) and not isinstance(offered, str) else None
+    odd = offered if ids is None else next((key for key in ids if not isinstance(key, str)), None)
+    if ids is None or odd is not None:
+        raise ConfigurationError(
+            f"{where}: ids must be a list of texts, one an image, got {odd!r} ({type(odd).__name__}); they name files, "
+            "and must stay the same when images come or go: take the images' names, as in "
+            "[path.stem for path in files]"
+        )
+    return [str(key) for key in ids]
+
+
+def _require_unique(ids: Sequence[str], source: Any, where: str) -> None:
+    """Refuse ids that occur twice, naming two samples and, where they can be read, their files."""
+    first: dict[str, int] = {}
+    for index, key in enumerate(ids):
+        if first.setdefault(key, index) != index:
+            named = [f"{i} ({_parts(_read(source, i, where), where)[2]})" for i in (first[key], index)]
+            raise UnpairedFilesError(
+                f"{where}: samples {' and '.join(named)} have one id, {key!r}; {len(ids) - len(set(ids))} id(s) occur "
+                "again. An id must be unique: take the path below the root, without suffix"
+            )
 
 
 def _read(source: Any, index: int, where: str) -> Any:

@@ -10,6 +10,15 @@ from torch import Tensor
 from oodretrieval.datasets.sample import Sample, SegmentationDataset
 from oodretrieval.errors import ConfigurationError, DatasetNotFoundError, ImageError, OODRetrievalError
 
+CONTRACT = (
+    "`ids` (a list of texts, one an image), `label_set` (None without truth), a length, and by index "
+    'Sample(image, labels, path, id): image (H, W, 3) uint8, labels (H, W) integers or None; see "Your own data" in '
+    "docs/extending.md"
+)
+"""What a dataset must offer, for messages."""
+TRIES = 8
+"""So many samples on which the code of a dataset fails are enough to say that it is wrong."""
+
 
 def _array(value: Any) -> NDArray[Any]:
     return value.detach().cpu().numpy() if isinstance(value, Tensor) else np.asarray(value)
@@ -88,13 +97,19 @@ def check_contract(dataset: SegmentationDataset, where: str) -> None:
         ImageError: If no sample can be read.
     """
     failure: OODRetrievalError | None = None
+    wrong = 0
     for index in range(len(dataset)):
         try:
             sample = dataset[index]
         except ImageError as error:
             failure = failure or error
-            continue
+            wrong += error.__cause__ is not None and not isinstance(error.__cause__, OSError | SyntaxError)
+            if wrong < TRIES:
+                continue
+            break
         return _check_sample(sample, dataset, index, where)
+    if failure is not None and wrong:
+        raise ConfigurationError(f"{failure}; expected {CONTRACT}") from failure
     raise failure or DatasetNotFoundError(f"{where} is empty")
 
 
@@ -118,12 +133,12 @@ def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, wher
         raise ConfigurationError(
             f"{where}: samples have labels, but `label_set` is None; offer one, or no labels"
         )
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind != "u" or labels.shape != image.shape[:2]:
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != image.shape[:2]:
         came = (
             f"{labels.shape} of {labels.dtype}" if isinstance(labels, np.ndarray) else type(labels).__name__
         )
         raise ConfigurationError(
-            f"{where}: expected labels {image.shape[:2]} (the image's size) of uint8 or uint16, got {came}"
+            f"{where}: expected labels {image.shape[:2]} (the image's size) of an integer type, got {came}"
         )
     strange = sorted(set(np.unique(labels).tolist()) - set(label_set.label_mapping))
     if strange:

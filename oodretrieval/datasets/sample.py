@@ -1,7 +1,7 @@
 """What every dataset yields, and the base class of those that read image and label files."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -19,7 +19,8 @@ class Sample(NamedTuple):
 
     Attributes:
         image: RGB, ``(H, W, 3)`` uint8.
-        labels: Label ids, ``(H, W)`` uint8 or uint16, or None where there is no truth.
+        labels: Label ids, ``(H, W)`` of any integer type that holds them (0…65535), or None where there is no
+            truth.
         path: The image file, or a name for an image that comes from none.
         id: Stable text, unique in the dataset; may contain ``/``.
     """
@@ -35,7 +36,8 @@ class SegmentationDataset(Protocol):
     """A map-style dataset: ``len``, ``dataset[i]`` → :class:`Sample`, ``ids`` and the label tables.
 
     ``label_set`` is None where there is no truth. ``ids[i]`` equals ``dataset[i].id`` without reading the
-    image. A dataset that can read labels without images also offers ``labels_at(index)``.
+    image. A dataset that can read labels without images also offers ``labels_at(index)``; one whose neighbouring
+    samples are frames of a video has ``video = True``.
     """
 
     @property
@@ -153,6 +155,29 @@ class FileDataset(Dataset[Sample]):
             ImageError: If the file cannot be read or has several channels.
         """
         return read_label_image(path)
+
+
+def paired_items(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[FileItem]:
+    """Images with their labels, by id, in order of the ids.
+
+    Args:
+        images: Id → image file.
+        labels: Id → label file.
+
+    Returns:
+        One item for each id.
+
+    Raises:
+        UnpairedFilesError: If an id has only one of the two files.
+    """
+    odd = sorted(images.keys() ^ labels.keys())
+    if odd:
+        there, missing = (images[odd[0]], "labels") if odd[0] in images else (labels[odd[0]], "image")
+        raise UnpairedFilesError(
+            f"{len(odd)} file(s) without a partner, e.g. of {str(there)!r} the {missing} of {odd[0]!r} is missing; "
+            "add the partner or remove the file"
+        )
+    return [FileItem(key, images[key], labels[key]) for key in sorted(images)]
 
 
 def require_unique(items: Sequence[FileItem]) -> None:

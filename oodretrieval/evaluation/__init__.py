@@ -13,9 +13,10 @@ from oodretrieval.evaluation.detection import (
     ScoreCounts,
     detection_figures,
 )
+from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
-from oodretrieval.evaluation.meta_draws import drawn_figures
+from oodretrieval.evaluation.meta_draws import drawn_figures, drawn_ranks
 from oodretrieval.evaluation.meta_regression import (
     MetaFigures,
     accuracy,
@@ -64,6 +65,7 @@ __all__ = [
     "ConfusionMatrix",
     "DetectionFigures",
     "ExpectedNonDistinctiveness",
+    "FeedbackRun",
     "IouCurveSums",
     "IouCurves",
     "LogitStatistics",
@@ -89,10 +91,12 @@ __all__ = [
     "component_scores",
     "detection_figures",
     "drawn_figures",
+    "drawn_ranks",
     "frame_positions",
     "interval",
     "looks_until_found",
     "mean_average_precision",
+    "mean_found",
     "meta_figures",
     "non_distinctiveness",
     "pixel_scores",
@@ -102,5 +106,6 @@ __all__ = [
     "retrieval_intervals",
     "rmse",
     "selection_figures",
+    "simulate_feedback",
     "true_objects",
 ]

@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 REPETITIONS = 1000
 VIDEO_BLOCK = 20
 """Frames in a row that are drawn together."""
+ROUNDING = 1e-9
+"""Up to which figures of sums in another order are the same."""
 
 
 def block_bootstrap(
@@ -38,7 +40,7 @@ def block_bootstrap(
         seed: Same seed, same interval.
 
     Returns:
-        Lower and upper end.
+        Lower and upper end; NaN where undefined, see :func:`interval`.
 
     Raises:
         ValueError: If there is no item, or an argument is out of range.
@@ -48,7 +50,9 @@ def block_bootstrap(
     members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
     draws = block_draws(len(names), block=block, repetitions=repetitions, seed=seed)
     return interval(
-        [statistic(np.concatenate([members[frame] for frame in drawn])) for drawn in draws], level
+        [statistic(np.concatenate([members[frame] for frame in drawn])) for drawn in draws],
+        level,
+        value=float(statistic(np.arange(len(frame_of)))),
     )
 
 
@@ -108,27 +112,33 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.floa
     Returns:
         Lower and upper end; NaN where no draw has a whole.
     """
-    total = weights @ np.asarray(wholes, np.float64)
-    share = weights @ np.asarray(parts, np.float64) / np.where(total > 0, total, 1)
-    return interval(np.where(total > 0, share, np.nan))
+    part, whole = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
+    total = weights @ whole
+    share = weights @ part / np.where(total > 0, total, 1)
+    value = float(part.sum() / whole.sum()) if whole.sum() > 0 else float("nan")
+    return interval(np.where(total > 0, share, np.nan), value=value)
 
 
-def interval(figures: ArrayLike, level: float = 0.95) -> tuple[float, float]:
-    """The middle of many draws of one figure.
+def interval(figures: ArrayLike, level: float = 0.95, *, value: float | None = None) -> tuple[float, float]:
+    """The middle of many resamples of one figure.
 
     Args:
-        figures: ``(repetitions,)``; NaN where a draw left the figure undefined, which is left out.
-        level: Share of draws inside, 0…1.
+        figures: ``(repetitions,)``; NaN where a resample left the figure undefined, which is left out.
+        level: Share of resamples inside, 0…1.
+        value: The figure itself, without resampling. An interval that does not hold it, or has no width as all
+            resamples are the same, says nothing of it and is undefined. None to leave that unchecked.
 
     Returns:
-        Lower and upper end; NaN without a draw that defines the figure.
+        Lower and upper end; NaN where undefined: without a resample that defines the figure, or by ``value``.
 
     Raises:
         ValueError: If ``level`` is not between 0 and 1.
 
     Example:
-        >>> interval(range(5), 0.5)
+        >>> interval(range(5), 0.5, value=2.0)
         (1.0, 3.0)
+        >>> interval([0.2, 0.2, 0.2], value=0.2)
+        (nan, nan)
     """
     if not 0 < level < 1:
         raise ValueError(f"expected 0 < level < 1, got {level}")
@@ -137,4 +147,8 @@ def interval(figures: ArrayLike, level: float = 0.95) -> tuple[float, float]:
     if not len(values):
         return float("nan"), float("nan")
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    if value is not None and not (
+        low - ROUNDING <= value <= high + ROUNDING and np.ptp(values) > ROUNDING * max(1, abs(value))
+    ):
+        return float("nan"), float("nan")
     return float(low), float(high)

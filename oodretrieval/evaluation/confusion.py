@@ -15,22 +15,23 @@ class ConfusionMatrix:
 
     Args:
         num_classes: Classes C.
-        ignore: Truth of this value is left out.
+        ignore: Truth of this value is left out; a prediction of it is no class.
 
     Attributes:
-        counts: ``(C, C)`` int64, rows are the truth.
+        counts: ``(C, C + 1)`` int64, rows are the truth; the last column counts pixels for which no class is
+            predicted. They count as missed.
     """
 
     def __init__(self, num_classes: int, ignore: int = NO_CLASS) -> None:
         self.num_classes = num_classes
         self.ignore = ignore
-        self.counts = np.zeros((num_classes, num_classes), np.int64)
+        self.counts = np.zeros((num_classes, num_classes + 1), np.int64)
 
     def update(self, prediction: NDArray[np.integer], truth: NDArray[np.integer]) -> None:
         """Count one image.
 
         Args:
-            prediction: Predicted ids, any shape, 0 … C-1.
+            prediction: Predicted ids, any shape, 0 … C-1 or ``ignore``.
             truth: True predicted ids of the same shape, 0 … C-1 or ``ignore``.
 
         Raises:
@@ -40,11 +41,13 @@ class ConfusionMatrix:
             raise ValueError(f"prediction {prediction.shape} and truth {truth.shape} must have one shape")
         counted = truth != self.ignore
         rows, columns = truth[counted].astype(np.int64), prediction[counted].astype(np.int64)
-        for name, ids in (("truth", rows), ("prediction", columns)):
+        masked = (columns == self.ignore) & (self.ignore >= self.num_classes)
+        for name, ids in (("truth", rows), ("prediction", columns[~masked])):
             if ids.size and not (ids.min() >= 0 and ids.max() < self.num_classes):
                 raise ValueError(f"{name} has ids {ids.min()}…{ids.max()}, expected 0…{self.num_classes - 1}")
-        pairs = np.bincount(rows * self.num_classes + columns, minlength=self.num_classes**2)
-        self.counts += pairs.reshape(self.num_classes, self.num_classes)
+        columns[masked] = self.num_classes
+        pairs = np.bincount(rows * (self.num_classes + 1) + columns, minlength=self.counts.size)
+        self.counts += pairs.reshape(self.counts.shape)
 
     def iou(self) -> NDArray[np.float64]:
         """:func:`class_iou` of everything counted."""
@@ -83,7 +86,8 @@ def class_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Intersection over union (Jaccard) per class.
 
     Args:
-        counts: One or many confusion matrices, ``(…, C, C)``, rows are the truth; so below.
+        counts: One or many confusion matrices, ``(…, C, C + 1)`` or, without the column of pixels for which no class
+            is predicted, ``(…, C, C)``; rows are the truth; so below.
 
     Returns:
         ``(…, C)`` in 0…1; NaN for classes that occur neither in truth nor in prediction.
@@ -141,7 +145,8 @@ def pixel_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 def _margins(counts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Per class, ``(…, C)``: pixels predicted right, in the truth, in the prediction."""
-    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1), counts.sum(-2)
+    classes = counts.shape[-2]
+    return np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1), counts[..., :classes].sum(-2)
 
 
 def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
@@ -176,7 +181,7 @@ def confusion_intervals(
     """95 % intervals by bootstrap over images.
 
     Args:
-        images: Confusion matrix of each image, ``(C, C)``, in the order of the dataset.
+        images: Confusion matrix of each image, ``(C, C + 1)``, in the order of the dataset.
         block: Images in a row that are drawn together.
         repetitions: How often to draw.
         seed: Same seed, same intervals.
@@ -184,13 +189,21 @@ def confusion_intervals(
 
     Returns:
         Name of a figure of all classes → lower and upper end; of a figure per class → the same for each class;
-        NaN where it never occurs.
+        NaN where it never occurs, and where :func:`~oodretrieval.evaluation.bootstrap.interval` says nothing.
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
-    drawn = np.tensordot(weights, np.array(images), 1)
-    overall = {name: interval(figure(drawn)) for name, figure in OVERALL.items() if name in names}
+    matrices = np.array(images)
+    drawn, whole = np.tensordot(weights, matrices, 1), matrices.sum(axis=0)
+    overall = {
+        name: interval(figure(drawn), value=float(figure(whole)))
+        for name, figure in OVERALL.items()
+        if name in names
+    }
     per_class = {
-        name: [interval(values) for values in figure(drawn).T]
+        name: [
+            interval(values, value=float(value))
+            for values, value in zip(figure(drawn).T, figure(whole), strict=True)
+        ]
         for name, figure in PER_CLASS.items()
         if name in names
     }

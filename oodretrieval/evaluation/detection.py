@@ -85,10 +85,11 @@ class DetectionFigures:
     """What a score is worth, and how far each figure may be off because scores were binned.
 
     Attributes:
-        auroc: Chance that a positive scores higher than a negative, equal ones counting half, 0…1; 0.5 where
-            either is missing.
-        auprc: Area under precision over recall by the step rule, 0…1; 0 without positives.
-        fpr95: Share of the negatives at the highest threshold that 95 % of the positives reach, 0…1.
+        auroc: Chance that a positive scores higher than a negative, equal ones counting half, 0…1; NaN where
+            positives or negatives are missing.
+        auprc: Area under precision over recall by the step rule, 0…1; NaN without positives.
+        fpr95: Share of the negatives at the highest threshold that 95 % of the positives reach, 0…1; NaN where
+            positives or negatives are missing.
         prevalence: Share of positives, 0…1: the auprc of chance.
         positives: How many.
         negatives: How many.
@@ -143,7 +144,7 @@ def detection_rates(positives: Floats, negatives: Floats) -> dict[str, Floats]:
         negatives: Likewise.
 
     Returns:
-        Name → ``(…)``.
+        Name → ``(…)``; NaN where undefined, see :class:`DetectionFigures`.
     """
     if not positives.shape[-1]:
         positives = negatives = np.zeros((*positives.shape[:-1], 1))
@@ -154,10 +155,11 @@ def detection_rates(positives: Floats, negatives: Floats) -> dict[str, Floats]:
     precision = hits / np.maximum(hits + alarms, 1)
     reached = (hits / some_p[..., None] >= RECALL).argmax(axis=-1)
     alarms_there = np.take_along_axis(alarms, reached[..., None], axis=-1)[..., 0]
+    both = (p > 0) & (n > 0)
     return {
-        "auroc": np.where((p > 0) & (n > 0), right / (some_p * some_n), 0.5),
-        "auprc": (positives * precision).sum(axis=-1) / some_p,
-        "fpr95": np.where(p > 0, alarms_there, n) / some_n,
+        "auroc": np.where(both, right / (some_p * some_n), np.nan),
+        "auprc": np.where(p > 0, (positives * precision).sum(axis=-1) / some_p, np.nan),
+        "fpr95": np.where(both, alarms_there / some_n, np.nan),
     }
 
 

@@ -35,13 +35,13 @@ class IouCurveSums:
     Args:
         num_classes: Classes C.
         thresholds: t, rising.
-        ignore: Truth of this value is left out.
+        ignore: Truth of this value is left out; a prediction of it is no class, and counts as missed.
     """
 
     def __init__(self, num_classes: int, thresholds: ArrayLike = THRESHOLDS, ignore: int = NO_CLASS) -> None:
         self.num_classes, self.ignore = num_classes, ignore
         self.thresholds = np.asarray(thresholds, np.float64)
-        self._counts = np.zeros((len(self.thresholds) + 1, num_classes, num_classes), np.int64)
+        self._counts = np.zeros((len(self.thresholds) + 1, num_classes, num_classes + 1), np.int64)
 
     def update(
         self,
@@ -52,7 +52,7 @@ class IouCurveSums:
         """Count one image.
 
         Args:
-            prediction: Predicted ids, ``(H, W)``, 0 … C-1.
+            prediction: Predicted ids, ``(H, W)``, 0 … C-1 or ``ignore``.
             truth: True predicted ids, ``(H, W)``, 0 … C-1 or ``ignore``.
             predicted_iou: Predicted IoU of each pixel's segment, ``(H, W)``.
 
@@ -66,7 +66,8 @@ class IouCurveSums:
             )
         counted = truth != self.ignore
         reached = np.searchsorted(self.thresholds, predicted_iou[counted], side="right")
-        cell = (reached * self.num_classes + truth[counted]) * self.num_classes + prediction[counted]
+        predicted = np.where(prediction == self.ignore, self.num_classes, prediction)[counted]
+        cell = (reached * self.num_classes + truth[counted]) * (self.num_classes + 1) + predicted
         self._counts += np.bincount(cell, minlength=self._counts.size).reshape(self._counts.shape)
 
     def curves(self) -> IouCurves:

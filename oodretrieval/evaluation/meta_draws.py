@@ -48,9 +48,26 @@ def drawn_figures(
             "rmse": np.sqrt(errors / count),
             "accuracy": hits / count,
         }
-    ranks = list(_ranks(weights, frames, truth > 0, np.asarray(score, np.float64)))
-    figures["auroc"], figures["auprc"] = (np.concatenate(column) for column in zip(*ranks, strict=True))
-    return figures
+    return {**figures, **drawn_ranks(weights, frames, truth > 0, score)}
+
+
+def drawn_ranks(
+    weights: NDArray[np.float64], frames: NDArray[np.integer], positive: NDArray[np.bool_], score: ArrayLike
+) -> dict[str, Vector]:
+    """How well a score tells positive items, such as unknown segments, in every resample of the images.
+
+    Args:
+        weights: How often each image is drawn, ``(R, images)``.
+        frames: Image of each item, ``(n,)``, 0 … images - 1.
+        positive: ``(n,)``.
+        score: Higher where more positive, ``(n,)``.
+
+    Returns:
+        ``auroc``, ``auprc`` → ``(R,)``; NaN where a resample leaves it undefined.
+    """
+    ranks = list(_ranks(weights, frames, positive, np.asarray(score, np.float64)))
+    auroc, auprc = (np.concatenate(column) for column in zip(*ranks, strict=True))
+    return {"auroc": auroc, "auprc": auprc}
 
 
 def _ranks(

@@ -1,6 +1,6 @@
 """How well a meta model tells the IoU of segments (regression), and whether it is above 0 (classification).
 
-No figure is ever NaN: what a figure is where it is undefined, its docstring says.
+A figure that is undefined is NaN; its docstring says where.
 
 Source:
     Rottmann et al., arXiv:1811.00648.
@@ -76,7 +76,7 @@ def r2(truth: ArrayLike, predicted: ArrayLike) -> float:
         predicted: ``(n,)``.
 
     Returns:
-        Up to 1. Where the truth never varies: 1 if the prediction is exact, else 0; 0 for ``n = 0``.
+        Up to 1; NaN where the truth never varies, and for ``n = 0``.
 
     Raises:
         ValueError: If the shapes differ or a value is not finite.
@@ -86,13 +86,10 @@ def r2(truth: ArrayLike, predicted: ArrayLike) -> float:
         0.5
     """
     values, estimate = _pair(truth, predicted)
-    if not len(values):
-        return 0.0
+    if not len(values) or (values == values[0]).all():
+        return float("nan")
     error = float(((values - estimate) ** 2).sum())
-    spread = float(((values - values.mean()) ** 2).sum())
-    if (values == values[0]).all():
-        return 1.0 if error == 0 else 0.0
-    return 1 - error / spread
+    return 1 - error / float(((values - values.mean()) ** 2).sum())
 
 
 def rmse(truth: ArrayLike, predicted: ArrayLike) -> float:
@@ -103,7 +100,7 @@ def rmse(truth: ArrayLike, predicted: ArrayLike) -> float:
         predicted: ``(n,)``.
 
     Returns:
-        >= 0; 0 for ``n = 0``.
+        >= 0; NaN for ``n = 0``.
 
     Raises:
         ValueError: If the shapes differ or a value is not finite.
@@ -113,7 +110,7 @@ def rmse(truth: ArrayLike, predicted: ArrayLike) -> float:
         0.5
     """
     values, estimate = _pair(truth, predicted)
-    return float(np.sqrt(((values - estimate) ** 2).mean())) if len(values) else 0.0
+    return float(np.sqrt(((values - estimate) ** 2).mean())) if len(values) else float("nan")
 
 
 def auroc(positive: ArrayLike, score: ArrayLike) -> float:
@@ -124,7 +121,7 @@ def auroc(positive: ArrayLike, score: ArrayLike) -> float:
         score: ``(n,)``, higher = more positive.
 
     Returns:
-        0…1; 0.5 where positives or negatives are missing.
+        0…1; NaN where positives or negatives are missing.
 
     Raises:
         ValueError: If the shapes differ or a value is not finite.
@@ -144,7 +141,7 @@ def auprc(positive: ArrayLike, score: ArrayLike) -> float:
         score: ``(n,)``, higher = more positive; equal scores enter together.
 
     Returns:
-        0…1; 0 without positives.
+        0…1; NaN without positives.
 
     Raises:
         ValueError: If the shapes differ or a value is not finite.
@@ -174,7 +171,7 @@ def accuracy(positive: ArrayLike, score: ArrayLike, threshold: ArrayLike = 0.5) 
         threshold: Where to cut; one for all, or ``(n,)``.
 
     Returns:
-        0…1; 0 for ``n = 0``.
+        0…1; NaN for ``n = 0``.
 
     Raises:
         ValueError: If the shapes differ or a value is not finite.
@@ -184,7 +181,7 @@ def accuracy(positive: ArrayLike, score: ArrayLike, threshold: ArrayLike = 0.5) 
         0.75
     """
     truth, scores = _pair(positive, score)
-    return float(((scores >= np.asarray(threshold)) == (truth > 0)).mean()) if len(truth) else 0.0
+    return float(((scores >= np.asarray(threshold)) == (truth > 0)).mean()) if len(truth) else float("nan")
 
 
 def accuracy_threshold(positive: ArrayLike, score: ArrayLike) -> float:

@@ -166,15 +166,20 @@ def component_intervals(
         seed: Same seed, same intervals.
 
     Returns:
-        ``mean_siou``, ``mean_ppv``, ``mean_f1`` → lower and upper end.
+        ``mean_siou``, ``mean_ppv``, ``mean_f1`` → lower and upper end. Resamples without a true component are left
+        out; NaN where there is none at all.
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
     counts = np.array([image.counts for image in images])
-    drawn = np.tensordot(weights, counts, 1)
-    intervals = {"mean_f1": interval(_f1(drawn).mean(axis=-1))}
+    drawn = {"mean_f1": _f1(np.tensordot(weights, counts, 1)).mean(axis=-1)}
+    number = {}
     for name in ("siou", "ppv"):
         values = [getattr(image, name) for image in images]
-        number = weights @ np.array([len(v) for v in values])
+        number[name] = weights @ np.array([len(v) for v in values])
         total = weights @ np.array([v.sum() for v in values])
-        intervals[f"mean_{name}"] = interval(total / np.maximum(number, 1))
-    return intervals
+        drawn[f"mean_{name}"] = total / np.maximum(number[name], 1)
+    pooled, shown = pool_components(images), number["siou"] > 0
+    return {
+        name: interval(np.where(shown, values, np.nan), value=getattr(pooled, name))
+        for name, values in drawn.items()
+    }

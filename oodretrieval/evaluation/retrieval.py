@@ -249,9 +249,11 @@ def retrieval_intervals(
     of_class = np.where(there, total / np.maximum(queries, 1), 0)
     present = np.maximum(there.sum(axis=1), 1)
     some = there.any(axis=1)
+    mean = np.where(some, of_class.sum(axis=1) / present, np.nan)
+    weighted = np.where(some, total.sum(1) / np.maximum(queries.sum(1), 1), np.nan)
     return {
-        "mean": interval(np.where(some, of_class.sum(axis=1) / present, np.nan)),
-        "weighted": interval(np.where(some, total.sum(1) / np.maximum(queries.sum(1), 1), np.nan)),
+        "mean": interval(mean, value=figures.mean),
+        "weighted": interval(weighted, value=figures.weighted),
     }
 
 

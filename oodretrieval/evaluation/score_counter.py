@@ -1,7 +1,9 @@
-"""Counting scores image by image: exactly while they fit in memory, in fixed bins beyond that.
+"""Counting scores image by image: exactly while they are few, in fixed bins beyond that.
 
 The bins are those of the float's own bits: sign, exponent and the first bits of the mantissa. They are known
-before any score is, reach over all numbers, and are as fine near 0 as far from it.
+before any score is, reach over all numbers, and are as fine near 0 as far from it. Intervals are made from a
+histogram of each image (:class:`~oodretrieval.evaluation.image_histograms.ImageHistograms`) and centred on the
+value of the fine bins. A counter takes at most 100 MB, whatever the number of images.
 """
 
 import numpy as np
@@ -9,14 +11,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation.bootstrap import block_weights, interval
 from oodretrieval.evaluation.detection import ScoreCounts, detection_rates
+from oodretrieval.evaluation.image_histograms import ImageHistograms, Parts
 
-BITS = 20
-"""Of each score in the histogram: a million bins, 2048 between a number and its double."""
-IMAGE_BITS = 16
-"""Of each score in the histogram of a single image, from which the intervals are made: 128 to the double."""
-EXACT_PIXELS = 20_000_000
-"""Scores that are kept as they are, 4 bytes each."""
-_IMAGES_AT_ONCE = 256
+BITS = 22
+"""Of each score in the histogram: 8192 bins between a number and its double. Only those in use take memory."""
+EXACT_PIXELS = 2_000_000
+"""Scores that are kept as they are; their exact counts take 24 bytes each."""
+SAMPLE_PIXELS = 2_000_000
+"""Scores, of the first images, that decide the bins of the intervals."""
 _SIGN = np.uint32(1 << 31)
 
 
@@ -30,9 +32,10 @@ class ScoreCounter:
     def __init__(self, exact_pixels: int = EXACT_PIXELS) -> None:
         self.exact_pixels = exact_pixels
         self._pixels = 0
-        self._kept: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        self._kept: list[Parts] = []
         self._bins: NDArray[np.int64] | None = None
-        self._images: list[tuple[NDArray[np.uint32], NDArray[np.int64]]] = []
+        self._used = 1 << BITS, 0  # bins outside are never touched, and take no memory
+        self._histograms: ImageHistograms | None = None
 
     def update(self, scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> None:
         """Count one image.
@@ -50,76 +53,88 @@ class ScoreCounter:
         if not np.isfinite(values).all():
             raise ValueError("expected finite scores, got NaN or infinity")
         parts = values[positive], values[~positive]
-        self._images.append(_sparse(parts))
         self._pixels += values.size
-        if self._bins is None:
-            self._kept.append(parts)
-            if self._pixels > self.exact_pixels:
-                self._bins = np.zeros((2, 1 << BITS), np.int64)
-                for kept in self._kept:
-                    _count(kept, self._bins)
-                self._kept.clear()
+        if self._bins is not None:
+            self._count(parts, self._bins)
+        if self._histograms is not None:
+            self._histograms.add(parts)
         else:
-            _count(parts, self._bins)
+            self._kept.append(parts)
+        if self._bins is None and self._pixels > self.exact_pixels:
+            self._bins = np.zeros((2, 1 << BITS), np.int64)
+            for kept in self._kept:
+                self._count(kept, self._bins)
+        if self._histograms is None and self._pixels > max(self.exact_pixels, SAMPLE_PIXELS):
+            self._histograms = self._of_kept()
+            self._kept.clear()
+
+    def _count(self, parts: Parts, bins: NDArray[np.int64]) -> None:
+        for side, scores in enumerate(parts):
+            if len(scores):
+                places = _bin_of(scores, BITS)
+                lowest = int(places.min())
+                found = np.bincount(places - np.uint32(lowest))
+                bins[side, lowest : lowest + len(found)] += found
+                first, last = self._used
+                self._used = min(first, lowest), max(last, lowest + len(found))
+
+    def _of_kept(self) -> ImageHistograms:
+        histograms = ImageHistograms(self._all_kept())
+        for kept in self._kept:
+            histograms.add(kept)
+        return histograms
+
+    def _all_kept(self) -> Parts:
+        none = np.empty(0, np.float32)
+        positives, negatives = (
+            np.concatenate([none, *(kept[side] for kept in self._kept)]) for side in (0, 1)
+        )
+        return positives, negatives
 
     def counts(self) -> ScoreCounts:
-        """Everything counted so far; exact if it still fitted."""
+        """Everything counted so far; exact if it was few."""
         if self._bins is None:
-            sides = ([kept[side] for kept in self._kept] for side in (0, 1))
-            none = np.empty(0, np.float32)
-            return ScoreCounts.of_scores(*(np.concatenate([none, *side]) for side in sides))
-        filled = np.flatnonzero(self._bins.any(axis=0))[::-1]
+            return ScoreCounts.of_scores(*self._all_kept())
+        first, last = self._used
+        filled = first + np.flatnonzero(self._bins[:, first:last].any(axis=0))[::-1]
         positives, negatives = self._bins[:, filled]
         return ScoreCounts(_lower_edges(filled.astype(np.uint32), BITS), positives, negatives, False)
 
-    def draws(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
-        """The figures of images drawn anew, of scores in coarser bins.
+    def values(self) -> dict[str, float]:
+        """``auroc``, ``auprc`` and ``fpr95`` of everything counted so far; NaN where undefined."""
+        counts = self.counts()
+        rates = detection_rates(counts.positives.astype(np.float64), counts.negatives.astype(np.float64))
+        return {name: float(value) for name, value in rates.items()}
 
-        Counters of the same images have the same draws, so that differences of their figures are paired.
+    def draws(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+        """The figures of resampled images: of the histograms, moved by what those are off without resampling.
+
+        Counters of the same images have the same resamples, so that differences of their figures are paired.
 
         Args:
-            block: Images in a row that are drawn together.
-            repetitions: How often to draw.
-            seed: Same seed, same draws.
+            block: Images in a row that are resampled together.
+            repetitions: How often to resample.
+            seed: Same seed, same resamples.
 
         Returns:
-            ``auroc``, ``auprc``, ``fpr95`` → ``(repetitions,)``; their middle is an interval, see
-            :func:`~oodretrieval.evaluation.interval`.
+            ``auroc``, ``auprc``, ``fpr95`` → ``(repetitions,)``, 0…1; NaN for a resample without positives or
+            without negatives.
 
         Raises:
             ValueError: If no image was counted, or an argument is below 1.
         """
-        weights = block_weights(len(self._images), block=block, repetitions=repetitions, seed=seed)
-        used = np.unique(np.concatenate([bins for bins, _ in self._images]))
-        drawn = np.zeros((2, repetitions, len(used)))
-        for start in range(0, len(self._images), _IMAGES_AT_ONCE):
-            images = self._images[start : start + _IMAGES_AT_ONCE]
-            dense = np.zeros((2, len(images), len(used)))
-            for row, (bins, counts) in enumerate(images):
-                dense[:, row, np.searchsorted(used, bins)] = counts
-            drawn += weights[:, start : start + len(images)] @ dense
-        return detection_rates(drawn[0, :, ::-1], drawn[1, :, ::-1])
+        histograms = self._histograms or self._of_kept()
+        images = len(histograms)
+        weights = block_weights(images, block=block, repetitions=repetitions, seed=seed)
+        coarse, values = histograms.rates(np.ones((1, images))), self.values()
+        drawn = histograms.rates(weights)
+        return {name: np.clip(drawn[name] + (values[name] - coarse[name][0]), 0, 1) for name in drawn}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95 % intervals of the figures: the middle of :meth:`draws`."""
+        """95 % intervals of :meth:`values`: the middle of :meth:`draws`; NaN where undefined."""
         draws = self.draws(block=block, repetitions=repetitions, seed=seed)
-        return {name: interval(values) for name, values in draws.items()}
-
-
-Parts = tuple[NDArray[np.float32], NDArray[np.float32]]
-
-
-def _count(parts: Parts, bins: NDArray[np.int64]) -> None:
-    for side, scores in enumerate(parts):
-        found = np.bincount(_bin_of(scores, BITS))
-        bins[side, : len(found)] += found
-
-
-def _sparse(parts: Parts) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The filled bins of one image, rising ``(k,)``, and the counts of positives and negatives ``(2, k)``."""
-    dense = [np.bincount(_bin_of(scores, IMAGE_BITS), minlength=1 << IMAGE_BITS) for scores in parts]
-    filled = np.flatnonzero(dense[0] + dense[1])
-    return filled.astype(np.uint32), np.array([side[filled] for side in dense])
+        values = self.values()
+        return {name: interval(drawn, value=values[name]) for name, drawn in draws.items()}
 
 
 def _bin_of(scores: NDArray[np.float32], bits: int) -> NDArray[np.uint32]:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from oodretrieval.evaluation.bootstrap import block_weights, interval, ratio_interval
+from oodretrieval.evaluation.bootstrap import block_weights, ratio_interval
 from oodretrieval.evaluation.confusion import OVERALL, PER_CLASS, ConfusionMatrix, confusion_intervals
 from oodretrieval.evaluation.detection import detection_figures
 from oodretrieval.evaluation.non_distinctiveness import MODES, non_distinctiveness
@@ -169,8 +169,7 @@ class BackgroundQuality:
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            found = detection_figures(counter.counts())
-            figures[f"auroc_{name}"] = found.auroc if found.positives and found.negatives else np.nan
+            figures[f"auroc_{name}"] = detection_figures(counter.counts()).auroc
         return figures
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Interval]:
@@ -183,9 +182,9 @@ class BackgroundQuality:
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            ends = interval(counter.draws(block=block, repetitions=repetitions, seed=seed)["auroc"])
-            measured = not np.isnan(self.figures()[f"auroc_{name}"])
-            drawn[f"auroc_{name}"] = ends if measured else (np.nan, np.nan)
+            drawn[f"auroc_{name}"] = counter.intervals(block=block, repetitions=repetitions, seed=seed)[
+                "auroc"
+            ]
         return drawn
 
 

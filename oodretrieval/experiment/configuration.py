@@ -70,6 +70,14 @@ class Configuration:
         entry = _lookup("meta model", name, self.meta_models)
         return entry if entry.path is None else replace(entry, path=self.resolve(entry.path))
 
+    def meta_model_for(self, model_name: str, named: str = "") -> str:
+        """Name of the meta model for a network: the one that is named, else its entry's, else ``META_MODEL``.
+
+        Raises:
+            UnknownNameError: If there is no such network.
+        """
+        return named or self.model(model_name).meta_model or self.defaults.get("META_MODEL", "")
+
     def resolve(self, path: str | Path) -> Path:
         """``path`` itself where it is absolute, else beside the configuration, or in the checkout if it is there."""
         beside = (self.path.parent / Path(path).expanduser()).resolve()

@@ -1,14 +1,13 @@
 """What several stages start from: the dataset in use, its blocks of images, and what identifies the work."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from inspect import isclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from torch import nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
@@ -19,7 +18,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.models import weights_hash, weights_in_use
-from oodretrieval.stores import Workspace, read_segment_settings, read_segments, require_same_settings
+from oodretrieval.stores import Workspace, require_same_settings
 
 logger = logging.getLogger(__name__)
 BLOCK = 64
@@ -103,30 +102,6 @@ def predicted_ids(workspace: Workspace, names: tuple[str, str], ids: Sequence[st
     return there
 
 
-def outstanding(block: Sequence[str], wanted: Set[str], done: Set[str], overwrite: bool) -> list[str]:
-    """Images that a part of the segment table must be written with, in the order of the block.
-
-    Args:
-        block: Ids of the images of the block.
-        wanted: Ids asked for.
-        done: Ids that the part holds already; they stay in it.
-        overwrite: Write anew what is there.
-
-    Returns:
-        Ids; none if the part holds all that is wanted.
-
-    Example:
-        >>> outstanding(["a", "b", "c"], {"c"}, {"a"}, overwrite=False)
-        ['a', 'c']
-        >>> outstanding(["a", "b", "c"], {"a"}, {"a", "b"}, overwrite=False)
-        []
-    """
-    asked = {image for image in block if image in wanted}
-    if asked <= done and not (overwrite and asked):
-        return []
-    return [image for image in block if image in asked | done]
-
-
 def meta_model_entry(run: Run, name: str) -> MetaModelEntry:
     """The entry of a meta model, its path set: as configured, else in the workspace.
 
@@ -178,31 +153,6 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
         ignored.add("weights")  # there is no file to compare with
     compared = {key: value for key, value in current.items() if key not in ignored}
     require_same_settings(where, {key: recorded.get(key) for key in compared}, compared)
-
-
-def segments_in_use(settings: CommonSettings, run: Run, names: tuple[str, str]) -> pd.DataFrame:
-    """The segment table of a network on a dataset, if it was made with both as they are now.
-
-    Args:
-        settings: ``root`` and ``limit`` of the dataset.
-        run: Configuration and workspace.
-        names: Name of the network, name of the dataset.
-
-    Returns:
-        One row per segment; of the first ``limit`` images only, where that is set.
-
-    Raises:
-        StoreError: If there is no table.
-        SettingsMismatchError: If it was made with another network, weights or dataset.
-    """
-    recorded = read_segment_settings(run.workspace, *names)
-    require_current(
-        run.workspace.segments_folder(*names), recorded, provenance(settings, run.configuration, *names)
-    )
-    table = read_segments(run.workspace, *names)
-    if not settings.limit:
-        return table
-    return table[table["image_id"].isin(table["image_id"].unique()[: settings.limit])]
 
 
 def load_meta_model_of(entry: MetaModelEntry, path: Path) -> MetaModel:
@@ -260,4 +210,6 @@ def open_meta_model(run: Run, name: str, model_name: str) -> MetaModel:
             f"{path} was trained with other weights of {model_name!r} than {model_entry.weights}; train it again "
             f"with {remedy} args.overwrite=True"
         )
+    if model.quality.get("caution"):
+        logger.warning("%s: %s", path, model.quality["caution"])
     return model

@@ -1,9 +1,12 @@
 """The one context of a stage: the configuration that names are looked up in, and the workspace that work lies in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.stores import Workspace
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -17,3 +20,21 @@ class Run:
 
     configuration: Configuration
     workspace: Workspace
+
+    def with_meta_model(self, settings: S) -> S:
+        """The same settings, with a meta model named where they name none.
+
+        Args:
+            settings: A dataclass with ``model_name`` and ``meta_model_name``.
+
+        Returns:
+            The settings; ``meta_model_name`` is as given, else as the network's entry says, else ``META_MODEL`` of the
+            configuration.
+
+        Raises:
+            UnknownNameError: If there is no such network.
+        """
+        chosen: Any = settings
+        name = self.configuration.meta_model_for(chosen.model_name, chosen.meta_model_name)
+        named: S = replace(chosen, meta_model_name=name)
+        return named

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from oodretrieval.explorer.panels import ImageView
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.labels import ClassMapping
-from oodretrieval.segments import label_components
 from oodretrieval.stores import Prediction
 
 
@@ -34,7 +33,7 @@ def image_view(
     Raises:
         StoreError: If the prediction kept nothing that an entropy can be taken of.
     """
-    components = label_components(prediction.prediction)
+    components = prediction.components()
     painted = np.full(int(components.max()) + 1, np.nan)
     for segment, value in values.of_segment.items():
         if segment < len(painted):

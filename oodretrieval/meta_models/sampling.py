@@ -14,24 +14,28 @@ logger = logging.getLogger(__name__)
 HELD_OUT_SHARE = 0.2
 
 
-def held_out_rows(table: pd.DataFrame, seed: int, share: float = HELD_OUT_SHARE) -> NDArray[np.bool_]:
-    """Choose whole images to hold out for validation.
+def held_out_rows(
+    table: pd.DataFrame, seed: int, share: float = HELD_OUT_SHARE, groups: Sequence[str] | None = None
+) -> NDArray[np.bool_]:
+    """Choose whole images, or whole groups of them, to hold out for validation.
 
     Args:
         table: Segment table with ``image_id``.
         seed: Same seed, same choice.
-        share: Share of the images, 0…1; at least one is held out and at least one is kept.
+        share: Share of the groups, 0…1; at least one is held out and at least one is kept.
+        groups: Group of every segment, ``n``, such as the clip of its image; by default its image.
 
     Returns:
-        ``(n,)``, True where a segment belongs to a held-out image; nowhere if there is only one image or no
-        column ``image_id``.
+        ``(n,)``, True where a segment belongs to a held-out group; nowhere if there is only one, or neither groups
+        nor a column ``image_id``.
     """
-    if "image_id" not in table.columns:
+    if groups is None and "image_id" not in table.columns:
         return np.zeros(len(table), bool)
-    images = np.array(sorted(table["image_id"].astype(str).unique()), dtype=object)
-    count = min(max(1, round(share * len(images))), len(images) - 1)
-    chosen = np.random.default_rng(seed).permutation(images)[:count]
-    return table["image_id"].astype(str).isin(chosen).to_numpy(bool)
+    group = pd.Series(table["image_id"].to_numpy() if groups is None else list(groups), dtype=str)
+    names = np.array(sorted(group.unique()), dtype=object)
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    chosen = np.random.default_rng(seed).permutation(names)[:count]
+    return group.isin(chosen).to_numpy(bool)
 
 
 def sample_of_images(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from oodretrieval.models.contract import SegmentationNetwork
+from oodretrieval.models.contract import SegmentationNetwork, logits_of
 
 INNER = "network."
 
@@ -64,8 +64,7 @@ class WithImplicitBackground(SegmentationNetwork):
 
     def low_resolution_logits(self, x: Tensor) -> Tensor:
         """Normalised images → logits ``(N, K + 1, h, w)`` at the network's stride; full size where it has none."""
-        logits: Tensor = getattr(self.network, "low_resolution_logits", self.network)(x)
-        extended: Tensor = self.background(logits)
+        extended: Tensor = self.background(logits_of(self.network, x))
         return extended
 
 

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oodretrieval.errors import ConfigurationError
-from oodretrieval.models.contract import SegmentationNetwork
+from oodretrieval.models.contract import SegmentationNetwork, logits_of
 from oodretrieval.models.convolution import resize_like
 
 GRID = 32
@@ -31,10 +31,11 @@ def low_resolution_logits(network: nn.Module, images: Tensor) -> Tensor:
 
     Returns:
         ``(N, C, h, w)`` float32, also under autocast.
+
+    Raises:
+        ConfigurationError: If the network fails, or returns something else.
     """
-    offered = getattr(network, "low_resolution_logits", network)
-    logits: Tensor = offered(images)
-    return logits.float()
+    return logits_of(network, images).float()
 
 
 def aligns_corners(network: nn.Module) -> bool:

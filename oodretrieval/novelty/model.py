@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError, UnknownNameError
-from oodretrieval.novelty.neighbours import FeatureBank, known_bank
+from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.standardisation import ClassStandardisation
 
@@ -72,7 +72,7 @@ class NoveltyModel:
             The fitted model.
 
         Raises:
-            TableError: If columns are missing, or no known segment is left.
+            TableError: If columns are missing, no known segment is left, or too few can be compared with other images.
         """
         known = known_rows(table) & np.isfinite(features).all(axis=1)
         if not known.any():
@@ -82,7 +82,9 @@ class NoveltyModel:
             )
         rows, vectors = table[known], features[known].astype(np.float32)
         classes, log_size = _classes(rows, num_classes), _log_size(rows)
-        bank, apart = known_bank(vectors, classes, pd.factorize(rows["image_id"])[0], seed)
+        places, names = pd.factorize(rows["image_id"])
+        bank, apart = known_bank(vectors, classes, places, seed)
+        apart = require_comparable(apart, len(names))
         model = cls(
             bank=bank,
             energy=ClassStandardisation.of(dispersion_score(rows, "energy"), classes, num_classes, log_size),

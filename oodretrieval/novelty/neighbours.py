@@ -5,10 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.errors import TableError
+
 BANK_PER_CLASS = 400
 """Training segments that are kept of each class."""
 
+LEAST_COMPARED = 20
+"""Segments with a distance that a fit needs: of fewer, not one lies above the 0.95 quantile (docs/novelty.md)."""
+
 _NEAR_IMAGES = 2
+_LEAST_IMAGES = _NEAR_IMAGES + 2
 _ROWS_AT_ONCE = 2048
 _SMALLEST = 1e-6
 
@@ -91,14 +97,28 @@ def known_bank(
         seed: Which segments are kept of classes that have many.
 
     Returns:
-        The bank, and ``ln`` of the distances ``(n,)``: the median where no other image has a segment to compare
-        with, 0 where none has.
+        The bank, and ``ln`` of the distances ``(n,)``; NaN where no other image has a segment to compare with.
     """
     kept = bank_rows(classes, seed)
     bank = FeatureBank.of(features, classes, kept)
-    distance = bank.log_distance(features, classes, (images, images[kept], _NEAR_IMAGES))
+    return bank, bank.log_distance(features, classes, (images, images[kept], _NEAR_IMAGES))
+
+
+def require_comparable(distance: NDArray[np.float64], images: int) -> NDArray[np.float64]:
+    """Distances ``(n,)`` with the median in place of NaN, refused where too few are known for a scale.
+
+    Raises:
+        TableError: If fewer than :data:`LEAST_COMPARED` segments of these images have a distance.
+    """
     found = np.isfinite(distance)
-    return bank, np.where(found, distance, np.median(distance[found]) if found.any() else 0.0)
+    if found.sum() < LEAST_COMPARED:
+        raise TableError(
+            f"novelty is fitted on the distances between known segments of images that are more than {_NEAR_IMAGES} "
+            f"places apart, and needs {LEAST_COMPARED} segments that have one; these {images} images have "
+            f"{found.sum()} ({len(found)} known segments); fit on more images, at least {_LEAST_IMAGES}, usually some "
+            "dozens"
+        )
+    return np.where(found, distance, np.median(distance[found]))
 
 
 def bank_rows(classes: NDArray[np.integer], seed: int) -> NDArray[np.intp]:

@@ -61,13 +61,17 @@ class Drawing:
 
         Example:
             >>> Drawing(block=1, repetitions=500).words(14)
-            '95 %, bootstrap over images, 500 draws'
+            '95 %, bootstrap over images, 500 resamples'
         """
         what = "images" if self.block == 1 else f"moving blocks of {self.block} images in a row"
-        drawn = f"95 %, bootstrap over {what}, {self.repetitions} draws"
         if images > self.block:
-            return drawn
-        return f"{drawn}; of no use here, as one block holds all {images} and every draw is the same"
+            return f"95 %, bootstrap over {what}, {self.repetitions} resamples"
+        held = (
+            "there is only one image"
+            if images == 1
+            else f"one block of {self.block} holds all {images} images"
+        )
+        return f"none, as {held}; set args.block lower, or evaluate on more images"
 
 
 def result_folder(settings: EvaluationSettings, workspace: Workspace) -> Path:
@@ -95,9 +99,29 @@ def interval_columns(values: Mapping[str, Any], columns: Mapping[str, str]) -> d
 
 
 def interval_words(ends: tuple[float, float]) -> str:
-    """Both ends of an interval; a dash where it is undefined."""
+    """Both ends of an interval; a dash where it is undefined.
+
+    Example:
+        >>> interval_words((float("nan"), float("nan")))
+        '–'
+    """
     low, high = ends
     return NO_VALUE if isnan(low) else f"{low:.3f}…{high:.3f}"
+
+
+def resample_notes(left_out: int, repetitions: int) -> tuple[str, ...]:
+    """A sentence on the resamples that intervals were made without; nothing where there was none.
+
+    Example:
+        >>> resample_notes(0, 500)
+        ()
+    """
+    if not left_out:
+        return ()
+    return (
+        f"{left_out} of {repetitions} resamples hold no positive, or nothing else, and are left out of the intervals "
+        "of AUROC and AUPRC; few images show any.",
+    )
 
 
 def scene_notes(dataset: SegmentationDataset) -> tuple[str, ...]:

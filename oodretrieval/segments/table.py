@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.labels import NO_CLASS
+from oodretrieval.labels import ANY_CLASS, NO_CLASS
 from oodretrieval.segments.compilation import compiled
 from oodretrieval.segments.components import as_class_map
 from oodretrieval.segments.crops import NO_LABEL, label_votes, segment_boxes, winners
@@ -35,7 +35,8 @@ def segment_table(
     Args:
         probabilities: Softmax, ``(H, W, C)``, see :func:`~oodretrieval.segments.segment_metrics`.
         labels: **Label ids**, ``(H, W)``; None without truth.
-        label_to_pred: Label id → predicted id, or 255; ids that it lacks are void. None or empty: ids below C.
+        label_to_pred: Label id → predicted id, or 255, or 254 for what is known without a class (``iou`` is then -1
+            everywhere); ids that it lacks are void. None or empty: ids below C.
         void_ids: Label ids that mean nothing. An id that maps to 255 and is not void is **unknown**.
         prediction: Predicted classes, ``(H, W)``; None for the argmax.
         ignore: See :func:`~oodretrieval.segments.segment_metrics`.
@@ -111,8 +112,8 @@ class _Truth(NamedTuple):
 
     Attributes:
         labels: Label ids, ``(H, W)`` int32; None without truth.
-        classes: True classes as kernels read them; None without truth.
-        known: Label ids that have a class.
+        classes: True classes as kernels read them; None without truth of classes.
+        known: Label ids that have a class, if only one that the labels do not name.
         unknown: Label ids of things that the network has no class for.
     """
 
@@ -140,6 +141,9 @@ class _Truth(NamedTuple):
         kinds = np.ascontiguousarray(ids, np.int32)
         known = {k: v for k, v in label_to_pred.items() if v != NO_CLASS} if label_to_pred else None
         known = {k: k for k in range(source.classes)} if known is None else known
+        unknown = frozenset(label_to_pred or ()) - known.keys() - frozenset(void_ids)
+        if ANY_CLASS in known.values():
+            return cls(kinds, None, frozenset(known), unknown)
         table = np.full(MAX_LABEL + 1, NO_PIXEL, np.int32)
         table[list(known)] = list(known.values())
         classes = np.empty_like(kinds)
@@ -149,7 +153,6 @@ class _Truth(NamedTuple):
                 f"label_to_pred must lead to classes 0…{source.classes - 1} or {NO_CLASS}, but leads to "
                 f"{int(classes.max())}; give the dataset's entry the mapping of this network"
             )
-        unknown = frozenset(label_to_pred or ()) - known.keys() - frozenset(void_ids)
         return cls(kinds, classes, frozenset(known), unknown)
 
     def columns(self, sums: Sums) -> Columns:

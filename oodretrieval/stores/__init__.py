@@ -6,25 +6,35 @@ Importing this package loads no torch, so that processes which only read stay li
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
+from oodretrieval.stores.current_segments import (
+    CurrentSegments,
+    images_key,
+    is_current,
+    locate_segments,
+    prediction_records,
+    read_segment_settings,
+    read_segments,
+)
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
+    PredictionRecord,
     read_prediction,
     read_prediction_file,
-    read_prediction_settings,
+    read_prediction_record,
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
-from oodretrieval.stores.segment_features import features_path, read_features, write_features
-from oodretrieval.stores.segments import (
-    existing_parts,
-    read_part,
-    read_segment_settings,
-    read_segments,
-    write_segments,
+from oodretrieval.stores.segment_features import (
+    features_folder,
+    features_path,
+    read_features,
+    write_features,
 )
+from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
     Workspace,
+    differing_settings,
     lock_folder,
     plain,
     read_json,
@@ -39,22 +49,32 @@ __all__ = [
     "SELECT_SCORE",
     "Catalogue",
     "CatalogueWriter",
+    "CurrentSegments",
+    "Part",
     "Prediction",
+    "PredictionRecord",
     "PublishedPredictions",
     "Workspace",
     "atomic_path",
+    "differing_settings",
     "existing_parts",
+    "features_folder",
     "features_path",
+    "images_key",
+    "is_current",
+    "locate_segments",
     "lock_folder",
     "plain",
+    "prediction_records",
     "read_features",
     "read_json",
     "read_part",
     "read_prediction",
     "read_prediction_file",
-    "read_prediction_settings",
+    "read_prediction_record",
     "read_segment_settings",
     "read_segments",
+    "remove_parts",
     "require_format",
     "require_same_settings",
     "write_features",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.labels import NO_CLASS, lookup_table
-from oodretrieval.segments import entropy_levels, predict_pixels
+from oodretrieval.segments import entropy_levels, label_components, predict_pixels
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
 
 
@@ -18,7 +18,7 @@ class Prediction:
     """What a network said of one image.
 
     Attributes:
-        prediction: Predicted class, ``(H, W)`` uint8 or uint16.
+        prediction: Predicted class, ``(H, W)`` uint8 or uint16; 255, where that is no class, for pixels of no segment.
         labels: Label ids, ``(H, W)``; None without truth.
         image_path: The image file.
         image_id: Id of the image.
@@ -30,6 +30,9 @@ class Prediction:
         num_classes: C.
         entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
         settings: What made it.
+        image_file: :func:`~oodretrieval.files.file_stamp` of the image file; None if it came from none.
+        digest: Of everything that its file holds, 32 hexadecimal digits; empty for one that was not read from a file,
+            and for files of earlier versions.
     """
 
     prediction: NDArray[np.unsignedinteger]
@@ -44,6 +47,8 @@ class Prediction:
     num_classes: int = 0
     entropy: NDArray[np.uint8] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    image_file: Mapping[str, int | str] | None = None
+    digest: str = ""
 
     def probabilities(self) -> NDArray[np.float32]:
         """The softmax, as kept or rebuilt from the logits.
@@ -63,6 +68,11 @@ class Prediction:
                 "predict again with args.keep=logits args.overwrite=True"
             )
         return softmax(logits)
+
+    def components(self) -> NDArray[np.int32]:
+        """Segment id of every pixel, ``(H, W)``: 1…n as in the segment table, 0 where no class is predicted."""
+        masked = NO_CLASS if self.num_classes <= NO_CLASS else None
+        return label_components(self.prediction, ignore=masked)
 
     def full_logits(self) -> NDArray[np.float32] | None:
         """The logits resized to the image, ``(H, W, C)``; None if they were not kept."""

@@ -5,11 +5,14 @@ A file holds ``prediction`` and by choice ``labels`` (label ids), ``logits``, ``
 stored as ``entropy_differences`` (:mod:`~oodretrieval.stores.differences`), two thirds the size. ``logits`` are
 relative to ``logit_offsets`` where it has these (:mod:`~oodretrieval.stores.half`). With ``keep="softmax"`` it is
 also a file of the published project: its ``ground_truths`` are the **predicted** ids of
-the truth, with which MetaSeg compares its classes, or zeros without truth.
+the truth, with which MetaSeg compares its classes, or zeros without truth. The ``digest`` of its content is what a
+segment table is matched with.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, was_replaced
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
@@ -29,15 +32,29 @@ from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 Keep = Literal["logits", "softmax", "nothing"]
 KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
 
+_IMAGE_FILE = "image_file"
 _LOGITS = ("logits", "logit_offsets")
 _ENTROPY = (
     "entropy",
     "entropy_differences",
 )  # the first one in files of earlier versions, and in published ones
-_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path")
+_DATASETS = ("prediction", "labels", *_LOGITS, "probabilities", *_ENTROPY, "image_path", _IMAGE_FILE)
 
 
-def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> None:
+@dataclass(frozen=True)
+class PredictionRecord:
+    """What a prediction file says of itself.
+
+    Attributes:
+        settings: What made it.
+        digest: Of everything that it holds; empty in files of earlier versions.
+    """
+
+    settings: Mapping[str, Any]
+    digest: str
+
+
+def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> str:
     """Write a prediction atomically.
 
     Args:
@@ -45,6 +62,9 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         prediction: What to write.
         keep: ``"logits"``: float16, compressed. ``"softmax"``: float32 at full size, in the published layout.
             ``"nothing"``: neither; the predicted classes, labels and the entropy remain.
+
+    Returns:
+        The digest of what was written: the same for the same content, another for any other.
 
     Raises:
         StoreError: If what is to be kept is missing or disagrees in shape, or the file cannot be written.
@@ -61,6 +81,8 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         published["probabilities"] = prediction.probabilities()
         published["ground_truths"] = np.zeros_like(prediction.prediction) if truth is None else truth
     image_path = np.array([prediction.image_path.encode("utf-8")])
+    metadata = _metadata(prediction, keep)
+    metadata["digest"] = _digest({**arrays, **published}, metadata)
     # HDF5 crashes the process when the disk is full, so it gets memory, and a plain write the disk.
     with h5py.File(f"memory:{path}", "w", driver="core", backing_store=False) as file:
         for name, values in arrays.items():
@@ -68,11 +90,14 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         for name, values in published.items():
             create_array(file, name, values, readable_anywhere=True)
         file.create_dataset("image_path", data=image_path)
-        file.create_dataset("metadata", data=json.dumps(_metadata(prediction, keep)))
+        if prediction.image_file is not None:
+            file.create_dataset(_IMAGE_FILE, data=json.dumps(dict(prediction.image_file)))
+        file.create_dataset("metadata", data=json.dumps(metadata))
         file.flush()
         content = file.id.get_file_image()
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+    return str(metadata["digest"])
 
 
 def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: str) -> Prediction:
@@ -88,7 +113,7 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
         The prediction.
 
     Raises:
-        StoreError: If the file is missing, damaged or of another format version.
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
     path = workspace.prediction_path(model, dataset, image_id)
     if not path.is_file():
@@ -96,7 +121,10 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
             f"no prediction {str(path)!r}; run scripts/pred_images.py with args.dataset={dataset} "
             f"args.model_name={model} first"
         )
-    return read_prediction_file(path)
+    prediction = read_prediction_file(path)
+    if prediction.image_file is not None:
+        _require_same_image(path, prediction.image_path, prediction.image_file)
+    return prediction
 
 
 def read_prediction_file(path: Path) -> Prediction:
@@ -132,6 +160,8 @@ def read_prediction_file(path: Path) -> Prediction:
             num_classes=metadata["num_classes"],
             entropy=_entropy(content),
             settings=metadata["settings"],
+            image_file=_stamp(content),
+            digest=metadata.get("digest", ""),
         )
     except (KeyError, ValueError, AttributeError, IndexError) as error:
         raise StoreError(f"{path} is damaged (no {error}); remove it and predict again") from error
@@ -139,16 +169,48 @@ def read_prediction_file(path: Path) -> Prediction:
     return prediction
 
 
-def read_prediction_settings(path: Path) -> dict[str, Any]:
-    """Read only the settings that made a prediction file.
+def read_prediction_record(path: Path) -> PredictionRecord:
+    """Read only what a prediction file says of itself.
 
     Raises:
-        StoreError: If the file is missing, damaged or of another format version.
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
-    _, metadata = read_hdf5(path, names=())
+    content, metadata = read_hdf5(path, names=("image_path", _IMAGE_FILE))
     if metadata is None or "settings" not in metadata:
         raise StoreError(f"{path} is no prediction file of this version; remove it and predict again")
-    return dict(metadata["settings"])
+    stamp = _stamp(content)
+    if stamp is not None:
+        _require_same_image(path, decode(content["image_path"]), stamp)
+    return PredictionRecord(metadata["settings"], str(metadata.get("digest", "")))
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> str:
+    content = hashlib.blake2b(json.dumps(metadata, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        content.update(f"{name} {values.dtype.str} {values.shape}".encode())
+        content.update(values.data)
+    return content.hexdigest()
+
+
+def _stamp(content: Mapping[str, NDArray[Any]]) -> dict[str, int | str] | None:
+    if _IMAGE_FILE not in content:  # a file of an earlier version, or an image that comes from no file
+        return None
+    stamp: dict[str, int | str] = json.loads(decode(content[_IMAGE_FILE]))
+    return stamp
+
+
+def _require_same_image(path: Path, image_path: str, stamp: Mapping[str, int | str]) -> None:
+    """Refuse a prediction whose image file has another content by now.
+
+    Raises:
+        StoreError: If it was replaced.
+    """
+    if was_replaced(image_path, stamp):
+        raise StoreError(
+            f"the image {image_path} was replaced after its prediction {path}; run scripts/pred_images.py again, which "
+            "predicts such images again"
+        )
 
 
 def _metadata(prediction: Prediction, keep: Keep) -> dict[str, Any]:

@@ -168,8 +168,8 @@ def _channels_last(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
                 return np.ascontiguousarray(np.moveaxis(values, axis, 2), np.float32)
     if values.ndim == 2 and np.issubdtype(values.dtype, np.integer):
         raise StoreError(
-            f"{path} holds classes {values.dtype} {values.shape}, the argmax of a softmax, which does not say how sure "
-            "the network was; write the softmax itself, (H, W, C) or (C, H, W)"
+            f"{path} holds {values.dtype} {values.shape}: predicted classes, the argmax of a softmax, which do not say "
+            "how sure the network was; write the softmax (H, W, C) itself"
         )
     raise StoreError(
         f"{path} holds {values.dtype} {values.shape}, but no softmax (H, W, C) or (C, H, W) that sums to 1 "

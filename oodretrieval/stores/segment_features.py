@@ -1,4 +1,4 @@
-"""Pooled feature vectors of segments: one file for each part of a segment table, computed once and kept."""
+"""Pooled feature vectors of segments: one file for each image, computed once and kept."""
 
 import hashlib
 import json
@@ -12,30 +12,33 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from oodretrieval.files import atomic_path
-from oodretrieval.stores.segments import part_name
-from oodretrieval.stores.workspace import Workspace, plain
+from oodretrieval.stores.workspace import Workspace, nested_path, plain
 
 FORMAT = "oodretrieval segment features"
 
 
-def features_path(workspace: Workspace, names: tuple[str, str], network: str, part: int) -> Path:
-    """File of the features of one part of a segment table.
+def features_path(workspace: Workspace, names: tuple[str, str], network: str, image_id: str) -> Path:
+    """File of the features of the segments of one image; an id with ``/`` lies in nested folders.
 
     Args:
         workspace: Where it lies.
         names: Name of the segmentation network, name of the dataset.
         network: Name of the network that gives the features.
-        part: Number of the part.
+        image_id: Id of the image.
 
     Raises:
-        StoreError: If a name cannot be one of a folder.
+        StoreError: If a name cannot be one of a folder, or the id leads out of it.
     """
-    folder = workspace.segments_folder(*names) / "features" / network
-    return folder / part_name(part, ".safetensors")
+    return nested_path(features_folder(workspace, names, network), image_id, ".safetensors")
+
+
+def features_folder(workspace: Workspace, names: tuple[str, str], network: str) -> Path:
+    """Folder of the features that a network gives; lock it to write there."""
+    return workspace.segments_folder(*names) / "features" / network
 
 
 def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[str, Any]) -> None:
-    """Write the vectors ``(n, D)`` of a part's segments, row by row of it, as float16, atomically.
+    """Write the vectors ``(n, D)`` of an image's segments, in the order of the table, as float16, atomically.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -46,7 +49,7 @@ def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[s
 
 
 def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[np.float16] | None:
-    """The vectors ``(rows, D)`` of a part, if they are there and were made of the same; else None: compute them."""
+    """The vectors ``(rows, D)`` of an image, if they are there and were made of the same; else None: compute them."""
     try:
         with safe_open(path, framework="numpy") as file:
             if (file.metadata() or {}).get("key") != _key(made_by):

@@ -1,9 +1,9 @@
-"""The segment table of a model on a dataset: Parquet parts, one for each fixed block of images."""
+"""The segment table of a model on a dataset: Parquet parts, each of some images."""
 
 import json
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,27 @@ import pyarrow.parquet as pq
 
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.files import atomic_path
-from oodretrieval.stores.workspace import (
-    FORMAT_VERSION,
-    Workspace,
-    plain,
-    require_format,
-    require_same_settings,
-)
+from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain, require_format
 
 METADATA_KEY = b"oodretrieval"
 
 _PART = re.compile(r"part-(\d{5,})\.parquet")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of a segment table says of itself.
+
+    Attributes:
+        path: Its file.
+        images: Id of every image that it holds, also of those without a segment → digest of the prediction that its
+            segments were computed from; empty in tables of earlier versions.
+        settings: What made these predictions.
+    """
+
+    path: Path
+    images: Mapping[str, str]
+    settings: Mapping[str, Any]
 
 
 def write_segments(
@@ -32,7 +42,7 @@ def write_segments(
     dataset: str,
     part: int,
     table: pd.DataFrame,
-    images: Sequence[str],
+    images: Mapping[str, str],
     settings: Mapping[str, Any],
 ) -> None:
     """Write one part of a segment table atomically.
@@ -41,10 +51,10 @@ def write_segments(
         workspace: Where to.
         model: Name of the model's entry.
         dataset: Name of the dataset's entry.
-        part: Number of the part, 0…; parts are read in its order.
+        part: Number of the part, 0….
         table: One row per segment, with ``image_id`` and ``segment_id``.
-        images: Ids of all images of the part, also of those without a segment.
-        settings: What made it.
+        images: Id of every image of the part, also of those without a segment → digest of its prediction.
+        settings: What made these predictions.
 
     Raises:
         TableError: If a column is missing, or the table has images that the part has not.
@@ -54,69 +64,31 @@ def write_segments(
     strange = sorted(set(table["image_id"]) - set(images))
     if strange:
         raise TableError(f"part {part} has segments of images that are not its own, e.g. {strange[0]!r}")
-    metadata = {"images": list(images), "settings": settings}
+    metadata = {"images": list(images), "predictions": list(images.values()), "settings": settings}
     write_table(workspace.segments_folder(model, dataset) / part_name(part), table, metadata)
 
 
-def existing_parts(
-    workspace: Workspace, model: str, dataset: str, settings: Mapping[str, Any] | None = None
-) -> dict[int, list[str]]:
+def existing_parts(workspace: Workspace, model: str, dataset: str) -> dict[int, Part]:
     """Which parts are there.
 
     Args:
         workspace: Where they lie.
         model: Name of the model's entry.
         dataset: Name of the dataset's entry.
-        settings: Settings that they must have been made with; None to take them as they are.
 
     Returns:
-        Number of the part → ids of its images, in order; empty where there is none.
+        Number of the part → what it says of itself, in order; empty where there is none.
 
     Raises:
-        SettingsMismatchError: If a part was made with other settings.
         StoreError: If a part is damaged or of another format version.
     """
     parts = {}
     for number, path in _part_files(workspace.segments_folder(model, dataset)).items():
         metadata = read_table_metadata(path)
-        if settings is not None:
-            require_same_settings(path, metadata["settings"], settings)
-        parts[number] = list(metadata["images"])
+        images = list(metadata["images"])
+        digests = metadata.get("predictions") or [""] * len(images)
+        parts[number] = Part(path, dict(zip(images, digests, strict=True)), metadata["settings"])
     return parts
-
-
-def read_segments(
-    workspace: Workspace, model: str, dataset: str, columns: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """Read the segment table of a model on a dataset.
-
-    Args:
-        workspace: Where it lies.
-        model: Name of the model's entry.
-        dataset: Name of the dataset's entry.
-        columns: Columns to read; None for all.
-
-    Returns:
-        All parts in order, rows numbered from 0.
-
-    Raises:
-        StoreError: If there is none, or a part is damaged, of another format version or an image is in two.
-        SettingsMismatchError: If the parts were made with different settings.
-        TableError: If a column is missing.
-    """
-    files = _require_parts(workspace, model, dataset)
-    metadata = {path: read_table_metadata(path) for path in files.values()}
-    first = next(iter(metadata.values()))
-    for path, other in metadata.items():
-        require_same_settings(path, other["settings"], first["settings"])
-    images = Counter(image for other in metadata.values() for image in other["images"])
-    repeated = [image for image, times in images.items() if times > 1]
-    if repeated:
-        raise StoreError(
-            f"image {repeated[0]!r} is in several parts of {workspace.segments_folder(model, dataset)}; "
-            "make the table anew with args.overwrite=True"
-        )
-    return read_tables(list(files.values()), columns)
 
 
 def read_part(workspace: Workspace, model: str, dataset: str, part: int) -> pd.DataFrame:
@@ -128,14 +100,24 @@ def read_part(workspace: Workspace, model: str, dataset: str, part: int) -> pd.D
     return read_tables([workspace.segments_folder(model, dataset) / part_name(part)])
 
 
-def read_segment_settings(workspace: Workspace, model: str, dataset: str) -> dict[str, Any]:
-    """Settings that made the segment table of a model on a dataset.
+def remove_parts(workspace: Workspace, model: str, dataset: str, *, but: Collection[int]) -> None:
+    """Remove all parts of a segment table but some.
+
+    Args:
+        workspace: Where it lies.
+        model: Name of the model's entry.
+        dataset: Name of the dataset's entry.
+        but: Numbers of the parts that stay.
 
     Raises:
-        StoreError: If there is none, or it is damaged.
+        StoreError: If one cannot be removed.
     """
-    files = _require_parts(workspace, model, dataset)
-    return dict(read_table_metadata(next(iter(files.values())))["settings"])
+    for number, path in _part_files(workspace.segments_folder(model, dataset)).items():
+        if number not in but:
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"cannot remove {path} ({error}); make the folder writable") from error
 
 
 def part_name(part: int, suffix: str = ".parquet") -> str:
@@ -248,14 +230,3 @@ def _damaged(path: Path, error: Exception) -> StoreError:
 def _part_files(folder: Path) -> dict[int, Path]:
     matches = ((_PART.fullmatch(path.name), path) for path in folder.glob("part-*.parquet"))
     return dict(sorted((int(match.group(1)), path) for match, path in matches if match))
-
-
-def _require_parts(workspace: Workspace, model: str, dataset: str) -> dict[int, Path]:
-    folder = workspace.segments_folder(model, dataset)
-    files = _part_files(folder)
-    if not files:
-        raise StoreError(
-            f"no segments of {model!r} on {dataset!r} in {str(folder)!r}; run scripts/compute_metrics.py "
-            f"with args.dataset={dataset} args.model_name={model} first"
-        )
-    return files

@@ -1,6 +1,7 @@
 """Where everything lies on disk, and how it gets there: whole or not at all."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePath
@@ -12,6 +13,7 @@ from filelock import FileLock, Timeout
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.files import TEMPORARY, atomic_path
 
+_LOCK = ".lock"
 FORMAT_VERSION = 1
 """Version of every file that the stores write; files of another one are refused."""
 
@@ -52,8 +54,7 @@ class Workspace:
         Raises:
             StoreError: If the id is empty, absolute, or leads out of the folder.
         """
-        *folders, stem = (_name(part, image_id) for part in image_id.split("/"))
-        return self.prediction_folder(model, dataset).joinpath(*folders, f"{stem}.h5")
+        return nested_path(self.prediction_folder(model, dataset), image_id, ".h5")
 
     def segments_folder(self, model: str, dataset: str) -> Path:
         """Folder of the segment table of a model on a dataset.
@@ -92,25 +93,36 @@ class Workspace:
         return lock_folder(folder)
 
 
+def nested_path(folder: Path, image_id: str, suffix: str) -> Path:
+    """The file of an image below a folder; an id with ``/`` lies in nested folders.
+
+    Raises:
+        StoreError: If the id is empty, absolute, or leads out of the folder.
+    """
+    *folders, stem = (_name(part, image_id) for part in image_id.split("/"))
+    return folder.joinpath(*folders, f"{stem}{suffix}")
+
+
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
     """Keep other processes from working on a folder; it is created where missing.
 
     A process that dies lets go of its lock. What a killed writer left half-written below the folder is
-    removed, since nobody else can be at work there: never lock a folder above one that others lock.
+    removed, since nobody else can be at work there; folders below that have a lock of their own are left alone.
 
     Args:
         folder: The folder.
+        timeout: Seconds to wait for another process that holds the lock.
 
     Yields:
         Nothing.
 
     Raises:
-        StoreError: At once, if another process holds the lock, or the folder cannot be written to.
+        StoreError: If another process holds the lock all the time, or the folder cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0, is_singleton=False)
+        lock = FileLock(folder / _LOCK, timeout=timeout, is_singleton=False)
         lock.acquire()
     except Timeout:
         raise StoreError(
@@ -121,12 +133,18 @@ def lock_folder(folder: Path) -> Iterator[None]:
             f"cannot lock {folder} ({error}); make it writable, or choose another args.workspace"
         ) from error
     try:
-        for leftover in folder.rglob(".tmp-*"):
-            if TEMPORARY.fullmatch(leftover.name):
-                leftover.unlink(missing_ok=True)
+        _remove_leftovers(folder)
         yield
     finally:
         lock.release()
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for here, folders, files in os.walk(folder):
+        # Whoever works in a folder with a lock of its own does not ask for ours.
+        folders[:] = [name for name in folders if not Path(here, name, _LOCK).exists()]
+        for name in filter(TEMPORARY.fullmatch, files):
+            Path(here, name).unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -223,14 +241,26 @@ def require_same_settings(
     Raises:
         SettingsMismatchError: Naming every key that differs or is missing on one side.
     """
+    if differences := differing_settings(recorded, asked):
+        remedy = f"add args.overwrite=True to make it again, or choose {instead}"
+        raise SettingsMismatchError(where, differences, remedy)
+
+
+def differing_settings(
+    recorded: Mapping[str, Any], asked: Mapping[str, Any]
+) -> dict[str, tuple[object, object]]:
+    """Name of every setting that differs or is missing on one side → both values, in their :func:`plain` form.
+
+    Example:
+        >>> differing_settings({"size": (1, 2), "flip": False}, {"size": [1, 2], "flip": True})
+        {'flip': (False, True)}
+    """
     old, new = plain(dict(recorded)), plain(dict(asked))
-    differences: dict[str, tuple[object, object]] = {
+    return {
         key: (old.get(key, _NOT_SET), new.get(key, _NOT_SET))
         for key in sorted(old.keys() | new.keys())
         if key not in old or key not in new or old[key] != new[key]
     }
-    if differences:
-        raise SettingsMismatchError(where, differences, instead)
 
 
 class _NotSet:

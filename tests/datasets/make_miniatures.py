@@ -118,6 +118,85 @@ def write_camvid(root, seed=3):
     return root
 
 
+def write_camvid_drives(root, seed=5):
+    """One drive in train, one in train and val; full labels of all frames of the second but the first."""
+    rng = np.random.default_rng(seed)
+    splits = {"train": ("0001TP_000001", "0016E5_000001", "0016E5_000002"), "val": ("0016E5_000003",)}
+    for split, frames in splits.items():
+        for frame in frames:
+            save(root / split / f"{frame}.png", picture(rng))
+            save(root / f"{split}annot" / f"{frame}.png", blocks(rng, range(12)))
+    for frame in ("0016E5_000002", "0016E5_000003"):
+        save(root / "labels32" / f"{frame}.png", blocks(rng, range(32)))
+    return root
+
+
+IDD_IDS = (*range(7), 255)
+IDD_FRAMES = (("train", 0, "000041"), ("train", 12, "000003"), ("val", 119, "000127"))
+
+
+def write_idd_lite(root, seed=6):
+    """All files of a kind in one folder."""
+    rng = np.random.default_rng(seed)
+    for split, sequence, frame in IDD_FRAMES:
+        save(root / "images" / f"{split}_{sequence}_{frame}.jpg", picture(rng))
+        save(root / "labels" / f"{split}_{sequence}_{frame}.png", blocks(rng, IDD_IDS))
+    return root
+
+
+def write_idd_lite_published(root, seed=6):
+    """The same images in folders by split and sequence, with instance labels beside the labels."""
+    rng = np.random.default_rng(seed)
+    for split, sequence, frame in IDD_FRAMES:
+        save(root / "leftImg8bit" / split / str(sequence) / f"{frame}_image.jpg", picture(rng))
+        labels = root / "gtFine" / split / str(sequence)
+        save(labels / f"{frame}_label.png", blocks(rng, IDD_IDS))
+        save(labels / f"{frame}_inst_label.png", np.zeros((HEIGHT, WIDTH), np.uint8))
+    return root
+
+
+BINARY_IDS = (0, 0, 1, 255)
+
+
+def write_anomalies(root, seed=7):
+    rng = np.random.default_rng(seed)
+    for key, suffix in (("scene0000", "png"), ("scene0001", "jpg"), ("scene0002", "webp")):
+        save(root / "images" / f"{key}.{suffix}", picture(rng))
+        save(root / "labels" / f"{key}.png", blocks(rng, BINARY_IDS))
+    return root
+
+
+def write_segment_me_if_you_can(root, seed=8):
+    """Two images with labels, and one of the test set without."""
+    rng = np.random.default_rng(seed)
+    for key in ("validation0000", "validation0001"):
+        save(root / "images" / f"{key}.jpg", picture(rng))
+        save(root / "labels_masks" / f"{key}_labels_semantic.png", blocks(rng, BINARY_IDS))
+        save(root / "labels_masks" / f"{key}_labels_semantic_color.png", picture(rng))
+    save(root / "images" / "test0000.jpg", picture(rng))
+    return root
+
+
+def write_road_anomaly(root, seed=9):
+    rng = np.random.default_rng(seed)
+    for key in ("animals01_calves", "cones02_road"):
+        save(root / "frames" / f"{key}.jpg", picture(rng))
+        save(root / "frames" / f"{key}.labels" / "labels_semantic.png", blocks(rng, (0, 1, 2)))
+        save(root / "frames" / f"{key}.labels" / "labels_instance.png", blocks(rng, (0, 1)))
+    return root
+
+
+def write_fishyscapes(root, seed=10):
+    """The first image has something to be added to its photograph, the second is as it was taken."""
+    rng = np.random.default_rng(seed)
+    for number, frame in enumerate(("04_Maurener_Weg_8_000000_000030", "frankfurt_000000_000294")):
+        place = frame.rsplit("_", 2)[0]
+        save(root / "leftImg8bit/val" / place / f"{frame}_leftImg8bit.png", picture(rng))
+        save(root / f"{number:04d}_{frame}_labels.png", blocks(rng, BINARY_IDS))
+    np.savez_compressed(root / "0000_object_rgb.npz", rgb=rng.integers(-300, 300, (HEIGHT, WIDTH, 3)))
+    return root
+
+
 def write_folder(root, seed=4):
     """Every accepted kind of file, nested, beside files that are to be skipped."""
     rng = np.random.default_rng(seed)
@@ -141,6 +220,13 @@ WRITERS = {
     "lost_and_found": write_lost_and_found,
     "a2d2": write_a2d2,
     "camvid": write_camvid,
+    "camvid_drives": write_camvid_drives,
+    "idd_lite": write_idd_lite,
+    "idd_lite_published": write_idd_lite_published,
+    "anomalies": write_anomalies,
+    "segment_me_if_you_can": write_segment_me_if_you_can,
+    "road_anomaly": write_road_anomaly,
+    "fishyscapes": write_fishyscapes,
     "folder": write_folder,
 }
 

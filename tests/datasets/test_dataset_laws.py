@@ -8,11 +8,15 @@ from torch.utils.data import DataLoader
 
 from oodretrieval.datasets import (
     A2D2,
+    AnomalySet,
     CamVid,
+    CamVidDrives,
     Cityscapes,
     FileDataset,
     FileItem,
+    IDDLite,
     ImageFolder,
+    JoinedDataset,
     LostAndFound,
     Sample,
     SegmentationDataset,
@@ -20,10 +24,11 @@ from oodretrieval.datasets import (
     open_dataset,
     subset_by_class,
     with_background,
+    with_street_classes,
 )
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, ImageError, UnpairedFilesError
-from oodretrieval.labels import NO_CLASS
+from oodretrieval.labels import ANY_CLASS, NO_CLASS
 
 CASES = {
     "cityscapes train": (4, lambda root: Cityscapes(root / "cityscapes")),
@@ -37,6 +42,30 @@ CASES = {
     "a2d2": (4, lambda root: A2D2(root / "a2d2")),
     "a2d2 cameras": (6, lambda root: A2D2(root / "a2d2", cameras=("side_left", "front_center"))),
     "camvid": (2, lambda root: CamVid(root / "camvid", "val", unknown=("pedestrian", "bicyclist"))),
+    "camvid drives": (2, lambda root: CamVidDrives(root / "camvid_drives", ("0016E5",))),
+    "camvid drives, 12 classes": (
+        4,
+        lambda root: CamVidDrives(root / "camvid_drives", ("0016E5", "0001TP"), "12 classes"),
+    ),
+    "idd lite": (2, lambda root: IDDLite(root / "idd_lite")),
+    "idd lite published": (1, lambda root: IDDLite(root / "idd_lite_published", "val")),
+    "anomalies": (3, lambda root: AnomalySet(root / "anomalies")),
+    "segment me if you can": (
+        2,
+        lambda root: AnomalySet(root / "segment_me_if_you_can", "segment_me_if_you_can"),
+    ),
+    "road anomaly": (2, lambda root: AnomalySet(root / "road_anomaly", "road_anomaly")),
+    "fishyscapes": (2, lambda root: AnomalySet(root / "fishyscapes", "fishyscapes")),
+    "street classes": (2, lambda root: with_street_classes(CamVid(root / "camvid", "val"))),
+    "joined": (
+        4,
+        lambda root: JoinedDataset(
+            {
+                "camvid": with_street_classes(CamVidDrives(root / "camvid_drives", ("0016E5",))),
+                "idd": IDDLite(root / "idd_lite"),
+            }
+        ),
+    ),
     "folder": (6, lambda root: ImageFolder(root / "folder")),
     "with background": (2, lambda root: with_background(Cityscapes(root / "cityscapes", "val"))),
     "subset": (2, lambda root: Subset(Cityscapes(root / "cityscapes"), [2, 0])),
@@ -91,7 +120,8 @@ def test_label_tables_are_total(dataset):
         return
     assert set(dataset.label_to_pred) == set(dataset.label_mapping)
     assert sorted(dataset.pred_mapping) == list(range(len(dataset.pred_mapping)))
-    assert set(dataset.label_to_pred.values()) <= {*dataset.pred_mapping, NO_CLASS}
+    classes = set(dataset.pred_mapping) or {ANY_CLASS}
+    assert set(dataset.label_to_pred.values()) <= {*classes, NO_CLASS}
     assert all(dataset.label_to_pred[i] == NO_CLASS for i in dataset.void_ids)
     for _, colour in (*dataset.label_mapping.values(), *dataset.pred_mapping.values()):
         assert len(colour) == 3 and all(0 <= channel <= 255 for channel in colour)
@@ -118,6 +148,13 @@ ENTRIES = {
     "lost_and_found": ("lost_and_found", "LostAndFound", {}),
     "a2d2": ("a2d2", "A2D2", {}),
     "camvid": ("camvid", "CamVid", {}),
+    "camvid_drives": ("camvid_drives", "CamVidDrives", {"drives": ("0016E5",)}),
+    "idd_lite": ("idd_lite", "IDDLite", {}),
+    "idd_lite_published": ("idd_lite", "IDDLite", {}),
+    "anomalies": ("anomalies", "AnomalySet", {}),
+    "segment_me_if_you_can": ("anomalies", "AnomalySet", {"layout": "segment_me_if_you_can"}),
+    "road_anomaly": ("anomalies", "AnomalySet", {"layout": "road_anomaly"}),
+    "fishyscapes": ("anomalies", "AnomalySet", {"layout": "fishyscapes"}),
     "folder": ("folder", "ImageFolder", {}),
 }
 
@@ -146,6 +183,9 @@ TRUTH = {
         "camera_lidar_semantic/20180807_145028/label/cam_front_center/20180807145028_label_frontcenter_000000135.png",
     ),
     "camvid": (CamVid, "trainannot/0001TP_000002.png"),
+    "idd_lite": (IDDLite, "labels/train_0_000041.png"),
+    "idd_lite_published": (IDDLite, "gtFine/train/0/000041_label.png"),
+    "anomalies": (AnomalySet, "labels/scene0000.png"),
 }
 
 
@@ -155,7 +195,7 @@ def test_refuses_an_image_without_labels(name, fresh):
     root = fresh(name)
     missing = root / label_file
     missing.unlink()
-    with pytest.raises(UnpairedFilesError, match=missing.name):
+    with pytest.raises(UnpairedFilesError, match=missing.stem.removesuffix("_label")):
         make(root)
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 from torchvision import tv_tensors
 
 from oodretrieval.datasets import ImageFolder, Sample
-from oodretrieval.datasets.transforms import TrainingTensors, image_tensor, training_transform
+from oodretrieval.datasets.transforms import TrainingTensors, colour_cast, image_tensor, training_transform
 from oodretrieval.errors import DatasetError
 from oodretrieval.labels import LabelSet
 
@@ -88,6 +88,54 @@ def test_colour_changes_the_image_only():
     changed = training_transform(24, 36, (1.0, 1.0), flip=0.0, colour=0.5)(image, labels)
     assert not torch.equal(changed[0], image)
     assert torch.equal(changed[1], labels)
+
+
+def test_photometric_changes_the_image_only():
+    image, labels = scene(48, 72)
+    other = []
+    for seed in range(8):
+        torch.manual_seed(seed)
+        transform = training_transform(48, 72, (1.0, 1.0), flip=0.0, colour=0.0, photometric=1.0)
+        changed, kept = transform(image, labels)
+        assert changed.dtype == torch.uint8 and changed.shape == image.shape
+        assert torch.equal(kept, labels)
+        other.append(changed)
+    assert all(not torch.equal(image, changed) for changed in other)
+    assert not torch.equal(other[0], other[1])
+
+
+def test_without_photometric_and_rotation_nothing_is_drawn_for_them():
+    """What was trained before they were there is trained the same."""
+    images = []
+    for options in ({}, {"photometric": 0.0, "rotation": 0.0}):
+        torch.manual_seed(3)
+        images.append(training_transform(20, 28, **options)(*scene())[0])
+    assert torch.equal(*images)
+
+
+def test_a_colour_cast_is_one_rising_curve_for_each_channel():
+    image = torch.arange(256, dtype=torch.uint8).expand(3, 2, 256)
+    torch.manual_seed(0)
+    cast = colour_cast(image)
+    assert cast.dtype == torch.uint8 and cast.shape == image.shape
+    assert (cast[..., 1:].int() >= cast[..., :-1].int()).all() and not cast[..., 0].any()
+    assert not torch.equal(cast[0], cast[1])
+    shuffled = torch.randperm(256)
+    torch.manual_seed(0)
+    assert torch.equal(colour_cast(image[..., shuffled]), cast[..., shuffled])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rotation_turns_both_and_pads_the_corners(seed):
+    torch.manual_seed(seed)
+    transform = training_transform(48, 72, (1.0, 1.0), flip=0.0, colour=0.0, rotation=20.0)
+    image, labels = transform(*scene(48, 72, seed=seed))
+    nearest, distance, padding = classes_of(image)
+    labels = labels.numpy()
+    assert set(np.unique(labels)) <= {0, 1, 2, 255} and (labels == 255).any()
+    clear = (distance < 30) & ~padding & (labels != 255)
+    assert clear.mean() > 0.5
+    assert (nearest[clear] == labels[clear]).mean() > 0.97
 
 
 def test_normalisation_pixel_by_pixel():

@@ -38,7 +38,19 @@ def test_frames_are_drawn_whole_and_as_many_as_there_are():
 
 
 def test_a_block_longer_than_the_video_is_the_video():
-    assert block_bootstrap([3, 1, 2], lambda rows: float(np.sum(rows)), block=20) == (3.0, 3.0)
+    seen = []
+    found = block_bootstrap(
+        [3, 1, 2], lambda rows: seen.append(sorted(rows)) or float(np.sum(rows)), block=20
+    )
+    assert all(rows == [0, 1, 2] for rows in seen)
+    assert np.isnan(found).all(), "every resample is the same: no interval"
+
+
+def test_an_interval_holds_its_value_or_is_undefined():
+    assert interval([0.5, 0.6, 0.7], value=0.6) != interval([0.5, 0.6, 0.7], value=0.8)
+    assert np.isnan(interval([0.5, 0.6, 0.7], value=0.8)).all()
+    assert np.isnan(interval([0.5, 0.5], value=0.5)).all()
+    assert np.isnan(interval([0.5, 0.6], value=np.nan)).all()
 
 
 def test_weights_are_how_often_each_image_is_drawn():

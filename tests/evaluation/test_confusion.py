@@ -39,7 +39,10 @@ def test_agrees_with_scikit_learn(prediction, truth):
     true, predicted = truth[known], prediction[known]
     counted = matrix((prediction, truth))
     labels = list(range(CLASSES))
-    np.testing.assert_array_equal(counted.counts, confusion_matrix(true, predicted, labels=labels))
+    np.testing.assert_array_equal(
+        counted.counts[:, :CLASSES], confusion_matrix(true, predicted, labels=labels)
+    )
+    assert not counted.counts[:, CLASSES].any()
     assert counted.pixel_accuracy() == pytest.approx(accuracy_score(true, predicted))
     present = [i for i in labels if (true == i).any() or (predicted == i).any()]
     expected = jaccard_score(true, predicted, labels=present, average=None)
@@ -66,6 +69,17 @@ def test_dice_accuracy_and_frequencies_agree_with_scikit_learn(prediction, truth
     assert counted.mean_accuracy() == pytest.approx(recalls.mean())
     weighted = jaccard_score(true, predicted, labels=labels, average="weighted", zero_division=0)
     assert counted.frequency_weighted_iou() == pytest.approx(weighted)
+
+
+@given(truths, truths)
+def test_a_pixel_without_a_predicted_class_is_missed(prediction, truth):
+    """The same figures as of a further class that is never true; no class has more pixels predicted."""
+    counted = matrix((prediction, truth))
+    wider = ConfusionMatrix(CLASSES + 1)
+    wider.update(np.where(prediction == 255, CLASSES, prediction), truth)
+    for name in ("iou", "dice", "accuracy"):
+        np.testing.assert_allclose(getattr(counted, name)(), getattr(wider, name)()[:CLASSES])
+    assert counted.pixel_accuracy() == pytest.approx(wider.pixel_accuracy(), nan_ok=True)
 
 
 @given(predictions, truths)

@@ -4,7 +4,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, roc_curve
 
-from oodretrieval.evaluation import ScoreCounter, ScoreCounts, block_draws, detection_figures, interval
+from oodretrieval.evaluation import (
+    ScoreCounter,
+    ScoreCounts,
+    block_draws,
+    block_weights,
+    detection_figures,
+    drawn_ranks,
+    interval,
+    score_counter,
+)
+from oodretrieval.evaluation.image_histograms import ImageHistograms
 
 items = st.lists(
     st.tuples(st.booleans(), st.one_of(st.integers(-3, 3), st.floats(-1e4, 1e4, width=32))),
@@ -147,16 +157,20 @@ def test_intervals_are_those_of_drawing_images():
         sklearn_figures(*(np.concatenate([images[i][side] for i in drawn]) for side in (0, 1)))
         for drawn in block_draws(15, block=3, repetitions=60)
     ]
-    assert counter.intervals(block=3, repetitions=60) == {name: interval(v) for name, v in found.items()}
+    values = counter.values()
+    assert counter.intervals(block=3, repetitions=60) == {
+        name: interval(v, value=values[name]) for name, v in found.items()
+    }
     for name, values in found.items():
         assert interval(values) == pytest.approx(interval([draw[name] for draw in draws]), abs=1e-9)
 
 
 def test_degenerate_sets_are_defined():
     nothing = detection_figures(ScoreCounter().counts())
-    assert (nothing.auroc, nothing.auprc, nothing.prevalence) == (0.5, 0, 0)
+    assert np.isnan([nothing.auroc, nothing.auprc, nothing.fpr95]).all() and nothing.prevalence == 0
     only = ScoreCounts.of_scores([], [1.0])
-    assert detection_figures(only).fpr95 == 1
+    assert np.isnan(detection_figures(only).auprc)
+    assert detection_figures(ScoreCounts.of_scores([1.0], [])).auprc == 1
     with pytest.raises(ValueError, match="no positive"):
         only.best_f1_threshold()
     with pytest.raises(ValueError, match="no negative"):
@@ -168,3 +182,83 @@ def test_errors():
         ScoreCounter().update(np.zeros(2), np.zeros(3, bool))
     with pytest.raises(ValueError, match="finite"):
         ScoreCounter().update(np.array([np.inf]), np.array([True]))
+
+
+def images_of(number, pixels, rng):
+    """Scores of images with 3 % positives, each image on a level of its own."""
+    for _ in range(number):
+        positive = rng.random(pixels) < 0.03
+        score = rng.normal(size=pixels) + 1.5 * positive + rng.normal() / 4 - 12
+        yield positive, score.astype(np.float32)
+
+
+@pytest.mark.parametrize("exact_pixels", [0, 10**6])
+@pytest.mark.parametrize(("sample", "tolerance"), [(2000, 8e-3), (10**6, 1e-3)])
+def test_intervals_are_those_of_the_scores_themselves(exact_pixels, sample, tolerance, monkeypatch):
+    """Ranked again for every resample, score by score; of 2000 scores 60 are positive and decide the bins."""
+    monkeypatch.setattr(score_counter, "SAMPLE_PIXELS", sample)
+    images = list(images_of(12, 3000, np.random.default_rng(0)))
+    counter = ScoreCounter(exact_pixels)
+    for positive, score in images:
+        counter.update(score, positive)
+    frames = np.repeat(np.arange(12), 3000)
+    positive, score = (np.concatenate([image[side] for image in images]) for side in (0, 1))
+    weights = block_weights(12, block=1, repetitions=40)
+    expected = drawn_ranks(weights, frames, positive, score)
+    drawn = counter.draws(block=1, repetitions=40)
+    for name in ("auroc", "auprc"):
+        np.testing.assert_allclose(drawn[name], expected[name], atol=tolerance)
+        low, high = counter.intervals(block=1, repetitions=40)[name]
+        assert low <= counter.values()[name] <= high
+
+
+@settings(max_examples=100, deadline=None)
+@given(items, st.integers(1, 4), st.sampled_from([0, 1000]))
+def test_an_interval_holds_its_own_value_or_is_undefined(rows, block, exact_pixels):
+    positive, score = split(rows)
+    counter = counter_of(positive, score, exact_pixels)
+    figures = detection_figures(counter.counts())
+    for name, (low, high) in counter.intervals(block=block, repetitions=30).items():
+        assert np.isnan(low) or low - 1e-9 <= getattr(figures, name) <= high + 1e-9
+        assert np.isnan(low) or low < high
+    if block >= 3:  # one block holds all three images
+        assert all(np.isnan(ends).all() for ends in counter.intervals(block=block, repetitions=5).values())
+
+
+def test_resamples_without_positives_are_left_out():
+    counter = ScoreCounter()
+    counter.update(np.array([0.9, 0.8, 0.1]), np.array([True, False, False]))
+    for _ in range(3):
+        counter.update(np.array([0.85, 0.2]), np.array([False, False]))
+    weights = block_weights(4, block=1, repetitions=200)
+    drawn = counter.draws(block=1, repetitions=200)
+    for name in ("auroc", "auprc", "fpr95"):
+        assert np.array_equal(np.isnan(drawn[name]), weights[:, 0] == 0)
+    without = ScoreCounter()
+    without.update(np.array([0.3, 0.2]), np.array([False, False]))
+    assert all(np.isnan(ends).all() for ends in without.intervals(block=1, repetitions=9).values())
+
+
+def test_memory_is_bounded_whatever_the_number_of_images():
+    """Twice the images take no more: what is kept of each shrinks."""
+    rng = np.random.default_rng(1)
+
+    def scores(positives, negatives):
+        return (
+            rng.normal(size=positives).astype(np.float32) + 1,
+            rng.normal(size=negatives).astype(np.float32),
+        )
+
+    histograms = ImageHistograms(scores(3000, 3000), cells=2**16)
+    sizes = []
+    images = [scores(5, 40) for _ in range(400)]
+    for image in images:
+        histograms.add(image)
+        sizes.append(histograms.cells)
+    assert max(sizes) <= 2**16
+    assert sum(len(side) for image in images for side in image) == histograms.items
+    merged = histograms.rates(np.ones((1, 400)))["auroc"][0]
+    exact = detection_figures(
+        ScoreCounts.of_scores(*(np.concatenate([i[s] for i in images]) for s in (0, 1)))
+    )
+    assert merged == pytest.approx(exact.auroc, abs=5e-3)

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE, LEVELS, NOVELTY
-from oodretrieval.novelty.neighbours import BANK_PER_CLASS, FeatureBank, bank_rows, known_bank
+from oodretrieval.novelty.neighbours import (
+    BANK_PER_CLASS,
+    FeatureBank,
+    bank_rows,
+    known_bank,
+    require_comparable,
+)
 
 CLASSES, DIMENSIONS, PER_IMAGE = 3, 6, 10
 
@@ -144,9 +150,25 @@ def test_a_known_segment_that_only_near_frames_resemble_takes_the_median_of_the_
     bank, apart = known_bank(features, classes, images, seed=0)
     steps = np.log(np.array([1.0, 1.0, 2.0]) / features.std())
     assert len(bank.vectors) == 5
-    assert np.allclose(apart, [*steps, np.median(steps), np.median(steps)], atol=1e-2)
-    alone = known_bank(features[3:], classes[3:], images[3:], seed=0)[1]
-    assert alone.tolist() == [0, 0]
+    assert np.allclose(apart, [*steps, np.nan, np.nan], atol=1e-2, equal_nan=True)
+    many = np.concatenate([np.repeat(steps, 10), [np.nan, np.nan]])
+    assert np.allclose(require_comparable(many, 20)[-2:], np.median(steps), atol=1e-2)
+
+
+@pytest.mark.parametrize("images", [1, 3, 4, 5, 30])
+def test_too_few_images_are_refused_with_what_is_needed(images):
+    """Of three images each lies within two places of the others: nothing would be left but a scale of 1e-7."""
+    table, features = scene(0, segments=images * PER_IMAGE)
+    if images < 4:
+        with pytest.raises(
+            TableError, match=rf"needs 20 segments.*these {images} images have \d+ \({10 * images} known"
+        ):
+            NoveltyModel.fit(table, features, num_classes=CLASSES)
+        return
+    fitted = NoveltyModel.fit(table, features, num_classes=CLASSES)
+    assert fitted.distance.scale.min() > 0.01
+    above = fitted.score(*scene(5)) > fitted.threshold(NOVELTY, 0.95)
+    assert above.mean() < 0.5
 
 
 def test_a_class_without_training_segments_is_compared_with_all(model):

@@ -40,6 +40,16 @@ def test_without_truth_everything_about_it_is_minus_one():
     assert "energy" not in table
 
 
+def test_known_without_a_class_leaves_the_iou_open_and_the_shares_as_they_are():
+    labels = np.array([[7, 7, 9, 8, 0, 30], [7, 9, 9, 8, 0, 0]])
+    classes = segment_table(halves(), labels, label_to_pred=MAPPING, void_ids={0})[0]
+    binary = {label: 254 if predicted < 2 else 255 for label, predicted in MAPPING.items()}
+    table = segment_table(halves(), labels, label_to_pred=binary, void_ids={0})[0]
+    assert (table[["iou", "iou0"]] == -1).all(axis=None)
+    others = [name for name in table.columns if name not in ("iou", "iou0")]
+    assert table[others].equals(classes[others])
+
+
 def test_without_mapping_label_ids_are_predicted_ids():
     labels = np.array([[0, 0, 0, 1, 1, 255]] * 2)
     table, _ = segment_table(halves(), labels)

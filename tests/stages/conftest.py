@@ -36,7 +36,7 @@ def write_miniature_camvid(root: Path, split: str, seed: int) -> None:
         for label, colour in COLOURS.items():
             image[ids == label] = colour
         image = (image + rng.normal(0, 12, image.shape)).clip(0, 255).astype(np.uint8)
-        name = f"0016E5_{100 * number:05d}.png"
+        name = f"0016E5_{100 * number + 5000 * (split == 'train'):05d}.png"
         Image.fromarray(image).save(root / split / name)
         labels.save(root / f"{split}annot" / name)
 

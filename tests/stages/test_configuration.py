@@ -10,7 +10,11 @@ import oodretrieval
 from oodretrieval.entries import DatasetEntry, ModelEntry, build
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
+from oodretrieval.experiment.run import Run
+from oodretrieval.meta_models import load_meta_model
 from oodretrieval.models import SegmentationNetwork, load_model
+from oodretrieval.stages.evaluate.eval_iou import IouSettings
+from oodretrieval.stores import Workspace
 
 SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
 SOURCE = """
@@ -171,3 +175,26 @@ def test_what_ships_does_nothing_on_import():
     assert "sacred" not in done.stdout
     assert done.stderr == ""
     assert set(SHIPPED.parent.iterdir()) == before
+
+
+def test_the_meta_model_that_is_named_else_the_entrys_else_the_default(configuration, tmp_path):
+    models = {**configuration.models, "own": replace(configuration.models["colour"], meta_model="boosting")}
+    configuration = replace(configuration, models=models, defaults={"META_MODEL": "meta_nn"})
+    assert configuration.meta_model_for("own", "linear") == "linear"
+    assert configuration.meta_model_for("own") == "boosting"
+    assert configuration.meta_model_for("colour") == "meta_nn"
+    run = Run(configuration, Workspace(tmp_path))
+    settings = IouSettings(model_name="own", dataset="val")
+    assert run.with_meta_model(settings) == replace(settings, meta_model_name="boosting")
+    with pytest.raises(UnknownNameError, match="unknown model 'owl'"):
+        run.with_meta_model(replace(settings, model_name="owl"))
+
+
+def test_networks_that_ship_name_the_meta_model_and_the_size_that_go_with_them():
+    shipped = load_configuration(SHIPPED)
+    for name in ("streets", "camvid"):
+        entry = shipped.model(f"deeplabv3plus_{name}")
+        assert entry.meta_model == f"meta_nn_{name}"
+        made_for = load_meta_model(shipped.meta_model(entry.meta_model).path).quality["made_by"]["model"]
+        assert made_for == f"deeplabv3plus_{name}"
+        assert entry.size in {(256, 512), (360, 480)}

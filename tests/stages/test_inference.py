@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -205,6 +207,10 @@ def test_mixed_precision_comes_close_and_gives_whole_logits(precision):
 
 def test_what_is_recorded_are_the_settings_that_change_a_figure():
     assert InferenceSettings(batch_size=7, num_cores=3).recorded("cpu") == {}
+    assert InferenceSettings(resize=0).recorded("cpu", (36, 48)) == {}
+    assert InferenceSettings(window="64x64").recorded("cpu", (36, 48)) == {"window": "64x64"}
+    assert InferenceSettings().recorded("cpu", (36, 48)) == {"resize": {"longest": 48, "above": 72}}
+    assert InferenceSettings(resize=100).recorded("cpu", (36, 48)) == {"resize": 100}
     assert InferenceSettings(mixed_precision="no").recorded("cuda") == {}
     assert InferenceSettings().recorded("cuda") == {"mixed_precision": "fp16"}
     assert InferenceSettings(flip=True, scales=(0.5,)).recorded("cpu") == {"flip": True, "scales": (0.5,)}
@@ -271,3 +277,30 @@ def test_the_device_is_said_in_one_line(monkeypatch, caplog, gpu, count, device,
         assert choose_device(gpu) == torch.device(device)
     (line,) = caplog.messages
     assert line.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("size", "seen"),
+    [((36, 48), (36, 48)), ((54, 72), (54, 72)), ((54, 73), (36, 48)), ((100, 200), (24, 48)), ((20, 20), (20, 20))],
+)  # fmt: skip
+def test_images_much_larger_than_those_of_the_training_are_shrunk_to_them(size, seen):
+    settings = InferenceSettings()
+    assert settings.seen_size(*size, (36, 48)) == seen
+    assert settings.seen_size(*size) == size == InferenceSettings(resize=0).seen_size(*size, (36, 48))
+    assert InferenceSettings(window="64x64").seen_size(*size, (36, 48)) == size
+    shown = network_input(street(*size), settings, (36, 48)).image
+    assert shown.shape == (*seen, 3)
+
+
+def test_a_shrunk_image_is_predicted_at_its_own_size():
+    """As with the same size set by hand; boxes and crops are of the image."""
+    entry = ModelEntry(
+        "oodretrieval.models", "DeepLabV3Plus", {"num_classes": 3, "channels": 16}, mean=MEAN, std=STD
+    )
+    torch.manual_seed(0)
+    automatic = Segmenter(replace(entry, size=(36, 48)), CPU)
+    torch.manual_seed(0)
+    by_hand = Segmenter(entry, CPU, InferenceSettings(resize=48))
+    one, other = (network(street(100, 120), None) for network in (automatic, by_hand))
+    assert one.prediction.shape == (100, 120)
+    np.testing.assert_array_equal(one.logits, other.logits)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from oodretrieval.errors import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
+from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
 from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
@@ -238,6 +240,29 @@ def test_a_folder_of_photographs_without_truth(configuration, measured):
         eval_retrieval(RetrievalSettings(embeddings_file="images"), Run(configuration, measured))
     with pytest.raises(TableError, match="no truth"):
         eval_iou(IouSettings(dataset="images", model_name="colour"), Run(configuration, measured))
+
+
+def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer(
+    configuration, measured, monkeypatch, caplog, tmp_path
+):
+    caplog.set_level("INFO")
+    train_linear(configuration, measured)
+    models = {**configuration.models, "colour": replace(configuration.models["colour"], meta_model="linear")}
+    run = Run(replace(configuration, models=models), measured)
+    compute_embeddings(embed_settings(meta_model_name=""), run)
+    assert Catalogue.open(measured.catalogue_folder("val")).settings["meta_model"] == "linear"
+    assert "args.select_number" not in caplog.text
+    monkeypatch.setattr("oodretrieval.stages.select.compute_embeddings.MANY", 3)
+    compute_embeddings(embed_settings(meta_model_name="", save_file="many"), run)
+    assert "segments of val are selected; args.select_number=100 takes the 100 highest" in caplog.text
+    caplog.clear()
+    compute_embeddings(embed_settings(meta_model_name="", save_file="few", select_number=5), run)
+    assert "takes the 100 highest" not in caplog.text
+    scores = eval_ood(
+        OodSettings(dataset="val", model_name="colour", repetitions=5, pictures=0, save_dir=str(tmp_path)),
+        run,
+    )
+    assert "expected_iou" in scores["scores"]
 
 
 def test_several_datasets_in_one_catalogue(configuration, embedded):

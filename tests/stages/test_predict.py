@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from oodretrieval.datasets import CamVid, ImageFolder
-from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, WorkerError
+from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, StoreError, WorkerError
 from oodretrieval.experiment.run import Run
 from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
 from oodretrieval.stages.measure.segment_blocks import image_table
@@ -252,9 +253,153 @@ def test_settings_that_change_no_figure_are_no_other_settings(configuration, wor
         ({"overlap": 1.0}, "overlap must be less than 1"),
         ({"scales": ()}, "scales must be sizes above 0"),
         ({"scales": (1.0, -2.0)}, "scales must be sizes above 0"),
-        ({"resize": -1}, "resize must be at least 0"),
+        ({"resize": -2}, "resize must be at least -1"),
     ],
 )
 def test_impossible_settings_are_refused(setting, message):
     with pytest.raises(SettingsError, match=message):
         PredictSettings(**setting)
+
+
+def trained_at(configuration, size):
+    """The same entries, with a network that says at what size of images it was trained."""
+    models = dict(configuration.models)
+    models["colour"] = replace(models["colour"], size=size)
+    return replace(configuration, models=models)
+
+
+def test_larger_images_are_shrunk_to_what_the_network_knows(configuration, workspace, caplog):
+    caplog.set_level("INFO")
+    run = Run(trained_at(configuration, (36, 48)), workspace)
+    pred_images(PredictSettings(**NAMES, limit=2), run)
+    said = "images of 96×72 are shrunk to 48×36 for colour, which was trained on 48×36; args.resize=0"
+    assert caplog.text.count(said) == 1
+    prediction = read_prediction(workspace, "colour", "val", IDS[0])
+    assert prediction.prediction.shape == (72, 96)
+    assert prediction.logits.shape[1:] == (9, 12)
+    assert prediction.settings["resize"] == {"longest": 48, "above": 72}
+    with pytest.raises(SettingsMismatchError, match="resize: was {'longest': 48, 'above': 72}, now not set"):
+        pred_images(PredictSettings(**NAMES, resize=0), run)
+
+
+def test_images_near_the_size_of_the_training_are_left_alone(configuration, workspace, tmp_path, caplog):
+    caplog.set_level("INFO")
+    pred_images(PredictSettings(**NAMES, limit=2), Run(trained_at(configuration, (50, 66)), workspace))
+    plain = Workspace(tmp_path / "plain")
+    pred_images(PredictSettings(**NAMES, limit=2), Run(configuration, plain))
+    assert "shrunk" not in caplog.text
+    for image in IDS[:2]:
+        one, other = (read_prediction(w, "colour", "val", image) for w in (workspace, plain))
+        np.testing.assert_array_equal(one.logits, other.logits)
+
+
+def test_the_first_image_says_what_all_take_on_disk(configuration, workspace, caplog):
+    caplog.set_level("INFO")
+    pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
+    size = workspace.prediction_path("colour", "val", IDS[0]).stat().st_size
+    (line,) = (r.getMessage() for r in caplog.records if "the first prediction takes" in r.getMessage())
+    sizes = [f"{max(0.1, n * size / 1e6):.1f} MB" for n in (1, 6)]
+    assert f"takes {sizes[0]}, 6 of them about {sizes[1]} with args.keep=logits" in line
+    assert "low_resolution_logits" not in caplog.text
+
+
+def test_logits_of_full_size_say_how_they_could_be_smaller(configuration, workspace, caplog, monkeypatch):
+    caplog.set_level("INFO")
+    colour_network = pytest.importorskip("colour_network")
+    monkeypatch.delattr(colour_network.ColourNetwork, "low_resolution_logits")
+    monkeypatch.setattr(
+        colour_network.ColourNetwork,
+        "forward",
+        lambda self, x: -30 * (x[:, None] - self.colours[None, :, :, None, None]).square().sum(2),
+    )
+    pred_images(PredictSettings(**NAMES, limit=2), Run(configuration, workspace))
+    assert caplog.text.count("with a method `low_resolution_logits`") == 1
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Two folders of photographs of other names, and the run's settings for either."""
+    rng = np.random.default_rng(0)
+    for folder, names in (("one", "ab"), ("other", "cd")):
+        (tmp_path / folder).mkdir()
+        for name in names:
+            image = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / folder / f"{name}.png")
+    return lambda root, **options: PredictSettings(
+        dataset="images", model_name="colour", root=str(tmp_path / root), gpu=-1, **options
+    )
+
+
+@pytest.mark.parametrize("keep", ["logits", "nothing"])
+def test_a_second_folder_of_other_images_under_one_name_is_refused(configuration, workspace, folders, keep):
+    run = Run(configuration, workspace)
+    pred_images(folders("one", keep=keep), run)
+    with pytest.raises(SettingsMismatchError, match=r"dataset_arguments: was .*one'.*, now .*other'"):
+        pred_images(folders("other", keep=keep), run)
+    pred_images(folders("other", keep=keep, overwrite=True), run)
+    assert sorted(path.stem for path in workspace.path.rglob("*.h5")) == ["c", "d"]
+    again = pred_images(folders("other", keep=keep), run)
+    assert (again["predicted"], again["skipped"]) == (0, 2)
+
+
+def test_images_that_left_the_folder_stand_in_nobodys_way(configuration, workspace, folders, tmp_path):
+    run = Run(configuration, workspace)
+    pred_images(folders("one"), run)
+    (tmp_path / "one" / "a.png").unlink()
+    again = pred_images(folders("one", overwrite=True), run)
+    assert again["predicted"] == 1
+    assert pred_images(folders("one"), run)["skipped"] == 1
+    assert sorted(path.stem for path in workspace.path.rglob("*.h5")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("keep", ["logits", "nothing"])
+def test_an_image_that_was_replaced_is_told_and_predicted_again(
+    configuration, workspace, folders, tmp_path, caplog, keep
+):
+    run, path = Run(configuration, workspace), tmp_path / "one" / "a.png"
+    pred_images(folders("one", keep=keep), run)
+    before = read_prediction(workspace, "colour", "images", "a")
+    os.utime(path, ns=(1, 1))  # touched, or copied, but the same
+    assert pred_images(folders("one", keep=keep), run)["skipped"] == 2
+    image = np.asarray(Image.open(path))
+    Image.fromarray(255 - image).save(path)
+    with pytest.raises(StoreError, match=r"a\.png was replaced after its prediction"):
+        read_prediction(workspace, "colour", "images", "a")
+    caplog.clear()
+    again = pred_images(folders("one", keep=keep), run)
+    assert (again["predicted"], again["skipped"]) == (1, 1)
+    assert "was replaced after its prediction" in caplog.text
+    after = read_prediction(workspace, "colour", "images", "a")
+    assert (before.prediction != after.prediction).any()
+
+
+def test_metrics_of_an_image_that_was_replaced_are_not_computed(configuration, workspace, folders, tmp_path):
+    run, path = Run(configuration, workspace), tmp_path / "one" / "b.png"
+    pred_images(folders("one"), run)
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises((PartialFailure, StoreError), match=r"b\.png was replaced after its prediction"):
+        compute_metrics(MetricsSettings(dataset="images", model_name="colour", root=str(path.parent)), run)
+
+
+def test_features_see_an_image_as_the_segmentation_network_saw_it(
+    configuration, workspace, tmp_path, monkeypatch
+):
+    """And are not taken from what was kept of the image as it is."""
+    from oodretrieval.stages.measure.segment_features import SegmentFeatures
+    from oodretrieval.stages.predict.pred_images import choose_device
+
+    shown = []
+    monkeypatch.setattr(
+        SegmentFeatures,
+        "_features",
+        lambda self, image: shown.append(image.shape[:2]) or np.ones((8, 2, 2), np.float32),
+    )
+    for size, seen in ((None, (72, 96)), ((36, 48), (36, 48))):
+        run = Run(trained_at(configuration, size), Workspace(tmp_path / str(size)))
+        pred_images(PredictSettings(**NAMES, limit=1), run)
+        compute_metrics(MetricsSettings(dataset="val", model_name="colour"), run)
+        table = read_segments(run.workspace, "colour", "val")
+        features = SegmentFeatures(run.workspace, "tf_efficientnet_lite0", choose_device(-1))
+        dataset = CamVid(configuration.datasets["val"].kwargs["root"], "val")
+        vectors, failures = features.of(("colour", "val"), dataset, table)
+        assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))

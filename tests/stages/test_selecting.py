@@ -279,7 +279,9 @@ def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
         assert at_one == at_two, "fitted at temperature 1"
     near_itself = eval_ood(replace(settings, dataset_val="train"), Run(configuration, fitted))
     page = next(Path(file) for file in near_itself["files"] if file.endswith(".md")).read_text()
-    assert "Novelty was fitted on train" in page
+    assert "novelty: no threshold from train, whose images the model was fitted on" in page
+    with pytest.raises(StoreError, match="score novelty.*very images of 'train'"):
+        eval_ood(replace(settings, dataset="train", scores=("novelty",)), Run(configuration, fitted))
     fitted.novelty_model_path("colour").unlink()
     without = eval_ood(settings, Run(configuration, fitted))
     assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]

@@ -11,7 +11,7 @@ from oodretrieval.stores import (
     Workspace,
     read_prediction,
     read_prediction_file,
-    read_prediction_settings,
+    read_prediction_record,
     write_prediction,
 )
 
@@ -128,7 +128,7 @@ def test_huge_logits_stay_finite(tmp_path):
 
 def test_settings_alone(tmp_path):
     write_prediction(tmp_path / "x.h5", example())
-    assert read_prediction_settings(tmp_path / "x.h5") == example().settings
+    assert read_prediction_record(tmp_path / "x.h5").settings == example().settings
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_other_versions_and_foreign_files_are_refused(tmp_path):
         metadata = json.loads(file["metadata"][()])
         del file["metadata"]
         file["metadata"] = json.dumps({**metadata, "format_version": 2})
-    for read in (read_prediction_file, read_prediction_settings):
+    for read in (read_prediction_file, read_prediction_record):
         with pytest.raises(StoreError, match=r"x\.h5 has format version 2, this version reads 1"):
             read(path)
     with h5py.File(path, "w") as file:

@@ -130,6 +130,12 @@ def test_npy_that_is_no_softmax(tmp_path, values):
         PublishedPredictions(tmp_path)[0]
 
 
+def test_an_argmax_is_called_one(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((3, 4), np.uint8))
+    with pytest.raises(StoreError, match=r"a\.npy holds uint8 \(3, 4\): predicted classes"):
+        PublishedPredictions(tmp_path)[0]
+
+
 def test_damaged_files_name_themselves(tmp_path):
     published_file(tmp_path / "input0.hdf5", softmax(), np.ones((6, 8), int), "x.png")
     whole = (tmp_path / "input0.hdf5").read_bytes()
@@ -153,9 +159,3 @@ def test_damaged_files_name_themselves(tmp_path):
 def test_files_that_keep_logits_are_read_too(tmp_path):
     write_prediction(tmp_path / "input0.hdf5", example(), "logits")
     assert isinstance(PublishedPredictions(tmp_path)[0], Prediction)
-
-
-def test_an_argmax_is_told_from_a_softmax(tmp_path):
-    np.save(tmp_path / "a.npy", np.zeros((6, 8), np.int64))
-    with pytest.raises(StoreError, match=r"holds classes int64 \(6, 8\), the argmax.*write the softmax"):
-        _ = PublishedPredictions(tmp_path)[0]

@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from oodretrieval.datasets.sample import Sample
 from oodretrieval.datasets.streets.classes import LABELS
 from oodretrieval.datasets.streets.render import Rendering, render
+from oodretrieval.datasets.streets.weather import MOODS, OTHER_MOODS
 from oodretrieval.errors import DatasetError, ImageError, StoreError, UnknownNameError
 from oodretrieval.files import atomic_path
 from oodretrieval.images import read_image, read_label_image
@@ -43,9 +44,11 @@ class Streets(Dataset[Sample]):
         size: Width and height in pixels.
         cache: Folder of the cache; None for ``oodretrieval/streets`` in the user's cache folder
             (``XDG_CACHE_HOME``, by default ``~/.cache``).
+        weather: ``clear``, ``cloudy``, ``overcast`` or ``evening`` for all images; ``dusk`` or ``fog``, which no image
+            has otherwise; empty to draw one of the first four for each. The streets are the same whatever it is.
 
     Raises:
-        UnknownNameError: If there is no such split.
+        UnknownNameError: If there is no such split or weather.
         DatasetError: If count, seed or size cannot be.
 
     Example:
@@ -61,10 +64,13 @@ class Streets(Dataset[Sample]):
         seed: int = 0,
         size: tuple[int, int] = (512, 256),
         cache: str | Path | None = None,
+        weather: str = "",
     ) -> None:
         if split not in SPLITS:
             raise UnknownNameError("split of Streets", split, SPLITS)
-        self.split, self.seed = split, seed
+        if weather and weather not in MOODS | OTHER_MOODS:
+            raise UnknownNameError("weather of Streets", weather, MOODS | OTHER_MOODS)
+        self.split, self.seed, self.weather = split, seed, weather
         self.count = SPLITS[split] if count is None else count
         self.size = (int(size[0]), int(size[1]))
         if self.count < 1 or seed < 0 or min(self.size) < 32:
@@ -73,7 +79,7 @@ class Streets(Dataset[Sample]):
                 f"came count={self.count}, seed={seed}, size={self.size[0]}×{self.size[1]}"
             )
         root = Path(cache).expanduser() if cache is not None else default_cache()
-        self.folder = root / _settings_key(split, seed, self.size)
+        self.folder = root / _settings_key(split, seed, self.size, weather)
         self.label_set = LABELS
         self.pred_class_selection: Sequence[int] | None = None
         self._warned = False
@@ -159,7 +165,9 @@ class Streets(Dataset[Sample]):
         if cached is not None:
             return cached
         split = list(SPLITS).index(self.split)
-        picture = render((split, self.seed, index), self.size, unknown=self.split == "test")
+        picture = render(
+            (split, self.seed, index), self.size, unknown=self.split == "test", weather=self.weather
+        )
         try:
             image_path, labels_path, instances_path = self._files(index)
             _write(labels_path, picture.labels)
@@ -198,8 +206,11 @@ def default_cache() -> Path:
     return Path(base).expanduser() / "oodretrieval" / "streets"
 
 
-def _settings_key(split: str, seed: int, size: tuple[int, int]) -> str:
-    settings = json.dumps({"split": split, "seed": seed, "size": size, "version": VERSION}, sort_keys=True)
+def _settings_key(split: str, seed: int, size: tuple[int, int], weather: str) -> str:
+    chosen = {"weather": weather} if weather else {}
+    settings = json.dumps(
+        {"split": split, "seed": seed, "size": size, "version": VERSION} | chosen, sort_keys=True
+    )
     return f"v{VERSION}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"
 
 

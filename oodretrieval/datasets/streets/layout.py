@@ -19,19 +19,22 @@ FAR = 95.0
 """Depth in metres up to which the street is furnished."""
 
 
-def sample_scene(rng: np.random.Generator, size: tuple[int, int], *, unknown: bool) -> Scene:
+def sample_scene(
+    rng: np.random.Generator, size: tuple[int, int], *, unknown: bool, weather: str = ""
+) -> Scene:
     """Draw a street.
 
     Args:
         rng: Source of everything.
         size: Width and height of the picture in pixels, before supersampling.
         unknown: Whether objects of unknown kinds may appear (in about seven of eight scenes they do).
+        weather: Name of a weather; empty to draw one. The street is the same whatever it is.
 
     Returns:
         The scene.
     """
     ground = _sample_ground(rng)
-    scene = Scene(_sample_camera(rng, size, ground), sample_weather(rng), ground)
+    scene = Scene(_sample_camera(rng, size, ground), sample_weather(rng, weather), ground)
     if unknown:
         _add_unknown(rng, scene)
     _add_cars(rng, scene)

@@ -26,19 +26,20 @@ class Rendering(NamedTuple):
     instances: NDArray[np.uint16]
 
 
-def render(seed: tuple[int, ...], size: tuple[int, int], *, unknown: bool) -> Rendering:
+def render(seed: tuple[int, ...], size: tuple[int, int], *, unknown: bool, weather: str = "") -> Rendering:
     """Render one street.
 
     Args:
         seed: Numbers that decide everything; equal seeds give equal pictures.
         size: Width and height in pixels.
         unknown: Whether objects of unknown kinds may appear.
+        weather: Name of a weather; empty to draw one.
 
     Returns:
         The picture with its labels and instance ids.
     """
     layout, backdrop, sensor = (np.random.default_rng([*seed, stream]) for stream in range(3))
-    scene = sample_scene(layout, size, unknown=unknown)
+    scene = sample_scene(layout, size, unknown=unknown, weather=weather)
     canvas = Canvas(scene.camera, scene.weather)
     paint_ground(canvas, scene.ground, [*(b.solid() for b in scene.buildings), *scene.things])
     draw_skyline(canvas, backdrop)

@@ -75,6 +75,7 @@ class Mood(NamedTuple):
     horizon: tuple[float, float, float]
     clouds: float
     shadow: float
+    visibility: tuple[float, float] = (180, 500)
 
 
 MOODS = {
@@ -101,7 +102,7 @@ MOODS = {
         0.48,
     ),
     "overcast": Mood(
-        0.24, 0.1, 0.92, (1, 1, 1), (0.97, 1.0, 1.03), (1.0, 1.0, 1.03), (1.0, 1.0, 1.0), 0.9, 0.0
+        0.24, 0.1, 0.92, (1, 1, 1), (0.97, 1.0, 1.03), (1.0, 1.0, 1.03), (1.0, 1.0, 1.0), 0.9, 0.0, (90, 180)
     ),
     "evening": Mood(
         0.16,
@@ -116,11 +117,41 @@ MOODS = {
     ),
 }
 
+"""What streets are drawn with."""
 
-def sample_weather(rng: np.random.Generator) -> Weather:
-    """Draw a time of day and a weather."""
-    name = str(rng.choice(list(MOODS), p=[mood.chance for mood in MOODS.values()]))
-    mood = MOODS[name]
+OTHER_MOODS = {
+    "dusk": Mood(
+        0,
+        0.0,
+        0.28,
+        (1, 1, 1),
+        (0.78, 0.86, 1.3),
+        (0.07, 0.10, 0.24),
+        (0.34, 0.25, 0.29),
+        0.5,
+        0.0,
+        (150, 300),
+    ),
+    "fog": Mood(
+        0, 0.04, 0.80, (1, 1, 1), (1.0, 1.0, 1.0), (0.74, 0.75, 0.76), (0.77, 0.78, 0.79), 0.0, 0.0, (14, 32)
+    ),
+}
+"""What they are drawn with only if it is asked for: light and air that a network never learned from."""
+
+
+def sample_weather(rng: np.random.Generator, name: str = "") -> Weather:
+    """Draw a time of day and a weather.
+
+    Args:
+        rng: Source of everything; as much is drawn from it whatever the name.
+        name: One of :data:`MOODS` or :data:`OTHER_MOODS`; empty to draw one of the former.
+
+    Returns:
+        The weather.
+    """
+    drawn = str(rng.choice(list(MOODS), p=[mood.chance for mood in MOODS.values()]))
+    name = name or drawn
+    mood = (MOODS | OTHER_MOODS)[name]
     azimuth = rng.uniform(0, 2 * np.pi)
     height = np.radians(rng.uniform(9, 22) if name == "evening" else rng.uniform(26, 66))
     sun = np.array([np.sin(azimuth) * np.cos(height), np.sin(height), np.cos(azimuth) * np.cos(height)])
@@ -133,7 +164,7 @@ def sample_weather(rng: np.random.Generator) -> Weather:
         skylight=colour(*mood.skylight) * mood.diffuse * rng.uniform(0.9, 1.08),
         zenith=np.clip(zenith * tint * rng.uniform(0.85, 1.15), 0, 1),
         horizon=np.clip(horizon * tint * rng.uniform(0.92, 1.06), 0, 1),
-        visibility=float(rng.uniform(90, 180) if name == "overcast" else rng.uniform(180, 500)),
+        visibility=float(rng.uniform(*mood.visibility)),
         clouds=float(np.clip(mood.clouds + rng.uniform(-0.2, 0.15), 0, 1)),
         cloud_offset=(float(rng.uniform(0, 512)), float(rng.uniform(0, 512))),
         shadow=mood.shadow,

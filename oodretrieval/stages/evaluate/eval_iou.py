@@ -16,8 +16,13 @@ from oodretrieval.charts.bars_and_lines import line_chart
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids, provenance, require_current
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    predicted_ids,
+    require_current,
+)
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet, lookup_table
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
@@ -30,6 +35,7 @@ from oodretrieval.results.rules import (
     void_rule,
 )
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
+from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stores import Prediction, read_prediction
 
 logger = logging.getLogger(__name__)
@@ -66,12 +72,18 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes, or the meta model was fitted on all of its images.
     """
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
-        raise TableError(f"dataset {settings.dataset!r} has no truth; IoU is measured on datasets with truth")
-    judged = _Judged(settings, run, dataset.ids, dataset.label_set)
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
+        raise TableError(
+            f"dataset {settings.dataset!r} has no truth of classes; IoU is measured on datasets with truth"
+        )
+    names = settings.model_name, settings.dataset
+    meta_models = [settings.meta_model_name]
+    seen = seen_by(settings, run, names, dataset, meta_models=meta_models)
+    images = seen.others(dataset.ids)
+    judged = _Judged(settings, run, images, dataset.label_set)
     if not judged.classes:
         raise TableError(
             f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
@@ -102,7 +114,8 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         **model_context(run.configuration, settings.model_name),
     )
     title = f"Segmentation of {settings.dataset} by {settings.model_name}"
-    result = Result(title, stem, context, asdict(settings), figures, tables, scene_notes(dataset), pictures)
+    notes = (*seen.notes, *scene_notes(dataset))
+    result = Result(title, stem, context, asdict(settings), figures, tables, notes, pictures)
     files = save_result(folder, result)
     return {**figures, "file": str(files[0]), "files": [str(path) for path in files]}
 
@@ -121,7 +134,7 @@ class _Judged:
         self.sizes: set[tuple[int, ...]] = set()
         names = settings.model_name, settings.dataset
         self.images = predicted_ids(run.workspace, names, image_ids)
-        current = provenance(settings, run.configuration, *names)
+        current = recorded_provenance(settings, run, names, self.images)
         painted = None
         if settings.meta_model_name:
             painted = PaintedIou(settings, run, names, settings.meta_model_name)
@@ -168,7 +181,9 @@ def _category_confusion(prediction: Prediction, label_set: LabelSet) -> Iterator
     if categories and prediction.labels is not None and len(predicted) == label_set.num_classes:
         table = lookup_table(true)
         truth = table[np.minimum(prediction.labels.astype(np.int64), len(table) - 1)]
-        yield _confusion(lookup_table(predicted)[prediction.prediction], truth, len(categories))
+        classes = lookup_table(predicted)
+        of_pixels = classes[np.minimum(prediction.prediction, len(classes) - 1)]
+        yield _confusion(of_pixels, truth, len(categories))
 
 
 def _iou_figures(images: list[NDArray[np.int64]], names: list[str], drawing: Drawing) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.inputs import open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import (
+    open_meta_model,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.segments import label_components
+from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.stores import Prediction
 
 
@@ -31,12 +33,12 @@ class PaintedSegments:
         }
 
     def of(self, prediction: Prediction) -> NDArray[np.float64]:
-        """The value of each pixel's segment, ``(H, W)``.
+        """The value of each pixel's segment, ``(H, W)``; 0 where no class is predicted.
 
         Raises:
             StoreError: If the segment table holds other segments than this prediction has.
         """
-        ids = label_components(prediction.prediction)
+        ids = prediction.components()
         values = self._values.get(prediction.image_id, np.empty(0))
         if len(values) != int(ids.max()) + 1:
             raise StoreError(
@@ -72,6 +74,8 @@ class PaintedIou(PaintedSegments):
     ) -> None:
         model = open_meta_model(run, meta_model, names[0])
         table = segments_in_use(settings, run, names)
+        made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
+        warn_of_other_inference(meta_model, made_by, run.workspace, names, images)
         super().__init__(names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 

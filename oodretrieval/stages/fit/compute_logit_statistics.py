@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,26 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from tqdm import tqdm
 
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
-    require_current,
     weights_hash_if_there,
 )
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import inference_of, predictions_in_use
 from oodretrieval.files import atomic_path
-from oodretrieval.stores import Prediction, Workspace, read_prediction, require_same_settings
+from oodretrieval.stores import (
+    Prediction,
+    PredictionRecord,
+    Workspace,
+    images_key,
+    read_prediction,
+    require_same_settings,
+)
 
 logger = logging.getLogger(__name__)
 SUFFIX = ".logits.safetensors"
@@ -62,60 +68,64 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
 
     Raises:
         StoreError: If there is no prediction, or it kept no logits.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
-            f"dataset {settings.dataset!r} has no truth, which says what is known; "
-            "use the network's training dataset"
+            f"dataset {settings.dataset!r} has no truth of classes; use the network's training dataset"
         )
     path = (
         Path(settings.save_file) if settings.save_file else _in_workspace(run.workspace, settings.model_name)
     )
-    weights = weights_hash_if_there(run.configuration.model(settings.model_name))
-    made_by = {key: getattr(settings, key) for key in ("model_name", "dataset", "limit")} | {
-        "weights": weights
+    names = settings.model_name, settings.dataset
+    images = predicted_ids(run.workspace, names, dataset.ids)
+    records = predictions_in_use(settings, run, names, images)
+    made_by = {
+        **{key: getattr(settings, key) for key in ("model_name", "dataset", "limit")},
+        "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
+        "images": images_key({image: record.digest for image, record in records.items()}),
+        "inference": next((inference_of(record.settings) for record in records.values()), {}),
     }
     if path.is_file() and not settings.overwrite:
         recorded, statistics = _read(path)
         require_same_settings(path, recorded, made_by)
         logger.info("%s is there already; args.overwrite=True computes it anew", path)
     else:
-        statistics = _gather(settings, run, dataset)
+        statistics = _gather(run.workspace, names, images, records)
         _write(path, statistics, made_by)
         logger.info("saved %s", path)
-    names = [dataset.label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
+    classes = [dataset.label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
     figures = {
-        key: dict(zip(names, getattr(statistics, key).tolist(), strict=True))
+        key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
         for key in ("mean", "std", "pixels")
     }
     logger.info("%-20s %10s %10s %12s", "largest logit of", "mean", "std", "pixels")
-    for name in names:
+    for name in classes:
         logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in figures.values()))
     return {"path": str(path), **figures}
 
 
 def _gather(
-    settings: LogitStatisticsSettings,
-    run: Run,
-    dataset: SegmentationDataset,
+    workspace: Workspace,
+    names: tuple[str, str],
+    images: Sequence[str],
+    records: Mapping[str, PredictionRecord],
 ) -> LogitStatistics:
-    names = settings.model_name, settings.dataset
-    current = provenance(settings, run.configuration, *names)
     sums: LogitStatisticsSums | None = None
-    for image_id in tqdm(
-        predicted_ids(run.workspace, names, dataset.ids), desc="logits", unit="image", disable=None
-    ):
-        prediction = read_prediction(run.workspace, *names, image_id)
-        require_current(f"the prediction of {image_id}", prediction.settings, current)
+    for image_id in tqdm(images, desc="logits", unit="image", disable=None):
+        prediction = read_prediction(
+            workspace, *names, image_id
+        )  # refuses a damaged one, which has no record
+        made_by = records[image_id].settings
+        require_same_settings(f"the prediction of {image_id}", prediction.settings, made_by)
         unknown = prediction.unknown()
         if unknown is not None:
             sums = sums or LogitStatisticsSums(prediction.num_classes)
             sums.update(require_logits(prediction, "logit statistics"), unknown == KNOWN)
     if sums is None:
-        raise TableError(f"no prediction of {settings.dataset!r} has truth; predict the dataset anew")
+        raise TableError(f"no prediction of {names[1]!r} has truth; predict the dataset anew")
     return sums.statistics()
 
 

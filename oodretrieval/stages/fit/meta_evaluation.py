@@ -16,8 +16,8 @@ from oodretrieval.evaluation import (
     interval,
     meta_figures,
 )
-from oodretrieval.meta_models import MetaModel, folds_of, training_rows
-from oodretrieval.results.rules import Drawing
+from oodretrieval.meta_models import MetaModel, training_rows
+from oodretrieval.results.rules import Drawing, interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 FIGURES = {
@@ -97,24 +97,21 @@ def estimates(
 
 
 def cross_validated(
-    recipe: Recipe, table: pd.DataFrame, groups: Sequence[object], folds: int, strict: bool
+    recipe: Recipe, table: pd.DataFrame, fold: NDArray[np.intp], folds: int, strict: bool
 ) -> Estimates:
-    """:func:`estimates` of every segment by models that have not seen its group.
+    """:func:`estimates` of every segment by models that have not seen its fold.
 
     Args:
         recipe: How models are built.
         table: Segments to learn from and to judge.
-        groups: Image or clip of every segment.
+        fold: The fold of every segment, of whole images or clips; see
+            :func:`~oodretrieval.meta_models.sampling.folds_of`.
         folds: How often models are trained, each time without one fold.
         strict: As for :func:`estimates`.
 
     Returns:
         Name → estimate of all rows of the table.
-
-    Raises:
-        ValueError: If there are fewer groups than folds.
     """
-    fold = folds_of(groups, folds, recipe.settings.seed)
     places, parts = [], []
     for number in range(folds):
         rest, judged = table[fold != number], table[fold == number]
@@ -180,7 +177,13 @@ def judge(
             values[name]["r2_gain"] = values[name]["r2"] - values[against]["r2"]
             drawn[name]["r2_gain"] = drawn[name]["r2"] - drawn[against]["r2"]
         figures[what] = {
-            name: {**values[name], "intervals": {key: list(interval(v)) for key, v in drawn[name].items()}}
+            name: {
+                **values[name],
+                "resamples_left_out": int(np.isnan(drawn[name]["auroc"]).sum()),
+                "intervals": {
+                    key: list(interval(v, value=values[name][key])) for key, v in drawn[name].items()
+                },
+            }
             for name in part
         }
     return figures
@@ -214,6 +217,5 @@ def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {"segments": values["segments"]}
     for title, key in FIGURES.items():
         if key in values:
-            low, high = values["intervals"][key]
-            cells |= {title: values[key], f"{title} 95 %": f"{low:.3f}…{high:.3f}"}
+            cells |= {title: values[key], f"{title} 95 %": interval_words(values["intervals"][key])}
     return cells

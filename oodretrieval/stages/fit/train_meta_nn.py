@@ -6,19 +6,24 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError, TableError
 from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of, segments_in_use
+from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
+from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
-from oodretrieval.meta_models import MetaModel, held_out_rows, save_meta_model, training_rows
+from oodretrieval.experiment.stored import current_segments, inference_of
+from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
-from oodretrieval.results.rules import Drawing, scene_notes, void_rule
+from oodretrieval.results.rules import Drawing, resample_notes, scene_notes, void_rule
+from oodretrieval.stages.fit.better_kinds import caution
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
     cross_validated,
@@ -28,9 +33,11 @@ from oodretrieval.stages.fit.meta_evaluation import (
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe, RecipeSettings
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stores import Workspace, plain, read_segment_settings
+from oodretrieval.stores import CurrentSegments, plain
 
 logger = logging.getLogger(__name__)
+CAUTION = "caution"
+"""Under which the file of a meta model says that it is worse than the mean."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +47,9 @@ class TrainMetaSettings(RecipeSettings):
     Attributes:
         dataset: Name of the dataset whose segments it learns from.
         dataset_val: Name of the dataset it is judged on; empty to hold out a fifth of the training images.
-        folds: Judge it by cross-validation with so many folds on dataset instead; 0 for not.
-        groups: What stays together in a fold: images, or the clips of a video, whose frames resemble each other.
+        folds: Evaluate it by cross-validation with this number of folds on dataset instead; 0 for not.
+        groups: What is held out together: image, or clip, as the frames of a video resemble each other. Empty for
+            clip in video, image elsewhere.
         model_name: Name of the segmentation network.
         strict: Leave out segments that are mostly void or unknown: nobody could name them in use.
     """
@@ -49,7 +57,7 @@ class TrainMetaSettings(RecipeSettings):
     dataset: str = ""
     dataset_val: str = ""
     folds: int = 0
-    groups: Literal["image", "clip"] = "image"
+    groups: Literal["", "image", "clip"] = ""
     model_name: str = ""
     strict: bool = True
 
@@ -73,43 +81,75 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
 
     Raises:
         StoreError: If a dataset has no segment table yet.
-        TableError: If there is no truth to learn from.
+        TableError: If there is no truth to learn from, or every image to evaluate on is learned from.
         SettingsError: If there are fewer images or clips than folds.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
     recipe = Recipe.of(settings, run, choose_device(settings.gpu))
-    made_by = _made_by(settings, run.workspace)
+    settings = replace(settings, groups=_groups(settings, run.configuration))
+    learned, evaluated_on = _segments(settings, run)
+    made_by = _made_by(settings, learned, evaluated_on)
     trained = None if settings.overwrite else _trained(recipe, made_by)
+    train, judged, notes = _tables(settings, run, learned, evaluated_on)
+    images = judged["image_id"].nunique()
     if trained is not None:
-        logger.info("%s is trained already; args.overwrite=True trains it anew", recipe.path)
-        return _report(settings, run, recipe, trained.quality["figures"])
-    train, judged = _tables(settings, run)
+        logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
+        notes = (*notes, *filter(None, [trained.quality.get(CAUTION)]))
+        return _report(settings, run, recipe, trained.quality["figures"], images, notes)
     model, rows = recipe.build(), training_rows(train, settings.strict)
-    # the best epoch is chosen on held-out training images: what judges it is not peeked at
+    # the best epoch is chosen on held-out training images: what evaluates it is not peeked at
     model.fit(rows)
     if settings.folds:
-        found = _cross_validated(recipe, train, settings)
+        fold = _folds(settings, train)
+        splits = [(train[fold != number], train[fold == number]) for number in range(settings.folds)]
+        found = cross_validated(recipe, train, fold, settings.folds, settings.strict)
     else:
+        splits = [(train, judged)]
         found = estimates(recipe, model, train, judged, settings.strict)
     figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, run.configuration)))
+    words = caution(figures, model.kind, splits, settings.strict, settings.seed)
+    if words:
+        logger.warning("%s", words)
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     classes = predicted_classes(run.configuration.model(settings.model_name), dataset, model.num_classes)
-    save_meta_model(
-        model,
-        recipe.path,
-        class_names=[classes[i][0] for i in sorted(classes)],
-        quality=plain({"made_by": made_by, "figures": figures, "threshold": positive_threshold(model, rows)}),
-    )
+    quality = {
+        "made_by": made_by,
+        "figures": figures,
+        "threshold": positive_threshold(model, rows),
+        FITTED_ON: fitted_on(settings.dataset, train),
+        **({CAUTION: words} if words else {}),
+    }
+    names = [classes[i][0] for i in sorted(classes)]
+    save_meta_model(model, recipe.path, class_names=names, quality=plain(quality))
     logger.info("saved %s", recipe.path)
-    return _report(settings, run, recipe, figures)
+    notes = (*notes, *filter(None, [words]))
+    return _report(settings, run, recipe, figures, images, notes)
 
 
-def _made_by(settings: TrainMetaSettings, workspace: Workspace) -> dict[str, Any]:
-    """What identifies the training: its settings, and the weights that made the segments."""
-    recorded = read_segment_settings(workspace, settings.model_name, settings.dataset)
+def _groups(settings: TrainMetaSettings, configuration: Configuration) -> Literal["image", "clip"]:
+    """What is held out together; image where nothing of the training dataset is."""
+    if settings.groups:
+        return settings.groups
+    if settings.dataset_val and not settings.folds:
+        return "image"
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    return "clip" if getattr(dataset, "video", False) else "image"
+
+
+def _made_by(
+    settings: TrainMetaSettings, learned: CurrentSegments, evaluated_on: CurrentSegments | None
+) -> dict[str, Any]:
+    """What identifies the training: its settings, the segments and what made them."""
     names = ("dataset", "dataset_val", "folds", "groups", "strict", "limit", "features", *HYPERPARAMETERS)
     chosen = {name: getattr(settings, name) for name in names}
-    return dict(plain({"model": settings.model_name, "weights": recorded.get("weights", ""), **chosen}))
+    made_of = {
+        "model": settings.model_name,
+        "weights": learned.settings.get("weights", ""),
+        "inference": inference_of(learned.settings),
+        "images": learned.key,
+        "images_val": "" if evaluated_on is None else evaluated_on.key,
+    }
+    return dict(plain({**made_of, **chosen}))
 
 
 def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
@@ -126,26 +166,76 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     return model
 
 
-def _tables(settings: TrainMetaSettings, run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Segments to learn from, and to be judged on."""
-    train = segments_in_use(settings, run, (settings.model_name, settings.dataset))
-    if settings.folds:
-        return train, train
-    if settings.dataset_val:
+def _segments(settings: TrainMetaSettings, run: Run) -> tuple[CurrentSegments, CurrentSegments | None]:
+    """Segments to learn from, and those of the other dataset to evaluate on, if there is one."""
+    learned = current_segments(settings, run, (settings.model_name, settings.dataset))
+    if settings.folds or not settings.dataset_val:
+        return learned, None
+    try:
         names = settings.model_name, settings.dataset_val
-        try:
-            return train, segments_in_use(_of_judged(settings), run, names)
-        except StoreError as error:
-            raise StoreError(
-                f"{error}; or judge otherwise: by another args.dataset_val, on held-out images of "
-                f"{settings.dataset} (args.dataset_val=''), or by cross-validation (args.folds=5)"
-            ) from error
-    held_out = held_out_rows(train, settings.seed)
+        return learned, current_segments(_of_judged(settings), run, names)
+    except StoreError as error:
+        raise StoreError(f"{error}; or {_otherwise(settings)}") from error
+
+
+def _otherwise(settings: TrainMetaSettings) -> str:
+    return (
+        f"evaluate otherwise: on another args.dataset_val, on held-out images of {settings.dataset} "
+        "(args.dataset_val=''), or by cross-validation (args.folds=5)"
+    )
+
+
+def _tables(
+    settings: TrainMetaSettings, run: Run, learned: CurrentSegments, evaluated_on: CurrentSegments | None
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Rows to learn from and to evaluate on, and what to say of the choice."""
+    train = learned.read()
+    if settings.folds:
+        return train, train, _caution(settings, run.configuration)
+    if evaluated_on is not None:
+        return train, *_unseen(settings, run, train, evaluated_on.read())
+    clips = clip_names(train["image_id"].astype(str).tolist()) if settings.groups == "clip" else None
+    held_out = held_out_rows(train, settings.seed, groups=clips)
     if not held_out.any():
+        other = ", or hold out frames of it by args.groups=image" if clips else ""
         raise TableError(
-            f"{settings.dataset!r} has segments of one image only, none to hold out; name another args.dataset_val"
+            f"{settings.dataset!r} has segments of one {settings.groups} only, none to hold out; name another "
+            f"args.dataset_val{other}"
         )
-    return train[~held_out], train[held_out]
+    return train[~held_out], train[held_out], _caution(settings, run.configuration)
+
+
+def _unseen(
+    settings: TrainMetaSettings, run: Run, train: pd.DataFrame, table: pd.DataFrame
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Segments of the images of args.dataset_val that are not learned from."""
+    dataset = _judged_dataset(settings, run.configuration)
+    learned = {"the meta model": {FITTED_ON: fitted_on(settings.dataset, train)}}
+    try:
+        seen = seen_images(run.configuration, settings.dataset_val, dataset, table, learned)
+    except TableError as error:
+        raise TableError(
+            f"args.dataset_val={settings.dataset_val}: {error}; {_otherwise(settings)}"
+        ) from error
+    for note in seen.notes:
+        logger.warning("%s", note)
+    return seen.rows_of_others(table), seen.notes
+
+
+def _caution(settings: TrainMetaSettings, configuration: Configuration) -> tuple[str, ...]:
+    """What to know of frames of a video that are held out while others of their clip are learned from."""
+    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    if settings.groups == "clip" or not getattr(dataset, "video", False):
+        return ()
+    return (
+        "Frames are evaluated on while others of the same clip are learned from, which they resemble: the measures are "
+        "too high; args.groups=clip holds out whole clips.",
+    )
+
+
+def _resamples(figures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
+    left_out = (values.get("resamples_left_out", 0) for rows in figures.values() for values in rows.values())
+    return resample_notes(max(left_out, default=0), repetitions)
 
 
 def _of_judged(settings: TrainMetaSettings) -> TrainMetaSettings:
@@ -170,11 +260,12 @@ def _judged_dataset(settings: TrainMetaSettings, configuration: Configuration) -
     return dataset_in_use(_of_judged(settings), configuration, _judged_name(settings))
 
 
-def _cross_validated(recipe: Recipe, table: pd.DataFrame, settings: TrainMetaSettings) -> Any:
+def _folds(settings: TrainMetaSettings, table: pd.DataFrame) -> NDArray[np.intp]:
+    """The fold in which each segment is held out."""
     images = table["image_id"].astype(str).tolist()
     groups = clip_names(images) if settings.groups == "clip" else images
     try:
-        return cross_validated(recipe, table, groups, settings.folds, settings.strict)
+        return folds_of(groups, settings.folds, settings.seed)
     except ValueError as error:
         raise SettingsError(
             f"args.folds={settings.folds}, but {settings.dataset!r} has {len(set(groups))} {settings.groups}s; lower "
@@ -187,8 +278,10 @@ def _report(
     run: Run,
     recipe: Recipe,
     figures: Mapping[str, Any],
+    images: int,
+    notes: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Save and log the figures."""
+    """Save and log the measures on this number of images."""
     dataset, name = _judged_dataset(settings, run.configuration), _judged_name(settings)
     learned = (
         "segments mostly void or unknown left out of the training"
@@ -202,18 +295,18 @@ def _report(
         context=Context(
             dataset=name,
             split=split_of(run.configuration, name),
-            images=len(dataset),
+            images=images,
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
-            intervals=Drawing.of(settings, dataset).words(len(dataset)),
+            intervals=Drawing.of(settings, dataset).words(images),
             meta_model=recipe.name,
             **model_context(run.configuration, settings.model_name),
         ),
         settings=asdict(settings),
         figures=figures,
         tables=as_tables(figures),
-        notes=scene_notes(dataset),
+        notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.repetitions)),
     )
     folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
     files = save_result(folder, result)

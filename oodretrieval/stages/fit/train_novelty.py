@@ -7,9 +7,11 @@ from typing import Any
 
 from oodretrieval.errors import PartialFailure, SettingsMismatchError, TableError
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, segments_in_use, weights_hash_if_there
+from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
+from oodretrieval.experiment.inputs import dataset_in_use, weights_hash_if_there
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import current_segments, inference_of
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -56,22 +58,26 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     if dataset.label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; choose another args.dataset")
     path = novelty_model_path(run, settings.model_name)
+    segments = current_segments(settings, run, names)
     made_by = {
         "model": settings.model_name,
         "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
+        "inference": inference_of(segments.settings),
+        "images": segments.key,
         **{name: getattr(settings, name) for name in ("dataset", "backbone", "seed", "limit")},
     }
     if path.is_file() and not settings.overwrite:
         _require_same(path, made_by)
         logger.info("%s is fitted already; args.overwrite=True fits it anew", path)
         return {"path": str(path)}
-    table = segments_in_use(settings, run, names)
+    table = segments.read()
     features = SegmentFeatures(run.workspace, settings.backbone, choose_device(settings.gpu))
     vectors, failures = features.of(names, dataset, table)
     if failures:
         raise PartialFailure("train_novelty", failures)
     classes = num_classes_of(table)  # the network's, background included
-    model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=made_by)
+    carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
+    model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=carried)
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())
     logger.info("%d known segments of %s; saved %s", known, settings.dataset, path)

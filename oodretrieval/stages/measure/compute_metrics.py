@@ -1,28 +1,23 @@
 """Stage 2: split every prediction into segments and compute their metrics."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.experiment.inputs import (
-    blocks,
     dataset_in_use,
-    outstanding,
     predicted_ids,
-    provenance,
-    require_current,
 )
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import predictions_in_use
+from oodretrieval.stages.measure.part_layout import TableLayout
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
-from oodretrieval.stages.predict.inference_settings import RECORDED
-from oodretrieval.stores import (
-    Workspace,
-    existing_parts,
-    read_prediction_settings,
-)
+from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +36,7 @@ class MetricsSettings(CommonSettings):
 
 
 def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
-    """Compute the segment tables of a dataset's predictions; blocks that are done are skipped.
+    """Compute the segment table of a dataset's predictions; images that are done are skipped.
 
     Args:
         settings: Which predictions.
@@ -58,39 +53,27 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
     names = settings.model_name, settings.dataset
     dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
     wanted = dataset_in_use(settings, run.configuration, settings.dataset).ids
-    made_by = provenance(settings, run.configuration, *names)
     predicted = predicted_ids(run.workspace, names, wanted)
-    kept = _require_matching(run.workspace, names, predicted[0], made_by)
-    made_by |= kept
+    records = predictions_in_use(settings, run, names, predicted)
+    made_by = next((dict(record.settings) for record in records.values()), {})
+    _require_measurable(run.workspace.prediction_folder(*names), made_by)
     with run.workspace.lock(run.workspace.segments_folder(*names)):
-        done = existing_parts(run.workspace, *names, None if settings.overwrite else made_by)
-        tasks = []
-        for number, indices in blocks(len(dataset)):
-            images = outstanding(
-                [dataset.ids[i] for i in indices],
-                set(predicted),
-                set(done.get(number, [])),
-                settings.overwrite,
-            )
-            if images:
-                tasks.append(Block(run.workspace.path, *names, number, tuple(images), made_by))
-        return _run(tasks, settings, run.workspace, len(predicted))
+        from_scratch = settings.overwrite and len(wanted) == len(dataset)
+        layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, from_scratch=from_scratch)
+        todo = predicted if settings.overwrite else layout.outstanding(predicted, records)
+        tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
+        try:
+            return _run(tasks, settings, run.workspace, len(predicted))
+        finally:
+            layout.remove_others([task.destination.number for task in tasks])
 
 
-def _require_matching(
-    workspace: Workspace, names: tuple[str, str], image_id: str, made_by: dict[str, Any]
-) -> dict[str, Any]:
-    """Check what made the predictions, and return how they were kept."""
-    path = workspace.prediction_path(*names, image_id)
-    recorded = read_prediction_settings(path)
-    require_current(path.parent, recorded, made_by)
-    if recorded.get("keep") == "nothing":
+def _require_measurable(folder: Path, made_by: Mapping[str, Any]) -> None:
+    if made_by.get("keep") == "nothing":
         raise StoreError(
-            f"{path.parent} keeps neither logits nor softmax; its segment metrics were computed by pred_images. "
+            f"{folder} keeps neither logits nor softmax; its segment metrics were computed by pred_images. "
             "To compute them again, predict with args.keep=logits args.overwrite=True"
         )
-    how = ("weights", "model_arguments", "keep", "source", *RECORDED)
-    return {key: recorded[key] for key in how if key in recorded}
 
 
 def _run(

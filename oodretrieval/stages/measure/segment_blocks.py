@@ -1,8 +1,9 @@
-"""One block of predictions to one part of the segment table.
+"""Some predictions to one part of the segment table.
 
 Apart from :mod:`oodretrieval.stages.measure.compute_metrics` so that worker processes import no torch.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ import pandas as pd
 
 from oodretrieval.errors import StoreError
 from oodretrieval.segments import segment_table, segment_table_from_logits
-from oodretrieval.stores import Prediction, Workspace, read_prediction, require_same_settings, write_segments
+from oodretrieval.stores import (
+    Prediction,
+    Workspace,
+    read_part,
+    read_prediction,
+    require_same_settings,
+    write_segments,
+)
 
 
 def image_table(prediction: Prediction) -> pd.DataFrame:
@@ -44,48 +52,83 @@ def image_table(prediction: Prediction) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Block:
-    """What a worker process needs to know.
+class Destination:
+    """A part of the segment table that is to be written.
 
     Attributes:
         workspace: Root of the workspace.
-        model: Name of the network.
-        dataset: Name of the dataset.
+        names: Name of the network, name of the dataset.
         number: Number of the part.
-        images: Ids of its images.
+        kept: Images whose segments stay in it → digest of their predictions.
+        order: Ids of all images of the dataset; rows follow it, what the dataset no longer has comes last.
         made_by: Settings to note in the part.
     """
 
     workspace: Path
-    model: str
-    dataset: str
+    names: tuple[str, str]
     number: int
+    kept: Mapping[str, str]
+    order: Sequence[str]
+    made_by: Mapping[str, Any]
+
+    def write(self, tables: Mapping[str, pd.DataFrame], digests: Mapping[str, str]) -> None:
+        """Write the part, in one step: what stays in it, and what is new.
+
+        Args:
+            tables: Image → its segment table.
+            digests: Image → digest of its prediction, of the same images.
+
+        Raises:
+            StoreError: If the part cannot be read or written.
+        """
+        workspace = Workspace(self.workspace)
+        rows = dict(tables)
+        if self.kept:
+            there = read_part(workspace, *self.names, self.number)
+            found = {str(image): part for image, part in there.groupby("image_id", sort=False)}
+            rows |= {image: found.get(image, there.iloc[:0]) for image in self.kept}
+        rank = {image: place for place, image in enumerate(self.order)}
+        images = sorted(rows, key=lambda image: rank.get(image, len(rank)))
+        made_of = {**self.kept, **digests}
+        table = pd.concat([rows[image] for image in images], ignore_index=True)
+        write_segments(
+            workspace, *self.names, self.number, table, {i: made_of[i] for i in images}, self.made_by
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a worker process needs to know.
+
+    Attributes:
+        images: Ids of the images to measure.
+        destination: Where their segments go.
+    """
+
     images: tuple[str, ...]
-    made_by: dict[str, Any]
+    destination: Destination
 
 
 def compute_block(task: Block) -> tuple[int, dict[str, str]]:
-    """Compute and write one part.
+    """Compute the segments of some images and write them into one part.
 
     Args:
         task: Which images.
 
     Returns:
-        Number of segments, and image id → reason for the images that failed.
+        Number of segments computed, and image id → reason for the images that failed.
     """
-    workspace = Workspace(task.workspace)
-    tables, done, failures = [], [], {}
+    to = task.destination
+    tables: dict[str, pd.DataFrame] = {}
+    digests, failures = {}, {}
     for image_id in task.images:
         try:
-            prediction = read_prediction(workspace, task.model, task.dataset, image_id)
-            made_by = {key: prediction.settings.get(key) for key in task.made_by}
-            require_same_settings(f"the prediction of {image_id}", made_by, task.made_by)
-            tables.append(image_table(prediction))
-            done.append(image_id)
+            prediction = read_prediction(Workspace(to.workspace), *to.names, image_id)
+            require_same_settings(f"the prediction of {image_id}", prediction.settings, to.made_by)
+            tables[image_id] = image_table(prediction)
+            digests[image_id] = prediction.digest
         except (StoreError, ValueError) as error:
             failures[image_id] = str(error)
-    if not tables:
-        return 0, failures
-    table = pd.concat(tables, ignore_index=True)
-    write_segments(workspace, task.model, task.dataset, task.number, table, done, task.made_by)
-    return len(table), failures
+    if tables:
+        to.write(tables, digests)
+    return sum(map(len, tables.values())), failures

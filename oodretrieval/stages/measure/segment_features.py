@@ -1,13 +1,14 @@
 """Features of every segment: an ImageNet network sees the image once, a segment takes the mean over its pixels."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -17,19 +18,24 @@ from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
-from oodretrieval.segments import label_components
+from oodretrieval.stages.predict.inference_settings import size_seen
 from oodretrieval.stores import (
     Workspace,
-    existing_parts,
+    features_folder,
     features_path,
+    locate_segments,
+    lock_folder,
     read_features,
     read_prediction,
-    read_segment_settings,
     write_features,
 )
 
 logger = logging.getLogger(__name__)
 STRIDE = 16
+WAIT = 60.0
+"""Seconds to wait for another process that writes features of the same network; it takes milliseconds."""
+TOGETHER = 64
+"""Images whose features are written at a time."""
 
 
 class SegmentFeatures:
@@ -49,6 +55,7 @@ class SegmentFeatures:
             raise SettingsError(f"features are of one of {', '.join(LITE)}, not of {backbone!r}")
         self.workspace, self.backbone, self.device = workspace, backbone, device
         self._network: Backbone | None = None
+        self._keeps = True
 
     def of(
         self, names: tuple[str, str], dataset: SegmentationDataset, table: pd.DataFrame
@@ -65,54 +72,69 @@ class SegmentFeatures:
             those.
         """
         failures: dict[str, str] = {}
-        wanted = set(table["image_id"])
-        made_of = read_segment_settings(self.workspace, *names)
-        parts = existing_parts(self.workspace, *names)
-        needed = {number: [i for i in images if i in wanted] for number, images in parts.items()}
-        needed = {number: images for number, images in needed.items() if images}
         counts = table.groupby("image_id", sort=False).size()
-        found = []
-        with tqdm(total=len(wanted), desc=f"features {names[1]}", unit="image", disable=None) as bar:
-            for number, images in needed.items():
-                rows = int(counts[images].sum())
-                made_by = {"segments": made_of, "backbone": self.backbone, "images": images}
-                path = features_path(self.workspace, names, self.backbone, number)
-                vectors: Any = read_features(path, rows, made_by)
+        images = [str(image) for image in counts.index]
+        digests = locate_segments(self.workspace, *names, images).digests
+        places = {image: index for index, image in enumerate(dataset.ids)}
+        found: dict[str, NDArray[np.float32]] = {}
+        fresh: dict[str, NDArray[np.float32]] = {}
+        try:
+            for image in tqdm(images, desc=f"features {names[1]}", unit="image", disable=None):
+                vectors: Any = self._kept(names, image, int(counts[image]), digests[image])
                 if vectors is None:
-                    failed: dict[str, str] = {}
-                    vectors = np.concatenate(list(self._pooled(names, dataset, images, counts, failed)))
-                    if not failed:
-                        write_features(path, vectors, made_by)
-                    failures |= failed
-                found.append(vectors.astype(np.float16).astype(np.float32))
-                bar.update(len(images))
-        return np.concatenate(found), failures
+                    try:
+                        if image not in places:
+                            raise StoreError(f"dataset {names[1]!r} has no image {image!r} any more")
+                        vectors = self._pooled(names, image, dataset[places[image]].image, int(counts[image]))
+                        fresh[image] = vectors
+                    except (ImageError, StoreError) as error:
+                        failures[image] = str(error)
+                        vectors = np.full((int(counts[image]), self.network.channels[0]), np.nan, np.float32)
+                found[image] = vectors.astype(np.float16).astype(np.float32)
+                if len(fresh) >= TOGETHER:
+                    self._keep(names, fresh, digests)
+                    fresh = {}
+        finally:
+            self._keep(names, fresh, digests)
+        rows = {image: iter(vectors) for image, vectors in found.items()}
+        return np.stack([next(rows[str(image)]) for image in table["image_id"]]), failures
+
+    def _kept(
+        self, names: tuple[str, str], image: str, rows: int, digest: str
+    ) -> NDArray[np.floating] | None:
+        path = features_path(self.workspace, names, self.backbone, image)
+        return read_features(path, rows, self._made_by(digest))
+
+    def _made_by(self, digest: str) -> dict[str, str]:
+        return {"prediction": digest, "backbone": self.backbone}
+
+    def _keep(
+        self, names: tuple[str, str], fresh: Mapping[str, NDArray[np.float32]], digests: Mapping[str, str]
+    ) -> None:
+        """Keep features for the next time; where that cannot be, they are only used."""
+        if not fresh or not self._keeps:
+            return
+        try:
+            with lock_folder(features_folder(self.workspace, names, self.backbone), timeout=WAIT):
+                for image, vectors in fresh.items():
+                    path = features_path(self.workspace, names, self.backbone, image)
+                    write_features(path, vectors, self._made_by(digests[image]))
+        except StoreError as error:
+            self._keeps = False
+            logger.warning("features are computed again next time: %s", error)
 
     def _pooled(
-        self,
-        names: tuple[str, str],
-        dataset: SegmentationDataset,
-        images: list[str],
-        counts: "pd.Series[int]",
-        failed: dict[str, str],
-    ) -> Iterator[NDArray[np.float32]]:
-        places = {image: index for index, image in enumerate(dataset.ids)}
-        for image in images:
-            try:
-                if image not in places:
-                    raise StoreError(f"dataset {names[1]!r} has no image {image!r} any more")
-                prediction = read_prediction(self.workspace, *names, image).prediction
-                features = self._features(dataset[places[image]].image)
-                pooled = pool_by_segment(features, label_components(prediction))
-                if len(pooled) != counts[image]:
-                    raise StoreError(
-                        f"the prediction of {image} has {len(pooled)} segments, its table {counts[image]}; run "
-                        "scripts/compute_metrics.py with args.overwrite=True"
-                    )
-                yield pooled
-            except (ImageError, StoreError) as error:
-                failed[image] = str(error)
-                yield np.full((int(counts[image]), self.network.channels[0]), np.nan, np.float32)
+        self, names: tuple[str, str], image_id: str, image: NDArray[np.uint8], count: int
+    ) -> NDArray[np.float32]:
+        prediction = read_prediction(self.workspace, *names, image_id)
+        seen = _as_seen(image, prediction.settings)
+        pooled = pool_by_segment(self._features(seen), prediction.components())
+        if len(pooled) != count:
+            raise StoreError(
+                f"the prediction of {image_id} has {len(pooled)} segments, its table {count}; run "
+                "scripts/compute_metrics.py with args.overwrite=True"
+            )
+        return pooled
 
     @property
     def network(self) -> Backbone:
@@ -128,3 +150,14 @@ class SegmentFeatures:
         features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
         array: NDArray[np.float32] = features.float().cpu().numpy()
         return array
+
+
+def _as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The image in the size at which the segmentation network saw it.
+
+    Features change with the size of things, and are compared with those of images that were seen at that size.
+    """
+    size = size_seen(recorded, *image.shape[:2])
+    if size == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))

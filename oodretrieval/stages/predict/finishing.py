@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import ConfigurationError, ImageError, StoreError
+from oodretrieval.files import file_stamp
 from oodretrieval.labels import LabelSet
 from oodretrieval.segments import predict_classes, predict_pixels
 from oodretrieval.stages.measure.segment_blocks import image_table
@@ -24,11 +25,15 @@ class Outcome(Protocol):
 
     Attributes:
         image_id: Id of the image.
+        image_path: Its file.
         labels: Its label ids, ``(H, W)``; None without truth.
     """
 
     @property
     def image_id(self) -> str: ...  # noqa: D102
+
+    @property
+    def image_path(self) -> str: ...  # noqa: D102
 
     @property
     def labels(self) -> NDArray[np.unsignedinteger] | None: ...  # noqa: D102
@@ -129,12 +134,12 @@ class PublishedOutcome:
 
 
 def require_classes(count: int, label_set: LabelSet | None) -> None:
-    """Refuse predictions of another number of classes than the dataset has.
+    """Refuse predictions of another number of classes than the dataset has, if it has any.
 
     Raises:
         ConfigurationError: If the numbers differ.
     """
-    if label_set is not None and count != label_set.num_classes:
+    if label_set is not None and label_set.num_classes not in (0, count):
         raise ConfigurationError(
             f"the network has {count} classes, the dataset's pred_mapping {label_set.num_classes}; "
             "choose a dataset entry made for this network (with background, if it has one), or give it its own "
@@ -161,11 +166,13 @@ class Finished:
     Attributes:
         image_id: Its id.
         table: Its segment table, if that was wanted.
+        digest: Of its prediction.
         failure: Why it could not be finished; empty if it could.
     """
 
     image_id: str
     table: pd.DataFrame | None = None
+    digest: str = ""
     failure: str = ""
 
 
@@ -200,8 +207,10 @@ class Finisher:
         except (ImageError, ValueError) as error:
             return Finished(outcome.image_id, failure=str(error))
         path = Workspace(self.workspace).prediction_path(*self.names, outcome.image_id)
-        write_prediction(path, replace(prediction, settings=self.made_by), self.keep)
-        return Finished(outcome.image_id, table)
+        stamp = file_stamp(outcome.image_path)
+        kept = replace(prediction, settings=self.made_by, image_file=stamp)
+        digest = write_prediction(path, kept, self.keep)
+        return Finished(outcome.image_id, table, digest)
 
 
 def load_kernels() -> None:

@@ -1,6 +1,7 @@
 """How a network looks at images: the settings of inference, and which of them its work is told by."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -17,7 +18,8 @@ class InferenceSettings(CommonSettings):
         mixed_precision: no, bf16 or fp16 (finer, but with a smaller range); auto is fp16 on a GPU, no on the CPU.
         batch_size: Images of equal size that the network sees at a time.
         resize: Longest side in pixels that larger images are shrunk to for the network; 0 for none. Classes and
-            metrics are of the image's own size all the same.
+            metrics are of the image's own size all the same. -1, the default: images more than half as large again as
+            those that the network was trained on (``size`` of its entry) are shrunk to these, where no window is set.
         window: Height and width, as in 512x1024, of overlapping windows, for images that do not fit as a whole;
             multiples of 32. Their logits are stitched at the network's stride, averaged where they overlap.
         overlap: Share of a window that the next one covers at least, 0…<1.
@@ -27,7 +29,7 @@ class InferenceSettings(CommonSettings):
 
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = "auto"
     batch_size: int = 1
-    resize: int = 0
+    resize: int = -1
     window: str = ""
     overlap: float = 0.25
     scales: tuple[float, ...] = (1.0,)
@@ -36,7 +38,8 @@ class InferenceSettings(CommonSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_at_least(self, 1, "batch_size")
-        require_at_least(self, 0, "resize", "overlap")
+        require_at_least(self, -1, "resize")
+        require_at_least(self, 0, "overlap")
         if self.overlap >= 1:
             raise SettingsError(f"args.overlap must be less than 1, came {self.overlap:g}")
         if not self.scales or min(self.scales) <= 0:
@@ -65,15 +68,75 @@ class InferenceSettings(CommonSettings):
             return self.mixed_precision
         return "fp16" if device == "cuda" else "no"
 
-    def recorded(self, device: str) -> dict[str, Any]:
-        """What work made with these settings is told by: those that are not as they are by default."""
+    def seen_size(self, height: int, width: int, trained: tuple[int, int] | None = None) -> tuple[int, int]:
+        """Height and width at which the network sees an image.
+
+        Args:
+            height: Of the image, pixels.
+            width: Of the image, pixels.
+            trained: Height and width of the images that the network was trained on; None if that is not said.
+
+        Example:
+            >>> InferenceSettings().seen_size(1080, 1920, (360, 480))
+            (270, 480)
+            >>> InferenceSettings().seen_size(480, 640, (360, 480)), InferenceSettings(resize=320).seen_size(480, 640)
+            ((480, 640), (240, 320))
+        """
+        return _shrunk(height, width, *self._shrinking(trained))
+
+    def _shrinking(self, trained: tuple[int, int] | None) -> tuple[int, int]:
+        """The longest side that images are shrunk to, 0 for none, and the one above which they are."""
+        if self.resize >= 0:
+            return self.resize, self.resize
+        longest = 0 if trained is None or self.window else max(trained)
+        return longest, int(LARGER * longest)
+
+    def recorded(self, device: str, trained: tuple[int, int] | None = None) -> dict[str, Any]:
+        """What work made with these settings is told by: those that are not as they are by default.
+
+        Args:
+            device: ``"cpu"`` or ``"cuda"``.
+            trained: Height and width of the images that the network was trained on; None if that is not said.
+        """
+        longest, above = self._shrinking(trained)
         values = {name: getattr(self, name) for name in RECORDED} | {
-            "mixed_precision": self.precision(device)
+            "mixed_precision": self.precision(device),
+            "resize": longest if self.resize >= 0 or not longest else {"longest": longest, "above": above},
         }
         return {name: value for name, value in values.items() if value != _PLAIN[name]}
 
 
+def size_seen(recorded: Mapping[str, Any], height: int, width: int) -> tuple[int, int]:
+    """Height and width at which the network saw an image.
+
+    Args:
+        recorded: Settings that its prediction was made with.
+        height: Of the image, pixels.
+        width: Of the image, pixels.
+
+    Example:
+        >>> size_seen({"resize": {"longest": 480, "above": 720}}, 1080, 1920), size_seen({}, 1080, 1920)
+        ((270, 480), (1080, 1920))
+    """
+    resize = recorded.get("resize", 0)
+    longest, above = (resize["longest"], resize["above"]) if isinstance(resize, Mapping) else (resize, resize)
+    return _shrunk(height, width, longest, above)
+
+
+def _shrunk(height: int, width: int, longest: int, above: int) -> tuple[int, int]:
+    if not 0 < longest < max(height, width) or max(height, width) <= above:
+        return height, width
+    factor = longest / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+LARGER = 1.5
+"""Images of a longest side more than so many times that of the training images are shrunk."""
+
 RECORDED = ("mixed_precision", "resize", "window", "overlap", "scales", "flip")
 """Settings that change what is predicted."""
 
-_PLAIN = {field.name: field.default for field in fields(InferenceSettings)} | {"mixed_precision": "no"}
+_PLAIN = {field.name: field.default for field in fields(InferenceSettings)} | {
+    "mixed_precision": "no",
+    "resize": 0,
+}

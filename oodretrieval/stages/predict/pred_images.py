@@ -10,27 +10,36 @@ not grow with the dataset. With ``num_cores = n``, beside the network itself:
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset, subset_by_class
-from oodretrieval.errors import ImageError, PartialFailure, SettingsError
+from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, provenance
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.predict.finishing import Finished, Finisher, Outcome, load_kernels
+from oodretrieval.stages.predict.finishing import (
+    Finished,
+    Finisher,
+    NetworkOutcome,
+    Outcome,
+    load_kernels,
+)
 from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input
+from oodretrieval.stores import Workspace, plain, read_prediction_record, require_same_settings
 from oodretrieval.stores.predictions import Keep
 
 logger = logging.getLogger(__name__)
@@ -95,18 +104,69 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
             raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
     else:
         device = choose_device(settings.gpu)
-        made_by |= settings.recorded(device.type)
+        made_by |= settings.recorded(device.type, run.configuration.model(settings.model_name).size)
     folder = run.workspace.prediction_folder(*names)
     finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
-    with run.workspace.lock(folder):
+    with ExitStack() as locks:
+        locks.enter_context(run.workspace.lock(folder))
+        if settings.keep == "nothing":
+            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(*names)))
+        _require_same_images(folder, run, names, dataset, made_by, overwrite=settings.overwrite)
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
             flow()
+            plan.tidy()
     if flow.failures:
         raise PartialFailure("pred_images", flow.failures)
     logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
     return {"predicted": flow.predicted, "skipped": plan.skipped, "folder": str(folder)}
+
+
+def _require_same_images(
+    folder: Path,
+    run: Run,
+    names: tuple[str, str],
+    dataset: SegmentationDataset,
+    made_by: Mapping[str, Any],
+    *,
+    overwrite: bool,
+) -> None:
+    """Refuse to put predictions of other images beside those of the dataset's; with ``overwrite`` they are removed.
+
+    Predictions of images that have left the dataset stay, if it is built as it was then (from the same root).
+
+    Raises:
+        SettingsMismatchError: If the folder holds predictions of a dataset that is built in another way.
+    """
+    own = {run.workspace.prediction_path(*names, image) for image in dataset.ids}
+    current = {"dataset_arguments": made_by["dataset_arguments"]}
+    removed = 0
+    for path in sorted(folder.rglob("*.h5")):
+        if path in own:
+            continue  # held against all settings when it is its turn
+        try:
+            recorded = read_prediction_record(path).settings.get("dataset_arguments")
+        except StoreError:  # nothing that anybody could use
+            continue
+        if not overwrite:
+            require_same_settings(folder, {"dataset_arguments": recorded}, current)
+            return  # they were written under this very check
+        if plain(recorded) != plain(current["dataset_arguments"]):
+            path.unlink()
+            removed += 1
+    if removed:
+        logger.info("%d predictions of images of another root are removed from %s", removed, folder)
+
+
+def _megabytes(size: int) -> str:
+    """A size on disk for people.
+
+    Example:
+        >>> _megabytes(1_840_000), _megabytes(15_000_000), _megabytes(3_200_000_000)
+        ('1.8 MB', '15.0 MB', '3.2 GB')
+    """
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"
 
 
 class _Flow:
@@ -128,7 +188,9 @@ class _Flow:
     ) -> None:
         self.settings, self.configuration, self.dataset = settings, configuration, dataset
         self.finisher, self.plan, self.device = finisher, plan, device
+        self.trained = None if device is None else configuration.model(settings.model_name).size
         self.predicted = 0
+        self._said: set[str] = set()
         self.failures: dict[str, str] = {}
 
     def __call__(self) -> None:
@@ -140,7 +202,7 @@ class _Flow:
             )
             finishers = self._finishers(stack)  # first, as they start while the network is loaded
             outcomes = self._outcomes(self._inputs(self._readers(stack)))
-            parts = stack.enter_context(PartWriter(self.finisher, self.dataset.ids, self.plan))
+            parts = stack.enter_context(PartWriter(self.plan))
             ahead = 2 * max(1, self.settings.num_cores)
             for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
                 self._note(finished)
@@ -167,7 +229,9 @@ class _Flow:
 
     def _read(self, index: int) -> Input | Finished:
         try:
-            return network_input(self.dataset[index], self.settings)
+            seen = network_input(self.dataset[index], self.settings, self.trained)
+            self._note_shrinking(seen)
+            return seen
         except ImageError as error:
             return Finished(self.dataset.ids[index], failure=str(error))
 
@@ -176,7 +240,45 @@ class _Flow:
             source = PublishedSource(self.settings.source, self.dataset)
             return source.run(item.sample for item in inputs)
         entry = self.configuration.model(self.settings.model_name)
-        return Segmenter(entry, self.device, self.settings).run(inputs, self.dataset.label_set)
+        return self._kept(Segmenter(entry, self.device, self.settings).run(inputs, self.dataset.label_set))
+
+    def _kept(self, outcomes: Iterable[NetworkOutcome]) -> Iterator[Outcome]:
+        """The outcomes; says of logits of full size how they could be smaller."""
+        for outcome in outcomes:
+            if self.settings.keep == "logits" and outcome.logits.shape[1:] == outcome.size:
+                self._say(
+                    "logits",
+                    "the network gives logits of the image's full size; with a method `low_resolution_logits`, the "
+                    'logits before its last resize, predictions are stored small ("Your own network" in '
+                    "docs/extending.md)",
+                )
+            yield outcome
+
+    def _note_shrinking(self, item: Input) -> None:
+        """Say, once, that an image is shrunk because the network was trained on smaller ones."""
+        size, seen = item.sample.image.shape, item.image.shape
+        if self.trained is not None and self.settings.resize < 0 and size != seen:
+            self._say(
+                "size",
+                f"images of {size[1]}×{size[0]} are shrunk to {seen[1]}×{seen[0]} for {self.settings.model_name}, "
+                f"which was trained on {self.trained[1]}×{self.trained[0]}; args.resize=0 shows them as they are",
+            )
+
+    def _note_disk(self, image_id: str) -> None:
+        """Say, when the first image is done, what all will take on disk."""
+        path = Workspace(self.finisher.workspace).prediction_path(*self.finisher.names, image_id)
+        images, free = len(self.plan.todo), disk_usage(path.parent).free
+        size = path.stat().st_size
+        self._say(
+            "disk",
+            f"the first prediction takes {_megabytes(size)}, {images} of them about {_megabytes(images * size)} with "
+            f"args.keep={self.settings.keep}; {_megabytes(free)} are free",
+        )
+
+    def _say(self, what: str, message: str) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            logger.info("%s", message)
 
     def _note(self, finished: Finished) -> None:
         self.bar.update()
@@ -184,3 +286,4 @@ class _Flow:
             self.failures[finished.image_id] = finished.failure
         else:
             self.predicted += 1
+            self._note_disk(finished.image_id)

@@ -10,16 +10,10 @@ from typing import Self
 import pandas as pd
 
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.inputs import blocks, outstanding
+from oodretrieval.stages.measure.part_layout import TableLayout
+from oodretrieval.stages.measure.segment_blocks import Destination
 from oodretrieval.stages.predict.finishing import Finished, Finisher
-from oodretrieval.stores import (
-    Workspace,
-    existing_parts,
-    read_part,
-    read_prediction_settings,
-    require_same_settings,
-    write_segments,
-)
+from oodretrieval.stores import PredictionRecord, Workspace, read_prediction_record, require_same_settings
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +23,16 @@ class Plan:
     """What is left to do.
 
     Attributes:
-        todo: Index of every image to predict → number of its part of the segment table; in order.
-        kept: Number of a part → images whose segments stay in it.
+        todo: Index of every image to predict, part by part.
         skipped: Images asked for that are done.
+        destinations: Image → part of the segment table that its segments go to; empty where none are computed.
+        layout: Of the segment table; None where none is computed.
     """
 
-    todo: Mapping[int, int]
-    kept: Mapping[int, Set[str]]
+    todo: Sequence[int]
     skipped: int
+    destinations: Mapping[str, Destination]
+    layout: TableLayout | None
 
     @classmethod
     def of(cls, finisher: Finisher, ids: Sequence[str], wanted: Set[str], *, overwrite: bool) -> "Plan":
@@ -46,46 +42,48 @@ class Plan:
             finisher: What will be written, and where.
             ids: Ids of all images of the dataset, in order.
             wanted: Ids asked for.
-            overwrite: Make anew what is there.
+            overwrite: Make again what is there.
 
         Raises:
-            SettingsMismatchError: If something is there that was made with other settings.
+            SettingsMismatchError: If a prediction is there that was made with other settings.
         """
-        workspace, names = Workspace(finisher.workspace), finisher.names
-        measure = finisher.keep == "nothing"
-        parts = {}
-        if measure:
-            parts = existing_parts(workspace, *names, None if overwrite else finisher.made_by)
-        todo: dict[int, int] = {}
-        kept: dict[int, Set[str]] = {}
-        for number, indices in blocks(len(ids)):
-            images = [ids[i] for i in indices]
-            held = set(parts.get(number, ()))
-            if overwrite:
-                # What else the part holds may have been made with other settings.
-                missing = outstanding(images, wanted, held, overwrite=True)
-                kept[number] = frozenset()
-            else:
-                done = {
-                    i for i in images if i in wanted and (i in held or not measure) and _is_done(finisher, i)
-                }
-                missing = [i for i in images if i in wanted and i not in done]
-                kept[number] = held - set(missing)
-            todo |= {i: number for i, image in zip(indices, images, strict=True) if image in set(missing)}
-        return cls(todo, kept, sum(image in wanted for image in ids) - len(wanted & {ids[i] for i in todo}))
+        asked = [image for image in ids if image in wanted]
+        records = {} if overwrite else _recorded(finisher, asked)
+        left = [image for image in asked if image not in records]
+        layout, destinations = None, dict[str, Destination]()
+        if finisher.keep == "nothing":
+            from_scratch = overwrite and len(asked) == len(ids)
+            names, made_by = finisher.names, finisher.made_by
+            layout = TableLayout.of(
+                Workspace(finisher.workspace), names, ids, made_by, from_scratch=from_scratch
+            )
+            left = asked if overwrite else layout.outstanding(asked, records)
+            parts = layout.destinations(layout.numbers(left))
+            destinations = {image: to for to, images in parts for image in images}
+        places = {image: index for index, image in enumerate(ids)}
+        todo = [places[image] for image in destinations or left]
+        return cls(todo, len(asked) - len(todo), destinations, layout)
+
+    def tidy(self) -> None:
+        """Remove the parts that a table which was made from scratch leaves over."""
+        if self.layout is not None:
+            self.layout.remove_others({to.number for to in self.destinations.values()})
 
 
-def _is_done(finisher: Finisher, image_id: str) -> bool:
-    path = Workspace(finisher.workspace).prediction_path(*finisher.names, image_id)
-    if not path.is_file():
-        return False
-    try:
-        recorded = read_prediction_settings(path)
-    except StoreError as error:
-        logger.warning("%s; predicting it again", error)
-        return False
-    require_same_settings(path.parent, recorded, finisher.made_by)
-    return True
+def _recorded(finisher: Finisher, images: Sequence[str]) -> dict[str, PredictionRecord]:
+    """What the predictions that are there say of themselves; damaged ones are as good as none."""
+    records = {}
+    for image in images:
+        path = Workspace(finisher.workspace).prediction_path(*finisher.names, image)
+        if not path.is_file():
+            continue
+        try:
+            records[image] = read_prediction_record(path)
+        except StoreError as error:
+            logger.warning("%s; predicting it again", error)
+            continue
+        require_same_settings(path.parent, records[image].settings, finisher.made_by)
+    return records
 
 
 class PartWriter:
@@ -95,15 +93,13 @@ class PartWriter:
     with the images that it has: the next run adds the others.
 
     Args:
-        finisher: Where to, and what made it.
-        ids: Ids of all images of the dataset, in order.
         plan: What is to be done.
     """
 
-    def __init__(self, finisher: Finisher, ids: Sequence[str], plan: Plan) -> None:
-        self.finisher, self.ids, self.plan = finisher, ids, plan
-        self._numbers = {ids[i]: number for i, number in plan.todo.items()}
-        self._number, self._tables = -1, dict[str, pd.DataFrame]()
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._to: Destination | None = None
+        self._tables, self._digests = dict[str, pd.DataFrame](), dict[str, str]()
         self._thread, self._writing = ThreadPoolExecutor(1), list[Future[None]]()
 
     def __enter__(self) -> Self:
@@ -125,29 +121,17 @@ class PartWriter:
         """
         if finished.table is None:
             return
-        number = self._numbers[finished.image_id]
-        if number != self._number:
+        to = self.plan.destinations[finished.image_id]
+        if to is not self._to:
             self._flush()
-            self._number = number
+            self._to = to
         self._tables[finished.image_id] = finished.table
+        self._digests[finished.image_id] = finished.digest
 
     def _flush(self) -> None:
-        if not self._tables:
+        if self._to is None or not self._tables:
             return
         for writing in self._writing:
             writing.result()
-        self._writing = [self._thread.submit(self._write, self._number, self._tables)]
-        self._tables = {}
-
-    def _write(self, number: int, tables: dict[str, pd.DataFrame]) -> None:
-        workspace, names = Workspace(self.finisher.workspace), self.finisher.names
-        if self.plan.kept[number]:
-            there = read_part(workspace, *names, number)
-            tables |= {
-                str(image): rows
-                for image, rows in there.groupby("image_id", sort=False)
-                if image in self.plan.kept[number]
-            }
-        images = [image for image in self.ids if image in tables]
-        table = pd.concat([tables[image] for image in images], ignore_index=True)
-        write_segments(workspace, *names, number, table, images, self.finisher.made_by)
+        self._writing = [self._thread.submit(self._to.write, self._tables, self._digests)]
+        self._tables, self._digests = {}, {}

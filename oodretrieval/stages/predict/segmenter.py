@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from oodretrieval.datasets import Sample, SegmentationDataset
-from oodretrieval.entries import ModelEntry
-from oodretrieval.errors import SettingsError
+from oodretrieval.entries import ModelEntry, described
+from oodretrieval.errors import ConfigurationError, SettingsError
 from oodretrieval.labels import ClassMapping, LabelSet, background_in_front
-from oodretrieval.models import load_model, read_metadata, weights_in_use
+from oodretrieval.models import WithImplicitBackground, load_model, read_metadata, weights_in_use
 from oodretrieval.models.test_time import (
     FlipAverage,
     ScaleAverage,
@@ -28,6 +28,8 @@ from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.transfers import Download, Lanes
 from oodretrieval.stores import Prediction
 
+SUM_TOLERANCE = 1e-2
+"""How far from 1 the outputs of a pixel may sum up to be taken for a softmax (half precision is that coarse)."""
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -43,14 +45,25 @@ class Input(NamedTuple):
     image: NDArray[np.uint8]
 
 
-def network_input(sample: Sample, settings: InferenceSettings) -> Input:
-    """Shrink an image if ``settings.resize`` says so."""
+def network_input(
+    sample: Sample, settings: InferenceSettings, trained: tuple[int, int] | None = None
+) -> Input:
+    """Shrink an image if the settings say so.
+
+    Args:
+        sample: The image.
+        settings: How the network looks at it.
+        trained: Height and width of the images that the network was trained on; None if that is not said.
+
+    Returns:
+        The image as it is, and as the network shall see it.
+    """
     height, width = sample.image.shape[:2]
-    factor = settings.resize / max(height, width)
-    if not 0 < factor < 1:
+    seen = settings.seen_size(height, width, trained)
+    if seen == (height, width):
         return Input(sample, sample.image)
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return Input(sample, np.asarray(Image.fromarray(sample.image).resize(size, Image.Resampling.BILINEAR)))
+    image = Image.fromarray(sample.image).resize(seen[::-1], Image.Resampling.BILINEAR)
+    return Input(sample, np.asarray(image))
 
 
 def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
@@ -82,9 +95,15 @@ class Segmenter:
         self, entry: ModelEntry, device: torch.device, settings: InferenceSettings | None = None
     ) -> None:
         self.settings = InferenceSettings() if settings is None else settings
-        model = _around(load_model(entry), self.settings)
+        network = load_model(entry)
+        self._described = described(
+            network.network if isinstance(network, WithImplicitBackground) else network
+        )
+        self._background = int(entry.implicit_background)
+        model = _around(network, self.settings)
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self._seen, self._trained = False, entry.size
         self.align_corners = aligns_corners(model)
         self._mean, self._std = (
             torch.tensor(values, device=device)[:, None, None] for values in (entry.mean, entry.std)
@@ -105,7 +124,7 @@ class Segmenter:
             ImageError: If the network's output is not finite.
             ConfigurationError: If it has another number of classes than ``label_set``.
         """
-        (outcome,) = self.run([network_input(sample, self.settings)], label_set)
+        (outcome,) = self.run([network_input(sample, self.settings, self._trained)], label_set)
         return with_truth(outcome.prediction(with_entropy=True), outcome, label_set)
 
     def run(self, inputs: Iterable[Input], label_set: LabelSet | None) -> Iterator[NetworkOutcome]:
@@ -157,11 +176,35 @@ class Segmenter:
             return low_resolution_logits(self.model, (scaled - self._mean) / self._std)
 
     def _outcomes(self, batch: Sequence[Input], download: Download) -> Iterator[NetworkOutcome]:
-        for (sample, _), logits in zip(batch, download.wait(), strict=True):
+        everything = download.wait()
+        if not self._seen:
+            self._require_logits(everything)
+        for (sample, _), logits in zip(batch, everything, strict=True):
             height, width = sample.image.shape[:2]
             yield NetworkOutcome(
                 sample.id, sample.path, sample.labels, (height, width), logits, self.align_corners
             )
+
+    def _require_logits(self, first: NDArray[np.float32]) -> None:
+        """Refuse a network that returns probabilities, by its first batch."""
+        if is_softmax(first[:, self._background :]):
+            raise ConfigurationError(
+                f"the network ({self._described}) returns a softmax: no output is negative, and those of a pixel sum "
+                "up to 1; expected logits, so leave the softmax out of the class (or take the logarithm of it)"
+            )
+        self._seen = True
+
+
+def is_softmax(values: NDArray[np.floating]) -> bool:
+    """Whether outputs ``(N, C, h, w)`` are probabilities: at no pixel negative, and of sum 1 over the classes.
+
+    Example:
+        >>> is_softmax(np.full((1, 4, 2, 2), 0.25)), is_softmax(np.zeros((1, 4, 2, 2)))
+        (True, False)
+    """
+    if values.shape[1] < 2 or values.min() < 0:
+        return False
+    return bool(np.abs(values.sum(axis=1, dtype=np.float64) - 1).max() <= SUM_TOLERANCE)
 
 
 def _around(network: nn.Module, settings: InferenceSettings) -> nn.Module:
@@ -181,13 +224,13 @@ def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_class
 
     Args:
         entry: The network, whose weights may carry its classes.
-        dataset: A dataset, which knows them where it has truth.
+        dataset: A dataset, which knows them where it has truth of classes.
         num_classes: C, for networks and datasets that know nothing.
 
     Returns:
         Predicted id → (name, colour).
     """
-    if dataset.label_set is not None:
+    if dataset.label_set is not None and dataset.label_set.pred_mapping:
         return dataset.label_set.pred_mapping
     weights = entry.weights or weights_in_use(entry)
     metadata = read_metadata(weights) if weights is not None else {}

@@ -14,9 +14,13 @@ from oodretrieval import __version__
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    open_meta_model,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
 from oodretrieval.stages.predict.segmenter import predicted_classes
@@ -43,7 +47,8 @@ class ReportSettings(CommonSettings):
     Attributes:
         dataset: Name of the dataset.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model that orders the segments.
+        meta_model_name: Name of the meta model that orders the segments; empty for the one that the entry of model_name
+            names.
         embeddings_file: Name of the catalogue whose clusters are shown; by default that of the dataset.
         min_pixels: Fewest pixels of a segment among the best and worst.
         segments: How many segments a sheet shows, at most.
@@ -84,6 +89,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no segment table of this network on this dataset.
         ImageError: If an image cannot be read.
     """
+    settings = run.with_meta_model(settings)
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     names = settings.model_name, settings.dataset
     table = segments_in_use(settings, run, names)

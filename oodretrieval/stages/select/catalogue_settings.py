@@ -45,7 +45,10 @@ def catalogue_settings(
         "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
         "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
-        "segments": {n: read_segment_settings(run.workspace, settings.model_name, n) for n in datasets},
+        "segments": {
+            n: read_segment_settings(run.workspace, settings.model_name, n, d.ids)
+            for n, d in datasets.items()
+        },
         **{name: getattr(settings, name) for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),

@@ -20,9 +20,9 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
     dataset_in_use,
-    segments_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
@@ -45,6 +45,7 @@ JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
 """Columns in which a segment is the one that it was."""
 MANY = 1000
+"""As many segments are more than anybody inspects, and take minutes to embed."""
 
 
 def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         raise SettingsError(
             "args.root is the root of one dataset; set the roots of several in configuration.py"
         )
+    settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
     selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)

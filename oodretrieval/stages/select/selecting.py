@@ -12,9 +12,13 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, TableError, WeightsError
-from oodretrieval.experiment.inputs import open_meta_model, weights_hash_if_there
+from oodretrieval.experiment.inputs import (
+    open_meta_model,
+    weights_hash_if_there,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.stored import warn_of_other_inference
 from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
 from oodretrieval.novelty.model import DISTANCE, NOVELTY
@@ -101,7 +105,7 @@ class Selector:
         model_name: str,
         meta_model_name: str,
     ) -> None:
-        self.rule, self.model_name = rule, model_name
+        self.rule, self.model_name, self.workspace = rule, model_name, run.workspace
         self.meta_model = _meta_model(rule, run, model_name, meta_model_name)
         self.novelty: NoveltyModel | None = None
         self.features: SegmentFeatures | None = None
@@ -127,6 +131,14 @@ class Selector:
         Raises:
             TableError: If the score needs columns that the table lacks.
         """
+        fitted = {}
+        if self.meta_model is not None:
+            fitted["the meta model"] = self.meta_model.quality.get("made_by", {})
+        if self.novelty is not None:
+            fitted["the novelty model"] = self.novelty.made_by
+        for what, made_by in fitted.items():
+            names, images = (self.model_name, name), table["image_id"].unique().tolist()
+            warn_of_other_inference(what, made_by, self.workspace, names, images)
         if self.meta_model is not None:
             table = table.assign(**{PREDICTED_IOU: self.meta_model.predict(table)})
         failures: dict[str, str] = {}

@@ -55,6 +55,9 @@ class TrainSegmentationSettings(CommonSettings):
         scale_min: Smallest random scale, relative to the image just fitting into the crop.
         scale_max: Largest random scale, likewise.
         colour: Strength of the colour jitter, 0…1.
+        photometric: Probability of each of blur, noise, equalised grey values, greyscale (half of it), JPEG
+            artefacts and a colour cast, 0…1.
+        rotation: Largest random rotation, degrees.
         class_weight_power: 0 weighs classes alike, 1 undoes their frequencies.
         attraction: Weight of the template loss that draws the pixels of a class to its best pixel; 0 for none.
         repulsion: Weight of the one that pushes the best pixels of different classes apart; 0 for none.
@@ -85,6 +88,8 @@ class TrainSegmentationSettings(CommonSettings):
     scale_min: float = 0.5
     scale_max: float = 2.0
     colour: float = 0.3
+    photometric: float = 0.0
+    rotation: float = 0.0
     class_weight_power: float = 0.25
     attraction: float = 0.0
     repulsion: float = 0.0
@@ -101,6 +106,7 @@ class TrainSegmentationSettings(CommonSettings):
         require_at_least(self, 1, "crop_height", "crop_width", "batch_size", "epochs", "validate_every")
         require_at_least(self, 1, "accumulation")
         require_at_least(self, 0, "learning_rate", "weight_decay", "average_decay", "colour")
+        require_at_least(self, 0, "photometric", "rotation")
         require_at_least(self, 0, "attraction", "repulsion")
 
 
@@ -239,6 +245,8 @@ class _Training:
             settings.crop_width,
             (settings.scale_min, settings.scale_max),
             colour=settings.colour,
+            photometric=settings.photometric,
+            rotation=settings.rotation,
         )
         return DataLoader(
             TrainingTensors(self.train, self.entry.mean, self.entry.std, transform),
@@ -269,6 +277,10 @@ class _Training:
 def _common_label_set(train: SegmentationDataset, validation: SegmentationDataset) -> LabelSet:
     if train.label_set is None or validation.label_set is None:
         raise DatasetError("a network is trained and validated on labelled images; one dataset has no truth")
+    if not train.label_set.pred_mapping:
+        raise DatasetError(
+            "labels that only tell known from unknown things teach no classes; choose another dataset"
+        )
     if train.label_set.pred_mapping != validation.label_set.pred_mapping:
         raise DatasetError("training and validation dataset have different predicted classes")
     return train.label_set

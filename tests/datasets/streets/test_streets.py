@@ -74,6 +74,35 @@ def test_val_has_no_unknown_objects(cache):
     assert all(np.isin(val[i].labels, list(LABELS.pred_mapping)).all() for i in range(5))
 
 
+@pytest.mark.parametrize("weather", ["dusk", "fog", "clear"])
+def test_another_weather_is_the_same_street_in_another_light(weather, test, cache):
+    other = Streets("test", count=3, size=SMALL, cache=cache, weather=weather)
+    for index in range(3):
+        here, there = test[index], other[index]
+        assert np.array_equal(here.labels, there.labels) and here.id == there.id
+        assert np.array_equal(test.instances(index), other.instances(index))
+    assert any(not np.array_equal(test[i].image, other[i].image) for i in range(3))
+
+
+def test_dusk_is_dark_and_fog_veils_what_is_far(test, cache):
+    usual = np.array([test[i].image for i in range(6)], float)
+    dusk, fog = (
+        np.array(
+            [Streets("test", 6, size=SMALL, cache=cache, weather=name)[i].image for i in range(6)], float
+        )
+        for name in ("dusk", "fog")
+    )
+    darkest_usual = usual.mean(axis=(1, 2, 3)).min()
+    assert (dusk.mean(axis=(1, 2, 3)) < 0.75 * darkest_usual).all()
+    far_and_dark = [np.percentile(images[:, 24:56], 2, axis=(1, 2, 3)) for images in (usual, fog)]
+    assert (far_and_dark[1] > 1.25 * far_and_dark[0]).all()
+
+
+def test_refuses_an_unknown_weather():
+    with pytest.raises(UnknownNameError, match=r"weather of Streets.*'foggy'.*did you mean 'fog'"):
+        Streets("test", weather="foggy")
+
+
 def test_test_shows_at_least_six_unknown_kinds(test):
     unknown = [set(np.unique(test[i].labels).tolist()) & LABELS.unknown_ids for i in range(28)]
     assert len(set().union(*unknown)) >= 6

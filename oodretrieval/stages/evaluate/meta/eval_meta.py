@@ -17,8 +17,12 @@ from oodretrieval.evaluation.meta_analysis import (
     permutation_importance,
 )
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_in_use, open_meta_model, segments_in_use
+from oodretrieval.experiment.inputs import (
+    dataset_in_use,
+    open_meta_model,
+)
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.meta_models import (
     LassoPath,
     Standardisation,
@@ -37,6 +41,7 @@ from oodretrieval.stages.evaluate.meta.meta_pictures import (
     charts,
     ratings,
 )
+from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.fit.meta_evaluation import Estimate, as_tables, judge, judged_sets
 
 logger = logging.getLogger(__name__)
@@ -56,9 +61,10 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If a stage before has not run.
         WeightsError: If the meta model is not trained.
-        TableError: If the dataset has no truth.
+        TableError: If the dataset has no truth of classes, or a model was fitted on all of its images.
         UnknownNameError: If an image is not among those of the dataset.
     """
+    settings = run.with_meta_model(settings)
     analysed = _open(settings, run)
     drawing = Drawing.of(settings, analysed.dataset)
     found = _estimates(analysed, run)
@@ -77,7 +83,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         settings=asdict(settings),
         figures={"figures": figures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(figures), "metrics": features},
-        notes=scene_notes(analysed.dataset),
+        notes=(*analysed.notes, *scene_notes(analysed.dataset)),
         pictures={name: _saved(figure, folder, f"{stem}_{name}") for name, figure in drawn},
     )
     files = save_result(folder, result)
@@ -87,23 +93,28 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
 def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
     """Model and segments, refused where they cannot be analysed."""
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
-    if dataset.label_set is None:
+    if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
-            f"dataset {settings.dataset!r} has no truth; meta models are judged on datasets with truth"
+            f"dataset {settings.dataset!r} has no truth of classes; meta models are judged on datasets with truth"
         )
     for image in settings.images:
         if image not in dataset.ids:
             raise UnknownNameError(f"image of {settings.dataset}", image, dataset.ids)
     model = open_meta_model(run, settings.meta_model_name, settings.model_name)
     names = settings.model_name, settings.dataset
-    table = segments_in_use(settings, run, names).reset_index(drop=True)
+    table = segments_in_use(settings, run, names)
+    made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
+    warn_of_other_inference(settings.meta_model_name, made_by, run.workspace, names, images)
+    meta_models = [settings.meta_model_name, *settings.others]
+    seen = seen_by(settings, run, names, dataset, meta_models=meta_models)
+    table = seen.rows_of_others(table).reset_index(drop=True)
     judged_sets(table)  # refuses segments without truth
     known = training_rows(table)
     if known.empty:
         raise TableError(
             f"all segments of {settings.dataset!r} are mostly void or unknown; judge on another dataset"
         )
-    return Analysed(settings, model, dataset, table, known)
+    return Analysed(settings, model, dataset, table, known, seen.notes)
 
 
 def _saved(figure: Figure, folder: Path, name: str) -> Path:

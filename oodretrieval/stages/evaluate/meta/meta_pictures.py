@@ -24,7 +24,6 @@ from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.meta_models import LassoPath, LogisticMetaModel, MetaModel, training_rows
 from oodretrieval.results.rules import EvaluationSettings
-from oodretrieval.segments import label_components
 from oodretrieval.stores import Workspace, read_prediction
 
 SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
@@ -40,7 +39,7 @@ class EvalMetaSettings(EvaluationSettings):
         dataset: Name of the dataset with truth, which the meta model has not learned from.
         dataset_train: Name of the dataset on whose segments the lasso path is computed; the judged one if empty.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
+        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
         others: Names of trained meta models to tell beside it, with the difference of R².
         images: Ids of the images to draw rating pictures of; the first ones if empty.
         pictures: Number of rating pictures, where no images are named.
@@ -72,8 +71,9 @@ class Analysed:
         settings: What is asked for.
         model: The trained model.
         dataset: The judged images.
-        table: All their segments.
+        table: All their segments, of images that no model has learned from.
         known: Segments with truth that are not mostly void or unknown.
+        notes: On images that are left out.
     """
 
     settings: EvalMetaSettings
@@ -81,6 +81,7 @@ class Analysed:
     dataset: SegmentationDataset
     table: pd.DataFrame
     known: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -164,11 +165,13 @@ def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Fig
     if label_set is None or not (settings.images or settings.pictures):
         return
     names = settings.model_name, settings.dataset
-    chosen = settings.images or tuple(predicted_ids(workspace, names, dataset.ids)[: settings.pictures])
+    there = set(table["image_id"])
+    images = [image for image in predicted_ids(workspace, names, dataset.ids) if image in there]
+    chosen = settings.images or tuple(images[: settings.pictures])
     for image in chosen:
         prediction = read_prediction(workspace, *names, image)
         rows = table[table["image_id"] == image]
-        places = label_components(prediction.prediction)
+        places = prediction.components()
         painted = {}
         for key, values in (("true", rows["iou"].to_numpy()), ("predicted", analysed.model.predict(rows))):
             ratings = np.full(int(places.max()) + 1, np.nan)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from oodretrieval.errors import SettingsError, TableError
+from oodretrieval.errors import SettingsError, TableError, UnknownNameError
 from oodretrieval.evaluation import (
     ScoreCounter,
     ScoreCounts,
@@ -14,12 +14,13 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.evaluation.score_counter import EXACT_PIXELS
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import require_at_least
-from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
+    resample_notes,
     result_folder,
     scene_notes,
     size_words,
@@ -50,8 +51,8 @@ class OodSettings(ScoreSettings):
         false_positive_rate: That share.
         min_predicted: Smaller predicted components are dropped; pixels at 1280×720, scaled by the area of the image.
         min_true: Smaller true components become void; likewise.
-        exact_pixels: Up to so many pixels every score is kept and the figures are exact; beyond, scores are counted in
-            bins, and the error of that is told.
+        exact_pixels: Up to this number of pixels every score is kept and the measures are exact; beyond, scores are
+            counted in bins, and the bound on the error of that is reported.
         pictures: Number of images whose scores are drawn.
     """
 
@@ -77,6 +78,16 @@ class OodSettings(ScoreSettings):
             )
 
 
+def _with_meta_model(settings: OodSettings, run: Run) -> OodSettings:
+    """A meta model named where the settings name none, if it is trained."""
+    named = run.with_meta_model(settings)
+    try:
+        there = meta_model_path(run, named.meta_model_name).is_file()
+    except UnknownNameError:
+        there = False
+    return named if settings.meta_model_name or there else settings
+
+
 def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     """Pixel and component figures of every score side by side, with tables, curves and pictures.
 
@@ -91,6 +102,7 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
         StoreError: If a stage before has not run, or a score asked for was not kept.
         TableError: If the dataset has no truth or shows nothing unknown.
     """
+    settings = _with_meta_model(settings, run)
     reader = ScoreReader(settings, run)
     for name, reason in reader.left_out.items():
         logger.warning("%s is left out: %s", name, reason)
@@ -132,10 +144,16 @@ def _count_pixels(
 
 
 def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[str, float]:
-    """Thresholds chosen on the validation dataset."""
+    """Thresholds chosen on the validation dataset, of the scores whose models have not seen it."""
     # args.root and args.limit are of the dataset that is judged
     there = replace(settings, dataset=settings.dataset_val, dataset_val="", root="", limit=0, scores=names)
-    counters, _ = _count_pixels(ScoreReader(there, run), 0)
+    reader = ScoreReader(there, run, demanded=False)
+    for name in names:
+        if name in reader.left_out:
+            logger.warning("%s gets no threshold from %s: %s", name, there.dataset, reader.left_out[name])
+    if not reader.names:
+        return {}
+    counters, _ = _count_pixels(reader, 0)
     return {name: _threshold(counter.counts(), settings) for name, counter in counters.items()}
 
 
@@ -154,14 +172,16 @@ def _count_components(
     reader: ScoreReader, thresholds: dict[str, dict[str, float]], settings: OodSettings
 ) -> dict[str, Components]:
     """Where thresholds were chosen → score → components of every image."""
-    found: dict[str, Components] = {where: {name: [] for name in reader.names} for where in thresholds}
+    found: dict[str, Components] = {
+        where: {name: [] for name in chosen} for where, chosen in thresholds.items()
+    }
     for maps, truth in reader.read_all(f"components of {settings.dataset}"):
         sizes = {
             key: scaled_size(getattr(settings, key), truth.shape) for key in ("min_predicted", "min_true")
         }
         for where, chosen in thresholds.items():
-            for name, values in maps.items():
-                mask = values >= np.float32(chosen[name])
+            for name, threshold in chosen.items():
+                mask = maps[name] >= np.float32(threshold)
                 found[where][name].append(component_scores(mask, truth, **sizes))
     return found
 
@@ -201,17 +221,26 @@ def _result(
         settings=asdict(settings),
         figures={"scores": figures, "left_out": reader.left_out},
         tables=ood_tables(figures),
-        notes=(share, counted, *_near_itself(settings, reader), *scene_notes(reader.dataset)),
+        notes=(
+            share,
+            counted,
+            *resample_notes(pixels["resamples_left_out"], drawing.repetitions),
+            *reader.notes,
+            *_without_threshold(figures),
+            *scene_notes(reader.dataset),
+        ),
     )
 
 
-def _near_itself(settings: OodSettings, reader: ScoreReader) -> tuple[str, ...]:
-    """What to know of a novelty threshold from the images that novelty was learned from."""
-    if NOVELTY not in reader.names or reader.novelty_dataset != settings.dataset_val:
-        return ()
-    return (
-        f"Novelty was fitted on {settings.dataset_val}, whose segments are their own nearest neighbours: its threshold "
-        "from there is too low. For one that holds, name other images by args.dataset_val.",
+def _without_threshold(figures: dict[str, Any]) -> tuple[str, ...]:
+    """Which scores have no threshold from the validation data."""
+    places = dict.fromkeys(where for f in figures.values() for where in f["components"])
+    lacking = {where: [n for n, f in figures.items() if where not in f["components"]] for where in places}
+    return tuple(
+        f"{' and '.join(names)}: no threshold from {where}, whose images the model was fitted on; for one, name other "
+        "images by args.dataset_val."
+        for where, names in lacking.items()
+        if names
     )
 
 

@@ -3,7 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodretrieval.evaluation import (
     PIXEL_SCORES,
@@ -52,9 +54,12 @@ def ood_figures(
             "pixels": {
                 **pixels[name],
                 "exact": counts[name].exact,
-                "intervals": {key: interval(values) for key, values in draws[name].items()},
+                "intervals": {
+                    key: interval(values, value=pixels[name][key]) for key, values in draws[name].items()
+                },
+                "resamples_left_out": int(np.isnan(draws[name]["auroc"]).sum()),
                 "differences": {
-                    key: (pixels[name][key] - pixels[best][key], *interval(values - draws[best][key]))
+                    key: _difference(pixels[name][key] - pixels[best][key], values - draws[best][key])
                     for key, values in draws[name].items()
                     if best
                 },
@@ -67,10 +72,16 @@ def ood_figures(
                     "intervals": component_intervals(found[name], **how),
                 }
                 for where, found in components.items()
+                if name in found
             },
         }
         for name in counts
     }
+
+
+def _difference(value: float, draws: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Value, lower and upper end."""
+    return value, *interval(draws, value=value)
 
 
 def _component_figures(images: list[ComponentScores]) -> dict[str, Any]:
@@ -78,9 +89,9 @@ def _component_figures(images: list[ComponentScores]) -> dict[str, Any]:
     return {
         "objects": len(pooled.siou),
         "predicted": len(pooled.ppv),
-        "mean_siou": pooled.mean_siou,
-        "mean_ppv": pooled.mean_ppv,
-        "mean_f1": pooled.mean_f1,
+        "mean_siou": pooled.mean_siou if len(pooled.siou) else np.nan,
+        "mean_ppv": pooled.mean_ppv if len(pooled.siou) else np.nan,
+        "mean_f1": pooled.mean_f1 if len(pooled.siou) else np.nan,
         "f1": {f"{tau:.2f}": value for tau, value in pooled.f1.items()},
     }
 
@@ -95,9 +106,11 @@ def ood_tables(figures: dict[str, Any]) -> dict[str, pd.DataFrame]:
         rows = {name: _differences(f["pixels"], columns) for name, f in figures.items() if name != best}
         tables[f"pixels, difference to {best}"] = _table(rows)
     columns = {"mean sIoU": "mean_siou", "mean PPV": "mean_ppv", "mean F1": "mean_f1"}
-    for where in next(iter(figures.values()))["components"]:
+    for where in dict.fromkeys(where for f in figures.values() for where in f["components"]):
         rows = {}
         for name, f in figures.items():
+            if where not in f["components"]:
+                continue
             found = f["components"][where]
             rows[name] = {
                 "threshold": found["threshold"],

@@ -14,18 +14,20 @@ from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.fitted_images import SeenImages
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
     require_current,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
 from oodretrieval.novelty.model import NOVELTY
 from oodretrieval.results.rules import EvaluationSettings
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
 from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
+from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stages.select.selecting import open_novelty_model
 from oodretrieval.stores import Prediction, read_prediction
@@ -44,7 +46,8 @@ class ScoreSettings(EvaluationSettings):
     Attributes:
         dataset: Name of the dataset, which must have truth and unknown things.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model, for the expected IoU; empty to leave that out.
+        meta_model_name: Name of the meta model, for the expected IoU; empty for the one that the entry of model_name
+            names, where it is there.
         scores: Names of the scores; all that the predictions allow if empty.
         temperature: T of the energy.
     """
@@ -70,20 +73,27 @@ class ScoreReader:
     Args:
         settings: Which scores; its ``dataset`` is read.
         run: Configuration and workspace.
+        demanded: Whether a score that is named and cannot be computed is an error; else it is left out.
 
     Attributes:
         dataset: What was predicted.
         label_set: Its labels.
-        images: Ids of the predicted images.
+        images: Ids of the predicted images that no model was fitted on.
         names: Scores that are computed.
         left_out: Score → why it is not.
+        notes: On images that are left out.
 
     Raises:
         TableError: If the dataset has no truth.
         StoreError: If something was not predicted or not kept that a score asked for needs.
     """
 
-    def __init__(self, settings: ScoreSettings, run: Run) -> None:
+    def __init__(
+        self,
+        settings: ScoreSettings,
+        run: Run,
+        demanded: bool = True,
+    ) -> None:
         self.settings, self.workspace = settings, run.workspace
         self._stored = settings.model_name, settings.dataset
         self.dataset: SegmentationDataset = dataset_in_use(settings, run.configuration, settings.dataset)
@@ -92,18 +102,17 @@ class ScoreReader:
                 f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
             )
         self.label_set: LabelSet = self.dataset.label_set
-        self._current = provenance(settings, run.configuration, *self._stored)
         self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
+        self._current = recorded_provenance(settings, run, self._stored, self.images)
         self._statistics = find_logit_statistics(run, settings.model_name)
         self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
-        self.novelty_dataset = ""
-        """Name of the dataset that the novelty model was fitted on."""
         try:
-            novelty = open_novelty_model(run, settings.model_name)
-            self.novelty_dataset = str(novelty.made_by.get("dataset", ""))
+            open_novelty_model(run, settings.model_name)
         except (WeightsError, TableError) as error:
             self.left_out.setdefault(NOVELTY, str(error))
-        self.names = self._chosen()
+        seen = self._seen(run)
+        self.images, self.notes = seen.others(self.images), seen.notes
+        self.names = self._chosen(demanded)
         self._painted: PaintedIou | None = None
         self._novelty: PaintedNovelty | None = None
         if NOVELTY in self.names:
@@ -127,11 +136,41 @@ class ScoreReader:
                 f"args.model_name={self.settings.model_name} and args.dataset=<its training dataset>"
             )
         if not self.settings.meta_model_name:
-            reasons[EXPECTED_IOU] = "no meta model was named; set args.meta_model_name"
+            reasons[EXPECTED_IOU] = (
+                "no meta model was named, and the entry's is not there; set args.meta_model_name"
+            )
         return reasons
 
-    def _chosen(self) -> tuple[str, ...]:
-        for name in self.settings.scores:
+    def _seen(self, run: Run) -> SeenImages:
+        """Images that a model was fitted on. A score whose model has seen all of them is left out instead."""
+        images, notes = set[str](), list[str]()
+        for score in (EXPECTED_IOU, NOVELTY):
+            if score in self.left_out or (self.settings.scores and score not in self.settings.scores):
+                continue
+            meta_models = [self.settings.meta_model_name] if score == EXPECTED_IOU else []
+            try:
+                seen = seen_by(
+                    self.settings,
+                    run,
+                    self._stored,
+                    self.dataset,
+                    meta_models=meta_models,
+                    novelty=score == NOVELTY,
+                )
+            except TableError as error:
+                self.left_out[score] = str(error)
+            else:
+                images |= seen.images
+                notes += seen.notes
+        if images >= set(self.images):
+            raise TableError(
+                f"every image of {self.settings.dataset!r} was seen by a model: {' '.join(notes)} Evaluate on other "
+                "images, or fewer scores with args.scores"
+            )
+        return SeenImages(frozenset(images), tuple(notes))
+
+    def _chosen(self, demanded: bool) -> tuple[str, ...]:
+        for name in self.settings.scores if demanded else ():
             if name in self.left_out:
                 raise StoreError(
                     f"score {name} of {self._stored[0]} on {self._stored[1]}: {self.left_out[name]}"

@@ -15,22 +15,23 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
-    provenance,
     require_current,
-    segments_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
     EvaluationSettings,
     no_labels,
     no_truth,
+    resample_notes,
     result_folder,
     scene_notes,
     size_words,
     void_rule,
 )
+from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import JudgedSelection, ObjectRule
 from oodretrieval.stages.evaluate.selection.inspection_orders import LookOrders, class_table, order_table
 from oodretrieval.stages.evaluate.selection.selection_views import (
@@ -57,7 +58,8 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs.
+        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
+            the entry of model_name names.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
@@ -93,13 +95,16 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         TableError: If the dataset has no truth.
         PartialFailure: If some images could not be read; all others are evaluated, and the figures written.
     """
+    settings = run.with_meta_model(settings)
     names = settings.model_name, settings.dataset
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(no_truth(settings.dataset))
-    images = predicted_ids(run.workspace, names, dataset.ids)
     device = choose_device(settings.gpu)
     selector = Selector(settings, device, run, names[0], settings.meta_model_name)
+    meta_models = [settings.meta_model_name] if selector.meta_model is not None else []
+    seen = seen_by(settings, run, names, dataset, meta_models=meta_models, novelty=True)
+    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
     table = segments_in_use(replace(settings, limit=0), run, names)
     table = table[table["image_id"].isin(images)].reset_index(drop=True)
     table, failures = selector.score(table, settings.dataset, dataset)
@@ -109,7 +114,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     rule = ObjectRule(
         dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
     )
-    current = provenance(settings, run.configuration, *names)
+    current = recorded_provenance(settings, run, names, images)
     while True:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
@@ -123,7 +128,9 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     if not judged.sizes:
         raise TableError(no_labels(settings.dataset))
     result = _result(settings, run.configuration, judged, len(images), selector.meta_model is not None)
-    result = replace(result, notes=(*scene_notes(dataset), *_left_out(failures), *result.notes))
+    undefined = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
+    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(undefined, drawing.repetitions))
+    result = replace(result, notes=(*notes, *_left_out(failures), *result.notes))
     stem = result_folder(settings, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)

@@ -20,7 +20,6 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.rules import Drawing
-from oodretrieval.segments import label_components
 from oodretrieval.stages.evaluate.selection.inspection_orders import Finds, LookOrders
 from oodretrieval.stores import Prediction
 
@@ -88,14 +87,14 @@ class JudgedSelection:
         rows = self._rows.get(prediction.image_id, np.empty(0, np.intp))
         unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
         boxes = self.table[BOX].to_numpy()[rows]
-        self.finds.add(rows, boxes, unknown, prediction.labels, **self.rule.size)
+        self.finds.add(rows, boxes, prediction.labels, **self.rule.size)
         selected = self.table.iloc[rows[chosen]]
         published = self.rule.published
         self._objects.append(
             true_objects(
                 prediction.labels,
                 boxes[chosen],
-                selected_pixels(prediction.prediction, selected["segment_id"].to_numpy()),
+                np.isin(prediction.components(), selected["segment_id"].to_numpy()),
                 published=published,
                 box_labels=selected["label"].to_numpy() if published else None,
                 **self.rule.size,
@@ -148,11 +147,6 @@ class JudgedSelection:
             "share_hit": ([sum(item.hit for item in items) for items in self._objects], objects),
         }
         return {name: ratio_interval(*parts, weights) for name, parts in shares.items()}
-
-
-def selected_pixels(prediction: NDArray[np.integer], segment_ids: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels of the segments with these ids, ``(H, W)``, from the predicted classes ``(H, W)``."""
-    return np.isin(label_components(prediction), segment_ids)
 
 
 def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:

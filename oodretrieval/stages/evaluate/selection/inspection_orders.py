@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.evaluation import ScoreCounter, detection_figures, looks_until_found
+from oodretrieval.evaluation import auprc, auroc, block_weights, drawn_ranks, interval, looks_until_found
 from oodretrieval.results.rules import Drawing, interval_columns
 
 LOOKS = (50, 100, 500)
@@ -90,22 +90,19 @@ class Finds:
     Attributes:
         labels: Label id of each object, one array per image.
         found_at: The look that finds each object, ``(orders + random orders, objects)`` per image.
+        rows: Places of the segments in the table, one array per image.
     """
 
     orders: LookOrders
     drawing: Drawing
     labels: list[NDArray[np.int64]] = field(default_factory=list)
     found_at: list[NDArray[np.float64]] = field(default_factory=list)
-    counters: list[ScoreCounter] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.counters = [ScoreCounter() for _ in self.orders.names]
+    rows: list[NDArray[np.intp]] = field(default_factory=list)
 
     def add(
         self,
         rows: NDArray[np.intp],
         boxes: NDArray[np.integer],
-        unknown: NDArray[np.bool_],
         labels: NDArray[np.integer],
         **objects: Any,
     ) -> None:
@@ -114,15 +111,13 @@ class Finds:
         Args:
             rows: Places of its segments in the table, ``(k,)``.
             boxes: Their boxes, ``(k, 4)``.
-            unknown: Whether the majority of each is unknown, ``(k,)``.
             labels: Label ids, ``(H, W)``.
             objects: Which objects count, see :func:`~oodretrieval.evaluation.looks_until_found`.
         """
         names, looks = looks_until_found(labels, boxes, self.orders.looks[:, rows], **objects)
         self.labels.append(names)
         self.found_at.append(looks)
-        for counter, scores in zip(self.counters, self.orders.scores, strict=True):
-            counter.update(scores[rows], unknown)
+        self.rows.append(rows)
 
     def figures(self, unknown: NDArray[np.bool_], names: Mapping[int, str]) -> dict[str, Any]:
         """What each order is worth.
@@ -132,19 +127,15 @@ class Finds:
             names: Label id → name of the classes of objects.
 
         Returns:
-            Order → ``auroc``, ``auprc`` and ``intervals`` of its score over segments (not for random order),
+            Order → ``auroc``, ``auprc``, ``intervals`` and ``resamples_left_out`` (those without anything unknown, or
+            with nothing else) of its score over segments (not for random order),
             ``unknown_among_first``, and ``found``: class, or ``all`` → number of looks → objects found.
         """
         among = ((self.orders.looks <= FIRST) & unknown).sum(axis=1)
         figures: dict[str, Any] = {}
         for place, name in enumerate(self.orders.names):
-            counter = self.counters[place]
-            judged = detection_figures(counter.counts())
-            intervals = counter.intervals(block=self.drawing.block, repetitions=self.drawing.repetitions)
             figures[name] = {
-                "auroc": judged.auroc,
-                "auprc": judged.auprc,
-                "intervals": {key: intervals[key] for key in ("auroc", "auprc")},
+                **self._ranked(self.orders.scores[place], unknown),
                 "unknown_among_first": int(among[place]),
                 "found": self._found(np.s_[place : place + 1], names),
             }
@@ -154,6 +145,21 @@ class Finds:
             "found": self._found(random, names),
         }
         return figures
+
+    def _ranked(self, scores: NDArray[np.float64], unknown: NDArray[np.bool_]) -> dict[str, Any]:
+        """AUROC and average precision of a score over the segments of all images, with their intervals."""
+        rows = np.concatenate(self.rows)
+        frames = np.repeat(np.arange(len(self.rows)), [len(part) for part in self.rows])
+        weights = block_weights(
+            len(self.rows), block=self.drawing.block, repetitions=self.drawing.repetitions
+        )
+        values = {"auroc": auroc(unknown[rows], scores[rows]), "auprc": auprc(unknown[rows], scores[rows])}
+        drawn = drawn_ranks(weights, frames, unknown[rows], scores[rows])
+        return {
+            **values,
+            "intervals": {key: interval(drawn[key], value=values[key]) for key in values},
+            "resamples_left_out": int(np.isnan(drawn["auroc"]).sum()),
+        }
 
     def _found(self, orders: slice, names: Mapping[int, str]) -> dict[str, dict[str, float]]:
         """Objects found after so many looks; the mean over these orders."""

@@ -1,0 +1,299 @@
+"""What a person's answers are worth: unknown segments found after some looks, and what an update costs.
+
+    python benchmarks/feedback.py scenes --scene deeplabv3plus_streets streets_test [--scene MODEL DATASET …]
+    python benchmarks/feedback.py speed
+
+Makes the tables of docs/feedback.md. `scenes` needs predictions with logits (pred_images) and segment tables
+(compute_metrics) of the datasets in the workspace; features that are not there yet are computed and kept. Each dataset
+is cut into runs of neighbouring images of about 1333 segments: in random order it takes a thousand looks to find three
+quarters of the unknown ones. Pages of 12 looks; a segment is unknown if more than half of its pixels are.
+"""
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from measuring import alternate, load
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+
+from oodretrieval.errors import PartialFailure
+from oodretrieval.evaluation import mean_found, simulate_feedback
+from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
+from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.novelty import NoveltyModel, load_novelty_model
+from oodretrieval.novelty.model import DISTANCE
+from oodretrieval.novelty.scores import dispersion_score
+from oodretrieval.results.result import markdown_table
+from oodretrieval.search import FeedbackOptions, RelevanceFeedback
+from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stores import Workspace
+
+PRIORS = ("novelty", "energy", "sum")
+LOOKS = (12, 24, 50, 100, 200)
+TARGET, AT = 50, LOOKS.index(50)
+FEWEST = 8
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Segments of a run of images.
+
+    Attributes:
+        vectors: Pooled features, ``(n, D)``.
+        prior: Score before anything is said, ``(n,)``.
+        unknown: Whether more than half of each is unknown, ``(n,)``.
+    """
+
+    vectors: Vectors
+    prior: NDArray[np.float64]
+    unknown: NDArray[np.bool_]
+
+
+class FixedOrder:
+    """The order of given scores, whatever is answered."""
+
+    def __init__(self, scores: NDArray[np.float64]) -> None:
+        self._scores = scores
+
+    def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
+        """Nothing is learned."""
+
+    def scores(self) -> NDArray[np.float64]:
+        """As given, ``(n,)``."""
+        return self._scores
+
+
+class PlainRegression:
+    """A logistic regression on the answered rows ranks the rest; before both answers were given, the prior does.
+
+    Args:
+        part: The segments.
+        prior_weight: Weight of the standardised prior rank, halved with each page; 0 to forget it at once.
+    """
+
+    def __init__(self, part: Part, prior_weight: float = 0.0) -> None:
+        self._features = (part.vectors - part.vectors.mean(axis=0)) / (part.vectors.std(axis=0) + 1e-9)
+        self._prior = rankdata(part.prior) / len(part.prior)
+        self._weight, self._rows, self._answers = prior_weight, list[int](), list[bool]()
+
+    def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
+        """Take in answers."""
+        self._rows += list(rows)
+        self._answers += [answer is not False for answer in answers]
+        self._weight /= 2
+
+    def scores(self) -> NDArray[np.float64]:
+        """Log-odds, ``(n,)``."""
+        if len(set(self._answers)) < 2:
+            return self._prior
+        model = LogisticRegression(max_iter=300).fit(self._features[self._rows], self._answers)
+        odds: NDArray[np.float64] = model.decision_function(self._features)
+        return odds + self._weight * self._prior
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to rank.
+
+    Attributes:
+        make: Segments and seed → what ranks them.
+        random: Whether its seed matters without wrong answers.
+    """
+
+    make: Callable[[Part, int], Ranker]
+    random: bool = False
+
+
+def feedback(**options: float) -> Method:
+    """Ours, with some options other than the defaults."""
+    chosen = replace(FeedbackOptions(), **options)
+    return Method(lambda part, seed: RelevanceFeedback(part.vectors, part.prior, seed, options=chosen))
+
+
+METHODS: Mapping[str, Method] = {
+    "random order": Method(
+        lambda part, seed: FixedOrder(np.random.default_rng(seed).random(len(part.prior))), random=True
+    ),
+    "prior order": Method(lambda part, _: FixedOrder(part.prior)),
+    "plain logistic regression": Method(lambda part, _: PlainRegression(part)),
+    "the same, prior with decaying weight": Method(lambda part, _: PlainRegression(part, 16.0)),
+    "**feedback**": feedback(),
+    "without exploring": feedback(explore_every=0),
+    "one of six explores": feedback(explore_every=6),
+    "one of four explores": feedback(explore_every=4),
+    "prior as offset only": feedback(slope_variance=1e-9),
+    "prior as feature only": feedback(slope=1e-3, slope_variance=2.0),
+    "no prior after the first page": feedback(slope=1e-3, slope_variance=1e-9),
+    "16 dimensions": feedback(dimensions=16),
+    "64 dimensions": feedback(dimensions=64),
+    "256 dimensions": feedback(dimensions=256),
+    "answers move half as much": feedback(variance=2.0),
+    "answers move twice as much": feedback(variance=8.0),
+}
+
+
+WITH_ERRORS = ("prior order", "plain logistic regression", "**feedback**", "without exploring")
+"""Those that are also shown with wrong answers."""
+
+
+def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.Namespace) -> Iterator[Part]:
+    """Runs of images of a dataset that have enough unknown segments to look for."""
+    configuration, settings = load_configuration(), CommonSettings(gpu=arguments.gpu)
+    table = segments_in_use(settings, Run(configuration, workspace), names)
+    features = SegmentFeatures(workspace, arguments.backbone, choose_device(settings.gpu))
+    vectors, failures = features.of(names, dataset_in_use(settings, configuration, names[1]), table)
+    if failures:
+        raise PartialFailure("benchmarks/feedback.py", failures)
+    novelty = load_novelty_model(Path(str(configuration.model(names[0]).novelty)))
+    large = table["S"].to_numpy() >= arguments.min_pixels
+    scores = prior_score(novelty, table, vectors, arguments.prior)[large]
+    table, vectors = table[large], vectors[large]
+    unknown = table["unknown_fraction"].to_numpy() > 0.5
+    images = pd.factorize(table["image_id"])[0]
+    number = max(1, round(len(table) / arguments.segments))
+    run = images * number // (images.max() + 1)
+    for place in range(number):
+        rows = np.flatnonzero(run == place)
+        if unknown[rows].sum() >= FEWEST:
+            yield Part(vectors[rows], scores[rows], unknown[rows])
+
+
+def prior_score(
+    novelty: NoveltyModel, table: pd.DataFrame, vectors: Vectors, name: str
+) -> NDArray[np.float64]:
+    """The score to start from, ``(n,)``: novelty, energy, or energy plus distance in units of their spread."""
+    if name == "novelty":
+        return novelty.score(table, vectors)
+    energy, distance = dispersion_score(table, "energy"), novelty.score(table, vectors, DISTANCE)
+    if name == "energy":
+        return energy
+    spread = [np.median(np.abs(x - np.median(x))) or 1.0 for x in (energy, distance)]
+    return np.asarray(energy / spread[0] + distance / spread[1], np.float64)
+
+
+def found(part: Part, method: Method, wrong: float) -> NDArray[np.float64]:
+    """Share of the unknown segments that looks could show which they did, for each of :data:`LOOKS`."""
+    seeds = range(SEEDS if wrong or method.random else 1)
+    curve = mean_found(
+        [
+            simulate_feedback(
+                lambda seed: method.make(part, seed), part.unknown, looks=max(LOOKS), wrong=wrong, seed=seed
+            )
+            for seed in seeds
+        ]
+    )
+    total = int(part.unknown.sum())
+    return np.array([curve[min(n, len(curve)) - 1] / min(n, total) for n in LOOKS])
+
+
+def scenes(arguments: argparse.Namespace) -> str:
+    """The tables of all scenes, as Markdown."""
+    workspace = Workspace(arguments.workspace)
+    parts = {tuple(names): list(parts_of(workspace, tuple(names), arguments)) for names in arguments.scene}
+    without = [dataset for (_, dataset), runs in parts.items() if not runs]
+    if without:
+        raise SystemExit(
+            f"nothing to find: no run of {FEWEST} or more unknown segments in {', '.join(without)}"
+        )
+    counted = "; ".join(
+        f"{dataset}: {', '.join(f'{part.unknown.sum()} of {len(part.prior)}' for part in runs)}"
+        for (_, dataset), runs in parts.items()
+    )
+    texts = [
+        f"Unknown segments in each run: {counted}. Prior: {arguments.prior}. Features: {arguments.backbone}."
+    ]
+    for wrong, names in ((0.0, METHODS.keys()), (0.1, WITH_ERRORS)):
+        lines = {}
+        for name in names:
+            method = METHODS[name]
+            shares = {
+                key: np.mean([found(p, method, wrong) for p in runs], axis=0) for key, runs in parts.items()
+            }
+            every = np.array(list(shares.values()))
+            lines[name] = {
+                **{dataset: share[AT] for (_, dataset), share in shares.items()},
+                "worst": every[:, AT].min(),
+                **{f"mean, {looks} looks": every[:, i].mean() for i, looks in enumerate(LOOKS)},
+            }
+        table = pd.DataFrame.from_dict(lines, orient="index")
+        table.index.name = f"{wrong:.0%} wrong, {TARGET} looks"
+        texts.append(markdown_table(table))
+    return "\n\n".join(texts) + "\n"
+
+
+def speed(arguments: argparse.Namespace) -> str:
+    """Milliseconds of an update and of one matrix-vector product over the same vectors, in turn."""
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((arguments.rows, arguments.size), np.float32).astype(arguments.type)
+    query = np.ones(arguments.size, arguments.type)
+    started = time.process_time()
+    learner = RelevanceFeedback(vectors, random.standard_normal(arguments.rows))
+    built = time.process_time() - started
+    learner.update(range(arguments.answers), [True, False] * (arguments.answers // 2))
+
+    def update() -> None:
+        learner.update(range(12), [True, False] * 6)
+        learner.scores()
+
+    update()
+    started = time.process_time()
+    update()
+    worked = time.process_time() - started
+    seconds = alternate({"product": lambda: vectors @ query, "update": update}, 15)
+    return (
+        f"{arguments.rows} × {arguments.size} {arguments.type}, {arguments.answers} answers: update and scores "
+        f"{1000 * seconds['update']:.0f} ms, {seconds['update'] / seconds['product']:.2f} of one matrix-vector product "
+        f"({1000 * seconds['product']:.0f} ms). CPU time: {1000 * worked:.0f} ms, once at the start {built:.1f} s. "
+        f"Load {load()}.\n"
+    )
+
+
+def main() -> None:
+    """Read the command line, print the text or write it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    of_scenes = commands.add_parser("scenes", help="unknown segments found")
+    of_scenes.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
+    of_scenes.add_argument("--scene", nargs=2, action="append", required=True, metavar=("MODEL", "DATASET"))
+    of_scenes.add_argument("--prior", choices=PRIORS, default="sum", help="score to start from")
+    of_scenes.add_argument(
+        "--backbone", default=TrainNoveltySettings.backbone, help="network of the features"
+    )
+    of_scenes.add_argument("--min-pixels", type=int, default=400, help="of the segments")
+    of_scenes.add_argument("--segments", type=int, default=1333, help="segments in a run of images, about")
+    of_scenes.add_argument("--gpu", type=int, default=-1)
+    of_scenes.set_defaults(report=scenes)
+    of_speed = commands.add_parser("speed", help="what an update costs")
+    of_speed.add_argument("--rows", type=int, default=100_000)
+    of_speed.add_argument("--size", type=int, default=1280)
+    of_speed.add_argument("--type", default="float32", help="float16, float32 or float64")
+    of_speed.add_argument("--answers", type=int, default=120, help="answers given before")
+    of_speed.set_defaults(report=speed)
+    for command in (of_scenes, of_speed):
+        command.add_argument("--output", type=Path, help="Markdown file to write; else it is printed")
+    arguments = parser.parse_args()
+    text = arguments.report(arguments)
+    if arguments.output:
+        arguments.output.write_text(text, encoding="utf-8")
+    else:
+        print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Leave one scene out: everything learned from two of CamVid's drives is evaluated on the third.
+
+    python benchmarks/scenes.py train      # three networks, half an hour to an hour of one core each
+    python benchmarks/scenes.py evaluate   # docs/scenes.md
+
+Both go on where they broke off, so they can run in the background. For every drive its network is trained on the other
+two with CamVid's 12 classes (pedestrians and bicyclists ignored, as in deeplabv3plus_camvid); meta model, logit
+statistics and novelty model are fitted on the same two. The third has full labels, if it has any, else the 12 classes.
+Evaluated are segments of at least 400 pixels, mostly void ones left out; unknown is what is unknown by more than half.
+Intervals are of 95 %, by bootstrap over blocks of frames; for the mean, every scene is resampled by itself. Beside the
+drives stand rendered streets in weather and light that deeplabv3plus_streets and its models never learned from.
+"""
+
+import argparse
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scene_tables import Evaluated, report
+
+from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.entries import DatasetEntry
+from oodretrieval.errors import DatasetNotFoundError, PartialFailure
+from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import segments_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.results.rules import Drawing, EvaluationSettings
+from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
+from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
+from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
+from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
+from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.select.selecting import SelectBy, SelectionRule, Selector
+from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stores import SELECT_SCORE, Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+DRIVES = ("0001tp", "0006r0", "0016e5")
+RENDERED = ("streets_test_dusk", "streets_test_fog")
+RECIPE: dict[str, Any] = {
+    "crop_height": 256,
+    "crop_width": 352,
+    "scale_min": 0.9,  # CamVid at 0.64 of its size …
+    "scale_max": 2.2,  # … to 1.56
+    "batch_size": 8,
+    "colour": 0.5,
+    "photometric": 0.15,
+    "rotation": 5.0,
+}
+STEPS = 800
+EVERY = 16
+"""Every 16th training frame is also what the last epoch is measured on: a check, nothing is chosen by it."""
+UNKNOWN_SHARE = VOID_SHARE = 0.5
+MIN_PIXELS = 400
+
+
+@dataclass(frozen=True)
+class Names:
+    """What belongs to a scene.
+
+    Attributes:
+        model: The network that never saw it.
+        train: What network, meta model, statistics and novelty model learn from.
+        test: The scene.
+        meta: The meta model.
+        rendered: Whether the scene is rendered, and all models are those that ship.
+    """
+
+    model: str
+    train: str
+    test: str
+    meta: str
+    rendered: bool = False
+
+    @classmethod
+    def of(cls, scene: str, configuration: Configuration) -> "Names":
+        """Of a rendered scene, or of one drive: with full labels, if it has any, else with the 12 classes."""
+        if scene in RENDERED:
+            return cls("deeplabv3plus_streets", "streets_val", scene, "meta_nn_streets", rendered=True)
+        test = f"camvid_{scene}"
+        try:
+            open_dataset(configuration.dataset(test), test)
+        except DatasetNotFoundError as error:
+            logging.info("%s; evaluated with the 12 classes", error)
+            test += "_12"
+        model = f"deeplabv3plus_without_{scene}"
+        return cls(model, f"camvid_without_{scene}", test, f"meta_nn_without_{scene}")
+
+
+def train(scene: str, chosen: argparse.Namespace, run: Run) -> None:
+    """Train the network that never sees a scene; goes on where it broke off."""
+    model, data = f"deeplabv3plus_without_{scene}", f"camvid_without_{scene}"
+    frames = len(open_dataset(run.configuration.dataset(data), data))
+    check = DatasetEntry(
+        "oodretrieval.datasets.subset",
+        "subset_by_index",
+        {"dataset": run.configuration.dataset(data), "indices": range(0, frames, EVERY)},
+    )
+    datasets = {**run.configuration.datasets, f"{data}_check": check}
+    epochs = max(1, round(chosen.steps / (frames // RECIPE["batch_size"])))
+    settings = TrainSegmentationSettings(
+        model_name=model,
+        dataset=data,
+        dataset_val=f"{data}_check",
+        save_file=str(weights_file(model, chosen.weights)),
+        gpu=chosen.gpu,
+        epochs=epochs,
+        validate_every=epochs,
+        **RECIPE,
+    )
+    train_segmentation(settings, replace(run, configuration=replace(run.configuration, datasets=datasets)))
+
+
+def weights_file(model: str, folder: Path) -> Path:
+    """Where a network lies."""
+    return folder.resolve() / f"{model}.safetensors"
+
+
+def fit(names: Names, chosen: argparse.Namespace, run: Run) -> None:
+    """Predict the scene, and fit all that is learned from the training drives; what is there stays."""
+    common: dict[str, Any] = {"gpu": chosen.gpu, "num_cores": chosen.num_cores, "model_name": names.model}
+    for dataset in (names.test,) if names.rendered else (names.train, names.test):
+        pred_images(PredictSettings(dataset=dataset, **common), run)
+        compute_metrics(MetricsSettings(dataset=dataset, **common), run)
+    if names.rendered:
+        return
+    learned = {**common, "dataset": names.train}
+    compute_logit_statistics(LogitStatisticsSettings(**learned), run)
+    train_novelty(TrainNoveltySettings(**learned), run)
+    recipe = {"meta_model": "neural", "meta_model_name": names.meta, "learning_rate": 0.001}
+    train_meta_nn(TrainMetaSettings(**learned, **recipe), run)
+
+
+def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
+    """Every score of the scene's segments."""
+    dataset = open_dataset(run.configuration.dataset(names.test), names.test)
+    settings = SelectionRule(gpu=chosen.gpu)
+    table = segments_in_use(settings, run, (names.model, names.test))
+    large = table["S"] >= chosen.min_pixels
+    void = table["void_fraction"] > VOID_SHARE
+    kept = (large & ~void).to_numpy()
+    scores = {name: score_of(name, table, names, dataset, settings, run)[kept] for name in get_args(SelectBy)}
+    quality = eval_iou(IouSettings(dataset=names.test, model_name=names.model, gpu=chosen.gpu), run)
+    return Evaluated(
+        names.test,
+        names.model,
+        scores,
+        table["unknown_fraction"].to_numpy()[kept] > UNKNOWN_SHARE,
+        pd.factorize(table["image_id"])[0][kept],
+        int((large & void).sum()),
+        float(quality["mean_iou"]),
+        Drawing.of(EvaluationSettings(repetitions=chosen.repetitions), dataset),
+        names.rendered,
+    )
+
+
+def score_of(
+    name: str,
+    table: pd.DataFrame,
+    names: Names,
+    dataset: SegmentationDataset,
+    settings: SelectionRule,
+    run: Run,
+) -> NDArray[np.float64]:
+    """One score of all segments, as ``args.select_by`` names it, ``(n,)``."""
+    rule = replace(settings, select_by=name)
+    selector = Selector(rule, choose_device(rule.gpu), run, names.model, names.meta)
+    scored, failures = selector.score(table, names.test, dataset)
+    if failures:
+        raise PartialFailure("benchmarks/scenes.py", failures)
+    return scored[SELECT_SCORE].to_numpy(np.float64)
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=("train", "evaluate"))
+    parser.add_argument("--scenes", nargs="+", choices=(*DRIVES, *RENDERED), default=(*DRIVES, *RENDERED))
+    parser.add_argument("--weights", type=Path, default=ROOT / "pretrained", help="folder of the networks")
+    parser.add_argument("--workspace", help="what is done is kept there and not done again")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of every training")
+    parser.add_argument("--min-pixels", type=int, default=MIN_PIXELS, help="of segments that are evaluated")
+    parser.add_argument("--repetitions", type=int, default=500, help="of the bootstrap")
+    parser.add_argument("--gpu", type=int, default=-1)
+    parser.add_argument("--num-cores", type=int, default=1)
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs" / "scenes.md", help="the tables, Markdown"
+    )
+    chosen = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    configuration = load_configuration()
+    workspace = Workspace(Path(chosen.workspace) if chosen.workspace else configuration.workspace / "scenes")
+    if chosen.task == "train":
+        chosen.weights.mkdir(parents=True, exist_ok=True)
+        for scene in (scene for scene in chosen.scenes if scene in DRIVES):
+            train(scene, chosen, Run(configuration, workspace))
+        return
+    entries = {
+        name: replace(entry, weights=weights_file(name, chosen.weights))
+        for name, entry in configuration.models.items()
+        if name.startswith("deeplabv3plus_without_")
+    }
+    configuration = replace(configuration, models={**configuration.models, **entries})
+    run = Run(configuration, workspace)
+    found = []
+    for scene in chosen.scenes:
+        names = Names.of(scene, configuration)
+        fit(names, chosen, run)
+        found.append(evaluate(names, chosen, run))
+    chosen.output.write_text(report(found, chosen.min_pixels), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Which part of a segment table the segments of an image go to."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oodretrieval.errors import SettingsMismatchError
+from oodretrieval.experiment import inputs
+from oodretrieval.stages.measure.segment_blocks import Destination
+from oodretrieval.stores import (
+    Part,
+    PredictionRecord,
+    Workspace,
+    differing_settings,
+    existing_parts,
+    is_current,
+    remove_parts,
+)
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """The parts of a segment table that is to be written on.
+
+    Only parts of the same settings are written again; others stay as they are, and nobody reads from them what was
+    computed from other predictions than there are.
+
+    Attributes:
+        workspace: Where it lies.
+        names: Name of the network, name of the dataset.
+        ids: All images of the dataset, in order.
+        made_by: What makes the predictions.
+        parts: Number → what is there.
+        from_scratch: The whole table is made again, and nothing of what is there stays.
+    """
+
+    workspace: Workspace
+    names: tuple[str, str]
+    ids: Sequence[str]
+    made_by: Mapping[str, Any]
+    parts: Mapping[int, Part]
+    from_scratch: bool
+
+    @classmethod
+    def of(
+        cls,
+        workspace: Workspace,
+        names: tuple[str, str],
+        ids: Sequence[str],
+        made_by: Mapping[str, Any],
+        *,
+        from_scratch: bool,
+    ) -> "TableLayout":
+        """Look what is there; the arguments are the attributes.
+
+        Raises:
+            StoreError: If a part is damaged; not where the table is made from scratch.
+        """
+        parts = {} if from_scratch else existing_parts(workspace, *names)
+        return cls(workspace, names, ids, made_by, parts, from_scratch)
+
+    @property
+    def _own(self) -> dict[int, Part]:
+        return {n: p for n, p in self.parts.items() if not differing_settings(p.settings, self.made_by)}
+
+    def outstanding(self, images: Sequence[str], records: Mapping[str, PredictionRecord]) -> list[str]:
+        """Those of the images whose segments are not there as their predictions are.
+
+        Args:
+            images: Ids.
+            records: What their predictions say of themselves; an image without a record is outstanding.
+
+        Raises:
+            SettingsMismatchError: If segments were computed from predictions of other settings.
+        """
+        own = list(self._own.values())
+        left = [
+            image
+            for image in images
+            if image not in records
+            or not any(image in part.images and is_current(part, image, records[image], None) for part in own)
+        ]
+        foreign = [part for part in self.parts.values() if part not in own]
+        for part in foreign:
+            if not part.images.keys().isdisjoint(left):
+                raise SettingsMismatchError(part.path, differing_settings(part.settings, self.made_by))
+        return left
+
+    def numbers(self, todo: Collection[str]) -> dict[str, int]:
+        """See :func:`part_numbers`."""
+        own = self._own
+        held = {number: part.images for number, part in own.items()}
+        return part_numbers(self.ids, todo, held, self.parts.keys() - own.keys())
+
+    def destinations(self, numbers: Mapping[str, int]) -> Iterator[tuple[Destination, list[str]]]:
+        """The parts to be written, and the images whose segments are computed for each.
+
+        Args:
+            numbers: What :meth:`numbers` gave.
+        """
+        own = self._own
+        images: dict[int, list[str]] = {}
+        for image, number in numbers.items():
+            images.setdefault(number, []).append(image)
+        for number, new in images.items():
+            there = own[number].images if number in own else {}
+            kept = {image: digest for image, digest in there.items() if image not in numbers}
+            to = Destination(self.workspace.path, self.names, number, kept, self.ids, dict(self.made_by))
+            yield to, new
+
+    def remove_others(self, numbers: Collection[int]) -> None:
+        """Remove all parts but these from a table that was made from scratch.
+
+        Raises:
+            StoreError: If one cannot be removed.
+        """
+        if self.from_scratch:
+            remove_parts(self.workspace, *self.names, but=numbers)
+
+
+def part_numbers(
+    ids: Sequence[str],
+    todo: Collection[str],
+    held: Mapping[int, Collection[str]],
+    taken: Collection[int] = (),
+) -> dict[str, int]:
+    """A part for every image whose segments are computed now; what the parts hold of others stays where it is.
+
+    An image goes to the part that holds it, else to that of its block of the dataset, else, as images may come and
+    go anywhere, to the first one with room, or to a new one.
+
+    Args:
+        ids: All images of the dataset, in order.
+        todo: Those to be computed.
+        held: Number of a part that may be written again → images that it holds.
+        taken: Numbers of parts that may not.
+
+    Returns:
+        Image → number; part by part, each in the order of the dataset.
+
+    Example:
+        With blocks of 64 images, one that came to the front of 65 joins the last part:
+
+        >>> old = [f"image {i}" for i in range(65)]
+        >>> part_numbers(["new", *old], ["new"], {0: old[:64], 1: old[64:]})
+        {'new': 1}
+    """
+    images = {number: set(there) for number, there in held.items()}
+    home = {image: number for number, there in held.items() for image in there}
+    wanted = set(todo)
+    found = {}
+    for place, image in enumerate(ids):
+        if image not in wanted:
+            continue
+        number = home.get(image, place // inputs.BLOCK)
+        if image not in home and (number in taken or len(images.get(number, ())) >= inputs.BLOCK):
+            room = (n for n in sorted(images) if len(images[n]) < inputs.BLOCK)
+            number = next(room, 1 + max([*images, *taken]))
+        images.setdefault(number, set()).add(image)
+        found[image] = number
+    return dict(sorted(found.items(), key=lambda item: item[1]))

@@ -1,0 +1,237 @@
+"""Segments as the predictions on disk have them now: rows that were computed from others are never read."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.stores.predictions import PredictionRecord, read_prediction_record
+from oodretrieval.stores.segments import Part, existing_parts, read_tables, table_length
+from oodretrieval.stores.workspace import Workspace, differing_settings
+
+logger = logging.getLogger(__name__)
+
+
+def prediction_records(
+    workspace: Workspace, model: str, dataset: str, images: Iterable[str]
+) -> dict[str, PredictionRecord]:
+    """What the predictions of images say of themselves; they must have been made alike.
+
+    Args:
+        workspace: Where they lie.
+        model: Name of the model's entry.
+        dataset: Name of the dataset's entry.
+        images: Ids of the images; those without a prediction are left out, and so are damaged ones, with a warning.
+
+    Returns:
+        Id → record, in the order of ``images``; all have the same settings.
+
+    Raises:
+        StoreError: If they were made with different settings.
+    """
+    records = {}
+    for image in images:
+        path = workspace.prediction_path(model, dataset, image)
+        if not path.is_file():
+            continue
+        try:
+            records[image] = read_prediction_record(path)
+        except StoreError as error:
+            logger.warning("%s", error)
+    for image, record in records.items():
+        first = next(iter(records))
+        if record.settings != records[first].settings:
+            differing = differing_settings(records[first].settings, record.settings)
+            listed = "; ".join(f"{key}: {one!r} and {other!r}" for key, (one, other) in differing.items())
+            raise StoreError(
+                f"the predictions of {model!r} on {dataset!r} were not made alike: {first!r} and {image!r} differ in "
+                f"{listed}; predict all of them in the same way by scripts/pred_images.py with args.dataset={dataset} "
+                f"args.model_name={model} args.overwrite=True"
+            )
+    return records
+
+
+@dataclass(frozen=True)
+class CurrentSegments:
+    """Where the segments of images lie, and what they were computed from.
+
+    Attributes:
+        places: Id of every image that has segments → the part that holds them, in the order asked for.
+        digests: Id of each of them → digest of its prediction.
+        settings: What made the predictions.
+        missing: Images that have a prediction, but whose segments were never computed.
+    """
+
+    places: Mapping[str, Part]
+    digests: Mapping[str, str]
+    settings: Mapping[str, Any]
+    missing: Sequence[str]
+
+    @property
+    def key(self) -> str:
+        """See :func:`images_key`."""
+        return images_key(self.digests)
+
+    def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The rows, image by image in the order of ``places``, numbered from 0.
+
+        Args:
+            columns: Columns to read; None for all.
+
+        Raises:
+            StoreError: If a part is damaged.
+            TableError: If a column is missing.
+        """
+        paths = list(dict.fromkeys(part.path for part in self.places.values()))
+        wanted = None if columns is None else list(dict.fromkeys(["image_id", *columns]))
+        table = read_tables(paths, wanted)
+        origin = np.repeat(np.arange(len(paths)), [table_length(path) for path in paths])
+        home = {image: paths.index(part.path) for image, part in self.places.items()}
+        rank = {image: place for place, image in enumerate(self.places)}
+        images = [str(image) for image in table["image_id"]]
+        rows = np.flatnonzero([home.get(i) == number for i, number in zip(images, origin, strict=True)])
+        order = np.array([rank[images[row]] for row in rows], np.int64)
+        rows = rows[np.argsort(order, kind="stable")]
+        table = table.iloc[rows].reset_index(drop=True)
+        return table if columns is None else table[list(columns)]
+
+
+def locate_segments(
+    workspace: Workspace, model: str, dataset: str, images: Sequence[str] | None = None
+) -> CurrentSegments:
+    """Find the segments that were computed from the predictions which are on disk now.
+
+    An image whose prediction was removed keeps its segments.
+
+    Args:
+        workspace: Where tables and predictions lie.
+        model: Name of the model's entry.
+        dataset: Name of the dataset's entry.
+        images: Ids of the images, in order; None for all that the table holds, in the order of its parts.
+
+    Returns:
+        Where they are.
+
+    Raises:
+        StoreError: If there is no table, a part is damaged, the predictions were not made alike, or images were
+            predicted again after their segments were computed.
+        SettingsMismatchError: If the segments were computed from predictions of other settings.
+    """
+    parts = existing_parts(workspace, model, dataset)
+    asked = list(images) if images is not None else [i for part in parts.values() for i in part.images]
+    records = prediction_records(workspace, model, dataset, asked)
+    settings = next((record.settings for record in records.values()), None)
+    holders: dict[str, list[Part]] = {}
+    for part in parts.values():
+        for image in part.images:
+            holders.setdefault(image, []).append(part)
+    places: dict[str, Part] = {}
+    stale: dict[str, Part] = {}
+    for image in dict.fromkeys(asked):
+        fitting = [p for p in holders.get(image, []) if is_current(p, image, records.get(image), settings)]
+        if fitting:
+            places[image] = fitting[0]
+            _require_one(image, fitting)
+        elif image in holders:
+            stale[image] = holders[image][-1]
+        settings = places[image].settings if settings is None and image in places else settings
+    if stale:
+        raise _stale(model, dataset, stale, settings or {})
+    if not places:
+        raise StoreError(
+            f"no segments of {model!r} on {dataset!r} in {str(workspace.segments_folder(model, dataset))!r}; run "
+            f"scripts/compute_metrics.py with args.dataset={dataset} args.model_name={model} first"
+        )
+    missing = [image for image in records if image not in places]
+    digests = {image: part.images[image] for image, part in places.items()}
+    return CurrentSegments(places, digests, next(iter(places.values())).settings, missing)
+
+
+def images_key(digests: Mapping[str, str]) -> str:
+    """What tells work on predictions apart from work on others, or on others of the same images.
+
+    Args:
+        digests: Image → digest of its prediction.
+
+    Example:
+        >>> images_key({"a": "0f"})
+        '1 images, predictions d1751b3b2cb9aa69'
+    """
+    content = hashlib.blake2b(repr(sorted(digests.items())).encode(), digest_size=8).hexdigest()
+    return f"{len(digests)} images, predictions {content}"
+
+
+def is_current(
+    part: Part, image: str, record: PredictionRecord | None, settings: Mapping[str, Any] | None
+) -> bool:
+    """Whether the segments of an image in a part are those of its prediction.
+
+    Args:
+        part: Holds some.
+        image: Id of the image.
+        record: What its prediction says of itself; None if it was removed.
+        settings: Of all predictions; None if not one is there.
+    """
+    if settings is not None and part.settings != settings:
+        return False
+    return record is None or part.images.get(image) == record.digest
+
+
+def read_segments(
+    workspace: Workspace,
+    model: str,
+    dataset: str,
+    columns: Sequence[str] | None = None,
+    images: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Read the segment table of a model on a dataset.
+
+    Args:
+        workspace: Where it lies.
+        model: Name of the model's entry.
+        dataset: Name of the dataset's entry.
+        columns: Columns to read; None for all.
+        images: Ids of the images to read, in order; None for all that the table holds. Those without segments are
+            left out.
+
+    Returns:
+        One row per segment, numbered from 0.
+
+    Raises:
+        StoreError: See :func:`locate_segments`.
+        SettingsMismatchError: If the segments were computed from predictions of other settings.
+        TableError: If a column is missing.
+    """
+    return locate_segments(workspace, model, dataset, images).read(columns)
+
+
+def read_segment_settings(
+    workspace: Workspace, model: str, dataset: str, images: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Settings that made the predictions which a segment table was computed from; see :func:`locate_segments`."""
+    return dict(locate_segments(workspace, model, dataset, images).settings)
+
+
+def _require_one(image: str, fitting: Sequence[Part]) -> None:
+    if len({part.images[image] for part in fitting}) > 1:
+        raise StoreError(
+            f"image {image!r} is in several parts of {fitting[0].path.parent}, and its prediction, which would say "
+            "which one to take, is not there; predict it again"
+        )
+
+
+def _stale(model: str, dataset: str, stale: Mapping[str, Part], settings: Mapping[str, Any]) -> StoreError:
+    script = "pred_images" if settings.get("keep") == "nothing" else "compute_metrics"
+    again = f"scripts/{script}.py with args.dataset={dataset} args.model_name={model}"
+    image, part = next(iter(stale.items()))
+    if differing := differing_settings(part.settings, settings):
+        return SettingsMismatchError(part.path, differing, f"compute it again by {again} args.overwrite=True")
+    return StoreError(
+        f"{len(stale)} images of {dataset!r}, e.g. {image!r}, were predicted again after their segments were "
+        f"computed; run {again}"
+    )
