@@ -398,6 +398,17 @@ def test_question_mark_shows_everything_of_the_table(drive):
     assert not drive.overlay.help and drive.state.colouring == "truth"
 
 
+def test_candidates_by_rank_are_a_key_away(tmp_path):
+    scored = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    for key, shown in (("n", "image"), ("p", "image"), ("s", "candidates"), ("pagedown", "candidates")):
+        scored.press(key)
+        assert scored.board.detail == shown
+    scored.press("pageup", "+")
+    assert "segments shown: novelty from" in scored.overlay.status and scored.state.ranking.step == 1
+    scored.press("-")
+    assert scored.state.ranking.step == 0
+
+
 def test_escape_leaves(drive):
     left = []
     drive.explorer.commands.close = lambda: left.append(True)
@@ -407,7 +418,7 @@ def test_escape_leaves(drive):
 
 def test_other_keys_do_nothing(drive):
     before = drive.pixels()
-    drive.press("x", "f", "k", "l", "o", "p", "q", "r", "s", "v", "left", "backspace", "ctrl+s", "f5")
+    drive.press("x", "f", "k", "l", "o", "q", "r", "v", "left", "backspace", "ctrl+s", "f5")
     np.testing.assert_array_equal(before, drive.pixels())
 
 
