@@ -1,5 +1,6 @@
 import io
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+import oodretrieval
 from oodretrieval.errors import WorkerError
 from oodretrieval.execution import keep_freed_memory, map_ahead, map_processes, progress, worker_processes
 
@@ -289,3 +291,32 @@ def test_keeping_freed_memory_does_nothing_elsewhere(monkeypatch, system, libc):
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr("platform.libc_ver", lambda: (libc, ""))
     assert keep_freed_memory() is False
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+def test_kept_memory_is_given_back_when_asked():
+    text = """
+import ctypes
+import numpy as np
+from oodretrieval.execution import keep_freed_memory, return_freed_memory
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+keep_freed_memory()
+arrays = [np.ones(2**20) for _ in range(40)]
+fence = np.ones(2**20)
+del arrays
+kept = resident()
+return_freed_memory()
+print(kept - resident())
+"""
+    root = str(Path(oodretrieval.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert int(done.stdout) > 200 * 2**20

@@ -40,8 +40,9 @@ RANKS = {
     "results": 5,
     "stages": 6,
     "explorer": 7,
-    "demo": 8,
-    "pipeline": 8,
+    "demo_pictures": 8,
+    "demo": 9,
+    "pipeline": 9,
 }
 MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path

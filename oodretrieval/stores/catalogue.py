@@ -17,14 +17,15 @@ from numpy.typing import NDArray
 from oodretrieval.errors import ChecksumError, StoreError, UnknownNameError
 from oodretrieval.files import checksum_of
 from oodretrieval.stores.segments import read_tables, table_length
-from oodretrieval.stores.workspace import read_json
+from oodretrieval.stores.workspace import Workspace, read_json
 
 MANIFEST = "manifest.json"
 PENDING = "pending.json"
 
 PREDICTED_IOU = "predicted_iou"
-"""Name of the table beside the segments that holds the predicted IoU of **every** segment of the images, also of
-those that were not selected: dataset, image_id, segment_id, predicted_iou, select_score."""
+"""Column of segments: their predicted IoU, where a meta model was at hand; and name of the table beside the segments
+that holds **every** segment of the images, also those that were not selected: dataset, image_id, segment_id,
+select_score and, where it is known, predicted_iou."""
 
 SELECT_SCORE = "select_score"
 """Column of segments: the score that they were selected by, higher where more unknown."""
@@ -67,6 +68,34 @@ class Catalogue:
         """
         path = Path(path)
         return cls(path, read_manifest(path / MANIFEST), check=verify)
+
+    @classmethod
+    def named(cls, workspace: Workspace, name: str, *, verify: bool = False) -> "Catalogue":
+        """Open a catalogue of a workspace.
+
+        Args:
+            workspace: Where it lies.
+            name: Its name.
+            verify: Compare large files of vectors with their checksums, too.
+
+        Returns:
+            The catalogue.
+
+        Raises:
+            UnknownNameError: If there is no such catalogue among those that are there; lists them.
+            StoreError: If there is none at all, or it is damaged.
+        """
+        folder = workspace.catalogue_folder(name)
+        if not (folder / MANIFEST).is_file():
+            if (folder / PENDING).is_file():
+                raise StoreError(
+                    f"the run that makes catalogue {name!r} broke off; call scripts/compute_embeddings.py again as "
+                    "you did, it goes on where it stopped"
+                )
+            there = sorted(path.parent.name for path in folder.parent.glob(f"*/{MANIFEST}"))
+            if there:
+                raise UnknownNameError("catalogue", name, there)
+        return cls.open(folder, verify=verify)
 
     def __len__(self) -> int:
         return int(sum(part["rows"] for part in self.manifest["parts"]))

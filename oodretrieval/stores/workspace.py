@@ -237,19 +237,26 @@ def plain(content: Any) -> Any:
         ) from error
 
 
-def require_same_settings(where: object, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+def require_same_settings(
+    where: object,
+    recorded: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    instead: str = "another args.workspace",
+) -> None:
     """Refuse to go on with work that was made with other settings.
 
     Args:
         where: The existing work, for the message.
         recorded: Settings it was made with.
         asked: Settings wanted now. Both are compared in their :func:`plain` form.
+        instead: What can be chosen so that both works are kept, for the message.
 
     Raises:
         SettingsMismatchError: Naming every key that differs or is missing on one side.
     """
     if differences := differing_settings(recorded, asked):
-        raise SettingsMismatchError(where, differences)
+        remedy = f"add args.overwrite=True to make it again, or choose {instead}"
+        raise SettingsMismatchError(where, differences, remedy)
 
 
 def differing_settings(
