@@ -14,9 +14,12 @@ ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
     "errors": 0,
+    "compilation": 0,
     "labels": 0,
+    "masks": 0,
     "entries": 0,
     "files": 0,
+    "execution": 0,
     "images": 0,
     "imagenet_weights": 0,
     "torch_files": 0,
@@ -24,12 +27,12 @@ RANKS = {
     "models": 1,
     "training": 1,
     "segments": 1,
+    "regions": 1,
     "meta_models": 1,
     "novelty": 1,
     "embedding": 1,
     "search": 1,
     "evaluation": 1,
-    "execution": 1,
     "stores": 2,
     "explain": 2,
     "charts": 3,
@@ -37,7 +40,9 @@ RANKS = {
     "results": 5,
     "stages": 6,
     "explorer": 7,
-    "demo": 8,
+    "demo_pictures": 8,
+    "demo": 9,
+    "pipeline": 9,
 }
 MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path

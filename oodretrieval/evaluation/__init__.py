@@ -13,6 +13,12 @@ from oodretrieval.evaluation.detection import (
     ScoreCounts,
     detection_figures,
 )
+from oodretrieval.evaluation.discovery import (
+    DiscoveryCurve,
+    UnknownObjects,
+    discovery_curve,
+    unknown_objects,
+)
 from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
@@ -64,6 +70,7 @@ __all__ = [
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionFigures",
+    "DiscoveryCurve",
     "ExpectedNonDistinctiveness",
     "FeedbackRun",
     "IouCurveSums",
@@ -78,6 +85,7 @@ __all__ = [
     "SegmentationQuality",
     "SelectionFigures",
     "TrueObject",
+    "UnknownObjects",
     "accuracy",
     "accuracy_threshold",
     "auprc",
@@ -90,6 +98,7 @@ __all__ = [
     "component_intervals",
     "component_scores",
     "detection_figures",
+    "discovery_curve",
     "drawn_figures",
     "drawn_ranks",
     "frame_positions",
@@ -108,4 +117,5 @@ __all__ = [
     "selection_figures",
     "simulate_feedback",
     "true_objects",
+    "unknown_objects",
 ]

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled, inlined
+from oodretrieval.compilation import compiled, inlined
 from oodretrieval.segments.components import kernel_classes, number_components
 from oodretrieval.segments.labelling import NO_PIXEL
 

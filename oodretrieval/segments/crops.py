@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled
+from oodretrieval.compilation import compiled
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 

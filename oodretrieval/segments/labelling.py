@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled
+from oodretrieval.compilation import compiled
 
 NO_PIXEL = -1
 """In maps of classes that kernels read: a pixel of no class."""

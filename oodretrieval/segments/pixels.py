@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled, inlined
+from oodretrieval.compilation import compiled, inlined
 
 EPSILON = np.finfo(np.float32).eps
 SLACK = 1e-3

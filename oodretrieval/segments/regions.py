@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled, inlined
+from oodretrieval.compilation import compiled, inlined
 from oodretrieval.segments.labelling import NO_PIXEL
 
 COUNTS = 4

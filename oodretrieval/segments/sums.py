@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled, inlined
+from oodretrieval.compilation import compiled, inlined
 from oodretrieval.segments.pixels import disperse, normalise, strip_length
 from oodretrieval.segments.upsampling import hold_rows, mix
 

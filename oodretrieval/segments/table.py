@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.compilation import compiled
 from oodretrieval.labels import ANY_CLASS, NO_CLASS
-from oodretrieval.segments.compilation import compiled
 from oodretrieval.segments.components import as_class_map
 from oodretrieval.segments.crops import NO_LABEL, label_votes, segment_boxes, winners
 from oodretrieval.segments.labelling import NO_PIXEL

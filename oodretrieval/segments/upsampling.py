@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.segments.compilation import compiled
+from oodretrieval.compilation import compiled
 from oodretrieval.segments.pixels import best_classes, disperse, normalise, strip_length
 
 _LEVELS = np.float32(255)

@@ -47,7 +47,8 @@ class _Cache(FunctionCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]
-        names = self._cache_path, self._impl.filename_base, _source_stamp()
+        stamp = _source_stamp(Path(function.__code__.co_filename).parent)
+        names = self._cache_path, self._impl.filename_base, stamp
         self._cache_file = IndexDataCacheFile(*names)  # type: ignore[no-untyped-call]
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
@@ -64,8 +65,10 @@ class _Cache(FunctionCache):
 
 
 @cache
-def _source_stamp() -> str:
+def _source_stamp(package: Path) -> str:
+    """Of all sources that a package's kernels may call: its own, and those of the lowest rank."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for folder in dict.fromkeys((Path(__file__).parent, package)):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()

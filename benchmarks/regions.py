@@ -1,0 +1,90 @@
+"""What region proposals cost, beyond the network: seconds of one image, by part.
+
+    python benchmarks/regions.py
+    python benchmarks/regions.py --image photograph.jpg --sizes 480x360 2048x1024
+
+Prints processor and wall-clock seconds of the fastest of several rounds, next to scikit-image's Felzenszwalb at one
+scale on the same image: a ratio that holds on a loaded machine too. Kernels are compiled before. Logits (9 classes,
+stride 4) and features (112 channels, stride 16) are smooth noise: their values do not change the cost.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+from skimage.segmentation import felzenszwalb
+
+from oodretrieval.datasets.streets import Streets
+from oodretrieval.regions import best_cut, pool_evidence, propose_regions, region_shapes
+
+ROUNDS = 3
+
+
+def main() -> None:
+    """Measure every size that was asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--image", help="any photograph; a rendered street by default")
+    parser.add_argument("--sizes", nargs="+", default=["480x360", "1280x720", "2048x1024"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    picture = (
+        Image.open(options.image).convert("RGB")
+        if options.image
+        else Image.fromarray(Streets("test")[0].image)
+    )
+    print("| size | part | CPU s | wall s | of Felzenszwalb's CPU |\n| --- | --- | --- | --- | --- |")
+    for text in options.sizes:
+        width, height = (int(side) for side in text.split("x"))
+        image = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
+        _report(text, image, options.rounds)
+
+
+def _report(size: str, image: NDArray[np.uint8], rounds: int) -> None:
+    rng = np.random.default_rng(0)
+    noisy = np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
+    logits, features = (_smooth_noise(rng, k, image.shape[:2], stride) for k, stride in ((9, 4), (112, 16)))
+    tree = propose_regions(noisy, logits=logits, features=features)
+    values = rng.normal(size=len(tree))
+    parts: dict[str, Callable[[], object]] = {
+        "scikit-image's Felzenszwalb, one scale": lambda: felzenszwalb(noisy, scale=50, sigma=0.8),
+        f"propose_regions ({len(tree)} regions)": lambda: propose_regions(
+            noisy, logits=logits, features=features
+        ),
+        "pool_evidence, 5 maps": lambda: pool_evidence(tree, logits[:5]),
+        "region_shapes": lambda: region_shapes(tree),
+        "best_cut": lambda: best_cut(tree, values),
+        "masks of 50 regions": lambda: tree.masks[:50],
+    }
+    base = 0.0
+    for name, part in parts.items():
+        cpu, wall = _fastest(part, rounds)
+        base = base or cpu
+        print(f"| {size} | {name} | {cpu:.3f} | {wall:.3f} | {cpu / base:.2f} |")
+
+
+def _smooth_noise(
+    rng: np.random.Generator, channels: int, size: tuple[int, ...], stride: int
+) -> NDArray[np.float32]:
+    shape = channels, -(-size[0] // stride), -(-size[1] // stride)
+    return 20 * ndimage.gaussian_filter(rng.normal(size=shape), (0, 4, 4)).astype(np.float32)
+
+
+def _fastest(part: Callable[[], object], rounds: int) -> tuple[float, float]:
+    part()
+    seconds = []
+    for _ in range(rounds):
+        cpu, wall = time.process_time(), time.perf_counter()
+        part()
+        seconds.append((time.process_time() - cpu, time.perf_counter() - wall))
+    cpus, walls = zip(*seconds, strict=True)
+    return min(cpus), min(walls)
+
+
+if __name__ == "__main__":
+    main()

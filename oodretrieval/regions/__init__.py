@@ -1,0 +1,33 @@
+"""Regions that may be objects, whatever their class: proposed, scored, and a best set of them cut out."""
+
+from oodretrieval.regions.cut import best_cut, without_overlap
+from oodretrieval.regions.evidence import Evidence, pool_evidence, pool_features, region_shapes
+from oodretrieval.regions.proposals import RegionOptions, Weights, propose_regions
+from oodretrieval.regions.scoring import (
+    Choice,
+    RegionReference,
+    ScoreWeights,
+    choose_regions,
+    region_terms,
+    score_regions,
+)
+from oodretrieval.regions.tree import RegionTree
+
+__all__ = [
+    "Choice",
+    "Evidence",
+    "RegionOptions",
+    "RegionReference",
+    "RegionTree",
+    "ScoreWeights",
+    "Weights",
+    "best_cut",
+    "choose_regions",
+    "pool_evidence",
+    "pool_features",
+    "propose_regions",
+    "region_shapes",
+    "region_terms",
+    "score_regions",
+    "without_overlap",
+]

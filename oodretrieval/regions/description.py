@@ -1,0 +1,100 @@
+"""What superpixels look like: the vectors that hierarchies compare."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.sparse import coo_array
+from skimage.color import rgb2lab
+
+SMOOTHING = 0.8
+"""Standard deviation of the Gaussian over colours, in cells; Felzenszwalb and Huttenlocher's."""
+
+_COMPONENTS = 16
+_SKETCH = 128
+
+
+def smooth_colours(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """CIE L*a*b* of an image ``(H, W, 3)`` uint8, slightly smoothed; ``(H, W, 3)``."""
+    lab = rgb2lab(image.astype(np.float32) / 255).astype(np.float32)
+    return np.asarray(ndimage.gaussian_filter(lab, (SMOOTHING, SMOOTHING, 0)), np.float32)
+
+
+def shrunk(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
+    """Means over blocks of ``step × step`` pixels; those that reach over the border repeat its pixels."""
+    if step == 1:
+        return image
+    height, width = image.shape[:2]
+    padded = np.pad(image, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
+    blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step, 3)
+    return np.asarray(blocks.sum(axis=(1, 3), dtype=np.uint32) // step**2, np.uint8)
+
+
+def texture(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much lightness changes at two scales, and along which direction; ``(H, W, 4)``, roughly in units of L*."""
+    light = colours[..., 0]
+    down, across = ndimage.sobel(light, 0) / 4, ndimage.sobel(light, 1) / 4
+    coarse = np.abs(light - ndimage.uniform_filter(light, 9))
+    return np.stack([np.hypot(down, across), np.abs(down), np.abs(across), coarse], axis=2)
+
+
+def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean of maps ``(H, W, K)`` over each superpixel, ``(n, K)``."""
+    places = labels.ravel()
+    areas = np.bincount(places)
+    flat = maps.reshape(-1, maps.shape[2])
+    sums = [np.bincount(places, flat[:, k]) for k in range(flat.shape[1])]
+    return np.stack(sums, axis=1) / areas[:, None]
+
+
+def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean of coarse features ``(D, h, w)`` over each superpixel, ``(n, D)``; a pixel takes the cell it lies in."""
+    rows, columns = (
+        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
+    )
+    cells = rows[:, None] * features.shape[2] + columns
+    shape = (int(labels.max()) + 1, features.shape[1] * features.shape[2])
+    weights = coo_array((np.ones(labels.size), (labels.ravel(), cells.ravel())), shape).tocsr()
+    sums = weights @ features.reshape(len(features), -1).T.astype(np.float64)
+    return np.asarray(sums / np.bincount(labels.ravel())[:, None])
+
+
+def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Bilinear resize of ``(K, h, w)`` to ``(K, H, W)``, pixel centres on pixel centres."""
+    result = np.asarray(maps, np.float32)
+    for axis, target in ((1, size[0]), (2, size[1])):
+        source = result.shape[axis]
+        at = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
+        low = np.minimum(at.astype(np.intp), source - 1)
+        high = np.minimum(low + 1, source - 1)
+        share = (at - low).astype(np.float32)
+        shape = [1, 1, 1]
+        shape[axis] = target
+        share = share.reshape(shape)
+        result = result.take(low, axis) * (1 - share) + result.take(high, axis) * share
+    return result
+
+
+def class_probabilities(
+    logits: NDArray[np.floating], size: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Softmax ``(H, W, C)`` and energy ``-logsumexp`` ``(H, W)`` of logits ``(C, h, w)``, resized first."""
+    full = resized(logits, size)
+    largest = full.max(axis=0)
+    exponentials = np.exp(full - largest)
+    sums = exponentials.sum(axis=0)
+    return (exponentials / sums).transpose(1, 2, 0), -(largest + np.log(sums))
+
+
+def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
+    """The leading principal components of features ``(D, h, w)``, scaled to mean square 1 in sum; ``(k, h, w)``.
+
+    Many channels are projected to 128 at random before.
+    """
+    flat = features.reshape(len(features), -1).T.astype(np.float64)
+    if flat.shape[1] > _SKETCH:
+        flat = flat @ np.random.default_rng(seed).standard_normal((flat.shape[1], _SKETCH))
+    flat = flat - flat.mean(axis=0)
+    _, vectors = np.linalg.eigh(flat.T @ flat)
+    projected = flat @ vectors[:, ::-1][:, :_COMPONENTS]
+    scale = np.sqrt((projected**2).sum(axis=1).mean())
+    return np.asarray((projected / (scale or 1.0)).T.reshape(-1, *features.shape[1:]), np.float32)

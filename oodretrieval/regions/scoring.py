@@ -1,0 +1,193 @@
+"""How likely a region is an unknown object: evidence beside what regions of the same size show, and shape."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.errors import TableError
+from oodretrieval.regions.cut import without_overlap
+from oodretrieval.regions.evidence import pool_evidence, region_shapes
+from oodretrieval.regions.tree import RegionTree
+
+BINS = 8
+"""Groups of equally many regions, by size, that have a centre and a deviation of their own."""
+
+DEFAULT_EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
+"""Term → weight: ``-logsumexp`` of the logits, and the logarithm of the distance to known features."""
+
+_CLIP = (-6.0, 8.0)
+_PER_DEVIATION = 1.4826
+_SMALLEST = 1e-6
+
+Terms = Mapping[str, NDArray[np.float64]]
+
+
+def region_terms(
+    tree: RegionTree, maps: Mapping[str, NDArray[np.floating]]
+) -> dict[str, NDArray[np.float64]]:
+    """What a score is made of, for every region.
+
+    Args:
+        tree: The regions.
+        maps: Name → how unknown each pixel is, ``(h, w)`` at any resolution, higher is more.
+
+    Returns:
+        Name → ``(m,)``: each map's mean over the region by its name, and over the region less over its ring as
+        ``<name>_contrast``; and what :func:`~oodretrieval.regions.region_shapes` gives.
+
+    Raises:
+        ValueError: If a map has another number of axes.
+    """
+    terms = region_shapes(tree)
+    for name, values in maps.items():
+        if values.ndim != 2:
+            raise ValueError(f"expected the map {name!r} as (h, w), got {values.shape}")
+        evidence = pool_evidence(tree, values[None])
+        terms |= {name: evidence.inside[:, 0], f"{name}_contrast": evidence.contrast[:, 0]}
+    return terms
+
+
+@dataclass(frozen=True, eq=False)
+class RegionReference:
+    """What regions of each size show: of known training images, or of the searched images themselves.
+
+    Unknown objects are few among all regions, and centre and deviation are robust: no truth is needed.
+
+    Attributes:
+        log_shares: Logarithm of the share of the image that regions of each bin have, ``(k,)`` ascending.
+        centres: Term → median in each bin, ``(k,)``.
+        deviations: Term → median absolute deviation as a standard deviation, ``(k,)``, > 0.
+    """
+
+    log_shares: NDArray[np.float64]
+    centres: Mapping[str, NDArray[np.float64]]
+    deviations: Mapping[str, NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, images: Sequence[Terms], names: Iterable[str]) -> "RegionReference":
+        """Take the statistics of some terms over the regions of several images.
+
+        Raises:
+            TableError: If there is no region, or a term is missing.
+        """
+        if not sum(len(terms["share"]) for terms in images):
+            raise TableError("expected at least one region to compare others with, got none")
+        pooled = {
+            name: np.concatenate([_term(terms, name) for terms in images]) for name in ("share", *names)
+        }
+        log_share = np.log(pooled.pop("share"))
+        order = np.argsort(log_share, kind="stable")
+        bins = np.array_split(order, min(BINS, len(order)))
+        centres, deviations = {}, {}
+        for name, values in pooled.items():
+            centres[name] = np.array([np.median(values[rows]) for rows in bins])
+            spread = [
+                np.median(np.abs(values[rows] - c)) for rows, c in zip(bins, centres[name], strict=True)
+            ]
+            deviations[name] = np.maximum(_PER_DEVIATION * np.array(spread), _SMALLEST)
+        return cls(np.array([log_share[rows].mean() for rows in bins]), centres, deviations)
+
+    def standardise(self, terms: Terms, name: str) -> NDArray[np.float64]:
+        """A term in deviations from the median of regions of the same size, ``(m,)``, clipped to -6…8.
+
+        Raises:
+            TableError: If the term is missing, or was not among those of :meth:`of`.
+        """
+        values, log_share = _term(terms, name), np.log(terms["share"])
+        centre = np.interp(log_share, self.log_shares, _term(self.centres, name))
+        deviation = np.interp(log_share, self.log_shares, self.deviations[name])
+        return np.clip((values - centre) / deviation, *_CLIP)
+
+
+@dataclass(frozen=True)
+class ScoreWeights:
+    """What a region's score weighs. Chosen by the mean over scenes and the worst of them: docs/objects.md.
+
+    Attributes:
+        evidence: Term → weight, in deviations from what regions of the same size show.
+        perimeter: Weight of a long border, likewise.
+        sides: Weight of each side of the image that the region touches: ground, sky and houses are cut off there.
+        log_share: Weight of the logarithm of the share of the image.
+    """
+
+    evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
+    perimeter: float = -1.0
+    sides: float = -0.5
+    log_share: float = 0.0
+
+    @property
+    def standardised(self) -> tuple[str, ...]:
+        """The terms that need a reference."""
+        return (*self.evidence, "perimeter")
+
+
+def score_regions(
+    terms: Terms, reference: RegionReference, weights: ScoreWeights | None = None
+) -> NDArray[np.float64]:
+    """How likely each region is an unknown object.
+
+    Args:
+        terms: Of the regions of an image (:func:`region_terms`), and any others of theirs, each ``(m,)``.
+        reference: What regions of the same size show.
+        weights: What counts how much.
+
+    Returns:
+        ``(m,)``, higher where more likely; a usual region has about 0. Unitless.
+
+    Raises:
+        TableError: If a term is missing.
+    """
+    chosen = ScoreWeights() if weights is None else weights
+    score = chosen.sides * _term(terms, "sides") + chosen.log_share * np.log(_term(terms, "share"))
+    for name, weight in {**chosen.evidence, "perimeter": chosen.perimeter}.items():
+        score = score + weight * reference.standardise(terms, name)
+    return np.asarray(score, np.float64)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which regions of an image are shown.
+
+    Attributes:
+        threshold: Score that a region must be above.
+        size_power: How much a larger region is preferred to the smaller ones that it would replace.
+        min_share: Smallest region that is shown, as a share of the image's area.
+        limit: Regions of an image at most.
+    """
+
+    threshold: float = 2.0
+    size_power: float = 0.25
+    min_share: float = 0.0015
+    limit: int = 50
+
+
+def choose_regions(
+    tree: RegionTree, scores: NDArray[np.floating], choice: Choice | None = None
+) -> NDArray[np.int64]:
+    """Regions to show, none overlapping another: large ``(score - threshold) share^size_power`` goes first.
+
+    Args:
+        tree: The regions.
+        scores: ``(m,)``.
+        choice: Which are shown.
+
+    Returns:
+        The regions, ``(k,)``, in the order of their scores.
+    """
+    chosen = Choice() if choice is None else choice
+    share = tree.areas / (tree.size[0] * tree.size[1])
+    above = np.where(share >= chosen.min_share, np.asarray(scores) - chosen.threshold, 0.0)
+    worth = np.maximum(above, 0.0) * share**chosen.size_power
+    taken = without_overlap(tree, worth)
+    taken = taken[worth[taken] > 0]
+    return taken[np.argsort(-np.asarray(scores)[taken], kind="stable")][: chosen.limit]
+
+
+def _term(terms: Terms, name: str) -> NDArray[np.float64]:
+    if name not in terms:
+        raise TableError(
+            f"the score needs the term {name!r} of every region; there are {', '.join(sorted(terms))}"
+        )
+    return terms[name]
