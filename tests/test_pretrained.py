@@ -13,6 +13,7 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.evaluation import ConfusionMatrix
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
+from oodretrieval.files import verify
 from oodretrieval.meta_models import load_meta_model, select_features
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
@@ -44,6 +45,13 @@ def test_every_file_is_small_and_has_its_note():
     for path in files:
         assert path.stat().st_size <= 20 * 2**20
         assert path.name in notes, f"pretrained/README.md says nothing of {path.name}"
+
+
+def test_what_is_fitted_carries_its_checksum():
+    """Of a network others note the hash of its whole file; scikit-learn's trees lie in an archive with checksums."""
+    fitted = [path for path in (ROOT / "pretrained").glob("*.safetensors") if path.stem not in NETWORKS]
+    assert len(fitted) >= 6
+    assert [path.name for path in fitted if not verify(path)] == []
 
 
 @pytest.mark.parametrize("name", NETWORKS)
