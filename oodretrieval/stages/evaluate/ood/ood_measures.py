@@ -17,6 +17,7 @@ from oodretrieval.evaluation import (
     interval,
     pool_components,
 )
+from oodretrieval.results.result import NO_VALUE
 from oodretrieval.results.rules import Drawing, interval_columns, interval_words
 
 Components = dict[str, list[ComponentScores]]
@@ -126,7 +127,8 @@ def _differences(pixels: dict[str, Any], columns: dict[str, str]) -> dict[str, A
     row: dict[str, Any] = {}
     for title, key in columns.items():
         difference, *ends = pixels["differences"][key]
-        row |= {title: f"{difference:+.3f}", f"{title}, interval": interval_words((ends[0], ends[1]))}
+        shown = NO_VALUE if np.isnan(difference) else f"{difference:+.3f}"
+        row |= {title: shown, f"{title}, interval": interval_words((ends[0], ends[1]))}
     return row
 
 
