@@ -342,3 +342,20 @@ def test_a_threshold_of_the_published_rule_is_not_passed_over():
     ):
         EmbedSettings(dataset=("val",), iou_threshold=0.7)
     assert EmbedSettings(dataset=("val",), iou_threshold=0.7, select_by="predicted_iou").iou_threshold == 0.7
+
+
+def test_what_is_evaluated_without_novelty_is_not_sent_to_settings_that_select(configuration, workspace):
+    """The evaluations of pixels know no args.select_by."""
+    with pytest.raises(WeightsError, match="no novelty model.*train_novelty") as said:
+        open_novelty_model(Run(configuration, workspace), "colour")
+    assert "select_by" not in str(said.value)
+
+
+def test_where_no_segment_is_above_the_threshold_the_highest_can_be_taken(configuration, fitted):
+    settings = EmbedSettings(
+        dataset=("val",), model_name="colour", gpu=-1, select_by="energy", min_height=9999
+    )
+    with pytest.raises(
+        StoreError, match="none of the .* is selected .*; or take the 100 highest by args.select_n"
+    ):
+        compute_embeddings(settings, Run(configuration, fitted))

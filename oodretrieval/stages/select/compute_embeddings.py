@@ -125,7 +125,7 @@ def _select(
     if chosen.empty and not failures:
         raise StoreError(
             f"none of the {len(considered)} segments is selected ({settings.words()}); {_remedy(settings)} "
-            "args.min_height, args.min_width, args.min_pixels"
+            "args.min_height, args.min_width, args.min_pixels" + _instead(settings)
         )
     return considered, chosen, failures
 
@@ -162,6 +162,10 @@ def _hint(selected: pd.DataFrame) -> str:
     if len(selected) <= MANY:
         return ""
     return "; args.select_number=100 args.save_file=first takes the 100 highest alone"
+
+
+def _instead(rule: SelectionRule) -> str:
+    return "" if rule.select_number else "; or take the 100 highest by args.select_number=100"
 
 
 def _remedy(rule: SelectionRule) -> str:

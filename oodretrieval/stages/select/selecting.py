@@ -110,7 +110,7 @@ class Selector:
         self.novelty: NoveltyModel | None = None
         self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
-            self.novelty = open_novelty_model(run, model_name)
+            self.novelty = _needed_novelty_model(run, model_name)
             backbone = str(self.novelty.made_by["backbone"])
             self.features = SegmentFeatures(run.workspace, backbone, device)
 
@@ -205,6 +205,16 @@ def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> Me
         return None
 
 
+def _needed_novelty_model(run: Run, model_name: str) -> NoveltyModel:
+    """The novelty model of a rule that needs one; says which rule needs none where there is none."""
+    try:
+        return open_novelty_model(run, model_name)
+    except WeightsError as error:
+        raise WeightsError(
+            f"{error}, or choose the published rule by args.select_by=predicted_iou"
+        ) from error
+
+
 def novelty_model_path(run: Run, model_name: str) -> Path:
     """Where the novelty model of a network is read from and saved to: its entry's path, else the workspace."""
     entry = run.configuration.model(model_name)
@@ -222,8 +232,7 @@ def open_novelty_model(run: Run, model_name: str) -> NoveltyModel:
     remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
     if not path.is_file():
         raise WeightsError(
-            f"no novelty model {str(path)!r}; fit it on training images with truth by {remedy}, or choose the "
-            "published rule by args.select_by=predicted_iou"
+            f"no novelty model {str(path)!r}; fit it on training images with truth by {remedy}"
         )
     model = load_novelty_model(path)
     made_for = model.made_by.get("model")
