@@ -32,8 +32,8 @@ from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
 from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta
 from oodretrieval.stages.evaluate.meta.meta_pictures import EvalMetaSettings
-from oodretrieval.stages.evaluate.ood.ood_measures import ood_tables
 from oodretrieval.stages.evaluate.ood.eval_ood import ORACLE, OodSettings, eval_ood
+from oodretrieval.stages.evaluate.ood.ood_measures import ood_tables
 from oodretrieval.stages.evaluate.search_classes import SearchSettings, search_classes
 from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
 from oodretrieval.stages.fit.compute_logit_statistics import (
@@ -489,7 +489,7 @@ def test_predictions_without_labels_cannot_be_judged(own):
 def test_a_difference_that_is_undefined_is_not_printed():
     nothing = (float("nan"),) * 3
     measures = {"auroc": float("nan"), "auprc": 1.0, "fpr95": float("nan"), "compared_with": "entropy"}
-    measures["intervals"] = {key: nothing[1:] for key in ("auroc", "auprc", "fpr95")}
+    measures["intervals"] = dict.fromkeys(("auroc", "auprc", "fpr95"), nothing[1:])
     measures["differences"] = {"auroc": nothing, "auprc": (0.0, -0.1, 0.1), "fpr95": nothing}
     figures = {name: {"pixels": measures, "components": {}} for name in ("entropy", "energy")}
     row = ood_tables(figures)["pixels, difference to entropy"].loc["energy"]
