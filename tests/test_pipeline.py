@@ -1,7 +1,6 @@
 """All stages by one command, on a folder of photographs that nothing else knows."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.experiment.settings import changed, flat, from_mapping
 from oodretrieval.pipeline import PipelineSettings, pipeline
 from oodretrieval.stores import Catalogue, Workspace
 
@@ -34,7 +33,9 @@ def streets(tmp_path_factory):
 @pytest.fixture
 def settings(streets):
     chosen = {"model_name": "deeplabv3plus_streets", "meta_model_name": "meta_nn_streets"}
-    return PipelineSettings(root=str(streets), select_number=6, explore=False, gpu=-1, **chosen)
+    return from_mapping(
+        PipelineSettings, {"root": str(streets), "select_number": 6, "explore": False, "gpu": -1, **chosen}
+    )
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
 
 def flat(settings):
     """What is not a group."""
-    return {key: value for key, value in vars(settings).items() if key not in pipelines.GROUPS}
+    return {key: value for key, value in flat(settings).items() if key not in pipelines.GROUPS}
 
 
 def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch):
@@ -69,7 +70,7 @@ def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch)
     monkeypatch.setattr(pipelines, "discover_embedding_space", lambda *given: opened.append(given))
     for stage in ("pred_images", "compute_metrics", "compute_embeddings"):
         monkeypatch.setattr(pipelines, stage, lambda *given: None)
-    found = pipeline(replace(settings, explore=True), run)
+    found = pipeline(changed(settings, {"explore": True}), run)
     assert found == {"dataset": "holiday", "catalogue": "holiday"}
     ((seen, _),) = opened
     assert (seen.embeddings_file, seen.net) == ("holiday", "efficientnet_lite0")
@@ -103,7 +104,7 @@ def test_a_damaged_photograph_is_told_at_the_end(settings, run, tmp_path, street
         copy.write_bytes(path.read_bytes())
     (tmp_path / "photos" / "d.png").write_bytes(b"no picture")
     with pytest.raises(PartialFailure, match=r"1 image\(s\) failed.*\n  d: ") as failed:
-        pipeline(replace(settings, root=str(tmp_path / "photos")), run)
+        pipeline(changed(settings, {"root": str(tmp_path / "photos")}), run)
     assert list(failed.value.failures) == ["d"]
     assert len(Catalogue.open(run.workspace.catalogue_folder("photos"))) == 6
     assert list(run.workspace.path.glob("reports/*.html"))
@@ -119,7 +120,7 @@ def test_why_there_is_nothing_to_go_on_with_is_told(settings, run, monkeypatch):
 
 
 def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run):
-    named = replace(settings, root="x/camvid_val")
+    named = changed(settings, {"root": "x/camvid_val"})
     extended, chosen = pipelines._with_dataset(named, run)
     assert chosen.dataset == "camvid_val_folder"
     assert extended.configuration.datasets["camvid_val"] == run.configuration.datasets["camvid_val"]
@@ -128,7 +129,7 @@ def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run):
 
 def test_settings_that_cannot_be(settings, run):
     with pytest.raises(SettingsError, match=r"set args\.root.*or args\.dataset"):
-        pipeline(replace(settings, root=""), run)
+        pipeline(changed(settings, {"root": ""}), run)
     for name, value in (("predict", {"model_name": "x"}), ("embed", {"select_number": 3})):
         with pytest.raises(SettingsError, match=rf"args\.{name}\..* is the same in all stages; set args\."):
             from_mapping(PipelineSettings, {**flat(settings), name: value})
