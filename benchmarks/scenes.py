@@ -27,8 +27,8 @@ from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import segments_in_use
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.results.rules import Drawing, EvaluationSettings
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
@@ -82,7 +82,7 @@ class Names:
     def of(cls, scene: str, configuration: Configuration) -> "Names":
         """Of a rendered scene, or of one drive: with full labels, if it has any, else with the 12 classes."""
         if scene in RENDERED:
-            return cls("deeplabv3plus_streets", "streets_val", scene, "meta_nn_streets", rendered=True)
+            return cls("deeplabv3plus_streets", "streets_val", scene, "boosting_streets", rendered=True)
         test = f"camvid_{scene}"
         try:
             open_dataset(configuration.dataset(test), test)
@@ -90,7 +90,7 @@ class Names:
             logging.info("%s; evaluated with the 12 classes", error)
             test += "_12"
         model = f"deeplabv3plus_without_{scene}"
-        return cls(model, f"camvid_without_{scene}", test, f"meta_nn_without_{scene}")
+        return cls(model, f"camvid_without_{scene}", test, f"boosting_without_{scene}")
 
 
 def train(scene: str, chosen: argparse.Namespace, run: Run) -> None:
@@ -133,8 +133,9 @@ def fit(names: Names, chosen: argparse.Namespace, run: Run) -> None:
     learned = {**common, "dataset": names.train}
     compute_logit_statistics(LogitStatisticsSettings(**learned), run)
     train_novelty(TrainNoveltySettings(**learned), run)
-    recipe = {"meta_model": "neural", "meta_model_name": names.meta, "learning_rate": 0.001}
-    train_meta_nn(TrainMetaSettings(**learned, **recipe), run)
+    # evaluated on the scene, so that all of the other drives is learned from; nothing is chosen by it
+    recipe = {"meta_model": "boosting", "meta_model_name": names.meta, "features": ("extended",)}
+    train_meta_nn(TrainMetaSettings(**learned, **recipe, dataset_val=names.test), run)
 
 
 def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:

@@ -12,7 +12,8 @@
     ├── ImageError                    one image or label file cannot be used; the others can
     ├── WeightsError                  weights that are missing or do not fit their network
     ├── StoreError                    something in the workspace is missing, damaged or of another format
-    │   └── SettingsMismatchError     existing work was made with other settings
+    │   ├── SettingsMismatchError     existing work was made with other settings
+    │   └── ChecksumError             the bytes of a file are not those that were written
     ├── WorkerError                   a worker process died
     ├── DisplayError                  no window can be opened here
     ├── TableError                    a segment table lacks what is asked of it
@@ -103,6 +104,10 @@ class SettingsMismatchError(StoreError):
     ) -> None:
         listed = "; ".join(f"{key}: was {old!r}, now {new!r}" for key, (old, new) in differences.items())
         super().__init__(f"{where} was made with other settings ({listed}); {remedy}")
+
+
+class ChecksumError(StoreError):
+    """The bytes of a file are not those that were written."""
 
 
 class WorkerError(OODRetrievalError):

@@ -1,25 +1,72 @@
 """How work is spread over the machine."""
 
 import ctypes
+import logging
 import multiprocessing
 import os
 import platform
 import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from multiprocessing.connection import wait
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
 from oodretrieval.errors import WorkerError
 
+logger = logging.getLogger(__name__)
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class progress(tqdm):  # type: ignore[type-arg]
+    """How far a loop is: tqdm's bar on a terminal, elsewhere (a file, a pipe) a plain line now and then.
+
+    Args:
+        *args: As of ``tqdm``.
+        **kwargs: As of ``tqdm``; ``disable=True`` is silent.
+    """
+
+    interval = 30.0
+    """Seconds between plain lines."""
+
+    monitor_interval = 0  # no thread of tqdm's that looks after bars
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._plain = sys.stderr is None or not sys.stderr.isatty()
+        if self._plain:
+            kwargs |= {"mininterval": self.interval, "delay": self.interval, "miniters": 1}
+        super().__init__(*args, **kwargs)
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        """Show how far it is; called by tqdm whenever that is due."""
+        if not self._plain:
+            super().display(msg, pos)
+            return
+        if self.n == self.initial:  # nothing to say yet
+            return
+        passed = self.format_dict["elapsed"]
+        said = f"{self.n}" if self.total is None else f"{self.n} of {self.total}"
+        said += f" {self.unit}s, {self.format_interval(passed)}"
+        if self.total is not None and self.n < self.total:
+            left = passed / (self.n - self.initial) * (self.total - self.n)
+            said += f", about {self.format_interval(left)} left"
+        logger.info("%s: %s", self.desc.removesuffix(": "), said)
+
+    def close(self) -> None:
+        """Take the bar away; a plain line stays, and none is added."""
+        if self._plain and not self.disable:
+            self.disable = True
+            self._decr_instances(self)  # type: ignore[attr-defined]
+        super().close()
 
 
 def map_processes(
@@ -45,7 +92,7 @@ def map_processes(
         Exception: Whatever ``function`` raises; tasks that have not begun are dropped.
         WorkerError: If a process dies.
     """
-    with tqdm(total=len(tasks), desc=desc, unit=unit, disable=None) as bar:
+    with progress(total=len(tasks), desc=desc, unit=unit) as bar:
         if num_cores <= 1 or len(tasks) <= 1:
             for task in tasks:
                 yield function(task)
@@ -101,7 +148,7 @@ def worker_processes(number: int, prepare: Callable[[], None] | None = None) -> 
     """Processes that wait for work; they start at once, beside what this one does meanwhile.
 
     They are spawned, not forked: thread pools of numeric libraries do not survive a fork. Each keeps to one
-    thread.
+    thread of these, and ends at once when this process does, even when it is killed.
 
     Args:
         number: How many.
@@ -150,8 +197,28 @@ def _one_thread() -> Iterator[None]:
 def _begin(prepare: Callable[[], None] | None) -> None:
     # An interrupt from the keyboard reaches every process; only the first one has something to say.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        end_after(lambda: wait([parent.sentinel]))
     if prepare is not None:
         prepare()
+
+
+def end_after(event: Callable[[], object]) -> None:
+    """End this process, whatever it is at, as soon as a function returns.
+
+    A parent that is killed cannot end its children, so these watch for its end: the system closes a pipe that only
+    the parent holds open. What is half-written keeps its temporary name, which the next run removes.
+
+    Args:
+        event: Returns when the process shall end, e.g. when a pipe is closed; it waits in a thread of its own.
+    """
+
+    def watch() -> None:
+        event()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end with the parent", daemon=True).start()
 
 
 def _nothing() -> None:
@@ -172,3 +239,13 @@ def keep_freed_memory() -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 256 * 2**20))
     return all(bool(mallopt(key, value)) for key, value in settings)
+
+
+def return_freed_memory() -> None:
+    """Give freed memory back after all, where glibc keeps it.
+
+    Tensors of ever new sizes leave gaps that none of the next fits into: embedding 1600 crops of 100 different
+    sizes and more, what was kept grew to 3.7 GB. Call it now and then, in the thread that works.
+    """
+    if platform.system() == "Linux" and platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,17 +1,33 @@
-"""Files that are whole under their final name, or absent, or still the old ones; and whether one was replaced."""
+"""Files that are whole under their final name, or absent, or still the old ones; whether one rotted or was replaced.
+
+A file of ours carries a checksum of all its other bytes: in the text that describes it (the metadata of Parquet,
+safetensors and HDF5, a key of JSON) or, where it has no such text, in that of the file which lists it. The key that
+holds it says that there is one, so a file that lost it is told from one of before, which has none and is read as ever.
+"""
 
 import hashlib
 import os
 import re
 import secrets
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from oodretrieval.errors import StoreError
+from oodretrieval.errors import ChecksumError, StoreError
 
 TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}(\.\w+)?")
 """Names of files that are being written; what a killed writer left can be told by them."""
+
+CHECKSUM = "checksum"
+"""Key of the checksum in the text that describes a file."""
+
+UNSEALED = "crc32:????????"
+"""Value of that key in a file that :func:`sealed_path` is about to complete: CRC-32, as in zip and PNG files."""
+
+_PREFIX, _DIGITS = UNSEALED.encode()[:-8], 8
+_READ_AT_ONCE = 1 << 22
 
 
 @contextmanager
@@ -43,6 +59,76 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def sealed_path(path: Path) -> Iterator[Path]:
+    """Like :func:`atomic_path`, for a file whose description says :data:`UNSEALED`: its checksum is filled in.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        yield temporary
+        with temporary.open("rb+") as file:
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+                place = _place(content)
+                digits = _checksum(content, place)
+            file.seek(place)
+            file.write(digits)
+
+
+def verify(path: Path) -> bool:
+    """Compare a file with the checksum that it carries; reads it whole.
+
+    Args:
+        path: The file.
+
+    Returns:
+        True if its bytes are those that were written; False if it carries no checksum.
+
+    Raises:
+        ChecksumError: If they are others.
+        OSError: If it cannot be read.
+    """
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return False
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+            place = _place(content)
+            if place < 0:
+                return False
+            written, now = content[place : place + _DIGITS], _checksum(content, place)
+    if written != now:
+        raise ChecksumError(f"its checksum is {now.decode()}, written was {written.decode(errors='replace')}")
+    return True
+
+
+def require_checksum(found: bool, noted: object) -> None:
+    """Refuse a file that says it carries a checksum, but where there is none.
+
+    Args:
+        found: What :func:`verify` returned.
+        noted: Value of the key :data:`CHECKSUM` of its description; None where it has no such key.
+
+    Raises:
+        ChecksumError: If it was there once.
+    """
+    if noted is not None and not found:
+        raise ChecksumError(f"its checksum, now {noted!r}, is damaged itself")
+
+
+def checksum_of(path: Path) -> str:
+    """Checksum of a whole file, eight hexadecimal digits, for the text that lists it.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    value = 0
+    with path.open("rb") as file:
+        while block := file.read(_READ_AT_ONCE):
+            value = zlib.crc32(block, value)
+    return f"{value:08x}"
 
 
 def file_stamp(path: str | Path) -> dict[str, int | str] | None:
@@ -82,6 +168,26 @@ def was_replaced(path: str | Path, stamp: Mapping[str, int | str]) -> bool:
         return False
     current = file_stamp(path)
     return current is not None and current["hash"] != stamp["hash"]
+
+
+def _place(content: mmap) -> int:
+    """Where the digits stand; -1 where there are none."""
+    described = 8 + int.from_bytes(content[:8], "little")
+    if content[8:9] == b"{" and described <= len(content):  # safetensors: length, description, tensors
+        found = content.find(_PREFIX, 0, described)
+    else:  # what describes a file is written last
+        found = content.rfind(_PREFIX)
+    return -1 if found < 0 else found + len(_PREFIX)
+
+
+def _checksum(content: mmap, place: int) -> bytes:
+    """Checksum of all bytes but the eight digits that hold it."""
+    value = 0
+    with memoryview(content) as view:
+        for part in (view[:place], view[place + _DIGITS :]):
+            with part:
+                value = zlib.crc32(part, value)
+    return f"{value:08x}".encode()
 
 
 def _flush_folder(folder: Path) -> None:

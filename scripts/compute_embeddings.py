@@ -2,8 +2,8 @@
 
     python scripts/compute_embeddings.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
-Needs the segment tables (compute_metrics), a trained meta model (train_meta_nn) and a novelty model
-(train_novelty; the networks that ship have theirs). Writes a catalogue.
+Needs the segment tables (compute_metrics) and a novelty model (train_novelty; the networks that ship have theirs), or
+for the published rule a meta model (train_meta_nn). Writes a catalogue.
 The published rule, everything below a predicted IoU: args.select_by=predicted_iou
 To embed the same segments with another network: args.load_file=camvid_val args.net=efficientnet_lite1
 """

@@ -23,4 +23,5 @@ if __name__ == "__main__":
             tsne=TsneSettings(perplexity=30.0, learning_rate="auto", early_exaggeration=12.0),
         ),
         discover_embedding_space,
+        only_reads=True,
     )

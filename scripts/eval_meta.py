@@ -23,4 +23,5 @@ if __name__ == "__main__":
             pictures=3,  # how many of the first ones
         ),
         eval_meta,
+        only_reads=True,
     )

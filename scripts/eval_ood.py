@@ -20,4 +20,5 @@ if __name__ == "__main__":
             meta_model_name="",  # entry of META_MODELS; empty: the one that model_name's entry names, if it is there
         ),
         eval_ood,
+        only_reads=True,
     )

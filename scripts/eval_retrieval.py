@@ -15,4 +15,5 @@ if __name__ == "__main__":
             groups="none",  # or image, or frames: what is left out of a query's ranking beside itself
         ),
         eval_retrieval,
+        only_reads=True,
     )

@@ -16,4 +16,5 @@ if __name__ == "__main__":
             model_name=configuration.defaults["MODEL"],  # entry of MODELS
         ),
         eval_segmentation,
+        only_reads=True,
     )

@@ -20,4 +20,5 @@ if __name__ == "__main__":
             iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected
         ),
         eval_selection,
+        only_reads=True,
     )

@@ -15,4 +15,5 @@ if __name__ == "__main__":
             meta_model_name="",  # entry of META_MODELS; empty: the one that the entry of model_name names
         ),
         report,
+        only_reads=True,
     )

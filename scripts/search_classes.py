@@ -16,4 +16,5 @@ if __name__ == "__main__":
             classes=(),  # names or label ids; empty for all
         ),
         search_classes,
+        only_reads=True,
     )

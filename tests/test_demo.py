@@ -37,6 +37,7 @@ def test_the_demo_finds_unknown_things_and_draws_them(configuration, tmp_path, c
         assert result["selection"]["hit"] > 0
         assert "unknown" in caplog.text and "retrieval mAP" in caplog.text
     assert [Path(path).name for path in result["pictures"]] == [
+        "candidates.png",
         "embedding_space.png",
         "neighbours.png",
         "four_panels.png",

@@ -1,5 +1,8 @@
+import io
 import os
+import platform
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,8 +14,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
+import oodretrieval
 from oodretrieval.errors import WorkerError
-from oodretrieval.execution import keep_freed_memory, map_ahead, map_processes, worker_processes
+from oodretrieval.execution import keep_freed_memory, map_ahead, map_processes, progress, worker_processes
 
 
 def square(number):
@@ -89,6 +93,61 @@ def die(number):
     return number
 
 
+PARENT = """
+import os, sys
+from pathlib import Path
+from oodretrieval.execution import map_processes, worker_processes
+
+def work(folder):
+    (Path(folder) / str(os.getpid())).touch()
+    while True:
+        sum(range(1000))
+
+if __name__ == "__main__":
+    if sys.argv[2] == "busy":
+        list(map_processes(work, [sys.argv[1]] * 2, num_cores=2))
+    with worker_processes(2) as pool:
+        for process in pool.submit(os.getpid).result() and pool._processes:
+            (Path(sys.argv[1]) / str(process)).touch()
+        sys.stdin.read()
+"""
+
+
+def wait_until(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def is_there(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+@pytest.mark.parametrize("state", ["busy", "idle"])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_end_with_their_parent(tmp_path, state, how):
+    script, folder = tmp_path / "parent.py", tmp_path / "workers"
+    script.write_text(PARENT)
+    folder.mkdir()
+    command = [sys.executable, str(script), str(folder), state]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as parent:
+        wait_until(lambda: len(list(folder.iterdir())) == 2)
+        workers = [int(path.name) for path in folder.iterdir()]
+        assert all(map(is_there, workers))
+        parent.send_signal(how)
+        parent.wait()
+        try:
+            wait_until(lambda: not any(map(is_there, workers)))
+        finally:
+            for worker in filter(is_there, workers):
+                os.kill(worker, signal.SIGKILL)
+
+
 def loaded(_):
     return "colorsys" in sys.modules
 
@@ -162,6 +221,59 @@ def test_no_progress_bar_where_nobody_looks(capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("kind", [lambda tasks: map_processes(square, tasks, desc="squares"), None])
+def test_a_plain_line_now_and_then_where_there_is_no_terminal(monkeypatch, caplog, capfd, kind):
+    """With the clock of tqdm turned on by hand: 10 s a task."""
+    caplog.set_level("INFO")
+    clock = iter(range(0, 10**6, 10))
+    now = SimpleNamespace(time=0)
+    monkeypatch.setattr("tqdm.std.time", lambda: now.time)
+
+    def tasks():
+        for number in range(9):
+            now.time = next(clock) + 10
+            yield number
+
+    if kind is None:
+        assert list(progress(tasks(), desc="squares", total=9, unit="task")) == list(range(9))
+    else:
+
+        def slow(number):
+            now.time = next(clock) + 10
+            return number
+
+        assert list(map_processes(slow, range(9), desc="squares")) == list(range(9))
+    assert [record.getMessage() for record in caplog.records] == [
+        "squares: 3 of 9 tasks, 00:30, about 01:00 left",
+        "squares: 6 of 9 tasks, 01:00, about 00:30 left",
+        "squares: 9 of 9 tasks, 01:30",
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_silent_loop_and_one_of_unknown_length(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr(progress, "interval", 0.0)
+    assert list(progress(range(3), "quiet", disable=True)) == [0, 1, 2]
+    assert caplog.records == []
+    list(progress(iter("ab"), "letters", unit="letter"))
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
+        "letters: 1 letters",
+        "letters: 2 letters",
+    ]
+
+
+def test_a_bar_on_a_terminal(monkeypatch, caplog):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    caplog.set_level("INFO")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    list(progress(range(3), "bar", unit="task"))
+    assert "bar: 100%" in sys.stderr.getvalue() and caplog.records == []
+
+
 @pytest.mark.parametrize(("answer", "kept"), [(1, True), (0, False)])
 def test_keeping_freed_memory_asks_glibc_and_tells_what_it_said(monkeypatch, answer, kept):
     asked = []
@@ -179,3 +291,32 @@ def test_keeping_freed_memory_does_nothing_elsewhere(monkeypatch, system, libc):
     monkeypatch.setattr("platform.system", lambda: system)
     monkeypatch.setattr("platform.libc_ver", lambda: (libc, ""))
     assert keep_freed_memory() is False
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+def test_kept_memory_is_given_back_when_asked():
+    text = """
+import ctypes
+import numpy as np
+from oodretrieval.execution import keep_freed_memory, return_freed_memory
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+keep_freed_memory()
+arrays = [np.ones(2**20) for _ in range(40)]
+fence = np.ones(2**20)
+del arrays
+kept = resident()
+return_freed_memory()
+print(kept - resident())
+"""
+    root = str(Path(oodretrieval.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", text],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert int(done.stdout) > 200 * 2**20

@@ -19,6 +19,7 @@ RANKS = {
     "masks": 0,
     "entries": 0,
     "files": 0,
+    "execution": 0,
     "images": 0,
     "imagenet_weights": 0,
     "torch_files": 0,
@@ -32,7 +33,6 @@ RANKS = {
     "embedding": 1,
     "search": 1,
     "evaluation": 1,
-    "execution": 1,
     "stores": 2,
     "explain": 2,
     "charts": 3,
@@ -40,7 +40,9 @@ RANKS = {
     "results": 5,
     "stages": 6,
     "explorer": 7,
-    "demo": 8,
+    "demo_pictures": 8,
+    "demo": 9,
+    "pipeline": 9,
 }
 MODULES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path

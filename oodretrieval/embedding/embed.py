@@ -1,18 +1,22 @@
 """Crops to vectors, in batches, in order."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.backends import cudnn
+from torch.backends.cuda import matmul
 from torch.nn import functional
 
 from oodretrieval.embedding.networks import EmbeddingNetwork
 
-_PIXELS_AT_ONCE = 2**22
-_PENDING_BATCHES = 8
+_PIXELS_AT_ONCE = 2**20
+"""Pixels in one batch: a network's maps take some 300 bytes of memory for each. A larger crop goes alone."""
+_PIXELS_WAITING = 2**24
+"""Pixels of crops that wait for others of their size, at three bytes each."""
 _Key = tuple[int, int]
 
 
@@ -51,17 +55,36 @@ def embed_crops(
     device = torch.device(device)
     network = network.to(device).to(memory_format=torch.channels_last).eval()
     vectors: dict[int, NDArray[np.float32]] = {}
-    prepared = (_prepare(network, crop, i, target) for i, crop in enumerate(crops))
-    # full float32: its shortened form would make an accelerator's vectors differ from a CPU's by a thousandth
-    with torch.inference_mode(), cudnn.flags(deterministic=True, allow_tf32=False):
-        for places, batch in _batches(prepared, batch_size):
-            inputs = batch.to(device).contiguous(memory_format=torch.channels_last)
+    checked = (_checked(crop, i) for i, crop in enumerate(crops))
+    with torch.inference_mode(), full_float32():
+        for shape, places, batch in _batches(checked, network.min_size, target, batch_size):
+            inputs = torch.stack([_prepare(network, crop, shape) for crop in batch]).to(device)
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
             rows = network(inputs).float().cpu().numpy()
             vectors.update(zip(places, rows, strict=True))
     result = np.empty((len(vectors), network.dim), np.float32)
     for place, row in vectors.items():
         result[place] = row
     return result
+
+
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Compute in whole float32 on an accelerator too, and the same way every time.
+
+    Its shortened form (TF32) would make its vectors differ from a CPU's by a thousandth.
+
+    Yields:
+        Nothing; what was set before holds again afterwards.
+    """
+    # enabled is False unless it is said: then cuDNN, and with it most of the speed, would be off
+    before = matmul.allow_tf32
+    with cudnn.flags(enabled=cudnn.enabled, deterministic=True, allow_tf32=False):
+        matmul.allow_tf32 = False
+        try:
+            yield
+        finally:
+            matmul.allow_tf32 = before
 
 
 def _target(network: EmbeddingNetwork, size: int | tuple[int, int] | None) -> _Key | None:
@@ -73,39 +96,54 @@ def _target(network: EmbeddingNetwork, size: int | tuple[int, int] | None) -> _K
     return target
 
 
-def _prepare(network: EmbeddingNetwork, crop: NDArray[np.uint8], index: int, target: _Key | None) -> Tensor:
-    """Normalised ``(3, h, w)`` in the size that the network will see."""
+def _checked(crop: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+    """A copy of the crop, which does not keep the whole image that it was cut from."""
     if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
         raise ValueError(f"crop {index} must be (h, w, 3) uint8, got {crop.shape} {crop.dtype}")
-    image = torch.from_numpy(np.array(crop)).permute(2, 0, 1).float() / 255
-    height, width = target or (max(crop.shape[0], network.min_size), max(crop.shape[1], network.min_size))
-    if (height, width) != crop.shape[:2]:
-        image = functional.interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
+    return crop.copy()
+
+
+def _prepare(network: EmbeddingNetwork, crop: NDArray[np.uint8], size: _Key) -> Tensor:
+    """Normalised ``(3, h, w)`` in the size that the network will see."""
+    image = torch.from_numpy(crop).permute(2, 0, 1).float() / 255
+    if size != crop.shape[:2]:
+        image = functional.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
     mean, std = torch.tensor(network.mean)[:, None, None], torch.tensor(network.std)[:, None, None]
     return (image - mean) / std
 
 
-def _batches(crops: Iterable[Tensor], batch_size: int) -> Iterator[tuple[list[int], Tensor]]:
-    """Bring crops of equal size together; gives their places in the order of reading, and the batch."""
-    pending: dict[_Key, list[tuple[int, Tensor]]] = {}
+def _batches(
+    crops: Iterable[NDArray[np.uint8]], smallest: int, target: _Key | None, batch_size: int
+) -> Iterator[tuple[_Key, list[int], list[NDArray[np.uint8]]]]:
+    """Bring crops together that the network sees in one size.
+
+    Crops wait as they were read, a quarter of what they take as floats.
+
+    Yields:
+        That size, the places of the crops in the order of reading, and the crops.
+    """
+    pending: dict[_Key, list[tuple[int, NDArray[np.uint8]]]] = {}
     waiting = 0
     for place, crop in enumerate(crops):
-        key = (crop.shape[1], crop.shape[2])
-        group = pending.setdefault(key, [])
+        size = target or (max(crop.shape[0], smallest), max(crop.shape[1], smallest))
+        group = pending.setdefault(size, [])
         group.append((place, crop))
-        waiting += crop.shape[1] * crop.shape[2]
-        if len(group) >= batch_size or len(group) * key[0] * key[1] >= _PIXELS_AT_ONCE:
-            waiting -= len(group) * key[0] * key[1]
-            yield _stacked(pending.pop(key))
-        while waiting >= _PENDING_BATCHES * _PIXELS_AT_ONCE:
+        waiting += crop.shape[0] * crop.shape[1]
+        if len(group) >= batch_size or (len(group) + 1) * size[0] * size[1] > _PIXELS_AT_ONCE:
+            waiting -= _pixels(group)
+            yield size, *_apart(pending.pop(size))
+        while waiting >= _PIXELS_WAITING:
             # too much waits: the size that was seen first goes
-            key = next(iter(pending))
-            group = pending.pop(key)
-            waiting -= len(group) * key[0] * key[1]
-            yield _stacked(group)
-    for group in pending.values():
-        yield _stacked(group)
+            size = next(iter(pending))
+            waiting -= _pixels(pending[size])
+            yield size, *_apart(pending.pop(size))
+    for size, group in pending.items():
+        yield size, *_apart(group)
 
 
-def _stacked(group: list[tuple[int, Tensor]]) -> tuple[list[int], Tensor]:
-    return [place for place, _ in group], torch.stack([crop for _, crop in group])
+def _pixels(group: list[tuple[int, NDArray[np.uint8]]]) -> int:
+    return sum(crop.shape[0] * crop.shape[1] for _, crop in group)
+
+
+def _apart(group: list[tuple[int, NDArray[np.uint8]]]) -> tuple[list[int], list[NDArray[np.uint8]]]:
+    return [place for place, _ in group], [crop for _, crop in group]

@@ -1,5 +1,6 @@
 """Scripts as sacred experiments: settings, logging and exit codes in one place."""
 
+import errno
 import inspect
 import logging
 import sys
@@ -10,11 +11,12 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from sacred import SETTINGS, Experiment
-from sacred.observers import FileStorageObserver
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.logs import Transcript, set_up_logs
+from oodretrieval.experiment.record import RunRecord, require_writable
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.stores import Workspace
@@ -23,13 +25,16 @@ logger = logging.getLogger(__name__)
 S = TypeVar("S", bound=CommonSettings)
 DONE, FAILED, SOME_IMAGES_FAILED, INTERRUPTED = 0, 1, 3, 130
 SACREDS_OWN = {"args", "seed"}
+CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 Stage = Callable[[S, Run], Any]
 
 SETTINGS.CONFIG.READ_ONLY_CONFIG = False
 SETTINGS.CAPTURE_MODE = "no"  # capturing would hide from tqdm whether it writes to a terminal
 
 
-def run_script(defaults: Callable[[Configuration], S], stage: Stage[S]) -> NoReturn:
+def run_script(
+    defaults: Callable[[Configuration], S], stage: Stage[S], *, only_reads: bool = False
+) -> NoReturn:
     """Run a script's command line and exit.
 
     Exit codes: 0 done; 1 failed, with one line that says what and what to do; 3 done, but some images failed;
@@ -38,17 +43,18 @@ def run_script(defaults: Callable[[Configuration], S], stage: Stage[S]) -> NoRet
     Args:
         defaults: Configuration → default settings of this script.
         stage: What to run.
+        only_reads: The stage can do without writing to the workspace; where nothing can be written to it, only the
+            record of the run is missing.
     """
     caller = inspect.stack()[1].frame.f_globals
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr, force=True)
-    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    transcript = set_up_logs()
     try:
         _check_updates(sys.argv)
         configuration = load_configuration()
         settings = defaults(configuration)
-        experiment = _experiment(
-            Path(caller["__file__"]), caller["__doc__"] or "", settings, configuration, stage
-        )
+        described = Path(caller["__file__"]), caller["__doc__"] or ""
+        experiment = _experiment(*described, settings, configuration, stage)
+        _keep_record(experiment, type(settings), configuration, transcript, only_reads)
         experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
     except OODRetrievalError as error:
         sys.exit(_report(error))
@@ -65,16 +71,6 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
     experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
     experiment.add_config({"args": _plain(asdict(defaults))})
 
-    def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
-        try:
-            settings = _settings(type(defaults), config)
-            if command_name == script.stem:
-                runs = _runs_folder(_workspace(settings, configuration))
-                experiment.observers.append(FileStorageObserver(runs, copy_sources=False))
-        except OODRetrievalError as error:
-            sys.exit(_report(error))
-        return {}
-
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
         try:
@@ -84,11 +80,38 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
                 raise
             sys.exit(_report(error, _run.debug))
 
-    experiment.config_hook(check)
     run.__name__ = script.stem
     run.__doc__ = doc.strip().splitlines()[0] if doc.strip() else script.stem
     experiment.main(run)
     return experiment
+
+
+def _keep_record(
+    experiment: Any, kind: type[S], configuration: Configuration, transcript: Transcript, only_reads: bool
+) -> None:
+    """Check the settings once they are complete, and then record the run."""
+
+    def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
+        try:
+            settings = _settings(kind, config)
+            if command_name == experiment.path:
+                _add_record(_workspace(settings, configuration))
+        except OODRetrievalError as error:
+            sys.exit(_report(error))
+        return {}
+
+    def _add_record(workspace: Workspace) -> None:
+        try:
+            require_writable(workspace.runs_folder)
+        except StoreError as error:
+            if not only_reads:
+                raise
+            logger.info("no record of this run is kept, as the workspace cannot be written to")
+            logger.debug("%s", error)
+            return
+        experiment.observers.append(RunRecord(workspace.runs_folder, transcript))
+
+    experiment.config_hook(check)
 
 
 def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:
@@ -130,20 +153,14 @@ def _settings(kind: type[S], config: Mapping[str, Any]) -> S:
     return from_mapping(kind, args)
 
 
-def _runs_folder(workspace: Workspace) -> Path:
-    """Where sacred keeps its records, made here because sacred fails with a traceback."""
-    try:
-        workspace.runs_folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"cannot write to the workspace {workspace.path} ({error}); choose another args.workspace"
-        ) from error
-    return workspace.runs_folder
-
-
 def _report(error: Exception, debug: bool = False) -> int:
     """Say in one line what went wrong, with a traceback in debug mode; returns the exit code."""
     trace = error if debug else None
+    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+        error = StoreError(
+            f"cannot write {error.filename or 'a file'} ({error.strerror}); make room or make it writable, or "
+            "choose another args.workspace, or args.save_dir where a script has it"
+        )
     if not isinstance(error, OODRetrievalError):
         hint = "" if debug else " (run again with -d to see where, and please report it)"
         logger.error("unexpected %s: %s%s", type(error).__name__, error, hint, exc_info=trace)

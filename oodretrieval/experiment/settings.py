@@ -21,6 +21,7 @@ class CommonSettings:
         num_cores: Worker processes.
         overwrite: Make existing work anew.
         limit: Only the first so many images; 0 for all.
+        verify: Compare large vectors with their checksums too, which reads them whole; all else always is.
     """
 
     workspace: str = ""
@@ -29,6 +30,7 @@ class CommonSettings:
     num_cores: int = 1
     overwrite: bool = False
     limit: int = 0
+    verify: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "num_cores", "limit")

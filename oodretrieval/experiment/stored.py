@@ -16,7 +16,6 @@ from oodretrieval.stores import (
     differing_settings,
     locate_segments,
     prediction_records,
-    read_prediction_record,
 )
 
 logger = logging.getLogger(__name__)
@@ -107,8 +106,8 @@ def warn_of_other_inference(
 ) -> None:
     """Say that a model was fitted on predictions of a network that looked at its images in another way.
 
-    It is not refused: whoever has no truth cannot fit one of their own. Precision and ``resize``, which brings images
-    to the size that a network knows, change little.
+    It is not refused: whoever has no truth cannot fit one of their own. Nothing is said of the precision, nor of
+    ``resize``, which brings images to the size that a network knows.
 
     Args:
         what: The model, for people.
@@ -117,12 +116,11 @@ def warn_of_other_inference(
         names: Name of the network, name of the dataset that the model is used on.
         images: Ids of its images; the first that has a prediction speaks for all, as they are made alike.
     """
-    paths = (workspace.prediction_path(*names, image) for image in images)
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
+    found = (prediction_records(workspace, *names, [image]) for image in images)
+    here = next((inference_of(record.settings) for records in found for record in records.values()), None)
+    if here is None:
         return
-    here, there = inference_of(read_prediction_record(path).settings), made_by.get("inference", {})
-    differing = differing_settings(there, here)
+    differing = differing_settings(made_by.get("inference", {}), here)
     listed = [
         f"{key}: {was!r}, here {now!r}"
         for key, (was, now) in differing.items()

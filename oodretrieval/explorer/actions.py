@@ -33,7 +33,7 @@ POINTER = (
         "middle",
         "middle button",
         "show_panels",
-        "four panels: entropy, predicted IoU of each segment, image with truth, predicted classes",
+        "four panels: entropy, score of each segment, image with truth, predicted classes",
     ),
     Action("right", "right button", "show_neighbours", "nearest neighbours of the segment"),
     Action("wheel up", "wheel up", "more_neighbours", "one neighbour more"),
@@ -47,6 +47,18 @@ POINTER = (
 """What the pointer does, in the scatter and among the neighbours."""
 
 KEYS = (
+    Action(
+        "s",
+        "s",
+        "show_candidates",
+        "contact sheet: the candidates, highest score first; equal ones of near frames count once",
+    ),
+    Action("pagedown", "Page down", "next_page", "next page of the contact sheet"),
+    Action("pageup", "Page up", "previous_page", "the page before"),
+    Action("n", "n", "next_candidate", "next candidate by score"),
+    Action("p", "p", "previous_candidate", "the candidate before"),
+    Action("+", "+", "raise_threshold", "raise the threshold: hide the tenth of lowest score"),
+    Action("-", "-", "lower_threshold", "lower the threshold"),
     Action("m", "m", "cycle_metric", "next distance metric: euclidean, cosine"),
     Action(
         "g", "g", "colour_by_truth", "colour by truth; classes that the network never learned are diamonds"

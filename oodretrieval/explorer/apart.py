@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 import oodretrieval
 from oodretrieval.errors import OODRetrievalError, SettingsError
+from oodretrieval.execution import end_after
 from oodretrieval.search import cluster, elbow_curve, project
 
 FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
@@ -106,7 +107,12 @@ def _run(arguments: list[str], cancelled: threading.Event, report: Callable[[str
                 last = line.strip()
 
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment()
+        command,
+        stdin=subprocess.PIPE,  # by its end the process learns of ours
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=_environment(),
     ) as process:
         listener = threading.Thread(target=listen, args=(process.stdout,), daemon=True)
         listener.start()
@@ -147,4 +153,5 @@ def _talking(name: str, options: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    end_after(sys.stdin.buffer.read)
     sys.exit(main(*sys.argv[1:]))

@@ -65,7 +65,7 @@ class Bench:
         return image_view(
             read_prediction(self.workspace, model, dataset, image_id),
             self.crops.image(row),
-            state.predicted_iou(row),
+            state.segment_values(row),
             state.pred_mapping,
             state.label_mapping(dataset) or None,
             state.box(row),

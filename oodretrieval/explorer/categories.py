@@ -1,7 +1,7 @@
 """Segments by colour. Knows no toolkit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ CLUSTER_COLOURS = (
 SCORE_COLOURS = ("#FDE737", "#BBAF71", "#7D7C78", "#3F4C6B", "#00204D")
 """Cividis from light to dark, which the colour-blind see in order, too."""
 UNIFORM = "#35618F"
+FAINT = "#DDDDDD"
 NAMELESS = (150, 150, 150)
 
 
@@ -25,12 +26,14 @@ class Category:
         colour: ``#rrggbb``.
         rows: Their rows in the catalogue, ``(k,)``.
         unknown: Whether they are of a class that the network never learned.
+        faint: Whether they are below the threshold: drawn small, behind all others.
     """
 
     name: str
     colour: str
     rows: NDArray[np.intp]
     unknown: bool = False
+    faint: bool = False
 
 
 def by_name(
@@ -81,3 +84,17 @@ def by_value(values: NDArray[np.floating], name: str) -> list[Category]:
 
 def _hex(colour: tuple[int, int, int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def below(categories: list[Category], visible: NDArray[np.bool_]) -> list[Category]:
+    """The same categories of what is visible alone, and last a faint one of the rest.
+
+    Args:
+        categories: Of all segments.
+        visible: Which are shown, ``(n,)``.
+    """
+    if visible.all():
+        return categories
+    shown = [replace(category, rows=category.rows[visible[category.rows]]) for category in categories]
+    hidden = Category("below the threshold", FAINT, np.flatnonzero(~visible), faint=True)
+    return [*(category for category in shown if len(category.rows)), hidden]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.explorer.clustering import ClusterCommands
 from oodretrieval.explorer.figure import METHOD_NAMES
+from oodretrieval.explorer.inspecting import InspectionCommands
 from oodretrieval.explorer.saving import SaveCommands
 from oodretrieval.explorer.work import Job
 from oodretrieval.search import project
@@ -17,7 +18,7 @@ _QUICK = 20_000_000
 """Values of an embedding whose PCA is done at once."""
 
 
-class Commands(ClusterCommands, SaveCommands):
+class Commands(ClusterCommands, InspectionCommands, SaveCommands):
     """One method for each command of the table."""
 
     _awaited = False

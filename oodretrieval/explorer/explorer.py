@@ -86,6 +86,8 @@ class Explorer:
         ):
             canvas.mpl_connect(event, handler)
         self.board.show_keys()
+        if self.state.ranking is not None:
+            self.commands.show_candidates()
         self.commands.project()
 
     @classmethod
@@ -99,7 +101,7 @@ class Explorer:
         Returns:
             The explorer.
         """
-        catalogue = Catalogue.open(workspace.catalogue_folder(settings.embeddings_file))
+        catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.verify)
         values = {name: value for name, value in asdict(settings).items() if name != "workspace"}
         return cls(catalogue, workspace, **values)
 

@@ -14,12 +14,23 @@ from numpy.typing import NDArray
 
 from oodretrieval.explorer.actions import ACTIONS
 from oodretrieval.explorer.overlay import Overlay
-from oodretrieval.explorer.panels import PALETTE, RED, ImageView, draw_four_panels, draw_neighbours, frame
+from oodretrieval.explorer.panels import (
+    PALETTE,
+    RED,
+    ImageView,
+    draw_four_panels,
+    draw_neighbours,
+    draw_sheet,
+    frame,
+)
 from oodretrieval.explorer.scatter import draw_categories, draw_density, fit_limits
 from oodretrieval.explorer.state import State
 from oodretrieval.search import elbow
 
-Detail = Literal["keys", "image", "panels", "neighbours", "elbow", "message"]
+Detail = Literal["keys", "candidates", "image", "panels", "neighbours", "elbow", "message"]
+COLUMNS, ROWS = 5, 4
+PAGE = COLUMNS * ROWS
+"""Candidates on a page of the contact sheet."""
 REACH = 14
 """How near the pointer must come to a point, pixels at 100 dpi."""
 
@@ -131,7 +142,7 @@ class Board:
         """The four panels of a segment's image."""
         self._clear("panels")
         draw_four_panels(self.right, view, legend_columns=4)
-        note = "" if self.state.judges_all else "\nonly the selected segments' predicted IoU is known"
+        note = "" if self.state.judges_all else "\nonly the selected segments' values are known"
         self.right.suptitle(self._heading(row) + note, fontsize=10.5)
         self.right.subplots_adjust(0.01, 0.12, 0.95, 0.86)
         place: Any = self.right.axes[0].get_subplotspec()
@@ -139,6 +150,37 @@ class Board:
         for axes in self.right.axes:
             axes.set_title(axes.get_title(), fontsize=9)
             axes.tick_params(labelsize=8)
+        self.figure.canvas.draw_idle()
+
+    def show_candidates(
+        self, start: int, rows: Sequence[int], pictures: Mapping[int, NDArray[np.uint8]]
+    ) -> None:
+        """A page of the contact sheet.
+
+        Args:
+            start: Place of the first one, from 0.
+            rows: In the order of their score.
+            pictures: Row → crop ``(h, w, 3)``.
+        """
+        self._clear("candidates")
+        ranking = self.state.ranking
+        assert ranking is not None  # there is nothing to show without one
+        captions = []
+        for place, row in enumerate(rows, start + 1):
+            more = f" ×{ranking.repeats(row) + 1}" if ranking.repeats(row) else ""
+            captions.append(f"{place}{more} · {ranking.scores[row]:.2f}\n{self._name(row)}")
+        drawn = draw_sheet(self.right, [pictures[row] for row in rows], captions, COLUMNS, ROWS)
+        for axes in drawn:
+            axes.xaxis.label.set_fontsize(8)
+        self._rows = dict(zip(drawn, rows, strict=True))
+        again = " (×: how often it is seen in near frames)" if any(map(ranking.repeats, rows)) else ""
+        self.right.suptitle(
+            f"Candidates {start + 1} to {start + len(rows)} of {len(ranking.rows)}, highest {self.state.score_name} "
+            f"first{again}",
+            fontsize=10.5,
+            y=0.968,
+        )
+        self.right.subplots_adjust(0.02, 0.09, 0.985, 0.93)
         self.figure.canvas.draw_idle()
 
     def show_neighbours(
@@ -214,6 +256,8 @@ class Board:
         if event.inaxes is self.axes and self.state.points is not None:
             pixels = self.axes.transData.transform(self.state.points)
             away = np.hypot(*(pixels - (event.x, event.y)).T)
+            if self.state.ranking is not None:
+                away[~self.state.ranking.visible] = np.inf
             nearest = int(away.argmin())
             return nearest if away[nearest] <= REACH * self.figure.dpi / 100 else None
         return None if event.inaxes is None else self._rows.get(event.inaxes)

@@ -33,24 +33,31 @@ class ImageView:
         prediction: Predicted ids, ``(H, W)``.
         pred_mapping: Predicted id → (name, colour).
         entropy: ``(H, W)``, 0 certain … 1 uniform.
-        predicted_iou: Predicted IoU of the segment at each pixel, ``(H, W)``, 0…1.
+        values: Of the segment at each pixel, ``(H, W)``, NaN where not known: the score that selected, or the
+            predicted IoU.
         labels: Label ids, ``(H, W)``, or None.
         label_mapping: Label id → (name, colour).
         box: ``left, top, right, bottom`` to frame in red, or None.
+        value_name: What the values are.
+        limits: Lowest and highest value that colours tell apart.
+        high_is_unknown: Whether high values, not low ones, look unknown; what does is dark.
     """
 
     image: NDArray[np.uint8]
     prediction: NDArray[np.integer]
     pred_mapping: ClassMapping
     entropy: NDArray[np.floating]
-    predicted_iou: NDArray[np.floating]
+    values: NDArray[np.floating]
     labels: NDArray[np.integer] | None = None
     label_mapping: ClassMapping | None = None
     box: tuple[int, int, int, int] | None = None
+    value_name: str = "predicted IoU"
+    limits: tuple[float, float] = (0.0, 1.0)
+    high_is_unknown: bool = False
 
 
 def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 6) -> None:
-    """Entropy, predicted IoU per segment, image with truth overlaid, predicted classes; clears the figure.
+    """Entropy, score or predicted IoU of each segment, image with truth overlaid, predicted classes; clears the figure.
 
     Args:
         figure: Where to draw.
@@ -60,11 +67,13 @@ def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 
     figure.clear()
     axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.02, "hspace": 0.08})
     heat = axes[0, 0].imshow(view.entropy, cmap="inferno", vmin=0, vmax=1)
-    quality = axes[0, 1].imshow(view.predicted_iou, cmap="cividis", vmin=0, vmax=1)
+    low, high = view.limits
+    colours = "cividis_r" if view.high_is_unknown else "cividis"
+    quality = axes[0, 1].imshow(view.values, cmap=colours, vmin=low, vmax=high)
     for axis, drawn in ((axes[0, 0], heat), (axes[0, 1], quality)):
         figure.colorbar(drawn, ax=axis, fraction=0.025, pad=0.01)
     axes[0, 0].set_title("entropy (0 certain … 1 uniform)")
-    axes[0, 1].set_title("predicted IoU of each segment")
+    axes[0, 1].set_title(f"{view.value_name} of each segment")
     axes[1, 0].imshow(_overlay(view))
     truth = view.labels is not None and view.label_mapping is not None
     axes[1, 0].set_title("image with truth overlaid" if truth else "image")
@@ -211,6 +220,31 @@ def draw_neighbours(
         else:
             mark, colour = ("✓", PALETTE[2]) if relevant[number] else ("✗", PALETTE[1])
             _crop(axis, crop, f"{mark} {caption}", colour)
+    return drawn
+
+
+def draw_sheet(
+    figure: FigureBase, crops: Sequence[NDArray[np.uint8]], captions: Sequence[str], columns: int, rows: int
+) -> list[Axes]:
+    """Candidates in rows, in their order; clears the figure.
+
+    Args:
+        figure: Where to draw.
+        crops: ``(h, w, 3)`` each, at most ``columns * rows``.
+        captions: Text below each.
+        columns: Candidates in a row.
+        rows: Rows that there is room for.
+
+    Returns:
+        Where each candidate is drawn.
+    """
+    figure.clear()
+    grid = figure.add_gridspec(rows, columns, wspace=0.1, hspace=0.42)
+    drawn = []
+    for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
+        axis = figure.add_subplot(grid[number // columns, number % columns])
+        _crop(axis, crop, caption, KNOWN)
+        drawn.append(axis)
     return drawn
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.files import checksum_of
 from oodretrieval.stores import Catalogue, atomic_path, plain, write_json
 
 logger = logging.getLogger(__name__)
@@ -61,8 +62,11 @@ class Projections:
         if self._anew or not path.is_file():
             return None
         try:
+            noted = json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).get("points")
+            if noted is not None and noted != checksum_of(path):  # projections of before have none
+                return None
             points: NDArray[np.float32] = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, AttributeError):
             return None  # damaged: made again, which is all that can be done
         whole = points.shape == (len(self.catalogue), dimensions) and bool(np.isfinite(points).all())
         return points if whole else None
@@ -97,6 +101,7 @@ class Projections:
         try:
             with atomic_path(path) as temporary:
                 np.save(temporary, points, allow_pickle=False)
-            write_json(path.with_suffix(".json"), recipe)
+                checksum = checksum_of(temporary)
+            write_json(path.with_suffix(".json"), {**recipe, "points": checksum})
         except StoreError as error:  # somebody else's catalogue can be looked at all the same
             logger.warning("the projection is not kept for the next time: %s", error)

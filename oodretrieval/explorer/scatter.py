@@ -25,16 +25,17 @@ def draw_categories(
     Args:
         axes: Where.
         points: ``(n, 2)``.
-        categories: Which share ``n`` rows among them. Unknown ones become larger diamonds, drawn last.
+        categories: Which share ``n`` rows among them. Unknown ones become larger diamonds, drawn last, faint
+            ones small dots, drawn first.
         legend: Whether there is a legend; one colour for all needs none.
     """
     axes.clear()
     size = float(np.clip(9000 / len(points), 9, 46))
-    for category in sorted(categories, key=lambda category: category.unknown):
+    for category in sorted(categories, key=lambda category: (not category.faint, category.unknown)):
         axes.scatter(
             points[category.rows, 0],
             points[category.rows, 1],
-            s=size * (1.3 if category.unknown else 1.0),
+            s=size * (0.4 if category.faint else 1.3 if category.unknown else 1.0),
             c=category.colour,
             marker="D" if category.unknown else "o",
             edgecolors="#202020" if category.unknown else "#ffffff",

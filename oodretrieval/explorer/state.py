@@ -9,9 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError, UnknownNameError
-from oodretrieval.explorer.categories import UNIFORM, Category, by_cluster, by_name, by_value
+from oodretrieval.explorer.categories import UNIFORM, Category, below, by_cluster, by_name, by_value
+from oodretrieval.explorer.ranking import Ranking
+from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.labels import ClassMapping
+from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
@@ -36,6 +39,7 @@ class State:
         metric: Distance metric.
         neighbours: How many nearest neighbours are wanted.
         colouring: What the colours mean.
+        ranking: The segments by score, each thing once; None for a catalogue without scores.
         density: Whether the density is drawn.
         clustering: Method of clustering.
         clusters: Group of each segment, ``(n,)``; None before the first clustering.
@@ -65,7 +69,7 @@ class State:
         self.space: NDArray[np.floating] | None = self.vectors if not settings.embedding_size else None
         self.metric = settings.distance_metric
         self.neighbours = min(max(settings.neighbours, 0), len(self) - 1)
-        self.colouring: Colouring = "prediction"
+        self.ranking = Ranking.of(catalogue)
         self.density = False
         self.clustering = next(iter(CLUSTERINGS))
         self.clusters: NDArray[np.int64] | None = None
@@ -73,6 +77,13 @@ class State:
         self.query: int | None = None
         self._made_by = catalogue.settings
         self._index: tuple[str, int, NearestNeighbours] | None = None
+        self.colouring: Colouring = self._telling_colouring()
+
+    def _telling_colouring(self) -> Colouring:
+        """What says most at first sight: truth, without it the score, without that the predicted class."""
+        if self.has_truth:
+            return "truth"
+        return "score" if self.select_by else "prediction"
 
     def __len__(self) -> int:
         return len(self.segments)
@@ -146,9 +157,11 @@ class State:
         """What is known of a segment, in two or three lines."""
         truth = self.truth_name(row)
         unknown = ", never learned" if self.is_unknown(row) else ""
-        lines = [f"predicted {self.predicted_name(row)}, IoU {self.value(row, 'predicted_iou'):.2f}"]
-        if self.select_by not in ("", "predicted_iou"):
-            lines[0] += f", {self.select_by.replace('_', ' ')} {self.value(row, SELECT_SCORE):.2f}"
+        lines = [f"predicted {self.predicted_name(row)}"]
+        if PREDICTED_IOU in self.segments.columns:
+            lines[0] += f", IoU {self.value(row, PREDICTED_IOU):.2f}"
+        if self.select_by not in ("", PREDICTED_IOU):
+            lines[0] += f", {self.score_name} {self.value(row, SELECT_SCORE):.2f}"
         if truth is not None:
             lines.insert(0, f"{truth} (truth{unknown})")
         if self.clusters is not None:
@@ -160,26 +173,29 @@ class State:
         """Name of the score that the segments were selected by; empty for catalogues without one."""
         return str(self._made_by.get("select_by", "")) if SELECT_SCORE in self.segments.columns else ""
 
+    @property
+    def score_name(self) -> str:
+        """What to call the score that the segments were selected by, which is higher where more unknown."""
+        return score_name(self.select_by)
+
     def place(self, row: int) -> str:
         """Where a segment comes from, in one line."""
         dataset, image, segment = (self.value(row, name) for name in ("dataset", "image_id", "segment_id"))
         return f"{dataset} · {image} · segment {segment}"
 
-    def predicted_iou(self, row: int) -> dict[int, float]:
-        """Segment id → predicted IoU of all segments of this segment's image.
+    def segment_values(self, row: int) -> SegmentValues:
+        """What is known of every segment of this segment's image: the score that selected, or the predicted IoU.
 
         Of a catalogue that keeps only the selected ones' (see :data:`PREDICTED_IOU`), of those.
         """
         table = self._judged
-        image = table[
-            (table["dataset"] == self.value(row, "dataset"))
-            & (table["image_id"] == self.value(row, "image_id"))
-        ]
-        return dict(zip(image["segment_id"].astype(int), image["predicted_iou"].astype(float), strict=True))
+        by_score = self.select_by not in ("", PREDICTED_IOU) and SELECT_SCORE in table.columns
+        here = tuple(self.value(row, name) for name in ("dataset", "image_id"))
+        return SegmentValues.of(table, here, SELECT_SCORE if by_score else PREDICTED_IOU, self.score_name)
 
     @property
     def judges_all(self) -> bool:
-        """Whether the predicted IoU of segments is known that were not selected."""
+        """Whether the values of segments are known that were not selected."""
         return PREDICTED_IOU in self.catalogue.table_names
 
     @cached_property
@@ -210,7 +226,14 @@ class State:
     # -- colours -------------------------------------------------------------------------------------------
 
     def categories(self) -> list[Category]:
-        """The segments by colour, the most frequent first, unknown classes before all others."""
+        """The segments by colour, the most frequent first, unknown classes before all others.
+
+        What is below the threshold comes last, as one.
+        """
+        found = self._categories()
+        return found if self.ranking is None else below(found, self.ranking.visible)
+
+    def _categories(self) -> list[Category]:
         if self.colouring == "truth":
             colours = {
                 name: c for d in set(self.segments["dataset"]) for name, c in self.label_mapping(d).values()
@@ -220,9 +243,7 @@ class State:
             colours = dict(self.pred_mapping.values())
             return by_name(self._predicted_names, colours, np.zeros(len(self), np.bool_))
         if self.colouring == "score" and self.select_by:
-            return by_value(
-                self.segments[SELECT_SCORE].to_numpy(np.float64), self.select_by.replace("_", " ")
-            )
+            return by_value(self.segments[SELECT_SCORE].to_numpy(np.float64), self.score_name)
         if self.colouring == "clusters" and self.clusters is not None:
             return by_cluster(self.clusters)
         return [Category("segments", UNIFORM, np.arange(len(self)))]

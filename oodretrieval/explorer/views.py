@@ -1,11 +1,10 @@
 """From stored predictions to what the panels draw."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.explorer.panels import ImageView
+from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.labels import ClassMapping
 from oodretrieval.stores import Prediction
 
@@ -13,7 +12,7 @@ from oodretrieval.stores import Prediction
 def image_view(
     prediction: Prediction,
     image: NDArray[np.uint8],
-    predicted_iou: Mapping[int, float],
+    values: SegmentValues,
     pred_mapping: ClassMapping,
     label_mapping: ClassMapping | None = None,
     box: tuple[int, int, int, int] | None = None,
@@ -23,7 +22,7 @@ def image_view(
     Args:
         prediction: What the network said, with logits, softmax or entropy.
         image: RGB, ``(H, W, 3)``.
-        predicted_iou: Segment id → predicted IoU, 0…1.
+        values: Of its segments: the score that selected, or the predicted IoU.
         pred_mapping: Predicted id → (name, colour).
         label_mapping: Label id → (name, colour); None without truth.
         box: ``left, top, right, bottom`` to frame, or None.
@@ -36,7 +35,7 @@ def image_view(
     """
     components = prediction.components()
     painted = np.full(int(components.max()) + 1, np.nan)
-    for segment, value in predicted_iou.items():
+    for segment, value in values.of_segment.items():
         if segment < len(painted):
             painted[segment] = value
     return ImageView(
@@ -44,7 +43,10 @@ def image_view(
         prediction=prediction.prediction,
         pred_mapping=pred_mapping,
         entropy=prediction.entropy_levels() / np.float32(255),
-        predicted_iou=painted[components],
+        values=painted[components],
+        value_name=values.name,
+        limits=values.limits,
+        high_is_unknown=values.high_is_unknown,
         labels=prediction.labels,
         label_mapping=label_mapping if prediction.labels is not None else None,
         box=box,

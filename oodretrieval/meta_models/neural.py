@@ -2,7 +2,6 @@
 
 import copy
 import math
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -11,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from oodretrieval.errors import SettingsError
+from oodretrieval.execution import progress
 from oodretrieval.meta_models.contract import Arrays, MetaModel, Problem, Task
 from oodretrieval.meta_models.sampling import held_out_rows
 
@@ -160,14 +159,8 @@ class NeuralMetaModel(MetaModel):
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimiser, list(_MILESTONES), gamma=0.1)
         order = torch.Generator().manual_seed(self.seed)
         features, target = training
-        progress = tqdm(
-            range(1, self.epochs + 1),
-            f"meta model, {task}",
-            unit="epoch",
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-        )
-        for epoch in progress:
+        bar = progress(range(1, self.epochs + 1), f"meta model, {task}", unit="epoch")
+        for epoch in bar:
             network.train()
             for batch in _batches(
                 torch.randperm(len(target), generator=order).to(self.device), self.batch_size
@@ -179,7 +172,7 @@ class NeuralMetaModel(MetaModel):
             network.eval()
             with torch.inference_mode():
                 loss = float(criterion(network(validation[0]), validation[1]))
-            progress.set_postfix(validation_loss=f"{loss:.4f}")
+            bar.set_postfix(refresh=False, validation_loss=f"{loss:.4f}")
             yield epoch, loss
 
     def _estimate(self, task: Task, features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 from torch import nn
 
-from oodretrieval.errors import TableError, WeightsError
-from oodretrieval.files import atomic_path
+from oodretrieval.errors import ChecksumError, TableError, WeightsError
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.meta_models.boosting import BoostedMetaModel
 from oodretrieval.meta_models.contract import MetaModel, Task
 from oodretrieval.meta_models.linear import LinearMetaModel
@@ -73,7 +73,7 @@ def save_meta_model(
     for task in learned:
         for name, array in model.arrays_of(task).items():
             arrays[_PREFIXES[task] + name] = np.ascontiguousarray(array)
-    with atomic_path(path) as temporary:
+    with sealed_path(path) as temporary:
         temporary.write_bytes(save(arrays, description))
 
 
@@ -89,6 +89,7 @@ def _description(model: MetaModel, names: Sequence[str] | None, quality: Mapping
         "settings": json.dumps(model.settings),
         "quality": json.dumps(quality),
         "constants": json.dumps(constants),
+        CHECKSUM: UNSEALED,
     }
 
 
@@ -127,9 +128,10 @@ def load_meta_model(path: str | Path, *, network: Callable[[int], nn.Module] = M
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
     try:
         with safe_open(path, framework="numpy") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return file.metadata() or {}, arrays
-    except (SafetensorError, OSError) as error:
+            description = file.metadata() or {}
+            require_checksum(verify(path), description.get(CHECKSUM))
+            return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ChecksumError) as error:
         raise WeightsError(
             f"the meta model {str(path)!r} is damaged ({error}); train or copy it again"
         ) from error

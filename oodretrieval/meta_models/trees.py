@@ -5,6 +5,7 @@ numpy and scikit-learn that cannot run code. The one type to trust beyond them, 
 either, but its nodes are read without bounds in compiled code: so they are checked here.
 """
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ import skops.io
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
 from oodretrieval.errors import WeightsError
-from oodretrieval.files import atomic_path
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.meta_models.boosting import CLASSES, BoostedMetaModel
 
 TRUSTED = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor"
@@ -39,9 +40,12 @@ def save_trees(content: Mapping[str, Any], path: Path) -> None:
         content: Texts, arrays, and ``"estimators"``: task → estimator.
         path: File to write.
     """
-    data = skops.io.dumps(dict(content), compression=zipfile.ZIP_DEFLATED)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data)
+    noted = {**content, CHECKSUM: "comment of the archive"}
+    data = io.BytesIO(skops.io.dumps(noted, compression=zipfile.ZIP_DEFLATED))
+    with zipfile.ZipFile(data, "a") as archive:
+        archive.comment = UNSEALED.encode()
+    with sealed_path(path) as temporary:
+        temporary.write_bytes(data.getvalue())
 
 
 def load_trees(path: Path) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def load_trees(path: Path) -> dict[str, Any]:
         WeightsError: If the file is damaged, names a type beyond the trusted ones, or its trees lead astray.
     """
     try:
+        sealed = verify(path)
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - {TRUSTED})
         if strange:
             raise WeightsError(
@@ -64,7 +69,9 @@ def load_trees(path: Path) -> dict[str, Any]:
                 f"{', '.join(strange)}; do not use it, train it again with train_meta_nn"
             )
         content = skops.io.load(path, trusted=[TRUSTED])
-        return _checked(content)
+        checked = _checked(content)
+        require_checksum(sealed, checked.get(CHECKSUM))
+        return checked
     except WeightsError:
         raise
     except Exception as error:  # a damaged or malicious file raises whatever its objects raise

@@ -16,7 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from oodretrieval.entries import ModelEntry, build, factory_of
-from oodretrieval.errors import ConfigurationError, WeightsError
+from oodretrieval.errors import ChecksumError, ConfigurationError, WeightsError
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.models.implicit_background import WithImplicitBackground
 from oodretrieval.models.weights_files import classes_of_folder
 from oodretrieval.torch_files import read_without_code
@@ -116,8 +117,11 @@ def read_state(path: str | Path, source: str = "", *, run_code: bool = False) ->
         raise WeightsError(_missing(path, source))
     if path.suffix == ".safetensors":
         try:
+            with safe_open(path, framework="pt") as file:
+                noted = (file.metadata() or {}).get(CHECKSUM)
+            require_checksum(verify(path), noted)
             return load_file(path)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, ChecksumError) as error:
             raise _damaged(path, error) from error
     return _unwrapped(_read_torch(path, run_code), path)
 
@@ -189,11 +193,11 @@ def _unwrapped(content: Any, path: Path) -> dict[str, Tensor]:
 def save_weights(
     module: nn.Module, path: str | Path, metadata: Mapping[str, Any], half: bool = False
 ) -> None:
-    """Write the weights of a network to safetensors.
+    """Write the weights of a network to safetensors, atomically and with a checksum.
 
     Args:
         module: The network.
-        path: File to write; its folder must exist.
+        path: File to write; missing folders are made.
         metadata: Anything JSON can hold: classes, normalisation, recipe, quality.
         half: Store weights and biases as float16; running statistics stay float32.
     """
@@ -202,7 +206,9 @@ def save_weights(
         for key, value in module.state_dict().items()
     }
     contiguous = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    save_file(contiguous, path, {key: json.dumps(value) for key, value in metadata.items()})
+    described = {key: json.dumps(value) for key, value in metadata.items()}
+    with sealed_path(Path(path)) as temporary:
+        save_file(contiguous, temporary, {**described, CHECKSUM: UNSEALED})
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
@@ -224,6 +230,8 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         raise _damaged(path, error) from error
     metadata = {}
     for key, value in noted.items():
+        if key == CHECKSUM:
+            continue
         try:
             metadata[key] = json.loads(value)
         except json.JSONDecodeError:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from oodretrieval.errors import WeightsError
-from oodretrieval.files import atomic_path
+from oodretrieval.errors import ChecksumError, WeightsError
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.novelty.model import LEVELS, NoveltyModel
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import ClassStandardisation
@@ -38,8 +38,9 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
         "version": FORMAT_VERSION,
         "num_classes": str(model.num_classes),
         "made_by": json.dumps(dict(model.made_by), sort_keys=True),
+        CHECKSUM: UNSEALED,
     }
-    with atomic_path(Path(path)) as temporary:
+    with sealed_path(Path(path)) as temporary:
         temporary.write_bytes(save(arrays, description))
 
 
@@ -54,10 +55,11 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
     try:
         with safe_open(path, framework="numpy") as file:
             description = file.metadata() or {}
+            require_checksum(verify(path), description.get(CHECKSUM))
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise WeightsError(f"no novelty model {str(path)!r}; {remedy}") from error
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ChecksumError) as error:
         raise WeightsError(f"the novelty model {str(path)!r} is damaged ({error}); {remedy}") from error
     if (description.get("format"), description.get("version")) != (FORMAT, FORMAT_VERSION):
         raise WeightsError(

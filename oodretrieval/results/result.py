@@ -16,10 +16,11 @@ from oodretrieval import __version__
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import weights_hash_if_there
-from oodretrieval.files import atomic_path
-from oodretrieval.stores import FORMAT_VERSION, plain, require_format, write_json
+from oodretrieval.files import CHECKSUM, atomic_path
+from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
 logger = logging.getLogger(__name__)
+output = logging.getLogger("oodretrieval.output")  # what a script was run for: standard output
 NO_VALUE = "–"
 _FRACTION = re.compile(r"-?\d+(\.\d+(e-?\d+)?|e-?\d+)")
 
@@ -186,18 +187,18 @@ def _cell(value: Any) -> str:
 
 
 def _log(result: Result, files: list[Path]) -> None:
-    logger.info("%s", result.title)
+    output.info("%s", result.title)
     for key, value in result.context.lines().items():
-        logger.info("  %s: %s", key, value)
+        output.info("  %s: %s", key, value)
     for note in result.notes:
-        logger.info("  %s", note)
+        output.info("  %s", note)
     for name, table in result.tables.items():
-        logger.info("%s", name)
+        output.info("%s", name)
         text = _texts(table)
         widths = [max(map(len, column)) for column in zip(*text, strict=True)]
         for first, *rest in text:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-            logger.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
+            output.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
     logger.info("saved %s", ", ".join(map(str, files)))
 
 
@@ -237,9 +238,8 @@ def read_results(folder: Path) -> list[Evaluation]:
             content = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StoreError(f"{path} is damaged ({error}); measure it again") from error
-        if isinstance(content, dict) and "context" in content:
-            require_format(path, content.get("format_version"))
-            found.append(_evaluation(path, content))
+        if isinstance(content, dict) and {"context", CHECKSUM} & content.keys():
+            found.append(_evaluation(path, read_json(path, "measure it again")))
     return found
 
 

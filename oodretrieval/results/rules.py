@@ -132,6 +132,30 @@ def scene_notes(dataset: SegmentationDataset) -> tuple[str, ...]:
     return ("All images are frames of one clip: the figures are of one scene.",) if len(clips) == 1 else ()
 
 
+def no_truth(dataset: str) -> str:
+    """What to say of a dataset that never had any truth.
+
+    Args:
+        dataset: Its name.
+    """
+    return (
+        f"dataset {dataset!r} has no truth, so nothing can be measured on it; choose another args.dataset, or look at "
+        "what is selected with scripts/report.py or scripts/discover_embedding_space.py"
+    )
+
+
+def no_labels(dataset: str) -> str:
+    """What to say of a dataset that can have truth, but whose predictions hold none.
+
+    Args:
+        dataset: Its name.
+    """
+    return (
+        f"no prediction on {dataset!r} holds labels: its images had none when they were predicted. Once they have, "
+        "run scripts/pred_images.py and scripts/compute_metrics.py again with args.overwrite=True"
+    )
+
+
 def void_rule(label_set: LabelSet) -> str:
     """What is left out and what is unknown, by name."""
     void = _names(label_set, label_set.void_ids) or "no label"

@@ -5,6 +5,7 @@ is replaced as the last step. Parts that were added, but not committed, are list
 that broke off finds them there.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -13,19 +14,24 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.errors import StoreError, UnknownNameError
+from oodretrieval.errors import ChecksumError, StoreError, UnknownNameError
+from oodretrieval.files import checksum_of
 from oodretrieval.stores.segments import read_tables, table_length
-from oodretrieval.stores.workspace import read_json
+from oodretrieval.stores.workspace import Workspace, read_json
 
 MANIFEST = "manifest.json"
 PENDING = "pending.json"
 
 PREDICTED_IOU = "predicted_iou"
-"""Name of the table beside the segments that holds the predicted IoU of **every** segment of the images, also of
-those that were not selected: dataset, image_id, segment_id, predicted_iou, select_score."""
+"""Column of segments: their predicted IoU, where a meta model was at hand; and name of the table beside the segments
+that holds **every** segment of the images, also those that were not selected: dataset, image_id, segment_id,
+select_score and, where it is known, predicted_iou."""
 
 SELECT_SCORE = "select_score"
 """Column of segments: the score that they were selected by, higher where more unknown."""
+
+SMALL = 1 << 26
+"""Files of vectors up to this size, bytes, are always compared with their checksums (some 20 ms)."""
 
 _REMEDY = "run scripts/compute_embeddings.py"
 
@@ -36,18 +42,23 @@ class Catalogue:
     Args:
         path: Its folder.
         manifest: Content of its manifest.
+        check: Compare large files of vectors with their checksums too.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], *, check: bool = False) -> None:
         self.path = path
         self.manifest = manifest
+        self._check = check
 
     @classmethod
-    def open(cls, path: str | Path) -> "Catalogue":
+    def open(cls, path: str | Path, *, verify: bool = False) -> "Catalogue":
         """Open a catalogue. Tables and vectors are read when they are asked for.
+
+        What is read whole is compared with its checksum: tables, small vectors, and those of several parts.
 
         Args:
             path: Its folder.
+            verify: Compare large vectors that are memory-mapped as well, which reads them whole.
 
         Returns:
             The catalogue.
@@ -56,7 +67,35 @@ class Catalogue:
             StoreError: If the manifest is missing, damaged or of another format version.
         """
         path = Path(path)
-        return cls(path, read_manifest(path / MANIFEST))
+        return cls(path, read_manifest(path / MANIFEST), check=verify)
+
+    @classmethod
+    def named(cls, workspace: Workspace, name: str, *, verify: bool = False) -> "Catalogue":
+        """Open a catalogue of a workspace.
+
+        Args:
+            workspace: Where it lies.
+            name: Its name.
+            verify: Compare large files of vectors with their checksums, too.
+
+        Returns:
+            The catalogue.
+
+        Raises:
+            UnknownNameError: If there is no such catalogue among those that are there; lists them.
+            StoreError: If there is none at all, or it is damaged.
+        """
+        folder = workspace.catalogue_folder(name)
+        if not (folder / MANIFEST).is_file():
+            if (folder / PENDING).is_file():
+                raise StoreError(
+                    f"the run that makes catalogue {name!r} broke off; call scripts/compute_embeddings.py again as "
+                    "you did, it goes on where it stopped"
+                )
+            there = sorted(path.parent.name for path in folder.parent.glob(f"*/{MANIFEST}"))
+            if there:
+                raise UnknownNameError("catalogue", name, there)
+        return cls.open(folder, verify=verify)
 
     def __len__(self) -> int:
         return int(sum(part["rows"] for part in self.manifest["parts"]))
@@ -148,7 +187,8 @@ class Catalogue:
         if name not in part["vectors"]:
             raise StoreError(f"{self.path / part['table']} has no vectors of embedding {name!r}; {_REMEDY}")
         path = self.path / part["vectors"][name]
-        vectors = read_vectors(path)
+        whole = self._check or len(self.manifest["parts"]) > 1
+        vectors = read_vectors(path, part["checksums"].get(name), whole=whole)
         if vectors.shape != (part["rows"], dimensions):
             raise _wrong_length(path, vectors.shape, (part["rows"], dimensions))
         return vectors
@@ -165,25 +205,43 @@ def read_manifest(path: Path) -> dict[str, Any]:
     wrong = [key for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
     if not isinstance(manifest.setdefault("tables", {}), dict):  # catalogues of before had none
         wrong.append("tables")
-    keys = {"table", "rows", "vectors", "done"}
-    if not wrong and not all(isinstance(part, dict) and keys <= part.keys() for part in manifest["parts"]):
+    if not wrong and not all(_usable_part(part) for part in manifest["parts"]):
         wrong = ["parts"]
     if wrong:
         raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {_REMEDY}")
     return manifest
 
 
-def read_vectors(path: Path) -> NDArray[np.float32]:
+def _usable_part(part: object) -> bool:
+    keys = {"table", "rows", "vectors", "done"}
+    if not isinstance(part, dict) or not keys <= part.keys():
+        return False
+    return isinstance(part.setdefault("checksums", {}), Mapping)  # catalogues of before had none
+
+
+def read_vectors(path: Path, checksum: str | None = None, *, whole: bool = True) -> NDArray[np.float32]:
     """Map a file of vectors into memory, read-only.
+
+    Args:
+        path: The file.
+        checksum: What :func:`~oodretrieval.files.checksum_of` said when it was written; None if unknown.
+        whole: Compare it even if the file is large.
+
+    Returns:
+        ``(n, D)``.
 
     Raises:
         StoreError: If the file is missing, damaged, or holds something else.
     """
     try:
+        if checksum is not None and (whole or path.stat().st_size <= SMALL):
+            now = checksum_of(path)
+            if now != checksum:
+                raise ChecksumError(f"its checksum is {now}, the manifest says {checksum}")
         vectors = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise StoreError(f"no file {str(path)!r}; {_REMEDY}") from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, ChecksumError) as error:
         raise StoreError(f"{path} is damaged ({error}); {_REMEDY}") from error
     if vectors.ndim != 2 or vectors.dtype != np.float32:
         raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, not float32 (n, D); {_REMEDY}")

@@ -1,7 +1,7 @@
 """Writing a catalogue part by part, so that a run that breaks off goes on where it stopped."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -12,9 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path
-from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
-from oodretrieval.stores.segments import part_name, write_table
+from oodretrieval.files import atomic_path, checksum_of
+from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest, read_vectors
+from oodretrieval.stores.segments import part_name, read_tables, write_table
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
     lock_folder,
@@ -93,31 +93,58 @@ class CatalogueWriter:
         vectors = self._checked(vectors, embedding, len(segments))
         table = part_name(number)
         write_table(self.path / table, segments, {"settings": self._settings})
-        part = {"table": table, "rows": len(segments), "vectors": {}, "done": plain(done)}
-        part["vectors"] = {embedding: self._write_vectors(number, embedding, vectors)}
+        part: dict[str, Any] = {"table": table, "rows": len(segments), "done": plain(done)}
+        part |= {"vectors": {}, "checksums": {}}
+        self._write_vectors(part, number, embedding, vectors)
         self._state["parts"].append(part)
         self._state["embeddings"].setdefault(embedding, vectors.shape[1])
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         self._next_part += 1
         write_json(self.path / PENDING, self._state)
 
-    def add_embedding(self, embedding: str, vectors: NDArray[np.floating]) -> None:
-        """Add another embedding of all rows that are there.
+    def retain(self, wanted: Callable[[pd.DataFrame], NDArray[np.bool_]]) -> None:
+        """Leave out the rows that do not belong any more; those that stay keep all their vectors.
 
         Args:
-            embedding: Its name.
-            vectors: ``(n, D)`` for the rows of all parts in order; stored as float32.
+            wanted: Rows of a part, ``n`` → which of them stay, ``(n,)``.
 
         Raises:
-            StoreError: If the embedding exists, the vectors do not fit, or a file cannot be written.
+            StoreError: If a part cannot be read, or written without those rows.
         """
-        if embedding in self._state["embeddings"]:
-            raise StoreError(f"{self.path} has an embedding {embedding!r} already; choose another name")
-        vectors = self._checked(vectors, embedding, sum(part["rows"] for part in self._state["parts"]))
-        start = 0
-        for index, part in enumerate(self._state["parts"]):
-            self.add_vectors(index, embedding, vectors[start : start + part["rows"]])
-            start += part["rows"]
+        parts = []
+        for part in self._state["parts"]:
+            rows = read_tables([self.path / part["table"]])
+            stay = np.asarray(wanted(rows), bool)
+            if stay.any():
+                parts.append(part if stay.all() else self._part_of(part, rows, stay))
+        if parts != self._state["parts"]:
+            self._state["parts"] = parts
+            write_json(self.path / PENDING, self._state)
+
+    def _part_of(
+        self, part: Mapping[str, Any], rows: pd.DataFrame, stay: NDArray[np.bool_]
+    ) -> dict[str, Any]:
+        """Write some rows of a part, with their vectors, as a part of their own."""
+        number, self._next_part = self._next_part, self._next_part + 1
+        table = part_name(number)
+        write_table(self.path / table, rows[stay], {"settings": self._settings})
+        left: dict[str, Any] = {
+            **part,
+            "table": table,
+            "rows": int(stay.sum()),
+            "vectors": {},
+            "checksums": {},
+        }
+        for name, file in part["vectors"].items():
+            vectors = read_vectors(self.path / file, part["checksums"].get(name))[stay]
+            self._write_vectors(left, number, name, vectors)
+        return left
+
+    @property
+    def segments(self) -> pd.DataFrame:
+        """All rows, committed or not; empty, without columns, where there is no part."""
+        paths = [self.path / part["table"] for part in self._state["parts"]]
+        return read_tables(paths) if paths else pd.DataFrame()
 
     @property
     def rows(self) -> list[int]:
@@ -142,7 +169,7 @@ class CatalogueWriter:
         part = self._state["parts"][index]
         vectors = self._checked(vectors, embedding, part["rows"])
         number = int(Path(part["table"]).stem.removeprefix("part-"))
-        part["vectors"][embedding] = self._write_vectors(number, embedding, vectors)
+        self._write_vectors(part, number, embedding, vectors)
         self._state["embeddings"][embedding] = vectors.shape[1]
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         write_json(self.path / PENDING, self._state)
@@ -221,7 +248,7 @@ class CatalogueWriter:
             if state["settings"] == self._settings:
                 return state
         if states:
-            require_same_settings(self.path, states[-1]["settings"], self._settings)
+            require_same_settings(self.path, states[-1]["settings"], self._settings, "another args.save_file")
         return {
             "format_version": FORMAT_VERSION,
             "settings": self._settings,
@@ -250,12 +277,16 @@ class CatalogueWriter:
             raise StoreError(f"vectors of {embedding!r} hold NaN or infinity; check the embedding network")
         return values
 
-    def _write_vectors(self, part: int, embedding: str, vectors: NDArray[np.float32]) -> str:
+    def _write_vectors(
+        self, part: dict[str, Any], number: int, embedding: str, vectors: NDArray[np.float32]
+    ) -> None:
+        """Write the vectors of a part, and note their file and its checksum."""
         _require_name("an embedding", embedding)
-        name = f"vectors/{embedding}/{part_name(part, '.npy')}"
+        name = f"vectors/{embedding}/{part_name(number, '.npy')}"
         with atomic_path(self.path / name) as temporary:
             np.save(temporary, vectors, allow_pickle=False)
-        return name
+            checksum = checksum_of(temporary)
+        part["vectors"][embedding], part["checksums"][embedding] = name, checksum
 
     def _remove_unlisted(self) -> None:
         listed = {part["table"] for part in self._state["parts"]}

@@ -9,7 +9,8 @@ import hdf5plugin
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.errors import StoreError
+from oodretrieval.errors import ChecksumError, StoreError
+from oodretrieval.files import CHECKSUM, require_checksum, verify
 from oodretrieval.stores.workspace import require_format
 
 CHUNK_BYTES = 1 << 20
@@ -34,12 +35,15 @@ def create_array(file: h5py.File, name: str, values: NDArray[Any], *, readable_a
     file.create_dataset(name, data=values, chunks=chunks, shuffle=True, fletcher32=True, **options)
 
 
-def read_hdf5(path: Path, names: tuple[str, ...]) -> tuple[dict[str, NDArray[Any]], dict[str, Any] | None]:
+def read_hdf5(
+    path: Path, names: tuple[str, ...], *, whole: bool = True
+) -> tuple[dict[str, NDArray[Any]], dict[str, Any] | None]:
     """Read datasets of an HDF5 file and our metadata, if it carries them.
 
     Args:
         path: The file.
         names: Datasets to read where they exist.
+        whole: Compare the file with its checksum first, which reads it whole.
 
     Returns:
         Name → array, and the metadata or None.
@@ -48,15 +52,17 @@ def read_hdf5(path: Path, names: tuple[str, ...]) -> tuple[dict[str, NDArray[Any
         StoreError: If the file is missing, damaged or of another format version.
     """
     try:
+        sealed = verify(path) if whole else True
         with h5py.File(path, "r") as file:
             metadata = json.loads(file["metadata"][()]) if "metadata" in file else None
             if metadata is not None:
+                require_checksum(sealed, metadata.pop(CHECKSUM, None))
                 require_format(path, metadata["format_version"])
             wanted = [key for key in names if key in file and isinstance(file[key], h5py.Dataset)]
             return {key: np.asarray(file[key][()]) for key in wanted}, metadata
     except FileNotFoundError as error:
         raise StoreError(f"no file {str(path)!r}; predict this image first") from error
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, ChecksumError) as error:
         raise StoreError(f"{path} is damaged ({error}); remove it and predict again") from error
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path, was_replaced
+from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path, was_replaced
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
@@ -90,12 +90,13 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         for name, values in published.items():
             create_array(file, name, values, readable_anywhere=True)
         file.create_dataset("image_path", data=image_path)
+        # of fixed length: HDF5 seeks for ever in a damaged heap of texts of any length
         if prediction.image_file is not None:
-            file.create_dataset(_IMAGE_FILE, data=json.dumps(dict(prediction.image_file)))
-        file.create_dataset("metadata", data=json.dumps(metadata))
+            file.create_dataset(_IMAGE_FILE, data=np.bytes_(json.dumps(dict(prediction.image_file))))
+        file.create_dataset("metadata", data=np.bytes_(json.dumps({**metadata, CHECKSUM: UNSEALED})))
         file.flush()
         content = file.id.get_file_image()
-    with atomic_path(path) as temporary:
+    with sealed_path(path) as temporary:
         temporary.write_bytes(content)
     return str(metadata["digest"])
 
@@ -175,7 +176,7 @@ def read_prediction_record(path: Path) -> PredictionRecord:
     Raises:
         StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
-    content, metadata = read_hdf5(path, names=("image_path", _IMAGE_FILE))
+    content, metadata = read_hdf5(path, names=("image_path", _IMAGE_FILE), whole=False)
     if metadata is None or "settings" not in metadata:
         raise StoreError(f"{path} is no prediction file of this version; remove it and predict again")
     stamp = _stamp(content)

@@ -134,7 +134,7 @@ def _number(path: Path) -> int:
 def _image_id(path: Path) -> str:
     if path.suffix == ".npy":
         return path.stem
-    content, metadata = read_hdf5(path, names=_NAMES)
+    content, metadata = read_hdf5(path, names=_NAMES, whole=False)
     if metadata is not None and metadata["image_id"]:
         return str(metadata["image_id"])
     names = [decode(content[name]) for name in _NAMES if name in content]

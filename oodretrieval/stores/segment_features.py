@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from oodretrieval.files import atomic_path
+from oodretrieval.errors import ChecksumError
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.stores.workspace import Workspace, nested_path, plain
 
 FORMAT = "oodretrieval segment features"
@@ -43,19 +44,22 @@ def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[s
     Raises:
         StoreError: If the file cannot be written.
     """
-    content = save({"vectors": vectors.astype(np.float16)}, {"format": FORMAT, "key": _key(made_by)})
-    with atomic_path(path) as temporary:
+    description = {"format": FORMAT, "key": _key(made_by), CHECKSUM: UNSEALED}
+    content = save({"vectors": vectors.astype(np.float16)}, description)
+    with sealed_path(path) as temporary:
         temporary.write_bytes(content)
 
 
 def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[np.float16] | None:
-    """The vectors ``(rows, D)`` of an image, if they are there and were made of the same; else None: compute them."""
+    """The vectors ``(rows, D)`` of an image, if they are there, undamaged, and were made of the same; else None."""
     try:
         with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("key") != _key(made_by):
+            description = file.metadata() or {}
+            if description.get("key") != _key(made_by):
                 return None
+            require_checksum(verify(path), description.get(CHECKSUM))
             vectors: NDArray[np.float16] = file.get_tensor("vectors")
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, ChecksumError):
         return None
     return vectors if vectors.ndim == 2 and len(vectors) == rows else None
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oodretrieval.errors import StoreError, TableError
-from oodretrieval.files import atomic_path
+from oodretrieval.errors import ChecksumError, StoreError, TableError
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain, require_format
 
 METADATA_KEY = b"oodretrieval"
@@ -84,7 +84,7 @@ def existing_parts(workspace: Workspace, model: str, dataset: str) -> dict[int, 
     """
     parts = {}
     for number, path in _part_files(workspace.segments_folder(model, dataset)).items():
-        metadata = read_table_metadata(path)
+        metadata = read_table_metadata(path, whole=True)
         images = list(metadata["images"])
         digests = metadata.get("predictions") or [""] * len(images)
         parts[number] = Part(path, dict(zip(images, digests, strict=True)), metadata["settings"])
@@ -131,7 +131,7 @@ def part_name(part: int, suffix: str = ".parquet") -> str:
 
 
 def write_table(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) -> None:
-    """Write a table as Parquet, atomically, together with plain metadata and the format version.
+    """Write a table as Parquet, atomically, together with plain metadata, the format version and a checksum.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -143,24 +143,33 @@ def write_table(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) ->
         raise TableError(
             f"{path}: cannot store the table ({error}); give every column one plain type"
         ) from error
-    text = json.dumps({"format_version": FORMAT_VERSION, **plain(dict(metadata))})
+    text = json.dumps({"format_version": FORMAT_VERSION, **plain(dict(metadata)), CHECKSUM: UNSEALED})
     content = content.replace_schema_metadata({**(content.schema.metadata or {}), METADATA_KEY: text})
-    with atomic_path(path) as temporary:
+    with sealed_path(path) as temporary:
         pq.write_table(content, temporary, compression="zstd")
 
 
-def read_table_metadata(path: Path) -> dict[str, Any]:
+def read_table_metadata(path: Path, *, whole: bool = False) -> dict[str, Any]:
     """Read what :func:`write_table` stored beside the table, without the table.
+
+    Args:
+        path: The file.
+        whole: Compare the file with its checksum first, which reads it whole.
+
+    Returns:
+        The metadata.
 
     Raises:
         StoreError: If the file is missing, damaged, of another origin or another format version.
     """
     try:
-        metadata = json.loads((pq.read_schema(path).metadata or {})[METADATA_KEY])
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        sealed = verify(path) if whole else True
+        metadata = dict(json.loads((pq.read_schema(path).metadata or {})[METADATA_KEY]))
+        require_checksum(sealed, metadata.pop(CHECKSUM, None))
+    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError, ChecksumError) as error:
         raise _damaged(path, error) from error
     require_format(path, metadata.get("format_version"))
-    return dict(metadata)
+    return metadata
 
 
 def read_tables(paths: Sequence[Path], columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -180,18 +189,27 @@ def read_tables(paths: Sequence[Path], columns: Sequence[str] | None = None) -> 
     tables = []
     for path in paths:
         try:
-            names = pq.read_schema(path).names
+            sealed = verify(path)
+            schema = pq.read_schema(path)
+            require_checksum(sealed, _noted_checksum(schema))
+            names = schema.names
             missing = [name for name in columns or () if name not in names]
             if missing:
                 raise _no_columns(missing, names, str(path))
             # The single file, not the dataset reader: that one would take column names from folder names.
             with pq.ParquetFile(path) as file:
                 tables.append(file.read(columns=None if columns is None else list(columns)))
-        except (OSError, pa.ArrowException, ValueError) as error:
+        except (OSError, pa.ArrowException, ValueError, ChecksumError) as error:
             raise _damaged(path, error) from error
     # An empty part may know less of its types than the others.
     result: pd.DataFrame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
     return result
+
+
+def _noted_checksum(schema: pa.Schema) -> object:
+    """The checksum that a table of ours notes; None in one of before."""
+    text = (schema.metadata or {}).get(METADATA_KEY)
+    return None if text is None else json.loads(text).get(CHECKSUM)
 
 
 def table_length(path: Path) -> int:

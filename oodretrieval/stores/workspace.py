@@ -10,8 +10,16 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from oodretrieval.errors import SettingsMismatchError, StoreError
-from oodretrieval.files import TEMPORARY, atomic_path
+from oodretrieval.errors import ChecksumError, SettingsMismatchError, StoreError
+from oodretrieval.files import (
+    CHECKSUM,
+    TEMPORARY,
+    UNSEALED,
+    atomic_path,
+    require_checksum,
+    sealed_path,
+    verify,
+)
 
 _LOCK = ".lock"
 FORMAT_VERSION = 1
@@ -148,7 +156,7 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a value as JSON, atomically.
+    """Write a value as JSON, atomically; an object gets a checksum.
 
     Args:
         path: The file.
@@ -157,8 +165,12 @@ def write_json(path: Path, content: Any) -> None:
     Raises:
         StoreError: If JSON cannot hold the value, or the file cannot be written.
     """
-    text = json.dumps(plain(content), indent=1, ensure_ascii=False)
-    with atomic_path(path) as temporary:
+    value = plain(content)
+    described = isinstance(value, dict)
+    if described:
+        value = {**{key: item for key, item in value.items() if key != CHECKSUM}, CHECKSUM: UNSEALED}
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    with (sealed_path if described else atomic_path)(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -170,19 +182,20 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
         remedy: What to do when it is missing or damaged; ends the message.
 
     Returns:
-        The object.
+        The object, without its checksum.
 
     Raises:
         StoreError: If the file is missing, damaged, or of another format version.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("no JSON object")
+        require_checksum(verify(path), content.pop(CHECKSUM, None))
     except FileNotFoundError as error:
         raise StoreError(f"no file {str(path)!r}; {remedy}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ChecksumError) as error:
         raise StoreError(f"{path} is damaged ({error}); {remedy}") from error
-    if not isinstance(content, dict):
-        raise StoreError(f"{path} is damaged (no JSON object); {remedy}")
     require_format(path, content.get("format_version"))
     return content
 
@@ -224,19 +237,26 @@ def plain(content: Any) -> Any:
         ) from error
 
 
-def require_same_settings(where: object, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+def require_same_settings(
+    where: object,
+    recorded: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    instead: str = "another args.workspace",
+) -> None:
     """Refuse to go on with work that was made with other settings.
 
     Args:
         where: The existing work, for the message.
         recorded: Settings it was made with.
         asked: Settings wanted now. Both are compared in their :func:`plain` form.
+        instead: What can be chosen so that both works are kept, for the message.
 
     Raises:
         SettingsMismatchError: Naming every key that differs or is missing on one side.
     """
     if differences := differing_settings(recorded, asked):
-        raise SettingsMismatchError(where, differences)
+        remedy = f"add args.overwrite=True to make it again, or choose {instead}"
+        raise SettingsMismatchError(where, differences, remedy)
 
 
 def differing_settings(

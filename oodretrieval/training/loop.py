@@ -1,6 +1,7 @@
 """The training loop: one epoch after the other, resumable, with the best weights kept."""
 
 import logging
+import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,9 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
+from oodretrieval.execution import progress
 from oodretrieval.files import atomic_path
 
 logger = logging.getLogger(__name__)
@@ -88,6 +89,14 @@ def poly(step: int, total: int, power: float, warmup: int) -> float:
     """
     rising = min(1.0, (step + 1) / warmup) if warmup else 1.0
     return float(rising * max(0.0, 1 - step / total) ** power)
+
+
+def _require_whole(path: Path) -> None:
+    """Compare the parts of a file of ``torch.save`` with their checksums, which torch itself passes over."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"the checksum of {damaged} is another")
 
 
 class Trainer:
@@ -177,10 +186,11 @@ class Trainer:
     def _train_epoch(self) -> float:
         self.model.train()
         total = 0.0
-        bar: Iterable[Batch] = tqdm(
+        bar: Iterable[Batch] = progress(
             self.loader,
             f"epoch {self.epoch + 1}/{self.schedule.epochs}",
-            disable=None if self.accelerator.is_main_process else True,
+            unit="batch",
+            disable=not self.accelerator.is_main_process,
         )
         for images, targets in bar:
             with self.accelerator.accumulate(self.model):
@@ -221,6 +231,7 @@ class Trainer:
         if not self.state_path.is_file():
             return
         try:
+            _require_whole(self.state_path)
             state = torch.load(self.state_path, map_location="cpu", weights_only=True)
             recipe = dict(state["recipe"])
         except Exception as error:  # damaged files raise anything from OSError to KeyError
@@ -254,4 +265,6 @@ class Trainer:
         if self.accelerator.scaler is not None and state.get("scaler"):
             self.accelerator.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
+        if self.accelerator.process_index:  # the state is the first process's; the others draw other numbers
+            torch.manual_seed(int(torch.randint(2**62, ())) + self.accelerator.process_index)
         self.epoch, self.best = state["epoch"], state["best"]

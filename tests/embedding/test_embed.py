@@ -3,6 +3,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.backends import cudnn
+from torch.backends.cuda import matmul
 
 from oodretrieval.embedding import EmbeddingNetwork, embed, embed_crops, embedding_network
 
@@ -65,6 +67,31 @@ def test_rows_belong_to_their_crops(sizes, batch_size, size, pixels):
     assert np.allclose(vectors, expected, atol=1e-5)
 
 
+def test_a_batch_holds_no_more_pixels_than_there_is_memory_for(monkeypatch):
+    seen = []
+
+    class Trunk(torch.nn.Module):
+        def forward(self, x):
+            seen.append(x.shape[0] * x.shape[2] * x.shape[3])
+            return x
+
+    monkeypatch.setattr(embed, "_PIXELS_AT_ONCE", 1000)
+    monkeypatch.setattr(embed, "_PIXELS_WAITING", 3000)
+    rng, read = np.random.default_rng(0), []
+
+    def crops():
+        for side in rng.integers(4, 30, 300):
+            waiting = sum(read) - sum(seen)
+            assert waiting < 3000 + 1000, "what is read ahead is bounded"
+            read.append(int(side) * 20)
+            yield np.zeros((side, 20, 3), np.uint8)
+        yield np.zeros((60, 50, 3), np.uint8)
+
+    network = EmbeddingNetwork("spy", Trunk(), 3, (0, 0, 0), (1, 1, 1), min_size=4)
+    assert len(embed_crops(network, crops())) == 301
+    assert sorted(seen)[-2] <= 1000 and max(seen) == 3000, "what is larger goes alone"
+
+
 def test_native_size_unless_too_small():
     seen = []
 
@@ -97,28 +124,55 @@ def test_batches_hold_every_crop_once_in_bounded_memory(sizes, batch_size, pixel
         for place, (height, width) in enumerate(sizes):
             waiting.add(place)
             most = max(most, sum(sizes[i][0] * sizes[i][1] for i in waiting))
-            yield torch.full((3, height, width), float(place))
+            yield np.full((height, width, 3), place, np.uint8)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embed, "_PIXELS_AT_ONCE", pixels)
-        for places, batch in embed._batches(crops(), batch_size):
+        patch.setattr(embed, "_PIXELS_WAITING", 8 * pixels)
+        for size, places, batch in embed._batches(crops(), 1, None, batch_size):
             assert 1 <= len(places) <= batch_size
-            assert batch.shape == (len(places), 3, *sizes[places[0]])
-            assert batch[:, 0, 0, 0].tolist() == places
+            assert len(places) == 1 or len(places) * size[0] * size[1] <= pixels
+            assert [crop.shape for crop in batch] == [(*size, 3)] * len(places)
+            assert [crop[0, 0, 0] for crop in batch] == places
             waiting -= set(places)
     assert not waiting
     assert most <= 8 * pixels + 16
 
 
 def test_equal_sizes_go_together():
-    crops = [torch.zeros(3, *size) for size in [(2, 2), (3, 3), (2, 2), (3, 3), (2, 2)]]
-    assert [places for places, _ in embed._batches(crops, 2)] == [[0, 2], [1, 3], [4]]
+    crops = [np.zeros((*size, 3), np.uint8) for size in [(2, 2), (3, 3), (2, 2), (3, 3), (2, 2)]]
+    assert [places for _, places, _ in embed._batches(crops, 1, None, 2)] == [[0, 2], [1, 3], [4]]
+    assert [places for _, places, _ in embed._batches(crops, 3, None, 3)] == [[0, 1, 2], [3, 4]]
+    assert [places for _, places, _ in embed._batches(crops, 1, (5, 5), 4)] == [[0, 1, 2, 3], [4]]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator at hand")
 def test_an_accelerator_gives_the_same_vectors(crops, alone):
     vectors = embed_crops(embedding_network(), crops, device="cuda", batch_size=4)
     assert np.allclose(vectors, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_an_accelerator_computes_in_whole_float32_with_cudnn(crops, before):
+    """And what was set before holds afterwards."""
+    seen = []
+
+    class Watching(torch.nn.Module):
+        def forward(self, batch):
+            seen.append((cudnn.enabled, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32))
+            return batch
+
+    state = cudnn.enabled, cudnn.deterministic
+    network = EmbeddingNetwork("watching", Watching(), 3, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
+    usual = cudnn.allow_tf32, matmul.allow_tf32
+    cudnn.allow_tf32 = matmul.allow_tf32 = before
+    try:
+        embed_crops(network, crops)
+        assert (cudnn.allow_tf32, matmul.allow_tf32) == (before, before)
+    finally:
+        cudnn.allow_tf32, matmul.allow_tf32 = usual
+    assert set(seen) == {(True, True, False, False)}
+    assert (cudnn.enabled, cudnn.deterministic) == state
 
 
 def test_read_only_and_sliced_crops(network, crops, alone):

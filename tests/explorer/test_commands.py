@@ -249,6 +249,7 @@ def test_m_cycles_the_metric(drive):
 
 
 def test_g_colours_by_truth(drive):
+    drive.press("h")
     assert changed(drive, lambda: drive.press("g"))
     labels = drive.state.labels.tolist()
     names = {7: "cow", 0: "road", 1: "car"}
@@ -274,7 +275,7 @@ def test_b_gives_all_one_colour(drive):
 
 def test_u_colours_by_the_score_that_selected(drive, tmp_path):
     drive.press("u")
-    assert "no score" in drive.overlay.status and drive.state.colouring == "prediction"
+    assert "no score" in drive.overlay.status and drive.state.colouring == "truth"
     scored = open_explorer(make_catalogue(tmp_path, select_by="nearest_neighbour"))
     assert changed(scored, lambda: scored.press("u"))
     entries = legend(scored)
@@ -397,6 +398,17 @@ def test_question_mark_shows_everything_of_the_table(drive):
     assert not drive.overlay.help and drive.state.colouring == "truth"
 
 
+def test_candidates_by_rank_are_a_key_away(tmp_path):
+    scored = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    for key, shown in (("n", "image"), ("p", "image"), ("s", "candidates"), ("pagedown", "candidates")):
+        scored.press(key)
+        assert scored.board.detail == shown
+    scored.press("pageup", "+")
+    assert "segments shown: novelty from" in scored.overlay.status and scored.state.ranking.step == 1
+    scored.press("-")
+    assert scored.state.ranking.step == 0
+
+
 def test_escape_leaves(drive):
     left = []
     drive.explorer.commands.close = lambda: left.append(True)
@@ -406,7 +418,7 @@ def test_escape_leaves(drive):
 
 def test_other_keys_do_nothing(drive):
     before = drive.pixels()
-    drive.press("x", "f", "k", "l", "o", "p", "q", "r", "s", "v", "left", "backspace", "ctrl+s", "f5")
+    drive.press("x", "f", "k", "l", "o", "q", "r", "v", "left", "backspace", "ctrl+s", "f5")
     np.testing.assert_array_equal(before, drive.pixels())
 
 

@@ -29,7 +29,7 @@ VIEW = ImageView(
     prediction=RNG.integers(0, 2, (12, 20)),
     pred_mapping=PRED,
     entropy=RNG.random((12, 20)),
-    predicted_iou=RNG.random((12, 20)),
+    values=RNG.random((12, 20)),
     labels=RNG.choice([5, 9, 77], (12, 20)),
     label_mapping=LABELS,
     box=(3, 2, 9, 7),
@@ -64,7 +64,7 @@ def legend(axes):
 def test_four_panels_show_what_was_given(figure):
     entropy, iou, image, classes = panels(figure, VIEW)
     np.testing.assert_array_equal(shown(entropy), VIEW.entropy)
-    np.testing.assert_array_equal(shown(iou), VIEW.predicted_iou)
+    np.testing.assert_array_equal(shown(iou), VIEW.values)
     np.testing.assert_array_equal(shown(classes), colourise(VIEW.prediction, PRED))
     overlay = 0.55 * VIEW.image + 0.45 * colourise(VIEW.labels, LABELS)
     assert np.abs(shown(image) - overlay).max() <= 1

@@ -118,7 +118,8 @@ def make_published():
         workspace = Workspace(folder / "workspace")
         with safe_open(workspace.meta_model_path("logistic"), "numpy") as file:
             arrays = {k: file.get_tensor(k) for k in file.keys() if not k.startswith("positive")}  # noqa: SIM118
-            save_file(arrays, workspace.meta_model_path("published"), file.metadata())
+            description = {k: text for k, text in file.metadata().items() if k != "checksum"}
+            save_file(arrays, workspace.meta_model_path("published"), description)
         return replace(configuration, workspace=folder / "workspace")
 
     return make

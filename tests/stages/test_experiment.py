@@ -1,17 +1,23 @@
 """Scripts as experiments: a made-up one, with every kind of setting and outcome, run in this process."""
 
+import errno
 import json
 import logging
+import os
+import subprocess
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pandas as pd
 import pytest
 from in_process import run_in_process
 
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import VARIABLE
 from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.record import code_commit
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.results.result import Context, Result, save_result
 
 CONFIGURATION = """
 from oodretrieval.entries import DatasetEntry
@@ -28,7 +34,7 @@ SCRIPT = '''"""Count the sheep of a meadow.
 
 from oodretrieval.experiment.script import run_script
 
-run_script(DEFAULTS, STAGE)
+run_script(DEFAULTS, STAGE, only_reads=ONLY_READS)
 '''
 
 
@@ -72,7 +78,7 @@ def sheep(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "configuration.py"))
     monkeypatch.delenv("OODRETRIEVAL_WORKSPACE", raising=False)
 
-    def run(*arguments, outcome=None):
+    def run(*arguments, outcome=None, only_reads=False):
         seen = []
 
         def stage(settings, run):
@@ -85,7 +91,8 @@ def sheep(tmp_path, monkeypatch, capsys):
         def defaults(configuration):
             return SheepSettings(dataset=configuration.defaults["DATASET"])
 
-        code, out, err = run_in_process(script, arguments, capsys, DEFAULTS=defaults, STAGE=stage)
+        variables = {"DEFAULTS": defaults, "STAGE": stage, "ONLY_READS": only_reads}
+        code, out, err = run_in_process(script, arguments, capsys, **variables)
         return code, out, err, seen
 
     return run
@@ -250,6 +257,102 @@ def test_a_workspace_that_cannot_be_written_fails_in_one_line(sheep, tmp_path):
     assert "cannot write to the workspace" in err
     assert "args.workspace" in err
     assert seen == []
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    """The workspace's folders are there, and refuse every file; permissions would not hold the root user back."""
+
+    def refuse(*arguments, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr("oodretrieval.experiment.record.TemporaryFile", refuse)
+
+
+def test_what_writes_needs_a_workspace_that_can_be_written(sheep, read_only):
+    code, out, err, seen = sheep()
+    assert (code, out, seen) == (1, "", [])
+    assert len(err.splitlines()) == 1
+    assert "cannot write to the workspace" in err and "Read-only" in err
+
+
+def test_what_only_reads_needs_none(sheep, tmp_path, read_only):
+    code, _, err, seen = sheep(only_reads=True)
+    assert (code, len(seen)) == (0, 1)
+    assert err == "no record of this run is kept, as the workspace cannot be written to\n"
+    assert list((tmp_path / "work" / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("outcome", [{"sheep": 7}, DatasetNotFoundError("no sheep")])
+@pytest.mark.parametrize("call", ["save_json", "save_cout"])
+def test_a_disk_that_fills_up_costs_the_record_and_nothing_else(sheep, monkeypatch, call, outcome):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(f"oodretrieval.experiment.record.RunRecord.{call}", full)
+    code, _, err, seen = sheep(outcome=outcome)
+    assert len(seen) == 1
+    failed = isinstance(outcome, Exception)
+    assert code == failed
+    assert err.startswith("no sheep" if failed else "the record of this run is not kept")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC, errno.EACCES])
+def test_a_stage_that_cannot_write_fails_in_one_line(sheep, number):
+    code, _, err, _ = sheep(outcome=OSError(number, os.strerror(number), "pictures/a.png"))
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert err.startswith("cannot write pictures/a.png (") and "unexpected" not in err
+
+
+def test_results_go_to_standard_output_and_all_lines_to_the_record(sheep, tmp_path):
+    def evaluate():
+        logging.getLogger("oodretrieval.stages.some").info("reading")
+        table = pd.DataFrame({"IoU": [0.5]}, index=pd.Index(["road"], name="class"))
+        result = Result("Sheep", "sheep", Context("d", "s", 3, "v", "r"), {}, {}, {"by class": table})
+        save_result(tmp_path / "out", result)
+
+    code, out, err, _ = sheep(outcome=evaluate)
+    assert code == 0
+    assert "Sheep" in out and "road" in out and "0.500" in out
+    assert "Sheep" not in err and err.startswith("reading\n") and "saved " in err
+    (said,) = (tmp_path / "work" / "runs").glob("*/cout.txt")
+    assert said.read_text() == "reading\n" + out + err.removeprefix("reading\n")
+
+
+def test_the_record_of_a_failure_says_what_was_said(sheep, tmp_path):
+    sheep(outcome=DatasetNotFoundError("no sheep below"))
+    (said,) = (tmp_path / "work" / "runs").glob("*/cout.txt")
+    assert said.read_text() == "no sheep below\n"
+
+
+def test_the_record_names_the_commit(sheep, tmp_path, monkeypatch):
+    monkeypatch.setattr("oodretrieval.experiment.record.code_commit", lambda: "0123-dirty")
+    sheep()
+    run, _ = record(tmp_path / "work" / "runs")
+    assert run["experiment"]["commit"] == "0123-dirty"
+
+
+def test_the_commit_of_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    inner = tmp_path / "checkout" / "installed"
+    inner.mkdir(parents=True)
+    assert code_commit(inner) == "", "no checkout at all"
+    git = ["git", "-C", str(inner.parent), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert code_commit(inner.parent) == "", "nothing was committed"
+    (inner / "x.py").write_text("1")
+    subprocess.run([*git, "add", "."], check=True)
+    subprocess.run([*git, "commit", "-qm", "one"], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    subprocess.run([*git, "tag", "v1"], check=True)
+    assert code_commit(inner.parent) == head.strip()
+    assert code_commit(inner) == "", "a checkout of something else around the package"
+    (inner / "x.py").write_text("2")
+    assert code_commit(inner.parent) == f"{head.strip()}-dirty"
+    monkeypatch.setenv("PATH", "")
+    assert code_commit(inner.parent) == "", "no git at hand"
 
 
 def test_a_broken_configuration_fails_in_one_line(sheep, tmp_path):

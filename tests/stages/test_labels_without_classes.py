@@ -46,7 +46,7 @@ def test_unknown_things_are_found_as_with_labels_of_classes(run):
     for name in ("train", "val", "binary"):
         pred_images(PredictSettings(dataset=name, **NAMES, **CPU), run)
         compute_metrics(MetricsSettings(dataset=name, **NAMES, **CPU), run)
-    train_meta_nn(TrainMetaSettings(**train_on, meta_model_name="linear"), run)
+    train_meta_nn(TrainMetaSettings(**train_on, dataset_val="val", meta_model_name="linear"), run)
     tables = {name: read_segments(run.workspace, "colour", name) for name in ("val", "binary")}
     same = ["segment_id", "class", "E", "unknown_fraction", "void_fraction"]
     assert tables["binary"][same].equals(tables["val"][same])

@@ -16,6 +16,7 @@ from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stages.report.report import ReportSettings, report
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stores import Catalogue
 
 MODEL = {"model_name": "colour"}
 JUDGED = MODEL | {"meta_model_name": "linear"}
@@ -94,6 +95,34 @@ def test_segments_are_ordered_by_predicted_iou(configuration, finished):
     assert shown[0] == sorted(shown[0])
     assert shown[1][:5] == sorted(shown[1][:5], reverse=True)
     assert max(shown[0]) <= min(shown[1][:5])
+
+
+def test_the_candidates_lead_in_the_order_of_the_score(configuration, finished):
+    report(SETTINGS, Run(configuration, finished))
+    page = (finished.path / "reports" / "colour_val.html").read_text()
+    assert page.index('id="candidates"') < page.index('id="evaluation-1"') < page.index('id="segments"')
+    shown = page.split('id="candidates"')[1].split('id="evaluation-1"')[0]
+    places, scores = zip(*re.findall(r"<span>(\d+)\. 1 - predicted IoU ([\d.]+)", shown), strict=True)
+    assert [int(place) for place in places] == list(range(1, len(places) + 1)) and len(places) == 5
+    catalogue = Catalogue.open(finished.catalogue_folder("val"))
+    highest = catalogue.segments["select_score"].max()
+    assert [float(s) for s in scores] == sorted(map(float, scores), reverse=True)
+    assert float(scores[0]) == round(highest, 2)
+
+
+def test_without_a_meta_model_the_candidates_are_shown(configuration, measured):
+    settings = {
+        "dataset": ("val",),
+        "select_by": "entropy",
+        "select_number": 6,
+        "min_height": 4,
+        "min_width": 4,
+    }
+    compute_embeddings(EmbedSettings(**settings, gpu=-1, **MODEL), Run(configuration, measured))
+    outcome = report(SETTINGS, Run(configuration, measured))
+    page = (measured.path / "reports" / "colour_val.html").read_text()
+    assert "1. entropy" in page and "Cluster 1" in page
+    assert any("train_meta_nn" in what for what in outcome["missing"])
 
 
 def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp_path):

@@ -9,8 +9,11 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from conftest import configuration_for
 from safetensors import safe_open
+from torch.backends import cudnn
+from torch.backends.cuda import matmul
 
 from oodretrieval.errors import (
     PartialFailure,
@@ -20,6 +23,7 @@ from oodretrieval.errors import (
     TableError,
     WeightsError,
 )
+from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
 from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
@@ -27,6 +31,7 @@ from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSetti
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
 from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
 from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_settings import EmbedSettings
@@ -206,6 +211,48 @@ def test_features_are_computed_once(configuration, fitted, monkeypatch):
     kept.write_bytes(kept.read_bytes()[:300])
     with pytest.raises(AssertionError, match="computed again"):
         embed(configuration, fitted, select_number=4)
+
+
+def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted, monkeypatch, tmp_path):
+    workspace = Workspace(tmp_path / "w")
+    shutil.copytree(fitted.path, workspace.path)
+    seen, noted = [], []
+
+    class Watching(torch.nn.Module):
+        channels = (4,)
+
+        def forward(self, batch):
+            seen.append((cudnn.enabled, cudnn.allow_tf32, matmul.allow_tf32))
+            return [torch.ones(1, 4, 2, 2)]
+
+    monkeypatch.setattr(SegmentFeatures, "network", Watching())
+    monkeypatch.setattr(
+        "oodretrieval.stages.measure.segment_features.read_features",
+        lambda path, rows, made_by: noted.append(made_by["device"]),
+    )
+    features = SegmentFeatures(workspace, "tf_efficientnet_lite0", torch.device("cpu"))
+    dataset = dataset_in_use(EmbedSettings(), configuration, "val")
+    table = read_segments(workspace, "colour", "val")
+    vectors, failures = features.of(("colour", "val"), dataset, table)
+    assert (len(vectors), failures) == (len(table), {})
+    assert set(seen) == {(True, False, False)}
+    assert set(noted) == {"cpu"}
+
+
+def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatch, caplog):
+    """A workspace that can only be read; the root user's would let the files through."""
+
+    def refuse(*_):
+        raise StoreError("cannot write x")
+
+    monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
+    monkeypatch.setattr("oodretrieval.stages.measure.segment_features.read_features", lambda *_: None)
+    features = SegmentFeatures(fitted, "tf_efficientnet_lite0", torch.device("cpu"))
+    dataset = dataset_in_use(EmbedSettings(), configuration, "val")
+    table = read_segments(fitted, "colour", "val")
+    vectors, failures = features.of(("colour", "val"), dataset, table)
+    assert (len(vectors), failures) == (len(table), {})
+    assert caplog.text.count("features are computed again next time: cannot write x") == 1
 
 
 def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(

@@ -2,10 +2,15 @@
 
 import shutil
 
+import numpy as np
 import pytest
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
 from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
@@ -18,6 +23,7 @@ from oodretrieval.stages.fit.compute_logit_statistics import (
 from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
 from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
 from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
 from oodretrieval.stages.report.report import ReportSettings, report
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
@@ -67,7 +73,7 @@ def once(configuration_in, tmp_path_factory):
     configuration = configuration_in(tmp_path_factory.mktemp("once"))
     workspace = Workspace(configuration.workspace)
     predict(configuration, workspace)
-    train_meta_nn(TrainMetaSettings(**META, dataset_val=""), Run(configuration, workspace))
+    train_meta_nn(TrainMetaSettings(**META, dataset_val="", groups="image"), Run(configuration, workspace))
     return workspace
 
 
@@ -116,7 +122,7 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
     for path in away:
         path.rename(tmp_path / path.parent.name)
     at = {"root": str(root)}
-    learn = TrainMetaSettings(**META, **at, dataset_val="")
+    learn = TrainMetaSettings(**META, **at, dataset_val="", groups="image")
     statistics = LogitStatisticsSettings(**VAL, **at)
     fits = (train_meta_nn, learn), (compute_logit_statistics, statistics)
 
@@ -159,18 +165,27 @@ def test_features_are_written_in_peace(configuration, fitted):
 
 
 def test_only_features_of_what_was_predicted_again_are_computed(configuration, fitted, monkeypatch):
-    from oodretrieval.stages.measure.segment_features import SegmentFeatures
-
     seen, compute = [], SegmentFeatures._features
     monkeypatch.setattr(
         SegmentFeatures, "_features", lambda self, image: (seen.append(1), compute(self, image))[1]
     )
-    train_novelty(TrainNoveltySettings(**VAL, limit=4), Run(configuration, fitted))
+
+    def features(**options):
+        run, settings = Run(configuration, fitted), CommonSettings(**options)
+        table = segments_in_use(settings, run, ("colour", "val"))
+        dataset = dataset_in_use(settings, configuration, "val")
+        of = SegmentFeatures(fitted, "tf_efficientnet_lite0", choose_device(-1))
+        vectors, failures = of.of(("colour", "val"), dataset, table)
+        assert not failures and len(vectors) == len(table)
+        return vectors
+
+    first = features(limit=4)
     assert len(seen) == 4
-    train_novelty(TrainNoveltySettings(**VAL, overwrite=True), Run(configuration, fitted))
+    every = features()
     assert len(seen) == 6
+    np.testing.assert_array_equal(every[: len(first)], first)
     predict(configuration, fitted, flip=True, overwrite=True)
-    train_novelty(TrainNoveltySettings(**VAL, overwrite=True), Run(configuration, fitted))
+    features()
     assert len(seen) == 12
 
 

@@ -1,5 +1,10 @@
 """Training a network by its entry: what is kept, what is refused, and that nothing is lost."""
 
+import json
+import os
+import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +12,8 @@ import pytest
 import torch
 from torch import nn
 
+import oodretrieval.stages.train.train_segmentation as stage
+from oodretrieval.datasets.transforms import training_transform
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
 from oodretrieval.experiment.run import Run
@@ -62,6 +69,23 @@ def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
         "nor its file written, of which predictions know"
     )
     pred_images(PredictSettings(dataset="val", model_name="plain", gpu=-1), Run(trainable, workspace))
+
+
+def test_other_cameras_and_rotation_reach_the_images(trainable, workspace, monkeypatch):
+    asked = {}
+
+    def spy(*sizes, **options):
+        asked.update(options)
+        return training_transform(*sizes, **options)
+
+    monkeypatch.setattr(stage, "training_transform", spy)
+    chosen = settings(photometric=0.5, rotation=8.0, epochs=1, limit=4)
+    result = train_segmentation(chosen, Run(trainable, workspace))
+    assert (asked["photometric"], asked["rotation"]) == (0.5, 8.0)
+    recipe = read_metadata(result["path"])["recipe"]
+    assert (recipe["photometric"], recipe["rotation"]) == (0.5, 8.0)
+    with pytest.raises(SettingsError, match=r"args\.photometric must be at least 0"):
+        settings(photometric=-0.1)
 
 
 def test_deeplab_starts_from_packaged_weights(trainable, workspace):
@@ -146,3 +170,51 @@ def test_an_entry_of_other_classes_than_the_dataset(trainable, workspace):
 def test_settings_out_of_range(name):
     with pytest.raises(SettingsError, match=f"args.{name} must be at least 1, came 0"):
         settings(**{name: 0})
+
+
+RANK = """
+import json, sys
+import torch
+from accelerate import Accelerator
+from torch.utils.data import DataLoader, Dataset
+from oodretrieval.stages.train.accelerator import accelerator, seed_process
+
+class Noisy(Dataset):
+    def __len__(self):
+        return 12
+    def __getitem__(self, index):
+        return index, torch.rand(())
+
+if __name__ == "__main__":
+    device = accelerator(-1)
+    seed_process(3)
+    loader = device.prepare(DataLoader(Noisy(), 2, shuffle=True, num_workers=int(sys.argv[1])))
+    batches = [batch for epoch in range(2) for batch in loader]
+    indices, noise = (torch.cat(column).tolist() for column in zip(*batches))
+    print(json.dumps([indices, noise]))
+"""
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_processes_of_a_training_share_the_images_and_not_the_augmentation(tmp_path, workers):
+    """Two real ones, as torchrun starts them; each image once an epoch, and every random number another."""
+    (tmp_path / "rank.py").write_text(RANK)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(tmp_path / "rank.py"), str(workers)],
+            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [json.loads(process.communicate(timeout=300)[0].splitlines()[-1]) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0]
+    (first, noise), (second, other_noise) = said
+    for epoch in (slice(0, 6), slice(6, 12)):
+        assert sorted(first[epoch] + second[epoch]) == list(range(12))
+    assert not set(noise) & set(other_noise)

@@ -7,6 +7,7 @@ import pytest
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
 from oodretrieval.stores import Catalogue, CatalogueWriter
 
+from .earlier import without_checksum
 from .test_workspace import names_in, run_python
 
 SETTINGS = {"net": "densenet201", "datasets": ("a", "b"), "iou_threshold": 0.5}
@@ -156,9 +157,8 @@ def test_several_embeddings(tmp_path):
     build(tmp_path, [0, 1])
     more = np.arange(16).reshape(8, 2)
     with CatalogueWriter(tmp_path, SETTINGS) as writer:
-        writer.add_embedding("other", more)
-        with pytest.raises(StoreError, match="already"):
-            writer.add_embedding("other", more)
+        writer.add_vectors(0, "other", more[:4])
+        writer.add_vectors(1, "other", more[4:])
         writer.commit()
     catalogue = Catalogue.open(tmp_path)
     assert (catalogue.embedding_names, catalogue.default_embedding) == (["net", "other"], "net")
@@ -168,6 +168,34 @@ def test_several_embeddings(tmp_path):
     np.testing.assert_array_equal(Catalogue.open(tmp_path).vectors, more)
     with pytest.raises(UnknownNameError, match="other"):
         catalogue.vectors_of("othr")
+
+
+def test_rows_that_do_not_belong_go_and_the_others_keep_all_their_vectors(tmp_path):
+    build(tmp_path, [0, 1, 2])
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        for index in range(3):
+            writer.add_vectors(index, "other", part(index)[1] * 2)
+        writer.commit()
+    before = Catalogue.open(tmp_path)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("part-*")}
+    rows, vectors = before.segments, np.asarray(before.vectors)
+    stay = rows["image_id"].isin(["0/1", "0/2", *(f"1/{i}" for i in range(4))]).to_numpy()
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.retain(lambda part: part["image_id"].isin(rows["image_id"][stay]).to_numpy())
+        assert len(Catalogue.open(tmp_path).segments) == 12, "before the commit nothing is lost"
+        assert writer.rows == [2, 4] and len(writer.segments) == 6
+        writer.commit()
+    after = Catalogue.open(tmp_path)
+    pd.testing.assert_frame_equal(after.segments, rows[stay].reset_index(drop=True))
+    np.testing.assert_array_equal(after.vectors, vectors[stay])
+    np.testing.assert_array_equal(after.vectors_of("other"), vectors[stay] * 2)
+    kept = [path for path in tmp_path.rglob("part-*") if path in files]
+    assert len(kept) == 3 and all(path.stat().st_mtime_ns == files[path] for path in kept), (
+        "part 1 is as it was"
+    )
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.retain(lambda part: np.zeros(len(part), bool))
+        assert writer.rows == [] and writer.segments.empty
 
 
 def test_tables_beside_the_segments(tmp_path):
@@ -208,6 +236,7 @@ def test_tables_survive_a_resumed_run_and_the_old_one_an_overwriting_run_that_br
 
 def test_catalogues_of_before_have_no_tables(tmp_path):
     build(tmp_path, [0])
+    without_checksum(tmp_path / "manifest.json")
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     del manifest["tables"]
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
@@ -272,6 +301,10 @@ def test_damaged_files_name_themselves(tmp_path, name, damage):
 
 def test_files_of_another_length_name_themselves(tmp_path):
     build(tmp_path, [0])
+    without_checksum(tmp_path / "manifest.json")
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    del manifest["parts"][0]["checksums"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     np.save(tmp_path / "vectors/net/part-00000.npy", np.zeros((3, 3), np.float32))
     with pytest.raises(StoreError, match=r"part-00000\.npy holds \(3, 3\) rows, .* says \(4, 3\)"):
         _ = Catalogue.open(tmp_path).vectors

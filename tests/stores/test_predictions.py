@@ -15,6 +15,7 @@ from oodretrieval.stores import (
     write_prediction,
 )
 
+from .earlier import without_checksum
 from .test_workspace import names_in, run_python
 
 TABLE = {0: 0, 7: 1, 24: 2, 5: 255, 255: 255}
@@ -83,6 +84,7 @@ def test_logits_of_files_without_offsets_are_read_as_they_are(tmp_path):
     path = tmp_path / "x.h5"
     write_prediction(path, example())
     half = example().logits.astype(np.float16)
+    without_checksum(path)
     with h5py.File(path, "a") as file:
         del file["logit_offsets"]
         file["logits"][()] = half
@@ -182,6 +184,7 @@ def test_flipped_bits_are_noticed(tmp_path):
 def test_other_versions_and_foreign_files_are_refused(tmp_path):
     path = tmp_path / "x.h5"
     write_prediction(path, example())
+    without_checksum(path)
     with h5py.File(path, "a") as file:
         metadata = json.loads(file["metadata"][()])
         del file["metadata"]

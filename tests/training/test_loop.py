@@ -1,3 +1,4 @@
+import zipfile
 from dataclasses import replace
 from itertools import pairwise
 
@@ -246,6 +247,20 @@ def test_a_damaged_state_is_refused(tmp_path, content):
     Keeper().fit(trainer(tmp_path))
     state = tmp_path / "run" / "state.pt"
     state.write_bytes(state.read_bytes()[:500] if content is None else content)
+    with pytest.raises(StoreError, match=r"state\.pt is damaged .*args\.overwrite=True"):
+        Keeper().fit(trainer(tmp_path))
+
+
+def test_tensors_that_rot_are_noticed(tmp_path):
+    """torch itself reads them as they are."""
+    Keeper().fit(trainer(tmp_path))
+    state = tmp_path / "run" / "state.pt"
+    with zipfile.ZipFile(state) as archive:
+        largest = max(archive.infolist(), key=lambda member: member.file_size)
+    content = bytearray(state.read_bytes())
+    content[largest.header_offset + 200 + largest.file_size // 2] ^= 1
+    state.write_bytes(content)
+    torch.load(state)
     with pytest.raises(StoreError, match=r"state\.pt is damaged .*args\.overwrite=True"):
         Keeper().fit(trainer(tmp_path))
 

@@ -5,8 +5,6 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from oodretrieval.datasets.streets.classes import LABELS
 from oodretrieval.datasets.streets.render import Rendering, render
 from oodretrieval.datasets.streets.weather import MOODS, OTHER_MOODS
 from oodretrieval.errors import DatasetError, ImageError, StoreError, UnknownNameError
+from oodretrieval.execution import worker_processes
 from oodretrieval.files import atomic_path
 from oodretrieval.images import read_image, read_label_image
 from oodretrieval.labels import ClassMapping
@@ -139,8 +138,7 @@ class Streets(Dataset[Sample]):
             for index in missing:
                 self._load(index)
             return
-        workers = min(processes, len(missing))
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with worker_processes(min(processes, len(missing))) as pool:
             for _ in pool.map(self._fill, missing, chunksize=4):
                 pass
 

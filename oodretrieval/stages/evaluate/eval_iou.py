@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from oodretrieval.charts.bars_and_lines import line_chart
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
+from oodretrieval.execution import progress
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -141,7 +141,7 @@ class _Judged:
         sums = IouCurveSums(self.label_set.num_classes)
         self.classes: list[NDArray[np.int64]] = []
         self.categories: list[NDArray[np.int64]] = []
-        for image_id in tqdm(self.images, desc="IoU", unit="image", disable=None):
+        for image_id in progress(self.images, desc="IoU", unit="image"):
             prediction = read_prediction(run.workspace, *names, image_id)
             require_current(f"the prediction of {image_id}", prediction.settings, current)
             truth = prediction.truth()

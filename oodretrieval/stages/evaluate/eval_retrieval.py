@@ -32,7 +32,7 @@ from oodretrieval.results.result import (
     save_result,
     split_of,
 )
-from oodretrieval.results.rules import Drawing, EvaluationSettings, interval_words, scene_notes
+from oodretrieval.results.rules import Drawing, EvaluationSettings, interval_words, no_truth, scene_notes
 from oodretrieval.search import project
 from oodretrieval.stages.select.selecting import PUBLISHED, SelectionRule
 from oodretrieval.stores import Catalogue
@@ -88,7 +88,7 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no such catalogue, or it has no truth.
         UnknownNameError: If the metric or the grouping is unknown.
     """
-    catalogue = Catalogue.open(run.workspace.catalogue_folder(settings.embeddings_file))
+    catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.verify)
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)
@@ -178,13 +178,15 @@ def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
     """
     segments = catalogue.segments
     void = catalogue.settings.get("void_ids", {})
+    if not any(catalogue.settings.get("label_mapping", {}).values()):
+        raise StoreError(no_truth("+".join(segments["dataset"].unique())))
     kept = segments["label"].to_numpy() >= 0
     for dataset, ids in void.items():
         kept &= ~((segments["dataset"] == dataset) & segments["label"].isin(ids)).to_numpy()
     if kept.sum() < 2:
         raise StoreError(
-            f"catalogue {catalogue.name} has {kept.sum()} segments with truth that is not void; retrieval is "
-            "judged on datasets with truth"
+            f"catalogue {catalogue.name} has {kept.sum()} segments with truth that is not void, and retrieval needs "
+            "two; select more in scripts/compute_embeddings.py"
         )
     return kept
 

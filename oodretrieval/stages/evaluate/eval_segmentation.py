@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import SegmentationQuality
+from oodretrieval.execution import progress
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -115,7 +115,7 @@ def _judged(
     quality, sizes = SegmentationQuality(label_set), set()
     ids = predicted_ids(run.workspace, names, image_ids)
     current = recorded_provenance(settings, run, names, ids)
-    for image_id in tqdm(ids, desc="judging", unit="image", disable=None):
+    for image_id in progress(ids, desc="judging", unit="image"):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)
         if prediction.labels is not None:

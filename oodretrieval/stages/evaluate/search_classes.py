@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import ndimage
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.subset import label_ids, read_labels_at
 from oodretrieval.errors import ImageError, PartialFailure, TableError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
@@ -74,7 +74,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
     if settings.classes:
         wanted = list(dict.fromkeys(i for name in settings.classes for i in label_ids(name, label_set)))
     search = _Search(wanted, settings.min_pixels)
-    for index, image_id in enumerate(tqdm(dataset.ids, desc="labels", unit="image", disable=None)):
+    for index, image_id in enumerate(progress(dataset.ids, desc="labels", unit="image")):
         search.add(index, image_id, dataset)
     images = pd.DataFrame(search.rows, columns=COLUMNS)
     images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])

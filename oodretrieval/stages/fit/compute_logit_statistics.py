@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
-from tqdm import tqdm
 
-from oodretrieval.errors import StoreError, TableError
+from oodretrieval.errors import ChecksumError, StoreError, TableError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
+from oodretrieval.execution import progress
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -24,7 +24,7 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored import inference_of, predictions_in_use
-from oodretrieval.files import atomic_path
+from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.stores import (
     Prediction,
     PredictionRecord,
@@ -114,7 +114,7 @@ def _gather(
     records: Mapping[str, PredictionRecord],
 ) -> LogitStatistics:
     sums: LogitStatisticsSums | None = None
-    for image_id in tqdm(images, desc="logits", unit="image", disable=None):
+    for image_id in progress(images, desc="logits", unit="image"):
         prediction = read_prediction(
             workspace, *names, image_id
         )  # refuses a damaged one, which has no record
@@ -180,16 +180,18 @@ def _in_workspace(workspace: Workspace, model_name: str) -> Path:
 
 def _write(path: Path, statistics: LogitStatistics, made_by: dict[str, Any]) -> None:
     arrays = {name: getattr(statistics, name) for name in ("mean", "std", "pixels")}
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(save(arrays, {"made_by": json.dumps(made_by)}))
+    with sealed_path(path) as temporary:
+        temporary.write_bytes(save(arrays, {"made_by": json.dumps(made_by), CHECKSUM: UNSEALED}))
 
 
 def _read(path: Path) -> tuple[dict[str, Any], LogitStatistics]:
     try:
         with safe_open(path, "numpy") as file:
-            made_by = json.loads(file.metadata()["made_by"])
+            description = file.metadata()
+            require_checksum(verify(path), description.get(CHECKSUM))
+            made_by = json.loads(description["made_by"])
             return made_by, LogitStatistics(*(file.get_tensor(name) for name in ("mean", "std", "pixels")))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ChecksumError) as error:
         raise StoreError(
             f"{path} is damaged ({error}); remove it and run scripts/compute_logit_statistics.py again"
         ) from error

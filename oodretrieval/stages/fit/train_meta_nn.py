@@ -175,12 +175,12 @@ def _segments(settings: TrainMetaSettings, run: Run) -> tuple[CurrentSegments, C
         names = settings.model_name, settings.dataset_val
         return learned, current_segments(_of_judged(settings), run, names)
     except StoreError as error:
-        raise StoreError(f"{error}; or {_otherwise(settings)}") from error
+        raise StoreError(f"{error}; or evaluate otherwise: {_otherwise(settings)}") from error
 
 
 def _otherwise(settings: TrainMetaSettings) -> str:
     return (
-        f"evaluate otherwise: on another args.dataset_val, on held-out images of {settings.dataset} "
+        f"on another args.dataset_val, on held-out images of {settings.dataset} "
         "(args.dataset_val=''), or by cross-validation (args.folds=5)"
     )
 
@@ -215,7 +215,7 @@ def _unseen(
         seen = seen_images(run.configuration, settings.dataset_val, dataset, table, learned)
     except TableError as error:
         raise TableError(
-            f"args.dataset_val={settings.dataset_val}: {error}; {_otherwise(settings)}"
+            f"args.dataset_val={settings.dataset_val}: {error}: {_otherwise(settings)}"
         ) from error
     for note in seen.notes:
         logger.warning("%s", note)

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.transforms import image_tensor
+from oodretrieval.embedding.embed import full_float32
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
+from oodretrieval.execution import progress
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
 from oodretrieval.stages.predict.inference_settings import size_seen
@@ -79,7 +80,7 @@ class SegmentFeatures:
         found: dict[str, NDArray[np.float32]] = {}
         fresh: dict[str, NDArray[np.float32]] = {}
         try:
-            for image in tqdm(images, desc=f"features {names[1]}", unit="image", disable=None):
+            for image in progress(images, desc=f"features {names[1]}", unit="image"):
                 vectors: Any = self._kept(names, image, int(counts[image]), digests[image])
                 if vectors is None:
                     try:
@@ -106,7 +107,8 @@ class SegmentFeatures:
         return read_features(path, rows, self._made_by(digest))
 
     def _made_by(self, digest: str) -> dict[str, str]:
-        return {"prediction": digest, "backbone": self.backbone}
+        # the device, as it has a rounding of its own
+        return {"prediction": digest, "backbone": self.backbone, "device": self.device.type}
 
     def _keep(
         self, names: tuple[str, str], fresh: Mapping[str, NDArray[np.float32]], digests: Mapping[str, str]
@@ -147,7 +149,8 @@ class SegmentFeatures:
     @torch.inference_mode()
     def _features(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
-        features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
+        with full_float32():
+            features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
         array: NDArray[np.float32] = features.float().cpu().numpy()
         return array
 

@@ -19,11 +19,10 @@ from shutil import disk_usage
 from typing import Any
 
 import torch
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset, subset_by_class
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
-from oodretrieval.execution import map_ahead, worker_processes
+from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, provenance
@@ -198,7 +197,7 @@ class _Flow:
         total = self.plan.skipped + len(self.plan.todo)
         with ExitStack() as stack:
             self.bar = stack.enter_context(
-                tqdm(total=total, initial=self.plan.skipped, desc="predicting", unit="image", disable=None)
+                progress(total=total, initial=self.plan.skipped, desc="predicting", unit="image")
             )
             finishers = self._finishers(stack)  # first, as they start while the network is loaded
             outcomes = self._outcomes(self._inputs(self._readers(stack)))

@@ -53,13 +53,15 @@ def tiles(
     segments: pd.DataFrame,
     image_of: Callable[[str], NDArray[np.uint8]],
     lines_of: Callable[[pd.Series], Sequence[str]],
+    by: str = "image_id",
 ) -> tuple[Tile, ...]:
     """Cut segments out of their images, every image read once.
 
     Args:
-        segments: Rows with ``image_id``, ``left``, ``top``, ``right``, ``bottom``.
-        image_of: Image id → image, ``(H, W, 3)`` RGB.
+        segments: Rows with ``left``, ``top``, ``right``, ``bottom``, and what names their image.
+        image_of: What names an image → image, ``(H, W, 3)`` RGB.
         lines_of: Row → what stands below it.
+        by: Column that names the image.
 
     Returns:
         One tile for each row, in the order of the rows.
@@ -68,7 +70,7 @@ def tiles(
         ImageError: If an image cannot be read.
     """
     made: dict[int, Tile] = {}
-    for place, image, row in _by_image(segments, image_of):
+    for place, image, row in _by_image(segments, image_of, by):
         box = Box(*(int(row[side]) for side in ("left", "top", "right", "bottom")))
         enlarged = enlarge_box(box, SMALLEST_CROP, SMALLEST_CROP, *image.shape[:2])
         made[place] = Tile(as_data_address(crop(image, enlarged)), tuple(lines_of(row)))
@@ -76,10 +78,10 @@ def tiles(
 
 
 def _by_image(
-    segments: pd.DataFrame, image_of: Callable[[str], NDArray[np.uint8]]
+    segments: pd.DataFrame, image_of: Callable[[str], NDArray[np.uint8]], by: str
 ) -> Iterator[tuple[int, NDArray[np.uint8], pd.Series]]:
-    for image_id, places in segments.groupby("image_id", sort=False).indices.items():
-        image = image_of(str(image_id))
+    for name, places in segments.groupby(by, sort=False).indices.items():
+        image = image_of(str(name))
         for place in places:
             yield int(place), image, segments.iloc[place]
 

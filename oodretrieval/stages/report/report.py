@@ -1,4 +1,4 @@
-"""A run on one page: every figure, chart and picture, the best and worst segments, the clusters."""
+"""A run on one page: the candidates by score, every figure, chart and picture, best and worst segments, clusters."""
 
 import logging
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from oodretrieval import __version__
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import StoreError, WeightsError
+from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
@@ -25,7 +25,7 @@ from oodretrieval.files import atomic_path
 from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.report.contact_sheets import Sheet, data_address, tiles
-from oodretrieval.stages.report.report_segments import cluster_sheets, orders, segment_lines
+from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
     class_names = _class_names(settings, run.configuration, dataset, table)
     segment_sheets = _judged_sheets(settings, run, dataset, table, class_names, missing)
+    candidates = candidate_sheet(catalogue, settings.segments) if catalogue is not None else None
     clusters = list(
         cluster_sheets(
             catalogue, settings.method, settings.clusters or None, settings.segments, settings.seed
@@ -113,6 +114,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
             facts=_facts(settings, dataset, table, catalogue),
             settings=asdict(settings),
             evaluations=[_shown(evaluation) for evaluation in evaluations],
+            candidates=candidates,
             segment_sheets=segment_sheets,
             cluster_sheets=clusters,
             missing=missing,
@@ -161,12 +163,12 @@ def _facts(
 def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str]) -> Catalogue | None:
     name = settings.embeddings_file or settings.dataset
     try:
-        return Catalogue.open(workspace.catalogue_folder(name))
-    except StoreError:
+        return Catalogue.named(workspace, name, verify=settings.verify)
+    except (StoreError, UnknownNameError):
         if settings.embeddings_file:
             raise
         missing.append(
-            f"clusters: scripts/compute_embeddings.py with args.dataset={settings.dataset} "
+            f"candidates and clusters: scripts/compute_embeddings.py with args.dataset={settings.dataset} "
             f"args.model_name={settings.model_name} args.meta_model_name={settings.meta_model_name}"
         )
         return None

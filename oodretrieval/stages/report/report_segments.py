@@ -1,6 +1,6 @@
 """Which segments a report shows, in what order, and what stands below them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.images import read_image
-from oodretrieval.search import cluster
-from oodretrieval.stages.report.contact_sheets import Sheet, tiles
-from oodretrieval.stores import PREDICTED_IOU, Catalogue
+from oodretrieval.results.candidates import Candidates, score_name
+from oodretrieval.search import cluster, inspection_order
+from oodretrieval.stages.report.contact_sheets import Sheet, Tile, tiles
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
 
 def orders(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
@@ -29,6 +30,51 @@ def orders(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
         high, low = judged[np.argsort(-excess, kind="stable")], judged[np.argsort(excess, kind="stable")]
         yield "Overestimated", "Predicted IoU furthest above the true one.", high
         yield "Underestimated", "Predicted IoU furthest below the true one.", low
+
+
+def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
+    """The segments of a catalogue in the order of the score that selected them, each thing once.
+
+    Args:
+        catalogue: Whose segments.
+        shown: How many, at most.
+
+    Returns:
+        The sheet; None for a catalogue without scores.
+
+    Raises:
+        ImageError: If an image cannot be read.
+    """
+    candidates = Candidates.of(catalogue)
+    if candidates is None:
+        return None
+    segments = catalogue.segments.reset_index(drop=True)
+    first = candidates.first
+    times = np.bincount(first)
+    order = [int(row) for row in inspection_order(candidates.scores) if first[row] == row]
+    places = {row: place for place, row in enumerate(order, 1)}
+    score = score_name(catalogue.settings["select_by"])
+    classes = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
+
+    def lines(row: pd.Series) -> Sequence[str]:
+        number = int(str(row.name))
+        again = f", seen {times[number]} times" if times[number] > 1 else ""
+        heading = f"{places[number]}. {score} {row[SELECT_SCORE]:.2f}{again}"
+        return heading, *_catalogue_lines(row, catalogue, classes), str(row["image_id"])
+
+    note = f"Highest {score} first, the score that selected them."
+    if len(order) < len(segments):
+        note += (
+            f" {len(segments) - len(order)} of {len(segments)} repeat one in a near frame and are left out."
+        )
+    return Sheet("Candidates", note, _catalogue_tiles(segments.loc[order[:shown]], lines))
+
+
+def _catalogue_tiles(
+    segments: pd.DataFrame, lines_of: Callable[[pd.Series], Sequence[str]]
+) -> tuple[Tile, ...]:
+    """Tiles of rows of a catalogue, which knows its images by their paths."""
+    return tiles(segments, lambda path: read_image(Path(path)), lines_of, by="image_path")
 
 
 def segment_lines(
@@ -59,22 +105,19 @@ def cluster_sheets(
     """
     segments, vectors = catalogue.segments.reset_index(drop=True), np.asarray(catalogue.vectors)
     groups = cluster(vectors, method, clusters, seed)
-    paths = dict(zip(segments["image_id"], segments["image_path"], strict=True))
     names = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
     for group in range(int(groups.max(initial=-1)) + 1):
         rows = np.flatnonzero(groups == group)
         away = np.linalg.norm(vectors[rows] - vectors[rows].mean(axis=0), axis=1)
         nearest = segments.loc[rows[np.argsort(away, kind="stable")][:shown]]
-        made = tiles(
-            nearest,
-            lambda image_id: read_image(Path(paths[image_id])),
-            lambda row: _catalogue_lines(row, catalogue, names),
-        )
+        made = _catalogue_tiles(nearest, lambda row: _catalogue_lines(row, catalogue, names))
         yield Sheet(f"Cluster {group + 1}", f"{len(rows)} segments, nearest to its centre first.", made)
 
 
 def _catalogue_lines(row: pd.Series, catalogue: Catalogue, names: dict[int, str]) -> Sequence[str]:
-    predicted = f"{names[int(row['class'])]}, predicted IoU {row[PREDICTED_IOU]:.2f}"
+    predicted = names[int(row["class"])]
+    if PREDICTED_IOU in row.index:
+        predicted += f", predicted IoU {row[PREDICTED_IOU]:.2f}"
     labels = catalogue.settings.get("label_mapping", {}).get(str(row["dataset"])) or {}
     truth = labels.get(str(int(row["label"])))
     return (predicted, f"truth {truth[0]}") if truth else (predicted,)

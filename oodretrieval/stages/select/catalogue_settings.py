@@ -18,6 +18,7 @@ def catalogue_settings(
     settings: EmbedSettings,
     run: Run,
     datasets: Mapping[str, SegmentationDataset],
+    with_meta_model: bool = True,
 ) -> dict[str, Any]:
     """What made a catalogue, and the tables that its readers need.
 
@@ -25,11 +26,13 @@ def catalogue_settings(
         settings: What was selected and how it was embedded.
         run: Configuration and workspace.
         datasets: Name → dataset.
+        with_meta_model: Whether there is a predicted IoU; the rule may need none.
 
     Returns:
         Plain values.
     """
     first = next(iter(datasets.values()))
+    meta_model = settings.meta_model_name if with_meta_model else ""
     entry = run.configuration.model(settings.model_name)
     novelty = novelty_model_path(run, settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
@@ -37,10 +40,11 @@ def catalogue_settings(
     crops = ("min_crop_height", "min_crop_width", "crop_size")
     return {
         "model": settings.model_name,
-        "meta_model": settings.meta_model_name,
-        "meta_model_hash": weights_hash(meta_model_path(run, settings.meta_model_name)),
+        "meta_model": meta_model,
+        "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",
         "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
         "datasets": list(datasets),
+        "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
         "segments": {
             n: read_segment_settings(run.workspace, settings.model_name, n, d.ids)
             for n, d in datasets.items()

@@ -2,17 +2,19 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
+from oodretrieval.execution import progress, return_freed_memory
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
@@ -34,14 +36,21 @@ from oodretrieval.stores import (
     Catalogue,
     CatalogueWriter,
 )
+from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
+JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
+"""Columns of the table of all segments that lies beside the selected ones."""
+SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
+"""Columns in which a segment is the one that it was."""
 MANY = 1000
-"""So many segments are more than anybody looks at, and take minutes to embed."""
+"""As many segments are more than anybody inspects, and take minutes to embed."""
 
 
 def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
-    """Fill a catalogue: one row and one vector per selected segment.
+    """Fill a catalogue: one row and one vector per selected segment of the images asked for.
+
+    What it holds already stays where it is selected still, and goes where it is not.
 
     Args:
         settings: What to select and how to embed it.
@@ -51,7 +60,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         ``catalogue``, its number of ``segments``, and how many there were to select from.
 
     Raises:
-        StoreError: If a table is missing, or no segment is selected.
+        StoreError: If a table is missing, no segment is selected, or ``limit`` would cut a finished catalogue.
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
     """
@@ -66,47 +75,93 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     device = choose_device(settings.gpu)
     selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)
     datasets = {name: dataset_in_use(settings, run.configuration, name) for name in settings.dataset}
-    made_by = catalogue_settings(settings, run, datasets)
+    with_meta_model = selector.meta_model is not None
+    made_by = catalogue_settings(settings, run, datasets, with_meta_model)
     name = settings.save_file or "+".join(settings.dataset)
-    failures: dict[str, str] = {}
-    judged = []
-    with CatalogueWriter(
-        run.workspace.catalogue_folder(name), made_by, overwrite=settings.overwrite
-    ) as writer:
+    folder = run.workspace.catalogue_folder(name)
+    with CatalogueWriter(folder, made_by, overwrite=settings.overwrite) as writer:
+        if settings.limit and not settings.overwrite:
+            _refuse_to_cut(folder, datasets, settings.limit)
+        judged, selected, failures = _select(settings, run, selector, datasets)
+        logger.info(
+            "%d of %d segments selected (%s)%s", len(selected), len(judged), settings.words(), _hint(selected)
+        )
+        writer.retain(lambda rows: _among(rows, selected))
         for dataset_name, dataset in datasets.items():
-            names = settings.model_name, dataset_name
-            table = segments_in_use(settings, run, names)
-            table, failed = selector.score(table, dataset_name, dataset)
-            table.insert(0, "dataset", dataset_name)
-            judged.append(table[["dataset", "image_id", "segment_id", "predicted_iou", SELECT_SCORE]])
-            large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
-            selected = table[selector.select(table, large)]
-            if len(selected) >= MANY and not settings.select_number:
-                logger.info(
-                    "%d segments of %s are selected; args.select_number=100 takes the 100 highest",
-                    len(selected),
-                    dataset_name,
-                )
-            failures |= failed | _add(writer, dataset_name, dataset, selected, settings, network, device)
-        considered = sum(map(len, judged))
-        if not writer.done:
-            raise StoreError(
-                f"none of the {considered} segments is selected ({settings.words()}); {_remedy(settings)} "
-                "args.min_height, args.min_width, args.min_pixels"
-            )
-        writer.add_table(PREDICTED_IOU, pd.concat(judged, ignore_index=True))
-        writer.commit()
+            rows = selected[selected["dataset"] == dataset_name]
+            failures |= _add(writer, dataset_name, dataset, rows, settings, network, device)
+        if writer.rows:
+            writer.add_table(PREDICTED_IOU, judged)
+            writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
-    count = len(Catalogue.open(run.workspace.catalogue_folder(name)))
-    logger.info(
-        "%d of %d segments selected (%s) and embedded; catalogue %s",
-        count,
-        considered,
-        settings.words(),
-        name,
-    )
-    return {"catalogue": name, "segments": count, "considered": considered}
+    count = len(Catalogue.open(folder))
+    logger.info("%d segments embedded with %s; catalogue %s", count, settings.net, name)
+    return {"catalogue": name, "segments": count, "considered": len(judged)}
+
+
+def _select(
+    settings: EmbedSettings,
+    run: Run,
+    selector: Selector,
+    datasets: Mapping[str, SegmentationDataset],
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Score the segments of the images asked for, and select; what was judged, what is selected, what failed."""
+    judged, selected = [], []
+    failures: dict[str, str] = {}
+    for name, dataset in datasets.items():
+        whole = replace(settings, limit=0)
+        table = segments_in_use(whole, run, (settings.model_name, name))
+        # of the images asked for: the table may hold more, and of a dataset that changed others
+        table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
+        table, failed = selector.score(table, name, dataset)
+        table.insert(0, "dataset", name)
+        large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
+        judged.append(table[[column for column in JUDGED if column in table.columns]])
+        selected.append(table[selector.select(table, large)])
+        failures |= failed
+    considered = pd.concat(judged, ignore_index=True)
+    chosen = pd.concat(selected, ignore_index=True)
+    if chosen.empty and not failures:
+        raise StoreError(
+            f"none of the {len(considered)} segments is selected ({settings.words()}); {_remedy(settings)} "
+            "args.min_height, args.min_width, args.min_pixels"
+        )
+    return considered, chosen, failures
+
+
+def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:
+    """Refuse to throw away, for a smaller ``args.limit``, what a finished catalogue holds.
+
+    Raises:
+        StoreError: If it holds images that are not asked for now.
+    """
+    if not (folder / MANIFEST).is_file():
+        return
+    catalogue = Catalogue.open(folder)
+    there = catalogue.table(PREDICTED_IOU) if PREDICTED_IOU in catalogue.table_names else catalogue.segments
+    for name, dataset in datasets.items():
+        images = set(there.loc[there["dataset"] == name, "image_id"])
+        if not images <= set(dataset.ids):
+            raise StoreError(
+                f"catalogue {catalogue.name!r} was made of {len(images)} images of {name!r}, of which "
+                f"args.limit={limit} would leave {len(images & set(dataset.ids))}; leave args.limit out, choose "
+                "another args.save_file, or add args.overwrite=True"
+            )
+
+
+def _among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are segments that ``others`` holds too, ``(n,)``."""
+    if rows.empty or others.empty:
+        return np.zeros(len(rows), np.bool_)
+    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
+    return np.asarray(found, np.bool_)
+
+
+def _hint(selected: pd.DataFrame) -> str:
+    if len(selected) <= MANY:
+        return ""
+    return "; args.select_number=100 args.save_file=first takes the 100 highest alone"
 
 
 def _remedy(rule: SelectionRule) -> str:
@@ -148,13 +203,13 @@ def _add(
     network: EmbeddingNetwork,
     device: torch.device,
 ) -> dict[str, str]:
-    """Embed the selected segments of a dataset, block by block; returns the images that failed."""
+    """Embed those selected segments of a dataset that are not in yet, block by block; returns what failed."""
     failures: dict[str, str] = {}
-    done = {image for dataset_name, images in writer.done if dataset_name == name for image in images}
+    selected = selected[~_among(selected, writer.segments)]
     by_image = {str(image): rows for image, rows in selected.groupby("image_id", sort=False)}
-    with tqdm(total=len(selected), desc=f"embedding {name}", unit="segment", disable=None) as bar:
+    with progress(total=len(selected), desc=f"embedding {name}", unit="segment") as bar:
         for _, indices in blocks(len(dataset)):
-            images = [i for i in indices if dataset.ids[i] in by_image and dataset.ids[i] not in done]
+            images = [i for i in indices if dataset.ids[i] in by_image]
             if images:
                 reader = _Crops(dataset, by_image, settings)
                 vectors = embed_crops(
@@ -184,6 +239,7 @@ class _Crops:
 
     def read(self, indices: list[int]) -> Iterator[NDArray[np.uint8]]:
         for index in indices:
+            return_freed_memory()
             image_id = self.dataset.ids[index]
             try:
                 sample = self.dataset[index]

@@ -1,17 +1,19 @@
 """Embed the segments of an existing catalogue with another network, part by part."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.embedding import embed_crops, embedding_network
-from oodretrieval.errors import ImageError, PartialFailure, StoreError
+from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
+from oodretrieval.execution import return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
@@ -27,7 +29,8 @@ logger = logging.getLogger(__name__)
 def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Give the segments of ``settings.load_file`` vectors of ``settings.net``, in it or in ``settings.save_file``.
 
-    Parts that have such vectors are skipped, so a run that broke off goes on.
+    Parts that have such vectors are skipped, so a run that broke off goes on. The catalogue knows where its images
+    lie; ``settings.root`` says where the dataset is now, if it has moved.
 
     Args:
         settings: ``load_file``, ``save_file``, ``net``, ``crop_size``.
@@ -37,10 +40,11 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         ``catalogue``, its number of ``segments`` and the name of the ``embedding``.
 
     Raises:
-        StoreError: If there is no such catalogue.
+        UnknownNameError: If there is no such catalogue.
+        StoreError: If a run on it broke off, or ``save_file`` holds other segments.
         PartialFailure: If some images cannot be read; vectors of the parts without them are kept.
     """
-    source = Catalogue.open(run.workspace.catalogue_folder(settings.load_file))
+    source = Catalogue.named(run.workspace, settings.load_file, verify=settings.verify)
     name = settings.save_file or settings.load_file
     embedding = settings.net
     if settings.crop_size != source.settings["crop_size"]:
@@ -49,14 +53,39 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     with CatalogueWriter(
         folder, source.settings, overwrite=settings.overwrite and name != source.name
     ) as writer:
-        if name != source.name and not writer.done:
+        if name != source.name and not writer.rows:
             _copy(source, writer)
+        _require_same(source, writer, name)
         failures = _fill(writer, embedding, source.segments, settings, run.configuration)
         if failures:
             raise PartialFailure("compute_embeddings", failures)
         writer.commit(default_embedding=embedding)
     logger.info("%d segments embedded with %s; catalogue %s", len(source), embedding, name)
     return {"catalogue": name, "segments": len(source), "embedding": embedding}
+
+
+def _require_same(source: Catalogue, writer: CatalogueWriter, name: str) -> None:
+    """Refuse a catalogue whose parts are not those of ``source``.
+
+    Raises:
+        StoreError: With what to do.
+    """
+    there = writer.segments
+    if len(there) == len(source) and all(
+        there[column].tolist() == source.segments[column].tolist()
+        for column in ("dataset", "image_id", "segment_id")
+    ):
+        return
+    if name == source.name:
+        raise StoreError(
+            f"a run that changes catalogue {name!r} broke off: {len(there)} segments instead of {len(source)} are "
+            "under way. Finish it by the scripts/compute_embeddings.py that made it, then embed again; or give its "
+            "present segments another args.save_file"
+        )
+    raise StoreError(
+        f"catalogue {name!r} holds other segments than {source.name!r}, {len(there)} instead of {len(source)}; add "
+        "args.overwrite=True to make it of the present ones, or choose another args.save_file"
+    )
 
 
 def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
@@ -76,8 +105,7 @@ def _fill(
     """Embed every part that lacks vectors; returns the images that failed."""
     network = embedding_network(settings.net)
     device = choose_device(settings.gpu)
-    everything = replace(settings, limit=0)
-    datasets = {n: dataset_in_use(everything, configuration, n) for n in segments["dataset"].unique()}
+    images = _Images(settings, configuration, segments["dataset"].unique())
     failures: dict[str, str] = {}
     start = 0
     for index, count in enumerate(writer.rows):
@@ -88,7 +116,7 @@ def _fill(
         failed: dict[str, str] = {}
         vectors = embed_crops(
             network,
-            _crops(rows, datasets, failed),
+            images.crops(rows, failed),
             device=device,
             batch_size=settings.batch_size,
             size=settings.crop_size or None,
@@ -99,21 +127,46 @@ def _fill(
     return failures
 
 
-def _crops(
-    rows: pd.DataFrame, datasets: dict[str, SegmentationDataset], failed: dict[str, str]
-) -> Iterator[NDArray[np.uint8]]:
-    """Crops of the rows in order; images that cannot be read are noted and skipped."""
-    places = {name: {image: i for i, image in enumerate(dataset.ids)} for name, dataset in datasets.items()}
-    current: tuple[str, str] | None = None
-    image: NDArray[np.uint8] | None = None
-    for dataset, image_id, box in zip(rows["dataset"], rows["image_id"], crop_boxes(rows), strict=True):
-        if current != (dataset, image_id):
-            current, image = (dataset, image_id), None
+class _Images:
+    """Images of a catalogue: from their datasets, or from where the catalogue says that they lie."""
+
+    def __init__(self, settings: EmbedSettings, configuration: Configuration, names: Iterable[str]) -> None:
+        self.moved = bool(settings.root)
+        self.datasets: dict[str, SegmentationDataset] = {}
+        everything = replace(settings, limit=0)
+        for name in names:
             try:
-                if image_id not in places[dataset]:
-                    raise StoreError(f"dataset {dataset!r} has no image {image_id!r} any more")
-                image = datasets[dataset][places[dataset][image_id]].image
-            except (ImageError, StoreError) as error:
-                failed[f"{dataset}/{image_id}"] = str(error)
-        if image is not None:
-            yield crop(image, box)
+                self.datasets[name] = dataset_in_use(everything, configuration, name)
+            except (DatasetError, UnknownNameError):
+                if self.moved:
+                    raise
+        self.places = {n: {image: i for i, image in enumerate(d.ids)} for n, d in self.datasets.items()}
+
+    def crops(self, rows: pd.DataFrame, failed: dict[str, str]) -> Iterator[NDArray[np.uint8]]:
+        """Crops of the rows in order; images that cannot be read are noted and skipped."""
+        current: tuple[str, str] | None = None
+        image: NDArray[np.uint8] | None = None
+        columns = rows["dataset"], rows["image_id"], rows["image_path"]
+        for dataset, image_id, path, box in zip(*columns, crop_boxes(rows), strict=True):
+            if current != (dataset, image_id):
+                return_freed_memory()
+                current, image = (dataset, image_id), None
+                try:
+                    image = self._read(dataset, image_id, path)
+                except (ImageError, StoreError) as error:
+                    failed[f"{dataset}/{image_id}"] = str(error)
+            if image is not None:
+                yield crop(image, box)
+
+    def _read(self, dataset: str, image_id: str, path: str) -> NDArray[np.uint8]:
+        place = self.places.get(dataset, {}).get(image_id)
+        if place is not None:
+            sample = self.datasets[dataset][place]
+            # the entry may stand for other images of these names: without args.root the catalogue knows better
+            if self.moved or str(sample.path) == str(path):
+                return sample.image
+        if self.moved:
+            raise StoreError(f"dataset {dataset!r} has no image {image_id!r} any more")
+        if not Path(path).is_file():
+            raise ImageError(f"the image {path} has gone; bring it back, or say by args.root where it is now")
+        return read_image(Path(path))

@@ -13,7 +13,8 @@ class EmbedSettings(SelectionRule):
     Attributes:
         dataset: Name of the dataset, or several as a list.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
+        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
+            the entry of model_name names.
         net: Embedding network.
         min_height: Smallest height of a segment's box, pixels.
         min_width: Smallest width of a segment's box, pixels.

@@ -19,10 +19,11 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.experiment.stored import warn_of_other_inference
+from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
 from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 
 logger = logging.getLogger(__name__)
 SelectBy = Literal[
@@ -86,7 +87,10 @@ class Selector:
         device: Where features are computed.
         run: Configuration and workspace.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model.
+        meta_model_name: Name of the meta model; empty for none, where the rule needs none.
+
+    Attributes:
+        meta_model: What predicts the IoU; None where the rule needs none and none that fits is at hand.
 
     Raises:
         WeightsError: If a model that the rule needs is not there, or is damaged.
@@ -102,7 +106,7 @@ class Selector:
         meta_model_name: str,
     ) -> None:
         self.rule, self.model_name, self.workspace = rule, model_name, run.workspace
-        self.meta_model = open_meta_model(run, meta_model_name, model_name)
+        self.meta_model = _meta_model(rule, run, model_name, meta_model_name)
         self.novelty: NoveltyModel | None = None
         self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
@@ -121,23 +125,26 @@ class Selector:
             dataset: Where images are read, for the features.
 
         Returns:
-            The table with ``predicted_iou`` and ``select_score`` (NaN where an image cannot be read), and image id →
-            reason of those images.
+            The table with ``select_score`` (NaN where an image cannot be read) and, where there is a meta model,
+            ``predicted_iou``; and image id → reason of those images.
 
         Raises:
             TableError: If the score needs columns that the table lacks.
         """
-        fitted = {"the meta model": self.meta_model.quality.get("made_by", {})}
+        fitted = {}
+        if self.meta_model is not None:
+            fitted["the meta model"] = self.meta_model.quality.get("made_by", {})
         if self.novelty is not None:
             fitted["the novelty model"] = self.novelty.made_by
         for what, made_by in fitted.items():
             names, images = (self.model_name, name), table["image_id"].unique().tolist()
             warn_of_other_inference(what, made_by, self.workspace, names, images)
-        iou = self.meta_model.predict(table)
+        if self.meta_model is not None:
+            table = table.assign(**{PREDICTED_IOU: self.meta_model.predict(table)})
         failures: dict[str, str] = {}
         by = self.rule.select_by
         if by == PUBLISHED:
-            score = 1 - iou
+            score = 1 - table[PREDICTED_IOU].to_numpy()
         elif by in SCORES:
             score = self._dispersion(table)
         else:
@@ -146,7 +153,7 @@ class Selector:
                 self._dispersion(table)  # what is missing is said before features are computed
             vectors, failures = self.features.of((self.model_name, name), dataset, table)
             score = self.novelty.score(table, vectors, by)
-        return table.assign(**{"predicted_iou": iou, SELECT_SCORE: score}), failures
+        return table.assign(**{SELECT_SCORE: score}), failures
 
     def _dispersion(self, table: pd.DataFrame) -> NDArray[np.float64]:
         by = self.rule.select_by
@@ -177,11 +184,25 @@ class Selector:
             highest &= eligible & np.isfinite(score)
             return highest
         if self.rule.select_by == PUBLISHED:
-            selected: NDArray[np.bool_] = table["predicted_iou"].to_numpy() < self.rule.iou_threshold
+            selected: NDArray[np.bool_] = table[PREDICTED_IOU].to_numpy() < self.rule.iou_threshold
         else:
             selected = score > self.threshold()  # never so for NaN
         chosen: NDArray[np.bool_] = selected & eligible
         return chosen
+
+
+def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> MetaModel | None:
+    """The meta model; None, which is said, where the rule does not need it and none that fits is there."""
+    needed = rule.select_by == PUBLISHED
+    if not name and not needed:
+        return None
+    try:
+        return open_meta_model(run, name, model_name)
+    except (WeightsError, TableError) as error:
+        if needed:
+            raise
+        logger.info("without predicted IoU, which args.select_by=%s does not need: %s", rule.select_by, error)
+        return None
 
 
 def novelty_model_path(run: Run, model_name: str) -> Path:
@@ -223,7 +244,7 @@ def novelty_scores(
     names: tuple[str, str],
     dataset: SegmentationDataset,
     table: pd.DataFrame,
-) -> dict[str, NDArray[np.float64]]:
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
     """What the novelty model of a network says of segments, where there is one that fits.
 
     Args:
@@ -235,14 +256,15 @@ def novelty_scores(
 
     Returns:
         ``nearest_neighbour`` and, where the table has columns of logits, ``novelty`` → ``(n,)``, higher where more
-        unknown. Empty, with a warning, where no novelty model is at hand.
+        unknown, NaN where an image cannot be read; empty, with a warning, where no novelty model is at hand. And
+        image id → reason of those images.
     """
     try:
         model = open_novelty_model(run, names[0])
     except (WeightsError, TableError) as error:
-        logger.warning("judged without novelty: %s", error)
-        return {}
+        logger.warning("evaluated without novelty: %s", error)
+        return {}, {}
     features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
-    vectors, _ = features.of(names, dataset, table)
+    vectors, failures = features.of(names, dataset, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
-    return {name: model.score(table, vectors, name) for name in wanted}
+    return {name: model.score(table, vectors, name) for name in wanted}, failures

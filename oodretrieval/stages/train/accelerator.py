@@ -4,6 +4,7 @@ import os
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import set_seed
 
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.device import choose_device
@@ -32,3 +33,11 @@ def accelerator(gpu: int, precision: str = "auto", accumulation: int = 1) -> Acc
     if precision not in ("no", "bf16", "fp16"):
         raise SettingsError(f"mixed_precision must be auto, no, bf16 or fp16, came {precision!r}")
     return Accelerator(cpu=not on_gpu, mixed_precision=precision, gradient_accumulation_steps=accumulation)
+
+
+def seed_process(seed: int) -> None:
+    """Seed what a process of a training draws: augmentation, of every process another; with one process, ``seed``.
+
+    The order of the images is the same in all (accelerate sees to that), so that each gets a share of its own.
+    """
+    set_seed(seed, device_specific=True)

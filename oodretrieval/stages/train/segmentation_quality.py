@@ -5,11 +5,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from oodretrieval.datasets.transforms import TrainingTensors, image_tensor
 from oodretrieval.errors import DatasetError
 from oodretrieval.evaluation import SegmentationQuality
+from oodretrieval.execution import progress
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def judge(
         DatasetError: If an image has no labels.
     """
     quality = SegmentationQuality(data.label_set)
-    for index in tqdm(range(len(data)), "validating", disable=None):
+    for index in progress(range(len(data)), "validating"):
         sample = data.dataset[index]
         if sample.labels is None:
             raise DatasetError(f"{sample.path} has no labels, but the dataset says that it has truth")

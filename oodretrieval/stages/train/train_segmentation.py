@@ -11,21 +11,19 @@ import numpy as np
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.transforms import TrainingTensors, training_transform
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import DatasetError, SettingsError
-from oodretrieval.execution import keep_freed_memory
+from oodretrieval.execution import keep_freed_memory, progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, require_at_least
-from oodretrieval.files import atomic_path
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
-from oodretrieval.stages.train.accelerator import accelerator
+from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
 from oodretrieval.stages.train.segmentation_quality import judge, log_quality, rounded
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
@@ -186,7 +184,7 @@ class _Training:
         self.accelerator = accelerator(settings.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
-        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file"}
+        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file", "verify"}
         self.recipe = {key: value for key, value in asdict(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
@@ -196,7 +194,7 @@ class _Training:
         """Train to the end; returns the quality of what is stored."""
         settings = self.settings
         keep_freed_memory()
-        set_seed(settings.seed)
+        seed_process(settings.seed)
         weights = _weights(self.train, self.label_set, settings.class_weight_power)
         weights = None if weights is None else weights.to(self.accelerator.device)
         trainer = Trainer(
@@ -270,8 +268,7 @@ class _Training:
             "recipe": self.recipe,
             "quality": quality,
         }
-        with atomic_path(self.path) as temporary:
-            save_weights(network, temporary, metadata, self.settings.half)
+        save_weights(network, self.path, metadata, self.settings.half)
 
 
 def _common_label_set(train: SegmentationDataset, validation: SegmentationDataset) -> LabelSet:
@@ -302,7 +299,7 @@ def _weights(train: SegmentationDataset, label_set: LabelSet, power: float) -> T
     if power == 0:
         return None
     pixels = np.zeros(NO_CLASS + 1, np.int64)
-    for index in tqdm(range(len(train)), "counting classes", disable=None):
+    for index in progress(range(len(train)), "counting classes"):
         labels = train[index].labels
         if labels is not None:
             pixels += np.bincount(label_set.to_predicted(labels).ravel(), minlength=NO_CLASS + 1)

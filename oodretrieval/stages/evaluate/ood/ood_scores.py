@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNameError, WeightsError
 from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
+from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import SeenImages
 from oodretrieval.experiment.inputs import (
@@ -214,7 +214,7 @@ class ScoreReader:
 
     def read_all(self, purpose: str) -> Iterator[tuple[Maps, NDArray[np.uint8]]]:
         """:meth:`read` of every image, with a progress bar."""
-        for image_id in tqdm(self.images, desc=purpose, unit="image", disable=None):
+        for image_id in progress(self.images, desc=purpose, unit="image"):
             yield self.read(image_id)
 
     def unknown_pixels(self, image_id: str) -> int:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import PartialFailure, StoreError, TableError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
@@ -24,6 +23,8 @@ from oodretrieval.results.result import Context, Result, model_context, save_res
 from oodretrieval.results.rules import (
     Drawing,
     EvaluationSettings,
+    no_labels,
+    no_truth,
     resample_notes,
     result_folder,
     scene_notes,
@@ -41,7 +42,7 @@ from oodretrieval.stages.evaluate.selection.selection_views import (
     selection_table,
 )
 from oodretrieval.stages.select.selecting import SelectionRule, Selector, novelty_scores
-from oodretrieval.stores import read_prediction
+from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
 WIDE_BOXES = (
@@ -57,7 +58,8 @@ class SelectionSettings(EvaluationSettings, SelectionRule):
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
+        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
+            the entry of model_name names.
         orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
             highest first.
         min_pixels: Only segments of at least so many pixels are looked at.
@@ -91,72 +93,93 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If a stage before has not run.
         TableError: If the dataset has no truth.
+        PartialFailure: If some images could not be read; all others are evaluated, and the figures written.
     """
     settings = run.with_meta_model(settings)
     names = settings.model_name, settings.dataset
     dataset = dataset_in_use(settings, run.configuration, settings.dataset)
     if dataset.label_set is None:
-        raise TableError(
-            f"dataset {settings.dataset!r} has no truth; selection is judged on datasets with truth"
-        )
-    meta_models = [settings.meta_model_name]
+        raise TableError(no_truth(settings.dataset))
+    device = choose_device(settings.gpu)
+    selector = Selector(settings, device, run, names[0], settings.meta_model_name)
+    meta_models = [settings.meta_model_name] if selector.meta_model is not None else []
     seen = seen_by(settings, run, names, dataset, meta_models=meta_models, novelty=True)
     images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
-    table = _looked_at(settings, run, dataset, images)
+    table = segments_in_use(replace(settings, limit=0), run, names)
+    table = table[table["image_id"].isin(images)].reset_index(drop=True)
+    table, failures = selector.score(table, settings.dataset, dataset)
+    scores, failed = novelty_scores(device, run, names, dataset, table)
+    table, failures = table.assign(**scores), failures | failed
     drawing = Drawing.of(settings, dataset)
-    judged = JudgedSelection(
-        table,
-        dataset.label_set,
-        ObjectRule(
-            dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
-        ),
-        LookOrders.of(table, {column: column for column in settings.orders}, settings.seed),
-        drawing,
+    rule = ObjectRule(
+        dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
     )
     current = recorded_provenance(settings, run, names, images)
-    for image_id in tqdm(images, desc="objects", unit="image", disable=None):
-        prediction = read_prediction(run.workspace, *names, image_id)
-        require_current(f"the prediction of {image_id}", prediction.settings, current)
-        judged.add(prediction)
+    while True:
+        # an image that cannot be read is left out of everything: what is selected depends on all that is there
+        images = [image_id for image_id in images if image_id not in failures]
+        inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
+        orders = LookOrders.of(inspected, {column: column for column in settings.orders}, settings.seed)
+        judged = JudgedSelection(inspected, dataset.label_set, rule, orders, drawing)
+        damaged = _add_all(judged, run.workspace, names, images, current)
+        if not damaged:
+            break
+        failures |= damaged
     if not judged.sizes:
-        raise TableError(
-            f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
-        )
-    result = _result(settings, run.configuration, judged, len(images))
-    left_out = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
-    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(left_out, drawing.repetitions))
-    result = replace(result, notes=(*notes, *result.notes))
+        raise TableError(no_labels(settings.dataset))
+    result = _result(settings, run.configuration, judged, len(images), selector.meta_model is not None)
+    undefined = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
+    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(undefined, drawing.repetitions))
+    result = replace(result, notes=(*notes, *_left_out(failures), *result.notes))
     stem = result_folder(settings, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)
+    if failures:
+        raise PartialFailure("eval_selection", failures)
     return {**result.figures, "files": [str(file) for file in files]}
 
 
-def _looked_at(
-    settings: SelectionSettings,
-    run: Run,
-    dataset: SegmentationDataset,
-    images: Sequence[str],
-) -> pd.DataFrame:
-    """Segments that are large enough, of these images in their order, with their scores and whether selected."""
-    names = settings.model_name, settings.dataset
-    device = choose_device(settings.gpu)
-    selector = Selector(settings, device, run, names[0], settings.meta_model_name)
-    table = segments_in_use(replace(settings, limit=0), run, names)
-    table, failures = selector.score(table[table["image_id"].isin(images)], settings.dataset, dataset)
-    if failures:
-        raise PartialFailure("eval_selection", failures)
-    table = table.assign(**novelty_scores(device, run, names, dataset, table))
-    table["selected"] = selector.select(table, table["S"].to_numpy() >= settings.min_pixels)
-    table = table[table["S"] >= settings.min_pixels]
+def _left_out(failures: Mapping[str, str]) -> tuple[str, ...]:
+    return (f"Left out, as they could not be read: {', '.join(failures)}.",) if failures else ()
+
+
+def _inspected(settings: SelectionSettings, selector: Selector, table: pd.DataFrame) -> pd.DataFrame:
+    """Segments that are large enough, and whether they are selected."""
+    large = table["S"].to_numpy() >= settings.min_pixels
+    table = table.assign(selected=selector.select(table, large))[large]
     if table.empty:
         raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
     return table.reset_index(drop=True)
 
 
+def _add_all(
+    judged: JudgedSelection,
+    workspace: Workspace,
+    names: tuple[str, str],
+    images: Sequence[str],
+    current: Mapping[str, Any],
+) -> dict[str, str]:
+    """Add every image; returns those whose prediction cannot be read."""
+    failures = {}
+    for image_id in progress(images, desc="objects", unit="image"):
+        try:
+            prediction = read_prediction(workspace, *names, image_id)
+        except StoreError as error:
+            failures[image_id] = str(error)
+            continue
+        require_current(f"the prediction of {image_id}", prediction.settings, current)
+        judged.add(prediction)
+    return failures
+
+
 def _result(
-    settings: SelectionSettings, configuration: Configuration, judged: JudgedSelection, images: int
+    settings: SelectionSettings,
+    configuration: Configuration,
+    judged: JudgedSelection,
+    images: int,
+    with_meta_model: bool,
 ) -> Result:
+    meta_model = settings.meta_model_name if with_meta_model else ""
     context = Context(
         dataset=settings.dataset,
         split=split_of(configuration, settings.dataset),
@@ -166,13 +189,13 @@ def _result(
         f"least {settings.min_width}×{settings.min_height}",
         threshold=f"selected: {settings.words()}",
         intervals=judged.drawing.words(images),
-        meta_model=settings.meta_model_name,
+        meta_model=meta_model,
         **model_context(configuration, settings.model_name),
     )
     figures = judged.figures()
     published = ("Found and hit are counted as the published code does; orders of looking are not.",)
     return Result(
-        title=f"Selection on {settings.dataset} by {settings.model_name} and {settings.meta_model_name}",
+        title=f"Selection on {settings.dataset} by {' and '.join(filter(None, (settings.model_name, meta_model)))}",
         stem=f"selection_{settings.model_name}_{settings.dataset}",
         context=context,
         settings=asdict(settings),

@@ -236,7 +236,7 @@ def test_a_folder_of_photographs_without_truth(configuration, measured):
     assert (table[["iou", "iou0", "label"]] == -1).all(axis=None)
     compute_embeddings(embed_settings(dataset=("images",)), Run(configuration, measured))
     assert (Catalogue.open(measured.catalogue_folder("images")).segments["label"] == -1).all()
-    with pytest.raises(StoreError, match="datasets with truth"):
+    with pytest.raises(StoreError, match="no truth.*report.py"):
         eval_retrieval(RetrievalSettings(embeddings_file="images"), Run(configuration, measured))
     with pytest.raises(TableError, match="no truth"):
         eval_iou(IouSettings(dataset="images", model_name="colour"), Run(configuration, measured))

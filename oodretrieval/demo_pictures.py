@@ -1,0 +1,179 @@
+"""Pictures of the demo: the candidates by score, the embedding space, a query with its neighbours, one image."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from oodretrieval.datasets import read_image
+from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw_scatter, draw_sheet
+from oodretrieval.explorer.segment_values import SegmentValues
+from oodretrieval.explorer.views import image_view
+from oodretrieval.labels import LabelSet
+from oodretrieval.results.candidates import score_name
+from oodretrieval.search import NearestNeighbours, inspection_order, project
+from oodretrieval.segments import crop
+from oodretrieval.stages.select.compute_embeddings import crop_boxes, segment_boxes_of
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
+
+NEIGHBOURS = 10
+CANDIDATES = (8, 3)
+"""Columns and rows of the contact sheet."""
+THUMBNAILS_PER_CLASS = 3
+
+
+class DemoPictures:
+    """The pictures of the demo, from what the stages left on disk.
+
+    Args:
+        catalogue: Segments of one dataset with truth.
+        workspace: Where the predictions lie.
+        label_set: What the labels mean.
+        folder: Where the pictures go; made where missing.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, workspace: Workspace, label_set: LabelSet, folder: str | Path
+    ) -> None:
+        self.catalogue, self.workspace, self.label_set, self.folder = (
+            catalogue,
+            workspace,
+            label_set,
+            Path(folder),
+        )
+        self.made_by = catalogue.settings
+        self.segments = catalogue.segments
+        self.vectors = np.asarray(catalogue.vectors)
+        self.search = NearestNeighbours(self.vectors)
+        self.published = self.made_by["select_by"] == PREDICTED_IOU
+        self.score_name = score_name(self.made_by["select_by"])
+        self.labels = self.segments["label"].to_numpy()
+        self.names = {i: name for i, (name, _) in self.label_set.label_mapping.items()}
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def draw(self) -> list[Path]:
+        """Draw all pictures, the candidates first; returns their files."""
+        query = self._query()
+        figures = {
+            "candidates": self._candidates(),
+            "embedding_space": self._embedding_space(),
+            "neighbours": self._neighbours(query),
+            "four_panels": self._four_panels(query),
+        }
+        paths = []
+        for name, figure in figures.items():
+            path = self.folder / f"{name}.png"
+            figure.savefig(path, dpi=110)
+            paths.append(path)
+        return paths
+
+    def _query(self) -> int:
+        """The unknown thing whose nearest neighbours are most often of its own class."""
+        unknown = np.flatnonzero(np.isin(self.labels, sorted(self.label_set.unknown_ids)))
+        if not len(unknown):
+            return 0
+        hits = {
+            int(row): sum(self.labels[row] == self.labels[found] for found, _ in self._nearest(int(row)))
+            for row in unknown
+        }
+        scores = self.segments[SELECT_SCORE].to_numpy()
+        return max(hits, key=lambda row: (hits[row], scores[row]))
+
+    def _nearest(self, query: int) -> list[tuple[int, float]]:
+        """Nearest segments of other images, with distances: those of its own image show the same thing again."""
+        images = self.segments["image_id"].to_numpy()
+        indices, distances = self.search.query(self.vectors[query], len(self.vectors))
+        others = [(int(i), float(d)) for i, d in zip(indices, distances, strict=True)]
+        return [(i, d) for i, d in others if images[i] != images[query]][:NEIGHBOURS]
+
+    def _candidates(self) -> Figure:
+        figure = Figure(figsize=(13, 7.5))
+        scores = self.segments[SELECT_SCORE].to_numpy()
+        rows = inspection_order(scores)[: CANDIDATES[0] * CANDIDATES[1]]
+        captions = [
+            f"{place}. {self.score_name} {scores[row]:.1f}\n{self._name(int(row))}"
+            for place, row in enumerate(rows, 1)
+        ]
+        draw_sheet(figure, [self._crop(int(row)) for row in rows], captions, *CANDIDATES)
+        figure.suptitle(
+            f"What looks most unknown: the {len(rows)} segments of highest {self.score_name}, the score that selected\n"
+            "(and what most of their pixels are in truth)"
+        )
+        figure.subplots_adjust(0.01, 0.06, 0.99, 0.91)
+        return figure
+
+    def _crop(self, row: int) -> NDArray[np.uint8]:
+        image = read_image(Path(self.segments["image_path"].iloc[row]))
+        return crop(image, crop_boxes(self.segments.iloc[[row]])[0])
+
+    def _embedding_space(self) -> Figure:
+        figure = Figure(figsize=(13, 7.5), layout="constrained")
+        points = project(self.vectors, "tsne", 2, 0)
+        unknown = sorted(self.label_set.unknown_ids)
+        thumbnails = {
+            int(row): self._crop(int(row))
+            for label in unknown
+            for row in _spread(points, np.flatnonzero(self.labels == label), THUMBNAILS_PER_CLASS)
+        }
+        axes = figure.subplots()
+        draw_scatter(axes, points, self.labels, self.names, unknown, thumbnails)
+        axes.margins(y=0.14)  # thumbnails stand above their points
+        axes.set_title(
+            f"{len(points)} segments that look unknown in the embedding space of {self.made_by['net']} (t-SNE), "
+            "coloured by truth"
+        )
+        return figure
+
+    def _neighbours(self, query: int) -> Figure:
+        figure = Figure(figsize=(13, 5), layout="constrained")
+        kept = self._nearest(query)
+        draw_neighbours(
+            figure,
+            self._crop(query),
+            self._name(query),
+            [self._crop(i) for i, _ in kept],
+            [f"{self._name(i)}, {distance:.1f}" for i, distance in kept],
+            [bool(self.labels[i] == self.labels[query]) for i, _ in kept],
+        )
+        figure.suptitle(
+            "The unknown thing with the best ranking, and its nearest neighbours in other images\n"
+            "(class by the majority of true pixels, and distance)"
+        )
+        return figure
+
+    def _name(self, row: int) -> str:
+        return self.names.get(int(self.labels[row]), "no truth")
+
+    def _four_panels(self, query: int) -> Figure:
+        row = self.segments.iloc[query]
+        figure = Figure(figsize=(14, 8.2))
+        place = str(row["dataset"]), str(row["image_id"])
+        judged = self.catalogue.table(PREDICTED_IOU)
+        column = PREDICTED_IOU if self.published else SELECT_SCORE
+        view = image_view(
+            read_prediction(self.workspace, self.made_by["model"], *place),
+            read_image(Path(row["image_path"])),
+            SegmentValues.of(judged, place, column, self.score_name),
+            self.label_set.pred_mapping,
+            self.label_set.label_mapping,
+            segment_boxes_of(pd.DataFrame([row]))[0],
+        )
+        draw_four_panels(figure, view)
+        figure.suptitle(
+            f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
+        )
+        figure.subplots_adjust(0.01, 0.06, 0.965, 0.92)
+        return figure
+
+
+def _spread(points: NDArray[np.floating], rows: NDArray[np.integer], count: int) -> list[int]:
+    """Up to ``count`` of these rows, far from each other."""
+    if not len(rows):
+        return []
+    chosen = [int(rows[0])]
+    while len(chosen) < min(count, len(rows)):
+        gaps = np.linalg.norm(points[rows][:, None] - points[chosen][None], axis=2).min(axis=1)
+        chosen.append(int(rows[gaps.argmax()]))
+    return chosen
