@@ -54,6 +54,6 @@ def shared(group: object) -> set[str]:
 def _require_unset(name: str, group: object) -> None:
     """Refuse settings in a group that are set for all stages at once."""
     values, default = flat(group), flat(type(group)())
-    for shared in sorted(shared(group) - OWN.get(name, set())):
-        if values[shared] != default[shared]:
-            raise SettingsError(f"args.{name}.{shared} is the same in all stages; set args.{shared} instead")
+    for both in sorted(shared(group) - OWN.get(name, set())):
+        if values[both] != default[both]:
+            raise SettingsError(f"args.{name}.{both} is the same in all stages; set args.{both} instead")

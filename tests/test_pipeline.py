@@ -13,6 +13,7 @@ from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
 from oodretrieval.pipeline import PipelineSettings, pipeline
+from oodretrieval.pipeline_settings import GROUPS
 from oodretrieval.stores import Catalogue, Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,7 @@ def run(tmp_path):
 @pytest.mark.parametrize("keep", ["logits", "nothing"])
 def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     caplog.set_level(logging.INFO)
-    settings = from_mapping(PipelineSettings, {**flat(settings), "predict": {"keep": keep}})
+    settings = from_mapping(PipelineSettings, {**own(settings), "predict": {"keep": keep}})
     first = pipeline(settings, run)
     assert first["dataset"] == first["catalogue"] == "holiday"
     assert "3 predicted, 0 were there" in caplog.text
@@ -59,9 +60,9 @@ def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     assert "3 predicted" not in caplog.text and "0 predicted, 3 were there" in caplog.text
 
 
-def flat(settings):
+def own(settings):
     """What is not a group."""
-    return {key: value for key, value in flat(settings).items() if key not in pipelines.GROUPS}
+    return {key: value for key, value in flat(settings).items() if key not in GROUPS}
 
 
 def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch):
@@ -84,7 +85,7 @@ def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, mon
         pipelines, "report", lambda given, _: told.setdefault("report", given) and {"file": ""}
     )
     own = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
-    chosen = {**flat(settings), "dataset": "streets_val", "root": "", "limit": 7, "save_file": "mine"}
+    chosen = {**own(settings), "dataset": "streets_val", "root": "", "limit": 7, "save_file": "mine"}
     pipeline(from_mapping(PipelineSettings, {**chosen, **own}), run)
     assert {given.limit for given in told.values()} == {7}
     assert {given.gpu for given in told.values()} == {-1}
@@ -132,4 +133,4 @@ def test_settings_that_cannot_be(settings, run):
         pipeline(changed(settings, {"root": ""}), run)
     for name, value in (("predict", {"model_name": "x"}), ("embed", {"select_number": 3})):
         with pytest.raises(SettingsError, match=rf"args\.{name}\..* is the same in all stages; set args\."):
-            from_mapping(PipelineSettings, {**flat(settings), name: value})
+            from_mapping(PipelineSettings, {**own(settings), name: value})

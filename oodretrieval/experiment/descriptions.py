@@ -48,6 +48,6 @@ def _own(kind: type) -> dict[str, str]:
 
 def _parts(kind: type, *, group: bool) -> Iterator[tuple[str, type]]:
     hints = get_type_hints(kind)
-    for own in reversed(fields(kind)):  # type: ignore[arg-type]
+    for own in reversed(fields(kind)):
         if is_dataclass(hints[own.name]) and bool(own.metadata.get("group")) is group:
             yield own.name, hints[own.name]

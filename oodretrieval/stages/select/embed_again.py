@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def compute_or_embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
-    """What ``scripts/compute_embeddings.py`` does: :func:`embed_again` where ``load_file`` is set, else segments are selected.
+    """What ``scripts/compute_embeddings.py`` does: embed again where ``load_file`` is set, else select.
 
     Args:
         settings: What to select and how to embed it.

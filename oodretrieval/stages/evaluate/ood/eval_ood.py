@@ -71,7 +71,8 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     counts = {name: counter.counts() for name, counter in counters.items()}
     if not next(iter(counts.values())).positives.sum():
         raise TableError(
-            f"no pixel of {settings.scoring.dataset!r} is unknown; judge a dataset that shows what the network never learned"
+            f"no pixel of {settings.scoring.dataset!r} is unknown; choose an args.dataset that shows what the network "
+            "never learned"
         )
     thresholds[ORACLE] = {name: count.best_f1_threshold() for name, count in counts.items()}
     components = _count_components(reader, thresholds, settings)
