@@ -47,7 +47,7 @@ def run(tmp_path):
 @pytest.mark.parametrize("keep", ["logits", "nothing"])
 def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     caplog.set_level(logging.INFO)
-    settings = from_mapping(PipelineSettings, {**own(settings), "predict": {"keep": keep}})
+    settings = from_mapping(PipelineSettings, {**without_groups(settings), "predict": {"keep": keep}})
     first = pipeline(settings, run)
     assert first["dataset"] == first["catalogue"] == "holiday"
     assert "3 predicted, 0 were there" in caplog.text
@@ -60,7 +60,7 @@ def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     assert "3 predicted" not in caplog.text and "0 predicted, 3 were there" in caplog.text
 
 
-def own(settings):
+def without_groups(settings):
     """What is not a group."""
     return {key: value for key, value in flat(settings).items() if key not in GROUPS}
 
@@ -84,17 +84,17 @@ def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, mon
     monkeypatch.setattr(
         pipelines, "report", lambda given, _: told.setdefault("report", given) and {"file": ""}
     )
-    own = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
-    chosen = {**own(settings), "dataset": "streets_val", "root": "", "limit": 7, "save_file": "mine"}
-    pipeline(from_mapping(PipelineSettings, {**chosen, **own}), run)
-    assert {given.limit for given in told.values()} == {7}
-    assert {given.gpu for given in told.values()} == {-1}
+    groups = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
+    chosen = {**without_groups(settings), "dataset": "streets_val", "root": "", "limit": 7, "save_file": "mine"}
+    pipeline(from_mapping(PipelineSettings, {**chosen, **groups}), run)
+    assert {given.common.limit for given in told.values()} == {7}
+    assert {given.common.gpu for given in told.values()} == {-1}
     assert {given.model_name for given in told.values()} == {"deeplabv3plus_streets"}
     assert told["pred_images"].dataset == told["compute_metrics"].dataset == "streets_val"
-    assert told["pred_images"].flip
+    assert told["pred_images"].inference.flip
     embed = told["compute_embeddings"]
     assert (embed.dataset, embed.save_file, embed.min_pixels) == (("streets_val",), "mine", 99)
-    assert embed.select_number == 6
+    assert embed.rule.select_number == 6
     assert (told["report"].embeddings_file, told["report"].save_file) == ("mine", "page.html")
 
 
@@ -133,4 +133,4 @@ def test_settings_that_cannot_be(settings, run):
         pipeline(changed(settings, {"root": ""}), run)
     for name, value in (("predict", {"model_name": "x"}), ("embed", {"select_number": 3})):
         with pytest.raises(SettingsError, match=rf"args\.{name}\..* is the same in all stages; set args\."):
-            from_mapping(PipelineSettings, {**own(settings), name: value})
+            from_mapping(PipelineSettings, {**without_groups(settings), name: value})

@@ -130,12 +130,11 @@ def test_settings_come_from_the_command_line(sheep):
     assert (code, err) == (0, "")
     assert settings == SheepSettings(
         dataset="hills",
-        gpu=-1,
         names=("Shaun", "Timmy"),
         keep="nothing",
         rate=2.0,
-        overwrite=True,
         mainplot=Plot(legend=False),
+        common=CommonSettings(gpu=-1, overwrite=True),
     )
 
 
@@ -152,7 +151,7 @@ def test_a_file_of_settings_will_do(sheep, tmp_path):
     (tmp_path / "sheep.json").write_text(json.dumps({"args": {"dataset": "hills", "rate": 3}}))
     code, _, _, [(settings, _)] = sheep("with", str(tmp_path / "sheep.json"), "args.gpu=-1", "-c", "comment")
     assert code == 0
-    assert settings == SheepSettings(dataset="hills", rate=3.0, gpu=-1)
+    assert settings == SheepSettings(dataset="hills", rate=3.0, common=CommonSettings(gpu=-1))
 
 
 def test_a_single_name_is_a_tuple_of_one(sheep):
