@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scene_tables import Evaluated, report
 
+from oodretrieval.choices import SelectBy
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
@@ -42,7 +43,7 @@ from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stages.select.selecting import SelectBy, Selector
+from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation

@@ -85,7 +85,13 @@ def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, mon
         pipelines, "report", lambda given, _: told.setdefault("report", given) and {"file": ""}
     )
     groups = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
-    chosen = {**without_groups(settings), "dataset": "streets_val", "root": "", "limit": 7, "save_file": "mine"}
+    chosen = {
+        **without_groups(settings),
+        "dataset": "streets_val",
+        "root": "",
+        "limit": 7,
+        "save_file": "mine",
+    }
     pipeline(from_mapping(PipelineSettings, {**chosen, **groups}), run)
     assert {given.common.limit for given in told.values()} == {7}
     assert {given.common.gpu for given in told.values()} == {-1}

@@ -189,7 +189,7 @@ def checked_logits(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     """Refuse what are no logits ``(H, W, C >= 2)``, or not finite.
 
     Raises:
-        ValueError: Saying what came.
+        ValueError: Saying what was got.
     """
     values = np.asarray(logits)
     if values.ndim != 3 or values.shape[2] < 2 or not values.size:

@@ -125,7 +125,7 @@ class SlidingWindow(_Around):
         if any(length < WINDOW_GRID or length % WINDOW_GRID for length in window) or not 0 <= overlap < 1:
             raise ConfigurationError(
                 f"a window needs a height and a width that are multiples of {WINDOW_GRID} and an overlap of 0…<1, "
-                f"came {window[0]}x{window[1]} and {overlap}"
+                f"got {window[0]}x{window[1]} and {overlap}"
             )
         self.window, self.overlap = window, overlap
 

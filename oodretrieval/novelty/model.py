@@ -119,7 +119,7 @@ class NoveltyModel:
             raise UnknownNameError("score", name, (NOVELTY, DISTANCE))
         if features.shape != (len(table), len(self.bank.mean)):
             raise TableError(
-                f"expected features ({len(table)}, {len(self.bank.mean)}), came {features.shape}; compute them with "
+                f"expected features ({len(table)}, {len(self.bank.mean)}), got {features.shape}; compute them with "
                 "the network that the novelty model was fitted with"
             )
         distance = self.bank.log_distance(features, _classes(table, self.num_classes))

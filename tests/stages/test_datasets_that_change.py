@@ -87,7 +87,7 @@ class Project:
 
     def read(self, **options):
         settings = from_mapping(MetricsSettings, {**NAMES, "root": str(self.root), **options})
-        return segments_in_use(settings, Run(self.configuration, self.workspace), KEYS)
+        return segments_in_use(settings.common, Run(self.configuration, self.workspace), KEYS)
 
     def parts(self):
         return {number: list(part.images) for number, part in existing_parts(self.workspace, *KEYS).items()}

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.special import logsumexp
 from sklearn.metrics import average_precision_score, roc_auc_score
+from stores.earlier import without_checksum
 
 from oodretrieval.errors import (
     PartialFailure,
@@ -305,6 +306,7 @@ def test_regions_without_labels_are_void(own, tmp_path):
             labels = file["labels"][...]
             labels[:36] = 11
             file["labels"][...] = labels
+        without_checksum(path)
     after = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     assert before["positives"] + before["negatives"] == 6 * 72 * 96
     assert after["positives"] + after["negatives"] == 6 * 36 * 96
@@ -506,6 +508,7 @@ def test_predictions_without_labels_cannot_be_judged(own):
     for path in (workspace.path / "predictions" / "colour" / "val").rglob("*.h5"):
         with h5py.File(path, "r+") as file:
             del file["labels"]
+        without_checksum(path)
     with pytest.raises(TableError, match="holds labels"):
         eval_iou(from_mapping(IouSettings, {**NETWORK}), Run(configuration, workspace))
     with pytest.raises(TableError, match="holds labels"):

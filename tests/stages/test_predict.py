@@ -277,8 +277,8 @@ def test_settings_that_change_no_figure_are_no_other_settings(configuration, wor
     ("setting", "message"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"window": "512"}, "HEIGHTxWIDTH, as in 512x1024, came '512'"),
-        ({"window": "100x64"}, "multiples of 32, came 100x64"),
+        ({"window": "512"}, "HEIGHTxWIDTH, as in 512x1024, got '512'"),
+        ({"window": "100x64"}, "multiples of 32, got 100x64"),
         ({"overlap": 1.0}, "overlap must be less than 1"),
         ({"scales": ()}, "scales must be sizes above 0"),
         ({"scales": (1.0, -2.0)}, "scales must be sizes above 0"),

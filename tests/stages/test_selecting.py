@@ -15,6 +15,7 @@ from safetensors import safe_open
 from torch.backends import cudnn
 from torch.backends.cuda import matmul
 
+from oodretrieval.choices import SelectBy
 from oodretrieval.errors import (
     PartialFailure,
     SettingsError,
@@ -25,7 +26,7 @@ from oodretrieval.errors import (
 )
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed, from_mapping
+from oodretrieval.experiment.settings import CommonSettings, changed, from_mapping
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
 from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
@@ -40,7 +41,7 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.selecting import SelectBy, open_novelty_model
+from oodretrieval.stages.select.selecting import open_novelty_model
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_segments
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
@@ -246,7 +247,7 @@ def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted
         lambda path, rows, made_by: noted.append(made_by["device"]),
     )
     features = SegmentFeatures(workspace, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(EmbedSettings(), configuration, "val")
+    dataset = dataset_in_use(CommonSettings(), configuration, "val")
     table = read_segments(workspace, "colour", "val")
     vectors, failures = features.of(("colour", "val"), dataset, table)
     assert (len(vectors), failures) == (len(table), {})
@@ -263,7 +264,7 @@ def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatc
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.read_features", lambda *_: None)
     features = SegmentFeatures(fitted, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(EmbedSettings(), configuration, "val")
+    dataset = dataset_in_use(CommonSettings(), configuration, "val")
     table = read_segments(fitted, "colour", "val")
     vectors, failures = features.of(("colour", "val"), dataset, table)
     assert (len(vectors), failures) == (len(table), {})
@@ -318,14 +319,14 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
     ("options", "message"),
     [
         ({"select_by": "luck"}, "args.select_by must be one of novelty.*'luck'"),
-        ({"select_quantile": 1.5}, r"within 0…1, came 1.5"),
+        ({"select_quantile": 1.5}, r"within 0…1, got 1.5"),
         ({"select_number": -1}, "select_number must be at least 0"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(options, message):
     for kind in (EmbedSettings, SelectionSettings):
         with pytest.raises(SettingsError, match=message):
-            kind(**options)
+            from_mapping(kind, options)
 
 
 def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
@@ -359,9 +360,5 @@ def test_a_threshold_of_the_published_rule_is_not_passed_over():
         SettingsError, match="iou_threshold=0.7 means nothing to args.select_by=novelty.*predicted_iou"
     ):
         from_mapping(EmbedSettings, {"dataset": ("val",), "iou_threshold": 0.7})
-    assert (
-        from_mapping(
-            EmbedSettings, {"dataset": ("val",), "iou_threshold": 0.7, "select_by": "predicted_iou"}
-        ).iou_threshold
-        == 0.7
-    )
+    published = {"dataset": ("val",), "iou_threshold": 0.7, "select_by": "predicted_iou"}
+    assert from_mapping(EmbedSettings, published).rule.iou_threshold == 0.7

@@ -279,7 +279,7 @@ def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer
     assert "args.select_number" not in caplog.text
     monkeypatch.setattr("oodretrieval.stages.select.compute_embeddings.MANY", 3)
     compute_embeddings(embed_settings(meta_model_name="", save_file="many"), run)
-    assert "segments of val are selected; args.select_number=100 takes the 100 highest" in caplog.text
+    assert "args.select_number=100 args.save_file=first takes the 100 highest alone" in caplog.text
     caplog.clear()
     compute_embeddings(embed_settings(meta_model_name="", save_file="few", select_number=5), run)
     assert "takes the 100 highest" not in caplog.text
@@ -482,7 +482,7 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     predict_and_measure_at(configuration, measured, root)
-    train_linear(configuration, measured, dataset_val="")
+    train_linear(configuration, measured, dataset_val="", groups="image")
     broken = root / "val" / "0016E5_00200.png"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:300])

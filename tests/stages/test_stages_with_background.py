@@ -87,7 +87,8 @@ def judged(extended, workspace, name, dataset="val_behind", **options):
         from_mapping(PredictSettings, {"dataset": dataset, "model_name": name, **ON_CPU, **options}),
         Run(extended, workspace),
     )
-    return eval_segmentation(SegmentationSettings(dataset=dataset, model_name=name), Run(extended, workspace))
+    settings = from_mapping(SegmentationSettings, {"dataset": dataset, "model_name": name, "block": 1})
+    return eval_segmentation(settings, Run(extended, workspace))  # each of the few frames by itself
 
 
 def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
@@ -265,7 +266,7 @@ def test_template_losses_are_options_of_the_training(extended, workspace, option
 
 @pytest.mark.parametrize("name", ["attraction", "repulsion"])
 def test_weights_of_template_losses_are_not_negative(name):
-    with pytest.raises(SettingsError, match=f"args.{name} must be at least 0, came -1"):
+    with pytest.raises(SettingsError, match=f"args.{name} must be at least 0, got -1"):
         training(**{name: -1.0})
 
 

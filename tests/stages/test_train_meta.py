@@ -198,7 +198,7 @@ def test_folds_are_judged_without_having_been_seen(measured, caplog):
     settings = from_mapping(
         TrainMetaSettings, {"dataset": "train", "model_name": "colour", "meta_model_name": "linear"}
     )
-    recipe = Recipe.of(settings, Run(measured, Workspace(measured.workspace)), "cpu")
+    recipe = Recipe.of(settings.recipe, Run(measured, Workspace(measured.workspace)), "cpu")
     images = table["image_id"].tolist()
     found = cross_validated(recipe, table, folds_of(images, 6, seed=0), 6, strict=True)
     assert list(found) == MODELS

@@ -175,7 +175,7 @@ def test_an_entry_of_other_classes_than_the_dataset(trainable, workspace):
 
 @pytest.mark.parametrize("name", ["batch_size", "epochs", "accumulation", "crop_height"])
 def test_settings_out_of_range(name):
-    with pytest.raises(SettingsError, match=f"args.{name} must be at least 1, came 0"):
+    with pytest.raises(SettingsError, match=f"args.{name} must be at least 1, got 0"):
         settings(**{name: 0})
 
 

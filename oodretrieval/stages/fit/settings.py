@@ -85,7 +85,7 @@ class TrainMetaSettings:
     def __post_init__(self) -> None:
         require_at_least(self, 0, "folds")
         if self.folds == 1:
-            raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; came 1")
+            raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; got 1")
 
 
 @dataclass(frozen=True)

@@ -70,12 +70,12 @@ class InferenceSettings:
         require_at_least(self, -1, "resize")
         require_at_least(self, 0, "overlap")
         if self.overlap >= 1:
-            raise SettingsError(f"args.overlap must be less than 1, came {self.overlap:g}")
+            raise SettingsError(f"args.overlap must be less than 1, got {self.overlap:g}")
         if not self.scales or min(self.scales) <= 0:
-            raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], came {self.scales}")
+            raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], got {self.scales}")
         window = self.window_size
         if window is not None and any(length < WINDOW_GRID or length % WINDOW_GRID for length in window):
-            raise SettingsError(f"args.window must be multiples of {WINDOW_GRID}, came {self.window}")
+            raise SettingsError(f"args.window must be multiples of {WINDOW_GRID}, got {self.window}")
 
     @property
     def window_size(self) -> tuple[int, int] | None:
@@ -88,7 +88,7 @@ class InferenceSettings:
             return None
         match = re.fullmatch(r"(\d+)x(\d+)", self.window)
         if match is None:
-            raise SettingsError(f"args.window must be HEIGHTxWIDTH, as in 512x1024, came {self.window!r}")
+            raise SettingsError(f"args.window must be HEIGHTxWIDTH, as in 512x1024, got {self.window!r}")
         return int(match[1]), int(match[2])
 
     def precision(self, device: str) -> Literal["no", "bf16", "fp16"]:

@@ -85,7 +85,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             len(selected),
             len(judged),
             settings.rule.words(),
-            _hint(selected),
+            _hint(selected, settings.rule),
         )
         writer.retain(lambda rows: _among(rows, selected))
         for dataset_name, dataset in datasets.items():
@@ -159,8 +159,8 @@ def _among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(found, np.bool_)
 
 
-def _hint(selected: pd.DataFrame) -> str:
-    if len(selected) <= MANY:
+def _hint(selected: pd.DataFrame, rule: SelectionRule) -> str:
+    if rule.select_number or len(selected) <= MANY:
         return ""
     return "; args.select_number=100 args.save_file=first takes the 100 highest alone"
 

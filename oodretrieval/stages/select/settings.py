@@ -28,9 +28,9 @@ class SelectionRule:
     def __post_init__(self) -> None:
         if self.select_by not in get_args(SelectBy):
             known = ", ".join(get_args(SelectBy))
-            raise SettingsError(f"args.select_by must be one of {known}, came {self.select_by!r}")
+            raise SettingsError(f"args.select_by must be one of {known}, got {self.select_by!r}")
         if not 0 <= self.select_quantile <= 1:
-            raise SettingsError(f"args.select_quantile must be within 0…1, came {self.select_quantile:g}")
+            raise SettingsError(f"args.select_quantile must be within 0…1, got {self.select_quantile:g}")
         require_at_least(self, 0, "select_number")
         unset = type(self).__dataclass_fields__["iou_threshold"].default
         if self.select_by != PUBLISHED and self.iou_threshold != unset:

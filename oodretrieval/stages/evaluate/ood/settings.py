@@ -35,7 +35,7 @@ class ScoreSettings:
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
-            raise SettingsError(f"args.temperature must be above 0, came {self.temperature:g}")
+            raise SettingsError(f"args.temperature must be above 0, got {self.temperature:g}")
         for name in self.scores:
             if name not in SCORES:
                 raise UnknownNameError("score", name, SCORES)
@@ -71,7 +71,7 @@ class OodSettings:
         require_at_least(self, 0, "exact_pixels", "pictures", "min_predicted", "min_true")
         if not 0 <= self.false_positive_rate < 1:
             raise SettingsError(
-                f"args.false_positive_rate must be at least 0 and below 1, came {self.false_positive_rate:g}"
+                f"args.false_positive_rate must be at least 0 and below 1, got {self.false_positive_rate:g}"
             )
         if self.dataset_val and self.dataset_val == self.scoring.dataset:
             raise SettingsError(
