@@ -33,3 +33,6 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = ["Source"]
 default_role = "literal"
+
+nitpicky = True  # a role that points into the package resolves; what others document is not looked up
+nitpick_ignore_regex = [(r"py:.*", r"(?!oodretrieval\.).*")]
