@@ -119,14 +119,15 @@ def write_camvid(root, seed=3):
 
 
 def write_camvid_drives(root, seed=5):
-    """One drive in train, one in train and val; full labels of all frames of the second but the first."""
+    """Two drives in train, one in train and val; full labels of all its frames but the first, none of 0001TP."""
     rng = np.random.default_rng(seed)
-    splits = {"train": ("0001TP_000001", "0016E5_000001", "0016E5_000002"), "val": ("0016E5_000003",)}
+    train = ("0001TP_000001", "0006R0_f00930", "0016E5_000001", "0016E5_000002")
+    splits = {"train": train, "val": ("0016E5_000003",)}
     for split, frames in splits.items():
         for frame in frames:
             save(root / split / f"{frame}.png", picture(rng))
             save(root / f"{split}annot" / f"{frame}.png", blocks(rng, range(12)))
-    for frame in ("0016E5_000002", "0016E5_000003"):
+    for frame in ("0006R0_f00930", "0016E5_000002", "0016E5_000003"):
         save(root / "labels32" / f"{frame}.png", blocks(rng, range(32)))
     return root
 
