@@ -181,7 +181,9 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="segmentation network")
     parser.add_argument("--train", required=True, help="dataset to learn from")
     parser.add_argument("--val", required=True, help="dataset to evaluate on")
-    parser.add_argument("--block", type=int, required=True, help="images resampled together: 20 in video, else 1")
+    parser.add_argument(
+        "--block", type=int, required=True, help="images resampled together: 20 in video, else 1"
+    )
     parser.add_argument("--groups", choices=("image", "clip"), default="image", help="of cross-validation")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=1000)

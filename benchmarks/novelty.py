@@ -263,7 +263,9 @@ def main() -> None:
     parser.add_argument("--model", required=True, help="segmentation network")
     parser.add_argument("--train", required=True, help="dataset with truth to learn from")
     parser.add_argument("--test", required=True, help="dataset with truth to evaluate on")
-    parser.add_argument("--block", type=int, required=True, help="images resampled together: 20 in video, else 1")
+    parser.add_argument(
+        "--block", type=int, required=True, help="images resampled together: 20 in video, else 1"
+    )
     parser.add_argument("--backbone", default=TrainNoveltySettings.backbone, help="network of the features")
     parser.add_argument("--min-pixels", type=int, default=400, help="of the segments that are evaluated")
     parser.add_argument("--repetitions", type=int, default=500, help="resamples of the bootstrap")
