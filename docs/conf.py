@@ -22,6 +22,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_extensions"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"OODRetrieval {release}"
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]

@@ -18,11 +18,19 @@ ARRAY_LIKE = {stringify_annotation(ArrayLike, mode) for mode in ("smart", "fully
 def setup(app: Sphinx) -> dict[str, bool]:
     """After napoleon read a docstring, and where a name has no entry."""
     app.setup_extension("sphinx.ext.autodoc")
+    app.connect("autodoc-process-docstring", leave_out_aliases)
     app.connect("autodoc-process-docstring", keep_colons, priority=900)
     app.connect("autodoc-process-docstring", shorten_types, priority=900)
     app.connect("autodoc-process-signature", shorten_signature)
     app.connect("missing-reference", find_name)
     return {"parallel_read_safe": True}
+
+
+def leave_out_aliases(
+    _app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]
+) -> None:
+    """The text that Python gives the fields of a named tuple says nothing."""
+    lines[:] = [line for line in lines if not re.fullmatch(r"Alias for field number \d+", line)]
 
 
 def keep_colons(_app: Sphinx, _what: str, _name: str, _obj: Any, _options: Any, lines: list[str]) -> None:
@@ -62,9 +70,7 @@ def find_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: E
     module, around, target = (node.get(key) or "" for key in ("py:module", "py:class", "reftarget"))
     package = ".".join(module.split(".")[:2])
     found = env.domains["py"].find_obj(env, None, None, target, None, searchmode=1)
-    near = [
-        (name, entry) for name, entry in found if f"{name}.".startswith(f"{package}.") and not entry.aliased
-    ]
+    near = [name for name, entry in found if f"{name}.".startswith(f"{package}.") and not entry.aliased]
     if package and len(near) == 1:
         name = near[0]
         node["refexplicit"], node["reftarget"] = True, name
