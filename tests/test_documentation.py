@@ -197,5 +197,18 @@ def test_the_dataset_of_ones_own_works(reader, place):
     assert sample.image.shape == (SIZE[1], SIZE[0], 3) and np.unique(sample.labels).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_plain_words(page):
+    """Those of the house's list that have no other meaning here."""
+    text = PAGES[page].read_text(encoding="utf-8")
+    assert re.findall(r"\b(?:told|anew|so many|judge[ds]?|judging|beside|came)\b", text, re.IGNORECASE) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_fit_a_page(page):
+    lines = [line for block in blocks(PAGES[page], "sh") for line in block.splitlines()]
+    assert [line for line in lines if len(line) > 112] == []
+
+
 def test_readme_is_short():
     assert Path(ROOT / "README.md").stat().st_size <= 10_000

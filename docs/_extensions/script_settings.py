@@ -68,7 +68,8 @@ def _paragraph(text: str) -> str:
 
 def _cell(text: str) -> str:
     """Plain words in a table of Markdown."""
-    return re.sub(r"(?<!`)\*(?!`)", r"\\*", text).replace("|", "&#124;")
+    outside = re.sub(r"(`+.+?`+)|([*<])", lambda found: found[1] or f"\\{found[2]}", text)
+    return outside.replace("|", "&#124;")
 
 
 def default_settings(script: Path) -> Any:
