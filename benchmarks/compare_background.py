@@ -95,7 +95,7 @@ channels, trained for {epochs} epochs on 144×192 crops of camvid_train_backgrou
 order of images. The ordinary side has a tenth output channel, the implicit one gets its background from the logits of
 the nine.
 
-Judged on camvid_val_background at 180×240: 101 frames of **one scene**. END: expected non-distinctiveness over all
+Evaluated on camvid_val_background at 180×240: 101 frames of **one scene**. END: expected non-distinctiveness over all
 pixels, lower is better; the background's confidence is its softmax in mode 1, `sigmoid(b - max x)` in mode 2. AUROC by
 the softmax of background, against the pixels of the nine classes. ± is the standard deviation over seeds; it says
 nothing of other scenes.

@@ -1,9 +1,11 @@
 """Writes one page for every script, with its settings and their defaults, from the dataclasses that define them."""
 
 import ast
+import re
 import runpy
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from unittest.mock import patch
 
@@ -54,11 +56,20 @@ def page(script: Path) -> str:
     values = dict(_values(flat(settings)))
     for name, text in descriptions(type(settings)).items():
         default = f"`{values[name]!r}`" if name in values else ""
-        lines.append(f"| `{name}` | {default} | {text.replace('|', '&#124;')} |")
-    summary, _, rest = doc.partition("\n")
-    return "\n".join(
-        [f"# {script.name}", "", summary, "", "```text", rest.strip("\n"), "```", "", *lines, ""]
-    )
+        lines.append(f"| `{name}` | {default} | {_cell(text)} |")
+    return "\n".join([f"# {script.name}", "", *map(_paragraph, doc.split("\n\n")), *lines, ""])
+
+
+def _paragraph(text: str) -> str:
+    """A paragraph of a script's docstring; what is to be typed stands in a block."""
+    typed = text.lstrip("\n").startswith((" ", "python "))
+    return f"```sh\n{dedent(text).strip()}\n```\n" if typed else f"{text}\n"
+
+
+def _cell(text: str) -> str:
+    """Plain words in a table of Markdown."""
+    outside = re.sub(r"(`+.+?`+)|([*<])", lambda found: found[1] or f"\\{found[2]}", text)
+    return outside.replace("|", "&#124;")
 
 
 def default_settings(script: Path) -> Any:

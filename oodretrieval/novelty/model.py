@@ -37,7 +37,7 @@ class NoveltyModel:
         bank: Features of known training segments.
         energy: Energy of a known segment, by class and size.
         distance: Logarithm of the distance, by class.
-        quantiles: Name of a score → its quantiles over the known training segments at :data:`LEVELS`.
+        quantiles: Name of a score → its quantiles over the known training segments at ``LEVELS``.
         num_classes: Classes of the segmentation network.
         made_by: What it was fitted on, plain values.
     """
