@@ -442,7 +442,8 @@ def test_published_counts_are_said_to_be_such(made, tmp_path):
 def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
     configuration, workspace = own
     settings = from_mapping(EmbedSettings, {
-        "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "predicted_iou", "iou_threshold": 0.95,
+        "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "predicted_iou",
+        "iou_threshold": 0.95,
         "min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40, **CPU,
     })  # fmt: skip
     compute_embeddings(settings, Run(configuration, workspace))

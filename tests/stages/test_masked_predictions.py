@@ -102,7 +102,8 @@ def test_no_segment_of_the_selection_lies_on_masked_pixels(made, tmp_path):
     configuration, workspace = made
     table = read_segments(workspace, "colour", "val")
     settings = from_mapping(SelectionSettings, {
-        **VAL, "meta_model_name": "linear", "select_by": "entropy", "select_number": 20, "min_pixels": 4, "min_height": 4,
+        **VAL, "meta_model_name": "linear", "select_by": "entropy", "select_number": 20, "min_pixels": 4,
+        "min_height": 4,
         "min_width": 4, "repetitions": 20, "save_dir": str(tmp_path), **CPU,
     })  # fmt: skip
     figures = eval_selection(settings, Run(configuration, workspace))
