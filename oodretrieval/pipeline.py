@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
@@ -25,7 +24,6 @@ from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 
 logger = logging.getLogger(__name__)
 Group = TypeVar("Group")
-FOLDER = ("oodretrieval.datasets.folder", "ImageFolder")
 
 
 def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
@@ -91,8 +89,7 @@ def _with_dataset(settings: PipelineSettings, run: Run) -> tuple[Run, PipelineSe
     if not name:
         root = Path(settings.common.root).expanduser().resolve()
         name = _free_name(root.name or "photographs", configuration)
-        entry = DatasetEntry(*FOLDER, {"root": str(root)})
-        configuration = replace(configuration, datasets={**configuration.datasets, name: entry})
+        configuration = configuration.with_folder(name, root)
     meta_model = settings.meta_model_name or _meta_model_of(settings.model_name, configuration)
     named = changed(
         settings, {"dataset": name, "save_file": settings.save_file or name, "meta_model_name": meta_model}

@@ -2,23 +2,42 @@
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
-from typing import get_type_hints
+from typing import Any, get_type_hints
+
+from oodretrieval.experiment.settings import flat
 
 
-def describe(kind: type) -> str:
-    """The settings of a dataclass, one a line, as ``-h`` shows them.
+def describe(settings: object) -> str:
+    """Settings, one a line, as ``-h`` shows them.
 
     Args:
-        kind: A settings dataclass.
+        settings: The defaults of a script.
 
     Returns:
-        Lines of name and description; a group is followed by its own settings.
+        Lines of name, description and default; a group is followed by its own settings.
     """
-    texts = descriptions(kind)
+    texts, defaults = descriptions(type(settings)), dict(_values(flat(settings)))
     width = max((len(name) for name in texts), default=0)
-    return "\n".join(f"  {name:<{width}}  {text}" for name, text in texts.items())
+    lines = []
+    for name, text in texts.items():
+        default = f" [{_as_typed(defaults[name])}]" if name in defaults else ""
+        lines.append(f"  {name:<{width}}  {text}{default}")
+    return "\n".join(lines)
+
+
+def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _as_typed(value: Any) -> str:
+    """A default as the command line spells it."""
+    return str(list(value)) if isinstance(value, tuple) else str(value) if value != "" else "empty"
 
 
 def descriptions(kind: type) -> dict[str, str]:

@@ -72,7 +72,7 @@ def _experiment(
     script: Path, doc: str, defaults: S, configuration: Configuration, stage: Stage[S] | str
 ) -> Any:
     experiment: Any = Experiment(script.stem, save_git_info=False, base_dir=str(script.parent))
-    experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(type(defaults))}"
+    experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(defaults)}"
     experiment.logger = logging.getLogger(script.stem)
     experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
     experiment.add_config({"args": _plain(flat(defaults))})
@@ -83,7 +83,8 @@ def _experiment(
             from oodretrieval.experiment.run import Run  # with all that a stage needs
 
             perform = _imported(stage) if isinstance(stage, str) else stage
-            return _jsonable(perform(settings, Run(configuration, _workspace(settings, configuration))))
+            workspace = _workspace(settings, configuration)
+            return _jsonable(perform(settings, Run(configuration.with_named_folder(settings), workspace)))
         except Exception as error:
             if _run.pdb:
                 raise
@@ -109,7 +110,7 @@ def _keep_record(
     def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
         try:
             settings = _settings(kind, config)
-            configuration.require_names(settings)
+            configuration.with_named_folder(settings).require_names(settings)
             if command_name == experiment.path:
                 _add_record(_workspace(settings, configuration))
         except OODRetrievalError as error:

@@ -199,3 +199,18 @@ def test_networks_that_ship_name_the_meta_model_and_the_size_that_go_with_them()
         made_for = load_meta_model(shipped.meta_model(entry.meta_model).path).quality["made_by"]["model"]
         assert made_for == f"deeplabv3plus_{name}"
         assert entry.size in {(256, 512), (360, 480)}
+
+
+def test_a_folder_is_a_dataset_where_the_name_is_its_own(tmp_path):
+    """What the pipeline calls a folder of photographs, every script understands; a slip of the pen stays one."""
+    shipped = load_configuration(CHECKOUT / "configuration.py")
+    root = tmp_path / "holiday"
+    asked = from_mapping(PredictSettings, {"dataset": "holiday", "root": str(root)})
+    entry = shipped.with_named_folder(asked).dataset("holiday")
+    assert (entry.class_name, entry.kwargs["root"]) == ("ImageFolder", str(root))
+    for values in ({"dataset": "holidy", "root": str(root)}, {"dataset": "holiday"}):
+        settings = from_mapping(PredictSettings, values)
+        with pytest.raises(UnknownNameError):
+            shipped.with_named_folder(settings).require_names(settings)
+    known = from_mapping(PredictSettings, {"dataset": "camvid_val", "root": str(tmp_path / "camvid_val")})
+    assert shipped.with_named_folder(known) is shipped

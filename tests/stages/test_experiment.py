@@ -372,7 +372,7 @@ def test_help_gives_the_command_and_every_setting_with_its_text(sheep, tmp_path)
         "Name of the meadow, or of the hills.",
         "What the sheep are called.",
         "Number of the GPU; -1 for the CPU.",
-        "Only the first images, at most this number; 0 for all.",
+        "Only the first images, at most this number; 0 for all. [0]",
     ):
         assert text in out
     assert "print_config" in out
@@ -432,10 +432,10 @@ def test_a_dataclass_as_result_is_recorded(sheep, tmp_path):
 
 
 def test_describe_joins_the_texts_of_all_classes():
-    lines = describe(SheepSettings).splitlines()
+    lines = describe(SheepSettings()).splitlines()
     texts = dict(line.split(None, 1) for line in lines)
     assert next(iter(texts)) == "workspace"
-    assert texts["dataset"] == "Name of the meadow, or of the hills."
-    assert texts["mainplot.legend"] == "Whether there is a legend."
-    assert texts["limit"] == "Only the first images, at most this number; 0 for all."
+    assert texts["dataset"] == "Name of the meadow, or of the hills. [empty]"
+    assert texts["mainplot.legend"] == "Whether there is a legend. [True]"
+    assert texts["limit"] == "Only the first images, at most this number; 0 for all. [0]"
     assert len({len(line) - len(line.split(None, 1)[1]) for line in lines}) == 1, "in one column"

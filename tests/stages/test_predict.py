@@ -441,3 +441,8 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
         dataset = CamVid(configuration.datasets["val"].kwargs["root"], "val")
         vectors, failures = features.of(("colour", "val"), dataset, table)
         assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))
+
+
+def test_a_network_without_weights_is_said_to_be_one(configuration, workspace, caplog):
+    pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 1}), Run(configuration, workspace))
+    assert "'colour' names no weights: the network is used as its class builds it" in caplog.text

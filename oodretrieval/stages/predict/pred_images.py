@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from oodretrieval.datasets import SegmentationDataset, subset_by_class
+from oodretrieval.entries import ModelEntry, factory_of
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
@@ -79,6 +80,7 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
             raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
     else:
         device = choose_device(settings.common.gpu)
+        _warn_without_weights(run.configuration.model(settings.model_name), settings.model_name)
         made_by |= settings.inference.recorded(device.type, run.configuration.model(settings.model_name).size)
     folder = run.workspace.prediction_folder(*names)
     finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
@@ -142,6 +144,16 @@ def _megabytes(size: int) -> str:
         ('1.8 MB', '15.0 MB', '3.2 GB')
     """
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"
+
+
+def _warn_without_weights(entry: ModelEntry, name: str) -> None:
+    """Say that nothing is loaded into a network: forgotten weights look like a network that knows nothing."""
+    if entry.weights is None and not hasattr(factory_of(entry), "cached_weights"):
+        logger.warning(
+            "the entry %r names no weights: the network is used as its class builds it; set `weights` of the entry, "
+            "unless the class loads its own",
+            name,
+        )
 
 
 class _Flow:

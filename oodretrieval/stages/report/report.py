@@ -105,7 +105,9 @@ def _environment() -> Environment:
 
 
 def _path(settings: ReportSettings, workspace: Workspace) -> Path:
-    default = workspace.path / "reports" / f"{settings.model_name}_{settings.dataset}.html"
+    of = settings.embeddings_file or settings.dataset
+    stem = f"{settings.dataset}_{of}" if of != settings.dataset else settings.dataset
+    default = workspace.path / "reports" / f"{settings.model_name}_{stem}.html"
     path = Path(settings.save_file).expanduser() if settings.save_file else default
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

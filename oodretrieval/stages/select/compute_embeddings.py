@@ -215,7 +215,7 @@ def _add(
                 reader = _Crops(dataset, by_image, settings)
                 vectors = embed_crops(
                     network,
-                    reader.read(images),
+                    reader.read(images, bar),
                     device=device,
                     batch_size=settings.batch_size,
                     size=settings.crop_size or None,
@@ -224,7 +224,6 @@ def _add(
                 if reader.rows:
                     rows = pd.concat(reader.rows, ignore_index=True)
                     writer.add_part(rows, vectors, settings.net, (name, tuple(rows["image_id"].unique())))
-            bar.update(sum(len(by_image[dataset.ids[i]]) for i in indices if dataset.ids[i] in by_image))
     return failures
 
 
@@ -238,7 +237,7 @@ class _Crops:
         self.rows: list[pd.DataFrame] = []
         self.failures: dict[str, str] = {}
 
-    def read(self, indices: list[int]) -> Iterator[NDArray[np.uint8]]:
+    def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
         for index in indices:
             return_freed_memory()
             image_id = self.dataset.ids[index]
@@ -246,6 +245,7 @@ class _Crops:
                 sample = self.dataset[index]
             except ImageError as error:
                 self.failures[image_id] = str(error)
+                bar.update(len(self.by_image[image_id]))
                 continue
             rows = self.by_image[image_id].copy()
             height, width = sample.image.shape[:2]
@@ -257,6 +257,7 @@ class _Crops:
             self.rows.append(rows)
             for box in boxes:
                 yield crop(sample.image, box)
+                bar.update()
 
 
 def segment_boxes_of(table: pd.DataFrame) -> list[Box]:

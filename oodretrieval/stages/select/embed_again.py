@@ -74,7 +74,11 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         if failures:
             raise PartialFailure("compute_embeddings", failures)
         writer.commit(default_embedding=embedding)
-    logger.info("%d segments embedded with %s; catalogue %s", len(source), embedding, name)
+    there = sorted(Catalogue.named(run.workspace, name).manifest["embeddings"])
+    logger.info(
+        "%d segments embedded with %s, now the default of catalogue %s; it holds vectors of %s",
+        *(len(source), embedding, name, ", ".join(there)),
+    )
     return {"catalogue": name, "segments": len(source), "embedding": embedding}
 
 
