@@ -13,9 +13,12 @@ from typing import Any
 from comparing import arguments, deeplab, set_up, train, with_spread
 
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import BACKGROUND
-from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
+from oodretrieval.stages.evaluate.settings import SegmentationSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 
 TRAIN, VAL = "camvid_train_background", "camvid_val_background"
 CLASSES = 9
@@ -47,8 +50,10 @@ def main() -> None:
         data = {"dataset": TRAIN, "dataset_val": f"{VAL}_half"}
         train(name, chosen, configuration, workspace, seed=seed, **data)
         common = {"dataset": f"{VAL}_half", "model_name": name, "gpu": chosen.gpu}
-        pred_images(PredictSettings(**common), Run(configuration, workspace))
-        judged = eval_segmentation(SegmentationSettings(**common), Run(configuration, workspace))
+        pred_images(from_mapping(PredictSettings, {**common}), Run(configuration, workspace))
+        judged = eval_segmentation(
+            from_mapping(SegmentationSettings, {**common}), Run(configuration, workspace)
+        )
         figures[variant].append(with_foreground(judged))
         chosen.output.write_text(report(figures, chosen.epochs), encoding="utf-8")
 

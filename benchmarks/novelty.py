@@ -42,7 +42,7 @@ from oodretrieval.novelty.standardisation import ClassStandardisation
 from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Drawing
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import Workspace
 

@@ -3,8 +3,7 @@
 import ast
 import re
 import runpy
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -14,6 +13,7 @@ from sphinx.application import Sphinx
 
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.descriptions import descriptions
+from oodretrieval.experiment.settings import flat
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "settings"
@@ -53,7 +53,7 @@ def page(script: Path) -> str:
     doc = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
     settings = default_settings(script)
     lines = ["| `args.…` | default | meaning |", "|---|---|---|"]
-    values = dict(_values(settings))
+    values = dict(_values(flat(settings)))
     for name, text in descriptions(type(settings)).items():
         default = f"`{values[name]!r}`" if name in values else ""
         lines.append(f"| `{name}` | {default} | {_cell(text)} |")
@@ -82,13 +82,12 @@ def default_settings(script: Path) -> Any:
     return found[0](load_configuration(ROOT / "configuration.py"))
 
 
-def _values(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if is_dataclass(value):
-            yield from _values(value, f"{prefix}{field.name}.")
+def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{field.name}", value
+            yield f"{prefix}{name}", value
 
 
 def _write(path: Path, text: str) -> None:

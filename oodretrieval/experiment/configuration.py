@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import oodretrieval
 from oodretrieval.entries import DatasetEntry, Entry, MetaModelEntry, ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.experiment.settings import names_in
 
 VARIABLE = "OODRETRIEVAL_CONFIGURATION"
 CHECKOUT = Path(oodretrieval.__file__).parents[1]
@@ -77,6 +78,16 @@ class Configuration:
             UnknownNameError: If there is no such network.
         """
         return named or self.model(model_name).meta_model or self.defaults.get("META_MODEL", "")
+
+    def require_names(self, settings: object) -> None:
+        """Refuse settings that name an entry which does not exist, before anything is imported for them.
+
+        Raises:
+            UnknownNameError: If there is no dataset or network of a name; lists those that are there.
+        """
+        tables: dict[str, Mapping[str, Entry]] = {"dataset": self.datasets, "model": self.models}
+        for kind, name in names_in(settings):
+            _lookup(kind, name, tables[kind])
 
     def resolve(self, path: str | Path) -> Path:
         """``path`` itself where it is absolute, else beside the configuration, or in the checkout if it is there."""

@@ -11,9 +11,10 @@ from oodretrieval.entries import DatasetEntry, ModelEntry, build
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed
 from oodretrieval.meta_models import load_meta_model
 from oodretrieval.models import SegmentationNetwork, load_model
-from oodretrieval.stages.evaluate.eval_iou import IouSettings
+from oodretrieval.stages.evaluate.settings import IouSettings
 from oodretrieval.stores import Workspace
 
 SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
@@ -185,9 +186,9 @@ def test_the_meta_model_that_is_named_else_the_entrys_else_the_default(configura
     assert configuration.meta_model_for("colour") == "meta_nn"
     run = Run(configuration, Workspace(tmp_path))
     settings = IouSettings(model_name="own", dataset="val")
-    assert run.with_meta_model(settings) == replace(settings, meta_model_name="boosting")
+    assert run.with_meta_model(settings) == changed(settings, {"meta_model_name": "boosting"})
     with pytest.raises(UnknownNameError, match="unknown model 'owl'"):
-        run.with_meta_model(replace(settings, model_name="owl"))
+        run.with_meta_model(changed(settings, {"model_name": "owl"}))
 
 
 def test_networks_that_ship_name_the_meta_model_and_the_size_that_go_with_them():
