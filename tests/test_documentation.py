@@ -24,6 +24,9 @@ PARSED_ONLY = {
     "benchmarks/": "measures for minutes, on data that nobody may pass on",
 }
 ADDED = {
+    "scripts/eval_meta.py": ("args.repetitions=20",),
+    "scripts/eval_ood.py": ("args.repetitions=20",),
+    "scripts/train_meta_nn.py": ("args.repetitions=20",),
     "scripts/pipeline.py": ("args.explore=False", "args.select_number=12"),
     "scripts/compute_embeddings.py": ("args.select_number=12",),
     "scripts/train_segmentation.py": (
