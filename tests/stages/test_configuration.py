@@ -11,10 +11,11 @@ from oodretrieval.entries import DatasetEntry, ModelEntry, build
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
+from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.meta_models import load_meta_model
 from oodretrieval.models import SegmentationNetwork, load_model
 from oodretrieval.stages.evaluate.settings import IouSettings
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace
 
 SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
@@ -203,7 +204,7 @@ def test_networks_that_ship_name_the_meta_model_and_the_size_that_go_with_them()
 
 def test_a_folder_is_a_dataset_where_the_name_is_its_own(tmp_path):
     """What the pipeline calls a folder of photographs, every script understands; a slip of the pen stays one."""
-    shipped = load_configuration(CHECKOUT / "configuration.py")
+    shipped = load_configuration(SHIPPED)
     root = tmp_path / "holiday"
     asked = from_mapping(PredictSettings, {"dataset": "holiday", "root": str(root)})
     entry = shipped.with_named_folder(asked).dataset("holiday")
