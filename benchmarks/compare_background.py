@@ -13,9 +13,12 @@ from typing import Any
 from comparing import arguments, deeplab, set_up, train, with_spread
 
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import BACKGROUND
-from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
+from oodretrieval.stages.evaluate.settings import SegmentationSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 
 TRAIN, VAL = "camvid_train_background", "camvid_val_background"
 CLASSES = 9
@@ -47,8 +50,10 @@ def main() -> None:
         data = {"dataset": TRAIN, "dataset_val": f"{VAL}_half"}
         train(name, chosen, configuration, workspace, seed=seed, **data)
         common = {"dataset": f"{VAL}_half", "model_name": name, "gpu": chosen.gpu}
-        pred_images(PredictSettings(**common), Run(configuration, workspace))
-        judged = eval_segmentation(SegmentationSettings(**common), Run(configuration, workspace))
+        pred_images(from_mapping(PredictSettings, {**common}), Run(configuration, workspace))
+        judged = eval_segmentation(
+            from_mapping(SegmentationSettings, {**common}), Run(configuration, workspace)
+        )
         figures[variant].append(with_foreground(judged))
         chosen.output.write_text(report(figures, chosen.epochs), encoding="utf-8")
 
@@ -90,7 +95,7 @@ channels, trained for {epochs} epochs on 144×192 crops of camvid_train_backgrou
 order of images. The ordinary side has a tenth output channel, the implicit one gets its background from the logits of
 the nine.
 
-Judged on camvid_val_background at 180×240: 101 frames of **one scene**. END: expected non-distinctiveness over all
+Evaluated on camvid_val_background at 180×240: 101 frames of **one scene**. END: expected non-distinctiveness over all
 pixels, lower is better; the background's confidence is its softmax in mode 1, `sigmoid(b - max x)` in mode 2. AUROC by
 the softmax of background, against the pixels of the nine classes. ± is the standard deviation over seeds; it says
 nothing of other scenes.

@@ -108,7 +108,7 @@ Made by `python benchmarks/compare_networks.py`.
 
 CamVid at half resolution with nine known classes; each network with its default parts over {backbone} with
 packaged ImageNet weights, trained for {epochs} epochs on 144×192 crops of camvid_train, batch 4, everything else the
-same. Judged on camvid_val at 180×240: 101 frames of **one scene**; mean over {seeds} seed(s), ± is their standard
+same. Evaluated on camvid_val at 180×240: 101 frames of **one scene**; mean over {seeds} seed(s), ± is their standard
 deviation. Time: the network alone on one image of 480×360, CPU, {threads} thread(s), load {load}, median of
 {repetitions} alternating runs.
 

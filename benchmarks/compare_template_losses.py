@@ -70,9 +70,9 @@ Made by `python benchmarks/compare_template_losses.py`.
 
 CamVid at half resolution with nine known classes, DeepLabV3+ over tf_efficientnet_lite0 with packaged ImageNet
 weights, 96 channels, trained for {epochs} epochs on 144×192 crops of camvid_train, batch 4; cross-entropy, and the
-template losses beside it with weight 0.1. Everything else, the learning-rate schedule included, is the same; so are the
-initial weights and the order of images of one seed. Judged on camvid_val at 180×240: 101 frames of **one scene**. ± is
-the standard deviation over seeds; a difference that is not well above it is none.
+template losses added with weight 0.1. Everything else, the learning-rate schedule included, is the same; so are the
+initial weights and the order of images of one seed. Evaluated on camvid_val at 180×240: 101 frames of **one scene**.
+± is the standard deviation over seeds; a difference that is not well above it is none.
 
 {table}
 """

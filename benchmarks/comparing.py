@@ -15,7 +15,9 @@ from oodretrieval.datasets import Sample, Subset, open_dataset
 from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, ModelEntry
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,13 +95,16 @@ def deeplab(num_classes: int, implicit_background: bool = False) -> ModelEntry:
 
 def train(name: str, chosen: argparse.Namespace, run: Run, **options: Any) -> dict[str, Any]:
     """Train one variant and seed by the common recipe; returns the quality of the kept weights."""
-    settings = TrainSegmentationSettings(
-        model_name=name,
-        gpu=chosen.gpu,
-        epochs=chosen.epochs,
-        validate_every=chosen.epochs,
-        **RECIPE,
-        **options,
+    settings = from_mapping(
+        TrainSegmentationSettings,
+        {
+            "model_name": name,
+            "gpu": chosen.gpu,
+            "epochs": chosen.epochs,
+            "validate_every": chosen.epochs,
+            **RECIPE,
+            **options,
+        },
     )
     return train_segmentation(settings, run)
 

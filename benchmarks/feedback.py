@@ -37,7 +37,7 @@ from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
 from oodretrieval.results.result import markdown_table
 from oodretrieval.search import FeedbackOptions, RelevanceFeedback
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import Workspace
 

@@ -6,7 +6,7 @@
 
 Prints the tables of docs/meta_models.md. Needs the segment tables of both datasets (compute_metrics) in the workspace.
 Everything is trained strictly. Intervals are of 95 %, by bootstrap over blocks of images; differences are taken within
-the same draws.
+the same resamples.
 """
 
 import argparse
@@ -180,8 +180,10 @@ def main() -> None:
     parser.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
     parser.add_argument("--model", required=True, help="segmentation network")
     parser.add_argument("--train", required=True, help="dataset to learn from")
-    parser.add_argument("--val", required=True, help="dataset to judge on")
-    parser.add_argument("--block", type=int, required=True, help="images drawn together: 20 in video, else 1")
+    parser.add_argument("--val", required=True, help="dataset to evaluate on")
+    parser.add_argument(
+        "--block", type=int, required=True, help="images resampled together: 20 in video, else 1"
+    )
     parser.add_argument("--groups", choices=("image", "clip"), default="image", help="of cross-validation")
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--repetitions", type=int, default=1000)
@@ -192,7 +194,7 @@ def main() -> None:
     )
     drawing = Drawing(arguments.block, arguments.repetitions)
     study = Study(training_rows(train), training_rows(val, strict=False), drawing)
-    print(f"\n## {arguments.model}, trained on {arguments.train}, judged on {arguments.val}")
+    print(f"\n## {arguments.model}, trained on {arguments.train}, evaluated on {arguments.val}")
     print(f"\nIntervals: {drawing.words()}.")
     compare_models(study)
     compare_features(study, arguments.groups, arguments.folds)

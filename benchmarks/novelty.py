@@ -6,7 +6,7 @@
 Makes the tables of docs/novelty.md. Needs predictions with logits (pred_images) and segment tables (compute_metrics) of
 both datasets in the workspace; features that are not there yet are computed and kept. Everything is fitted on known
 segments of the training images. A test segment is unknown if more than half of its pixels are. Intervals are of 95 %,
-by bootstrap over blocks of images; differences are taken within the same draws.
+by bootstrap over blocks of images; differences are taken within the same resamples.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from oodretrieval.novelty.standardisation import ClassStandardisation
 from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Drawing
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import Workspace
 
@@ -247,7 +247,7 @@ def report(arguments: argparse.Namespace) -> str:
     drawing, classes = Drawing(arguments.block, arguments.repetitions), num_classes_of(train.table)
     table = ablation_table(all_scores(train, test, classes), unknown, images, drawing)
     return (
-        f"## {arguments.model}, learned from {arguments.train}, judged on {arguments.test}\n\n"
+        f"## {arguments.model}, learned from {arguments.train}, evaluated on {arguments.test}\n\n"
         f"{len(unknown)} segments of at least {arguments.min_pixels} pixels, {unknown.sum()} of which are more than "
         f"half unknown. Features: {arguments.backbone}. Intervals: {drawing.words()}.\n\n{markdown_table(table)}\n\n"
         f"{luck_of_the_draw(train, test, unknown, classes)}\n"
@@ -262,11 +262,13 @@ def main() -> None:
     parser.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
     parser.add_argument("--model", required=True, help="segmentation network")
     parser.add_argument("--train", required=True, help="dataset with truth to learn from")
-    parser.add_argument("--test", required=True, help="dataset with truth to judge on")
-    parser.add_argument("--block", type=int, required=True, help="images drawn together: 20 in video, else 1")
+    parser.add_argument("--test", required=True, help="dataset with truth to evaluate on")
+    parser.add_argument(
+        "--block", type=int, required=True, help="images resampled together: 20 in video, else 1"
+    )
     parser.add_argument("--backbone", default=TrainNoveltySettings.backbone, help="network of the features")
-    parser.add_argument("--min-pixels", type=int, default=400, help="of the segments that are judged")
-    parser.add_argument("--repetitions", type=int, default=500, help="draws of the bootstrap")
+    parser.add_argument("--min-pixels", type=int, default=400, help="of the segments that are evaluated")
+    parser.add_argument("--repetitions", type=int, default=500, help="resamples of the bootstrap")
     parser.add_argument("--gpu", type=int, default=-1)
     parser.add_argument("--output", type=Path, help="Markdown file to write; else it is printed")
     arguments = parser.parse_args()

@@ -155,6 +155,7 @@ def ablation_table(candidates: dict[str, list[Candidates]]) -> str:
         "**default**": (default, _shown(), None),
         **{name: (weights, _shown(), None) for name, weights in without.items()},
         "without perimeter": (replace(default, perimeter=0.0), _shown(), None),
+        "without log_share": (replace(default, log_share=0.0), _shown(), None),
         "without sides": (replace(default, sides=0.0), _shown(), None),
         "entropy too": (
             replace(default, evidence={**evidence, "entropy": 0.3}),

@@ -18,8 +18,11 @@ import torch
 
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, read_segments
 
 KEEP = ("logits", "softmax", "nothing")
@@ -70,13 +73,13 @@ def _run(
     }
     stage = f"pred_images, keep={keep}" + (" (with metrics)" if keep == "nothing" else "")
     start = time.perf_counter()
-    pred_images(PredictSettings(**names, keep=keep), Run(configuration, workspace))  # type: ignore[arg-type]
+    pred_images(from_mapping(PredictSettings, {**names, "keep": keep}), Run(configuration, workspace))  # type: ignore[arg-type]
     seconds.setdefault(stage, []).append(time.perf_counter() - start)
     disk[stage] = _megabytes(workspace.path / "predictions")
     if keep == "nothing":
         return len(read_segments(workspace, arguments.model, arguments.dataset))
     start = time.perf_counter()
-    compute_metrics(MetricsSettings(**names), Run(configuration, workspace))  # type: ignore[arg-type]
+    compute_metrics(from_mapping(MetricsSettings, {**names}), Run(configuration, workspace))  # type: ignore[arg-type]
     stage = f"compute_metrics, from {keep}"
     seconds.setdefault(stage, []).append(time.perf_counter() - start)
     disk[stage] = _megabytes(workspace.path / "segments")

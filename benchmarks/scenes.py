@@ -22,22 +22,31 @@ import pandas as pd
 from numpy.typing import NDArray
 from scene_tables import Evaluated, report
 
+from oodretrieval.choices import SelectBy
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.results.rules import Drawing, EvaluationSettings
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
-from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
-from oodretrieval.stages.select.selecting import SelectBy, SelectionRule, Selector
-from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.results.rules import Drawing
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
+from oodretrieval.stages.evaluate.settings import IouSettings
+from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
+from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainMetaSettings, TrainNoveltySettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.select.selecting import Selector
+from oodretrieval.stages.select.settings import SelectionRule
+from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import SELECT_SCORE, Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,15 +113,18 @@ def train(scene: str, chosen: argparse.Namespace, run: Run) -> None:
     )
     datasets = {**run.configuration.datasets, f"{data}_check": check}
     epochs = max(1, round(chosen.steps / (frames // RECIPE["batch_size"])))
-    settings = TrainSegmentationSettings(
-        model_name=model,
-        dataset=data,
-        dataset_val=f"{data}_check",
-        save_file=str(weights_file(model, chosen.weights)),
-        gpu=chosen.gpu,
-        epochs=epochs,
-        validate_every=epochs,
-        **RECIPE,
+    settings = from_mapping(
+        TrainSegmentationSettings,
+        {
+            "model_name": model,
+            "dataset": data,
+            "dataset_val": f"{data}_check",
+            "save_file": str(weights_file(model, chosen.weights)),
+            "gpu": chosen.gpu,
+            "epochs": epochs,
+            "validate_every": epochs,
+            **RECIPE,
+        },
     )
     train_segmentation(settings, replace(run, configuration=replace(run.configuration, datasets=datasets)))
 
@@ -126,28 +138,30 @@ def fit(names: Names, chosen: argparse.Namespace, run: Run) -> None:
     """Predict the scene, and fit all that is learned from the training drives; what is there stays."""
     common: dict[str, Any] = {"gpu": chosen.gpu, "num_cores": chosen.num_cores, "model_name": names.model}
     for dataset in (names.test,) if names.rendered else (names.train, names.test):
-        pred_images(PredictSettings(dataset=dataset, **common), run)
-        compute_metrics(MetricsSettings(dataset=dataset, **common), run)
+        pred_images(from_mapping(PredictSettings, {"dataset": dataset, **common}), run)
+        compute_metrics(from_mapping(MetricsSettings, {"dataset": dataset, **common}), run)
     if names.rendered:
         return
     learned = {**common, "dataset": names.train}
-    compute_logit_statistics(LogitStatisticsSettings(**learned), run)
-    train_novelty(TrainNoveltySettings(**learned), run)
+    compute_logit_statistics(from_mapping(LogitStatisticsSettings, {**learned}), run)
+    train_novelty(from_mapping(TrainNoveltySettings, {**learned}), run)
     # evaluated on the scene, so that all of the other drives is learned from; nothing is chosen by it
     recipe = {"meta_model": "boosting", "meta_model_name": names.meta, "features": ("extended",)}
-    train_meta_nn(TrainMetaSettings(**learned, **recipe, dataset_val=names.test), run)
+    train_meta_nn(from_mapping(TrainMetaSettings, {**learned, **recipe, "dataset_val": names.test}), run)
 
 
 def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
     """Every score of the scene's segments."""
     dataset = open_dataset(run.configuration.dataset(names.test), names.test)
-    settings = SelectionRule(gpu=chosen.gpu)
+    settings = from_mapping(SelectionRule, {"gpu": chosen.gpu})
     table = segments_in_use(settings, run, (names.model, names.test))
     large = table["S"] >= chosen.min_pixels
     void = table["void_fraction"] > VOID_SHARE
     kept = (large & ~void).to_numpy()
     scores = {name: score_of(name, table, names, dataset, settings, run)[kept] for name in get_args(SelectBy)}
-    quality = eval_iou(IouSettings(dataset=names.test, model_name=names.model, gpu=chosen.gpu), run)
+    quality = eval_iou(
+        from_mapping(IouSettings, {"dataset": names.test, "model_name": names.model, "gpu": chosen.gpu}), run
+    )
     return Evaluated(
         names.test,
         names.model,
@@ -170,7 +184,7 @@ def score_of(
     run: Run,
 ) -> NDArray[np.float64]:
     """One score of all segments, as ``args.select_by`` names it, ``(n,)``."""
-    rule = replace(settings, select_by=name)
+    rule = changed(settings, {"select_by": name})
     selector = Selector(rule, choose_device(rule.gpu), run, names.model, names.meta)
     scored, failures = selector.score(table, names.test, dataset)
     if failures:

@@ -15,10 +15,12 @@ from oodretrieval.experiment.configuration import Configuration, load_configurat
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter, network_input
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace
 from oodretrieval.stores.predictions import Keep
 
@@ -67,13 +69,16 @@ def main(description: str) -> None:
 
 def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
     configuration = load_configuration()
-    settings = PredictSettings(
-        dataset=arguments.dataset,
-        model_name=arguments.model,
-        limit=arguments.images,
-        gpu=gpu,
-        batch_size=arguments.batch_size,
-        overwrite=True,
+    settings = from_mapping(
+        PredictSettings,
+        {
+            "dataset": arguments.dataset,
+            "model_name": arguments.model,
+            "limit": arguments.images,
+            "gpu": gpu,
+            "batch_size": arguments.batch_size,
+            "overwrite": True,
+        },
     )
     device = choose_device(gpu)
     dataset = dataset_in_use(settings, configuration, settings.dataset)
@@ -137,7 +142,7 @@ def _finish(finisher: Finisher, outcomes: list[NetworkOutcome]) -> None:
 def _predict(
     configuration: Configuration, folder: str, settings: PredictSettings, keep: Keep, num_cores: int
 ) -> None:
-    changed = PredictSettings(**{**vars(settings), "keep": keep, "num_cores": num_cores})
+    changed = from_mapping(PredictSettings, {**flat(settings), "keep": keep, "num_cores": num_cores})
     pred_images(changed, Run(configuration, Workspace(Path(folder) / keep)))
 
 

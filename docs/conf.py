@@ -14,6 +14,7 @@ release = version = __version__
 
 extensions = [
     "api_pages",
+    "docstring_names",
     "myst_parser",
     "script_settings",
     "sphinx.ext.autodoc",
@@ -21,6 +22,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_extensions"]
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_title = f"OODRetrieval {release}"
 
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -33,3 +36,6 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_custom_sections = ["Source"]
 default_role = "literal"
+
+nitpicky = True  # a role that names nothing is an error; what other packages document is not looked up
+nitpick_ignore_regex = [(r"py:.*", r"(?!oodretrieval\.)\w+[.\[].*|NDArray|ArrayLike")]

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +9,29 @@ import numpy as np
 
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
+from oodretrieval.demo_settings import DemoSettings
 from oodretrieval.errors import TableError
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.rules import no_truth
-from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import RetrievalSettings
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
-from oodretrieval.stages.select.selecting import SelectionRule
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
 MIN_PIXELS = 150
-
-
-@dataclass(frozen=True)
-class DemoSettings(SelectionRule):
-    """What the demo runs on.
-
-    Attributes:
-        dataset: Name of a dataset with unknown objects.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of a trained meta model.
-        net: Embedding network.
-        save_dir: Folder for the pictures.
-        explore: Open the explorer at the end, where there is a display.
-    """
-
-    dataset: str = "streets_test"
-    model_name: str = "deeplabv3plus_streets"
-    meta_model_name: str = "meta_nn_streets"
-    net: str = "efficientnet_lite0"
-    select_quantile: float = 0.9
-    save_dir: str = "demo"
-    explore: bool = True
 
 
 def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
@@ -64,28 +45,31 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         Figures of the selection and of the retrieval, and the pictures.
     """
     started = time.monotonic()
-    common: dict[str, Any] = {field.name: getattr(settings, field.name) for field in fields(CommonSettings)}
+    common = flat(settings.common)
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
         logger.info("1/5 rendering %d streets", len(dataset))
-        dataset.render_all(settings.num_cores)
+        dataset.render_all(settings.common.num_cores)
     logger.info("2/5 predicting with %s", settings.model_name)
-    pred_images(PredictSettings(**names, **common), run)
+    pred_images(from_mapping(PredictSettings, {**names, **common}), run)
     logger.info("3/5 measuring segments")
-    compute_metrics(MetricsSettings(**names, **common), run)
+    compute_metrics(from_mapping(MetricsSettings, {**names, **common}), run)
     logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
-    embedding = EmbedSettings(
-        dataset=(settings.dataset,),
-        net=settings.net,
-        **_selecting(settings),
-        min_height=1,
-        min_width=1,
-        min_pixels=MIN_PIXELS,
-        save_file="demo",
-        **common,
+    embedding = from_mapping(
+        EmbedSettings,
+        {
+            "dataset": (settings.dataset,),
+            "net": settings.net,
+            **_selecting(settings),
+            "min_height": 1,
+            "min_width": 1,
+            "min_pixels": MIN_PIXELS,
+            "save_file": "demo",
+            **common,
+        },
     )
     catalogue_name = compute_embeddings(embedding, run)["catalogue"]
     logger.info("5/5 evaluating and drawing")
@@ -99,8 +83,8 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
 
 
 def _selecting(settings: DemoSettings) -> dict[str, Any]:
-    rule = {field.name for field in fields(SelectionRule)} - {field.name for field in fields(CommonSettings)}
-    return {name: getattr(settings, name) for name in {"model_name", "meta_model_name", *rule}}
+    names = {"model_name": settings.model_name, "meta_model_name": settings.meta_model_name}
+    return names | flat(settings.rule)
 
 
 def explore_if_possible(catalogue: str, run: Run) -> None:
@@ -112,15 +96,20 @@ def explore_if_possible(catalogue: str, run: Run) -> None:
 
 def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[str, Any]:
     """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
-    selection = SelectionSettings(
-        dataset=settings.dataset,
-        **_selecting(settings),
-        min_pixels=MIN_PIXELS,
-        limit=settings.limit,
-        root=settings.root,
-        save_dir=settings.save_dir,
+    selection = from_mapping(
+        SelectionSettings,
+        {
+            "dataset": settings.dataset,
+            **_selecting(settings),
+            "min_pixels": MIN_PIXELS,
+            "limit": settings.common.limit,
+            "root": settings.common.root,
+            "save_dir": settings.save_dir,
+        },
     )
-    retrieval = RetrievalSettings(embeddings_file=catalogue, groups="image", save_dir=settings.save_dir)
+    retrieval = from_mapping(
+        RetrievalSettings, {"embeddings_file": catalogue, "groups": "image", "save_dir": settings.save_dir}
+    )
     results = logging.getLogger(OUTPUT)
     level = results.level
     results.setLevel(logging.WARNING)

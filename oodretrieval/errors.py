@@ -2,7 +2,7 @@
 
 ::
 
-    OODRetrievalError                 one line that says what was expected, what came, what to do
+    OODRetrievalError                 one line that says what was expected, what was got, what to do
     ├── SettingsError                 a command line or a settings value that cannot be used
     │   └── UnknownNameError          a name that is not among the known ones (which are listed)
     ├── ConfigurationError            an entry of configuration.py that cannot be built
@@ -41,7 +41,7 @@ class UnknownNameError(SettingsError):
 
     Args:
         kind: What is named, e.g. ``"dataset"``.
-        name: What came.
+        name: What was got instead.
         known: What exists; where that is a lot, only the names close to ``name`` are listed.
 
     Example:

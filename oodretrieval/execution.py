@@ -56,8 +56,11 @@ class progress(tqdm):  # type: ignore[type-arg]
         passed = self.format_dict["elapsed"]
         said = f"{self.n}" if self.total is None else f"{self.n} of {self.total}"
         said += f" {self.unit}s, {self.format_interval(passed)}"
-        if self.total is not None and self.n < self.total:
-            left = passed / (self.n - self.initial) * (self.total - self.n)
+        done = self.n - self.initial
+        if (
+            self.total is not None and self.n < self.total and done > 2
+        ):  # the first ones wait for what is loaded
+            left = passed / done * (self.total - self.n)
             said += f", about {self.format_interval(left)} left"
         logger.info("%s: %s", self.desc.removesuffix(": "), said)
 

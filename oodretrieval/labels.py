@@ -60,7 +60,7 @@ class LabelSet:
             )
         if sorted(self.pred_mapping) != list(range(len(self.pred_mapping))):
             raise ConfigurationError(
-                f"predicted ids must be 0 … C-1 without gaps, came {sorted(self.pred_mapping)}"
+                f"predicted ids must be 0 … C-1 without gaps, got {sorted(self.pred_mapping)}"
             )
         allowed = {*self.pred_mapping, NO_CLASS} if self.pred_mapping else {ANY_CLASS, NO_CLASS}
         bad = {k: v for k, v in self.label_to_pred.items() if v not in allowed}

@@ -8,23 +8,15 @@ The published rule, everything below a predicted IoU: args.select_by=predicted_i
 To embed the same segments with another network: args.load_file=camvid_val args.net=efficientnet_lite1
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_again import embed_again
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.select.settings import EmbedSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: EmbedSettings(
             dataset=(configuration.defaults["DATASET"],),  # one dataset, or several as a list
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
-            meta_model_name="",  # entry of META_MODELS; empty: the one that the entry of model_name names
             net=configuration.defaults["EMBEDDING"],  # embedding network
-            select_by="novelty",  # the score that selects
-            select_quantile=0.95,  # segments above this quantile of known training segments are selected
-            iou_threshold=0.5,  # with select_by="predicted_iou": segments below are selected
         ),
-        lambda settings, *where: (embed_again if settings.load_file else compute_embeddings)(
-            settings, *where
-        ),
+        "oodretrieval.stages.select.embed_again:compute_or_embed_again",
     )

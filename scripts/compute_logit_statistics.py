@@ -5,14 +5,14 @@
 Needs the predictions of the training images, with keep=logits. The networks that ship bring theirs.
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.fit.settings import LogitStatisticsSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: LogitStatisticsSettings(
             dataset="streets_train",  # what the network was trained on
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        compute_logit_statistics,
+        "oodretrieval.stages.fit.compute_logit_statistics:compute_logit_statistics",
     )

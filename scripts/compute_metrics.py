@@ -7,13 +7,14 @@ Writes one row per segment below <workspace>/segments/<model>/<dataset>/. Blocks
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+    from oodretrieval.experiment.settings import CommonSettings
+    from oodretrieval.stages.measure.settings import MetricsSettings
 
     run_script(
         lambda configuration: MetricsSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            num_cores=2,  # worker processes
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
+            common=CommonSettings(num_cores=2),
         ),
-        compute_metrics,
+        "oodretrieval.stages.measure.compute_metrics:compute_metrics",
     )

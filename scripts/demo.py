@@ -7,19 +7,11 @@ keeps it closed.
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
-    from oodretrieval.demo import DemoSettings, demo
+    from oodretrieval.demo_settings import DemoSettings
     from oodretrieval.experiment.script import run_script
+    from oodretrieval.experiment.settings import CommonSettings
 
     run_script(
-        lambda configuration: DemoSettings(
-            dataset="streets_test",  # entry of DATASETS in configuration.py; must have truth
-            model_name="deeplabv3plus_streets",  # entry of MODELS
-            meta_model_name="meta_nn_streets",  # entry of META_MODELS
-            net="efficientnet_lite0",  # embedding network
-            save_dir="demo",  # folder for the pictures
-            explore=True,  # open the explorer at the end, where there is a display
-            num_cores=2,  # worker processes
-            gpu=-1,  # the CPU
-        ),
-        demo,
+        lambda configuration: DemoSettings(common=CommonSettings(num_cores=2, gpu=-1)),  # on the CPU
+        "oodretrieval.demo:demo",
     )

@@ -6,15 +6,15 @@ With args.meta_model_name=meta_nn_camvid also the mean IoU above and below every
 needs the segment tables.
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.evaluate.settings import IouSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: IouSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        eval_iou,
+        "oodretrieval.stages.evaluate.eval_iou:eval_iou",
         only_reads=True,
     )

@@ -8,20 +8,16 @@ Saves tables and charts: correlation of each metric with the IoU, which metrics 
 true IoU, and for each chosen image its true and predicted IoU beside truth and prediction.
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: EvalMetaSettings(
-            dataset=configuration.defaults["VAL_DATASET"],  # judged: not what the meta model learned from
+            dataset=configuration.defaults["VAL_DATASET"],  # not what the meta model learned from
             dataset_train=configuration.defaults["TRAIN_DATASET"],  # segments of the lasso path
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
-            meta_model_name="",  # entry of META_MODELS, or a name given in training; empty: that of model_name's entry
-            others=(),  # other trained meta models to compare with
-            images=(),  # ids of the images to draw; empty: the first ones
-            pictures=3,  # how many of the first ones
         ),
-        eval_meta,
+        "oodretrieval.stages.evaluate.meta.eval_meta:eval_meta",
         only_reads=True,
     )

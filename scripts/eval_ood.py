@@ -8,17 +8,16 @@ tables, ROC and precision-recall curves, and maps of the scores. Where args.data
 streets_val: args.threshold_rule=fpr
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.evaluate.ood.settings import OodSettings, ScoreSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: OodSettings(
-            dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
-            dataset_val="",  # where the thresholds of the components are chosen; empty for the oracle's alone
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            meta_model_name="",  # entry of META_MODELS; empty: the one that model_name's entry names, if it is there
+            scoring=ScoreSettings(
+                dataset=configuration.defaults["DATASET"], model_name=configuration.defaults["MODEL"]
+            ),
         ),
-        eval_ood,
+        "oodretrieval.stages.evaluate.ood.eval_ood:eval_ood",
         only_reads=True,
     )

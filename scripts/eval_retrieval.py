@@ -5,15 +5,14 @@
 As published: args.method=tsne args.embedding_size=2
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.evaluate.settings import RetrievalSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: RetrievalSettings(
             embeddings_file=configuration.defaults["DATASET"],  # name of the catalogue
-            groups="none",  # or image, or frames: what is left out of a query's ranking beside itself
         ),
-        eval_retrieval,
+        "oodretrieval.stages.evaluate.eval_retrieval:eval_retrieval",
         only_reads=True,
     )

@@ -6,15 +6,15 @@ Where the dataset has a background (as camvid_val_background has), also expected
 and the pixel AUROC of background and of what is unknown by the background's softmax.
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.evaluate.settings import SegmentationSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: SegmentationSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        eval_segmentation,
+        "oodretrieval.stages.evaluate.eval_segmentation:eval_segmentation",
         only_reads=True,
     )

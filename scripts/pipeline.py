@@ -10,17 +10,12 @@ embed.min_pixels=200.
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.pipeline import PipelineSettings, pipeline
+    from oodretrieval.pipeline_settings import PipelineSettings
 
     run_script(
         lambda configuration: PipelineSettings(
-            dataset="",  # entry of DATASETS in configuration.py; not needed where args.root is set
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            meta_model_name="",  # entry of META_MODELS; empty: the one that goes with the network
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
             net=configuration.defaults["EMBEDDING"],  # embedding network
-            select_by="novelty",  # the score that selects
-            select_quantile=0.95,  # segments above this quantile of known training segments are selected
-            explore=True,  # open the explorer at the end, where there is a display
         ),
-        pipeline,
+        "oodretrieval.pipeline:pipeline",
     )

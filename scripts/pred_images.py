@@ -7,13 +7,12 @@ Images that have a prediction are skipped: call it again to go on where it broke
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+    from oodretrieval.stages.predict.settings import PredictSettings
 
     run_script(
         lambda configuration: PredictSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
-            model_name=configuration.defaults["MODEL"],  # entry of MODELS
-            keep="logits",  # or softmax (as published, large), or nothing (metrics computed at once)
+            model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        pred_images,
+        "oodretrieval.stages.predict.pred_images:pred_images",
     )

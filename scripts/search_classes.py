@@ -6,15 +6,14 @@ Saves a table of the classes and a list of all images (CSV). The label ids are w
 takes: it then predicts the images that contain that class only.
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.evaluate.search_classes import SearchSettings, search_classes
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.evaluate.settings import SearchSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: SearchSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
-            classes=(),  # names or label ids; empty for all
         ),
-        search_classes,
+        "oodretrieval.stages.evaluate.search_classes:search_classes",
         only_reads=True,
     )

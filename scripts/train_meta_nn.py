@@ -12,23 +12,15 @@ says the class, its options and the file, and args.meta_model can be left out.
 Needs the segment tables of both datasets (compute_metrics).
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.fit.settings import TrainMetaSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: TrainMetaSettings(
             dataset=configuration.defaults["TRAIN_DATASET"],  # segments to learn from
-            dataset_val=configuration.defaults[
-                "VAL_DATASET"
-            ],  # segments to evaluate on; empty: held out of dataset
+            dataset_val=configuration.defaults["VAL_DATASET"],  # segments to evaluate on
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
-            meta_model="",  # linear, logistic, boosting or neural; empty: as the entry of meta_model_name says
-            meta_model_name="",  # entry of META_MODELS or a new name; empty: the kind, else META_MODEL
-            features=(),  # columns and groups to learn from; empty: those of the published network
-            folds=0,  # evaluate by cross-validation with this number of folds instead of on dataset_val
-            groups="",  # what is held out together: image or clip; empty: clip in video, else image
-            strict=True,  # do not learn from segments that are mostly void or unknown
         ),
-        train_meta_nn,
+        "oodretrieval.stages.fit.train_meta_nn:train_meta_nn",
     )

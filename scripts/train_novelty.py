@@ -6,14 +6,14 @@ Needs the predictions, with their logits, and the segment tables of a dataset wi
 segments alone. The networks that ship have theirs.
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.fit.settings import TrainNoveltySettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: TrainNoveltySettings(
             dataset=configuration.defaults["TRAIN_DATASET"],  # segments to learn from
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        train_novelty,
+        "oodretrieval.stages.fit.train_novelty:train_novelty",
     )

@@ -7,15 +7,15 @@ Writes the best weights to the file that the model's entry names. Call it again 
 On several GPUs: accelerate launch scripts/train_segmentation.py with …
 """
 
-from oodretrieval.experiment.script import run_script
-from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
+    from oodretrieval.experiment.script import run_script
+    from oodretrieval.stages.train.settings import TrainSegmentationSettings
 
-if __name__ == "__main__":
     run_script(
         lambda configuration: TrainSegmentationSettings(
             dataset="streets_train",  # images to learn from
             dataset_val="streets_val",  # images to choose the best epoch by
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        train_segmentation,
+        "oodretrieval.stages.train.train_segmentation:train_segmentation",
     )

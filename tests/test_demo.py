@@ -9,6 +9,7 @@ import pytest
 from oodretrieval.demo import DemoSettings, demo
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +30,7 @@ def configuration(tmp_path_factory):
 
 def test_the_demo_finds_unknown_things_and_draws_them(configuration, tmp_path, caplog):
     caplog.set_level("INFO")
-    settings = DemoSettings(gpu=-1, save_dir=str(tmp_path / "demo"), explore=False)
+    settings = from_mapping(DemoSettings, {"gpu": -1, "save_dir": str(tmp_path / "demo"), "explore": False})
     for _ in range(2):  # the second run finds everything done
         caplog.clear()
         result = demo(settings, Run(configuration, Workspace(tmp_path / "workspace")))

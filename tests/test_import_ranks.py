@@ -15,6 +15,7 @@ ANYWHERE = "errors"
 RANKS = {
     "errors": 0,
     "compilation": 0,
+    "choices": 0,
     "labels": 0,
     "masks": 0,
     "entries": 0,
@@ -41,6 +42,8 @@ RANKS = {
     "stages": 6,
     "explorer": 7,
     "demo_pictures": 8,
+    "demo_settings": 8,
+    "pipeline_settings": 8,
     "demo": 9,
     "pipeline": 9,
 }

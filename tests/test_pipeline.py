@@ -1,7 +1,6 @@
 """All stages by one command, on a folder of photographs that nothing else knows."""
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.experiment.settings import changed, flat, from_mapping
 from oodretrieval.pipeline import PipelineSettings, pipeline
+from oodretrieval.pipeline_settings import GROUPS
 from oodretrieval.stores import Catalogue, Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,9 @@ def streets(tmp_path_factory):
 @pytest.fixture
 def settings(streets):
     chosen = {"model_name": "deeplabv3plus_streets", "meta_model_name": "meta_nn_streets"}
-    return PipelineSettings(root=str(streets), select_number=6, explore=False, gpu=-1, **chosen)
+    return from_mapping(
+        PipelineSettings, {"root": str(streets), "select_number": 6, "explore": False, "gpu": -1, **chosen}
+    )
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def run(tmp_path):
 @pytest.mark.parametrize("keep", ["logits", "nothing"])
 def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     caplog.set_level(logging.INFO)
-    settings = from_mapping(PipelineSettings, {**flat(settings), "predict": {"keep": keep}})
+    settings = from_mapping(PipelineSettings, {**without_groups(settings), "predict": {"keep": keep}})
     first = pipeline(settings, run)
     assert first["dataset"] == first["catalogue"] == "holiday"
     assert "3 predicted, 0 were there" in caplog.text
@@ -58,9 +60,9 @@ def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     assert "3 predicted" not in caplog.text and "0 predicted, 3 were there" in caplog.text
 
 
-def flat(settings):
+def without_groups(settings):
     """What is not a group."""
-    return {key: value for key, value in vars(settings).items() if key not in pipelines.GROUPS}
+    return {key: value for key, value in flat(settings).items() if key not in GROUPS}
 
 
 def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch):
@@ -69,7 +71,7 @@ def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch)
     monkeypatch.setattr(pipelines, "discover_embedding_space", lambda *given: opened.append(given))
     for stage in ("pred_images", "compute_metrics", "compute_embeddings"):
         monkeypatch.setattr(pipelines, stage, lambda *given: None)
-    found = pipeline(replace(settings, explore=True), run)
+    found = pipeline(changed(settings, {"explore": True}), run)
     assert found == {"dataset": "holiday", "catalogue": "holiday"}
     ((seen, _),) = opened
     assert (seen.embeddings_file, seen.net) == ("holiday", "efficientnet_lite0")
@@ -82,17 +84,23 @@ def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, mon
     monkeypatch.setattr(
         pipelines, "report", lambda given, _: told.setdefault("report", given) and {"file": ""}
     )
-    own = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
-    chosen = {**flat(settings), "dataset": "streets_val", "root": "", "limit": 7, "save_file": "mine"}
-    pipeline(from_mapping(PipelineSettings, {**chosen, **own}), run)
-    assert {given.limit for given in told.values()} == {7}
-    assert {given.gpu for given in told.values()} == {-1}
+    groups = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
+    chosen = {
+        **without_groups(settings),
+        "dataset": "streets_val",
+        "root": "",
+        "limit": 7,
+        "save_file": "mine",
+    }
+    pipeline(from_mapping(PipelineSettings, {**chosen, **groups}), run)
+    assert {given.common.limit for given in told.values()} == {7}
+    assert {given.common.gpu for given in told.values()} == {-1}
     assert {given.model_name for given in told.values()} == {"deeplabv3plus_streets"}
     assert told["pred_images"].dataset == told["compute_metrics"].dataset == "streets_val"
-    assert told["pred_images"].flip
+    assert told["pred_images"].inference.flip
     embed = told["compute_embeddings"]
     assert (embed.dataset, embed.save_file, embed.min_pixels) == (("streets_val",), "mine", 99)
-    assert embed.select_number == 6
+    assert embed.rule.select_number == 6
     assert (told["report"].embeddings_file, told["report"].save_file) == ("mine", "page.html")
 
 
@@ -103,7 +111,7 @@ def test_a_damaged_photograph_is_told_at_the_end(settings, run, tmp_path, street
         copy.write_bytes(path.read_bytes())
     (tmp_path / "photos" / "d.png").write_bytes(b"no picture")
     with pytest.raises(PartialFailure, match=r"1 image\(s\) failed.*\n  d: ") as failed:
-        pipeline(replace(settings, root=str(tmp_path / "photos")), run)
+        pipeline(changed(settings, {"root": str(tmp_path / "photos")}), run)
     assert list(failed.value.failures) == ["d"]
     assert len(Catalogue.open(run.workspace.catalogue_folder("photos"))) == 6
     assert list(run.workspace.path.glob("reports/*.html"))
@@ -119,7 +127,7 @@ def test_why_there_is_nothing_to_go_on_with_is_told(settings, run, monkeypatch):
 
 
 def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run):
-    named = replace(settings, root="x/camvid_val")
+    named = changed(settings, {"root": "x/camvid_val"})
     extended, chosen = pipelines._with_dataset(named, run)
     assert chosen.dataset == "camvid_val_folder"
     assert extended.configuration.datasets["camvid_val"] == run.configuration.datasets["camvid_val"]
@@ -128,7 +136,7 @@ def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run):
 
 def test_settings_that_cannot_be(settings, run):
     with pytest.raises(SettingsError, match=r"set args\.root.*or args\.dataset"):
-        pipeline(replace(settings, root=""), run)
+        pipeline(changed(settings, {"root": ""}), run)
     for name, value in (("predict", {"model_name": "x"}), ("embed", {"select_number": 3})):
         with pytest.raises(SettingsError, match=rf"args\.{name}\..* is the same in all stages; set args\."):
-            from_mapping(PipelineSettings, {**flat(settings), name: value})
+            from_mapping(PipelineSettings, {**without_groups(settings), name: value})

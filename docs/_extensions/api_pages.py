@@ -2,6 +2,7 @@
 
 import ast
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -41,7 +42,7 @@ def page(top: Path) -> str:
         own = [name for name in _public_names(path) if name not in offered]
         if path.is_dir() or (own and path.stem not in offered):
             lines += [*_section(path, top, module), f".. automodule:: {module}"]
-            lines += ["   :members:", ""] if path.is_dir() else [f"   :members: {', '.join(own)}", ""]
+            lines += _offered(module) if path.is_dir() else [f"   :members: {', '.join(own)}", ""]
     return "\n".join(lines)
 
 
@@ -50,12 +51,36 @@ def _is_public(path: Path) -> bool:
 
 
 def _public_names(path: Path) -> list[str]:
-    """Public classes and functions that a module defines, in its order."""
+    """Public classes, functions and constants with a text below them, that a module defines, in its order."""
     if path.is_dir():
         return []
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    defined = [node.name for node in body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
-    return [name for name in defined if not name.startswith("_")]
+    defined = (_name(node, following) for node, following in pairwise([*body, ast.Pass()]))
+    return [name for name in defined if name and not name.startswith("_")]
+
+
+def _name(node: ast.stmt, following: ast.stmt) -> str:
+    match node, following:
+        case ((ast.ClassDef() | ast.FunctionDef()), _):
+            return node.name
+        case (
+            ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)),
+            ast.Expr(ast.Constant(str())),
+        ):
+            return name
+    return ""
+
+
+def _offered(package: str) -> list[str]:
+    """All that a package offers, less what has its place on the page of another."""
+    module = import_module(package)
+    origins = {
+        name: getattr(getattr(module, name), "__module__", None) for name in getattr(module, "__all__", ())
+    }
+    others = [
+        name for name, origin in origins.items() if origin and not f"{origin}.".startswith(f"{package}.")
+    ]
+    return ["   :members:", *([f"   :exclude-members: {', '.join(others)}"] if others else []), ""]
 
 
 def _section(path: Path, top: Path, module: str) -> list[str]:

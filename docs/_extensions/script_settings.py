@@ -1,10 +1,11 @@
 """Writes one page for every script, with its settings and their defaults, from the dataclasses that define them."""
 
 import ast
+import re
 import runpy
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 from unittest.mock import patch
 
@@ -12,6 +13,7 @@ from sphinx.application import Sphinx
 
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.descriptions import descriptions
+from oodretrieval.experiment.settings import flat
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "settings"
@@ -51,14 +53,23 @@ def page(script: Path) -> str:
     doc = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
     settings = default_settings(script)
     lines = ["| `args.…` | default | meaning |", "|---|---|---|"]
-    values = dict(_values(settings))
+    values = dict(_values(flat(settings)))
     for name, text in descriptions(type(settings)).items():
         default = f"`{values[name]!r}`" if name in values else ""
-        lines.append(f"| `{name}` | {default} | {text.replace('|', '&#124;')} |")
-    summary, _, rest = doc.partition("\n")
-    return "\n".join(
-        [f"# {script.name}", "", summary, "", "```text", rest.strip("\n"), "```", "", *lines, ""]
-    )
+        lines.append(f"| `{name}` | {default} | {_cell(text)} |")
+    return "\n".join([f"# {script.name}", "", *map(_paragraph, doc.split("\n\n")), *lines, ""])
+
+
+def _paragraph(text: str) -> str:
+    """A paragraph of a script's docstring; what is to be typed stands in a block."""
+    typed = text.lstrip("\n").startswith((" ", "python "))
+    return f"```sh\n{dedent(text).strip()}\n```\n" if typed else f"{text}\n"
+
+
+def _cell(text: str) -> str:
+    """Plain words in a table of Markdown."""
+    outside = re.sub(r"(`+.+?`+)|([*<])", lambda found: found[1] or f"\\{found[2]}", text)
+    return outside.replace("|", "&#124;")
 
 
 def default_settings(script: Path) -> Any:
@@ -71,13 +82,12 @@ def default_settings(script: Path) -> Any:
     return found[0](load_configuration(ROOT / "configuration.py"))
 
 
-def _values(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if is_dataclass(value):
-            yield from _values(value, f"{prefix}{field.name}.")
+def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{field.name}", value
+            yield f"{prefix}{name}", value
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,6 +1,6 @@
 """CamVid by drive, with the full labels of the original beside the 12 classes of SegNet's arrangement.
 
-Layout below ``root``, that of :mod:`~oodretrieval.datasets.camvid`, and for the full labels::
+Layout below ``root``, that of :class:`~oodretrieval.datasets.CamVid`, and for the full labels::
 
     labels32/<frame>.png     index of one of the 32 classes below, for the frames for which it is known
 

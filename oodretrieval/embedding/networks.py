@@ -44,7 +44,7 @@ EMBEDDING_NETWORKS = (*_LITE, *_TORCHVISION)
 
 
 class EmbeddingNetwork(nn.Module):
-    """The trunk of a classification network, averaged over the crop.
+    """The trunk of a classification network, averaged over the crop; it keeps all arguments as attributes.
 
     Args:
         name: Its name.
@@ -53,9 +53,6 @@ class EmbeddingNetwork(nn.Module):
         mean: Mean of each channel (RGB, images scaled to 0…1) to subtract before the network.
         std: Standard deviation of each channel to divide by.
         min_size: Height and width that a crop needs at least, in pixels.
-
-    Attributes:
-        name, dim, mean, std, min_size: As given.
     """
 
     def __init__(

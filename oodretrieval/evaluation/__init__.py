@@ -1,5 +1,6 @@
 """What the figures of this project mean, and how they are computed."""
 
+from oodretrieval.choices import PIXEL_SCORES
 from oodretrieval.evaluation.bootstrap import (
     block_bootstrap,
     block_draws,
@@ -40,12 +41,7 @@ from oodretrieval.evaluation.ood_components import (
     component_scores,
     pool_components,
 )
-from oodretrieval.evaluation.ood_pixels import (
-    PIXEL_SCORES,
-    LogitStatistics,
-    LogitStatisticsSums,
-    pixel_scores,
-)
+from oodretrieval.evaluation.ood_pixels import LogitStatistics, LogitStatisticsSums, pixel_scores
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
     average_precision,

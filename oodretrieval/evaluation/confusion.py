@@ -189,7 +189,7 @@ def confusion_intervals(
 
     Returns:
         Name of a figure of all classes → lower and upper end; of a figure per class → the same for each class;
-        NaN where it never occurs, and where :func:`~oodretrieval.evaluation.bootstrap.interval` says nothing.
+        NaN where it never occurs, and where :func:`~oodretrieval.evaluation.interval` says nothing.
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
     matrices = np.array(images)

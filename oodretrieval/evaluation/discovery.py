@@ -214,18 +214,14 @@ def curve_of_matches(matches: Sequence[Matches], scores: Sequence[NDArray[np.flo
     turn = np.empty(len(everything), np.int64)
     turn[np.argsort(-everything, kind="stable")] = np.arange(1, len(everything) + 1)
     turns = np.split(turn, np.cumsum([len(of_image) for of_image in scores])[:-1])
-    touched, found, outlined = (
-        _first_turns(turns, [test(m) for m in matches], len(turn))
-        for test in (
-            lambda m: m.covered > TOUCHED,
-            lambda m: m.iou >= FOUND,
-            lambda m: m.iou >= OUTLINED,
-        )
-    )
-    shares = [np.cumsum(gained) / len(best) for gained in (touched, found, outlined)]
+    touched = _first_turns(turns, [m.covered > TOUCHED for m in matches], len(turn))
+    found = _first_turns(turns, [m.iou >= FOUND for m in matches], len(turn))
+    outlined = _first_turns(turns, [m.iou >= OUTLINED for m in matches], len(turn))
     return DiscoveryCurve(
-        np.arange(len(turn) + 1),
-        *shares,
+        looks=np.arange(len(turn) + 1),
+        touched=np.cumsum(touched) / len(best),
+        found=np.cumsum(found) / len(best),
+        outlined=np.cumsum(outlined) / len(best),
         images=len(matches),
         objects=len(best),
         best_iou=best,

@@ -25,7 +25,7 @@ def drawn_figures(
 
     Args:
         weights: How often each image is drawn, ``(R, images)``; see
-            :func:`~oodretrieval.evaluation.bootstrap.block_weights`.
+            :func:`~oodretrieval.evaluation.block_weights`.
         frames: Image of each segment, ``(n,)``, 0 … images - 1.
         iou: True IoU, ``(n,)``, 0…1.
         predicted: Predicted IoU, ``(n,)``.

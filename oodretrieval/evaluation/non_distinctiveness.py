@@ -34,11 +34,11 @@ def non_distinctiveness(
     values = np.asarray(logits, np.float64)
     if values.ndim < 2 or values.shape[1] < 3:
         raise ValueError(
-            f"expected logits (N, K + 1, …) of a background and K >= 2 classes, came {values.shape}"
+            f"expected logits (N, K + 1, …) of a background and K >= 2 classes, got {values.shape}"
         )
     if mode not in MODES or not 0 <= background < values.shape[1]:
         raise ValueError(
-            f"mode must be 1 or 2 and background a channel 0 … {values.shape[1] - 1}, came {mode} and {background}"
+            f"mode must be 1 or 2 and background a channel 0 … {values.shape[1] - 1}, got {mode} and {background}"
         )
     behind, foreground = values[:, background], np.delete(values, background, axis=1)
     classes = foreground.shape[1]
@@ -69,7 +69,7 @@ class ExpectedNonDistinctiveness:
 
     def __init__(self, mode: int = 1, background: int = 0, ignore: int | None = None) -> None:
         if mode not in MODES:
-            raise ValueError(f"mode must be 1 or 2, came {mode}")
+            raise ValueError(f"mode must be 1 or 2, got {mode}")
         self.mode, self.background, self.ignore = mode, background, ignore
         self.reset()
 

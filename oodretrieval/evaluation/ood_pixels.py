@@ -8,13 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
-SOFTMAX_SCORES = ("max_softmax", "entropy")
-"""Scores that follow from the softmax."""
-LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
-"""Scores that need the logits themselves."""
-EXPECTED_IOU = "expected_iou"
-"""The score of the meta model: 1 - predicted IoU."""
-PIXEL_SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, EXPECTED_IOU)
+from oodretrieval.choices import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
 
 SMOOTHING = 0.02
 """Standard deviation of the Gaussian, as a share of the root of the image's area; nothing is fitted."""
@@ -195,7 +189,7 @@ def checked_logits(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     """Refuse what are no logits ``(H, W, C >= 2)``, or not finite.
 
     Raises:
-        ValueError: Saying what came.
+        ValueError: Saying what was got.
     """
     values = np.asarray(logits)
     if values.ndim != 3 or values.shape[2] < 2 or not values.size:

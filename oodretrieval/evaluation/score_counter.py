@@ -9,14 +9,13 @@ value of the fine bins. A counter takes at most 100 MB, whatever the number of i
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import EXACT_PIXELS
 from oodretrieval.evaluation.bootstrap import block_weights, interval
 from oodretrieval.evaluation.detection import ScoreCounts, detection_rates
 from oodretrieval.evaluation.image_histograms import ImageHistograms, Parts
 
 BITS = 22
 """Of each score in the histogram: 8192 bins between a number and its double. Only those in use take memory."""
-EXACT_PIXELS = 2_000_000
-"""Scores that are kept as they are; their exact counts take 24 bytes each."""
 SAMPLE_PIXELS = 2_000_000
 """Scores, of the first images, that decide the bins of the intervals."""
 _SIGN = np.uint32(1 << 31)

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 import oodretrieval
 from oodretrieval.entries import DatasetEntry, Entry, MetaModelEntry, ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.experiment.settings import flat, names_in
 
 VARIABLE = "OODRETRIEVAL_CONFIGURATION"
 CHECKOUT = Path(oodretrieval.__file__).parents[1]
 TABLES = {"DATASETS": DatasetEntry, "MODELS": ModelEntry, "META_MODELS": MetaModelEntry}
 DEFAULTS = ("DATASET", "TRAIN_DATASET", "VAL_DATASET", "MODEL", "META_MODEL", "EMBEDDING")
+FOLDER = ("oodretrieval.datasets.folder", "ImageFolder")
 E_ = TypeVar("E_", bound=Entry)
 
 
@@ -77,6 +79,37 @@ class Configuration:
             UnknownNameError: If there is no such network.
         """
         return named or self.model(model_name).meta_model or self.defaults.get("META_MODEL", "")
+
+    def with_folder(self, name: str, root: str | Path) -> "Configuration":
+        """The same, with a dataset more: a folder of photographs, which needs no entry.
+
+        Args:
+            name: Name of the dataset.
+            root: The folder.
+        """
+        entry = DatasetEntry(*FOLDER, {"root": str(Path(root).expanduser().resolve())})
+        return replace(self, datasets={**self.datasets, name: entry})
+
+    def with_named_folder(self, settings: object) -> "Configuration":
+        """The same, or with the folder ``args.root`` where settings name a dataset as that folder is called.
+
+        Args:
+            settings: Of any stage.
+        """
+        root = str(flat(settings).get("root", ""))
+        name = Path(root).expanduser().resolve().name if root else ""
+        asked = {name for kind, name in names_in(settings) if kind == "dataset"}
+        return self.with_folder(name, root) if name in asked - self.datasets.keys() else self
+
+    def require_names(self, settings: object) -> None:
+        """Refuse settings that name an entry which does not exist, before anything is imported for them.
+
+        Raises:
+            UnknownNameError: If there is no dataset or network of a name; lists those that are there.
+        """
+        tables: dict[str, Mapping[str, Entry]] = {"dataset": self.datasets, "model": self.models}
+        for kind, name in names_in(settings):
+            _lookup(kind, name, tables[kind])
 
     def resolve(self, path: str | Path) -> Path:
         """``path`` itself where it is absolute, else beside the configuration, or in the checkout if it is there."""

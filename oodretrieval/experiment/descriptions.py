@@ -2,22 +2,42 @@
 
 import inspect
 import re
-from dataclasses import is_dataclass
-from typing import get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
+
+from oodretrieval.experiment.settings import flat
 
 
-def describe(kind: type) -> str:
-    """The settings of a dataclass, one a line, as ``-h`` shows them.
+def describe(settings: object) -> str:
+    """Settings, one a line, as ``-h`` shows them.
 
     Args:
-        kind: A settings dataclass.
+        settings: The defaults of a script.
 
     Returns:
-        Lines of name and description; a group is followed by its own settings.
+        Lines of name, description and default; a group is followed by its own settings.
     """
-    texts = descriptions(kind)
+    texts, defaults = descriptions(type(settings)), dict(_values(flat(settings)))
     width = max((len(name) for name in texts), default=0)
-    return "\n".join(f"  {name:<{width}}  {text}" for name, text in texts.items())
+    lines = []
+    for name, text in texts.items():
+        default = f" [{_as_typed(defaults[name])}]" if name in defaults else ""
+        lines.append(f"  {name:<{width}}  {text}{default}")
+    return "\n".join(lines)
+
+
+def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            yield from _values(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _as_typed(value: Any) -> str:
+    """A default as the command line spells it."""
+    return str(list(value)) if isinstance(value, tuple) else str(value) if value != "" else "empty"
 
 
 def descriptions(kind: type) -> dict[str, str]:
@@ -27,16 +47,26 @@ def descriptions(kind: type) -> dict[str, str]:
         kind: A settings dataclass.
 
     Returns:
-        In the order of the docstrings, those of base classes first; settings of a group as ``group.name``.
+        Those of its parts first, then its own, which may say more of a part's; settings of a group as ``group.name``.
     """
-    own: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        section = inspect.getdoc(base) if is_dataclass(base) else None
-        for name, text in re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", section or "", re.MULTILINE):
-            own[name] = " ".join(text.split())
-    hints, texts = get_type_hints(kind), dict[str, str]()
-    for name, text in own.items():
+    texts: dict[str, str] = {}
+    for _, part in _parts(kind, group=False):
+        texts |= descriptions(part)
+    groups = dict(_parts(kind, group=True))
+    for name, text in _own(kind).items():
         texts[name] = text
-        if is_dataclass(hints.get(name)):
-            texts |= {f"{name}.{inner}": words for inner, words in descriptions(hints[name]).items()}
+        if name in groups:
+            texts |= {f"{name}.{inner}": words for inner, words in descriptions(groups[name]).items()}
     return texts
+
+
+def _own(kind: type) -> dict[str, str]:
+    found = re.findall(r"^    (\w+): (.+(?:\n {8}.+)*)", inspect.getdoc(kind) or "", re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _parts(kind: type, *, group: bool) -> Iterator[tuple[str, type]]:
+    hints = get_type_hints(kind)
+    for own in reversed(fields(kind)):
+        if is_dataclass(hints[own.name]) and bool(own.metadata.get("group")) is group:
+            yield own.name, hints[own.name]

@@ -24,7 +24,9 @@ NEAR_FRAMES = 30
 """Frames of a video that are no farther apart show the same scene (METRICS: retrieval)."""
 _SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
 _STEPS = 10_000
-"""Of the entropy in a fingerprint: images of one single segment differ by it alone."""
+"""Of the entropy in a fingerprint."""
+FEWEST = 3
+"""Segments that tell an image from others; one of fewer is known by its id alone."""
 Carried = Mapping[str, Any]
 
 
@@ -69,13 +71,15 @@ def fingerprints(table: pd.DataFrame) -> dict[str, str]:
         table: Segment table with whole images.
 
     Returns:
-        16 hexadecimal digits for each image.
+        16 hexadecimal digits for each image; an empty text for one of less than :data:`FEWEST` segments.
     """
     values = table[list(_SHAPE)].to_numpy(np.float64)
     values[:, -1] *= _STEPS
     whole = np.round(values).astype(np.int64)
     return {
         str(image): hashlib.blake2b(whole[rows].tobytes(), digest_size=8).hexdigest()
+        if len(rows) >= FEWEST
+        else ""
         for image, rows in table.groupby("image_id", sort=False).indices.items()
     }
 
@@ -142,7 +146,7 @@ def _seen(
         learned, known = _ids_of(configuration, name, int(record.get("limit", 0))), set()
         if name == dataset_name and not learned:
             return list(prints)
-    seen = {image for image, value in prints.items() if value in known}
+    seen = {image for image, value in prints.items() if value and value in known}
     if name == dataset_name:
         seen |= set(learned) & set(prints)
     if getattr(dataset, "video", False) and _same_source(configuration, name, dataset_name):

@@ -1,9 +1,10 @@
 """The one context of a stage: the configuration that names are looked up in, and the workspace that work lies in."""
 
-from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.stores import Workspace
 
 S = TypeVar("S")
@@ -34,7 +35,6 @@ class Run:
         Raises:
             UnknownNameError: If there is no such network.
         """
-        chosen: Any = settings
-        name = self.configuration.meta_model_for(chosen.model_name, chosen.meta_model_name)
-        named: S = replace(chosen, meta_model_name=name)
-        return named
+        chosen = flat(settings)
+        name = self.configuration.meta_model_for(chosen["model_name"], chosen["meta_model_name"])
+        return changed(settings, {"meta_model_name": name})

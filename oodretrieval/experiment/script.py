@@ -5,10 +5,11 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
+from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from sacred import SETTINGS, Experiment
 
@@ -16,33 +17,36 @@ from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.descriptions import describe
 from oodretrieval.experiment.logs import Transcript, set_up_logs
-from oodretrieval.experiment.record import RunRecord, require_writable
-from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, from_mapping
-from oodretrieval.stores import Workspace
+from oodretrieval.experiment.settings import flat, from_mapping, paths
+
+if TYPE_CHECKING:
+    from oodretrieval.experiment.run import Run
+    from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
-S = TypeVar("S", bound=CommonSettings)
+S = TypeVar("S")
 DONE, FAILED, SOME_IMAGES_FAILED, INTERRUPTED = 0, 1, 3, 130
 SACREDS_OWN = {"args", "seed"}
 CANNOT_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-Stage = Callable[[S, Run], Any]
+Stage = Callable[[S, "Run"], Any]
 
 SETTINGS.CONFIG.READ_ONLY_CONFIG = False
 SETTINGS.CAPTURE_MODE = "no"  # capturing would hide from tqdm whether it writes to a terminal
 
 
 def run_script(
-    defaults: Callable[[Configuration], S], stage: Stage[S], *, only_reads: bool = False
+    defaults: Callable[[Configuration], S], stage: Stage[S] | str, *, only_reads: bool = False
 ) -> NoReturn:
     """Run a script's command line and exit.
 
     Exit codes: 0 done; 1 failed, with one line that says what and what to do; 3 done, but some images failed;
     130 interrupted.
 
+    Names, values and entries are checked before anything heavy is imported: a stage imports what it needs itself.
+
     Args:
         defaults: Configuration → default settings of this script.
-        stage: What to run.
+        stage: What to run: a function, or ``module:function``, which is imported once the settings are checked.
         only_reads: The stage can do without writing to the workspace; where nothing can be written to it, only the
             record of the run is missing.
     """
@@ -64,17 +68,23 @@ def run_script(
     sys.exit(DONE)
 
 
-def _experiment(script: Path, doc: str, defaults: S, configuration: Configuration, stage: Stage[S]) -> Any:
+def _experiment(
+    script: Path, doc: str, defaults: S, configuration: Configuration, stage: Stage[S] | str
+) -> Any:
     experiment: Any = Experiment(script.stem, save_git_info=False, base_dir=str(script.parent))
-    experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(type(defaults))}"
+    experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(defaults)}"
     experiment.logger = logging.getLogger(script.stem)
     experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
-    experiment.add_config({"args": _plain(asdict(defaults))})
+    experiment.add_config({"args": _plain(flat(defaults))})
 
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
         try:
-            return _jsonable(stage(settings, Run(configuration, _workspace(settings, configuration))))
+            from oodretrieval.experiment.run import Run  # with all that a stage needs
+
+            perform = _imported(stage) if isinstance(stage, str) else stage
+            workspace = _workspace(settings, configuration)
+            return _jsonable(perform(settings, Run(configuration.with_named_folder(settings), workspace)))
         except Exception as error:
             if _run.pdb:
                 raise
@@ -86,6 +96,12 @@ def _experiment(script: Path, doc: str, defaults: S, configuration: Configuratio
     return experiment
 
 
+def _imported(stage: str) -> Stage[Any]:
+    module, _, function = stage.partition(":")
+    found: Stage[Any] = getattr(import_module(module), function)
+    return found
+
+
 def _keep_record(
     experiment: Any, kind: type[S], configuration: Configuration, transcript: Transcript, only_reads: bool
 ) -> None:
@@ -94,13 +110,16 @@ def _keep_record(
     def check(config: dict[str, Any], command_name: str, logger: logging.Logger) -> dict[str, Any]:
         try:
             settings = _settings(kind, config)
+            configuration.with_named_folder(settings).require_names(settings)
             if command_name == experiment.path:
                 _add_record(_workspace(settings, configuration))
         except OODRetrievalError as error:
             sys.exit(_report(error))
         return {}
 
-    def _add_record(workspace: Workspace) -> None:
+    def _add_record(workspace: "Workspace") -> None:
+        from oodretrieval.experiment.record import RunRecord, require_writable
+
         try:
             require_writable(workspace.runs_folder)
         except StoreError as error:
@@ -114,8 +133,11 @@ def _keep_record(
     experiment.config_hook(check)
 
 
-def _workspace(settings: CommonSettings, configuration: Configuration) -> Workspace:
-    return Workspace(Path(settings.workspace).expanduser() if settings.workspace else configuration.workspace)
+def _workspace(settings: object, configuration: Configuration) -> "Workspace":
+    from oodretrieval.stores import Workspace
+
+    named = flat(settings)["workspace"]
+    return Workspace(Path(named).expanduser() if named else configuration.workspace)
 
 
 def _check_updates(argv: Sequence[str]) -> None:
@@ -129,7 +151,7 @@ def _check_updates(argv: Sequence[str]) -> None:
 
 
 def _groups(settings: object) -> list[str]:
-    return [field.name for field in fields(settings) if is_dataclass(getattr(settings, field.name))]  # type: ignore[arg-type]
+    return [name for name, value in flat(settings).items() if isinstance(value, dict)]
 
 
 def _in_args(argv: Sequence[str], groups: Sequence[str]) -> list[str]:
@@ -149,7 +171,7 @@ def _settings(kind: type[S], config: Mapping[str, Any]) -> S:
         raise SettingsError(f"args is a group of settings; set args.<name>=…, not args={args!r}")
     for name in config:
         if name not in SACREDS_OWN:
-            raise UnknownNameError("setting", name, [f"args.{field.name}" for field in fields(kind)])
+            raise UnknownNameError("setting", name, [f"args.{known}" for known in paths(kind)])
     return from_mapping(kind, args)
 
 

@@ -1,13 +1,23 @@
-"""Settings dataclasses ↔ the plain dicts of the command line, checked by name and type."""
+"""Settings dataclasses ↔ the plain dicts of the command line, checked by name and type.
+
+Settings are composed: a stage's dataclass holds those of its parts. On the command line all of them are spelled flat
+(``args.gpu``, not ``args.common.gpu``), except a :func:`group`, which keeps its name (``args.tsne.perplexity``).
+"""
 
 import types
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from oodretrieval.errors import SettingsError, UnknownNameError
 
 S = TypeVar("S")
+Path = tuple[str, ...]
+
+DatasetName = Annotated[str, "dataset"]
+"""Name of an entry of DATASETS."""
+ModelName = Annotated[str, "model"]
+"""Name of an entry of MODELS."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +29,8 @@ class CommonSettings:
         root: Root of the dataset in use, instead of its entry's.
         gpu: Number of the GPU; -1 for the CPU. Without a GPU the CPU is used.
         num_cores: Worker processes.
-        overwrite: Make existing work anew.
-        limit: Only the first so many images; 0 for all.
+        overwrite: Make existing work again.
+        limit: Only the first images, at most this number; 0 for all.
         verify: Compare large vectors with their checksums too, which reads them whole; all else always is.
     """
 
@@ -36,6 +46,16 @@ class CommonSettings:
         require_at_least(self, 0, "num_cores", "limit")
 
 
+def group(kind: type[S]) -> S:
+    """A field of settings that keep their own name on the command line: ``args.<field>.<name>``.
+
+    Args:
+        kind: Their dataclass; its defaults are the field's.
+    """
+    made: S = field(default_factory=kind, metadata={"group": True})
+    return made
+
+
 def require_at_least(settings: object, minimum: float, *names: str) -> None:
     """Refuse settings below a bound.
 
@@ -45,7 +65,23 @@ def require_at_least(settings: object, minimum: float, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
         if value < minimum:
-            raise SettingsError(f"args.{name} must be at least {minimum:g}, came {value:g}")
+            raise SettingsError(f"args.{name} must be at least {minimum:g}, got {value:g}")
+
+
+def paths(kind: type) -> dict[str, Path]:
+    """Where each setting stands in a dataclass.
+
+    Args:
+        kind: A settings dataclass.
+
+    Returns:
+        Name on the command line → names of the attributes that lead to it.
+
+    Example:
+        >>> paths(CommonSettings)["gpu"]
+        ('gpu',)
+    """
+    return {name: path for name, path, _ in _leaves(kind)}
 
 
 def from_mapping(kind: type[S], values: Mapping[str, Any], where: str = "args") -> S:
@@ -53,37 +89,117 @@ def from_mapping(kind: type[S], values: Mapping[str, Any], where: str = "args") 
 
     Args:
         kind: The dataclass.
-        values: Field name → value; nested dataclasses as dicts.
+        values: Flat name → value; groups as dicts.
         where: Prefix of names in messages.
 
     Returns:
         The settings; whole numbers are taken as floats and single texts as tuples of one where those are due.
 
     Raises:
-        UnknownNameError: If a name is no field.
+        UnknownNameError: If a name is no setting.
         SettingsError: If a value has the wrong type.
     """
-    hints = get_type_hints(kind)
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return changed(kind(), values, where)
+
+
+def changed(settings: S, values: Mapping[str, Any], where: str = "args") -> S:
+    """Settings with some of them replaced, checked like those of a command line.
+
+    Args:
+        settings: What is taken where nothing is said.
+        values: Flat name → value; groups as dicts.
+        where: Prefix of names in messages.
+
+    Raises:
+        UnknownNameError: If a name is no setting.
+        SettingsError: If a value has the wrong type.
+    """
+    leaves = {name: (path, hint) for name, path, hint in _leaves(type(settings))}
     for name in values:
-        if name not in names:
-            raise UnknownNameError("setting", f"{where}.{name}", [f"{where}.{known}" for known in names])
-    return kind(**{name: _convert(hints[name], value, f"{where}.{name}") for name, value in values.items()})
+        if name not in leaves:
+            raise UnknownNameError("setting", f"{where}.{name}", [f"{where}.{known}" for known in leaves])
+    new = {}
+    for name, value in values.items():
+        path, hint = leaves[name]
+        new[path] = _convert(hint, value, f"{where}.{name}", _at(settings, path))
+    return _rebuilt(settings, new)
 
 
-def _convert(hint: Any, value: Any, where: str) -> Any:
+def flat(settings: object) -> dict[str, Any]:
+    """The settings as the command line spells them: flat name → value, groups as dicts.
+
+    Example:
+        >>> flat(CommonSettings(limit=3))["limit"]
+        3
+    """
+    values = {name: _at(settings, path) for name, path in paths(type(settings)).items()}
+    return {name: flat(value) if is_dataclass(value) else value for name, value in values.items()}
+
+
+def names_in(settings: object) -> Iterator[tuple[str, str]]:
+    """The names of entries among settings, so that they can be looked up before anything else is done.
+
+    Args:
+        settings: Of any stage.
+
+    Returns:
+        Kind of the entry (dataset, model) and its name; empty names are passed over.
+    """
+    for _, path, hint in _leaves(type(settings)):
+        value = _at(settings, path)
+        if is_dataclass(value):
+            yield from names_in(value)
+            continue
+        inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+        if get_origin(inner) is Annotated:
+            names = value if isinstance(value, tuple) else (value,)
+            yield from ((get_args(inner)[1], name) for name in names if name)
+
+
+def _leaves(kind: type) -> Iterator[tuple[str, Path, Any]]:
+    """Name, path and type of every setting."""
+    hints = get_type_hints(kind, include_extras=True)
+    for own in fields(kind):
+        hint = hints[own.name]
+        if is_dataclass(hint) and isinstance(hint, type) and not own.metadata.get("group"):
+            yield from ((name, (own.name, *path), inner) for name, path, inner in _leaves(hint))
+        else:
+            yield own.name, (own.name,), hint
+
+
+def _at(settings: object, path: Path) -> Any:
+    for name in path:
+        settings = getattr(settings, name)
+    return settings
+
+
+def _rebuilt(settings: S, new: Mapping[Path, Any]) -> S:
+    """The settings with new values at some paths, every dataclass built, and so checked, once."""
+    values = {}
+    for own in fields(settings):  # type: ignore[arg-type]
+        below = {path[1:]: value for path, value in new.items() if path[0] == own.name}
+        kept = getattr(settings, own.name)
+        values[own.name] = below[()] if () in below else _rebuilt(kept, below) if below else kept
+    return type(settings)(**values)
+
+
+def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
+    if get_origin(hint) is Annotated:
+        return _convert(get_args(hint)[0], value, where)
     if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(value, hint):
+            return value
         if not isinstance(value, Mapping):
             raise SettingsError(
                 f"{where} is a group of settings; set {where}.<name>=…, not {where}={value!r}"
             )
-        return from_mapping(hint, value, where)
+        return changed(default, value, where)
     if get_origin(hint) in (Union, types.UnionType):
         return _convert_union(get_args(hint), value, where)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             options = ", ".join(str(option) or "''" for option in get_args(hint))
-            raise SettingsError(f"{where} must be one of {options}, came {value!r}")
+            raise SettingsError(f"{where} must be one of {options}, got {value!r}")
         return value
     if get_origin(hint) is tuple:
         return _convert_tuple(hint, value, where)
@@ -99,14 +215,14 @@ def _convert_tuple(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
     kinds = get_args(hint)
     if isinstance(value, str) and value.startswith(("[", "(")):
         raise SettingsError(
-            f"{where}: texts in a list need quotes of their own, as in \"{where}=['a', 'b']\"; came {value}"
+            f"{where}: texts in a list need quotes of their own, as in \"{where}=['a', 'b']\"; got {value}"
         )
     if not isinstance(items, (list, tuple)):
         raise _wrong_type(hint, value, where)
     if kinds[-1] is Ellipsis:
         kinds = kinds[:1] * len(items)
     if len(items) != len(kinds):
-        raise SettingsError(f"{where} must have {len(kinds)} values, came {value!r}")
+        raise SettingsError(f"{where} must have {len(kinds)} values, got {value!r}")
     return tuple(_convert(kind, item, where) for kind, item in zip(kinds, items, strict=True))
 
 
@@ -125,4 +241,4 @@ def _convert_union(options: tuple[Any, ...], value: Any, where: str) -> Any:
 
 def _wrong_type(hint: Any, value: Any, where: str) -> SettingsError:
     name = hint.__name__ if isinstance(hint, type) else str(hint)
-    return SettingsError(f"{where} must be of type {name}, came {value!r} ({type(value).__name__})")
+    return SettingsError(f"{where} must be of type {name}, got {value!r} ({type(value).__name__})")

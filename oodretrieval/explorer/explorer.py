@@ -1,7 +1,6 @@
 """The explorer: events of a figure's canvas → actions of the table → commands."""
 
 import logging
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, Mouse
 from matplotlib.figure import Figure
 
 from oodretrieval.errors import OODRetrievalError
-from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.explorer.actions import POINTER, action_for, trigger_of_key
 from oodretrieval.explorer.commands import Commands
 from oodretrieval.explorer.figure import Board
@@ -101,8 +100,8 @@ class Explorer:
         Returns:
             The explorer.
         """
-        catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.verify)
-        values = {name: value for name, value in asdict(settings).items() if name != "workspace"}
+        catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.common.verify)
+        values = {name: value for name, value in flat(settings).items() if name != "workspace"}
         return cls(catalogue, workspace, **values)
 
     def poll(self) -> None:

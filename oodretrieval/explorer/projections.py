@@ -4,7 +4,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.experiment.settings import flat
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.files import checksum_of
 from oodretrieval.stores import Catalogue, atomic_path, plain, write_json
@@ -36,7 +36,7 @@ class Projections:
 
     def recipe(self, dimensions: int) -> dict[str, Any]:
         """Everything that a projection depends on."""
-        options = asdict(self.settings.tsne) if self.settings.method == "tsne" else {}
+        options = flat(self.settings.tsne) if self.settings.method == "tsne" else {}
         parts = [part["vectors"].get(self.embedding) for part in self.catalogue.manifest["parts"]]
         return {
             "embedding": self.embedding,

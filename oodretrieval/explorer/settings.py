@@ -1,9 +1,9 @@
 """What the explorer can be told, on the command line and in Python."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import CommonSettings, group
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TsneSettings:
 
 
 @dataclass(frozen=True)
-class ExplorerSettings(CommonSettings):
+class ExplorerSettings:
     """What is explored, and how.
 
     Attributes:
@@ -60,5 +60,6 @@ class ExplorerSettings(CommonSettings):
     neighbours: int = 10
     seed: int = 0
     save_dir: str = ""
-    mainplot: MainPlotSettings = field(default_factory=MainPlotSettings)
-    tsne: TsneSettings = field(default_factory=TsneSettings)
+    mainplot: MainPlotSettings = group(MainPlotSettings)
+    tsne: TsneSettings = group(TsneSettings)
+    common: CommonSettings = CommonSettings()

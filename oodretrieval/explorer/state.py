@@ -34,7 +34,7 @@ class State:
 
     Attributes:
         points: Where the segments are drawn, ``(n, 2)``; None until that is computed.
-        preliminary: Whether :attr:`points` are a PCA that stands in for a projection under way.
+        preliminary: Whether ``points`` are a PCA that stands in for a projection under way.
         space: Vectors that neighbours and clusters are searched in, ``(n, D)``; None until computed.
         metric: Distance metric.
         neighbours: How many nearest neighbours are wanted.

@@ -11,7 +11,7 @@ class Job:
 
     Args:
         title: What it is, for a person.
-        function: Does it; is given the job, so that it can see :attr:`cancelled`, and set :attr:`stage`.
+        function: Does it; is given the job, so that it can see ``cancelled``, and set ``stage``.
         done: Takes the result, in the thread that polls.
     """
 

@@ -66,7 +66,7 @@ class MetaModel(ABC):
 
     Args:
         features: What to learn from: columns of the segment table, derived features and names of groups (see
-            :func:`~oodretrieval.meta_models.features.select_features`); None for all of the published network.
+            :func:`~oodretrieval.meta_models.select_features`); None for all of the published network.
         seed: Of everything that is drawn; the same seed and table give the same model.
 
     Attributes:

@@ -127,7 +127,8 @@ def read_state(path: str | Path, source: str = "", *, run_code: bool = False) ->
 
 
 def _missing(path: str | Path, source: str) -> str:
-    return f"no weights file {str(path)!r}; {source or 'set `weights` of the entry in configuration.py'}"
+    remedy = "make it with scripts/train_segmentation.py, or set `weights` of its entry to where it lies"
+    return f"no weights file {str(path)!r}; {source or remedy}"
 
 
 def _damaged(path: str | Path, reason: object) -> WeightsError:

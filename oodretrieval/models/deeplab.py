@@ -53,7 +53,7 @@ class DeepLabV3Plus(SegmentationNetwork):
     ) -> None:
         super().__init__()
         if output_stride not in ATROUS_RATES:
-            raise ConfigurationError(f"output_stride must be 8 or 16, came {output_stride}")
+            raise ConfigurationError(f"output_stride must be 8 or 16, got {output_stride}")
         self.encoder = Backbone(backbone, (4, output_stride), output_stride, pretrained)
         low, high = self.encoder.channels
         self.pyramid = AtrousSpatialPyramidPooling(

@@ -14,12 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from oodretrieval.choices import WINDOW_GRID
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models.contract import SegmentationNetwork, logits_of
 from oodretrieval.models.convolution import resize_like
-
-GRID = 32
-"""Windows begin at multiples of so many pixels, which the strides of networks divide."""
 
 
 def low_resolution_logits(network: nn.Module, images: Tensor) -> Tensor:
@@ -110,12 +108,12 @@ class SlidingWindow(_Around):
     """Logits of overlapping windows, for images that do not fit into memory as a whole.
 
     Where windows overlap their logits are averaged, weighted by the distance to the window's edge, as a
-    network knows least there. Windows begin at multiples of :data:`GRID` pixels; the last in a row or column may
+    network knows least there. Windows begin at multiples of :data:`WINDOW_GRID` pixels; the last in a row or column may
     be up to 31 pixels longer. A window as large as the image is the network itself.
 
     Args:
-        network: Segmentation network whose stride is a whole number that divides :data:`GRID`.
-        window: Height and width of the windows, multiples of :data:`GRID`.
+        network: Segmentation network whose stride is a whole number that divides :data:`WINDOW_GRID`.
+        window: Height and width of the windows, multiples of :data:`WINDOW_GRID`.
         overlap: Share of a window that the next one covers at least, 0…<1.
 
     Raises:
@@ -124,10 +122,10 @@ class SlidingWindow(_Around):
 
     def __init__(self, network: nn.Module, window: tuple[int, int], overlap: float = 0.25) -> None:
         super().__init__(network)
-        if any(length < GRID or length % GRID for length in window) or not 0 <= overlap < 1:
+        if any(length < WINDOW_GRID or length % WINDOW_GRID for length in window) or not 0 <= overlap < 1:
             raise ConfigurationError(
-                f"a window needs a height and a width that are multiples of {GRID} and an overlap of 0…<1, "
-                f"came {window[0]}x{window[1]} and {overlap}"
+                f"a window needs a height and a width that are multiples of {WINDOW_GRID} and an overlap of 0…<1, "
+                f"got {window[0]}x{window[1]} and {overlap}"
             )
         self.window, self.overlap = window, overlap
 
@@ -135,7 +133,7 @@ class SlidingWindow(_Around):
         """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, h, w)``.
 
         Raises:
-            ConfigurationError: If the network has no stride that divides :data:`GRID`.
+            ConfigurationError: If the network has no stride that divides :data:`WINDOW_GRID`.
         """
         rows, columns = (
             window_ranges(length, window, self.overlap)
@@ -158,11 +156,12 @@ def window_ranges(length: int, window: int, overlap: float) -> list[tuple[int, i
 
     Args:
         length: Of the image, pixels.
-        window: Of a window, a multiple of :data:`GRID`.
+        window: Of a window, a multiple of :data:`WINDOW_GRID`.
         overlap: Share of a window that the next one covers at least, 0…<1.
 
     Returns:
-        First pixel, a multiple of :data:`GRID`, and the one after the last, of every window; they cover the axis.
+        First pixel, a multiple of :data:`WINDOW_GRID`, and the one after the last, of every window;
+        they cover the axis.
 
     Example:
         >>> window_ranges(200, 128, 0.25)
@@ -172,9 +171,9 @@ def window_ranges(length: int, window: int, overlap: float) -> list[tuple[int, i
     """
     if window >= length:
         return [(0, length)]
-    step = max(GRID, int(window * (1 - overlap)) // GRID * GRID)
+    step = max(WINDOW_GRID, int(window * (1 - overlap)) // WINDOW_GRID * WINDOW_GRID)
     steps = -(-(length - window) // step)
-    starts = [i * (length - window) // steps // GRID * GRID for i in range(steps + 1)]
+    starts = [i * (length - window) // steps // WINDOW_GRID * WINDOW_GRID for i in range(steps + 1)]
     return [(start, start + window) for start in starts[:-1]] + [(starts[-1], length)]
 
 
@@ -184,9 +183,10 @@ def _low_resolution_starts(ranges: Sequence[tuple[int, int]], size: int) -> list
         return [0]
     window = ranges[0][1]
     stride = window // size
-    if stride * size != window or GRID % stride:
+    if stride * size != window or WINDOW_GRID % stride:
         raise ConfigurationError(
-            f"args.window needs a network whose stride divides {GRID}; this one makes {size} of {window} pixels. "
+            f"args.window needs a network whose stride divides {WINDOW_GRID}; this one makes {size} of {window} "
+            "pixels. "
             "Leave args.window out, and use args.resize where images do not fit"
         )
     return [start // stride for start, _ in ranges]

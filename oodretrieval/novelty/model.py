@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
@@ -23,7 +24,6 @@ from oodretrieval.novelty.standardisation import ClassStandardisation
 MIN_PIXELS = 100
 """Smaller training segments are left out: their features are those of what surrounds them."""
 
-NOVELTY, DISTANCE = "novelty", "nearest_neighbour"
 LEVELS = np.linspace(0, 1, 1001)
 
 _TOLERATED = 0.1
@@ -37,7 +37,7 @@ class NoveltyModel:
         bank: Features of known training segments.
         energy: Energy of a known segment, by class and size.
         distance: Logarithm of the distance, by class.
-        quantiles: Name of a score → its quantiles over the known training segments at :data:`LEVELS`.
+        quantiles: Name of a score → its quantiles over the known training segments at ``LEVELS``.
         num_classes: Classes of the segmentation network.
         made_by: What it was fitted on, plain values.
     """
@@ -119,7 +119,7 @@ class NoveltyModel:
             raise UnknownNameError("score", name, (NOVELTY, DISTANCE))
         if features.shape != (len(table), len(self.bank.mean)):
             raise TableError(
-                f"expected features ({len(table)}, {len(self.bank.mean)}), came {features.shape}; compute them with "
+                f"expected features ({len(table)}, {len(self.bank.mean)}), got {features.shape}; compute them with "
                 "the network that the novelty model was fitted with"
             )
         distance = self.bank.log_distance(features, _classes(table, self.num_classes))

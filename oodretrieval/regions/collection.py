@@ -1,6 +1,7 @@
 """From hierarchies to one tree of regions: sizes that can be objects, each set of superpixels once."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,8 @@ from numpy.typing import NDArray
 from oodretrieval.compilation import compiled
 from oodretrieval.regions.merging import Hierarchy
 from oodretrieval.regions.tree import RegionTree
+
+Whole = TypeVar("Whole", np.int64, np.uint64)
 
 
 def collect_regions(
@@ -30,15 +33,22 @@ def collect_regions(
 
     Returns:
         The regions, a smaller one before those around it; of equal ones the first.
+
+    Raises:
+        ValueError: If there is no hierarchy.
     """
-    cells = np.bincount(labels.ravel())
+    if not trees:
+        raise ValueError(
+            "there is nothing to propose regions from; expected at least one of hierarchies, logits, novelty"
+        )
+    cells = np.asarray(np.bincount(labels.ravel()), np.int64)
     # Two sets with one sum of such keys are one set, but for one chance in 2^64.
     keys = np.random.default_rng(seed).integers(0, 2**64, len(cells), dtype=np.uint64)
     seen: set[int] = set()
     members, spans, parents, source = [], [], [], []
     nodes = superpixels = 0
     for name, (tree, wanted) in trees.items():
-        area, digest = (_sums(values, tree) for values in (cells, keys))
+        area, digest = _sums(cells, tree), _sums(keys, tree)
         fits = np.flatnonzero(wanted & (area >= areas[0]) & (area <= areas[1]))
         _, first = np.unique(digest[fits], return_index=True)
         fresh = [place for place in np.sort(first) if int(digest[fits[place]]) not in seen]
@@ -55,10 +65,11 @@ def collect_regions(
     return RegionTree(labels, step, size, joined[0], joined[1], joined[2], np.array(source, np.str_))
 
 
-def _sums(values: NDArray[np.generic], tree: Hierarchy) -> NDArray[np.generic]:
-    """Sum over the superpixels of every node."""
-    before = np.concatenate([np.zeros(1, values.dtype), np.cumsum(values[tree.order], dtype=values.dtype)])
-    return before[tree.spans[:, 1]] - before[tree.spans[:, 0]]
+def _sums(values: NDArray[Whole], tree: Hierarchy) -> NDArray[Whole]:
+    """Sum over the superpixels of every node; it may run over, as differences run back."""
+    before = np.zeros(len(values) + 1, values.dtype)
+    np.cumsum(values[tree.order], out=before[1:])
+    return np.asarray(before[tree.spans[:, 1]] - before[tree.spans[:, 0]], values.dtype)
 
 
 @compiled

@@ -89,7 +89,8 @@ def _outward(
     tree: RegionTree, steps: csr_array, values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Steps that lead out of each region ``(m,)``, and the sum of the values ``(n, K)`` where they end ``(m, K)``."""
-    return _leave(tree.members, tree.spans, steps.indptr, steps.indices, steps.data, values)
+    weight, sums = _leave(tree.members, tree.spans, steps.indptr, steps.indices, steps.data, values)
+    return np.asarray(weight, np.float64), np.asarray(sums, np.float64)
 
 
 @compiled

@@ -136,7 +136,7 @@ def _merge_in_order(number: int, pairs: Any) -> Any:
 @compiled
 def _difference(
     vectors: Any, areas: Any, a: int, b: int, strength: float, border: float, power: float
-) -> float:
+) -> Any:
     square = 0.0
     for k in range(vectors.shape[1]):
         square += (vectors[a, k] - vectors[b, k]) ** 2

@@ -105,7 +105,7 @@ def propose_regions(
         The regions: ``.masks``, ``.parent``, ``.boxes``. An image of one colour has none.
 
     Raises:
-        ValueError: If an array has another shape or is empty.
+        ValueError: If an array has another shape or is empty, or the options leave nothing to propose from.
         UnknownNameError: If there is no such option.
 
     Source:

@@ -115,7 +115,7 @@ class ScoreWeights:
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
     sides: float = -0.5
-    log_share: float = 0.0
+    log_share: float = 0.2
 
     @property
     def standardised(self) -> tuple[str, ...]:
@@ -158,8 +158,8 @@ class Choice:
     """
 
     threshold: float = 2.0
-    size_power: float = 0.25
-    min_share: float = 0.0015
+    size_power: float = 0.3
+    min_share: float = 0.002
     limit: int = 50
 
 

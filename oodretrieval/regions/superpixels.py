@@ -55,8 +55,9 @@ def superpixels(
     largest = float(weights.max(initial=0.0))
     levels = (weights * (_STEPS / largest if largest > 0 else 0.0)).astype(np.uint16)
     order = np.argsort(levels, kind="stable")  # numpy sorts 16 bits by radix, in linear time
-    labels = _join(pixels, neighbours, weights, order, smooth.shape[0] * smooth.shape[1], scale, min_size)
-    return labels.reshape(smooth.shape[:2])
+    number = smooth.shape[0] * smooth.shape[1]
+    labels = _join(pixels, neighbours, weights, order, number, scale, min_size)
+    return np.asarray(labels, np.int32).reshape(smooth.shape[:2])
 
 
 @compiled

@@ -71,12 +71,13 @@ class RegionTree:
     def superpixel_areas(self) -> NDArray[np.float64]:
         """Pixels of each superpixel in the image, ``(n,)``."""
         rows, columns = self.rows_and_columns
-        return np.bincount(self.superpixels.ravel(), (rows[:, None] * columns).ravel())
+        weights = (rows[:, None] * columns).astype(np.float64)
+        return np.asarray(np.bincount(self.superpixels.ravel(), weights.ravel()), np.float64)
 
     @cached_property
     def areas(self) -> NDArray[np.int64]:
         """Pixels of each region in the image, ``(m,)``."""
-        return np.rint(self.membership @ self.superpixel_areas).astype(np.int64)
+        return np.asarray(np.rint(self.membership @ self.superpixel_areas), np.int64)
 
     @cached_property
     def boxes(self) -> NDArray[np.int64]:
@@ -113,14 +114,14 @@ class RegionMasks(Sequence[RunLengthMask]):
         tree = self._tree
         if not -len(self) <= index < len(self):
             raise IndexError(f"expected a region below {len(self)}, got {index}")
-        left, top, right, bottom = tree.boxes[index] // tree.step
+        left, top = (int(start) // tree.step for start in tree.boxes[index, :2])
         right, bottom = (-(-int(end) // tree.step) for end in tree.boxes[index, 2:])
         chosen = np.zeros(int(tree.superpixels.max()) + 1, np.bool_)
         chosen[tree.superpixels_of(index)] = True
         inside = chosen[tree.superpixels[top:bottom, left:right]]
         rows, columns = tree.rows_and_columns
         inside = inside.repeat(rows[top:bottom], axis=0).repeat(columns[left:right], axis=1)
-        return encode_within(inside, (int(left) * tree.step, int(top) * tree.step), tree.size)
+        return encode_within(inside, (left * tree.step, top * tree.step), tree.size)
 
 
 def _corners(labels: NDArray[np.int32], *, low: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,33 +9,12 @@ from typing import Any
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.evaluation import frame_positions
 from oodretrieval.evaluation.bootstrap import VIDEO_BLOCK
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import NO_VALUE
 from oodretrieval.stores import Workspace
 
 _BETWEEN_CLIPS = 10**12
-
-
-@dataclass(frozen=True)
-class EvaluationSettings(CommonSettings):
-    """What every evaluation over images understands.
-
-    Attributes:
-        repetitions: Draws of the bootstrap that makes the 95 % intervals.
-        block: Images in a row that are drawn together; by default 20 in video, whose frames resemble each other,
-            else 1.
-        save_dir: Folder for tables and charts; by default ``evaluation`` in the workspace.
-    """
-
-    repetitions: int = 500
-    block: int = 0
-    save_dir: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "repetitions")
-        require_at_least(self, 0, "block")
 
 
 @dataclass(frozen=True)

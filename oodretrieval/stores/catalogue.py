@@ -248,5 +248,5 @@ def read_vectors(path: Path, checksum: str | None = None, *, whole: bool = True)
     return cast(NDArray[np.float32], vectors)
 
 
-def _wrong_length(path: Path, came: object, expected: object) -> StoreError:
-    return StoreError(f"{path} holds {came} rows, but the manifest says {expected}; {_REMEDY}")
+def _wrong_length(path: Path, got: object, expected: object) -> StoreError:
+    return StoreError(f"{path} holds {got} rows, but the manifest says {expected}; {_REMEDY}")

@@ -14,12 +14,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_args
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import Keep
 from oodretrieval.errors import StoreError
 from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path, was_replaced
 from oodretrieval.labels import NO_CLASS
@@ -29,8 +30,7 @@ from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 
-Keep = Literal["logits", "softmax", "nothing"]
-KEEP: tuple[Keep, ...] = ("logits", "softmax", "nothing")
+KEEP: tuple[Keep, ...] = get_args(Keep)
 
 _IMAGE_FILE = "image_file"
 _LOGITS = ("logits", "logit_offsets")

@@ -99,8 +99,8 @@ def test_small_contributions_are_not_lost_in_a_long_sum():
 @pytest.mark.parametrize(
     ("arguments", "shape", "message"),
     [
-        ({}, (1, 2, 4, 4), r"background and K >= 2 classes, came \(1, 2, 4, 4\)"),
-        ({"background": 4}, (1, 4, 2, 2), r"a channel 0 … 3, came 1 and 4"),
+        ({}, (1, 2, 4, 4), r"background and K >= 2 classes, got \(1, 2, 4, 4\)"),
+        ({"background": 4}, (1, 4, 2, 2), r"a channel 0 … 3, got 1 and 4"),
         ({"background": -1}, (1, 4, 2, 2), r"a channel 0 … 3"),
     ],
 )
@@ -110,7 +110,7 @@ def test_what_cannot_be_measured_is_refused(arguments, shape, message):
 
 
 def test_unknown_modes_and_labels_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match="mode must be 1 or 2, came 3"):
+    with pytest.raises(ValueError, match="mode must be 1 or 2, got 3"):
         ExpectedNonDistinctiveness(mode=3)
     with pytest.raises(ValueError, match=r"labels \(1, 2, 3\) must have the shape"):
         ExpectedNonDistinctiveness(ignore=255)(np.zeros((1, 4, 2, 2)), np.zeros((1, 2, 3)))

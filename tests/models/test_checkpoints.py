@@ -249,7 +249,7 @@ def test_load_model_without_its_weights_names_their_source(tmp_path):
     for function in (load_model, weights_file):
         with pytest.raises(WeightsError, match=r"no weights file '.*w\.safetensors'; fetch it from the moon"):
             function(missing)
-    with pytest.raises(WeightsError, match=r"set `weights` of the entry in configuration\.py"):
+    with pytest.raises(WeightsError, match=r"make it with scripts/train_segmentation\.py, or set `weights`"):
         load_model(entry(weights=tmp_path / "w.safetensors"))
 
 

@@ -45,7 +45,7 @@ def test_a_separable_network_is_smaller():
 
 @pytest.mark.parametrize("output_stride", [4, 32, 0])
 def test_other_output_strides_are_refused(output_stride):
-    with pytest.raises(ConfigurationError, match=f"must be 8 or 16, came {output_stride}"):
+    with pytest.raises(ConfigurationError, match=f"must be 8 or 16, got {output_stride}"):
         DeepLabV3Plus(CLASSES, output_stride=output_stride)
 
 

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from oodretrieval.choices import WINDOW_GRID
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models import DeepLabV3Plus
 from oodretrieval.models.test_time import (
-    GRID,
     FlipAverage,
     ScaleAverage,
     SlidingWindow,
@@ -78,8 +78,8 @@ def test_windows_of_a_pointwise_network_equal_the_whole(height, width, tall, wid
     network.seen.clear()
     ours = low_resolution_logits(SlidingWindow(network, (tall, wide), overlap), x)
     torch.testing.assert_close(ours, wanted, atol=1e-5, rtol=1e-5)
-    assert max(seen[0] for seen in network.seen) < tall + GRID
-    assert max(seen[1] for seen in network.seen) < wide + GRID
+    assert max(seen[0] for seen in network.seen) < tall + WINDOW_GRID
+    assert max(seen[1] for seen in network.seen) < wide + WINDOW_GRID
 
 
 @pytest.mark.parametrize("window", [(64, 96), (96, 96), (512, 1024)])
@@ -104,9 +104,9 @@ def test_windows_of_a_real_network_come_close_to_the_whole():
 def test_windows_cover_an_axis_and_overlap(length, window, overlap):
     ranges = window_ranges(length, window, overlap)
     assert (ranges[0][0], ranges[-1][1]) == (0, length)
-    assert all(begin % GRID == 0 and end - begin < window + GRID for begin, end in ranges)
+    assert all(begin % WINDOW_GRID == 0 and end - begin < window + WINDOW_GRID for begin, end in ranges)
     shared = [before[1] - after[0] for before, after in pairwise(ranges)]
-    assert all(pixels > min(overlap * window, window - GRID) - 1 for pixels in shared)
+    assert all(pixels > min(overlap * window, window - WINDOW_GRID) - 1 for pixels in shared)
 
 
 def test_a_window_needs_a_whole_stride():

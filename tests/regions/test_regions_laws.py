@@ -141,6 +141,11 @@ def test_an_image_of_one_colour_has_no_region():
     assert len(propose_regions(np.zeros((9, 9, 3), np.uint8))) == 0
 
 
+def test_refuses_to_propose_from_nothing():
+    with pytest.raises(ValueError, match="nothing to propose regions from"):
+        propose_regions(np.zeros((9, 9, 3), np.uint8), hierarchies={})
+
+
 def test_refuses_unknown_options():
     with pytest.raises(UnknownNameError, match="did you mean 'scale'"):
         propose_regions(np.zeros((9, 9, 3), np.uint8), scales=3)

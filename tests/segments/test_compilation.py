@@ -25,7 +25,7 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 def copy(tmp_path):
     """The package elsewhere, without compiled kernels."""
     target = tmp_path / "site" / "oodretrieval"
-    for path in ("__init__.py", "errors.py", "labels.py", "segments"):
+    for path in ("__init__.py", "compilation.py", "errors.py", "labels.py", "segments"):
         source = PACKAGE / path
         if source.is_dir():
             shutil.copytree(source, target / path, ignore=shutil.ignore_patterns("__pycache__"))
@@ -56,9 +56,10 @@ def test_the_second_process_finds_the_kernels_of_the_first(copy, tmp_path):
     assert list((copy / "segments" / "__pycache__").glob("*.nbi"))
 
 
-def test_a_change_of_any_kernel_is_noticed(copy, tmp_path):
+@pytest.mark.parametrize("changed", ["segments/pixels.py", "compilation.py"])
+def test_a_change_of_any_kernel_is_noticed(copy, tmp_path, changed):
     run(copy, tmp_path)
-    with (copy / "segments" / "pixels.py").open("a", encoding="utf-8") as file:
+    with (copy / changed).open("a", encoding="utf-8") as file:
         file.write("\n# changed\n")
     assert run(copy, tmp_path) == (0, 1)
 

@@ -18,16 +18,22 @@ from oodretrieval.errors import (
     WeightsError,
 )
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import RetrievalSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select import compute_embeddings as embedding_stage
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace, read_prediction, write_prediction
 
 CPU = {"gpu": -1}
@@ -41,14 +47,17 @@ def once(camvid, tmp_path_factory):
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", **CPU), Run(configuration, workspace)
+            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
+            Run(configuration, workspace),
         )
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     train_meta_nn(
-        TrainMetaSettings(dataset="train", dataset_val="val", **NAMES, **CPU), Run(configuration, workspace)
+        from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", **NAMES, **CPU}),
+        Run(configuration, workspace),
     )
     train_novelty(
-        TrainNoveltySettings(dataset="train", model_name="colour", **CPU), Run(configuration, workspace)
+        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}),
+        Run(configuration, workspace),
     )
     return workspace
 
@@ -61,7 +70,7 @@ def ready(once, workspace):
 
 def settings_of(**options):
     settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "select_by": "entropy", **NAMES}
-    return EmbedSettings(**{**settings, **options}, **CPU)
+    return from_mapping(EmbedSettings, {**settings, **options, **CPU})
 
 
 def embed(configuration, workspace, **options):
@@ -192,8 +201,9 @@ def test_a_rule_without_predicted_iou_needs_no_meta_model(configuration, ready, 
 
 def evaluate(configuration, workspace, **options):
     sizes = {"min_pixels": 40, "min_height": 6, "min_width": 6, "repetitions": 3}
-    settings = SelectionSettings(
-        **{"dataset": "val", "select_by": "entropy", "select_number": 8, **NAMES, **sizes, **options}, **CPU
+    settings = from_mapping(
+        SelectionSettings,
+        {"dataset": "val", "select_by": "entropy", "select_number": 8, **NAMES, **sizes, **options, **CPU},
     )
     return eval_selection(settings, Run(configuration, workspace))
 
@@ -222,8 +232,8 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     common = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
-    pred_images(PredictSettings(**common, **CPU), Run(configuration, ready))
-    compute_metrics(MetricsSettings(**common), Run(configuration, ready))
+    pred_images(from_mapping(PredictSettings, {**common, **CPU}), Run(configuration, ready))
+    compute_metrics(from_mapping(MetricsSettings, {**common}), Run(configuration, ready))
     path = {
         "image": root / "val" / f"{lost}.png",
         "prediction": ready.prediction_path("colour", "val", lost),
@@ -242,7 +252,9 @@ def test_what_has_no_truth_is_told_from_what_lost_it(configuration, ready, camvi
         evaluate(configuration, ready, dataset="images")
     root = tmp_path / "without"
     shutil.copytree(camvid, root)
-    predicted = PredictSettings(dataset="images", model_name="colour", root=str(root / "val"), **CPU)
+    predicted = from_mapping(
+        PredictSettings, {"dataset": "images", "model_name": "colour", "root": str(root / "val"), **CPU}
+    )
     pred_images(predicted, Run(configuration, ready))
     for path in ready.prediction_folder("colour", "val").glob("*.h5"):
         strip_labels(ready, path)
@@ -271,8 +283,8 @@ def test_embedding_again_needs_no_root(configuration, ready, camvid, tmp_path):
     root = tmp_path / "elsewhere"
     shutil.copytree(camvid, root)
     common = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
-    pred_images(PredictSettings(**common, **CPU), Run(configuration, ready))
-    compute_metrics(MetricsSettings(**common), Run(configuration, ready))
+    pred_images(from_mapping(PredictSettings, {**common, **CPU}), Run(configuration, ready))
+    compute_metrics(from_mapping(MetricsSettings, {**common}), Run(configuration, ready))
     embed(configuration, ready, select_number=8, root=str(root))
     again = {"load_file": "val", "net": "efficientnet_lite1", "select_number": 8}
     embed_again(settings_of(**again, save_file="by_root", root=str(root)), Run(configuration, ready))

@@ -11,9 +11,11 @@ from oodretrieval.entries import DatasetEntry, ModelEntry, build
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import DEFAULTS, VARIABLE, configuration_path, load_configuration
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.meta_models import load_meta_model
 from oodretrieval.models import SegmentationNetwork, load_model
-from oodretrieval.stages.evaluate.eval_iou import IouSettings
+from oodretrieval.stages.evaluate.settings import IouSettings
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace
 
 SHIPPED = Path(oodretrieval.__file__).parents[1] / "configuration.py"
@@ -185,9 +187,9 @@ def test_the_meta_model_that_is_named_else_the_entrys_else_the_default(configura
     assert configuration.meta_model_for("colour") == "meta_nn"
     run = Run(configuration, Workspace(tmp_path))
     settings = IouSettings(model_name="own", dataset="val")
-    assert run.with_meta_model(settings) == replace(settings, meta_model_name="boosting")
+    assert run.with_meta_model(settings) == changed(settings, {"meta_model_name": "boosting"})
     with pytest.raises(UnknownNameError, match="unknown model 'owl'"):
-        run.with_meta_model(replace(settings, model_name="owl"))
+        run.with_meta_model(changed(settings, {"model_name": "owl"}))
 
 
 def test_networks_that_ship_name_the_meta_model_and_the_size_that_go_with_them():
@@ -198,3 +200,18 @@ def test_networks_that_ship_name_the_meta_model_and_the_size_that_go_with_them()
         made_for = load_meta_model(shipped.meta_model(entry.meta_model).path).quality["made_by"]["model"]
         assert made_for == f"deeplabv3plus_{name}"
         assert entry.size in {(256, 512), (360, 480)}
+
+
+def test_a_folder_is_a_dataset_where_the_name_is_its_own(tmp_path):
+    """What the pipeline calls a folder of photographs, every script understands; a slip of the pen stays one."""
+    shipped = load_configuration(SHIPPED)
+    root = tmp_path / "holiday"
+    asked = from_mapping(PredictSettings, {"dataset": "holiday", "root": str(root)})
+    entry = shipped.with_named_folder(asked).dataset("holiday")
+    assert (entry.class_name, entry.kwargs["root"]) == ("ImageFolder", str(root))
+    for values in ({"dataset": "holidy", "root": str(root)}, {"dataset": "holiday"}):
+        settings = from_mapping(PredictSettings, values)
+        with pytest.raises(UnknownNameError):
+            shipped.with_named_folder(settings).require_names(settings)
+    known = from_mapping(PredictSettings, {"dataset": "camvid_val", "root": str(tmp_path / "camvid_val")})
+    assert shipped.with_named_folder(known) is shipped

@@ -12,8 +12,10 @@ from oodretrieval.errors import ConfigurationError, PartialFailure, UnpairedFile
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, read_prediction
 
 FILE = Path(their_classes.__file__).name
@@ -81,7 +83,7 @@ def test_samples_of_one_id_are_both_named():
 
 def test_an_image_on_which_the_class_fails_fails_alone(tmp_path):
     run = run_of(tmp_path)
-    settings = PredictSettings(dataset="RaisesLater", model_name="Net", gpu=-1)
+    settings = from_mapping(PredictSettings, {"dataset": "RaisesLater", "model_name": "Net", "gpu": -1})
     with pytest.raises(PartialFailure) as caught:
         pred_images(settings, run)
     assert list(caught.value.failures) == ["image 1"]
@@ -101,7 +103,7 @@ def test_labels_of_any_integer_type(kind, tmp_path):
 
 def test_binary_truth_of_int64_fits_a_network_of_any_classes(tmp_path):
     run = run_of(tmp_path)
-    pred_images(PredictSettings(dataset="Binary", model_name="Net", gpu=-1), run)
+    pred_images(from_mapping(PredictSettings, {"dataset": "Binary", "model_name": "Net", "gpu": -1}), run)
     unknown = read_prediction(run.workspace, "Net", "Binary", "image 0").unknown()
     np.testing.assert_array_equal(unknown, their_classes.Binary().labels(0))
 
@@ -120,7 +122,7 @@ def test_binary_truth_of_int64_fits_a_network_of_any_classes(tmp_path):
 def test_a_network_that_breaks_the_contract(name, said, background, tmp_path):
     run = run_of(tmp_path, background)
     with pytest.raises(ConfigurationError) as caught:
-        pred_images(PredictSettings(dataset="Good", model_name=name, gpu=-1), run)
+        pred_images(from_mapping(PredictSettings, {"dataset": "Good", "model_name": name, "gpu": -1}), run)
     assert [text for text in said if text not in str(caught.value)] == []
     assert not list(run.workspace.path.rglob("*.h5"))
 

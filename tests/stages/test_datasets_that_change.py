@@ -10,10 +10,13 @@ from PIL import Image
 
 from oodretrieval.errors import PartialFailure, SettingsMismatchError, StoreError
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.part_layout import part_numbers
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, existing_parts, read_segments
 
 NAMES = {"dataset": "images", "model_name": "colour"}
@@ -71,16 +74,20 @@ class Project:
         """Predict and measure; returns how many images each of the two worked on."""
         common = {**NAMES, "root": str(self.root)}
         workspace, metrics = self.workspace, {k: v for k, v in options.items() if k in ("limit", "overwrite")}
-        settings = PredictSettings(**common, gpu=-1, num_cores=0, keep=self.keep, **options)
+        settings = from_mapping(
+            PredictSettings, {**common, "gpu": -1, "num_cores": 0, "keep": self.keep, **options}
+        )
         predicted = pred_images(settings, Run(self.configuration, workspace))["predicted"]
         if self.keep == "nothing":
             return predicted, predicted
-        measured = compute_metrics(MetricsSettings(**common, **metrics), Run(self.configuration, workspace))
+        measured = compute_metrics(
+            from_mapping(MetricsSettings, {**common, **metrics}), Run(self.configuration, workspace)
+        )
         return predicted, measured["images"]
 
     def read(self, **options):
-        settings = MetricsSettings(**NAMES, root=str(self.root), **options)
-        return segments_in_use(settings, Run(self.configuration, self.workspace), KEYS)
+        settings = from_mapping(MetricsSettings, {**NAMES, "root": str(self.root), **options})
+        return segments_in_use(settings.common, Run(self.configuration, self.workspace), KEYS)
 
     def parts(self):
         return {number: list(part.images) for number, part in existing_parts(self.workspace, *KEYS).items()}
@@ -178,7 +185,9 @@ def test_predictions_newer_than_the_table_are_not_mistaken_for_it(
     project.show(FIRST)
     project.run()
     pictures[12].save(project.path(5))
-    settings = PredictSettings(**NAMES, root=str(project.root), gpu=-1, limit=3, overwrite=True)
+    settings = from_mapping(
+        PredictSettings, {**NAMES, "root": str(project.root), "gpu": -1, "limit": 3, "overwrite": True}
+    )
     pred_images(settings, Run(configuration, workspace))
     with pytest.raises(
         StoreError, match="1 images of 'images', e.g. 'p05.0', were predicted again.*compute_met"
@@ -192,11 +201,16 @@ def test_logits_are_not_thrown_away_unasked(configuration, workspace, tmp_path, 
     project = Project(configuration, workspace, tmp_path, pictures)
     project.show(FIRST[:2])
     settings = {**NAMES, "root": str(project.root), "gpu": -1}
-    pred_images(PredictSettings(**settings), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**settings}), Run(configuration, workspace))
     for keep, other in (("nothing", "logits"), ("logits", "nothing")):
         with pytest.raises(SettingsMismatchError, match=f"keep: was '{other}', now '{keep}'.*args.overwrite"):
-            pred_images(PredictSettings(**settings, keep=keep), Run(configuration, workspace))
-        pred_images(PredictSettings(**settings, keep=keep, overwrite=True), Run(configuration, workspace))
+            pred_images(
+                from_mapping(PredictSettings, {**settings, "keep": keep}), Run(configuration, workspace)
+            )
+        pred_images(
+            from_mapping(PredictSettings, {**settings, "keep": keep, "overwrite": True}),
+            Run(configuration, workspace),
+        )
 
 
 class Killed(BaseException):

@@ -14,11 +14,15 @@ from oodretrieval.charts.meta_models import path_figure, rating_figure
 from oodretrieval.errors import TableError, UnknownNameError, WeightsError
 from oodretrieval.evaluation import r2
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.meta_models import load_meta_model, training_rows
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, read_segments
 
 IMAGE = "0016E5_00300"
@@ -30,12 +34,16 @@ def trained(configuration_in, tmp_path_factory):
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val", "images"):
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", gpu=-1), Run(configuration, workspace)
+            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
+            Run(configuration, workspace),
         )
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     for kind in ("logistic", "boosting"):
         settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "repetitions": 5}
-        train_meta_nn(TrainMetaSettings(**settings, meta_model=kind, gpu=-1), Run(configuration, workspace))
+        train_meta_nn(
+            from_mapping(TrainMetaSettings, {**settings, "meta_model": kind, "gpu": -1}),
+            Run(configuration, workspace),
+        )
     return configuration
 
 
@@ -48,7 +56,8 @@ def analyse(configuration, **options):
     }
     settings |= {"pictures": 0, "permutations": 1, "repetitions": 10, "block": 2}
     return eval_meta(
-        EvalMetaSettings(**{**settings, **options}), Run(configuration, Workspace(configuration.workspace))
+        from_mapping(EvalMetaSettings, {**settings, **options}),
+        Run(configuration, Workspace(configuration.workspace)),
     )
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 from scipy.special import logsumexp
 from sklearn.metrics import average_precision_score, roc_auc_score
+from stores.earlier import without_checksum
 
 from oodretrieval.errors import (
     PartialFailure,
@@ -26,24 +27,27 @@ from oodretrieval.errors import (
 from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_components
 from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.results.result import read_results
 from oodretrieval.segments import label_components
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
-from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta
-from oodretrieval.stages.evaluate.meta.meta_pictures import EvalMetaSettings
-from oodretrieval.stages.evaluate.ood.eval_ood import ORACLE, OodSettings, eval_ood
+from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
+from oodretrieval.stages.evaluate.ood.eval_ood import ORACLE, eval_ood
 from oodretrieval.stages.evaluate.ood.ood_measures import ood_tables
-from oodretrieval.stages.evaluate.search_classes import SearchSettings, search_classes
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.compute_logit_statistics import (
-    LogitStatisticsSettings,
-    compute_logit_statistics,
-    find_logit_statistics,
-)
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.search_classes import search_classes
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings, SearchSettings
+from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics, find_logit_statistics
+from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import EmbedSettings, compute_embeddings
 from oodretrieval.stores import Workspace, read_prediction, read_segments
 
@@ -60,11 +64,12 @@ def made(camvid, tmp_path_factory):
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", **CPU), Run(configuration, workspace)
+            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
+            Run(configuration, workspace),
         )
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    train_meta_nn(TrainMetaSettings(**settings, **CPU), Run(configuration, workspace))
+    train_meta_nn(from_mapping(TrainMetaSettings, {**settings, **CPU}), Run(configuration, workspace))
     compute_logit_statistics(
         LogitStatisticsSettings(dataset="train", model_name="colour"), Run(configuration, workspace)
     )
@@ -83,7 +88,9 @@ def own(made, tmp_path):
 def judged(made, tmp_path_factory):
     """The figures of eval_ood, and where they were saved."""
     folder = tmp_path_factory.mktemp("ood")
-    settings = OodSettings(**JUDGED, dataset_val="train", save_dir=str(folder), pictures=2)
+    settings = from_mapping(
+        OodSettings, {**JUDGED, "dataset_val": "train", "save_dir": str(folder), "pictures": 2}
+    )
     return eval_ood(settings, Run(*made)), folder
 
 
@@ -157,7 +164,9 @@ def test_component_figures_are_those_of_thresholding_each_image(made, judged):
 def test_the_oracle_is_chosen_on_the_judged_images_and_the_other_is_not(made, judged, tmp_path):
     components = judged[0]["scores"]["energy"]["components"]
     assert components["train"]["threshold"] != components[ORACLE]["threshold"]
-    settings = OodSettings(**JUDGED, scores=("energy",), save_dir=str(tmp_path), pictures=0)
+    settings = from_mapping(
+        OodSettings, {**JUDGED, "scores": ("energy",), "save_dir": str(tmp_path), "pictures": 0}
+    )
     alone = eval_ood(settings, Run(*made))["scores"]["energy"]["components"]
     assert alone == {ORACLE: components[ORACLE]}
 
@@ -188,31 +197,33 @@ def test_no_evaluation_measures_a_model_on_what_it_was_fitted_on(made, tmp_path)
     """The meta model learned from train; of its first three images only a part is left elsewhere."""
     own = {**JUDGED, "dataset": "train", "save_dir": str(tmp_path)}
     for evaluate in (
-        lambda: eval_iou(IouSettings(**own), Run(*made)),
-        lambda: eval_selection(SelectionSettings(**{**SELECTED, **own}), Run(*made)),
-        lambda: eval_meta(EvalMetaSettings(**own), Run(*made)),
-        lambda: eval_meta(EvalMetaSettings(**{**own, "others": ("linear",)}), Run(*made)),
+        lambda: eval_iou(from_mapping(IouSettings, {**own}), Run(*made)),
+        lambda: eval_selection(from_mapping(SelectionSettings, {**SELECTED, **own}), Run(*made)),
+        lambda: eval_meta(from_mapping(EvalMetaSettings, {**own}), Run(*made)),
+        lambda: eval_meta(from_mapping(EvalMetaSettings, {**own, "others": ("linear",)}), Run(*made)),
     ):
         with pytest.raises(TableError, match="meta model 'linear' was fitted on the very images of 'train'"):
             evaluate()
     with pytest.raises(StoreError, match="score expected_iou.*very images of 'train'"):
-        eval_ood(OodSettings(**own, scores=("expected_iou",)), Run(*made))
-    found = eval_ood(OodSettings(**own, pictures=0), Run(*made))
+        eval_ood(from_mapping(OodSettings, {**own, "scores": ("expected_iou",)}), Run(*made))
+    found = eval_ood(from_mapping(OodSettings, {**own, "pictures": 0}), Run(*made))
     assert "very images" in found["left_out"]["expected_iou"] and "energy" in found["scores"]
-    without = eval_iou(IouSettings(**{**own, "meta_model_name": ""}), Run(*made))
+    without = eval_iou(from_mapping(IouSettings, {**own, "meta_model_name": ""}), Run(*made))
     assert without["images"] == 6, "the IoU alone is not the meta model's"
 
 
 def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path):
     run = Run(*own)
     settings = {"dataset": "val", "dataset_val": "train", "model_name": "colour", "meta_model": "linear"}
-    train_meta_nn(TrainMetaSettings(**settings, meta_model_name="few", limit=2, **CPU), run)
+    train_meta_nn(
+        from_mapping(TrainMetaSettings, {**settings, "meta_model_name": "few", "limit": 2, **CPU}), run
+    )
     there = {**JUDGED, "meta_model_name": "few", "save_dir": str(tmp_path)}
     for result in (
-        eval_iou(IouSettings(**there), run),
-        eval_ood(OodSettings(**there, pictures=0), run),
-        eval_selection(SelectionSettings(**{**SELECTED, **there}), run),
-        eval_meta(EvalMetaSettings(**there, pictures=0, permutations=1), run),
+        eval_iou(from_mapping(IouSettings, {**there}), run),
+        eval_ood(from_mapping(OodSettings, {**there, "pictures": 0}), run),
+        eval_selection(from_mapping(SelectionSettings, {**SELECTED, **there}), run),
+        eval_meta(from_mapping(EvalMetaSettings, {**there, "pictures": 0, "permutations": 1}), run),
     ):
         content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
         assert content["context"]["images"] == 4
@@ -222,7 +233,9 @@ def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path
 
 
 def test_scores_in_bins_say_how_far_they_may_be_off(made, judged, tmp_path):
-    settings = OodSettings(**JUDGED, exact_pixels=0, save_dir=str(tmp_path), pictures=0)
+    settings = from_mapping(
+        OodSettings, {**JUDGED, "exact_pixels": 0, "save_dir": str(tmp_path), "pictures": 0}
+    )
     for name, figures in eval_ood(settings, Run(*made))["scores"].items():
         pixels, exact = figures["pixels"], judged[0]["scores"][name]["pixels"]
         assert not pixels["exact"]
@@ -241,11 +254,14 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
     entry = configuration.datasets["train"]
     known = replace(entry, kwargs={**entry.kwargs, "root": str(root)})
     configuration = replace(configuration, datasets={**configuration.datasets, "known": known})
-    pred_images(PredictSettings(dataset="known", model_name="colour", **CPU), Run(configuration, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {"dataset": "known", "model_name": "colour", **CPU}),
+        Run(configuration, workspace),
+    )
     options = {**JUDGED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
     with pytest.raises(TableError, match="nothing unknown.*args.threshold_rule=fpr"):
-        eval_ood(OodSettings(**options), Run(configuration, workspace))
-    settings = OodSettings(**options, threshold_rule="fpr", false_positive_rate=0.1)
+        eval_ood(from_mapping(OodSettings, {**options}), Run(configuration, workspace))
+    settings = from_mapping(OodSettings, {**options, "threshold_rule": "fpr", "false_positive_rate": 0.1})
     figures = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]
     energy = []
     for path in (root / "trainannot").glob("*.png"):
@@ -255,37 +271,43 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
     assert 0.09 < above.mean() <= 0.1
     with pytest.raises(TableError, match="no pixel of 'known' is unknown"):
         eval_ood(
-            OodSettings(**{**options, "dataset": "known", "dataset_val": ""}), Run(configuration, workspace)
+            from_mapping(OodSettings, {**options, "dataset": "known", "dataset_val": ""}),
+            Run(configuration, workspace),
         )
 
 
 def test_predictions_that_kept_less_allow_fewer_scores(own, caplog):
     configuration, workspace = own
     for keep, scores in (("softmax", ["max_softmax", "entropy"]), ("nothing", ["entropy"])):
-        settings = PredictSettings(**NETWORK, keep=keep, overwrite=True, **CPU)
+        settings = from_mapping(PredictSettings, {**NETWORK, "keep": keep, "overwrite": True, **CPU})
         pred_images(settings, Run(configuration, workspace))
-        compute = MetricsSettings(**NETWORK, overwrite=True)
+        compute = from_mapping(MetricsSettings, {**NETWORK, "overwrite": True})
         if keep == "softmax":
             compute_metrics(compute, Run(configuration, workspace))
-        found = eval_ood(OodSettings(**JUDGED, pictures=1), Run(configuration, workspace))
+        found = eval_ood(from_mapping(OodSettings, {**JUDGED, "pictures": 1}), Run(configuration, workspace))
         assert list(found["scores"]) == [*scores, "expected_iou"]
         assert "energy is left out: no logits were kept; predict with args.keep=logits" in caplog.text
         with pytest.raises(
             StoreError, match=r"score energy of colour on val: no logits were kept.*args.keep=logits"
         ):
-            eval_ood(OodSettings(**JUDGED, scores=("energy",)), Run(configuration, workspace))
+            eval_ood(
+                from_mapping(OodSettings, {**JUDGED, "scores": ("energy",)}), Run(configuration, workspace)
+            )
 
 
 def test_regions_without_labels_are_void(own, tmp_path):
     """As in Lost and Found: outside of road and obstacles nothing is labelled, and nothing is judged."""
     configuration, workspace = own
-    settings = OodSettings(**JUDGED, pictures=0, scores=("energy",), save_dir=str(tmp_path / "a"))
+    settings = from_mapping(
+        OodSettings, {**JUDGED, "pictures": 0, "scores": ("energy",), "save_dir": str(tmp_path / "a")}
+    )
     before = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     for path in workspace.prediction_folder("colour", "val").glob("*.h5"):
         with h5py.File(path, "r+") as file:
             labels = file["labels"][...]
             labels[:36] = 11
             file["labels"][...] = labels
+        without_checksum(path)
     after = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     assert before["positives"] + before["negatives"] == 6 * 72 * 96
     assert after["positives"] + after["negatives"] == 6 * 36 * 96
@@ -293,13 +315,13 @@ def test_regions_without_labels_are_void(own, tmp_path):
 
 def test_settings_of_eval_ood_that_cannot_be_used(made):
     with pytest.raises(UnknownNameError, match="did you mean 'entropy'"):
-        OodSettings(**JUDGED, scores=("entropie",))
+        from_mapping(OodSettings, {**JUDGED, "scores": ("entropie",)})
     with pytest.raises(SettingsError, match="oracle"):
-        OodSettings(**JUDGED, dataset_val="val")
+        from_mapping(OodSettings, {**JUDGED, "dataset_val": "val"})
     with pytest.raises(SettingsError, match="temperature"):
-        OodSettings(**JUDGED, temperature=0)
+        from_mapping(OodSettings, {**JUDGED, "temperature": 0})
     with pytest.raises(TableError, match="no truth"):
-        eval_ood(OodSettings(**{**JUDGED, "dataset": "images"}), Run(*made))
+        eval_ood(from_mapping(OodSettings, {**JUDGED, "dataset": "images"}), Run(*made))
 
 
 def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
@@ -321,7 +343,7 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
     assert found["std"]["road"] == pytest.approx(values.std(), rel=1e-4)
     with pytest.raises(SettingsMismatchError, match="limit: was 0, now 2"):
         compute_logit_statistics(
-            LogitStatisticsSettings(dataset="train", model_name="colour", limit=2),
+            from_mapping(LogitStatisticsSettings, {"dataset": "train", "model_name": "colour", "limit": 2}),
             Run(configuration, workspace),
         )
     Path(found["path"]).write_bytes(b"nothing")
@@ -333,7 +355,7 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
 
 def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
     configuration, workspace = made
-    settings = IouSettings(**JUDGED, save_dir=str(tmp_path))
+    settings = from_mapping(IouSettings, {**JUDGED, "save_dir": str(tmp_path)})
     figures = eval_iou(settings, Run(configuration, workspace))
     curves = figures["curves"]
     assert curves["above"][0] == pytest.approx(figures["mean_iou"])
@@ -344,7 +366,8 @@ def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
     saved = json.loads((tmp_path / "iou_colour_val.json").read_text(encoding="utf-8"))
     assert saved["pictures"] and saved["context"]["meta_model"] == "linear"
     plain = eval_iou(
-        IouSettings(**NETWORK, save_dir=str(tmp_path), repetitions=5), Run(configuration, workspace)
+        from_mapping(IouSettings, {**NETWORK, "save_dir": str(tmp_path), "repetitions": 5}),
+        Run(configuration, workspace),
     )
     assert "curves" not in plain and plain["mean_iou"] == figures["mean_iou"]
 
@@ -352,7 +375,9 @@ def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
 def test_orders_of_looking_against_plain(made, tmp_path):
     configuration, workspace = made
     options = {**SELECTED, "save_dir": str(tmp_path)}
-    figures = eval_selection(SelectionSettings(**options, orders=("-S",)), Run(configuration, workspace))
+    figures = eval_selection(
+        from_mapping(SelectionSettings, {**options, "orders": ("-S",)}), Run(configuration, workspace)
+    )
     table = read_segments(workspace, "colour", "val")
     table = table[table["S"] >= 20]
     table["predicted_iou"] = open_meta_model(Run(configuration, workspace), "linear", "colour").predict(table)
@@ -396,18 +421,20 @@ def found_in_boxes(workspace, segments, options):
 def test_intervals_of_the_selection_hold_its_figures(made, tmp_path):
     options = {**SELECTED, "iou_threshold": 0.8}
     options |= {"repetitions": 200, "block": 1}
-    figures = eval_selection(SelectionSettings(**options, save_dir=str(tmp_path)), Run(*made))
+    figures = eval_selection(
+        from_mapping(SelectionSettings, {**options, "save_dir": str(tmp_path)}), Run(*made)
+    )
     printed = {name: ends for name, ends in figures["intervals"].items() if not np.isnan(ends[0])}
     assert len(printed) >= 3, "all but those that are the same in every resample"
     for name, (low, high) in printed.items():
         assert low - 1e-9 <= figures[name] <= high + 1e-9, name
     with pytest.raises(TableError, match="no column of numbers 'entropy'"):
-        eval_selection(SelectionSettings(**options, orders=("entropy",)), Run(*made))
+        eval_selection(from_mapping(SelectionSettings, {**options, "orders": ("entropy",)}), Run(*made))
 
 
 def test_published_counts_are_said_to_be_such(made, tmp_path):
     options = {**SELECTED, "iou_threshold": 0.9}
-    settings = SelectionSettings(**options, published=True, save_dir=str(tmp_path))
+    settings = from_mapping(SelectionSettings, {**options, "published": True, "save_dir": str(tmp_path)})
     eval_selection(settings, Run(*made))
     (saved,) = read_results(tmp_path)
     assert any("as the published code does" in note for note in saved.notes)
@@ -415,13 +442,14 @@ def test_published_counts_are_said_to_be_such(made, tmp_path):
 
 def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
     configuration, workspace = own
-    settings = EmbedSettings(
-        dataset=("val",), model_name="colour", meta_model_name="linear", select_by="predicted_iou", iou_threshold=0.95,
-        min_height=4, min_width=4, min_crop_height=40, min_crop_width=40, **CPU,
-    )  # fmt: skip
+    settings = from_mapping(EmbedSettings, {
+        "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "predicted_iou",
+        "iou_threshold": 0.95,
+        "min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40, **CPU,
+    })  # fmt: skip
     compute_embeddings(settings, Run(configuration, workspace))
     options = {"embeddings_file": "val", "repetitions": 30, "block": 1, "save_dir": str(tmp_path)}
-    figures = eval_retrieval(RetrievalSettings(**options), Run(configuration, workspace))
+    figures = eval_retrieval(from_mapping(RetrievalSettings, {**options}), Run(configuration, workspace))
     low, high = figures["embedding"]["intervals"]["weighted"]
     assert 0 <= low <= high <= 1
     (saved,) = read_results(tmp_path)
@@ -451,7 +479,7 @@ def test_classes_are_found_where_the_labels_show_them(made, tmp_path):
     assert summary["pedestrian"]["images"] == (listing["class"] == "pedestrian").sum()
     assert summary["pedestrian"]["is"] == "unknown" and summary["car"]["is"] == "known"
     chosen = pred_images(
-        PredictSettings(**NETWORK, classindex=summary["pedestrian"]["label id"], **CPU),
+        from_mapping(PredictSettings, {**NETWORK, "classindex": summary["pedestrian"]["label id"], **CPU}),
         Run(configuration, Workspace(tmp_path / "chosen")),
     )
     everywhere = SearchSettings(dataset="val", classes=(9,), save_dir=str(tmp_path))
@@ -468,7 +496,9 @@ def test_searching_what_is_not_there(made, tmp_path):
     root = tmp_path / "damaged"
     shutil.copytree(configuration.datasets["val"].kwargs["root"], root)
     (root / "valannot" / "0016E5_00200.png").write_bytes(b"nothing")
-    settings = SearchSettings(dataset="val", root=str(root), save_dir=str(tmp_path / "found"))
+    settings = from_mapping(
+        SearchSettings, {"dataset": "val", "root": str(root), "save_dir": str(tmp_path / "found")}
+    )
     with pytest.raises(PartialFailure, match="0016E5_00200"):
         search_classes(settings, Run(configuration, workspace))
     listing = pd.read_csv(tmp_path / "found" / "classes_val_images.csv")
@@ -480,10 +510,11 @@ def test_predictions_without_labels_cannot_be_judged(own):
     for path in (workspace.path / "predictions" / "colour" / "val").rglob("*.h5"):
         with h5py.File(path, "r+") as file:
             del file["labels"]
+        without_checksum(path)
     with pytest.raises(TableError, match="holds labels"):
-        eval_iou(IouSettings(**NETWORK), Run(configuration, workspace))
+        eval_iou(from_mapping(IouSettings, {**NETWORK}), Run(configuration, workspace))
     with pytest.raises(TableError, match="holds labels"):
-        eval_selection(SelectionSettings(**SELECTED, **CPU), Run(configuration, workspace))
+        eval_selection(from_mapping(SelectionSettings, {**SELECTED, **CPU}), Run(configuration, workspace))
 
 
 def test_a_difference_that_is_undefined_is_not_printed():

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import pandas as pd
@@ -16,7 +16,7 @@ from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import VARIABLE
 from oodretrieval.experiment.descriptions import describe
 from oodretrieval.experiment.record import code_commit
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import CommonSettings, group
 from oodretrieval.results.result import Context, Result, save_result
 
 CONFIGURATION = """
@@ -50,7 +50,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class SheepSettings(CommonSettings):
+class SheepSettings:
     """Sheep.
 
     Attributes:
@@ -66,7 +66,8 @@ class SheepSettings(CommonSettings):
     names: tuple[str, ...] = ("Dolly",)
     keep: Literal["all", "nothing"] = "all"
     rate: float = 1.0
-    mainplot: Plot = field(default_factory=Plot)
+    mainplot: Plot = group(Plot)
+    common: CommonSettings = CommonSettings()
 
 
 @pytest.fixture
@@ -129,12 +130,11 @@ def test_settings_come_from_the_command_line(sheep):
     assert (code, err) == (0, "")
     assert settings == SheepSettings(
         dataset="hills",
-        gpu=-1,
         names=("Shaun", "Timmy"),
         keep="nothing",
         rate=2.0,
-        overwrite=True,
         mainplot=Plot(legend=False),
+        common=CommonSettings(gpu=-1, overwrite=True),
     )
 
 
@@ -151,7 +151,7 @@ def test_a_file_of_settings_will_do(sheep, tmp_path):
     (tmp_path / "sheep.json").write_text(json.dumps({"args": {"dataset": "hills", "rate": 3}}))
     code, _, _, [(settings, _)] = sheep("with", str(tmp_path / "sheep.json"), "args.gpu=-1", "-c", "comment")
     assert code == 0
-    assert settings == SheepSettings(dataset="hills", rate=3.0, gpu=-1)
+    assert settings == SheepSettings(dataset="hills", rate=3.0, common=CommonSettings(gpu=-1))
 
 
 def test_a_single_name_is_a_tuple_of_one(sheep):
@@ -186,9 +186,9 @@ def test_sacreds_own_observer_works_beside_ours(sheep, tmp_path):
         ("datset=hills", "unknown setting 'datset'; did you mean 'args.dataset'?"),
         ("dataset=hills", "unknown setting 'dataset'; did you mean 'args.dataset'?"),
         ("args.mainplot.legnd=1", "did you mean 'args.mainplot.legend'?"),
-        ("args.gpu=one", "args.gpu must be of type int, came 'one' (str)"),
-        ("args.gpu=1.5", "args.gpu must be of type int, came 1.5 (float)"),
-        ("args.keep=some", "args.keep must be one of all, nothing, came 'some'"),
+        ("args.gpu=one", "args.gpu must be of type int, got 'one' (str)"),
+        ("args.gpu=1.5", "args.gpu must be of type int, got 1.5 (float)"),
+        ("args.keep=some", "args.keep must be one of all, nothing, got 'some'"),
         ("args.mainplot=3", "args.mainplot is a group of settings"),
         ("args.gpu", "'args.gpu' sets nothing; write args.<name>=<value>"),
         ("args=3", "args is a group of settings; set args.<name>=…, not args=3"),
@@ -372,7 +372,7 @@ def test_help_gives_the_command_and_every_setting_with_its_text(sheep, tmp_path)
         "Name of the meadow, or of the hills.",
         "What the sheep are called.",
         "Number of the GPU; -1 for the CPU.",
-        "Only the first so many images; 0 for all.",
+        "Only the first images, at most this number; 0 for all. [0]",
     ):
         assert text in out
     assert "print_config" in out
@@ -432,10 +432,10 @@ def test_a_dataclass_as_result_is_recorded(sheep, tmp_path):
 
 
 def test_describe_joins_the_texts_of_all_classes():
-    lines = describe(SheepSettings).splitlines()
+    lines = describe(SheepSettings()).splitlines()
     texts = dict(line.split(None, 1) for line in lines)
     assert next(iter(texts)) == "workspace"
-    assert texts["dataset"] == "Name of the meadow, or of the hills."
-    assert texts["mainplot.legend"] == "Whether there is a legend."
-    assert texts["limit"] == "Only the first so many images; 0 for all."
+    assert texts["dataset"] == "Name of the meadow, or of the hills. [empty]"
+    assert texts["mainplot.legend"] == "Whether there is a legend. [True]"
+    assert texts["limit"] == "Only the first images, at most this number; 0 for all. [0]"
     assert len({len(line) - len(line.split(None, 1)[1]) for line in lines}) == 1, "in one column"

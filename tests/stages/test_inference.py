@@ -10,11 +10,12 @@ from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError, SettingsError
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
 from oodretrieval.segments import entropy_levels
-from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.segmenter import Segmenter, batches, network_input, predicted_classes
+from oodretrieval.stages.predict.settings import InferenceSettings
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -58,7 +59,11 @@ def segmenter(class_name="Plain", module=__name__, settings=None, **kwargs):
 
 def deeplab(**settings):
     return segmenter(
-        "DeepLabV3Plus", "oodretrieval.models", InferenceSettings(**settings), num_classes=3, channels=16
+        "DeepLabV3Plus",
+        "oodretrieval.models",
+        from_mapping(InferenceSettings, {**settings}),
+        num_classes=3,
+        channels=16,
     )
 
 
@@ -206,7 +211,7 @@ def test_mixed_precision_comes_close_and_gives_whole_logits(precision):
 
 
 def test_what_is_recorded_are_the_settings_that_change_a_figure():
-    assert InferenceSettings(batch_size=7, num_cores=3).recorded("cpu") == {}
+    assert InferenceSettings(batch_size=7).recorded("cpu") == {}
     assert InferenceSettings(resize=0).recorded("cpu", (36, 48)) == {}
     assert InferenceSettings(window="64x64").recorded("cpu", (36, 48)) == {"window": "64x64"}
     assert InferenceSettings().recorded("cpu", (36, 48)) == {"resize": {"longest": 48, "above": 72}}

@@ -61,7 +61,7 @@ def test_the_limit_takes_the_first_images(configuration, limit, count):
 
 
 def test_a_negative_limit_is_refused(configuration):
-    with pytest.raises(SettingsError, match=r"args\.limit must be at least 0, came -1"):
+    with pytest.raises(SettingsError, match=r"args\.limit must be at least 0, got -1"):
         CommonSettings(limit=-1)
 
 

@@ -11,17 +11,25 @@ from oodretrieval.datasets import open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetError, TableError
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
-from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
-from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.compute_logit_statistics import LogitStatisticsSettings, compute_logit_statistics
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import IouSettings, SegmentationSettings
+from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
+from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import read_segments
 
 PEDESTRIAN = 9
@@ -45,9 +53,11 @@ def run(configuration, workspace, camvid, tmp_path):
 def test_unknown_things_are_found_as_with_labels_of_classes(run):
     train_on = {"dataset": "train", **NAMES, **CPU}
     for name in ("train", "val", "binary"):
-        pred_images(PredictSettings(dataset=name, **NAMES, **CPU), run)
-        compute_metrics(MetricsSettings(dataset=name, **NAMES, **CPU), run)
-    train_meta_nn(TrainMetaSettings(**train_on, dataset_val="val", meta_model_name="linear"), run)
+        pred_images(from_mapping(PredictSettings, {"dataset": name, **NAMES, **CPU}), run)
+        compute_metrics(from_mapping(MetricsSettings, {"dataset": name, **NAMES, **CPU}), run)
+    train_meta_nn(
+        from_mapping(TrainMetaSettings, {**train_on, "dataset_val": "val", "meta_model_name": "linear"}), run
+    )
     tables = {name: read_segments(run.workspace, "colour", name) for name in ("val", "binary")}
     same = ["segment_id", "class", "E", "unknown_fraction", "void_fraction"]
     assert tables["binary"][same].equals(tables["val"][same])
@@ -63,10 +73,21 @@ def test_unknown_things_are_found_as_with_labels_of_classes(run):
             "repetitions": 5,
             "block": 1,
         }
-        settings = SelectionSettings(dataset=name, **NAMES, **CPU, meta_model_name="linear", **rule)
+        settings = from_mapping(
+            SelectionSettings, {"dataset": name, **NAMES, **CPU, "meta_model_name": "linear", **rule}
+        )
         found[name] = eval_selection(settings, run)
-        settings = OodSettings(
-            dataset=name, **NAMES, **CPU, scores=("entropy",), pictures=0, repetitions=5, block=1
+        settings = from_mapping(
+            OodSettings,
+            {
+                "dataset": name,
+                **NAMES,
+                **CPU,
+                "scores": ("entropy",),
+                "pictures": 0,
+                "repetitions": 5,
+                "block": 1,
+            },
         )
         pixels[name] = eval_ood(settings, run)["scores"]
     assert found["binary"]["objects"] == found["val"]["objects"] > 0
@@ -99,12 +120,21 @@ def test_what_needs_classes_is_refused(stage, settings, run):
 
 
 def test_nothing_is_trained_on_it(run, tmp_path):
-    pred_images(PredictSettings(dataset="binary", **NAMES, **CPU), run)
-    compute_metrics(MetricsSettings(dataset="binary", **NAMES, **CPU), run)
+    pred_images(from_mapping(PredictSettings, {"dataset": "binary", **NAMES, **CPU}), run)
+    compute_metrics(from_mapping(MetricsSettings, {"dataset": "binary", **NAMES, **CPU}), run)
     with pytest.raises(TableError, match="truth"):
-        train_meta_nn(TrainMetaSettings(dataset="binary", **NAMES, meta_model_name="linear"), run)
-    settings = TrainSegmentationSettings(
-        dataset="binary", dataset_val="binary", **NAMES, **CPU, save_file=str(tmp_path / "net.safetensors")
+        train_meta_nn(
+            from_mapping(TrainMetaSettings, {"dataset": "binary", **NAMES, "meta_model_name": "linear"}), run
+        )
+    settings = from_mapping(
+        TrainSegmentationSettings,
+        {
+            "dataset": "binary",
+            "dataset_val": "binary",
+            **NAMES,
+            **CPU,
+            "save_file": str(tmp_path / "net.safetensors"),
+        },
     )
     with pytest.raises(DatasetError, match="teach no classes"):
         train_segmentation(settings, run)

@@ -9,15 +9,22 @@ import pytest
 from oodretrieval.datasets import open_dataset
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
-from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import IouSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import EmbedSettings, compute_embeddings
 from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
 
@@ -48,14 +55,18 @@ def made(configuration_in, tmp_path_factory):
         pred_images(settings, Run(configuration, workspace))
         compute_metrics(MetricsSettings(dataset=name, model_name="colour"), Run(configuration, workspace))
     settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    train_meta_nn(TrainMetaSettings(**settings, **CPU), Run(configuration, workspace))
+    train_meta_nn(from_mapping(TrainMetaSettings, {**settings, **CPU}), Run(configuration, workspace))
     # The features of novelty are of the image alone; its model wants logits, which published files lack.
-    pred_images(PredictSettings(dataset="train", model_name="colour", **CPU), Run(configuration, plain))
+    pred_images(
+        from_mapping(PredictSettings, {"dataset": "train", "model_name": "colour", **CPU}),
+        Run(configuration, plain),
+    )
     compute_metrics(MetricsSettings(dataset="train", model_name="colour"), Run(configuration, plain))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("oodretrieval.novelty.neighbours.LEAST_COMPARED", 20)  # these six images have 27
         train_novelty(
-            TrainNoveltySettings(dataset="train", model_name="colour", **CPU), Run(configuration, plain)
+            from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}),
+            Run(configuration, plain),
         )
     target = workspace.novelty_model_path("colour")
     target.parent.mkdir(exist_ok=True)
@@ -65,7 +76,9 @@ def made(configuration_in, tmp_path_factory):
 
 def test_a_masked_pixel_counts_as_missed_in_the_iou(made, tmp_path):
     configuration, workspace = made
-    settings = IouSettings(**VAL, meta_model_name="linear", repetitions=20, save_dir=str(tmp_path))
+    settings = from_mapping(
+        IouSettings, {**VAL, "meta_model_name": "linear", "repetitions": 20, "save_dir": str(tmp_path)}
+    )
     figures = eval_iou(settings, Run(configuration, workspace))
     truths, predictions = [], []
     for image in open_dataset(configuration.datasets["val"]).ids:
@@ -88,10 +101,11 @@ def test_a_masked_pixel_counts_as_missed_in_the_iou(made, tmp_path):
 def test_no_segment_of_the_selection_lies_on_masked_pixels(made, tmp_path):
     configuration, workspace = made
     table = read_segments(workspace, "colour", "val")
-    settings = SelectionSettings(
-        **VAL, meta_model_name="linear", select_by="entropy", select_number=20, min_pixels=4, min_height=4,
-        min_width=4, repetitions=20, save_dir=str(tmp_path), **CPU,
-    )  # fmt: skip
+    settings = from_mapping(SelectionSettings, {
+        **VAL, "meta_model_name": "linear", "select_by": "entropy", "select_number": 20, "min_pixels": 4,
+        "min_height": 4,
+        "min_width": 4, "repetitions": 20, "save_dir": str(tmp_path), **CPU,
+    })  # fmt: skip
     figures = eval_selection(settings, Run(configuration, workspace))
     assert figures["selected"] == 20
     assert "nearest neighbour" in figures["orders"]
@@ -102,8 +116,9 @@ def test_no_segment_of_the_selection_lies_on_masked_pixels(made, tmp_path):
 
 
 def test_scores_of_masked_pixels(made, tmp_path):
-    settings = OodSettings(
-        **VAL, meta_model_name="linear", repetitions=20, pictures=1, save_dir=str(tmp_path)
+    settings = from_mapping(
+        OodSettings,
+        {**VAL, "meta_model_name": "linear", "repetitions": 20, "pictures": 1, "save_dir": str(tmp_path)},
     )
     figures = eval_ood(settings, Run(*made))
     assert {"max_softmax", "entropy", "expected_iou"} == set(figures["scores"])
@@ -111,23 +126,26 @@ def test_scores_of_masked_pixels(made, tmp_path):
 
 def test_embedding_by_nearest_neighbour(made):
     configuration, workspace = made
-    settings = EmbedSettings(
-        dataset=("val",), model_name="colour", meta_model_name="linear", select_by="nearest_neighbour",
-        select_number=15, min_height=4, min_width=4, min_crop_height=32, min_crop_width=32, **CPU,
-    )  # fmt: skip
+    settings = from_mapping(EmbedSettings, {
+        "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "nearest_neighbour",
+        "select_number": 15, "min_height": 4, "min_width": 4, "min_crop_height": 32, "min_crop_width": 32, **CPU,
+    })  # fmt: skip
     assert compute_embeddings(settings, Run(configuration, workspace))["segments"] == 15
     segments = Catalogue.open(workspace.catalogue_folder("val")).segments
     assert np.isfinite(segments["select_score"]).all()
 
 
 def test_pictures_of_the_meta_model(made, tmp_path):
-    settings = EvalMetaSettings(
-        **VAL,
-        dataset_train="train",
-        meta_model_name="linear",
-        pictures=1,
-        repetitions=20,
-        save_dir=str(tmp_path),
+    settings = from_mapping(
+        EvalMetaSettings,
+        {
+            **VAL,
+            "dataset_train": "train",
+            "meta_model_name": "linear",
+            "pictures": 1,
+            "repetitions": 20,
+            "save_dir": str(tmp_path),
+        },
     )
     assert list(tmp_path.iterdir()) == []
     eval_meta(settings, Run(*made))

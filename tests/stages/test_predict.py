@@ -14,12 +14,15 @@ from PIL import Image
 from oodretrieval.datasets import CamVid, ImageFolder
 from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, StoreError, WorkerError
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.segment_blocks import image_table
+from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict import pred_images as stage
 from oodretrieval.stages.predict.finishing import Finisher
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, read_prediction, read_segments
 
 NAMES = {"dataset": "val", "model_name": "colour", "gpu": -1}
@@ -35,7 +38,10 @@ def in_small_blocks(monkeypatch):
 def expected(configuration, tmp_path, in_small_blocks):
     """What one image after the other gives, with nothing kept."""
     workspace = Workspace(tmp_path / "expected")
-    pred_images(PredictSettings(**NAMES, keep="nothing", num_cores=0), Run(configuration, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {**NAMES, "keep": "nothing", "num_cores": 0}),
+        Run(configuration, workspace),
+    )
     return workspace
 
 
@@ -55,14 +61,15 @@ def same(workspace, expected):
 def test_threads_and_processes_change_nothing(configuration, workspace, expected, monkeypatch, num_cores):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     result = pred_images(
-        PredictSettings(**NAMES, keep="nothing", num_cores=num_cores), Run(configuration, workspace)
+        from_mapping(PredictSettings, {**NAMES, "keep": "nothing", "num_cores": num_cores}),
+        Run(configuration, workspace),
     )
     assert (result["predicted"], result["skipped"]) == (6, 0)
     same(workspace, expected)
 
 
 def test_metrics_of_the_same_pass_are_those_of_kept_logits(configuration, workspace, expected):
-    pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**NAMES}), Run(configuration, workspace))
     compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, workspace))
     half, ours = (read_segments(w, "colour", "val") for w in (workspace, expected))
     assert half.columns.tolist() == ours.columns.tolist()
@@ -86,7 +93,9 @@ def test_metrics_of_the_same_pass_are_those_of_the_networks_own_logits(configura
 
 @pytest.mark.parametrize(("keep", "held"), [("logits", False), ("softmax", False), ("nothing", True)])
 def test_only_what_cannot_be_computed_again_is_kept(configuration, workspace, keep, held):
-    pred_images(PredictSettings(**NAMES, keep=keep, limit=1), Run(configuration, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {**NAMES, "keep": keep, "limit": 1}), Run(configuration, workspace)
+    )
     prediction = read_prediction(workspace, "colour", "val", IDS[0])
     assert (prediction.entropy is not None) is held
     sample = CamVid(configuration.datasets["val"].kwargs["root"], "val")[0]
@@ -102,7 +111,10 @@ def test_a_broken_image_loses_nothing_and_is_added_when_it_is_mended(
     shutil.copytree(camvid, root)
     broken = root / "val" / f"{IDS[2]}.png"
     whole = broken.read_bytes()
-    settings = PredictSettings(**NAMES, keep="nothing", root=str(root), num_cores=num_cores, batch_size=2)
+    settings = from_mapping(
+        PredictSettings,
+        {**NAMES, "keep": "nothing", "root": str(root), "num_cores": num_cores, "batch_size": 2},
+    )
     perfect = Workspace(tmp_path / "perfect")
     pred_images(settings, Run(configuration, perfect))
     broken.write_bytes(whole[:300])
@@ -124,14 +136,16 @@ def test_an_image_whose_metrics_fail_is_reported(configuration, workspace, monke
 
     monkeypatch.setattr("oodretrieval.stages.predict.finishing.image_table", refuse)
     with pytest.raises(PartialFailure, match=f"{IDS[1]}: labels out of order"):
-        pred_images(PredictSettings(**NAMES, keep="nothing"), Run(configuration, workspace))
+        pred_images(
+            from_mapping(PredictSettings, {**NAMES, "keep": "nothing"}), Run(configuration, workspace)
+        )
     assert not workspace.prediction_path("colour", "val", IDS[1]).exists()
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 5
 
 
 @pytest.mark.parametrize("after", [1, 3, 4, 5])
 def test_what_was_broken_off_goes_on(configuration, workspace, expected, monkeypatch, after):
-    settings = PredictSettings(**NAMES, keep="nothing", num_cores=0)
+    settings = from_mapping(PredictSettings, {**NAMES, "keep": "nothing", "num_cores": 0})
     finish, calls = Finisher.__call__, []
 
     def interrupted(self, outcome):
@@ -153,14 +167,16 @@ def test_what_was_broken_off_goes_on(configuration, workspace, expected, monkeyp
 def test_a_prediction_that_is_gone_is_made_again_with_its_segments(configuration, workspace, expected):
     shutil.copytree(expected.path, workspace.path)
     workspace.prediction_path("colour", "val", IDS[1]).unlink()
-    settings = PredictSettings(**NAMES, keep="nothing")
+    settings = from_mapping(PredictSettings, {**NAMES, "keep": "nothing"})
     assert pred_images(settings, Run(configuration, workspace))["predicted"] == 1
     same(workspace, expected)
 
 
 def test_nothing_to_do_needs_no_network(configuration, expected, monkeypatch):
     monkeypatch.setattr(stage, "Segmenter", lambda *_: pytest.fail("built a network for nothing"))
-    again = pred_images(PredictSettings(**NAMES, keep="nothing"), Run(configuration, expected))
+    again = pred_images(
+        from_mapping(PredictSettings, {**NAMES, "keep": "nothing"}), Run(configuration, expected)
+    )
     assert (again["predicted"], again["skipped"]) == (0, 6)
 
 
@@ -168,12 +184,17 @@ def test_a_worker_that_dies_is_told(configuration, workspace, monkeypatch):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     monkeypatch.setattr(stage, "load_kernels", os.abort)
     with pytest.raises(WorkerError, match="a worker process died.*Run the same command again"):
-        pred_images(PredictSettings(**NAMES, num_cores=2), Run(configuration, workspace))
+        pred_images(from_mapping(PredictSettings, {**NAMES, "num_cores": 2}), Run(configuration, workspace))
 
 
 def test_few_images_start_no_process(configuration, workspace, monkeypatch):
     monkeypatch.setattr(stage, "worker_processes", lambda *_: pytest.fail("started processes"))
-    assert pred_images(PredictSettings(**NAMES, num_cores=4), Run(configuration, workspace))["predicted"] == 6
+    assert (
+        pred_images(from_mapping(PredictSettings, {**NAMES, "num_cores": 4}), Run(configuration, workspace))[
+            "predicted"
+        ]
+        == 6
+    )
 
 
 @pytest.mark.parametrize(("num_cores", "bound"), [(0, 4), (1, 8), (3, 15)])
@@ -202,7 +223,10 @@ def test_steps_run_at_once_but_not_far_ahead(
     monkeypatch.setattr(Finisher, "__call__", slow)
     monkeypatch.setattr(ImageFolder, "__getitem__", counted)
     names = NAMES | {"dataset": "images", "root": str(tmp_path), "num_cores": num_cores}
-    assert pred_images(PredictSettings(**names), Run(configuration, workspace))["predicted"] == 40
+    assert (
+        pred_images(from_mapping(PredictSettings, {**names}), Run(configuration, workspace))["predicted"]
+        == 40
+    )
     assert max(most) <= bound
     own = threading.get_ident()
     assert (own in read[-20:], own in finished) == (num_cores == 0, num_cores == 0)
@@ -220,27 +244,32 @@ def test_steps_run_at_once_but_not_far_ahead(
     ],
 )
 def test_work_of_other_inference_settings_is_refused(configuration, workspace, change, said):
-    pred_images(PredictSettings(**NAMES, limit=2), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 2}), Run(configuration, workspace))
     compute_metrics(
-        MetricsSettings(dataset="val", model_name="colour", limit=2), Run(configuration, workspace)
+        from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "limit": 2}),
+        Run(configuration, workspace),
     )
-    changed = PredictSettings(**NAMES, limit=2, **change)
+    changed = from_mapping(PredictSettings, {**NAMES, "limit": 2, **change})
     with pytest.raises(SettingsMismatchError, match=f"{said}.*args.overwrite=True"):
         pred_images(changed, Run(configuration, workspace))
-    pred_images(PredictSettings(**NAMES, limit=2, overwrite=True, **change), Run(configuration, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {**NAMES, "limit": 2, "overwrite": True, **change}),
+        Run(configuration, workspace),
+    )
     assert pred_images(changed, Run(configuration, workspace))["skipped"] == 2
     recorded = read_prediction(workspace, "colour", "val", IDS[0]).settings
     (name,) = change
     assert recorded[name] == (list(change[name]) if name == "scales" else change[name])
     with pytest.raises(SettingsMismatchError, match=name):
         compute_metrics(
-            MetricsSettings(dataset="val", model_name="colour", limit=2), Run(configuration, workspace)
+            from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "limit": 2}),
+            Run(configuration, workspace),
         )
 
 
 def test_settings_that_change_no_figure_are_no_other_settings(configuration, workspace):
-    pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
-    same = PredictSettings(**NAMES, batch_size=3, num_cores=2, mixed_precision="no")
+    pred_images(from_mapping(PredictSettings, {**NAMES}), Run(configuration, workspace))
+    same = from_mapping(PredictSettings, {**NAMES, "batch_size": 3, "num_cores": 2, "mixed_precision": "no"})
     assert pred_images(same, Run(configuration, workspace))["skipped"] == 6
 
 
@@ -248,8 +277,8 @@ def test_settings_that_change_no_figure_are_no_other_settings(configuration, wor
     ("setting", "message"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"window": "512"}, "HEIGHTxWIDTH, as in 512x1024, came '512'"),
-        ({"window": "100x64"}, "multiples of 32, came 100x64"),
+        ({"window": "512"}, "HEIGHTxWIDTH, as in 512x1024, got '512'"),
+        ({"window": "100x64"}, "multiples of 32, got 100x64"),
         ({"overlap": 1.0}, "overlap must be less than 1"),
         ({"scales": ()}, "scales must be sizes above 0"),
         ({"scales": (1.0, -2.0)}, "scales must be sizes above 0"),
@@ -258,7 +287,7 @@ def test_settings_that_change_no_figure_are_no_other_settings(configuration, wor
 )
 def test_impossible_settings_are_refused(setting, message):
     with pytest.raises(SettingsError, match=message):
-        PredictSettings(**setting)
+        from_mapping(PredictSettings, {**setting})
 
 
 def trained_at(configuration, size):
@@ -271,7 +300,7 @@ def trained_at(configuration, size):
 def test_larger_images_are_shrunk_to_what_the_network_knows(configuration, workspace, caplog):
     caplog.set_level("INFO")
     run = Run(trained_at(configuration, (36, 48)), workspace)
-    pred_images(PredictSettings(**NAMES, limit=2), run)
+    pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 2}), run)
     said = "images of 96×72 are shrunk to 48×36 for colour, which was trained on 48×36; args.resize=0"
     assert caplog.text.count(said) == 1
     prediction = read_prediction(workspace, "colour", "val", IDS[0])
@@ -279,14 +308,17 @@ def test_larger_images_are_shrunk_to_what_the_network_knows(configuration, works
     assert prediction.logits.shape[1:] == (9, 12)
     assert prediction.settings["resize"] == {"longest": 48, "above": 72}
     with pytest.raises(SettingsMismatchError, match="resize: was {'longest': 48, 'above': 72}, now not set"):
-        pred_images(PredictSettings(**NAMES, resize=0), run)
+        pred_images(from_mapping(PredictSettings, {**NAMES, "resize": 0}), run)
 
 
 def test_images_near_the_size_of_the_training_are_left_alone(configuration, workspace, tmp_path, caplog):
     caplog.set_level("INFO")
-    pred_images(PredictSettings(**NAMES, limit=2), Run(trained_at(configuration, (50, 66)), workspace))
+    pred_images(
+        from_mapping(PredictSettings, {**NAMES, "limit": 2}),
+        Run(trained_at(configuration, (50, 66)), workspace),
+    )
     plain = Workspace(tmp_path / "plain")
-    pred_images(PredictSettings(**NAMES, limit=2), Run(configuration, plain))
+    pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 2}), Run(configuration, plain))
     assert "shrunk" not in caplog.text
     for image in IDS[:2]:
         one, other = (read_prediction(w, "colour", "val", image) for w in (workspace, plain))
@@ -295,7 +327,7 @@ def test_images_near_the_size_of_the_training_are_left_alone(configuration, work
 
 def test_the_first_image_says_what_all_take_on_disk(configuration, workspace, caplog):
     caplog.set_level("INFO")
-    pred_images(PredictSettings(**NAMES), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**NAMES}), Run(configuration, workspace))
     size = workspace.prediction_path("colour", "val", IDS[0]).stat().st_size
     (line,) = (r.getMessage() for r in caplog.records if "the first prediction takes" in r.getMessage())
     sizes = [f"{max(0.1, n * size / 1e6):.1f} MB" for n in (1, 6)]
@@ -312,7 +344,7 @@ def test_logits_of_full_size_say_how_they_could_be_smaller(configuration, worksp
         "forward",
         lambda self, x: -30 * (x[:, None] - self.colours[None, :, :, None, None]).square().sum(2),
     )
-    pred_images(PredictSettings(**NAMES, limit=2), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 2}), Run(configuration, workspace))
     assert caplog.text.count("with a method `low_resolution_logits`") == 1
 
 
@@ -325,8 +357,9 @@ def folders(tmp_path):
         for name in names:
             image = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
             Image.fromarray(image).save(tmp_path / folder / f"{name}.png")
-    return lambda root, **options: PredictSettings(
-        dataset="images", model_name="colour", root=str(tmp_path / root), gpu=-1, **options
+    return lambda root, **options: from_mapping(
+        PredictSettings,
+        {"dataset": "images", "model_name": "colour", "root": str(tmp_path / root), "gpu": -1, **options},
     )
 
 
@@ -378,7 +411,12 @@ def test_metrics_of_an_image_that_was_replaced_are_not_computed(configuration, w
     pred_images(folders("one"), run)
     path.write_bytes(path.read_bytes() + b" ")
     with pytest.raises((PartialFailure, StoreError), match=r"b\.png was replaced after its prediction"):
-        compute_metrics(MetricsSettings(dataset="images", model_name="colour", root=str(path.parent)), run)
+        compute_metrics(
+            from_mapping(
+                MetricsSettings, {"dataset": "images", "model_name": "colour", "root": str(path.parent)}
+            ),
+            run,
+        )
 
 
 def test_features_see_an_image_as_the_segmentation_network_saw_it(
@@ -396,10 +434,15 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
     )
     for size, seen in ((None, (72, 96)), ((36, 48), (36, 48))):
         run = Run(trained_at(configuration, size), Workspace(tmp_path / str(size)))
-        pred_images(PredictSettings(**NAMES, limit=1), run)
+        pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 1}), run)
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), run)
         table = read_segments(run.workspace, "colour", "val")
         features = SegmentFeatures(run.workspace, "tf_efficientnet_lite0", choose_device(-1))
         dataset = CamVid(configuration.datasets["val"].kwargs["root"], "val")
         vectors, failures = features.of(("colour", "val"), dataset, table)
         assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))
+
+
+def test_a_network_without_weights_is_said_to_be_one(configuration, workspace, caplog):
+    pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 1}), Run(configuration, workspace))
+    assert "'colour' names no weights: the network is used as its class builds it" in caplog.text

@@ -1,7 +1,6 @@
 """The page of a run: all of it in one file, and what is missing is said."""
 
 import re
-from dataclasses import replace
 
 import matplotlib.figure
 import pandas as pd
@@ -9,40 +8,55 @@ import pytest
 
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
-from oodretrieval.stages.report.report import ReportSettings, report
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.report.report import report
+from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue
 
 MODEL = {"model_name": "colour"}
 JUDGED = MODEL | {"meta_model_name": "linear"}
-SETTINGS = ReportSettings(dataset="val", min_pixels=30, segments=5, clusters=3, **JUDGED)
+SETTINGS = from_mapping(
+    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **JUDGED}
+)
 
 
 @pytest.fixture
 def measured(configuration, workspace):
     for dataset in ("train", "val"):
-        pred_images(PredictSettings(dataset=dataset, gpu=-1, **MODEL), Run(configuration, workspace))
-        compute_metrics(MetricsSettings(dataset=dataset, **MODEL), Run(configuration, workspace))
+        pred_images(
+            from_mapping(PredictSettings, {"dataset": dataset, "gpu": -1, **MODEL}),
+            Run(configuration, workspace),
+        )
+        compute_metrics(
+            from_mapping(MetricsSettings, {"dataset": dataset, **MODEL}), Run(configuration, workspace)
+        )
     return workspace
 
 
 @pytest.fixture
 def finished(configuration, measured):
-    trained = TrainMetaSettings(dataset="train", dataset_val="val", gpu=-1, **JUDGED)
+    trained = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", "gpu": -1, **JUDGED})
     train_meta_nn(trained, Run(configuration, measured))
-    selected = EmbedSettings(
-        dataset=("val",),
-        select_by="predicted_iou",
-        iou_threshold=0.9,
-        min_height=4,
-        min_width=4,
-        gpu=-1,
-        **JUDGED,
+    selected = from_mapping(
+        EmbedSettings,
+        {
+            "dataset": ("val",),
+            "select_by": "predicted_iou",
+            "iou_threshold": 0.9,
+            "min_height": 4,
+            "min_width": 4,
+            "gpu": -1,
+            **JUDGED,
+        },
     )
     compute_embeddings(selected, Run(configuration, measured))
     return measured
@@ -118,7 +132,9 @@ def test_without_a_meta_model_the_candidates_are_shown(configuration, measured):
         "min_height": 4,
         "min_width": 4,
     }
-    compute_embeddings(EmbedSettings(**settings, gpu=-1, **MODEL), Run(configuration, measured))
+    compute_embeddings(
+        from_mapping(EmbedSettings, {**settings, "gpu": -1, **MODEL}), Run(configuration, measured)
+    )
     outcome = report(SETTINGS, Run(configuration, measured))
     page = (measured.path / "reports" / "colour_val.html").read_text()
     assert "1. entropy" in page and "Cluster 1" in page
@@ -127,7 +143,7 @@ def test_without_a_meta_model_the_candidates_are_shown(configuration, measured):
 
 def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp_path):
     outcome = report(
-        replace(SETTINGS, save_file=str(tmp_path / "new" / "page.html")), Run(configuration, measured)
+        changed(SETTINGS, {"save_file": str(tmp_path / "new" / "page.html")}), Run(configuration, measured)
     )
     page = (tmp_path / "new" / "page.html").read_text()
     assert outcome["evaluations"] == 0
@@ -143,7 +159,7 @@ def test_without_segments_there_is_nothing_to_report(configuration, workspace):
 
 def test_a_catalogue_that_was_asked_for_must_be_there(configuration, measured):
     with pytest.raises(StoreError, match="nothing_there"):
-        report(replace(SETTINGS, embeddings_file="nothing_there"), Run(configuration, measured))
+        report(changed(SETTINGS, {"embeddings_file": "nothing_there"}), Run(configuration, measured))
 
 
 def test_a_result_whose_picture_has_gone_is_an_error_that_names_it(configuration, measured):

@@ -15,6 +15,7 @@ from safetensors import safe_open
 from torch.backends import cudnn
 from torch.backends.cuda import matmul
 
+from oodretrieval.choices import SelectBy
 from oodretrieval.errors import (
     PartialFailure,
     SettingsError,
@@ -25,17 +26,23 @@ from oodretrieval.errors import (
 )
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, changed, from_mapping
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
-from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
-from oodretrieval.stages.select.selecting import SelectBy, open_novelty_model
+from oodretrieval.stages.select.selecting import open_novelty_model
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_segments
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
@@ -44,13 +51,15 @@ JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
 
 
 def fit(configuration, workspace, **options):
-    settings = TrainNoveltySettings(**{"dataset": "train", "model_name": "colour", **options}, **CPU)
+    settings = from_mapping(
+        TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **options, **CPU}
+    )
     return train_novelty(settings, Run(configuration, workspace))
 
 
 def embed(configuration, workspace, **options):
     settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
-    return compute_embeddings(EmbedSettings(**settings, **CPU), Run(configuration, workspace))
+    return compute_embeddings(from_mapping(EmbedSettings, {**settings, **CPU}), Run(configuration, workspace))
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +69,11 @@ def once(camvid, tmp_path_factory):
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", **CPU), Run(configuration, workspace)
+            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
+            Run(configuration, workspace),
         )
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    settings = TrainMetaSettings(dataset="train", dataset_val="val", **JUDGED, **CPU)
+    settings = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", **JUDGED, **CPU})
     train_meta_nn(settings, Run(configuration, workspace))
     fit(configuration, workspace)
     return workspace
@@ -127,7 +137,10 @@ def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(conf
 
 
 def test_without_logits_it_says_what_to_do(configuration, fitted):
-    settings = PredictSettings(dataset="val", model_name="colour", keep="nothing", overwrite=True, **CPU)
+    settings = from_mapping(
+        PredictSettings,
+        {"dataset": "val", "model_name": "colour", "keep": "nothing", "overwrite": True, **CPU},
+    )
     pred_images(settings, Run(configuration, fitted))
     path = fitted.segments_folder("colour", "val")
 
@@ -187,7 +200,10 @@ def test_the_fit_looks_at_no_unknown_segment(configuration, measured):
 
 
 def test_what_cannot_be_learned_from_is_refused(configuration, measured):
-    pred_images(PredictSettings(dataset="images", model_name="colour", **CPU), Run(configuration, measured))
+    pred_images(
+        from_mapping(PredictSettings, {"dataset": "images", "model_name": "colour", **CPU}),
+        Run(configuration, measured),
+    )
     compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, measured))
     with pytest.raises(TableError, match="'images' has no truth"):
         fit(configuration, measured, dataset="images")
@@ -231,7 +247,7 @@ def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted
         lambda path, rows, made_by: noted.append(made_by["device"]),
     )
     features = SegmentFeatures(workspace, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(EmbedSettings(), configuration, "val")
+    dataset = dataset_in_use(CommonSettings(), configuration, "val")
     table = read_segments(workspace, "colour", "val")
     vectors, failures = features.of(("colour", "val"), dataset, table)
     assert (len(vectors), failures) == (len(table), {})
@@ -248,7 +264,7 @@ def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatc
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.read_features", lambda *_: None)
     features = SegmentFeatures(fitted, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(EmbedSettings(), configuration, "val")
+    dataset = dataset_in_use(CommonSettings(), configuration, "val")
     table = read_segments(fitted, "colour", "val")
     vectors, failures = features.of(("colour", "val"), dataset, table)
     assert (len(vectors), failures) == (len(table), {})
@@ -263,8 +279,8 @@ def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
     shutil.copytree(camvid, root)
     workspace = Workspace(tmp_path / "other")
     common = {"dataset": "val", "model_name": "colour", "root": str(root)}
-    pred_images(PredictSettings(**common, **CPU), Run(configuration, workspace))
-    compute_metrics(MetricsSettings(**common), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**common, **CPU}), Run(configuration, workspace))
+    compute_metrics(from_mapping(MetricsSettings, {**common}), Run(configuration, workspace))
     for folder in ("meta_models", "novelty_models"):
         shutil.copytree(fitted.path / folder, workspace.path / folder)
     (root / "val" / "0016E5_00200.png").write_bytes(b"no image")
@@ -285,12 +301,15 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
         **JUDGED,
     }
     figures = eval_selection(
-        SelectionSettings(**settings, select_quantile=0.6, **CPU), Run(configuration, fitted)
+        from_mapping(SelectionSettings, {**settings, "select_quantile": 0.6, **CPU}),
+        Run(configuration, fitted),
     )
     embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
     assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
     assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
-    published = SelectionSettings(**settings, select_by="predicted_iou", iou_threshold=0.9, **CPU)
+    published = from_mapping(
+        SelectionSettings, {**settings, "select_by": "predicted_iou", "iou_threshold": 0.9, **CPU}
+    )
     fitted.novelty_model_path("colour").unlink()
     without = eval_selection(published, Run(configuration, fitted))
     assert "novelty" not in without["orders"] and without["selected"] > 0
@@ -300,14 +319,14 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
     ("options", "message"),
     [
         ({"select_by": "luck"}, "args.select_by must be one of novelty.*'luck'"),
-        ({"select_quantile": 1.5}, r"within 0…1, came 1.5"),
+        ({"select_quantile": 1.5}, r"within 0…1, got 1.5"),
         ({"select_number": -1}, "select_number must be at least 0"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(options, message):
     for kind in (EmbedSettings, SelectionSettings):
         with pytest.raises(SettingsError, match=message):
-            kind(**options)
+            from_mapping(kind, options)
 
 
 def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
@@ -317,31 +336,32 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
 
 
 def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
-    settings = OodSettings(dataset="val", repetitions=3, pictures=0, **JUDGED, **CPU)
+    settings = from_mapping(OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **JUDGED, **CPU})
     scores = eval_ood(settings, Run(configuration, fitted))["scores"]
     assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
-    warm = eval_ood(replace(settings, temperature=2.0), Run(configuration, fitted))["scores"]
+    warm = eval_ood(changed(settings, {"temperature": 2.0}), Run(configuration, fitted))["scores"]
     for figure in ("auroc", "auprc"):
         at_one, at_two = (found["novelty"]["pixels"][figure] for found in (scores, warm))
         assert at_one == at_two, "fitted at temperature 1"
-    near_itself = eval_ood(replace(settings, dataset_val="train"), Run(configuration, fitted))
+    near_itself = eval_ood(changed(settings, {"dataset_val": "train"}), Run(configuration, fitted))
     page = next(Path(file) for file in near_itself["files"] if file.endswith(".md")).read_text()
     assert "novelty: no threshold from train, whose images the model was fitted on" in page
     with pytest.raises(StoreError, match="score novelty.*very images of 'train'"):
-        eval_ood(replace(settings, dataset="train", scores=("novelty",)), Run(configuration, fitted))
+        eval_ood(changed(settings, {"dataset": "train", "scores": ("novelty",)}), Run(configuration, fitted))
     fitted.novelty_model_path("colour").unlink()
     without = eval_ood(settings, Run(configuration, fitted))
     assert "novelty" not in without["scores"] and "train_novelty" in without["left_out"]["novelty"]
     with pytest.raises(StoreError, match="score novelty.*train_novelty"):
-        eval_ood(replace(settings, scores=("novelty",)), Run(configuration, fitted))
+        eval_ood(changed(settings, {"scores": ("novelty",)}), Run(configuration, fitted))
 
 
 def test_a_threshold_of_the_published_rule_is_not_passed_over():
     with pytest.raises(
         SettingsError, match="iou_threshold=0.7 means nothing to args.select_by=novelty.*predicted_iou"
     ):
-        EmbedSettings(dataset=("val",), iou_threshold=0.7)
-    assert EmbedSettings(dataset=("val",), iou_threshold=0.7, select_by="predicted_iou").iou_threshold == 0.7
+        from_mapping(EmbedSettings, {"dataset": ("val",), "iou_threshold": 0.7})
+    published = {"dataset": ("val",), "iou_threshold": 0.7, "select_by": "predicted_iou"}
+    assert from_mapping(EmbedSettings, published).rule.iou_threshold == 0.7
 
 
 def test_what_is_evaluated_without_novelty_is_not_sent_to_settings_that_select(configuration, workspace):
@@ -352,8 +372,9 @@ def test_what_is_evaluated_without_novelty_is_not_sent_to_settings_that_select(c
 
 
 def test_where_no_segment_is_above_the_threshold_the_highest_can_be_taken(configuration, fitted):
-    settings = EmbedSettings(
-        dataset=("val",), model_name="colour", gpu=-1, select_by="energy", min_height=9999
+    settings = from_mapping(
+        EmbedSettings,
+        {"dataset": ("val",), "model_name": "colour", "gpu": -1, "select_by": "energy", "min_height": 9999},
     )
     with pytest.raises(
         StoreError, match="none of the .* is selected .*; or take the 100 highest by args.select_n"

@@ -1,13 +1,16 @@
-from dataclasses import asdict, dataclass, field
+import importlib
+import pkgutil
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import oodretrieval
 from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.script import _plain
-from oodretrieval.experiment.settings import CommonSettings, from_mapping
+from oodretrieval.experiment.settings import CommonSettings, changed, flat, from_mapping, group, paths
 
 
 @dataclass(frozen=True)
@@ -17,20 +20,21 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Settings(CommonSettings):
+class Settings:
     dataset: tuple[str, ...] = ()
     keep: Literal["logits", "nothing"] = "logits"
     rate: float = 0.5
     seed: int | None = None
     bins: int | str = "auto"
-    mainplot: Plot = field(default_factory=Plot)
+    mainplot: Plot = group(Plot)
+    common: CommonSettings = CommonSettings()
 
 
 settings = st.builds(
     Settings,
-    workspace=st.text(max_size=5),
-    gpu=st.integers(),
-    overwrite=st.booleans(),
+    common=st.builds(
+        CommonSettings, workspace=st.text(max_size=5), gpu=st.integers(), overwrite=st.booleans()
+    ),
     dataset=st.lists(st.text(max_size=4), max_size=3).map(tuple),
     keep=st.sampled_from(["logits", "nothing"]),
     rate=st.floats(allow_nan=False),
@@ -43,7 +47,7 @@ settings = st.builds(
 @given(settings)
 def test_round_trip_through_plain_dicts_and_lists(value):
     """Sacred hands tuples back as lists."""
-    plain = _plain(asdict(value))
+    plain = _plain(flat(value))
     assert isinstance(plain["dataset"], list)
     assert isinstance(plain["mainplot"]["size"], list)
     assert from_mapping(Settings, plain) == value
@@ -74,28 +78,28 @@ def test_what_the_command_line_writes_is_taken_as_meant(values, name, expected):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"gpu": "one"}, r"args\.gpu must be of type int, came 'one' \(str\)"),
-        ({"gpu": 1.5}, r"args\.gpu must be of type int, came 1\.5 \(float\)"),
-        ({"gpu": True}, r"args\.gpu must be of type int, came True"),
-        ({"gpu": None}, r"args\.gpu must be of type int, came None"),
-        ({"overwrite": 1}, r"args\.overwrite must be of type bool, came 1"),
-        ({"overwrite": "yes"}, r"args\.overwrite must be of type bool, came 'yes'"),
-        ({"rate": True}, r"args\.rate must be of type float, came True"),
-        ({"rate": "fast"}, r"args\.rate must be of type float, came 'fast'"),
-        ({"workspace": 3}, r"args\.workspace must be of type str, came 3"),
-        ({"dataset": [1]}, r"args\.dataset must be of type str, came 1"),
-        ({"dataset": {"a": 1}}, r"args\.dataset must be of type tuple.*came \{'a': 1\}"),
+        ({"gpu": "one"}, r"args\.gpu must be of type int, got 'one' \(str\)"),
+        ({"gpu": 1.5}, r"args\.gpu must be of type int, got 1\.5 \(float\)"),
+        ({"gpu": True}, r"args\.gpu must be of type int, got True"),
+        ({"gpu": None}, r"args\.gpu must be of type int, got None"),
+        ({"overwrite": 1}, r"args\.overwrite must be of type bool, got 1"),
+        ({"overwrite": "yes"}, r"args\.overwrite must be of type bool, got 'yes'"),
+        ({"rate": True}, r"args\.rate must be of type float, got True"),
+        ({"rate": "fast"}, r"args\.rate must be of type float, got 'fast'"),
+        ({"workspace": 3}, r"args\.workspace must be of type str, got 3"),
+        ({"dataset": [1]}, r"args\.dataset must be of type str, got 1"),
+        ({"dataset": {"a": 1}}, r"args\.dataset must be of type tuple.*got \{'a': 1\}"),
         (
             {"dataset": "[a, b]"},
             r"args\.dataset: texts in a list need quotes of their own, as in \"args\.dataset=",
         ),
-        ({"keep": "all"}, r"args\.keep must be one of logits, nothing, came 'all'"),
+        ({"keep": "all"}, r"args\.keep must be one of logits, nothing, got 'all'"),
         ({"keep": ["logits"]}, r"args\.keep must be one of logits, nothing"),
-        ({"seed": "x"}, r"args\.seed must be of type int, came 'x'"),
+        ({"seed": "x"}, r"args\.seed must be of type int, got 'x'"),
         ({"bins": 1.5}, r"args\.bins must be of type int.*or args\.bins must be of type str"),
         ({"mainplot": 3}, r"args\.mainplot is a group of settings; set args\.mainplot\.<name>=…"),
         ({"mainplot": {"legend": 1}}, r"args\.mainplot\.legend must be of type bool"),
-        ({"mainplot": {"size": [1, 2, 3]}}, r"args\.mainplot\.size must have 2 values, came \[1, 2, 3\]"),
+        ({"mainplot": {"size": [1, 2, 3]}}, r"args\.mainplot\.size must have 2 values, got \[1, 2, 3\]"),
         ({"mainplot": {"size": 1.0}}, r"args\.mainplot\.size must have 2 values"),
     ],
 )
@@ -118,3 +122,47 @@ def test_an_unknown_name_in_a_group_lists_the_group():
         UnknownNameError, match=r"'args\.mainplot\.legnd'; did you mean 'args\.mainplot\.legend'"
     ):
         from_mapping(Settings, {"mainplot": {"legnd": True}})
+
+
+def test_parts_are_spelled_flat_and_groups_keep_their_name():
+    assert paths(Settings)["gpu"] == ("common", "gpu")
+    assert paths(Settings)["mainplot"] == ("mainplot",)
+    assert from_mapping(Settings, {"gpu": 3, "rate": 1}).common.gpu == 3
+    assert flat(Settings())["mainplot"] == {"legend": True, "size": (4.0, 3.0)}
+
+
+def test_a_change_keeps_all_else_and_is_checked():
+    settings = from_mapping(Settings, {"limit": 4, "mainplot": {"legend": False}})
+    other = changed(settings, {"gpu": 1, "mainplot": {"size": [1, 2]}})
+    assert other.common == CommonSettings(gpu=1, limit=4)
+    assert other.mainplot == Plot(legend=False, size=(1.0, 2.0))
+    with pytest.raises(SettingsError, match=r"args\.limit must be at least 0, got -1"):
+        changed(settings, {"limit": -1})
+
+
+def test_no_setting_of_a_stage_is_spelled_twice():
+    """Two parts with one name would hide each other on the command line."""
+    modules = [
+        name
+        for _, name, _ in pkgutil.walk_packages(oodretrieval.__path__, "oodretrieval.")
+        if name.endswith("settings")
+    ]
+    kinds = {
+        kind
+        for module in map(importlib.import_module, modules)
+        for kind in vars(module).values()
+        if isinstance(kind, type) and is_dataclass(kind)
+    }
+    assert len(kinds) > 20
+    for kind in kinds:
+        names = list(leaf_names(kind))
+        assert len(names) == len(set(names)), kind
+
+
+def leaf_names(kind):
+    for own in fields(kind):
+        part = own.default if own.default is not MISSING else None
+        if is_dataclass(part):
+            yield from leaf_names(type(part))
+        else:
+            yield own.name

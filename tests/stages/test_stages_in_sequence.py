@@ -22,16 +22,23 @@ from oodretrieval.errors import (
     WeightsError,
 )
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
-from oodretrieval.stages.evaluate.eval_retrieval import RetrievalSettings, eval_retrieval
-from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
 from oodretrieval.stages.select.embed_again import embed_again
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, read_prediction, read_segments
 
 CPU = {"gpu": -1}
@@ -40,7 +47,7 @@ CPU = {"gpu": -1}
 def predict_and_measure(configuration, workspace, *datasets, **options):
     for dataset in datasets:
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", **CPU, **options),
+            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU, **options}),
             Run(configuration, workspace),
         )
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
@@ -48,7 +55,9 @@ def predict_and_measure(configuration, workspace, *datasets, **options):
 
 def train_linear(configuration, workspace, **options):
     settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    return train_meta_nn(TrainMetaSettings(**{**settings, **options}, **CPU), Run(configuration, workspace))
+    return train_meta_nn(
+        from_mapping(TrainMetaSettings, {**settings, **options, **CPU}), Run(configuration, workspace)
+    )
 
 
 def embed_settings(**options):
@@ -60,7 +69,7 @@ def embed_settings(**options):
         "min_crop_width": 40,
         "dataset": ("val",),
     }
-    return EmbedSettings(**{**settings, **options}, **CPU)
+    return from_mapping(EmbedSettings, {**settings, **options, **CPU})
 
 
 @pytest.fixture
@@ -88,14 +97,17 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
     assert catalogue.settings["unknown_ids"] == {"val": [9, 10]}
     assert catalogue.settings["label_mapping"]["val"]["9"][0] == "pedestrian"
 
-    settings = SelectionSettings(
-        dataset="val",
-        model_name="colour",
-        meta_model_name="linear",
-        min_pixels=50,
-        min_height=6,
-        min_width=6,
-        select_by="predicted_iou",
+    settings = from_mapping(
+        SelectionSettings,
+        {
+            "dataset": "val",
+            "model_name": "colour",
+            "meta_model_name": "linear",
+            "min_pixels": 50,
+            "min_height": 6,
+            "min_width": 6,
+            "select_by": "predicted_iou",
+        },
     )
     selection = eval_selection(settings, Run(configuration, embedded))
     assert selection["per_class"]["pedestrian"]["objects"] > 0
@@ -134,7 +146,7 @@ def test_segment_tables_are_of_every_image_and_carry_truth(measured):
 
 
 def test_a_second_run_skips_and_a_run_broken_off_goes_on(configuration, measured):
-    settings = PredictSettings(dataset="val", model_name="colour", **CPU)
+    settings = from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", **CPU})
     again = pred_images(settings, Run(configuration, measured))
     assert (again["predicted"], again["skipped"]) == (0, 6)
     measured.prediction_path("colour", "val", "0016E5_00300").unlink()
@@ -150,7 +162,8 @@ def test_a_damaged_prediction_is_predicted_again(configuration, measured):
     path = measured.prediction_path("colour", "val", "0016E5_00300")
     path.write_bytes(path.read_bytes()[:200])
     again = pred_images(
-        PredictSettings(dataset="val", model_name="colour", **CPU), Run(configuration, measured)
+        from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", **CPU}),
+        Run(configuration, measured),
     )
     assert (again["predicted"], again["skipped"]) == (1, 5)
 
@@ -160,19 +173,25 @@ def test_other_settings_are_refused_and_overwrite_makes_anew(configuration, meas
     with pytest.raises(
         SettingsMismatchError, match=r"keep: was 'logits', now 'softmax'.*args.overwrite=True"
     ):
-        pred_images(PredictSettings(**settings), Run(configuration, measured))
-    anew = pred_images(PredictSettings(**settings, overwrite=True), Run(configuration, measured))
+        pred_images(from_mapping(PredictSettings, {**settings}), Run(configuration, measured))
+    anew = pred_images(
+        from_mapping(PredictSettings, {**settings, "overwrite": True}), Run(configuration, measured)
+    )
     assert anew["predicted"] == 6
     with pytest.raises(SettingsMismatchError, match="keep"):
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     compute_metrics(
-        MetricsSettings(dataset="val", model_name="colour", overwrite=True), Run(configuration, measured)
+        from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "overwrite": True}),
+        Run(configuration, measured),
     )
 
 
 def test_keep_nothing_computes_the_metrics_in_the_same_pass(configuration, measured, workspace):
     expected = read_segments(measured, "colour", "val")
-    settings = PredictSettings(dataset="val", model_name="colour", keep="nothing", overwrite=True, **CPU)
+    settings = from_mapping(
+        PredictSettings,
+        {"dataset": "val", "model_name": "colour", "keep": "nothing", "overwrite": True, **CPU},
+    )
     pred_images(settings, Run(configuration, measured))
     table = read_segments(measured, "colour", "val")
     assert table["segment_id"].tolist() == expected["segment_id"].tolist()
@@ -182,7 +201,7 @@ def test_keep_nothing_computes_the_metrics_in_the_same_pass(configuration, measu
     with pytest.raises(StoreError, match="keeps neither logits nor softmax"):
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     again = pred_images(
-        PredictSettings(dataset="val", model_name="colour", keep="nothing", **CPU),
+        from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", "keep": "nothing", **CPU}),
         Run(configuration, measured),
     )
     assert (again["predicted"], again["skipped"]) == (0, 6)
@@ -195,9 +214,11 @@ def test_published_files_take_the_place_of_the_network(configuration, measured, 
         np.save(folder / f"{name}.npy", read_prediction(measured, "colour", "val", name).probabilities())
     common = {"dataset": "val", "model_name": "other", "source": str(folder), **CPU}
     with pytest.raises(SettingsError, match="args.keep=softmax or args.keep=nothing"):
-        pred_images(PredictSettings(**common), Run(configuration, measured))
+        pred_images(from_mapping(PredictSettings, {**common}), Run(configuration, measured))
     with pytest.raises(PartialFailure, match="4 image"):
-        pred_images(PredictSettings(**common, keep="nothing"), Run(configuration, measured))
+        pred_images(
+            from_mapping(PredictSettings, {**common, "keep": "nothing"}), Run(configuration, measured)
+        )
     table = read_segments(measured, "other", "val")
     expected = read_segments(measured, "colour", "val").query("image_id in ('0016E5_00000', '0016E5_00100')")
     assert np.allclose(table["E"], expected["E"], atol=1e-6)
@@ -206,8 +227,9 @@ def test_published_files_take_the_place_of_the_network(configuration, measured, 
 
 def test_a_foreign_source_is_refused(configuration, workspace, tmp_path):
     np.save(tmp_path / "somewhere.npy", np.full((72, 96, 3), 1 / 3, np.float32))
-    settings = PredictSettings(
-        dataset="val", model_name="colour", source=str(tmp_path), keep="nothing", **CPU
+    settings = from_mapping(
+        PredictSettings,
+        {"dataset": "val", "model_name": "colour", "source": str(tmp_path), "keep": "nothing", **CPU},
     )
     with pytest.raises(DatasetError, match="none of the predictions"):
         pred_images(settings, Run(configuration, workspace))
@@ -218,13 +240,16 @@ def test_a_damaged_image_fails_alone(configuration, workspace, camvid, tmp_path)
     shutil.copytree(camvid, root)
     broken = root / "val" / "0016E5_00200.png"
     broken.write_bytes(broken.read_bytes()[:300])
-    settings = PredictSettings(dataset="val", model_name="colour", root=str(root), **CPU)
+    settings = from_mapping(
+        PredictSettings, {"dataset": "val", "model_name": "colour", "root": str(root), **CPU}
+    )
     with pytest.raises(PartialFailure, match="0016E5_00200") as caught:
         pred_images(settings, Run(configuration, workspace))
     assert list(caught.value.failures) == ["0016E5_00200"]
     assert len(list(workspace.prediction_folder("colour", "val").glob("*.h5"))) == 5
     metrics = compute_metrics(
-        MetricsSettings(dataset="val", model_name="colour", root=str(root)), Run(configuration, workspace)
+        from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "root": str(root)}),
+        Run(configuration, workspace),
     )
     assert metrics["images"] == 5
 
@@ -254,12 +279,21 @@ def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer
     assert "args.select_number" not in caplog.text
     monkeypatch.setattr("oodretrieval.stages.select.compute_embeddings.MANY", 3)
     compute_embeddings(embed_settings(meta_model_name="", save_file="many"), run)
-    assert "segments of val are selected; args.select_number=100 takes the 100 highest" in caplog.text
+    assert "args.select_number=100 args.save_file=first takes the 100 highest alone" in caplog.text
     caplog.clear()
     compute_embeddings(embed_settings(meta_model_name="", save_file="few", select_number=5), run)
     assert "takes the 100 highest" not in caplog.text
     scores = eval_ood(
-        OodSettings(dataset="val", model_name="colour", repetitions=5, pictures=0, save_dir=str(tmp_path)),
+        from_mapping(
+            OodSettings,
+            {
+                "dataset": "val",
+                "model_name": "colour",
+                "repetitions": 5,
+                "pictures": 0,
+                "save_dir": str(tmp_path),
+            },
+        ),
         run,
     )
     assert "expected_iou" in scores["scores"]
@@ -344,7 +378,10 @@ def _with_selection(dataset):
 
 def test_a_meta_model_of_another_network_is_refused(configuration, measured):
     train_linear(configuration, measured)
-    pred_images(PredictSettings(dataset="val", model_name="other", **CPU), Run(configuration, measured))
+    pred_images(
+        from_mapping(PredictSettings, {"dataset": "val", "model_name": "other", **CPU}),
+        Run(configuration, measured),
+    )
     compute_metrics(MetricsSettings(dataset="val", model_name="other"), Run(configuration, measured))
     with pytest.raises(TableError, match="trained on segments of 'colour', not of 'other'"):
         compute_embeddings(embed_settings(model_name="other"), Run(configuration, measured))
@@ -365,10 +402,14 @@ def test_stages_out_of_order_say_which_comes_first(configuration, workspace):
 def test_unknown_names_list_the_known_ones(configuration, workspace):
     with pytest.raises(UnknownNameError, match=r"unknown dataset 'vall'; did you mean 'val'\?"):
         pred_images(
-            PredictSettings(dataset="vall", model_name="colour", **CPU), Run(configuration, workspace)
+            from_mapping(PredictSettings, {"dataset": "vall", "model_name": "colour", **CPU}),
+            Run(configuration, workspace),
         )
     with pytest.raises(UnknownNameError, match="unknown model"):
-        pred_images(PredictSettings(dataset="val", model_name="color", **CPU), Run(configuration, workspace))
+        pred_images(
+            from_mapping(PredictSettings, {"dataset": "val", "model_name": "color", **CPU}),
+            Run(configuration, workspace),
+        )
 
 
 def test_a_network_of_other_classes_than_the_dataset(configuration, workspace):
@@ -379,7 +420,8 @@ def test_a_network_of_other_classes_than_the_dataset(configuration, workspace):
             ConfigurationError, match="the network has 10 classes, the dataset's pred_mapping 9"
         ):
             pred_images(
-                PredictSettings(dataset="val", model_name="colour", **CPU), Run(configuration, workspace)
+                from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", **CPU}),
+                Run(configuration, workspace),
             )
     finally:
         entry.kwargs["colours"].pop()
@@ -387,7 +429,7 @@ def test_a_network_of_other_classes_than_the_dataset(configuration, workspace):
 
 def test_only_images_of_a_class(configuration, workspace, camvid):
     result = pred_images(
-        PredictSettings(dataset="val", model_name="colour", classindex=9, **CPU),
+        from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", "classindex": 9, **CPU}),
         Run(configuration, workspace),
     )
     labels = [np.asarray(Image.open(path)) for path in sorted((camvid / "valannot").glob("*.png"))]
@@ -396,8 +438,8 @@ def test_only_images_of_a_class(configuration, workspace, camvid):
 
 def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspace):
     settings = {"dataset": "val", "model_name": "colour"}
-    pred_images(PredictSettings(**settings, limit=2, **CPU), Run(configuration, workspace))
-    compute_metrics(MetricsSettings(**settings), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**settings, "limit": 2, **CPU}), Run(configuration, workspace))
+    compute_metrics(from_mapping(MetricsSettings, {**settings}), Run(configuration, workspace))
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 2
     predict_and_measure(configuration, workspace, "val")
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
@@ -406,7 +448,9 @@ def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspa
 def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, monkeypatch):
     expected = read_segments(measured, "colour", "val")
     monkeypatch.setattr("oodretrieval.experiment.inputs.BLOCK", 2)
-    settings = MetricsSettings(dataset="val", model_name="colour", num_cores=2, overwrite=True)
+    settings = from_mapping(
+        MetricsSettings, {"dataset": "val", "model_name": "colour", "num_cores": 2, "overwrite": True}
+    )
     compute_metrics(settings, Run(configuration, measured))
     pd.testing.assert_frame_equal(read_segments(measured, "colour", "val"), expected)
 
@@ -421,9 +465,14 @@ def test_iou_of_the_stored_predictions(configuration, measured):
 def test_a_limited_run_takes_nothing_from_a_full_one(configuration, workspace, keep):
     settings = {"dataset": "val", "model_name": "colour"}
     for limit in (0, 2, 3):
-        pred_images(PredictSettings(**settings, keep=keep, limit=limit, **CPU), Run(configuration, workspace))
+        pred_images(
+            from_mapping(PredictSettings, {**settings, "keep": keep, "limit": limit, **CPU}),
+            Run(configuration, workspace),
+        )
         if keep == "logits":
-            compute_metrics(MetricsSettings(**settings, limit=limit), Run(configuration, workspace))
+            compute_metrics(
+                from_mapping(MetricsSettings, {**settings, "limit": limit}), Run(configuration, workspace)
+            )
         assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
 
 
@@ -433,7 +482,7 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     predict_and_measure_at(configuration, measured, root)
-    train_linear(configuration, measured, dataset_val="")
+    train_linear(configuration, measured, dataset_val="", groups="image")
     broken = root / "val" / "0016E5_00200.png"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:300])
@@ -452,5 +501,5 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
 
 def predict_and_measure_at(configuration, workspace, root):
     settings = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
-    pred_images(PredictSettings(**settings, **CPU), Run(configuration, workspace))
-    compute_metrics(MetricsSettings(**settings), Run(configuration, workspace))
+    pred_images(from_mapping(PredictSettings, {**settings, **CPU}), Run(configuration, workspace))
+    compute_metrics(from_mapping(MetricsSettings, {**settings}), Run(configuration, workspace))

@@ -20,15 +20,21 @@ from oodretrieval.errors import (
 )
 from oodretrieval.evaluation import ConfusionMatrix, non_distinctiveness
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.models import load_model, read_metadata, save_weights
-from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
+from oodretrieval.stages.evaluate.settings import SegmentationSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
-from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stages.select.settings import EmbedSettings
+from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import Catalogue, read_prediction
 
 CLASSES = 9
@@ -73,14 +79,16 @@ def extended(configuration, tmp_path):
 def training(**options):
     defaults = {"dataset": "train_behind", "dataset_val": "val_behind", "model_name": "implicit"}
     sizes = {"crop_height": 32, "crop_width": 48, "epochs": 1, "batch_size": 2, "limit": 2, **ON_CPU}
-    return TrainSegmentationSettings(**{**defaults, **sizes, **options})
+    return from_mapping(TrainSegmentationSettings, {**defaults, **sizes, **options})
 
 
 def judged(extended, workspace, name, dataset="val_behind", **options):
     pred_images(
-        PredictSettings(dataset=dataset, model_name=name, **ON_CPU, **options), Run(extended, workspace)
+        from_mapping(PredictSettings, {"dataset": dataset, "model_name": name, **ON_CPU, **options}),
+        Run(extended, workspace),
     )
-    return eval_segmentation(SegmentationSettings(dataset=dataset, model_name=name), Run(extended, workspace))
+    settings = from_mapping(SegmentationSettings, {"dataset": dataset, "model_name": name, "block": 1})
+    return eval_segmentation(settings, Run(extended, workspace))  # each of the few frames by itself
 
 
 def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
@@ -94,7 +102,9 @@ def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
     figures = judged(extended, workspace, "implicit", limit=2)
     prediction = read_prediction(workspace, "implicit", "val_behind", open_ids(extended)[0])
     assert prediction.num_classes == CLASSES + 1
-    settings = SegmentationSettings(dataset="val_behind", model_name="implicit", limit=2)
+    settings = from_mapping(
+        SegmentationSettings, {"dataset": "val_behind", "model_name": "implicit", "limit": 2}
+    )
     again = eval_segmentation(settings, Run(extended, workspace))
     assert again["mean_iou"] == figures["mean_iou"] == pytest.approx(result["mean_iou"], abs=2e-3)
     for mode in (1, 2):
@@ -145,7 +155,9 @@ def test_predictions_made_without_the_background_are_refused(extended, workspace
     changed = replace(extended, models={**extended.models, "colour_implicit": entry})
     with pytest.raises(SettingsMismatchError, match="implicit_background"):
         pred_images(
-            PredictSettings(dataset="val_behind", model_name="colour_implicit", **ON_CPU),
+            from_mapping(
+                PredictSettings, {"dataset": "val_behind", "model_name": "colour_implicit", **ON_CPU}
+            ),
             Run(changed, workspace),
         )
 
@@ -153,17 +165,24 @@ def test_predictions_made_without_the_background_are_refused(extended, workspace
 def test_all_stages_run_with_a_background(extended, workspace):
     for dataset in ("train_behind", "val_behind"):
         names = {"dataset": dataset, "model_name": "colour_implicit"}
-        pred_images(PredictSettings(**names, **ON_CPU), Run(extended, workspace))
-        compute_metrics(MetricsSettings(**names), Run(extended, workspace))
+        pred_images(from_mapping(PredictSettings, {**names, **ON_CPU}), Run(extended, workspace))
+        compute_metrics(from_mapping(MetricsSettings, {**names}), Run(extended, workspace))
     common = {"model_name": "colour_implicit", "meta_model_name": "linear", **ON_CPU}
     train_meta_nn(
-        TrainMetaSettings(dataset="train_behind", dataset_val="val_behind", **common),
+        from_mapping(TrainMetaSettings, {"dataset": "train_behind", "dataset_val": "val_behind", **common}),
         Run(extended, workspace),
     )
     sizes = {"min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40}
     done = compute_embeddings(
-        EmbedSettings(
-            dataset=("val_behind",), select_by="predicted_iou", iou_threshold=0.99, **sizes, **common
+        from_mapping(
+            EmbedSettings,
+            {
+                "dataset": ("val_behind",),
+                "select_by": "predicted_iou",
+                "iou_threshold": 0.99,
+                **sizes,
+                **common,
+            },
         ),
         Run(extended, workspace),
     )
@@ -196,8 +215,15 @@ def test_the_figures_are_those_of_the_stored_predictions(extended, workspace):
 def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
     kept = judged(extended, workspace, "colour_implicit")
     pred_images(
-        PredictSettings(
-            dataset="val_behind", model_name="colour_implicit", keep="softmax", overwrite=True, **ON_CPU
+        from_mapping(
+            PredictSettings,
+            {
+                "dataset": "val_behind",
+                "model_name": "colour_implicit",
+                "keep": "softmax",
+                "overwrite": True,
+                **ON_CPU,
+            },
         ),
         Run(extended, workspace),
     )
@@ -240,7 +266,7 @@ def test_template_losses_are_options_of_the_training(extended, workspace, option
 
 @pytest.mark.parametrize("name", ["attraction", "repulsion"])
 def test_weights_of_template_losses_are_not_negative(name):
-    with pytest.raises(SettingsError, match=f"args.{name} must be at least 0, came -1"):
+    with pytest.raises(SettingsError, match=f"args.{name} must be at least 0, got -1"):
         training(**{name: -1.0})
 
 

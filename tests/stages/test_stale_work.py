@@ -9,25 +9,29 @@ from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.stages.evaluate.eval_iou import IouSettings, eval_iou
-from oodretrieval.stages.evaluate.eval_segmentation import SegmentationSettings, eval_segmentation
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
-from oodretrieval.stages.evaluate.ood.eval_ood import OodSettings, eval_ood
-from oodretrieval.stages.evaluate.selection.eval_selection import SelectionSettings, eval_selection
-from oodretrieval.stages.fit.compute_logit_statistics import (
-    LogitStatisticsSettings,
-    compute_logit_statistics,
-)
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.fit.train_novelty import TrainNoveltySettings, train_novelty
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import IouSettings, SegmentationSettings
+from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
+from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainMetaSettings, TrainNoveltySettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
-from oodretrieval.stages.report.report import ReportSettings, report
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.report.report import report
+from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Workspace, lock_folder
 
 NET = {"model_name": "colour", "gpu": -1}
@@ -37,33 +41,44 @@ FEW = {"repetitions": 3}
 ENTROPY = {"select_by": "entropy", "select_number": 9}
 
 READERS = {
-    "eval_selection": (eval_selection, SelectionSettings(**META, **FEW, **ENTROPY, min_pixels=40)),
-    "eval_meta": (eval_meta, EvalMetaSettings(**META, **FEW, pictures=0)),
-    "eval_iou": (eval_iou, IouSettings(**META, **FEW)),
-    "eval_ood": (eval_ood, OodSettings(**META, **FEW, pictures=0)),
-    "report": (report, ReportSettings(**META)),
+    "eval_selection": (
+        eval_selection,
+        from_mapping(SelectionSettings, {**META, **FEW, **ENTROPY, "min_pixels": 40}),
+    ),
+    "eval_meta": (eval_meta, from_mapping(EvalMetaSettings, {**META, **FEW, "pictures": 0})),
+    "eval_iou": (eval_iou, from_mapping(IouSettings, {**META, **FEW})),
+    "eval_ood": (eval_ood, from_mapping(OodSettings, {**META, **FEW, "pictures": 0})),
+    "report": (report, from_mapping(ReportSettings, {**META})),
     "compute_embeddings": (
         compute_embeddings,
-        EmbedSettings(**{**META, "dataset": ("val",)}, **ENTROPY, min_height=4, min_width=4),
+        from_mapping(
+            EmbedSettings, {**META, "dataset": ("val",), **ENTROPY, "min_height": 4, "min_width": 4}
+        ),
     ),
-    "train_meta_nn": (train_meta_nn, TrainMetaSettings(**META, folds=2, overwrite=True)),
-    "train_novelty": (train_novelty, TrainNoveltySettings(**VAL, overwrite=True)),
+    "train_meta_nn": (
+        train_meta_nn,
+        from_mapping(TrainMetaSettings, {**META, "folds": 2, "overwrite": True}),
+    ),
+    "train_novelty": (train_novelty, from_mapping(TrainNoveltySettings, {**VAL, "overwrite": True})),
 }
 OF_PREDICTIONS = {
-    "eval_segmentation": (eval_segmentation, SegmentationSettings(**VAL)),
-    "eval_iou": (eval_iou, IouSettings(**VAL, **FEW)),
-    "eval_ood": (eval_ood, OodSettings(**VAL, **FEW, pictures=0, scores=("entropy",))),
-    "compute_logit_statistics": (compute_logit_statistics, LogitStatisticsSettings(**VAL)),
+    "eval_segmentation": (eval_segmentation, from_mapping(SegmentationSettings, {**VAL})),
+    "eval_iou": (eval_iou, from_mapping(IouSettings, {**VAL, **FEW})),
+    "eval_ood": (eval_ood, from_mapping(OodSettings, {**VAL, **FEW, "pictures": 0, "scores": ("entropy",)})),
+    "compute_logit_statistics": (compute_logit_statistics, from_mapping(LogitStatisticsSettings, {**VAL})),
     "compute_metrics": (compute_metrics, MetricsSettings(dataset="val", model_name="colour")),
 }
 
 
 def predict(configuration, workspace, measure=True, **options):
-    pred_images(PredictSettings(**VAL, num_cores=0, **options), Run(configuration, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {**VAL, "num_cores": 0, **options}), Run(configuration, workspace)
+    )
     if measure:
         again = {k: v for k, v in options.items() if k in ("overwrite", "limit")}
         compute_metrics(
-            MetricsSettings(dataset="val", model_name="colour", **again), Run(configuration, workspace)
+            from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", **again}),
+            Run(configuration, workspace),
         )
 
 
@@ -73,7 +88,10 @@ def once(configuration_in, tmp_path_factory):
     configuration = configuration_in(tmp_path_factory.mktemp("once"))
     workspace = Workspace(configuration.workspace)
     predict(configuration, workspace)
-    train_meta_nn(TrainMetaSettings(**META, dataset_val="", groups="image"), Run(configuration, workspace))
+    train_meta_nn(
+        from_mapping(TrainMetaSettings, {**META, "dataset_val": "", "groups": "image"}),
+        Run(configuration, workspace),
+    )
     return workspace
 
 
@@ -122,13 +140,18 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
     for path in away:
         path.rename(tmp_path / path.parent.name)
     at = {"root": str(root)}
-    learn = TrainMetaSettings(**META, **at, dataset_val="", groups="image")
-    statistics = LogitStatisticsSettings(**VAL, **at)
+    learn = from_mapping(TrainMetaSettings, {**META, **at, "dataset_val": "", "groups": "image"})
+    statistics = from_mapping(LogitStatisticsSettings, {**VAL, **at})
     fits = (train_meta_nn, learn), (compute_logit_statistics, statistics)
 
     def measure(**options):
-        pred_images(PredictSettings(**VAL, **at, num_cores=0, **options), Run(configuration, workspace))
-        settings = MetricsSettings(dataset="val", model_name="colour", **at, overwrite=True)
+        pred_images(
+            from_mapping(PredictSettings, {**VAL, **at, "num_cores": 0, **options}),
+            Run(configuration, workspace),
+        )
+        settings = from_mapping(
+            MetricsSettings, {"dataset": "val", "model_name": "colour", **at, "overwrite": True}
+        )
         compute_metrics(settings, Run(configuration, workspace))
 
     measure()
@@ -151,7 +174,7 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
 
 def test_features_are_written_in_peace(configuration, fitted):
     """Whoever locks the table leaves alone what another process writes below it."""
-    train_novelty(TrainNoveltySettings(**VAL), Run(configuration, fitted))
+    train_novelty(from_mapping(TrainNoveltySettings, {**VAL}), Run(configuration, fitted))
     folder = fitted.segments_folder("colour", "val")
     features = folder / "features" / "tf_efficientnet_lite0"
     assert len(list(features.glob("*.safetensors"))) == 6
@@ -171,7 +194,7 @@ def test_only_features_of_what_was_predicted_again_are_computed(configuration, f
     )
 
     def features(**options):
-        run, settings = Run(configuration, fitted), CommonSettings(**options)
+        run, settings = Run(configuration, fitted), from_mapping(CommonSettings, {**options})
         table = segments_in_use(settings, run, ("colour", "val"))
         dataset = dataset_in_use(settings, configuration, "val")
         of = SegmentFeatures(fitted, "tf_efficientnet_lite0", choose_device(-1))
@@ -194,11 +217,11 @@ def test_features_that_cannot_be_kept_are_used_all_the_same(configuration, fitte
         raise StoreError("read-only")
 
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
-    train_novelty(TrainNoveltySettings(**VAL), Run(configuration, fitted))
+    train_novelty(from_mapping(TrainNoveltySettings, {**VAL}), Run(configuration, fitted))
     assert caplog.text.count("features are computed again next time: read-only") == 1
 
 
 def test_measuring_and_predicting_do_not_write_a_table_at_once(configuration, workspace):
     folder = workspace.segments_folder("colour", "val")
     with lock_folder(folder), pytest.raises(StoreError, match="segments/colour/val is in use by another run"):
-        pred_images(PredictSettings(**VAL, keep="nothing"), Run(configuration, workspace))
+        pred_images(from_mapping(PredictSettings, {**VAL, "keep": "nothing"}), Run(configuration, workspace))

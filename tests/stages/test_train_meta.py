@@ -14,6 +14,7 @@ from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
 from oodretrieval.evaluation import clip_names, r2
 from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.meta_models import (
     KINDS,
     LinearMetaModel,
@@ -25,9 +26,12 @@ from oodretrieval.meta_models import (
 from oodretrieval.results.rules import Drawing
 from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, draws_of, judge
 from oodretrieval.stages.fit.meta_recipe import Recipe
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
@@ -40,7 +44,8 @@ def measured_once(configuration_in, tmp_path_factory):
     workspace = Workspace(configuration.workspace)
     for dataset in ("train", "val"):
         pred_images(
-            PredictSettings(dataset=dataset, model_name="colour", gpu=-1), Run(configuration, workspace)
+            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
+            Run(configuration, workspace),
         )
         compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
     return configuration
@@ -61,7 +66,8 @@ def train(configuration, **options):
         "gpu": -1,
     }
     return train_meta_nn(
-        TrainMetaSettings(**{**settings, **options}), Run(configuration, Workspace(configuration.workspace))
+        from_mapping(TrainMetaSettings, {**settings, **options}),
+        Run(configuration, Workspace(configuration.workspace)),
     )
 
 
@@ -91,7 +97,10 @@ def test_the_images_are_those_that_were_evaluated(measured):
     """Six images in the dataset, of which two are measured."""
     workspace = Workspace(measured.workspace)
     shutil.rmtree(workspace.segments_folder("colour", "val"))
-    compute_metrics(MetricsSettings(dataset="val", model_name="colour", limit=2), Run(measured, workspace))
+    compute_metrics(
+        from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "limit": 2}),
+        Run(measured, workspace),
+    )
     content = json.loads(Path(train(measured, block=1)["files"][0]).read_text(encoding="utf-8"))
     assert content["context"]["images"] == 2
     content = json.loads(Path(train(measured, block=2)["files"][0]).read_text(encoding="utf-8"))
@@ -186,8 +195,10 @@ def test_the_options_of_an_entry_are_kept(measured):
 def test_folds_are_judged_without_having_been_seen(measured, caplog):
     """By hand: every image is predicted by a model of the images of the other folds."""
     table = read_segments(Workspace(measured.workspace), "colour", "train")
-    settings = TrainMetaSettings(dataset="train", model_name="colour", meta_model_name="linear")
-    recipe = Recipe.of(settings, Run(measured, Workspace(measured.workspace)), "cpu")
+    settings = from_mapping(
+        TrainMetaSettings, {"dataset": "train", "model_name": "colour", "meta_model_name": "linear"}
+    )
+    recipe = Recipe.of(settings.recipe, Run(measured, Workspace(measured.workspace)), "cpu")
     images = table["image_id"].tolist()
     found = cross_validated(recipe, table, folds_of(images, 6, seed=0), 6, strict=True)
     assert list(found) == MODELS

@@ -17,10 +17,13 @@ from oodretrieval.datasets.transforms import training_transform
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.models import load_model, read_metadata
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
-from oodretrieval.stages.train.train_segmentation import TrainSegmentationSettings, train_segmentation
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import read_prediction
 
 
@@ -52,7 +55,7 @@ def trainable(configuration, tmp_path):
 def settings(**options):
     defaults = {"dataset": "train", "dataset_val": "val", "model_name": "plain", "gpu": -1, "batch_size": 2}
     sizes = {"crop_height": 32, "crop_width": 48, "epochs": 2, "learning_rate": 0.05}
-    return TrainSegmentationSettings(**{**defaults, **sizes, **options})
+    return from_mapping(TrainSegmentationSettings, {**defaults, **sizes, **options})
 
 
 def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
@@ -68,7 +71,10 @@ def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):
     assert Path(result["path"]).stat().st_mtime_ns == written, (
         "nor its file written, of which predictions know"
     )
-    pred_images(PredictSettings(dataset="val", model_name="plain", gpu=-1), Run(trainable, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {"dataset": "val", "model_name": "plain", "gpu": -1}),
+        Run(trainable, workspace),
+    )
 
 
 def test_other_cameras_and_rotation_reach_the_images(trainable, workspace, monkeypatch):
@@ -118,7 +124,8 @@ def test_every_family_is_trained_by_its_entry_and_predicts(trainable, workspace,
     assert result["epoch"] == 1
     assert read_metadata(entry.weights)["class_name"] == class_name
     pred_images(
-        PredictSettings(dataset="val", model_name="it", gpu=-1, limit=1), Run(configuration, workspace)
+        from_mapping(PredictSettings, {"dataset": "val", "model_name": "it", "gpu": -1, "limit": 1}),
+        Run(configuration, workspace),
     )
     (stored,) = (workspace.path / "predictions" / "it" / "val").rglob("*.h5")
     prediction = read_prediction(workspace, "it", "val", stored.stem)
@@ -168,7 +175,7 @@ def test_an_entry_of_other_classes_than_the_dataset(trainable, workspace):
 
 @pytest.mark.parametrize("name", ["batch_size", "epochs", "accumulation", "crop_height"])
 def test_settings_out_of_range(name):
-    with pytest.raises(SettingsError, match=f"args.{name} must be at least 1, came 0"):
+    with pytest.raises(SettingsError, match=f"args.{name} must be at least 1, got 0"):
         settings(**{name: 0})
 
 

@@ -75,7 +75,7 @@ class Streets(Dataset[Sample]):
         if self.count < 1 or seed < 0 or min(self.size) < 32:
             raise DatasetError(
                 f"Streets needs count >= 1, seed >= 0 and a size of at least 32×32 pixels; "
-                f"came count={self.count}, seed={seed}, size={self.size[0]}×{self.size[1]}"
+                f"got count={self.count}, seed={seed}, size={self.size[0]}×{self.size[1]}"
             )
         root = Path(cache).expanduser() if cache is not None else default_cache()
         self.folder = root / _settings_key(split, seed, self.size, weather)

@@ -47,11 +47,11 @@ class FrozenNetwork(SegmentationNetwork):
     ) -> None:
         super().__init__()
         if output not in ("logits", "probabilities"):
-            raise ConfigurationError(f"output must be 'logits' or 'probabilities', came {output!r}")
+            raise ConfigurationError(f"output must be 'logits' or 'probabilities', got {output!r}")
         if multiple_of < 1 or (input_size is not None and (len(input_size) != 2 or min(input_size) < 1)):
             raise ConfigurationError(
                 "input_size must be (height, width) and multiple_of at least 1, "
-                f"came {input_size} and {multiple_of}"
+                f"got {input_size} and {multiple_of}"
             )
         self.path = Path(path)
         self.input_size = None if input_size is None else (int(input_size[0]), int(input_size[1]))

@@ -38,7 +38,7 @@ def cached_repository(repository: str, revision: str | None = None) -> Path | No
         return None
     except HFValidationError as error:
         raise ConfigurationError(
-            f"repository must be an id of the hub such as 'owner/name', came {repository!r}; a folder of yours is "
+            f"repository must be an id of the hub such as 'owner/name', got {repository!r}; a folder of yours is "
             "named by `weights` of the entry"
         ) from error
     return folder if _is_whole(folder) else None

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from oodretrieval.experiment.inputs import (
     require_current,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet, lookup_table
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
-    EvaluationSettings,
     interval_words,
     result_folder,
     scene_notes,
@@ -36,26 +36,12 @@ from oodretrieval.results.rules import (
 )
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
 from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.settings import IouSettings
 from oodretrieval.stores import Prediction, read_prediction
 
 logger = logging.getLogger(__name__)
 LISTED = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Thresholds that the table of the curves has; the chart and the figures have a hundred."""
-
-
-@dataclass(frozen=True)
-class IouSettings(EvaluationSettings):
-    """Which predictions to judge.
-
-    Attributes:
-        dataset: Name of the dataset, which must have truth.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model that tells good segments from poor ones; empty for the IoU alone.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    meta_model_name: str = ""
 
 
 def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
@@ -74,23 +60,23 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes, or the meta model was fitted on all of its images.
     """
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth of classes; IoU is measured on datasets with truth"
         )
     names = settings.model_name, settings.dataset
     meta_models = [settings.meta_model_name]
-    seen = seen_by(settings, run, names, dataset, meta_models=meta_models)
+    seen = seen_by(settings.common, run, names, dataset, meta_models=meta_models)
     images = seen.others(dataset.ids)
     judged = _Judged(settings, run, images, dataset.label_set)
     if not judged.classes:
         raise TableError(
             f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
         )
-    drawing = Drawing.of(settings, dataset)
+    drawing = Drawing.of(settings.evaluation, dataset)
     figures = judged.figures(drawing)
-    folder = result_folder(settings, run.workspace)
+    folder = result_folder(settings.evaluation, run.workspace)
     stem = f"iou_{settings.model_name}_{settings.dataset}"
     pictures = {}
     if judged.curves is not None:
@@ -115,7 +101,7 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
     )
     title = f"Segmentation of {settings.dataset} by {settings.model_name}"
     notes = (*seen.notes, *scene_notes(dataset))
-    result = Result(title, stem, context, asdict(settings), figures, tables, notes, pictures)
+    result = Result(title, stem, context, flat(settings), figures, tables, notes, pictures)
     files = save_result(folder, result)
     return {**figures, "file": str(files[0]), "files": [str(path) for path in files]}
 
@@ -134,10 +120,10 @@ class _Judged:
         self.sizes: set[tuple[int, ...]] = set()
         names = settings.model_name, settings.dataset
         self.images = predicted_ids(run.workspace, names, image_ids)
-        current = recorded_provenance(settings, run, names, self.images)
+        current = recorded_provenance(settings.common, run, names, self.images)
         painted = None
         if settings.meta_model_name:
-            painted = PaintedIou(settings, run, names, settings.meta_model_name)
+            painted = PaintedIou(settings.common, run, names, settings.meta_model_name)
         sums = IouCurveSums(self.label_set.num_classes)
         self.classes: list[NDArray[np.int64]] = []
         self.categories: list[NDArray[np.int64]] = []

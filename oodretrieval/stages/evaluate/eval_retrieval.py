@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Hashable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import bar_chart
+from oodretrieval.choices import PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, StoreError, UnknownNameError
 from oodretrieval.evaluation import (
@@ -23,7 +24,7 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.results.result import (
     NO_VALUE,
     Context,
@@ -32,46 +33,16 @@ from oodretrieval.results.result import (
     save_result,
     split_of,
 )
-from oodretrieval.results.rules import Drawing, EvaluationSettings, interval_words, no_truth, scene_notes
+from oodretrieval.results.rules import Drawing, interval_words, no_truth, scene_notes
 from oodretrieval.search import project
-from oodretrieval.stages.select.selecting import PUBLISHED, SelectionRule
+from oodretrieval.stages.evaluate.settings import RetrievalSettings
+from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
 LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
 FRAME_WINDOW = 30
 RANDOM_REPETITIONS = 5
-
-
-@dataclass(frozen=True)
-class RetrievalSettings(EvaluationSettings):
-    """Which embedding space to judge, and how.
-
-    Attributes:
-        embeddings_file: Name of the catalogue.
-        net: Embedding of the catalogue; its default one if empty.
-        distance_metric: euclidean or cosine.
-        method: Judge a projection instead: pca, tsne or isomap; empty for the embedding itself.
-        embedding_size: Dimensions of the projection.
-        groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
-            (all within 30 frames of it, for video whose file names end in the number of the frame).
-        min_queries: Queries that a class needs to count.
-        seed: Of the projection and of the random embedding.
-        save_dir: Folder for tables and chart; by default ``evaluation`` in the catalogue.
-    """
-
-    embeddings_file: str = ""
-    net: str = ""
-    distance_metric: str = "euclidean"
-    method: str = ""
-    embedding_size: int = 2
-    groups: str = "none"
-    min_queries: int = 2
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "embedding_size", "min_queries")
 
 
 def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
@@ -88,7 +59,7 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no such catalogue, or it has no truth.
         UnknownNameError: If the metric or the grouping is unknown.
     """
-    catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.verify)
+    catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     judged = judged_rows(catalogue)
@@ -102,7 +73,7 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     figures = mean_average_precision(vectors, names, **options)
     floor = random_floor(names, vectors.shape[1], settings.seed, options)
     opened = _opened(run.configuration, segments["dataset"].unique())
-    drawing = Drawing.of(settings, *opened)
+    drawing = Drawing.of(settings.evaluation, *opened)
     images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
     intervals = retrieval_intervals(figures, names, images, **asdict(drawing))
     content = {
@@ -113,8 +84,10 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     context = _context(settings, run.configuration, catalogue, len(set(images)), drawing)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
-    result = Result(title, _stem(settings), context, asdict(settings), content, _tables(content), notes)
-    folder = Path(settings.save_dir) if settings.save_dir else catalogue.path / "evaluation"
+    result = Result(title, _stem(settings), context, flat(settings), content, _tables(content), notes)
+    folder = (
+        Path(settings.evaluation.save_dir) if settings.evaluation.save_dir else catalogue.path / "evaluation"
+    )
     folder.mkdir(parents=True, exist_ok=True)
     if figures.per_class:
         chart = _draw(folder / f"{result.stem}.png", result, figures, floor)
@@ -167,7 +140,9 @@ def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
     """What a catalogue was selected by; one that says nothing of it, by predicted IoU."""
     select_by = made_by.get("select_by", PUBLISHED)
     names = ("iou_threshold",) if select_by == PUBLISHED else ("select_quantile", "select_number")
-    return SelectionRule(select_by=select_by, **{name: made_by[name] for name in names if name in made_by})
+    return from_mapping(
+        SelectionRule, {"select_by": select_by, **{name: made_by[name] for name in names if name in made_by}}
+    )
 
 
 def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """How good the segmentation is, by stored predictions: figures of every class, and of the background."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -17,18 +17,19 @@ from oodretrieval.experiment.inputs import (
     require_current,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
-    EvaluationSettings,
     interval_words,
     result_folder,
     scene_notes,
     size_words,
     void_rule,
 )
+from oodretrieval.stages.evaluate.settings import SegmentationSettings
 from oodretrieval.stores import Prediction, read_prediction
 
 PER_CLASS = {"iou": "IoU", "dice": "Dice", "accuracy": "accuracy"}
@@ -43,19 +44,6 @@ OVERALL = {
     "auroc_background": "pixel AUROC of background",
     "auroc_unknown": "pixel AUROC of unknown, by background",
 }
-
-
-@dataclass(frozen=True)
-class SegmentationSettings(EvaluationSettings):
-    """Which predictions to judge.
-
-    Attributes:
-        dataset: Name of the dataset, which must have truth.
-        model_name: Name of the segmentation network.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
 
 
 def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any]:
@@ -74,13 +62,13 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes.
     """
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth of classes; a segmentation is judged on datasets with truth"
         )
     quality, sizes = _judged(settings, run, dataset.ids, dataset.label_set)
-    drawing = Drawing.of(settings, dataset)
+    drawing = Drawing.of(settings.evaluation, dataset)
     figures = {**quality.figures(), "intervals": quality.intervals(**asdict(drawing))}
     context = Context(
         dataset=settings.dataset,
@@ -95,12 +83,12 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         title=f"Segmentation of {settings.dataset} by {settings.model_name}, every figure",
         stem=f"segmentation_{settings.model_name}_{settings.dataset}",
         context=context,
-        settings=asdict(settings),
+        settings=flat(settings),
         figures=figures,
         tables={"All classes": _overall(figures), "Every class": _per_class(figures)},
         notes=scene_notes(dataset),
     )
-    files = save_result(result_folder(settings, run.workspace), result)
+    files = save_result(result_folder(settings.evaluation, run.workspace), result)
     return {**figures, "files": [str(path) for path in files]}
 
 
@@ -114,7 +102,7 @@ def _judged(
     names = settings.model_name, settings.dataset
     quality, sizes = SegmentationQuality(label_set), set()
     ids = predicted_ids(run.workspace, names, image_ids)
-    current = recorded_provenance(settings, run, names, ids)
+    current = recorded_provenance(settings.common, run, names, ids)
     for image_id in progress(ids, desc="judging", unit="image"):
         prediction = read_prediction(run.workspace, *names, image_id)
         require_current(f"the prediction of {image_id}", prediction.settings, current)

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +17,16 @@ from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, save_result, split_of
 from oodretrieval.results.rules import size_words, void_rule
+from oodretrieval.stages.evaluate.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
 COLUMNS = ["image", "index", "label id", "pixels", "objects"]
 _EIGHT = np.ones((3, 3), bool)
-
-
-@dataclass(frozen=True)
-class SearchSettings(CommonSettings):
-    """What to search for.
-
-    Attributes:
-        dataset: Name of the dataset, which must have truth.
-        classes: Names of classes or label ids; all that the labels name if empty.
-        min_pixels: Pixels of a class that an image needs.
-        save_dir: Folder for the tables; by default ``evaluation`` in the workspace.
-    """
-
-    dataset: str = ""
-    classes: tuple[str | int, ...] = ()
-    min_pixels: int = 1
-    save_dir: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "min_pixels")
 
 
 def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
@@ -66,7 +45,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
         UnknownNameError: If there is no such class.
         PartialFailure: If some labels could not be read; all others were searched.
     """
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     label_set = dataset.label_set
     if label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; classes are searched in labels")
@@ -109,7 +88,7 @@ def _result(
         title=f"Classes of {settings.dataset}",
         stem=f"classes_{settings.dataset}",
         context=context,
-        settings=asdict(settings),
+        settings=flat(settings),
         figures={"classes": summary.reset_index().to_dict("records")},
         tables={"classes": summary},
         notes=("The label id is what args.classindex of pred_images takes.",),

@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ from oodretrieval.experiment.inputs import (
     weights_hash_if_there,
 )
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import inference_of, predictions_in_use
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.stages.fit.settings import LogitStatisticsSettings
 from oodretrieval.stores import (
     Prediction,
     PredictionRecord,
@@ -36,22 +36,6 @@ from oodretrieval.stores import (
 
 logger = logging.getLogger(__name__)
 SUFFIX = ".logits.safetensors"
-
-
-@dataclass(frozen=True)
-class LogitStatisticsSettings(CommonSettings):
-    """Which network, and what it was trained on.
-
-    Attributes:
-        dataset: Name of the network's training dataset, predicted with keep=logits.
-        model_name: Name of the segmentation network.
-        save_file: Where to write; by default in the workspace. ``<weights>.logits.safetensors`` beside the
-            weights is found too, whatever the workspace.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    save_file: str = ""
 
 
 def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dict[str, Any]:
@@ -71,7 +55,7 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
         TableError: If the dataset has no truth of classes.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth of classes; use the network's training dataset"
@@ -81,14 +65,14 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
     )
     names = settings.model_name, settings.dataset
     images = predicted_ids(run.workspace, names, dataset.ids)
-    records = predictions_in_use(settings, run, names, images)
+    records = predictions_in_use(settings.common, run, names, images)
     made_by = {
-        **{key: getattr(settings, key) for key in ("model_name", "dataset", "limit")},
+        **{key: flat(settings)[key] for key in ("model_name", "dataset", "limit")},
         "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
         "images": images_key({image: record.digest for image, record in records.items()}),
         "inference": next((inference_of(record.settings) for record in records.values()), {}),
     }
-    if path.is_file() and not settings.overwrite:
+    if path.is_file() and not settings.common.overwrite:
         recorded, statistics = _read(path)
         require_same_settings(path, recorded, made_by)
         logger.info("%s is there already; args.overwrite=True computes it anew", path)

@@ -105,7 +105,7 @@ def cross_validated(
         recipe: How models are built.
         table: Segments to learn from and to judge.
         fold: The fold of every segment, of whole images or clips; see
-            :func:`~oodretrieval.meta_models.sampling.folds_of`.
+            :func:`~oodretrieval.meta_models.folds_of`.
         folds: How often models are trained, each time without one fold.
         strict: As for :func:`estimates`.
 

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,44 +13,10 @@ from oodretrieval.entries import MetaModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
 from oodretrieval.experiment.inputs import meta_model_entry
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
-from oodretrieval.results.rules import EvaluationSettings
+from oodretrieval.stages.fit.settings import RecipeSettings
 
-Kind = Literal["", "linear", "logistic", "boosting", "neural"]
 HYPERPARAMETERS = ("epochs", "learning_rate", "weight_decay", "batch_size", "seed")
-
-
-@dataclass(frozen=True)
-class RecipeSettings(EvaluationSettings):
-    """Which meta model, and how it is trained.
-
-    Attributes:
-        meta_model: Kind of meta model: linear, logistic (L1, refitted), boosting or neural (the published network).
-            Empty to take the class of meta_model_name's entry.
-        meta_model_name: Name under which it is saved and found by the other scripts: an entry of META_MODELS, or with
-            meta_model any name. Empty for the kind's name, or META_MODEL of the configuration.
-        features: Features to learn from: columns, derived features, and the groups published, dispersion, entropy,
-            size, logits, shape, context, extended; empty for the entry's own, usually the published ones.
-        epochs: Passes over the segments; the entry's own if 0, like all that follow.
-        learning_rate: Adam's step, or the share of each tree.
-        weight_decay: Adam's L2 penalty; the entry's own if negative.
-        batch_size: Segments a step.
-        seed: Of initial weights, order and split.
-    """
-
-    meta_model: Kind = ""
-    meta_model_name: str = ""
-    features: tuple[str, ...] = ()
-    epochs: int = 0
-    learning_rate: float = 0.0
-    weight_decay: float = -1.0
-    batch_size: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 0, "epochs", "learning_rate", "batch_size")
 
 
 @dataclass(frozen=True)

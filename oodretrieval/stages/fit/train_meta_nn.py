@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
 from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored import current_segments, inference_of
 from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
@@ -31,41 +30,14 @@ from oodretrieval.stages.fit.meta_evaluation import (
     judge,
     positive_threshold,
 )
-from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe, RecipeSettings
+from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe
+from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stores import CurrentSegments, plain
 
 logger = logging.getLogger(__name__)
 CAUTION = "caution"
 """Under which the file of a meta model says that it is worse than the mean."""
-
-
-@dataclass(frozen=True)
-class TrainMetaSettings(RecipeSettings):
-    """What a meta model learns from, and how it is judged.
-
-    Attributes:
-        dataset: Name of the dataset whose segments it learns from.
-        dataset_val: Name of the dataset it is judged on; empty to hold out a fifth of the training images.
-        folds: Evaluate it by cross-validation with this number of folds on dataset instead; 0 for not.
-        groups: What is held out together: image, or clip, as the frames of a video resemble each other. Empty for
-            clip in video, image elsewhere.
-        model_name: Name of the segmentation network.
-        strict: Leave out segments that are mostly void or unknown: nobody could name them in use.
-    """
-
-    dataset: str = ""
-    dataset_val: str = ""
-    folds: int = 0
-    groups: Literal["", "image", "clip"] = ""
-    model_name: str = ""
-    strict: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 0, "folds")
-        if self.folds == 1:
-            raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; came 1")
 
 
 def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
@@ -85,11 +57,11 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
         SettingsError: If there are fewer images or clips than folds.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    recipe = Recipe.of(settings, run, choose_device(settings.gpu))
-    settings = replace(settings, groups=_groups(settings, run.configuration))
+    recipe = Recipe.of(settings.recipe, run, choose_device(settings.common.gpu))
+    settings = changed(settings, {"groups": _groups(settings, run.configuration)})
     learned, evaluated_on = _segments(settings, run)
     made_by = _made_by(settings, learned, evaluated_on)
-    trained = None if settings.overwrite else _trained(recipe, made_by)
+    trained = None if settings.common.overwrite else _trained(recipe, made_by)
     train, judged, notes = _tables(settings, run, learned, evaluated_on)
     images = judged["image_id"].nunique()
     if trained is not None:
@@ -106,11 +78,13 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     else:
         splits = [(train, judged)]
         found = estimates(recipe, model, train, judged, settings.strict)
-    figures = judge(judged, found, Drawing.of(settings, _judged_dataset(settings, run.configuration)))
-    words = caution(figures, model.kind, splits, settings.strict, settings.seed)
+    figures = judge(
+        judged, found, Drawing.of(settings.evaluation, _judged_dataset(settings, run.configuration))
+    )
+    words = caution(figures, model.kind, splits, settings.strict, settings.recipe.seed)
     if words:
         logger.warning("%s", words)
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     classes = predicted_classes(run.configuration.model(settings.model_name), dataset, model.num_classes)
     quality = {
         "made_by": made_by,
@@ -132,7 +106,7 @@ def _groups(settings: TrainMetaSettings, configuration: Configuration) -> Litera
         return settings.groups
     if settings.dataset_val and not settings.folds:
         return "image"
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, configuration, settings.dataset)
     return "clip" if getattr(dataset, "video", False) else "image"
 
 
@@ -141,7 +115,7 @@ def _made_by(
 ) -> dict[str, Any]:
     """What identifies the training: its settings, the segments and what made them."""
     names = ("dataset", "dataset_val", "folds", "groups", "strict", "limit", "features", *HYPERPARAMETERS)
-    chosen = {name: getattr(settings, name) for name in names}
+    chosen = {name: flat(settings)[name] for name in names}
     made_of = {
         "model": settings.model_name,
         "weights": learned.settings.get("weights", ""),
@@ -168,12 +142,12 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
 
 def _segments(settings: TrainMetaSettings, run: Run) -> tuple[CurrentSegments, CurrentSegments | None]:
     """Segments to learn from, and those of the other dataset to evaluate on, if there is one."""
-    learned = current_segments(settings, run, (settings.model_name, settings.dataset))
+    learned = current_segments(settings.common, run, (settings.model_name, settings.dataset))
     if settings.folds or not settings.dataset_val:
         return learned, None
     try:
         names = settings.model_name, settings.dataset_val
-        return learned, current_segments(_of_judged(settings), run, names)
+        return learned, current_segments(_of_judged(settings).common, run, names)
     except StoreError as error:
         raise StoreError(f"{error}; or evaluate otherwise: {_otherwise(settings)}") from error
 
@@ -195,7 +169,7 @@ def _tables(
     if evaluated_on is not None:
         return train, *_unseen(settings, run, train, evaluated_on.read())
     clips = clip_names(train["image_id"].astype(str).tolist()) if settings.groups == "clip" else None
-    held_out = held_out_rows(train, settings.seed, groups=clips)
+    held_out = held_out_rows(train, settings.recipe.seed, groups=clips)
     if not held_out.any():
         other = ", or hold out frames of it by args.groups=image" if clips else ""
         raise TableError(
@@ -224,7 +198,7 @@ def _unseen(
 
 def _caution(settings: TrainMetaSettings, configuration: Configuration) -> tuple[str, ...]:
     """What to know of frames of a video that are held out while others of their clip are learned from."""
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, configuration, settings.dataset)
     if settings.groups == "clip" or not getattr(dataset, "video", False):
         return ()
     return (
@@ -241,8 +215,12 @@ def _resamples(figures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
 def _of_judged(settings: TrainMetaSettings) -> TrainMetaSettings:
     """Settings for the dataset that is judged: args.root and args.limit are of the one that is learned from."""
     same = settings.folds or settings.dataset_val in ("", settings.dataset)
-    return replace(
-        settings, root=settings.root if same else "", limit=0 if settings.dataset_val else settings.limit
+    return changed(
+        settings,
+        {
+            "root": settings.common.root if same else "",
+            "limit": 0 if settings.dataset_val else settings.common.limit,
+        },
     )
 
 
@@ -257,7 +235,7 @@ def _judged_how(settings: TrainMetaSettings) -> str:
 
 
 def _judged_dataset(settings: TrainMetaSettings, configuration: Configuration) -> SegmentationDataset:
-    return dataset_in_use(_of_judged(settings), configuration, _judged_name(settings))
+    return dataset_in_use(_of_judged(settings).common, configuration, _judged_name(settings))
 
 
 def _folds(settings: TrainMetaSettings, table: pd.DataFrame) -> NDArray[np.intp]:
@@ -265,7 +243,7 @@ def _folds(settings: TrainMetaSettings, table: pd.DataFrame) -> NDArray[np.intp]
     images = table["image_id"].astype(str).tolist()
     groups = clip_names(images) if settings.groups == "clip" else images
     try:
-        return folds_of(groups, settings.folds, settings.seed)
+        return folds_of(groups, settings.folds, settings.recipe.seed)
     except ValueError as error:
         raise SettingsError(
             f"args.folds={settings.folds}, but {settings.dataset!r} has {len(set(groups))} {settings.groups}s; lower "
@@ -299,15 +277,19 @@ def _report(
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
-            intervals=Drawing.of(settings, dataset).words(images),
+            intervals=Drawing.of(settings.evaluation, dataset).words(images),
             meta_model=recipe.name,
             **model_context(run.configuration, settings.model_name),
         ),
-        settings=asdict(settings),
+        settings=flat(settings),
         figures=figures,
         tables=as_tables(figures),
-        notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.repetitions)),
+        notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.evaluation.repetitions)),
     )
-    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
+    folder = (
+        Path(settings.evaluation.save_dir)
+        if settings.evaluation.save_dir
+        else run.workspace.path / "evaluation"
+    )
     files = save_result(folder, result)
     return {"path": str(recipe.path), "figures": figures, "files": [str(file) for file in files]}

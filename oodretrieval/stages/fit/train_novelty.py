@@ -1,7 +1,6 @@
 """Fit the novelty score of a network on segments of images with truth, none of them unknown."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +9,15 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
 from oodretrieval.experiment.inputs import dataset_in_use, weights_hash_if_there
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import current_segments, inference_of
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.selecting import novelty_model_path
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainNoveltySettings(CommonSettings):
-    """What a novelty model is fitted on.
-
-    Attributes:
-        dataset: Name of the dataset whose known segments it learns from. Unknown and void ones are left out.
-        model_name: Name of the segmentation network.
-        backbone: ImageNet network that gives the features: ``tf_efficientnet_lite0``, ``1`` or ``2``.
-        seed: Which segments are kept of classes that have many.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    backbone: str = "tf_efficientnet_lite0"
-    seed: int = 0
 
 
 def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
@@ -54,24 +37,24 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images cannot be read; nothing is saved.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; choose another args.dataset")
     path = novelty_model_path(run, settings.model_name)
-    segments = current_segments(settings, run, names)
+    segments = current_segments(settings.common, run, names)
     made_by = {
         "model": settings.model_name,
         "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
         "inference": inference_of(segments.settings),
         "images": segments.key,
-        **{name: getattr(settings, name) for name in ("dataset", "backbone", "seed", "limit")},
+        **{name: flat(settings)[name] for name in ("dataset", "backbone", "seed", "limit")},
     }
-    if path.is_file() and not settings.overwrite:
+    if path.is_file() and not settings.common.overwrite:
         _require_same(path, made_by)
         logger.info("%s is fitted already; args.overwrite=True fits it anew", path)
         return {"path": str(path)}
     table = segments.read()
-    features = SegmentFeatures(run.workspace, settings.backbone, choose_device(settings.gpu))
+    features = SegmentFeatures(run.workspace, settings.backbone, choose_device(settings.common.gpu))
     vectors, failures = features.of(names, dataset, table)
     if failures:
         raise PartialFailure("train_novelty", failures)

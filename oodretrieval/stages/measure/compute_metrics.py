@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +12,14 @@ from oodretrieval.experiment.inputs import (
     predicted_ids,
 )
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored import predictions_in_use
 from oodretrieval.stages.measure.part_layout import TableLayout
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
+from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class MetricsSettings(CommonSettings):
-    """Which predictions to measure.
-
-    Attributes:
-        dataset: Name of the dataset.
-        model_name: Name of the network.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
 
 
 def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
@@ -51,16 +38,16 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some predictions could not be read; all others are done.
     """
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
-    wanted = dataset_in_use(settings, run.configuration, settings.dataset).ids
+    dataset = dataset_in_use(changed(settings.common, {"limit": 0}), run.configuration, settings.dataset)
+    wanted = dataset_in_use(settings.common, run.configuration, settings.dataset).ids
     predicted = predicted_ids(run.workspace, names, wanted)
-    records = predictions_in_use(settings, run, names, predicted)
+    records = predictions_in_use(settings.common, run, names, predicted)
     made_by = next((dict(record.settings) for record in records.values()), {})
     _require_measurable(run.workspace.prediction_folder(*names), made_by)
     with run.workspace.lock(run.workspace.segments_folder(*names)):
-        from_scratch = settings.overwrite and len(wanted) == len(dataset)
+        from_scratch = settings.common.overwrite and len(wanted) == len(dataset)
         layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, from_scratch=from_scratch)
-        todo = predicted if settings.overwrite else layout.outstanding(predicted, records)
+        todo = predicted if settings.common.overwrite else layout.outstanding(predicted, records)
         tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
         try:
             return _run(tasks, settings, run.workspace, len(predicted))
@@ -82,7 +69,7 @@ def _run(
     failures: dict[str, str] = {}
     segments = 0
     bar = {"desc": "segment metrics", "unit": "block"}
-    for count, failed in map_processes(compute_block, tasks, settings.num_cores, **bar):
+    for count, failed in map_processes(compute_block, tasks, settings.common.num_cores, **bar):
         segments += count
         failures |= failed
     images = sum(len(task.images) for task in tasks) - len(failures)

@@ -19,7 +19,7 @@ from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.models.backbones import LITE, Backbone
 from oodretrieval.novelty import pool_by_segment
-from oodretrieval.stages.predict.inference_settings import size_seen
+from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     Workspace,
     features_folder,

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.choices import Keep
 from oodretrieval.errors import ConfigurationError, ImageError, StoreError
 from oodretrieval.files import file_stamp
 from oodretrieval.labels import LabelSet
 from oodretrieval.segments import predict_classes, predict_pixels
 from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stores import Prediction, PublishedPredictions, Workspace, write_prediction
-from oodretrieval.stores.predictions import Keep
 
 
 class Outcome(Protocol):

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -21,12 +20,14 @@ from typing import Any
 import torch
 
 from oodretrieval.datasets import SegmentationDataset, subset_by_class
+from oodretrieval.entries import ModelEntry, factory_of
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use, provenance
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed
 from oodretrieval.stages.predict.finishing import (
     Finished,
     Finisher,
@@ -34,39 +35,15 @@ from oodretrieval.stages.predict.finishing import (
     Outcome,
     load_kernels,
 )
-from oodretrieval.stages.predict.inference_settings import InferenceSettings
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, plain, read_prediction_record, require_same_settings
-from oodretrieval.stores.predictions import Keep
 
 logger = logging.getLogger(__name__)
 WORTH_PROCESSES = 24
 """So many images take longer to finish than processes take to start."""
-
-
-@dataclass(frozen=True)
-class PredictSettings(InferenceSettings):
-    """What to predict, and what to keep of it.
-
-    Attributes:
-        dataset: Name of the dataset.
-        model_name: Name of the network.
-        classindex: Only images that contain this label id; -1 for all.
-        keep: logits (float16 at the network's stride), softmax (float32 at full size, as published) or nothing
-            (the segment metrics are computed at once; they, the predicted classes and the entropy remain).
-        source: Folder of published input<i>.hdf5 or of .npy softmax files to take instead of running the
-            network; its predictions are matched to the dataset's images by file name.
-        num_cores: Threads that read images ahead, and processes that finish what the network is done with
-            (metrics, compression, writing). 1 finishes in a thread beside the network, 0 does everything in turn.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    classindex: int = -1
-    keep: Keep = "logits"
-    source: str = ""
 
 
 def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
@@ -86,13 +63,13 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
     """
-    dataset = dataset_in_use(replace(settings, limit=0), run.configuration, settings.dataset)
-    wanted = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(changed(settings.common, {"limit": 0}), run.configuration, settings.dataset)
+    wanted = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
     names = settings.model_name, settings.dataset
     made_by = {
-        **provenance(settings, run.configuration, *names),
+        **provenance(settings.common, run.configuration, *names),
         "keep": settings.keep,
         "source": settings.source,
     }
@@ -102,16 +79,17 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         if settings.keep == "logits":
             raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
     else:
-        device = choose_device(settings.gpu)
-        made_by |= settings.recorded(device.type, run.configuration.model(settings.model_name).size)
+        device = choose_device(settings.common.gpu)
+        _warn_without_weights(run.configuration.model(settings.model_name), settings.model_name)
+        made_by |= settings.inference.recorded(device.type, run.configuration.model(settings.model_name).size)
     folder = run.workspace.prediction_folder(*names)
     finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
     with ExitStack() as locks:
         locks.enter_context(run.workspace.lock(folder))
         if settings.keep == "nothing":
             locks.enter_context(run.workspace.lock(run.workspace.segments_folder(*names)))
-        _require_same_images(folder, run, names, dataset, made_by, overwrite=settings.overwrite)
-        plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.overwrite)
+        _require_same_images(folder, run, names, dataset, made_by, overwrite=settings.common.overwrite)
+        plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.common.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
             flow()
@@ -168,6 +146,16 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 0.1):.1f} MB"
 
 
+def _warn_without_weights(entry: ModelEntry, name: str) -> None:
+    """Say that nothing is loaded into a network: forgotten weights look like a network that knows nothing."""
+    if entry.weights is None and not hasattr(factory_of(entry), "cached_weights"):
+        logger.warning(
+            "the entry %r names no weights: the network is used as its class builds it; set `weights` of the entry, "
+            "unless the class loads its own",
+            name,
+        )
+
+
 class _Flow:
     """Images through reading, network and finishing.
 
@@ -202,24 +190,24 @@ class _Flow:
             finishers = self._finishers(stack)  # first, as they start while the network is loaded
             outcomes = self._outcomes(self._inputs(self._readers(stack)))
             parts = stack.enter_context(PartWriter(self.plan))
-            ahead = 2 * max(1, self.settings.num_cores)
+            ahead = 2 * max(1, self.settings.common.num_cores)
             for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
                 self._note(finished)
                 parts.add(finished)
 
     def _readers(self, stack: ExitStack) -> Executor | None:
-        threads = self.settings.num_cores
+        threads = self.settings.common.num_cores
         return stack.enter_context(ThreadPoolExecutor(threads)) if threads else None
 
     def _finishers(self, stack: ExitStack) -> Executor | None:
-        number = min(self.settings.num_cores, len(self.plan.todo))
+        number = min(self.settings.common.num_cores, len(self.plan.todo))
         if number > 1 and len(self.plan.todo) >= WORTH_PROCESSES:
             return stack.enter_context(worker_processes(number, load_kernels))
         return stack.enter_context(ThreadPoolExecutor(1)) if number else None
 
     def _inputs(self, readers: Executor | None) -> Iterator[Input]:
         """Images as they are read; those that cannot be are noted."""
-        ahead = self.settings.batch_size + max(1, self.settings.num_cores)
+        ahead = self.settings.inference.batch_size + max(1, self.settings.common.num_cores)
         for finished in map_ahead(self._read, self.plan.todo, readers, ahead):
             if isinstance(finished, Finished):
                 self._note(finished)
@@ -228,7 +216,7 @@ class _Flow:
 
     def _read(self, index: int) -> Input | Finished:
         try:
-            seen = network_input(self.dataset[index], self.settings, self.trained)
+            seen = network_input(self.dataset[index], self.settings.inference, self.trained)
             self._note_shrinking(seen)
             return seen
         except ImageError as error:
@@ -239,7 +227,9 @@ class _Flow:
             source = PublishedSource(self.settings.source, self.dataset)
             return source.run(item.sample for item in inputs)
         entry = self.configuration.model(self.settings.model_name)
-        return self._kept(Segmenter(entry, self.device, self.settings).run(inputs, self.dataset.label_set))
+        return self._kept(
+            Segmenter(entry, self.device, self.settings.inference).run(inputs, self.dataset.label_set)
+        )
 
     def _kept(self, outcomes: Iterable[NetworkOutcome]) -> Iterator[Outcome]:
         """The outcomes; says of logits of full size how they could be smaller."""
@@ -256,7 +246,7 @@ class _Flow:
     def _note_shrinking(self, item: Input) -> None:
         """Say, once, that an image is shrunk because the network was trained on smaller ones."""
         size, seen = item.sample.image.shape, item.image.shape
-        if self.trained is not None and self.settings.resize < 0 and size != seen:
+        if self.trained is not None and self.settings.inference.resize < 0 and size != seen:
             self._say(
                 "size",
                 f"images of {size[1]}×{size[0]} are shrunk to {seen[1]}×{seen[0]} for {self.settings.model_name}, "

@@ -24,7 +24,7 @@ from oodretrieval.models.test_time import (
     low_resolution_logits,
 )
 from oodretrieval.stages.predict.finishing import NetworkOutcome, require_classes, with_truth
-from oodretrieval.stages.predict.inference_settings import InferenceSettings
+from oodretrieval.stages.predict.settings import InferenceSettings
 from oodretrieval.stages.predict.transfers import Download, Lanes
 from oodretrieval.stores import Prediction
 

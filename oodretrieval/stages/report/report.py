@@ -1,7 +1,6 @@
 """A run on one page: the candidates by score, every figure, chart and picture, best and worst segments, clusters."""
 
 import logging
-from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,14 @@ from oodretrieval.experiment.inputs import (
     open_meta_model,
 )
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.report.contact_sheets import Sheet, data_address, tiles
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
+from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
@@ -38,41 +38,6 @@ EVALUATIONS = {
     "retrieval": "eval_retrieval.py",
 }
 """Stem of a result, up to its first underscore → the script that makes it."""
-
-
-@dataclass(frozen=True)
-class ReportSettings(CommonSettings):
-    """Which run is reported, and how much of it.
-
-    Attributes:
-        dataset: Name of the dataset.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model that orders the segments; empty for the one that the entry of model_name
-            names.
-        embeddings_file: Name of the catalogue whose clusters are shown; by default that of the dataset.
-        min_pixels: Fewest pixels of a segment among the best and worst.
-        segments: How many segments a sheet shows, at most.
-        clusters: Number of clusters; 0 for the elbow of k-means.
-        method: Clustering: kmeans, spectral or agglomerative.
-        seed: Of the clusters.
-        save_file: The page; by default ``reports/<network>_<dataset>.html`` in the workspace.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    meta_model_name: str = ""
-    embeddings_file: str = ""
-    min_pixels: int = 400
-    segments: int = 24
-    clusters: int = 0
-    method: str = "agglomerative"
-    seed: int = 0
-    save_file: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "segments")
-        require_at_least(self, 0, "min_pixels", "clusters")
 
 
 def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
@@ -90,9 +55,9 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
         ImageError: If an image cannot be read.
     """
     settings = run.with_meta_model(settings)
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     names = settings.model_name, settings.dataset
-    table = segments_in_use(settings, run, names)
+    table = segments_in_use(settings.common, run, names)
     missing: list[str] = []
     catalogue = _catalogue(settings, run.workspace, missing)
     evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
@@ -112,7 +77,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
         .render(
             title=f"{settings.model_name} on {settings.dataset}",
             facts=_facts(settings, dataset, table, catalogue),
-            settings=asdict(settings),
+            settings=flat(settings),
             evaluations=[_shown(evaluation) for evaluation in evaluations],
             candidates=candidates,
             segment_sheets=segment_sheets,
@@ -140,7 +105,9 @@ def _environment() -> Environment:
 
 
 def _path(settings: ReportSettings, workspace: Workspace) -> Path:
-    default = workspace.path / "reports" / f"{settings.model_name}_{settings.dataset}.html"
+    of = settings.embeddings_file or settings.dataset
+    stem = f"{settings.dataset}_{of}" if of != settings.dataset else settings.dataset
+    default = workspace.path / "reports" / f"{settings.model_name}_{stem}.html"
     path = Path(settings.save_file).expanduser() if settings.save_file else default
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
@@ -163,7 +130,7 @@ def _facts(
 def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str]) -> Catalogue | None:
     name = settings.embeddings_file or settings.dataset
     try:
-        return Catalogue.named(workspace, name, verify=settings.verify)
+        return Catalogue.named(workspace, name, verify=settings.common.verify)
     except (StoreError, UnknownNameError):
         if settings.embeddings_file:
             raise
@@ -207,8 +174,8 @@ def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None)
     if kind == "retrieval" and catalogue is not None:
         return f"args.embeddings_file={catalogue.name}"
     arguments = f"args.dataset={settings.dataset} args.model_name={settings.model_name}"
-    if settings.root:
-        arguments += f" args.root={settings.root}"
+    if settings.common.root:
+        arguments += f" args.root={settings.common.root}"
     if kind != "segmentation":
         arguments += f" args.meta_model_name={settings.meta_model_name}"
     return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments

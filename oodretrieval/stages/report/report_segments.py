@@ -62,7 +62,7 @@ def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
         heading = f"{places[number]}. {score} {row[SELECT_SCORE]:.2f}{again}"
         return heading, *_catalogue_lines(row, catalogue, classes), str(row["image_id"])
 
-    note = f"Highest {score} first, the score that selected them."
+    note = f"Highest {score} first, the score that selected them; {min(shown, len(order))} of {len(order)} are shown."
     if len(order) < len(segments):
         note += (
             f" {len(segments) - len(order)} of {len(segments)} repeat one in a near frame and are left out."
@@ -81,7 +81,7 @@ def segment_lines(
     row: pd.Series, class_names: Mapping[int, str], dataset: SegmentationDataset
 ) -> Sequence[str]:
     """What stands below a segment: classes, predicted and true IoU, image."""
-    predicted = f"{class_names[int(row['class'])]}, predicted IoU {row[PREDICTED_IOU]:.2f}"
+    predicted = f"predicted {class_names[int(row['class'])]}, predicted IoU {row[PREDICTED_IOU]:.2f}"
     if row["label"] < 0 or dataset.label_set is None:
         return predicted, str(row["image_id"])
     truth = dataset.label_set.label_name(int(row["label"]))

@@ -6,11 +6,12 @@ from typing import Any
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import flat
 from oodretrieval.labels import ClassMapping
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.select.embed_settings import EmbedSettings
 from oodretrieval.stages.select.selecting import novelty_model_path
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import read_segment_settings
 
 
@@ -42,14 +43,14 @@ def catalogue_settings(
         "model": settings.model_name,
         "meta_model": meta_model,
         "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",
-        "novelty_model_hash": weights_hash(novelty) if settings.needs_novelty_model else "",
+        "novelty_model_hash": weights_hash(novelty) if settings.rule.needs_novelty_model else "",
         "datasets": list(datasets),
         "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
         "segments": {
             n: read_segment_settings(run.workspace, settings.model_name, n, d.ids)
             for n, d in datasets.items()
         },
-        **{name: getattr(settings, name) for name in (*selecting, *thresholds, *crops)},
+        **{name: flat(settings)[name] for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),
         "label_mapping": {

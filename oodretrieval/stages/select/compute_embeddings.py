@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from oodretrieval.choices import PUBLISHED
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
@@ -21,15 +21,12 @@ from oodretrieval.experiment.inputs import (
     dataset_in_use,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
-from oodretrieval.stages.select.selecting import (
-    PUBLISHED,
-    SelectionRule,
-    Selector,
-)
+from oodretrieval.stages.select.selecting import Selector
+from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
 from oodretrieval.stores import (
     PREDICTED_IOU,
     SELECT_SCORE,
@@ -66,25 +63,29 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """
     if not settings.dataset:
         raise SettingsError("args.dataset must name at least one dataset")
-    if settings.root and len(settings.dataset) > 1:
+    if settings.common.root and len(settings.dataset) > 1:
         raise SettingsError(
             "args.root is the root of one dataset; set the roots of several in configuration.py"
         )
     settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
-    device = choose_device(settings.gpu)
-    selector = Selector(settings, device, run, settings.model_name, settings.meta_model_name)
-    datasets = {name: dataset_in_use(settings, run.configuration, name) for name in settings.dataset}
+    device = choose_device(settings.common.gpu)
+    selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
+    datasets = {name: dataset_in_use(settings.common, run.configuration, name) for name in settings.dataset}
     with_meta_model = selector.meta_model is not None
     made_by = catalogue_settings(settings, run, datasets, with_meta_model)
     name = settings.save_file or "+".join(settings.dataset)
     folder = run.workspace.catalogue_folder(name)
-    with CatalogueWriter(folder, made_by, overwrite=settings.overwrite) as writer:
-        if settings.limit and not settings.overwrite:
-            _refuse_to_cut(folder, datasets, settings.limit)
+    with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
+        if settings.common.limit and not settings.common.overwrite:
+            _refuse_to_cut(folder, datasets, settings.common.limit)
         judged, selected, failures = _select(settings, run, selector, datasets)
         logger.info(
-            "%d of %d segments selected (%s)%s", len(selected), len(judged), settings.words(), _hint(selected)
+            "%d of %d segments selected (%s)%s",
+            len(selected),
+            len(judged),
+            settings.rule.words(),
+            _hint(selected, settings.rule),
         )
         writer.retain(lambda rows: _among(rows, selected))
         for dataset_name, dataset in datasets.items():
@@ -110,8 +111,8 @@ def _select(
     judged, selected = [], []
     failures: dict[str, str] = {}
     for name, dataset in datasets.items():
-        whole = replace(settings, limit=0)
-        table = segments_in_use(whole, run, (settings.model_name, name))
+        whole = changed(settings, {"limit": 0})
+        table = segments_in_use(whole.common, run, (settings.model_name, name))
         # of the images asked for: the table may hold more, and of a dataset that changed others
         table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
         table, failed = selector.score(table, name, dataset)
@@ -124,8 +125,8 @@ def _select(
     chosen = pd.concat(selected, ignore_index=True)
     if chosen.empty and not failures:
         raise StoreError(
-            f"none of the {len(considered)} segments is selected ({settings.words()}); {_remedy(settings)} "
-            "args.min_height, args.min_width, args.min_pixels" + _instead(settings)
+            f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
+            "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
         )
     return considered, chosen, failures
 
@@ -158,8 +159,8 @@ def _among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(found, np.bool_)
 
 
-def _hint(selected: pd.DataFrame) -> str:
-    if len(selected) <= MANY:
+def _hint(selected: pd.DataFrame, rule: SelectionRule) -> str:
+    if rule.select_number or len(selected) <= MANY:
         return ""
     return "; args.select_number=100 args.save_file=first takes the 100 highest alone"
 
@@ -218,7 +219,7 @@ def _add(
                 reader = _Crops(dataset, by_image, settings)
                 vectors = embed_crops(
                     network,
-                    reader.read(images),
+                    reader.read(images, bar),
                     device=device,
                     batch_size=settings.batch_size,
                     size=settings.crop_size or None,
@@ -227,7 +228,6 @@ def _add(
                 if reader.rows:
                     rows = pd.concat(reader.rows, ignore_index=True)
                     writer.add_part(rows, vectors, settings.net, (name, tuple(rows["image_id"].unique())))
-            bar.update(sum(len(by_image[dataset.ids[i]]) for i in indices if dataset.ids[i] in by_image))
     return failures
 
 
@@ -241,7 +241,7 @@ class _Crops:
         self.rows: list[pd.DataFrame] = []
         self.failures: dict[str, str] = {}
 
-    def read(self, indices: list[int]) -> Iterator[NDArray[np.uint8]]:
+    def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
         for index in indices:
             return_freed_memory()
             image_id = self.dataset.ids[index]
@@ -249,6 +249,7 @@ class _Crops:
                 sample = self.dataset[index]
             except ImageError as error:
                 self.failures[image_id] = str(error)
+                bar.update(len(self.by_image[image_id]))
                 continue
             rows = self.by_image[image_id].copy()
             height, width = sample.image.shape[:2]
@@ -260,6 +261,7 @@ class _Crops:
             self.rows.append(rows)
             for box in boxes:
                 yield crop(sample.image, box)
+                bar.update()
 
 
 def segment_boxes_of(table: pd.DataFrame) -> list[Box]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,27 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed
 from oodretrieval.segments import crop
-from oodretrieval.stages.select.compute_embeddings import crop_boxes
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
 
 logger = logging.getLogger(__name__)
+
+
+def compute_or_embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
+    """What ``scripts/compute_embeddings.py`` does: embed again where ``load_file`` is set, else select.
+
+    Args:
+        settings: What to select and how to embed it.
+        run: Configuration and workspace.
+
+    Returns:
+        As :func:`embed_again` or
+        :func:`~oodretrieval.stages.select.compute_embeddings.compute_embeddings`.
+    """
+    return (embed_again if settings.load_file else compute_embeddings)(settings, run)
 
 
 def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
@@ -44,14 +58,14 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         StoreError: If a run on it broke off, or ``save_file`` holds other segments.
         PartialFailure: If some images cannot be read; vectors of the parts without them are kept.
     """
-    source = Catalogue.named(run.workspace, settings.load_file, verify=settings.verify)
+    source = Catalogue.named(run.workspace, settings.load_file, verify=settings.common.verify)
     name = settings.save_file or settings.load_file
     embedding = settings.net
     if settings.crop_size != source.settings["crop_size"]:
         embedding += f"_{settings.crop_size}" if settings.crop_size else "_native"
     folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(
-        folder, source.settings, overwrite=settings.overwrite and name != source.name
+        folder, source.settings, overwrite=settings.common.overwrite and name != source.name
     ) as writer:
         if name != source.name and not writer.rows:
             _copy(source, writer)
@@ -60,7 +74,11 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         if failures:
             raise PartialFailure("compute_embeddings", failures)
         writer.commit(default_embedding=embedding)
-    logger.info("%d segments embedded with %s; catalogue %s", len(source), embedding, name)
+    there = sorted(Catalogue.named(run.workspace, name).manifest["embeddings"])
+    logger.info(
+        "%d segments embedded with %s, now the default of catalogue %s; it holds vectors of %s",
+        *(len(source), embedding, name, ", ".join(there)),
+    )
     return {"catalogue": name, "segments": len(source), "embedding": embedding}
 
 
@@ -104,14 +122,14 @@ def _fill(
 ) -> dict[str, str]:
     """Embed every part that lacks vectors; returns the images that failed."""
     network = embedding_network(settings.net)
-    device = choose_device(settings.gpu)
+    device = choose_device(settings.common.gpu)
     images = _Images(settings, configuration, segments["dataset"].unique())
     failures: dict[str, str] = {}
     start = 0
     for index, count in enumerate(writer.rows):
         rows = segments.iloc[start : start + count]
         start += count
-        if writer.has_vectors(index, embedding) and not settings.overwrite:
+        if writer.has_vectors(index, embedding) and not settings.common.overwrite:
             continue
         failed: dict[str, str] = {}
         vectors = embed_crops(
@@ -131,12 +149,12 @@ class _Images:
     """Images of a catalogue: from their datasets, or from where the catalogue says that they lie."""
 
     def __init__(self, settings: EmbedSettings, configuration: Configuration, names: Iterable[str]) -> None:
-        self.moved = bool(settings.root)
+        self.moved = bool(settings.common.root)
         self.datasets: dict[str, SegmentationDataset] = {}
-        everything = replace(settings, limit=0)
+        everything = changed(settings, {"limit": 0})
         for name in names:
             try:
-                self.datasets[name] = dataset_in_use(everything, configuration, name)
+                self.datasets[name] = dataset_in_use(everything.common, configuration, name)
             except (DatasetError, UnknownNameError):
                 if self.moved:
                     raise

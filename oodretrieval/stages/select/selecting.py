@@ -1,82 +1,29 @@
 """Which segments are looked at: their score, and the rule that selects by it."""
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import SettingsError, TableError, WeightsError
+from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.experiment.inputs import (
     open_meta_model,
     weights_hash_if_there,
 )
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
 from oodretrieval.experiment.stored import warn_of_other_inference
 from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
-from oodretrieval.novelty.model import DISTANCE, NOVELTY
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 
 logger = logging.getLogger(__name__)
-SelectBy = Literal[
-    "novelty", "predicted_iou", "energy", "max_logit", "entropy", "variation_ratio", "nearest_neighbour"
-]
-PUBLISHED = "predicted_iou"
-
-
-@dataclass(frozen=True)
-class SelectionRule(CommonSettings):
-    """By what, and how much of it, segments are selected.
-
-    Attributes:
-        select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
-            ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
-        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
-        select_number: If positive, the so many segments of each dataset that score highest instead.
-        iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
-    """
-
-    select_by: SelectBy = "novelty"
-    select_quantile: float = 0.95
-    select_number: int = 0
-    iou_threshold: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.select_by not in get_args(SelectBy):
-            known = ", ".join(get_args(SelectBy))
-            raise SettingsError(f"args.select_by must be one of {known}, came {self.select_by!r}")
-        if not 0 <= self.select_quantile <= 1:
-            raise SettingsError(f"args.select_quantile must be within 0…1, came {self.select_quantile:g}")
-        require_at_least(self, 0, "select_number")
-        unset = type(self).__dataclass_fields__["iou_threshold"].default
-        if self.select_by != PUBLISHED and self.iou_threshold != unset:
-            raise SettingsError(
-                f"args.iou_threshold={self.iou_threshold:g} means nothing to args.select_by={self.select_by}; add "
-                "args.select_by=predicted_iou, or set args.select_quantile or args.select_number instead"
-            )
-
-    @property
-    def needs_novelty_model(self) -> bool:
-        """Whether the score, or its quantile, comes from a novelty model."""
-        by_quantile = self.select_by != PUBLISHED and not self.select_number
-        return self.select_by in (NOVELTY, DISTANCE) or by_quantile
-
-    def words(self) -> str:
-        """What is selected, for people."""
-        if self.select_number:
-            return f"the {self.select_number} highest by {self.select_by}"
-        if self.select_by == PUBLISHED:
-            return f"predicted IoU < {self.iou_threshold:g}"
-        return f"{self.select_by} above the {self.select_quantile:g} quantile of known training segments"
 
 
 class Selector:

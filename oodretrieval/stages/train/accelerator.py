@@ -31,7 +31,7 @@ def accelerator(gpu: int, precision: str = "auto", accumulation: int = 1) -> Acc
     if precision == "auto":
         precision = "bf16" if on_gpu else "no"
     if precision not in ("no", "bf16", "fp16"):
-        raise SettingsError(f"mixed_precision must be auto, no, bf16 or fp16, came {precision!r}")
+        raise SettingsError(f"mixed_precision must be auto, no, bf16 or fp16, got {precision!r}")
     return Accelerator(cpu=not on_gpu, mixed_precision=precision, gradient_accumulation_steps=accumulation)
 
 

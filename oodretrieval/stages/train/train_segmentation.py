@@ -3,9 +3,8 @@
 import logging
 import os
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from accelerate.utils import set_seed
@@ -20,92 +19,16 @@ from oodretrieval.execution import keep_freed_memory, progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.settings import flat
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
 from oodretrieval.stages.train.segmentation_quality import judge, log_quality, rounded
+from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainSegmentationSettings(CommonSettings):
-    """Recipe of a training run.
-
-    Attributes:
-        dataset: Name of the dataset to learn from.
-        dataset_val: Name of the dataset to choose the best epoch by.
-        model_name: Name of the network.
-        save_file: File for the weights; by default the one that the network's entry names.
-        crop_height: Height of the training crops, pixels.
-        crop_width: Width of the training crops, pixels.
-        batch_size: Images a step and process.
-        epochs: Passes over the training set.
-        learning_rate: At the start, of everything but the encoder.
-        encoder_factor: Share of it at which the encoder learns.
-        weight_decay: On weights.
-        optimiser: adamw or sgd; both follow the poly schedule.
-        average_decay: Decay of the moving average of the weights; 0 for none.
-        validate_every: Epochs between validations.
-        scale_min: Smallest random scale, relative to the image just fitting into the crop.
-        scale_max: Largest random scale, likewise.
-        colour: Strength of the colour jitter, 0…1.
-        photometric: Probability of each of blur, noise, equalised grey values, greyscale (half of it), JPEG
-            artefacts and a colour cast, 0…1.
-        rotation: Largest random rotation, degrees.
-        class_weight_power: 0 weighs classes alike, 1 undoes their frequencies.
-        attraction: Weight of the template loss that draws the pixels of a class to its best pixel; 0 for none.
-        repulsion: Weight of the one that pushes the best pixels of different classes apart; 0 for none.
-        similarity: Of logits in both: cosine or correlation.
-        accumulation: Steps whose gradients are added up before an update.
-        mixed_precision: no, bf16 or fp16; auto is bf16 on a GPU and no on the CPU.
-        pretrained: Start from ImageNet weights: packaged, where they come with an installed package; download,
-            from their hub if need be; or no.
-        half: Store the result as float16.
-        num_cores: Worker processes that read and augment images; 0 reads in the main process.
-        seed: Of augmentation, order and initial weights.
-    """
-
-    dataset: str = ""
-    dataset_val: str = ""
-    model_name: str = ""
-    save_file: str = ""
-    crop_height: int = 352
-    crop_width: int = 480
-    batch_size: int = 8
-    epochs: int = 40
-    learning_rate: float = 1e-3
-    encoder_factor: float = 0.3
-    weight_decay: float = 1e-2
-    optimiser: str = "adamw"
-    average_decay: float = 0.99
-    validate_every: int = 1
-    scale_min: float = 0.5
-    scale_max: float = 2.0
-    colour: float = 0.3
-    photometric: float = 0.0
-    rotation: float = 0.0
-    class_weight_power: float = 0.25
-    attraction: float = 0.0
-    repulsion: float = 0.0
-    similarity: Literal["cosine", "correlation"] = "cosine"
-    accumulation: int = 1
-    mixed_precision: str = "auto"
-    pretrained: Literal["packaged", "download", "no"] = "packaged"
-    half: bool = True
-    num_cores: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 1, "crop_height", "crop_width", "batch_size", "epochs", "validate_every")
-        require_at_least(self, 1, "accumulation")
-        require_at_least(self, 0, "learning_rate", "weight_decay", "average_decay", "colour")
-        require_at_least(self, 0, "photometric", "rotation")
-        require_at_least(self, 0, "attraction", "repulsion")
 
 
 def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[str, Any]:
@@ -129,12 +52,12 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     state = run.workspace.path / "training" / settings.model_name / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
     with run.workspace.lock(state.parent) if first else nullcontext():
-        _require_nothing_lost(path, state, settings.overwrite)
+        _require_nothing_lost(path, state, settings.common.overwrite)
         names = (settings.dataset, settings.dataset_val)
-        train, validation = (dataset_in_use(settings, run.configuration, name) for name in names)
-        data = {name: dataset_arguments(settings, run.configuration, name) for name in names}
+        train, validation = (dataset_in_use(settings.common, run.configuration, name) for name in names)
+        data = {name: dataset_arguments(settings.common, run.configuration, name) for name in names}
         training = _Training(settings, entry, train, validation, path, data)
-        if settings.overwrite and first:  # only now: what was learned is not lost to a misspelt name
+        if settings.common.overwrite and first:  # only now: what was learned is not lost to a misspelt name
             state.unlink(missing_ok=True)
         quality = training.run(state)
     logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
@@ -181,11 +104,11 @@ class _Training:
             raise DatasetError(
                 f"{len(train)} training images, fewer than args.batch_size={settings.batch_size}"
             )
-        self.accelerator = accelerator(settings.gpu, settings.mixed_precision, settings.accumulation)
+        self.accelerator = accelerator(settings.common.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
         left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file", "verify"}
-        self.recipe = {key: value for key, value in asdict(settings).items() if key not in left_out}
+        self.recipe = {key: value for key, value in flat(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
         self.network = fresh_network(entry, settings.model_name, self.label_set, settings.pretrained)
@@ -251,8 +174,8 @@ class _Training:
             settings.batch_size,
             shuffle=True,
             drop_last=True,
-            num_workers=settings.num_cores,
-            persistent_workers=settings.num_cores > 0,
+            num_workers=settings.common.num_cores,
+            persistent_workers=settings.common.num_cores > 0,
             pin_memory=self.accelerator.device.type == "cuda",
         )
 

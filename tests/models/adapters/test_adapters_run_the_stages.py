@@ -11,13 +11,17 @@ from oodretrieval.entries import DatasetEntry, MetaModelEntry
 from oodretrieval.errors import SettingsMismatchError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.explorer import Explorer
 from oodretrieval.models import weights_hash
-from oodretrieval.stages.fit.train_meta_nn import TrainMetaSettings, train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import MetricsSettings, compute_metrics
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.embed_settings import EmbedSettings
+from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, Workspace, read_prediction, read_segments
 
 CPU = {"gpu": -1, "model_name": "net"}
@@ -63,20 +67,25 @@ def configuration(kind, streets, tmp_path):
 def test_an_entry_runs_the_five_stages(kind, configuration):
     workspace = Workspace(configuration.workspace)
     for dataset in ("known", "searched"):
-        pred_images(PredictSettings(dataset=dataset, **CPU), Run(configuration, workspace))
+        pred_images(from_mapping(PredictSettings, {"dataset": dataset, **CPU}), Run(configuration, workspace))
         compute_metrics(MetricsSettings(dataset=dataset, model_name="net"), Run(configuration, workspace))
-    meta = TrainMetaSettings(dataset="known", dataset_val="searched", meta_model_name="linear", **CPU)
+    meta = from_mapping(
+        TrainMetaSettings, {"dataset": "known", "dataset_val": "searched", "meta_model_name": "linear", **CPU}
+    )
     train_meta_nn(meta, Run(configuration, workspace))
-    embed = EmbedSettings(
-        dataset=("searched",),
-        meta_model_name="linear",
-        select_by="predicted_iou",
-        iou_threshold=2.0,  # a random network is right nowhere: this is not what is tested
-        min_height=12,
-        min_width=12,
-        min_crop_height=16,
-        min_crop_width=16,
-        **CPU,
+    embed = from_mapping(
+        EmbedSettings,
+        {
+            "dataset": ("searched",),
+            "meta_model_name": "linear",
+            "select_by": "predicted_iou",
+            "iou_threshold": 2.0,  # a random network is right nowhere: this is not what is tested
+            "min_height": 12,
+            "min_width": 12,
+            "min_crop_height": 16,
+            "min_crop_width": 16,
+            **CPU,
+        },
     )
     compute_embeddings(embed, Run(configuration, workspace))
 
@@ -96,7 +105,9 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
     explorer.figure.canvas.draw()
     assert len(explorer.state) == len(catalogue.segments)
 
-    again = pred_images(PredictSettings(dataset="searched", **CPU), Run(configuration, workspace))
+    again = pred_images(
+        from_mapping(PredictSettings, {"dataset": "searched", **CPU}), Run(configuration, workspace)
+    )
     assert (again["predicted"], again["skipped"]) == (0, 3)
 
 
@@ -112,7 +123,9 @@ def test_a_network_whose_file_changed_is_refused(kind, configuration):
     if entry.weights is None:
         pytest.skip("its class brings its own weights")
     workspace = Workspace(configuration.workspace)
-    pred_images(PredictSettings(dataset="known", limit=1, **CPU), Run(configuration, workspace))
+    pred_images(
+        from_mapping(PredictSettings, {"dataset": "known", "limit": 1, **CPU}), Run(configuration, workspace)
+    )
     metrics = MetricsSettings(dataset="known", model_name="net")
     changed(entry.weights)
     with pytest.raises(SettingsMismatchError, match="weights: was"):

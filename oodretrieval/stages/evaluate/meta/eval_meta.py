@@ -2,7 +2,6 @@
 
 import logging
 import re
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from oodretrieval.experiment.inputs import (
     open_meta_model,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
 from oodretrieval.meta_models import (
     LassoPath,
@@ -37,10 +37,10 @@ from oodretrieval.stages.evaluate.meta.meta_pictures import (
     LOSS,
     SPREAD,
     Analysed,
-    EvalMetaSettings,
     charts,
     ratings,
 )
+from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.fit.meta_evaluation import Estimate, as_tables, judge, judged_sets
 
@@ -66,21 +66,25 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     """
     settings = run.with_meta_model(settings)
     analysed = _open(settings, run)
-    drawing = Drawing.of(settings, analysed.dataset)
+    drawing = Drawing.of(settings.evaluation, analysed.dataset)
     found = _estimates(analysed, run)
     figures = judge(
         analysed.table, found, drawing, against=settings.meta_model_name if settings.others else ""
     )
     path = _path(analysed, run)
     features, kinds = _features(analysed, path)
-    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
+    folder = (
+        Path(settings.evaluation.save_dir)
+        if settings.evaluation.save_dir
+        else run.workspace.path / "evaluation"
+    )
     stem = f"meta_analysis_{settings.meta_model_name}_{settings.model_name}_{settings.dataset}"
     drawn = [*charts(analysed, features, kinds, path), *ratings(analysed, run.workspace)]
     result = Result(
         title=f"Predicted IoU of {settings.dataset} by {settings.meta_model_name}",
         stem=stem,
         context=_context(analysed, run.configuration, drawing),
-        settings=asdict(settings),
+        settings=flat(settings),
         figures={"figures": figures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(figures), "metrics": features},
         notes=(*analysed.notes, *scene_notes(analysed.dataset)),
@@ -92,7 +96,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
 
 def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
     """Model and segments, refused where they cannot be analysed."""
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None or not dataset.label_set.pred_mapping:
         raise TableError(
             f"dataset {settings.dataset!r} has no truth of classes; meta models are judged on datasets with truth"
@@ -102,11 +106,11 @@ def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
             raise UnknownNameError(f"image of {settings.dataset}", image, dataset.ids)
     model = open_meta_model(run, settings.meta_model_name, settings.model_name)
     names = settings.model_name, settings.dataset
-    table = segments_in_use(settings, run, names)
+    table = segments_in_use(settings.common, run, names)
     made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
     warn_of_other_inference(settings.meta_model_name, made_by, run.workspace, names, images)
     meta_models = [settings.meta_model_name, *settings.others]
-    seen = seen_by(settings, run, names, dataset, meta_models=meta_models)
+    seen = seen_by(settings.common, run, names, dataset, meta_models=meta_models)
     table = seen.rows_of_others(table).reset_index(drop=True)
     judged_sets(table)  # refuses segments without truth
     known = training_rows(table)
@@ -159,8 +163,8 @@ def _path(analysed: Analysed, run: Run) -> LassoPath | None:
     settings, rows = analysed.settings, analysed.known
     if settings.dataset_train and settings.dataset_train != settings.dataset:
         names = settings.model_name, settings.dataset_train
-        there = replace(settings, root="", limit=0)
-        rows = training_rows(segments_in_use(there, run, names))
+        there = changed(settings, {"root": "", "limit": 0})
+        rows = training_rows(segments_in_use(there.common, run, names))
     hit = (rows["iou"].to_numpy() > 0).astype(np.float64)
     if not 0 < hit.mean() < 1:
         logger.warning("no lasso path: all segments have IoU > 0, or none has")

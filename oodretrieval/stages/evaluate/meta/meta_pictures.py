@@ -20,47 +20,14 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.evaluation import auroc
 from oodretrieval.evaluation.meta_analysis import roc_points
 from oodretrieval.experiment.inputs import predicted_ids
-from oodretrieval.experiment.settings import require_at_least
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.meta_models import LassoPath, LogisticMetaModel, MetaModel, training_rows
-from oodretrieval.results.rules import EvaluationSettings
+from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 from oodretrieval.stores import Workspace, read_prediction
 
 SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
 LOSS, SPREAD, CORRELATION = "loss of R² without it", "deviation", "correlation with IoU"
 Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class EvalMetaSettings(EvaluationSettings):
-    """Which meta model to analyse, on what.
-
-    Attributes:
-        dataset: Name of the dataset with truth, which the meta model has not learned from.
-        dataset_train: Name of the dataset on whose segments the lasso path is computed; the judged one if empty.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
-        others: Names of trained meta models to tell beside it, with the difference of R².
-        images: Ids of the images to draw rating pictures of; the first ones if empty.
-        pictures: Number of rating pictures, where no images are named.
-        permutations: How often each metric is dealt out anew.
-        seed: Of that.
-    """
-
-    dataset: str = ""
-    dataset_train: str = ""
-    model_name: str = ""
-    meta_model_name: str = ""
-    others: tuple[str, ...] = ()
-    images: tuple[str, ...] = ()
-    pictures: int = 3
-    permutations: int = 5
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 0, "pictures")
-        require_at_least(self, 1, "permutations")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,22 +1,21 @@
 """How well each score tells unknown things from known ones: pixel by pixel, and object by object."""
 
 import logging
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from oodretrieval.errors import SettingsError, TableError, UnknownNameError
+from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.evaluation import (
     ScoreCounter,
     ScoreCounts,
     component_scores,
 )
-from oodretrieval.evaluation.score_counter import EXACT_PIXELS
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import require_at_least
+from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
@@ -28,64 +27,21 @@ from oodretrieval.results.rules import (
 )
 from oodretrieval.stages.evaluate.ood.ood_measures import Components, ood_figures, ood_tables
 from oodretrieval.stages.evaluate.ood.ood_pictures import draw_curves, draw_score_maps
-from oodretrieval.stages.evaluate.ood.ood_scores import (
-    ScoreReader,
-    ScoreSettings,
-    known_and_unknown,
-    scaled_size,
-)
+from oodretrieval.stages.evaluate.ood.ood_scores import ScoreReader, known_and_unknown, scaled_size
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
 
 logger = logging.getLogger(__name__)
 ORACLE = "the judged images (oracle)"
-
-
-@dataclass(frozen=True)
-class OodSettings(ScoreSettings):
-    """What to judge, and how thresholds are chosen.
-
-    Attributes:
-        dataset_val: Name of the dataset on which the thresholds of the components are chosen, predicted by the same
-            network; empty for the oracle alone. All of its images are read: args.limit is of the judged ones.
-        threshold_rule: f1: of the highest F1 of pixels, which needs unknown things in dataset_val; or fpr: at
-            most a share of its known pixels is above.
-        false_positive_rate: That share.
-        min_predicted: Smaller predicted components are dropped; pixels at 1280×720, scaled by the area of the image.
-        min_true: Smaller true components become void; likewise.
-        exact_pixels: Up to this number of pixels every score is kept and the measures are exact; beyond, scores are
-            counted in bins, and the bound on the error of that is reported.
-        pictures: Number of images whose scores are drawn.
-    """
-
-    dataset_val: str = ""
-    threshold_rule: Literal["f1", "fpr"] = "f1"
-    false_positive_rate: float = 0.01
-    min_predicted: int = 500
-    min_true: int = 100
-    exact_pixels: int = EXACT_PIXELS
-    pictures: int = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_at_least(self, 0, "exact_pixels", "pictures", "min_predicted", "min_true")
-        if not 0 <= self.false_positive_rate < 1:
-            raise SettingsError(
-                f"args.false_positive_rate must be at least 0 and below 1, came {self.false_positive_rate:g}"
-            )
-        if self.dataset_val and self.dataset_val == self.dataset:
-            raise SettingsError(
-                "args.dataset_val is the judged dataset itself; thresholds chosen there are the oracle's, which is "
-                "reported anyway: leave args.dataset_val empty, or name another dataset"
-            )
 
 
 def _with_meta_model(settings: OodSettings, run: Run) -> OodSettings:
     """A meta model named where the settings name none, if it is trained."""
     named = run.with_meta_model(settings)
     try:
-        there = meta_model_path(run, named.meta_model_name).is_file()
+        there = meta_model_path(run, named.scoring.meta_model_name).is_file()
     except UnknownNameError:
         there = False
-    return named if settings.meta_model_name or there else settings
+    return named if settings.scoring.meta_model_name or there else settings
 
 
 def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
@@ -103,7 +59,7 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
         TableError: If the dataset has no truth or shows nothing unknown.
     """
     settings = _with_meta_model(settings, run)
-    reader = ScoreReader(settings, run)
+    reader = ScoreReader(settings.scoring, run)
     for name, reason in reader.left_out.items():
         logger.warning("%s is left out: %s", name, reason)
     if not reader.names:
@@ -115,13 +71,14 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     counts = {name: counter.counts() for name, counter in counters.items()}
     if not next(iter(counts.values())).positives.sum():
         raise TableError(
-            f"no pixel of {settings.dataset!r} is unknown; judge a dataset that shows what the network never learned"
+            f"no pixel of {settings.scoring.dataset!r} is unknown; choose an args.dataset that shows what the network "
+            "never learned"
         )
     thresholds[ORACLE] = {name: count.best_f1_threshold() for name, count in counts.items()}
     components = _count_components(reader, thresholds, settings)
-    drawing = Drawing.of(settings, reader.dataset)
+    drawing = Drawing.of(settings.scoring.evaluation, reader.dataset)
     figures = ood_figures(counters, counts, thresholds, components, drawing)
-    folder = result_folder(settings, run.workspace)
+    folder = result_folder(settings.scoring.evaluation, run.workspace)
     result = _result(settings, run.configuration, reader, drawing, figures, sizes)
     curves = draw_curves(folder / f"{result.stem}_curves.png", counts, result.title)
     maps = draw_score_maps(folder, result.stem, reader, counts, settings.pictures)
@@ -146,11 +103,16 @@ def _count_pixels(
 def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[str, float]:
     """Thresholds chosen on the validation dataset, of the scores whose models have not seen it."""
     # args.root and args.limit are of the dataset that is judged
-    there = replace(settings, dataset=settings.dataset_val, dataset_val="", root="", limit=0, scores=names)
-    reader = ScoreReader(there, run, demanded=False)
+    there = changed(
+        settings,
+        {"dataset": settings.dataset_val, "dataset_val": "", "root": "", "limit": 0, "scores": names},
+    )
+    reader = ScoreReader(there.scoring, run, demanded=False)
     for name in names:
         if name in reader.left_out:
-            logger.warning("%s gets no threshold from %s: %s", name, there.dataset, reader.left_out[name])
+            logger.warning(
+                "%s gets no threshold from %s: %s", name, settings.dataset_val, reader.left_out[name]
+            )
     if not reader.names:
         return {}
     counters, _ = _count_pixels(reader, 0)
@@ -175,7 +137,7 @@ def _count_components(
     found: dict[str, Components] = {
         where: {name: [] for name in chosen} for where, chosen in thresholds.items()
     }
-    for maps, truth in reader.read_all(f"components of {settings.dataset}"):
+    for maps, truth in reader.read_all(f"components of {settings.scoring.dataset}"):
         sizes = {
             key: scaled_size(getattr(settings, key), truth.shape) for key in ("min_predicted", "min_true")
         }
@@ -196,16 +158,16 @@ def _result(
 ) -> Result:
     pixels = next(iter(figures.values()))["pixels"]
     context = Context(
-        dataset=settings.dataset,
-        split=split_of(configuration, settings.dataset),
+        dataset=settings.scoring.dataset,
+        split=split_of(configuration, settings.scoring.dataset),
         images=len(reader.images),
         void_rule=void_rule(reader.label_set),
         resolution=f"{size_words(sizes)}; smallest components "
         f"{settings.min_predicted} predicted and {settings.min_true} true pixels at 1280×720, scaled by area",
         threshold=_threshold_words(settings),
         intervals=drawing.words(len(reader.images)),
-        meta_model=settings.meta_model_name,
-        **model_context(configuration, settings.model_name),
+        meta_model=settings.scoring.meta_model_name,
+        **model_context(configuration, settings.scoring.model_name),
     )
     bound = max(f["pixels"][f"{key}_error"] for f in figures.values() for key in ("auroc", "auprc", "fpr95"))
     counted = (
@@ -215,10 +177,10 @@ def _result(
     )
     share = f"{100 * pixels['prevalence']:.2f} % of the pixels that are not void are unknown: the AUPRC of chance."
     return Result(
-        title=f"Unknown objects of {settings.dataset}, by {settings.model_name}",
-        stem=f"ood_{settings.model_name}_{settings.dataset}",
+        title=f"Unknown objects of {settings.scoring.dataset}, by {settings.scoring.model_name}",
+        stem=f"ood_{settings.scoring.model_name}_{settings.scoring.dataset}",
         context=context,
-        settings=asdict(settings),
+        settings=flat(settings),
         figures={"scores": figures, "left_out": reader.left_out},
         tables=ood_tables(figures),
         notes=(

@@ -2,16 +2,15 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import EXPECTED_IOU, LOGIT_SCORES, NOVELTY, SOFTMAX_SCORES
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import SettingsError, StoreError, TableError, UnknownNameError, WeightsError
-from oodretrieval.evaluation import PIXEL_SCORES, LogitStatistics, pixel_scores
+from oodretrieval.errors import StoreError, TableError, WeightsError
+from oodretrieval.evaluation import LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
-from oodretrieval.evaluation.ood_pixels import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
 from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import SeenImages
@@ -23,8 +22,7 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
-from oodretrieval.novelty.model import NOVELTY
-from oodretrieval.results.rules import EvaluationSettings
+from oodretrieval.stages.evaluate.ood.settings import SCORES, ScoreSettings
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
 from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
 from oodretrieval.stages.evaluate.seen import seen_by
@@ -34,37 +32,7 @@ from oodretrieval.stores import Prediction, read_prediction
 
 logger = logging.getLogger(__name__)
 _TINY = np.float32(np.finfo(np.float32).tiny)
-SCORES = (*PIXEL_SCORES, NOVELTY)
-"""Scores of the logits and of the meta model, and the one of the novelty model."""
 Maps = dict[str, NDArray[np.float32]]
-
-
-@dataclass(frozen=True)
-class ScoreSettings(EvaluationSettings):
-    """Which scores of which predictions.
-
-    Attributes:
-        dataset: Name of the dataset, which must have truth and unknown things.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model, for the expected IoU; empty for the one that the entry of model_name
-            names, where it is there.
-        scores: Names of the scores; all that the predictions allow if empty.
-        temperature: T of the energy.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    meta_model_name: str = ""
-    scores: tuple[str, ...] = ()
-    temperature: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.temperature > 0:
-            raise SettingsError(f"args.temperature must be above 0, came {self.temperature:g}")
-        for name in self.scores:
-            if name not in SCORES:
-                raise UnknownNameError("score", name, SCORES)
 
 
 class ScoreReader:
@@ -96,14 +64,16 @@ class ScoreReader:
     ) -> None:
         self.settings, self.workspace = settings, run.workspace
         self._stored = settings.model_name, settings.dataset
-        self.dataset: SegmentationDataset = dataset_in_use(settings, run.configuration, settings.dataset)
+        self.dataset: SegmentationDataset = dataset_in_use(
+            settings.common, run.configuration, settings.dataset
+        )
         if self.dataset.label_set is None:
             raise TableError(
                 f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
             )
         self.label_set: LabelSet = self.dataset.label_set
         self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
-        self._current = recorded_provenance(settings, run, self._stored, self.images)
+        self._current = recorded_provenance(settings.common, run, self._stored, self.images)
         self._statistics = find_logit_statistics(run, settings.model_name)
         self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
         try:
@@ -116,11 +86,11 @@ class ScoreReader:
         self._painted: PaintedIou | None = None
         self._novelty: PaintedNovelty | None = None
         if NOVELTY in self.names:
-            device = choose_device(settings.gpu)
-            self._novelty = PaintedNovelty(settings, run, self._stored, self.dataset, device)
+            device = choose_device(settings.common.gpu)
+            self._novelty = PaintedNovelty(settings.common, run, self._stored, self.dataset, device)
         if EXPECTED_IOU in self.names:
             meta_model = settings.meta_model_name
-            self._painted = PaintedIou(settings, run, self._stored, meta_model)
+            self._painted = PaintedIou(settings.common, run, self._stored, meta_model)
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""
@@ -150,7 +120,7 @@ class ScoreReader:
             meta_models = [self.settings.meta_model_name] if score == EXPECTED_IOU else []
             try:
                 seen = seen_by(
-                    self.settings,
+                    self.settings.common,
                     run,
                     self._stored,
                     self.dataset,

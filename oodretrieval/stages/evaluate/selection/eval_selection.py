@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from oodretrieval.experiment.inputs import (
     require_current,
 )
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
 from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
 from oodretrieval.results.rules import (
     Drawing,
-    EvaluationSettings,
     no_labels,
     no_truth,
     resample_notes,
@@ -41,7 +41,8 @@ from oodretrieval.stages.evaluate.selection.selection_views import (
     object_table,
     selection_table,
 )
-from oodretrieval.stages.select.selecting import SelectionRule, Selector, novelty_scores
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.select.selecting import Selector, novelty_scores
 from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
@@ -49,35 +50,6 @@ WIDE_BOXES = (
     "Found means that half of an object lies in the boxes looked at: a large segment finds all that its box holds, "
     "which is why random order finds many; unknown among the first looks is free of that."
 )
-
-
-@dataclass(frozen=True)
-class SelectionSettings(EvaluationSettings, SelectionRule):
-    """Which selection to judge.
-
-    Attributes:
-        dataset: Name of the dataset, which must have truth.
-        model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
-            the entry of model_name names.
-        orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
-            highest first.
-        min_pixels: Only segments of at least so many pixels are looked at.
-        min_height: Smallest height of a true object that counts, pixels.
-        min_width: Smallest width of a true object that counts, pixels.
-        published: Count found and hit objects as the published code does (see the documentation of true_objects).
-        seed: Of the random orders.
-    """
-
-    dataset: str = ""
-    model_name: str = ""
-    meta_model_name: str = ""
-    orders: tuple[str, ...] = ()
-    min_pixels: int = 400
-    min_height: int = 16
-    min_width: int = 16
-    published: bool = False
-    seed: int = 0
 
 
 def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
@@ -97,24 +69,24 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     """
     settings = run.with_meta_model(settings)
     names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings, run.configuration, settings.dataset)
+    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
     if dataset.label_set is None:
         raise TableError(no_truth(settings.dataset))
-    device = choose_device(settings.gpu)
-    selector = Selector(settings, device, run, names[0], settings.meta_model_name)
+    device = choose_device(settings.common.gpu)
+    selector = Selector(settings.rule, device, run, names[0], settings.meta_model_name)
     meta_models = [settings.meta_model_name] if selector.meta_model is not None else []
-    seen = seen_by(settings, run, names, dataset, meta_models=meta_models, novelty=True)
+    seen = seen_by(settings.common, run, names, dataset, meta_models=meta_models, novelty=True)
     images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
-    table = segments_in_use(replace(settings, limit=0), run, names)
+    table = segments_in_use(changed(settings.common, {"limit": 0}), run, names)
     table = table[table["image_id"].isin(images)].reset_index(drop=True)
     table, failures = selector.score(table, settings.dataset, dataset)
     scores, failed = novelty_scores(device, run, names, dataset, table)
     table, failures = table.assign(**scores), failures | failed
-    drawing = Drawing.of(settings, dataset)
+    drawing = Drawing.of(settings.evaluation, dataset)
     rule = ObjectRule(
         dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
     )
-    current = recorded_provenance(settings, run, names, images)
+    current = recorded_provenance(settings.common, run, names, images)
     while True:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
@@ -131,7 +103,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     undefined = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
     notes = (*seen.notes, *scene_notes(dataset), *resample_notes(undefined, drawing.repetitions))
     result = replace(result, notes=(*notes, *_left_out(failures), *result.notes))
-    stem = result_folder(settings, run.workspace) / result.stem
+    stem = result_folder(settings.evaluation, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)
     if failures:
@@ -187,7 +159,7 @@ def _result(
         void_rule=f"{void_rule(judged.label_set)}; a segment is what most of its pixels are",
         resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
         f"least {settings.min_width}×{settings.min_height}",
-        threshold=f"selected: {settings.words()}",
+        threshold=f"selected: {settings.rule.words()}",
         intervals=judged.drawing.words(images),
         meta_model=meta_model,
         **model_context(configuration, settings.model_name),
@@ -198,7 +170,7 @@ def _result(
         title=f"Selection on {settings.dataset} by {' and '.join(filter(None, (settings.model_name, meta_model)))}",
         stem=f"selection_{settings.model_name}_{settings.dataset}",
         context=context,
-        settings=asdict(settings),
+        settings=flat(settings),
         figures=figures,
         tables={
             "selection": selection_table(figures),

@@ -1,17 +1,47 @@
-"""How a network looks at images: the settings of inference, and which of them its work is told by."""
+"""Settings of prediction: what is predicted and kept, and how the network looks at images."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from oodretrieval.choices import WINDOW_GRID, Keep
 from oodretrieval.errors import SettingsError
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
-from oodretrieval.models.test_time import GRID
+from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+
+LARGER = 1.5
+"""Images are shrunk whose longest side is more than this times that of the training images."""
+
+RECORDED = ("mixed_precision", "resize", "window", "overlap", "scales", "flip")
+"""Settings that change what is predicted."""
+
+
+def size_seen(recorded: Mapping[str, Any], height: int, width: int) -> tuple[int, int]:
+    """Height and width at which the network saw an image.
+
+    Args:
+        recorded: Settings that its prediction was made with.
+        height: Of the image, pixels.
+        width: Of the image, pixels.
+
+    Example:
+        >>> size_seen({"resize": {"longest": 480, "above": 720}}, 1080, 1920), size_seen({}, 1080, 1920)
+        ((270, 480), (1080, 1920))
+    """
+    resize = recorded.get("resize", 0)
+    longest, above = (resize["longest"], resize["above"]) if isinstance(resize, Mapping) else (resize, resize)
+    return _shrunk(height, width, longest, above)
+
+
+def _shrunk(height: int, width: int, longest: int, above: int) -> tuple[int, int]:
+    if not 0 < longest < max(height, width) or max(height, width) <= above:
+        return height, width
+    factor = longest / max(height, width)
+    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 @dataclass(frozen=True)
-class InferenceSettings(CommonSettings):
+class InferenceSettings:
     """How the network looks at images. All but ``batch_size`` are noted in what they make, where not the default.
 
     Attributes:
@@ -36,17 +66,16 @@ class InferenceSettings(CommonSettings):
     flip: bool = False
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         require_at_least(self, 1, "batch_size")
         require_at_least(self, -1, "resize")
         require_at_least(self, 0, "overlap")
         if self.overlap >= 1:
-            raise SettingsError(f"args.overlap must be less than 1, came {self.overlap:g}")
+            raise SettingsError(f"args.overlap must be less than 1, got {self.overlap:g}")
         if not self.scales or min(self.scales) <= 0:
-            raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], came {self.scales}")
+            raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], got {self.scales}")
         window = self.window_size
-        if window is not None and any(length < GRID or length % GRID for length in window):
-            raise SettingsError(f"args.window must be multiples of {GRID}, came {self.window}")
+        if window is not None and any(length < WINDOW_GRID or length % WINDOW_GRID for length in window):
+            raise SettingsError(f"args.window must be multiples of {WINDOW_GRID}, got {self.window}")
 
     @property
     def window_size(self) -> tuple[int, int] | None:
@@ -59,7 +88,7 @@ class InferenceSettings(CommonSettings):
             return None
         match = re.fullmatch(r"(\d+)x(\d+)", self.window)
         if match is None:
-            raise SettingsError(f"args.window must be HEIGHTxWIDTH, as in 512x1024, came {self.window!r}")
+            raise SettingsError(f"args.window must be HEIGHTxWIDTH, as in 512x1024, got {self.window!r}")
         return int(match[1]), int(match[2])
 
     def precision(self, device: str) -> Literal["no", "bf16", "fp16"]:
@@ -106,37 +135,32 @@ class InferenceSettings(CommonSettings):
         return {name: value for name, value in values.items() if value != _PLAIN[name]}
 
 
-def size_seen(recorded: Mapping[str, Any], height: int, width: int) -> tuple[int, int]:
-    """Height and width at which the network saw an image.
-
-    Args:
-        recorded: Settings that its prediction was made with.
-        height: Of the image, pixels.
-        width: Of the image, pixels.
-
-    Example:
-        >>> size_seen({"resize": {"longest": 480, "above": 720}}, 1080, 1920), size_seen({}, 1080, 1920)
-        ((270, 480), (1080, 1920))
-    """
-    resize = recorded.get("resize", 0)
-    longest, above = (resize["longest"], resize["above"]) if isinstance(resize, Mapping) else (resize, resize)
-    return _shrunk(height, width, longest, above)
-
-
-def _shrunk(height: int, width: int, longest: int, above: int) -> tuple[int, int]:
-    if not 0 < longest < max(height, width) or max(height, width) <= above:
-        return height, width
-    factor = longest / max(height, width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-LARGER = 1.5
-"""Images of a longest side more than so many times that of the training images are shrunk."""
-
-RECORDED = ("mixed_precision", "resize", "window", "overlap", "scales", "flip")
-"""Settings that change what is predicted."""
-
-_PLAIN = {field.name: field.default for field in fields(InferenceSettings)} | {
+_PLAIN = {own.name: own.default for own in fields(InferenceSettings)} | {
     "mixed_precision": "no",
     "resize": 0,
 }
+
+
+@dataclass(frozen=True)
+class PredictSettings:
+    """What to predict, and what to keep of it.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model_name: Name of the network.
+        classindex: Only images that contain this label id; -1 for all.
+        keep: logits (float16 at the network's stride), softmax (float32 at full size, as published) or nothing
+            (the segment metrics are computed at once; they, the predicted classes and the entropy remain).
+        source: Folder of published input<i>.hdf5 or of .npy softmax files to take instead of running the
+            network; its predictions are matched to the dataset's images by file name.
+        num_cores: Threads that read images ahead, and processes that finish what the network is done with
+            (metrics, compression, writing). 1 finishes in a thread beside the network, 0 does everything in turn.
+    """
+
+    dataset: DatasetName = ""
+    model_name: ModelName = ""
+    classindex: int = -1
+    keep: Keep = "logits"
+    source: str = ""
+    inference: InferenceSettings = InferenceSettings()
+    common: CommonSettings = CommonSettings()

@@ -1,0 +1,26 @@
+"""The words that a setting may take, where settings and library share them; importing this costs nothing."""
+
+from typing import Literal
+
+Keep = Literal["logits", "softmax", "nothing"]
+"""What is kept of a prediction."""
+
+SelectBy = Literal[
+    "novelty", "predicted_iou", "energy", "max_logit", "entropy", "variation_ratio", "nearest_neighbour"
+]
+"""What segments are selected by."""
+PUBLISHED, NOVELTY, DISTANCE = "predicted_iou", "novelty", "nearest_neighbour"
+
+SOFTMAX_SCORES = ("max_softmax", "entropy")
+"""Scores of a pixel that follow from the softmax."""
+LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
+"""Scores of a pixel that need the logits themselves."""
+EXPECTED_IOU = "expected_iou"
+"""The score of the meta model: 1 - predicted IoU."""
+PIXEL_SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, EXPECTED_IOU)
+
+EXACT_PIXELS = 2_000_000
+"""Scores of at most this number of pixels are kept as they are; their exact counts take 24 bytes each."""
+
+WINDOW_GRID = 32
+"""Windows begin at, and are as large as, multiples of this number of pixels, which the strides of networks divide."""

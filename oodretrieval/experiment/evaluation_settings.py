@@ -1,0 +1,25 @@
+"""What every evaluation over images understands."""
+
+from dataclasses import dataclass
+
+from oodretrieval.experiment.settings import require_at_least
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What every evaluation over images understands.
+
+    Attributes:
+        repetitions: Draws of the bootstrap that makes the 95 % intervals.
+        block: Images in a row that are drawn together; by default 20 in video, whose frames resemble each other,
+            else 1.
+        save_dir: Folder for tables and charts; by default ``evaluation`` in the workspace.
+    """
+
+    repetitions: int = 500
+    block: int = 0
+    save_dir: str = ""
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "repetitions")
+        require_at_least(self, 0, "block")

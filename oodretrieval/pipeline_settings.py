@@ -1,0 +1,59 @@
+"""Settings of the pipeline: what runs through all stages, and a group for each stage."""
+
+from dataclasses import dataclass
+
+from oodretrieval.errors import SettingsError
+from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, flat, group, paths
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.report.settings import ReportSettings
+from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
+
+GROUPS = ("predict", "embed", "report")
+OWN = {"report": {"save_file"}}
+"""Settings of a group that mean something else there: the page, not the catalogue."""
+
+
+@dataclass(frozen=True)
+class PipelineSettings:
+    """What runs through all stages; what a stage alone understands is in its group.
+
+    Attributes:
+        dataset: Name of the dataset; a folder of photographs needs none, args.root is enough.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model.
+        net: Embedding network.
+        save_file: Name of the catalogue; by default that of the dataset.
+        explore: Open the explorer at the end; else, or where there is no display, an HTML report is written.
+        predict: Group of settings of scripts/pred_images.py.
+        embed: Group of settings of scripts/compute_embeddings.py.
+        report: Group of settings of scripts/report.py.
+    """
+
+    dataset: DatasetName = ""
+    model_name: ModelName = ""
+    meta_model_name: str = ""
+    net: str = "efficientnet_lite0"
+    save_file: str = ""
+    explore: bool = True
+    predict: PredictSettings = group(PredictSettings)
+    embed: EmbedSettings = group(EmbedSettings)
+    report: ReportSettings = group(ReportSettings)
+    rule: SelectionRule = SelectionRule()
+    common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        for name in GROUPS:
+            _require_unset(name, getattr(self, name))
+
+
+def shared(group: object) -> set[str]:
+    """Names of those settings of a group that are set once for all stages."""
+    return paths(PipelineSettings).keys() & paths(type(group)).keys()
+
+
+def _require_unset(name: str, group: object) -> None:
+    """Refuse settings in a group that are set for all stages at once."""
+    values, default = flat(group), flat(type(group)())
+    for both in sorted(shared(group) - OWN.get(name, set())):
+        if values[both] != default[both]:
+            raise SettingsError(f"args.{name}.{both} is the same in all stages; set args.{both} instead")

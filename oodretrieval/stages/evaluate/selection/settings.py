@@ -1,0 +1,39 @@
+"""Settings of the evaluation of a selection."""
+
+from dataclasses import dataclass
+
+from oodretrieval.experiment.evaluation_settings import EvaluationSettings
+from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName
+from oodretrieval.stages.select.settings import SelectionRule
+
+
+@dataclass(frozen=True)
+class SelectionSettings:
+    """Which selection to judge.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
+            the entry of model_name names.
+        orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
+            highest first.
+        min_pixels: Only segments of at least so many pixels are looked at.
+        min_height: Smallest height of a true object that counts, pixels.
+        min_width: Smallest width of a true object that counts, pixels.
+        published: Count found and hit objects as the published code does (see the documentation of true_objects).
+        seed: Of the random orders.
+    """
+
+    dataset: DatasetName = ""
+    model_name: ModelName = ""
+    meta_model_name: str = ""
+    orders: tuple[str, ...] = ()
+    min_pixels: int = 400
+    min_height: int = 16
+    min_width: int = 16
+    published: bool = False
+    seed: int = 0
+    rule: SelectionRule = SelectionRule()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    common: CommonSettings = CommonSettings()

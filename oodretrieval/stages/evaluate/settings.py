@@ -1,0 +1,91 @@
+"""Settings of the evaluations."""
+
+from dataclasses import dataclass
+
+from oodretrieval.experiment.evaluation_settings import EvaluationSettings
+from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+
+
+@dataclass(frozen=True)
+class IouSettings:
+    """Which predictions to judge.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model that tells good segments from poor ones; empty for the IoU alone.
+    """
+
+    dataset: DatasetName = ""
+    model_name: ModelName = ""
+    meta_model_name: str = ""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    common: CommonSettings = CommonSettings()
+
+
+@dataclass(frozen=True)
+class RetrievalSettings:
+    """Which embedding space to judge, and how.
+
+    Attributes:
+        embeddings_file: Name of the catalogue.
+        net: Embedding of the catalogue; its default one if empty.
+        distance_metric: euclidean or cosine.
+        method: Judge a projection instead: pca, tsne or isomap; empty for the embedding itself.
+        embedding_size: Dimensions of the projection.
+        groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
+            (all within 30 frames of it, for video whose file names end in the number of the frame).
+        min_queries: Queries that a class needs to count.
+        seed: Of the projection and of the random embedding.
+        save_dir: Folder for tables and chart; by default ``evaluation`` in the catalogue.
+    """
+
+    embeddings_file: str = ""
+    net: str = ""
+    distance_metric: str = "euclidean"
+    method: str = ""
+    embedding_size: int = 2
+    groups: str = "none"
+    min_queries: int = 2
+    seed: int = 0
+    evaluation: EvaluationSettings = EvaluationSettings()
+    common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "embedding_size", "min_queries")
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """Which predictions to judge.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        model_name: Name of the segmentation network.
+    """
+
+    dataset: DatasetName = ""
+    model_name: ModelName = ""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    common: CommonSettings = CommonSettings()
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What to search for.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        classes: Names of classes or label ids; all that the labels name if empty.
+        min_pixels: Pixels of a class that an image needs.
+        save_dir: Folder for the tables; by default ``evaluation`` in the workspace.
+    """
+
+    dataset: DatasetName = ""
+    classes: tuple[str | int, ...] = ()
+    min_pixels: int = 1
+    save_dir: str = ""
+    common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "min_pixels")

@@ -1,0 +1,97 @@
+"""Settings of selection and embedding."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED, SelectBy
+from oodretrieval.errors import SettingsError
+from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+
+
+@dataclass(frozen=True)
+class SelectionRule:
+    """By what, and how much of it, segments are selected.
+
+    Attributes:
+        select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
+            ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
+        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
+        select_number: If positive, the so many segments of each dataset that score highest instead.
+        iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
+    """
+
+    select_by: SelectBy = "novelty"
+    select_quantile: float = 0.95
+    select_number: int = 0
+    iou_threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.select_by not in get_args(SelectBy):
+            known = ", ".join(get_args(SelectBy))
+            raise SettingsError(f"args.select_by must be one of {known}, got {self.select_by!r}")
+        if not 0 <= self.select_quantile <= 1:
+            raise SettingsError(f"args.select_quantile must be within 0…1, got {self.select_quantile:g}")
+        require_at_least(self, 0, "select_number")
+        unset = type(self).__dataclass_fields__["iou_threshold"].default
+        if self.select_by != PUBLISHED and self.iou_threshold != unset:
+            raise SettingsError(
+                f"args.iou_threshold={self.iou_threshold:g} means nothing to args.select_by={self.select_by}; add "
+                "args.select_by=predicted_iou, or set args.select_quantile or args.select_number instead"
+            )
+
+    @property
+    def needs_novelty_model(self) -> bool:
+        """Whether the score, or its quantile, comes from a novelty model."""
+        by_quantile = self.select_by != PUBLISHED and not self.select_number
+        return self.select_by in (NOVELTY, DISTANCE) or by_quantile
+
+    def words(self) -> str:
+        """What is selected, for people."""
+        if self.select_number:
+            return f"the {self.select_number} highest by {self.select_by}"
+        if self.select_by == PUBLISHED:
+            return f"predicted IoU < {self.iou_threshold:g}"
+        return f"{self.select_by} above the {self.select_quantile:g} quantile of known training segments"
+
+
+@dataclass(frozen=True)
+class EmbedSettings:
+    """Which segments are selected, how they are cut out, and what embeds them.
+
+    Attributes:
+        dataset: Name of the dataset, or several as a list.
+        model_name: Name of the segmentation network.
+        meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
+            the entry of model_name names.
+        net: Embedding network.
+        min_height: Smallest height of a segment's box, pixels.
+        min_width: Smallest width of a segment's box, pixels.
+        min_pixels: Fewest pixels of a segment.
+        min_crop_height: Crops are enlarged to this height, pixels.
+        min_crop_width: Crops are enlarged to this width, pixels.
+        crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size.
+        batch_size: Crops a batch.
+        load_file: Name of a catalogue whose segments are embedded again, with ``net``, instead of selecting.
+        save_file: Name of the catalogue; by default that of the dataset or of ``load_file``.
+    """
+
+    dataset: tuple[DatasetName, ...] = ()
+    model_name: ModelName = ""
+    meta_model_name: str = ""
+    net: str = "efficientnet_lite0"
+    min_height: int = 16
+    min_width: int = 16
+    min_pixels: int = 0
+    min_crop_height: int = 64
+    min_crop_width: int = 64
+    crop_size: int = 0
+    batch_size: int = 32
+    load_file: str = ""
+    save_file: str = ""
+    rule: SelectionRule = SelectionRule()
+    common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "batch_size")
+        require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
+        require_at_least(self, 1, "min_crop_height", "min_crop_width")
