@@ -36,7 +36,7 @@ def caution(figures: Mapping[str, Any], kind: str, splits: Sequence[Split], stri
     learned = len(training_rows(splits[0][0], strict))
     remedy = (
         f"kinds that do better on the same segments: {', '.join(f'{n} {found[n]:.3f}' for n in better)}; choose by "
-        f"args.meta_model={better[0]}"
+        f"args.meta_model={better[0]} args.meta_model_name={better[0]}"
         if better
         else "no other kind does better; learn from more images"
     )
