@@ -247,6 +247,16 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     assert "| images | 5 |" in page or "images: 5" in page
 
 
+def test_where_no_prediction_can_be_read_each_is_named(configuration, ready):
+    paths = sorted(ready.prediction_folder("colour", "val").glob("*.h5"))
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises((PartialFailure, StoreError)) as raised:
+        evaluate(configuration, ready, select_by="entropy")
+    assert "damaged" in str(raised.value)
+    assert "min_pixels" not in str(raised.value)
+
+
 def test_what_has_no_truth_is_told_from_what_lost_it(configuration, ready, camvid, tmp_path):
     with pytest.raises(TableError, match="'images' has no truth.*report.py"):
         evaluate(configuration, ready, dataset="images")

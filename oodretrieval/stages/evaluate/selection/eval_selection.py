@@ -90,6 +90,8 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     while True:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
+        if not images:
+            raise PartialFailure("eval_selection", failures)
         inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
         orders = LookOrders.of(inspected, {column: column for column in settings.orders}, settings.seed)
         judged = JudgedSelection(inspected, dataset.label_set, rule, orders, drawing)
