@@ -29,7 +29,7 @@ from oodretrieval.meta_models import (
     training_rows,
 )
 from oodretrieval.results.result import markdown_table
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.fit.meta_evaluation import Estimate, draws_of
 from oodretrieval.stores import Workspace, read_segments
 
@@ -74,12 +74,12 @@ class Study:
     Attributes:
         train: Strict training segments.
         val: Segments with truth to judge on.
-        drawing: For intervals.
+        resampling: For intervals.
     """
 
     train: pd.DataFrame
     val: pd.DataFrame
-    drawing: Drawing
+    resampling: Resampling
 
     def sets(self) -> dict[str, np.ndarray]:
         """Known segments, and all."""
@@ -98,7 +98,7 @@ class Study:
         """Figures of every estimate on some rows, with differences of R² to others."""
         iou, judged = self.val["iou"].to_numpy()[rows], self.val[rows]
         part = {name: estimate.take(rows) for name, estimate in found.items()}
-        drawn = draws_of(judged, part, self.drawing)
+        drawn = draws_of(judged, part, self.resampling)
         lines = {}
         for name, e in part.items():
             figures = meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold)
@@ -192,10 +192,10 @@ def main() -> None:
     train, val = (
         read_segments(workspace, arguments.model, name) for name in (arguments.train, arguments.val)
     )
-    drawing = Drawing(arguments.block, arguments.repetitions)
-    study = Study(training_rows(train), training_rows(val, strict=False), drawing)
+    resampling = Resampling(arguments.block, arguments.repetitions)
+    study = Study(training_rows(train), training_rows(val, strict=False), resampling)
     print(f"\n## {arguments.model}, trained on {arguments.train}, evaluated on {arguments.val}")
-    print(f"\nIntervals: {drawing.words()}.")
+    print(f"\nIntervals: {resampling.words()}.")
     compare_models(study)
     compare_features(study, arguments.groups, arguments.folds)
 

@@ -40,7 +40,7 @@ from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.neighbours import known_bank
 from oodretrieval.novelty.standardisation import ClassStandardisation
 from oodretrieval.results.result import markdown_table
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -192,7 +192,7 @@ def ablation_table(
     scores: Mapping[str, NDArray[np.float64]],
     unknown: NDArray[np.bool_],
     images: NDArray[np.integer],
-    drawing: Drawing,
+    resampling: Resampling,
 ) -> pd.DataFrame:
     """Figures of every score.
 
@@ -200,10 +200,10 @@ def ablation_table(
         scores: Name → of each segment, ``(n,)``; among them :data:`NOVELTY`.
         unknown: Whether each is unknown, ``(n,)``.
         images: Place of each segment's image, ``(n,)``; places without a segment have none to judge.
-        drawing: How images are drawn anew.
+        resampling: How images are drawn anew.
     """
     members = [np.flatnonzero(images == place) for place in range(int(images.max()) + 1)]
-    draws = block_draws(len(members), block=drawing.block, repetitions=drawing.repetitions)
+    draws = block_draws(len(members), block=resampling.block, repetitions=resampling.repetitions)
     drawn = [np.concatenate([members[place] for place in places]) for places in draws]
     drawn = [rows for rows in drawn if unknown[rows].any()]
     draws_of = {
@@ -244,12 +244,12 @@ def report(arguments: argparse.Namespace) -> str:
     images = pd.factorize(test.table["image_id"])[0][large]
     test = test.take(large)
     unknown = test.table["unknown_fraction"].to_numpy() > UNKNOWN_SHARE
-    drawing, classes = Drawing(arguments.block, arguments.repetitions), num_classes_of(train.table)
-    table = ablation_table(all_scores(train, test, classes), unknown, images, drawing)
+    resampling, classes = Resampling(arguments.block, arguments.repetitions), num_classes_of(train.table)
+    table = ablation_table(all_scores(train, test, classes), unknown, images, resampling)
     return (
         f"## {arguments.model}, learned from {arguments.train}, evaluated on {arguments.test}\n\n"
         f"{len(unknown)} segments of at least {arguments.min_pixels} pixels, {unknown.sum()} of which are more than "
-        f"half unknown. Features: {arguments.backbone}. Intervals: {drawing.words()}.\n\n{markdown_table(table)}\n\n"
+        f"half unknown. Features: {arguments.backbone}. Intervals: {resampling.words()}.\n\n{markdown_table(table)}\n\n"
         f"{luck_of_the_draw(train, test, unknown, classes)}\n"
     )
 

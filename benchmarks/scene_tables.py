@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation import auprc, auroc, block_draws, interval
 from oodretrieval.results.result import markdown_table
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 
 MEAN, WORST = "mean over drives", "worst drive"
@@ -27,7 +27,7 @@ class Evaluated:
         frames: Place of each segment's frame, ``(n,)``.
         void: Segments left out as mostly void.
         mean_iou: Of the network on the scene's known pixels.
-        drawing: How its frames are resampled.
+        resampling: How its frames are resampled.
         rendered: Whether it is no real scene, and so not in the mean.
     """
 
@@ -38,7 +38,7 @@ class Evaluated:
     frames: NDArray[np.intp]
     void: int
     mean_iou: float
-    drawing: Drawing
+    resampling: Resampling
     rendered: bool = False
 
     def resampled(self) -> dict[str, NDArray[np.float64]]:
@@ -46,7 +46,7 @@ class Evaluated:
         members = [np.flatnonzero(self.frames == place) for place in range(int(self.frames.max()) + 1)]
         found: dict[str, list[float]] = {name: [] for name in self.scores}
         for places in block_draws(
-            len(members), block=self.drawing.block, repetitions=self.drawing.repetitions
+            len(members), block=self.resampling.block, repetitions=self.resampling.repetitions
         ):
             rows = np.concatenate([members[place] for place in places])
             for name, score in self.scores.items():
@@ -109,7 +109,7 @@ def report(scenes: Sequence[Evaluated], min_pixels: int) -> str:
         parts.append(
             f"## {scene.name}\n\n{frames} frames, mean IoU of {scene.model} {scene.mean_iou:.3f}; {len(scene.unknown)} "
             f"segments, {int(scene.unknown.sum())} of them mostly unknown; {scene.void} mostly void ones left out. "
-            f"Intervals: {scene.drawing.words(frames)}.\n\n{markdown_table(scene_table(scene, drawn))}\n"
+            f"Intervals: {scene.resampling.words(frames)}.\n\n{markdown_table(scene_table(scene, drawn))}\n"
         )
     return "\n".join(parts)
 

@@ -32,7 +32,7 @@ from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.settings import IouSettings
 from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
@@ -170,7 +170,7 @@ def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
         pd.factorize(table["image_id"])[0][kept],
         int((large & void).sum()),
         float(quality["mean_iou"]),
-        Drawing.of(EvaluationSettings(repetitions=chosen.repetitions), dataset),
+        Resampling.of(EvaluationSettings(repetitions=chosen.repetitions), dataset),
         names.rendered,
     )
 

@@ -10,9 +10,9 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 from scene_tables import MEAN, WORST, Evaluated, report, scene_table, summary_table
 
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 
-EACH = Drawing(block=1, repetitions=50)
+EACH = Resampling(block=1, repetitions=50)
 
 
 def scene(name, right, frames=10, seed=0, rendered=False):
@@ -50,7 +50,9 @@ def test_a_scene_shows_every_score():
 def test_frames_are_resampled_whole():
     """Two frames, one of which shows everything unknown: where it is not drawn, there is no AP."""
     unknown, frames = np.array([True, False, False, False]), np.array([0, 0, 1, 1])
-    one = Evaluated("one", "net", {"s": np.array([1.0, 0, 0, 0])}, unknown, frames, 0, 0.5, Drawing(1, 200))
+    one = Evaluated(
+        "one", "net", {"s": np.array([1.0, 0, 0, 0])}, unknown, frames, 0, 0.5, Resampling(1, 200)
+    )
     draws = one.resampled()["s"]
     assert np.isnan(draws).mean() == pytest.approx(0.25, abs=0.1)
     assert (draws[~np.isnan(draws)] == 1).all()

@@ -1,4 +1,4 @@
-"""Drawing: the four views of an image, the embedding space with thumbnails, a query with its neighbours.
+"""Resampling: the four views of an image, the embedding space with thumbnails, a query with its neighbours.
 
 Functions from arrays to figures; they know matplotlib and nothing of files.
 """

@@ -1,4 +1,4 @@
-"""Drawing the embedding space: segments by colour, their density, a legend."""
+"""Resampling the embedding space: segments by colour, their density, a legend."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -14,8 +14,6 @@ import pandas as pd
 
 from oodretrieval import __version__
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import weights_hash_if_there
 from oodretrieval.files import CHECKSUM, atomic_path
 from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
@@ -83,16 +81,6 @@ class Result:
     tables: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...] = ()
     pictures: Mapping[str, Path] = field(default_factory=dict)
-
-
-def split_of(configuration: Configuration, dataset: str) -> str:
-    """The split that a dataset's entry names; the dataset's name where it names none."""
-    return str(configuration.dataset(dataset).kwargs.get("split", dataset))
-
-
-def model_context(configuration: Configuration, model: str) -> dict[str, str]:
-    """``model`` and ``weights`` of a :class:`Context`."""
-    return {"model": model, "weights": weights_hash_if_there(configuration.model(model))}
 
 
 def save_result(folder: Path, result: Result) -> list[Path]:

@@ -9,7 +9,6 @@ from typing import Any
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.evaluation import frame_positions
 from oodretrieval.evaluation.bootstrap import VIDEO_BLOCK
-from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import NO_VALUE
 from oodretrieval.stores import Workspace
@@ -18,28 +17,28 @@ _BETWEEN_CLIPS = 10**12
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How images are drawn anew for intervals.
+class Resampling:
+    """How images are resampled for intervals.
 
     Attributes:
         block: Images in a row that stay together.
-        repetitions: How often all are drawn.
+        repetitions: How often all are resampled.
     """
 
     block: int
     repetitions: int
 
     @classmethod
-    def of(cls, settings: EvaluationSettings, *datasets: SegmentationDataset) -> "Drawing":
-        """As the settings say; where they leave it open, blocks if any dataset is video, else single images."""
+    def of(cls, block: int, repetitions: int, *datasets: SegmentationDataset) -> "Resampling":
+        """As given; where ``block`` is 0, blocks if any dataset is video, else single images."""
         video = any(getattr(dataset, "video", False) for dataset in datasets)
-        return cls(settings.block or (VIDEO_BLOCK if video else 1), settings.repetitions)
+        return cls(block or (VIDEO_BLOCK if video else 1), repetitions)
 
     def words(self, images: int) -> str:
-        """For a reader of the figures of so many images.
+        """For a reader of the measures of this number of images.
 
         Example:
-            >>> Drawing(block=1, repetitions=500).words(14)
+            >>> Resampling(block=1, repetitions=500).words(14)
             '95 %, bootstrap over images, 500 resamples'
         """
         what = "images" if self.block == 1 else f"moving blocks of {self.block} images in a row"
@@ -53,9 +52,9 @@ class Drawing:
         return f"none, as {held}; set args.block lower, or evaluate on more images"
 
 
-def result_folder(settings: EvaluationSettings, workspace: Workspace) -> Path:
-    """Where a result goes; made if need be."""
-    folder = Path(settings.save_dir) if settings.save_dir else workspace.path / "evaluation"
+def result_folder(save_dir: str, workspace: Workspace) -> Path:
+    """Where a result goes, ``save_dir`` or ``evaluation`` in the workspace; made if need be."""
+    folder = Path(save_dir) if save_dir else workspace.path / "evaluation"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -23,7 +23,7 @@ from oodretrieval.meta_models import (
     load_meta_model,
     training_rows,
 )
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, draws_of, judge
 from oodretrieval.stages.fit.meta_recipe import Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
@@ -254,10 +254,10 @@ def test_differences_are_of_the_same_draws():
         Estimate(table["iou"].to_numpy() + shift + noise, random.random(240), np.full(240, 0.5))
         for shift in (0.0, 0.01)
     )
-    drawn = draws_of(table, {"a": first, "b": second}, Drawing(5, 100))
+    drawn = draws_of(table, {"a": first, "b": second}, Resampling(5, 100))
     difference = drawn["a"]["rmse"] - drawn["b"]["rmse"]
     assert difference.std() < 0.2 * drawn["a"]["rmse"].std()
-    figures = judge(table, {"a": first}, Drawing(5, 100))["known segments"]["a"]
+    figures = judge(table, {"a": first}, Resampling(5, 100))["known segments"]["a"]
     low, high = figures["intervals"]["rmse"]
     assert low < figures["rmse"] < high
     assert figures["segments"] == 240

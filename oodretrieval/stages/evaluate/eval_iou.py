@@ -16,6 +16,7 @@ from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
 from oodretrieval.execution import progress
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -25,9 +26,9 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet, lookup_table
-from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
+from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
-    Drawing,
+    Resampling,
     interval_words,
     result_folder,
     scene_notes,
@@ -74,9 +75,9 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         raise TableError(
             f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
         )
-    drawing = Drawing.of(settings.evaluation, dataset)
-    figures = judged.figures(drawing)
-    folder = result_folder(settings.evaluation, run.workspace)
+    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
+    figures = judged.figures(resampling)
+    folder = result_folder(settings.evaluation.save_dir, run.workspace)
     stem = f"iou_{settings.model_name}_{settings.dataset}"
     pictures = {}
     if judged.curves is not None:
@@ -95,7 +96,7 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         void_rule=f"{void_rule(dataset.label_set)}; pixels of both are left out",
         resolution=size_words(judged.sizes),
         threshold="all from 0 to 1, none is chosen" if judged.curves is not None else "",
-        intervals=drawing.words(len(judged.images)),
+        intervals=resampling.words(len(judged.images)),
         meta_model=settings.meta_model_name,
         **model_context(run.configuration, settings.model_name),
     )
@@ -140,13 +141,13 @@ class _Judged:
                 sums.update(prediction.prediction, truth, painted.of(prediction))
         self.curves = None if painted is None else sums.curves()
 
-    def figures(self, drawing: Drawing) -> dict[str, Any]:
+    def figures(self, resampling: Resampling) -> dict[str, Any]:
         """Everything measured, as plain values."""
         names = [self.label_set.pred_mapping[i][0] for i in range(self.label_set.num_classes)]
-        figures = {"images": len(self.images), **_iou_figures(self.classes, names, drawing)}
+        figures = {"images": len(self.images), **_iou_figures(self.classes, names, resampling)}
         if self.categories:
             figures["categories"] = _iou_figures(
-                self.categories, list(self.label_set.category_mapping or ()), drawing
+                self.categories, list(self.label_set.category_mapping or ()), resampling
             )
         if self.curves is not None:
             figures["curves"] = {key: values.tolist() for key, values in vars(self.curves).items()}
@@ -172,9 +173,9 @@ def _category_confusion(prediction: Prediction, label_set: LabelSet) -> Iterator
         yield _confusion(of_pixels, truth, len(categories))
 
 
-def _iou_figures(images: list[NDArray[np.int64]], names: list[str], drawing: Drawing) -> dict[str, Any]:
+def _iou_figures(images: list[NDArray[np.int64]], names: list[str], resampling: Resampling) -> dict[str, Any]:
     counts = np.sum(images, axis=0)
-    intervals = confusion_intervals(images, **asdict(drawing))
+    intervals = confusion_intervals(images, **asdict(resampling))
     intervals["iou"] = dict(zip(names, intervals["iou"], strict=True))
     return {
         "mean_iou": float(mean_iou(counts)),

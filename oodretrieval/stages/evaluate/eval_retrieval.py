@@ -23,17 +23,11 @@ from oodretrieval.evaluation import (
     retrieval_intervals,
 )
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
-from oodretrieval.results.result import (
-    NO_VALUE,
-    Context,
-    Result,
-    model_context,
-    save_result,
-    split_of,
-)
-from oodretrieval.results.rules import Drawing, interval_words, no_truth, scene_notes
+from oodretrieval.results.result import NO_VALUE, Context, Result, save_result
+from oodretrieval.results.rules import Resampling, interval_words, no_truth, scene_notes
 from oodretrieval.search import project
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.select.settings import SelectionRule
@@ -73,15 +67,15 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     figures = mean_average_precision(vectors, names, **options)
     floor = random_floor(names, vectors.shape[1], settings.seed, options)
     opened = _opened(run.configuration, segments["dataset"].unique())
-    drawing = Drawing.of(settings.evaluation, *opened)
+    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, *opened)
     images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
-    intervals = retrieval_intervals(figures, names, images, **asdict(drawing))
+    intervals = retrieval_intervals(figures, names, images, **asdict(resampling))
     content = {
         "segments": len(segments),
         "embedding": {**_plain_figures(figures), "intervals": intervals},
         "random": _plain_figures(floor),
     }
-    context = _context(settings, run.configuration, catalogue, len(set(images)), drawing)
+    context = _context(settings, run.configuration, catalogue, len(set(images)), resampling)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     result = Result(title, _stem(settings), context, flat(settings), content, _tables(content), notes)
@@ -116,7 +110,7 @@ def _context(
     configuration: Configuration,
     catalogue: Catalogue,
     images: int,
-    drawing: Drawing,
+    resampling: Resampling,
 ) -> Context:
     made_by = catalogue.settings
     datasets = list(catalogue.segments["dataset"].unique())
@@ -130,7 +124,7 @@ def _context(
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
         f"{made_by.get('min_height', 0)}",
         threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
-        intervals=f"{drawing.words(images)}; of the queries, the rankings stay",
+        intervals=f"{resampling.words(images)}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
         **(model_context(configuration, model) if model in configuration.models else {"model": model}),
     )

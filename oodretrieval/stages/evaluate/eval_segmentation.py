@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import SegmentationQuality
 from oodretrieval.execution import progress
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     predicted_ids,
@@ -20,9 +21,9 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
+from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
-    Drawing,
+    Resampling,
     interval_words,
     result_folder,
     scene_notes,
@@ -68,15 +69,15 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
             f"dataset {settings.dataset!r} has no truth of classes; a segmentation is judged on datasets with truth"
         )
     quality, sizes = _judged(settings, run, dataset.ids, dataset.label_set)
-    drawing = Drawing.of(settings.evaluation, dataset)
-    figures = {**quality.figures(), "intervals": quality.intervals(**asdict(drawing))}
+    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
+    figures = {**quality.figures(), "intervals": quality.intervals(**asdict(resampling))}
     context = Context(
         dataset=settings.dataset,
         split=split_of(run.configuration, settings.dataset),
         images=quality.images,
         void_rule=_rule(dataset.label_set),
         resolution=size_words(sizes),
-        intervals=drawing.words(quality.images),
+        intervals=resampling.words(quality.images),
         **model_context(run.configuration, settings.model_name),
     )
     result = Result(
@@ -88,7 +89,7 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         tables={"All classes": _overall(figures), "Every class": _per_class(figures)},
         notes=scene_notes(dataset),
     )
-    files = save_result(result_folder(settings.evaluation, run.workspace), result)
+    files = save_result(result_folder(settings.evaluation.save_dir, run.workspace), result)
     return {**figures, "files": [str(path) for path in files]}
 
 

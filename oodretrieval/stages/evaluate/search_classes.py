@@ -15,12 +15,13 @@ from oodretrieval.datasets.subset import label_ids, read_labels_at
 from oodretrieval.errors import ImageError, PartialFailure, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.context import split_of
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.result import Context, Result, save_result, split_of
+from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import size_words, void_rule
 from oodretrieval.stages.evaluate.settings import SearchSettings
 

@@ -17,7 +17,7 @@ from oodretrieval.evaluation import (
     meta_figures,
 )
 from oodretrieval.meta_models import MetaModel, training_rows
-from oodretrieval.results.rules import Drawing, interval_words
+from oodretrieval.results.rules import Resampling, interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 FIGURES = {
@@ -150,14 +150,14 @@ def judged_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
 
 
 def judge(
-    table: pd.DataFrame, found: Mapping[str, Estimate], drawing: Drawing, against: str = ""
+    table: pd.DataFrame, found: Mapping[str, Estimate], resampling: Resampling, against: str = ""
 ) -> dict[str, dict[str, Any]]:
     """Figures of every estimate on every set of segments, with intervals.
 
     Args:
         table: The segments, with truth; the index has no repetitions.
         found: Name → estimate of all rows.
-        drawing: How images are drawn anew for intervals.
+        resampling: How images are drawn anew for intervals.
         against: Name to tell the gain of R² over; empty for none.
 
     Returns:
@@ -168,7 +168,7 @@ def judge(
     for what, rows in judged_sets(table).items():
         part = {name: estimate.take(rows) for name, estimate in found.items()}
         iou = table["iou"].to_numpy()[rows]
-        drawn = draws_of(table[rows], part, drawing)
+        drawn = draws_of(table[rows], part, resampling)
         values: dict[str, dict[str, Any]] = {
             name: asdict(meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold))
             for name, e in part.items()
@@ -190,11 +190,11 @@ def judge(
 
 
 def draws_of(
-    table: pd.DataFrame, found: Mapping[str, Estimate], drawing: Drawing
+    table: pd.DataFrame, found: Mapping[str, Estimate], resampling: Resampling
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
     """Name → figure → its values, ``(repetitions,)``; the same draws for all, so differences can be taken."""
     frames, names = pd.factorize(table["image_id"])
-    weights = block_weights(len(names), block=drawing.block, repetitions=drawing.repetitions)
+    weights = block_weights(len(names), block=resampling.block, repetitions=resampling.repetitions)
     iou = table["iou"].to_numpy()
     return {
         name: drawn_figures(weights, frames, iou, e.iou, e.positive, e.positive >= e.threshold)

@@ -13,6 +13,7 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError, TableError
 from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
 from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of
@@ -20,8 +21,8 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored import current_segments, inference_of
 from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
-from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
-from oodretrieval.results.rules import Drawing, resample_notes, scene_notes, void_rule
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.better_kinds import caution
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
@@ -79,7 +80,13 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
         splits = [(train, judged)]
         found = estimates(recipe, model, train, judged, settings.strict)
     figures = judge(
-        judged, found, Drawing.of(settings.evaluation, _judged_dataset(settings, run.configuration))
+        judged,
+        found,
+        Resampling.of(
+            settings.evaluation.block,
+            settings.evaluation.repetitions,
+            _judged_dataset(settings, run.configuration),
+        ),
     )
     words = caution(figures, model.kind, splits, settings.strict, settings.recipe.seed)
     if words:
@@ -277,7 +284,9 @@ def _report(
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
-            intervals=Drawing.of(settings.evaluation, dataset).words(images),
+            intervals=Resampling.of(
+                settings.evaluation.block, settings.evaluation.repetitions, dataset
+            ).words(images),
             meta_model=recipe.name,
             **model_context(run.configuration, settings.model_name),
         ),

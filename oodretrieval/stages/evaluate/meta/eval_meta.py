@@ -16,6 +16,7 @@ from oodretrieval.evaluation.meta_analysis import (
     permutation_importance,
 )
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
     open_meta_model,
@@ -30,8 +31,8 @@ from oodretrieval.meta_models import (
     logistic_path,
     training_rows,
 )
-from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
-from oodretrieval.results.rules import Drawing, scene_notes, void_rule
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.results.rules import Resampling, scene_notes, void_rule
 from oodretrieval.stages.evaluate.meta.meta_pictures import (
     CORRELATION,
     LOSS,
@@ -66,10 +67,10 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     """
     settings = run.with_meta_model(settings)
     analysed = _open(settings, run)
-    drawing = Drawing.of(settings.evaluation, analysed.dataset)
+    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, analysed.dataset)
     found = _estimates(analysed, run)
     figures = judge(
-        analysed.table, found, drawing, against=settings.meta_model_name if settings.others else ""
+        analysed.table, found, resampling, against=settings.meta_model_name if settings.others else ""
     )
     path = _path(analysed, run)
     features, kinds = _features(analysed, path)
@@ -83,7 +84,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     result = Result(
         title=f"Predicted IoU of {settings.dataset} by {settings.meta_model_name}",
         stem=stem,
-        context=_context(analysed, run.configuration, drawing),
+        context=_context(analysed, run.configuration, resampling),
         settings=flat(settings),
         figures={"figures": figures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(figures), "metrics": features},
@@ -128,7 +129,7 @@ def _saved(figure: Figure, folder: Path, name: str) -> Path:
     return path
 
 
-def _context(analysed: Analysed, configuration: Configuration, drawing: Drawing) -> Context:
+def _context(analysed: Analysed, configuration: Configuration, resampling: Resampling) -> Context:
     settings, label_set = analysed.settings, analysed.dataset.label_set
     images = analysed.table["image_id"].nunique()
     return Context(
@@ -138,7 +139,7 @@ def _context(analysed: Analysed, configuration: Configuration, drawing: Drawing)
         void_rule="" if label_set is None else void_rule(label_set),
         resolution="segments of the predictions at the size of the images",
         threshold="probability of IoU > 0 of the highest accuracy in training; 0.5 where the file does not say",
-        intervals=drawing.words(images),
+        intervals=resampling.words(images),
         meta_model=settings.meta_model_name,
         **model_context(configuration, settings.model_name),
     )

@@ -13,12 +13,13 @@ from oodretrieval.evaluation import (
     component_scores,
 )
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
-from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
+from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
-    Drawing,
+    Resampling,
     resample_notes,
     result_folder,
     scene_notes,
@@ -76,10 +77,12 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
         )
     thresholds[ORACLE] = {name: count.best_f1_threshold() for name, count in counts.items()}
     components = _count_components(reader, thresholds, settings)
-    drawing = Drawing.of(settings.scoring.evaluation, reader.dataset)
-    figures = ood_figures(counters, counts, thresholds, components, drawing)
-    folder = result_folder(settings.scoring.evaluation, run.workspace)
-    result = _result(settings, run.configuration, reader, drawing, figures, sizes)
+    resampling = Resampling.of(
+        settings.scoring.evaluation.block, settings.scoring.evaluation.repetitions, reader.dataset
+    )
+    figures = ood_figures(counters, counts, thresholds, components, resampling)
+    folder = result_folder(settings.scoring.evaluation.save_dir, run.workspace)
+    result = _result(settings, run.configuration, reader, resampling, figures, sizes)
     curves = draw_curves(folder / f"{result.stem}_curves.png", counts, result.title)
     maps = draw_score_maps(folder, result.stem, reader, counts, settings.pictures)
     files = save_result(folder, replace(result, pictures={"ROC, and precision over recall": curves, **maps}))
@@ -152,7 +155,7 @@ def _result(
     settings: OodSettings,
     configuration: Configuration,
     reader: ScoreReader,
-    drawing: Drawing,
+    resampling: Resampling,
     figures: dict[str, Any],
     sizes: set[tuple[int, ...]],
 ) -> Result:
@@ -165,7 +168,7 @@ def _result(
         resolution=f"{size_words(sizes)}; smallest components "
         f"{settings.min_predicted} predicted and {settings.min_true} true pixels at 1280×720, scaled by area",
         threshold=_threshold_words(settings),
-        intervals=drawing.words(len(reader.images)),
+        intervals=resampling.words(len(reader.images)),
         meta_model=settings.scoring.meta_model_name,
         **model_context(configuration, settings.scoring.model_name),
     )
@@ -186,7 +189,7 @@ def _result(
         notes=(
             share,
             counted,
-            *resample_notes(pixels["resamples_left_out"], drawing.repetitions),
+            *resample_notes(pixels["resamples_left_out"], resampling.repetitions),
             *reader.notes,
             *_without_threshold(figures),
             *scene_notes(reader.dataset),

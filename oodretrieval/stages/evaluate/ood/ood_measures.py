@@ -18,7 +18,7 @@ from oodretrieval.evaluation import (
     pool_components,
 )
 from oodretrieval.results.result import NO_VALUE
-from oodretrieval.results.rules import Drawing, interval_columns, interval_words
+from oodretrieval.results.rules import Resampling, interval_columns, interval_words
 
 Components = dict[str, list[ComponentScores]]
 SINGLE_SCORES = tuple(name for name in PIXEL_SCORES if name != "smoothed_energy")
@@ -30,7 +30,7 @@ def ood_figures(
     counts: dict[str, ScoreCounts],
     thresholds: dict[str, dict[str, float]],
     components: dict[str, Components],
-    drawing: Drawing,
+    resampling: Resampling,
 ) -> dict[str, Any]:
     """Everything measured of every score, as plain values.
 
@@ -39,12 +39,12 @@ def ood_figures(
         counts: Score → what that counted.
         thresholds: Where they were chosen → score → threshold.
         components: Where → score → components of every image.
-        drawing: How images are drawn for intervals.
+        resampling: How images are drawn for intervals.
 
     Returns:
         Score → ``pixels`` and ``components``.
     """
-    how = asdict(drawing)
+    how = asdict(resampling)
     draws = {name: counter.draws(**how) for name, counter in counters.items()}
     pixels = {name: asdict(detection_figures(count)) for name, count in counts.items()}
     best = max(

@@ -11,6 +11,7 @@ import pandas as pd
 from oodretrieval.errors import PartialFailure, StoreError, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     dataset_in_use,
@@ -20,9 +21,9 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
-from oodretrieval.results.result import Context, Result, model_context, save_result, split_of
+from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
-    Drawing,
+    Resampling,
     no_labels,
     no_truth,
     resample_notes,
@@ -82,7 +83,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     table, failures = selector.score(table, settings.dataset, dataset)
     scores, failed = novelty_scores(device, run, names, dataset, table)
     table, failures = table.assign(**scores), failures | failed
-    drawing = Drawing.of(settings.evaluation, dataset)
+    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
     rule = ObjectRule(
         dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
     )
@@ -94,7 +95,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
             raise PartialFailure("eval_selection", failures)
         inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
         orders = LookOrders.of(inspected, {column: column for column in settings.orders}, settings.seed)
-        judged = JudgedSelection(inspected, dataset.label_set, rule, orders, drawing)
+        judged = JudgedSelection(inspected, dataset.label_set, rule, orders, resampling)
         damaged = _add_all(judged, run.workspace, names, images, current)
         if not damaged:
             break
@@ -103,9 +104,9 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         raise TableError(no_labels(settings.dataset))
     result = _result(settings, run.configuration, judged, len(images), selector.meta_model is not None)
     undefined = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
-    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(undefined, drawing.repetitions))
+    notes = (*seen.notes, *scene_notes(dataset), *resample_notes(undefined, resampling.repetitions))
     result = replace(result, notes=(*notes, *_left_out(failures), *result.notes))
-    stem = result_folder(settings.evaluation, run.workspace) / result.stem
+    stem = result_folder(settings.evaluation.save_dir, run.workspace) / result.stem
     result = replace(result, pictures=_pictures(stem, judged, result.figures, settings.dataset))
     files = save_result(stem.parent, result)
     if failures:
@@ -162,7 +163,7 @@ def _result(
         resolution=f"{size_words(judged.sizes)}; segments of at least {settings.min_pixels} pixels, objects of at "
         f"least {settings.min_width}×{settings.min_height}",
         threshold=f"selected: {settings.rule.words()}",
-        intervals=judged.drawing.words(images),
+        intervals=judged.resampling.words(images),
         meta_model=meta_model,
         **model_context(configuration, settings.model_name),
     )

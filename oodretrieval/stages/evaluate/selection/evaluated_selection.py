@@ -19,7 +19,7 @@ from oodretrieval.evaluation import (
     true_objects,
 )
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.rules import Drawing
+from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.selection.inspection_orders import Finds, LookOrders
 from oodretrieval.stores import Prediction
 
@@ -56,7 +56,7 @@ class JudgedSelection:
         label_set: What the labels mean.
         rule: Which objects count.
         orders: In which the segments could be looked at.
-        drawing: How images are drawn for intervals.
+        resampling: How images are drawn for intervals.
 
     Attributes:
         sizes: Of the images, (H, W).
@@ -69,11 +69,11 @@ class JudgedSelection:
         label_set: LabelSet,
         rule: ObjectRule,
         orders: LookOrders,
-        drawing: Drawing,
+        resampling: Resampling,
     ) -> None:
-        self.table, self.label_set, self.rule, self.drawing = table, label_set, rule, drawing
+        self.table, self.label_set, self.rule, self.resampling = table, label_set, rule, resampling
         self.unknown = table["label"].isin(label_set.unknown_ids).to_numpy()
-        self.finds = Finds(orders, drawing)
+        self.finds = Finds(orders, resampling)
         self.sizes: set[tuple[int, ...]] = set()
         images = table.groupby("image_id").indices
         self._rows: dict[str, NDArray[np.intp]] = {str(k): np.asarray(v) for k, v in images.items()}
@@ -134,7 +134,7 @@ class JudgedSelection:
 
     def _intervals(self) -> dict[str, tuple[float, float]]:
         weights = block_weights(
-            len(self._segments), block=self.drawing.block, repetitions=self.drawing.repetitions
+            len(self._segments), block=self.resampling.block, repetitions=self.resampling.repetitions
         )
         segments, selected, unknown, both = np.array(self._segments).T
         objects = [sum(item.counts for item in items) for items in self._objects]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import auprc, auroc, block_weights, drawn_ranks, interval, looks_until_found
-from oodretrieval.results.rules import Drawing, interval_columns
+from oodretrieval.results.rules import Resampling, interval_columns
 
 LOOKS = (50, 100, 500)
 FIRST = 100
@@ -85,7 +85,7 @@ class Finds:
 
     Args:
         orders: In which segments are looked at.
-        drawing: How images are drawn for intervals.
+        resampling: How images are drawn for intervals.
 
     Attributes:
         labels: Label id of each object, one array per image.
@@ -94,7 +94,7 @@ class Finds:
     """
 
     orders: LookOrders
-    drawing: Drawing
+    resampling: Resampling
     labels: list[NDArray[np.int64]] = field(default_factory=list)
     found_at: list[NDArray[np.float64]] = field(default_factory=list)
     rows: list[NDArray[np.intp]] = field(default_factory=list)
@@ -151,7 +151,7 @@ class Finds:
         rows = np.concatenate(self.rows)
         frames = np.repeat(np.arange(len(self.rows)), [len(part) for part in self.rows])
         weights = block_weights(
-            len(self.rows), block=self.drawing.block, repetitions=self.drawing.repetitions
+            len(self.rows), block=self.resampling.block, repetitions=self.resampling.repetitions
         )
         values = {"auroc": auroc(unknown[rows], scores[rows]), "auprc": auprc(unknown[rows], scores[rows])}
         drawn = drawn_ranks(weights, frames, unknown[rows], scores[rows])
