@@ -10,5 +10,5 @@ def split_of(configuration: Configuration, dataset: str) -> str:
 
 
 def model_context(configuration: Configuration, model: str) -> dict[str, str]:
-    """``model`` and ``weights`` of a :class:`Context`."""
+    """``model`` and ``weights`` of a :class:`~oodretrieval.results.result.Context`."""
     return {"model": model, "weights": weights_hash_if_there(configuration.model(model))}

@@ -9,7 +9,7 @@ __all__ = ["Explorer"]
 
 
 def __getattr__(name: str) -> Any:
-    # Only when asked for: the processes of `apart` and whoever wants the state alone need no matplotlib.
+    # Only when asked for: the processes of `worker_process` and whoever wants the state alone need no matplotlib.
     if name == "Explorer":
         from oodretrieval.explorer.explorer import Explorer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from oodretrieval.explorer import apart
+from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.crops import Crops
 from oodretrieval.explorer.figure import Board
 from oodretrieval.explorer.panels import ImageView
@@ -51,12 +51,12 @@ class Bench:
 
     def _call(self, job: Job) -> Callable[..., NDArray[Any]]:
         if self.work.immediate:
-            return apart.call
+            return worker_process.call
 
         def report(stage: str) -> None:
             job.stage = stage
 
-        return partial(apart.call_apart, job.cancelled, report)
+        return partial(worker_process.call_in_process, job.cancelled, report)
 
     def _view(self, row: int) -> ImageView:
         state = self.state

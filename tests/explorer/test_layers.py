@@ -10,7 +10,17 @@ import oodretrieval.explorer
 
 @pytest.mark.parametrize(
     "module",
-    ["state", "categories", "actions", "prompt", "work", "projections", "crops", "apart", "settings"],
+    [
+        "state",
+        "categories",
+        "actions",
+        "prompt",
+        "work",
+        "projections",
+        "crops",
+        "worker_process",
+        "settings",
+    ],
 )
 def test_what_knows_no_toolkit(module):
     code = f"import sys, oodretrieval.explorer.{module}; sys.exit('matplotlib' in sys.modules)"

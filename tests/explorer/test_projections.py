@@ -18,7 +18,7 @@ def kept(catalogue):
 @pytest.fixture
 def counted(monkeypatch):
     """How often something was really projected."""
-    from oodretrieval.explorer import apart
+    from oodretrieval.explorer import worker_process
 
     calls = []
 
@@ -26,7 +26,7 @@ def counted(monkeypatch):
         calls.append(options)
         return project(vectors, **options)
 
-    monkeypatch.setitem(apart.FUNCTIONS, "project", counting)
+    monkeypatch.setitem(worker_process.FUNCTIONS, "project", counting)
     return calls
 
 

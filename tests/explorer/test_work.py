@@ -8,7 +8,7 @@ import pytest
 from driving import make_catalogue, open_explorer
 
 from oodretrieval.errors import SettingsError
-from oodretrieval.explorer import apart
+from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.work import Work
 from oodretrieval.search import cluster, project
 
@@ -80,25 +80,25 @@ def test_a_process_of_its_own_gives_what_the_function_gives():
     never = threading.Event()
     options = {"method": "kmeans", "clusters": 4, "seed": 1}
     said = []
-    groups = apart.call_apart(never, said.append, "cluster", VECTORS, **options)
+    groups = worker_process.call_in_process(never, said.append, "cluster", VECTORS, **options)
     np.testing.assert_array_equal(groups, cluster(VECTORS, **options))
     with pytest.raises(SettingsError, match="perplexity must be > 0"):
-        apart.call_apart(never, said.append, "project", VECTORS, method="tsne", perplexity=-1)
+        worker_process.call_in_process(never, said.append, "project", VECTORS, method="tsne", perplexity=-1)
     with pytest.raises(SettingsError, match="unknown projection method"):
-        apart.call_apart(never, said.append, "project", VECTORS, method="tnse")
+        worker_process.call_in_process(never, said.append, "project", VECTORS, method="tnse")
     assert said == []
-    apart.call_apart(never, said.append, "elbow_curve", VECTORS, largest=2)
+    worker_process.call_in_process(never, said.append, "elbow_curve", VECTORS, largest=2)
     assert said == ["cluster 1 of 2", "cluster 2 of 2"]
-    apart.call_apart(never, said.append, "project", VECTORS, method="tsne")
+    worker_process.call_in_process(never, said.append, "project", VECTORS, method="tsne")
     assert said[2:4] == ["iteration 50", "iteration 100"]
 
 
 def test_the_same_in_this_process(tmp_path):
     source, target = tmp_path / "in.npy", tmp_path / "out.npy"
     np.save(source, VECTORS)
-    assert apart.main("project", str(source), str(target), '{"method": "pca"}') == 0
+    assert worker_process.main("project", str(source), str(target), '{"method": "pca"}') == 0
     np.testing.assert_array_equal(np.load(target), project(VECTORS, "pca"))
-    assert apart.main("project", str(source), str(target), '{"method": "pcb"}') == 1
+    assert worker_process.main("project", str(source), str(target), '{"method": "pcb"}') == 1
 
 
 def test_a_cancelled_process_is_ended():
@@ -106,7 +106,7 @@ def test_a_cancelled_process_is_ended():
     many = np.random.default_rng(0).normal(size=(20000, 50)).astype(np.float32)
     thread = threading.Thread(
         target=lambda: seen.append(
-            apart.call_apart(cancelled, lambda said: None, "project", many, method="tsne")
+            worker_process.call_in_process(cancelled, lambda said: None, "project", many, method="tsne")
         )
     )
     thread.start()

@@ -1,8 +1,8 @@
 """Projections and clusters in a process of their own.
 
 Much of their work holds Python's global lock, so that a thread would freeze the window. The process is started
-by name (``python -m oodretrieval.explorer.apart``) and not forked or spawned: those would copy the window, or run
-the caller's script again.
+by name (``python -m oodretrieval.explorer.worker_process``) and not forked or spawned: those would copy the window, or
+run the caller's script again.
 """
 
 import json
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,7 +57,7 @@ def call(name: str, vectors: NDArray[np.floating], **options: Any) -> NDArray[An
         raise SettingsError(str(error)) from error
 
 
-def call_apart(
+def call_in_process(
     cancelled: threading.Event,
     report: Callable[[str], None],
     name: str,
@@ -153,5 +154,6 @@ def _talking(name: str, options: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    end_after(sys.stdin.buffer.read)
+    # not the read of sys.stdin itself: the interpreter wants its lock when it ends
+    end_after(partial(os.read, sys.stdin.fileno(), 1))
     sys.exit(main(*sys.argv[1:]))
