@@ -81,7 +81,7 @@ def segment_lines(
     row: pd.Series, class_names: Mapping[int, str], dataset: SegmentationDataset
 ) -> Sequence[str]:
     """What stands below a segment: classes, predicted and true IoU, image."""
-    predicted = f"predicted {class_names[int(row['class'])]}, predicted IoU {row[PREDICTED_IOU]:.2f}"
+    predicted = f"predicted {class_names[int(row['class'])]}, its predicted IoU {row[PREDICTED_IOU]:.2f}"
     if row["label"] < 0 or dataset.label_set is None:
         return predicted, str(row["image_id"])
     truth = dataset.label_set.label_name(int(row["label"]))
@@ -115,9 +115,9 @@ def cluster_sheets(
 
 
 def _catalogue_lines(row: pd.Series, catalogue: Catalogue, names: dict[int, str]) -> Sequence[str]:
-    predicted = names[int(row["class"])]
+    predicted = f"predicted {names[int(row['class'])]}"
     if PREDICTED_IOU in row.index:
-        predicted += f", predicted IoU {row[PREDICTED_IOU]:.2f}"
+        predicted += f", its predicted IoU {row[PREDICTED_IOU]:.2f}"
     labels = catalogue.settings.get("label_mapping", {}).get(str(row["dataset"])) or {}
     truth = labels.get(str(int(row["label"])))
     return (predicted, f"truth {truth[0]}") if truth else (predicted,)
