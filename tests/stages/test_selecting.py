@@ -220,7 +220,7 @@ def test_features_are_computed_once(configuration, fitted, monkeypatch):
     def refuse(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr("oodretrieval.stages.measure.segment_features.SegmentFeatures._features", refuse)
+    monkeypatch.setattr("oodretrieval.stages.measure.segment_features.SegmentFeatures.feature_map", refuse)
     embed(configuration, fitted, select_number=4)
     assert Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist() == before
     kept = next((fitted.segments_folder("colour", "val") / "features").rglob("*.safetensors"))

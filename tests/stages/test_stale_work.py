@@ -188,9 +188,9 @@ def test_features_are_written_in_peace(configuration, fitted):
 
 
 def test_only_features_of_what_was_predicted_again_are_computed(configuration, fitted, monkeypatch):
-    seen, compute = [], SegmentFeatures._features
+    seen, compute = [], SegmentFeatures.feature_map
     monkeypatch.setattr(
-        SegmentFeatures, "_features", lambda self, image: (seen.append(1), compute(self, image))[1]
+        SegmentFeatures, "feature_map", lambda self, image: (seen.append(1), compute(self, image))[1]
     )
 
     def features(**options):
