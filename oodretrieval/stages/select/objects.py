@@ -19,7 +19,7 @@ from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored import predictions_in_use
-from oodretrieval.masks import RunLengthMask
+from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.models import weights_hash
 from oodretrieval.novelty import NoveltyModel
 from oodretrieval.regions import Choice, RegionReference, ScoreWeights, choose_regions, score_regions
@@ -30,6 +30,7 @@ from oodretrieval.stores import (
     Workspace,
     has_regions,
     lock_folder,
+    read_prediction_record,
     read_regions,
     regions_folder,
     regions_path,
@@ -246,6 +247,22 @@ class Objects:
         """The masks of regions of an image, by ``segment_id``."""
         masks = read_regions(self.source.path(image_id)).tree.masks
         return [masks[int(number) - 1] for number in segment_ids]
+
+    def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
+        """The best IoU of any region of an image, shown or not, with each of some objects, ``(o,)``."""
+        tree = read_regions(self.source.path(image_id)).tree
+        if not len(tree) or not len(objects):
+            return np.zeros(len(objects))
+        superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
+        on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
+        shared = np.asarray(tree.membership @ np.stack(on, axis=1).astype(np.float64))
+        union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
+        return np.asarray((shared / union).max(axis=0), np.float64)
+
+    def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
+        """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
+        path = self.source.workspace.prediction_path(*self.names, image_id)
+        return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
 
 
 def _chosen(

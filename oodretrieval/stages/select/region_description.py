@@ -13,7 +13,6 @@ from oodretrieval.errors import StoreError
 from oodretrieval.novelty import load_novelty_model
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
-from oodretrieval.segments.crops import NO_LABEL
 from oodretrieval.stores import (
     Prediction,
     StoredRegions,
@@ -137,7 +136,7 @@ def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
 
 def _classes(tree: RegionTree, prediction: Prediction) -> dict[str, NDArray[np.float64]]:
     """What most pixels of each region are, by prediction and by truth."""
-    superpixel = _at_full_size(tree)
+    superpixel = tree.at_full_size
     kinds, _ = _majority(tree, superpixel, prediction.prediction)
     columns = {"class": kinds.astype(np.float64)}
     unknown = prediction.unknown()
@@ -157,12 +156,6 @@ def _count(tree: RegionTree) -> int:
     return tree.membership.shape[1]
 
 
-def _at_full_size(tree: RegionTree) -> NDArray[np.int32]:
-    """The superpixel of every pixel of the image, ``(H, W)``."""
-    rows, columns = tree.rows_and_columns
-    return tree.superpixels.repeat(rows, axis=0).repeat(columns, axis=1)
-
-
 def _majority(
     tree: RegionTree, superpixel: NDArray[np.int32], ids: NDArray[np.integer]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -175,6 +168,3 @@ def _majority(
     of_region = tree.membership @ votes.astype(np.float64)
     best = of_region.argmax(axis=1)
     return present.astype(np.int64)[best], of_region[np.arange(len(best)), best]
-
-
-NO_TRUTH = NO_LABEL
