@@ -138,7 +138,9 @@ def _select(
         failures |= failed
         if settings.candidates == OBJECTS:
             images = [str(image) for image in table["image_id"].unique() if image not in failed]
-            objects = Objects(run, names, settings.rule.select_by, selector.novelty_file, selector.device)
+            objects = Objects(
+                run, names, settings.rule.select_by, selector.novelty_file, selector.device, settings.objects
+            )
             found, failed = objects.found(settings.common, dataset, images)
             found.insert(0, "dataset", name)
             chosen = selector.select(found, eligible(found, settings), objects.threshold)

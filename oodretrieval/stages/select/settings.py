@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from oodretrieval.choices import DISTANCE, NOVELTY, OBJECTS, PUBLISHED, CandidateKind, SelectBy
+from oodretrieval.choices import DISTANCE, NOVELTY, OBJECTS, PUBLISHED, CandidateKind, Proposals, SelectBy
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -55,6 +55,27 @@ class SelectionRule:
 
 
 @dataclass(frozen=True)
+class ObjectSettings:
+    """What proposes objects.
+
+    Attributes:
+        proposals: ``regions`` of image, logits and features; or ``sam``, ``sam2``: masks by Segment Anything, for those
+            who have its weights.
+        proposals_weights: Folder of the network of ``sam`` or ``sam2``, as ``save_pretrained`` writes it.
+    """
+
+    proposals: Proposals = "regions"
+    proposals_weights: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.proposals == "regions") == bool(self.proposals_weights):
+            raise SettingsError(
+                "args.proposals_weights is the folder of the network that args.proposals=sam or sam2 needs, and "
+                f"nothing else; got args.proposals={self.proposals} args.proposals_weights={self.proposals_weights!r}"
+            )
+
+
+@dataclass(frozen=True)
 class EmbedSettings:
     """Which candidates are selected, how they are cut out, and what embeds them.
 
@@ -91,6 +112,7 @@ class EmbedSettings:
     batch_size: int = 32
     load_file: str = ""
     save_file: str = ""
+    objects: ObjectSettings = ObjectSettings()
     rule: SelectionRule = SelectionRule()
     common: CommonSettings = CommonSettings()
 
@@ -98,6 +120,11 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        if self.candidates != OBJECTS and self.objects != ObjectSettings():
+            raise SettingsError(
+                f"args.proposals={self.objects.proposals} means nothing to args.candidates={self.candidates}; add "
+                "args.candidates=objects"
+            )
         if self.candidates == OBJECTS and self.rule.select_by == PUBLISHED:
             raise SettingsError(
                 "args.select_by=predicted_iou is a score of predicted segments; choose args.candidates=segments, or "
