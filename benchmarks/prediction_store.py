@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 from measuring import alternate, load, only_what_is_kept, peak_memory, pretended_prediction, scene
-from segments.plain_metrics import plain_metrics
+from plain_metrics import plain_metrics
 
 from oodretrieval.segments import segment_table, segment_table_from_logits
 from oodretrieval.stages.measure.segment_blocks import image_table

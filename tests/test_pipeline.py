@@ -126,9 +126,13 @@ def test_why_there_is_nothing_to_go_on_with_is_told(settings, run, monkeypatch):
         pipeline(settings, run)
 
 
-def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run):
-    named = changed(settings, {"root": "x/camvid_val"})
-    extended, chosen = pipelines._with_dataset(named, run)
+def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run, monkeypatch):
+    given = []
+    for stage in ("pred_images", "compute_metrics", "compute_embeddings"):
+        monkeypatch.setattr(pipelines, stage, lambda *these: given.append(these))
+    monkeypatch.setattr(pipelines, "report", lambda *these: {"file": ""})
+    assert pipeline(changed(settings, {"root": "x/camvid_val"}), run)["dataset"] == "camvid_val_folder"
+    chosen, extended = given[0]
     assert chosen.dataset == "camvid_val_folder"
     assert extended.configuration.datasets["camvid_val"] == run.configuration.datasets["camvid_val"]
     assert extended.configuration.dataset("camvid_val_folder").kwargs["root"].endswith("x/camvid_val")

@@ -1,13 +1,7 @@
 """The tables of benchmarks/scenes.py."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
 from scene_tables import MEAN, WORST, Evaluated, report, scene_table, summary_table
 
 from oodretrieval.results.rules import Resampling

@@ -12,7 +12,7 @@ from oodretrieval.evaluation.bootstrap import block_weights, interval
 
 METRICS = ("euclidean", "cosine")
 PRECISION_AT = (1, 5, 10)
-_BYTES_AT_ONCE = 64 * 2**20
+BYTES_AT_ONCE = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _distance_rows(points: NDArray[np.float64], unit: bool) -> Iterator[tuple[in
     distinct = points[np.unique(place, return_index=True)[1]] if len(points) else points
     # exactly 1 for unit vectors, so that all that is at a right angle is tied
     squares = np.ones(len(distinct)) if unit else np.einsum("ij,ij->i", distinct, distinct)
-    rows = max(1, _BYTES_AT_ONCE // (8 * max(1, len(points))))
+    rows = max(1, BYTES_AT_ONCE // (8 * max(1, len(points))))
     for start in range(0, len(points), rows):
         block = place[start : start + rows]
         product = distinct[block] @ distinct.T

@@ -134,7 +134,7 @@ def test_equal_vectors_stay_tied_in_any_block(monkeypatch):
     labels = random.integers(0, 4, 200)
     whole = mean_average_precision(vectors, labels)
     for rows in (1, 3, 64):
-        monkeypatch.setattr(retrieval, "_BYTES_AT_ONCE", 8 * 200 * rows)
+        monkeypatch.setattr(retrieval, "BYTES_AT_ONCE", 8 * 200 * rows)
         assert mean_average_precision(vectors, labels).mean == pytest.approx(whole.mean, abs=1e-12)
 
 

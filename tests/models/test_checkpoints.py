@@ -14,7 +14,6 @@ from torch import nn
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.models import (
-    checkpoints,
     load_model,
     load_weights,
     read_metadata,
@@ -373,8 +372,15 @@ def test_a_pickle_of_a_protocol_that_torch_does_not_read_by_itself(trained, tmp_
 
 def test_leave_to_run_code_runs_none_without_need(trained, tmp_path, monkeypatch):
     torch.save(trained.state_dict(), tmp_path / "w.pth")
-    monkeypatch.setattr(checkpoints, "_run", lambda path: pytest.fail("ran code"))
+    load, asked = torch.load, []
+
+    def noted(*args, weights_only, **kwargs):
+        asked.append(weights_only)
+        return load(*args, weights_only=weights_only, **kwargs)
+
+    monkeypatch.setattr(torch, "load", noted)
     load_weights(Net(), tmp_path / "w.pth", run_code=True)
+    assert asked == [True]
 
 
 def test_a_whole_network_is_taken_apart(trained, tmp_path):

@@ -384,7 +384,7 @@ def test_fewer_directions_are_those_of_largest_variance():
 def test_directions_read_in_blocks_are_those_read_at_once(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
     at_once = principal_directions(vectors, 4)
-    monkeypatch.setattr("oodretrieval.search.principal_directions._BYTES_AT_ONCE", 8 * 7 * 3)
+    monkeypatch.setattr("oodretrieval.search.principal_directions.BYTES_AT_ONCE", 8 * 7 * 3)
     np.testing.assert_allclose(principal_directions(vectors, 4), at_once, atol=1e-6)
 
 

@@ -80,7 +80,7 @@ def test_duplicates_are_tied_and_ordered_by_index(monkeypatch):
     random = np.random.default_rng(2)
     vectors = random.normal(size=(10, 129)).astype(np.float32)[random.integers(0, 10, 100)]
     for size in (1, 129 * 8 * 7, 2**26):
-        monkeypatch.setattr(neighbours, "_BYTES_AT_ONCE", size)
+        monkeypatch.setattr(neighbours, "BYTES_AT_ONCE", size)
         for metric in ("euclidean", "cosine"):
             indices, distances = NearestNeighbours(vectors, metric).query(vectors[3], 40)
             for value in np.unique(distances):

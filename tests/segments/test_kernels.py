@@ -10,12 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
+from plain_metrics import dispersion_of, plain_metrics
+from pretended_predictions import street_logits, street_truth
 
 from oodretrieval.segments import pixel_dispersion, segment_metrics, segment_table, segment_table_from_logits
 from oodretrieval.segments.pixels import exponential, logarithm
-
-from .plain_metrics import dispersion_of, plain_metrics
-from .scenes import street_logits, street_truth
 
 
 def resized(logits, size, align_corners=False):
