@@ -3,16 +3,8 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from oodretrieval.charts.bars_and_lines import (
-    BLUE,
-    GREY,
-    LINES,
-    ORANGE,
-    bar_chart,
-    curve_chart,
-    highlighted_bars,
-    line_chart,
-)
+from oodretrieval.charts.bars_and_lines import bar_chart, curve_chart, highlighted_bars, line_chart
+from oodretrieval.charts.palette import BLUE, GREY, LINES, ORANGE
 
 VALUES = {"dog": 0.25, "bicycle": 0.75, "cow": 0.5}
 COUNTS = {"dog": 3, "bicycle": 40, "cow": 12}
