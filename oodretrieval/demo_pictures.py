@@ -54,7 +54,11 @@ class DemoPictures:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def draw(self) -> list[Path]:
-        """Draw all pictures, the candidates first; returns their files."""
+        """Draw all pictures and save them.
+
+        Returns:
+            Their files, the candidates first.
+        """
         query = self._query()
         figures = {
             "candidates": self._candidates(),

@@ -88,7 +88,13 @@ def block_draws(
 def block_weights(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> NDArray[np.float64]:
-    """:func:`block_draws` as how often every frame is drawn, for figures made of sums over frames.
+    """:func:`block_draws` as the number of times that every frame is taken, for measures of sums over frames.
+
+    Args:
+        frames: Number of frames, >= 1.
+        block: Frames in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
+        seed: Same seed, same resamples.
 
     Returns:
         ``(repetitions, frames)``; every row sums to ``frames``.

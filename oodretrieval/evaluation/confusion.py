@@ -101,7 +101,13 @@ def class_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Dice (F1) per class, ``(…, C)`` in 0…1; NaN for classes that occur neither in truth nor in prediction.
+    """Dice (F1) per class.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…, C)``, 0…1; NaN for classes that occur neither in truth nor in prediction.
 
     Example:
         >>> class_dice(np.array([[2, 1], [0, 1]])).round(2).tolist()
@@ -112,34 +118,48 @@ def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def class_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of the pixels of each class predicted right (recall), ``(…, C)``; NaN for classes without truth."""
+    """Share of the pixels of each class that are predicted right (recall).
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…, C)``, 0…1; NaN for classes without truth.
+    """
     hits, truth, _ = _margins(counts)
     return _ratio(hits, truth)
 
 
 def mean_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_iou` over the classes that occur, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_iou` over the classes that occur in ``counts``, ``(…)``; NaN where there is nothing."""
     return _mean(class_iou(counts))
 
 
 def mean_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_dice` over the classes that occur, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_dice` over the classes that occur in ``counts``, ``(…)``; NaN where there is nothing."""
     return _mean(class_dice(counts))
 
 
 def mean_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_accuracy` over the classes that have truth, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_accuracy` over the classes with truth in ``counts``, ``(…)``; NaN where there is nothing."""
     return _mean(class_accuracy(counts))
 
 
 def frequency_weighted_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """:func:`class_iou` weighted by the share of each class in the truth, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_iou`, weighted by the share of each class in the truth.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…)``, 0…1; NaN where nothing was counted.
+    """
     truth = counts.sum(-1)
     return _ratio((truth * np.nan_to_num(class_iou(counts))).sum(-1), truth.sum(-1))
 
 
 def pixel_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of pixels predicted right, ``(…)`` in 0…1; NaN where nothing was counted."""
+    """Share of the pixels in ``counts`` that are predicted right, ``(…)``; NaN where there are none."""
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
 

@@ -33,7 +33,15 @@ class ScoreCounts:
 
     @classmethod
     def of_scores(cls, positive_scores: ArrayLike, negative_scores: ArrayLike) -> "ScoreCounts":
-        """Exact counts of the scores of all positives and of all negatives, each of any shape."""
+        """Exact counts of scores.
+
+        Args:
+            positive_scores: Of all positives, any shape.
+            negative_scores: Of all negatives, any shape.
+
+        Returns:
+            The counts, by distinct score.
+        """
         above, positives = np.unique(np.asarray(positive_scores, np.float32), return_counts=True)
         below, negatives = np.unique(np.asarray(negative_scores, np.float32), return_counts=True)
         scores = np.union1d(above, below)
@@ -49,7 +57,7 @@ class ScoreCounts:
         return alarms / total[1], hits / total[0], hits / (hits + alarms)
 
     def quantile(self, share: float) -> float:
-        """The score that a share, 0…1, of all items does not exceed; to the width of a bin."""
+        """The score that the ``share``, 0…1, of all items does not exceed; to the width of a bin."""
         items = (self.positives + self.negatives)[::-1].cumsum()
         place = np.searchsorted(items, share * items[-1])
         return float(self.thresholds[::-1][min(int(place), len(items) - 1)])

@@ -44,7 +44,11 @@ class ImageHistograms:
         return sum(int(image.sum()) for image in self._images)
 
     def add(self, parts: Parts) -> None:
-        """Count one image: scores of its positives and of its negatives."""
+        """Count one image.
+
+        Args:
+            parts: Scores of its positives and of its negatives, ``(k,)`` each.
+        """
         places = [np.searchsorted(self._edges, scores, side="right") for scores in parts]
         fine = np.array([np.bincount(place, minlength=MOST_BINS) for place in places], np.uint32)
         self._images.append(_merged(fine, MOST_BINS // self._bins))

@@ -27,7 +27,7 @@ _KINDS = (
 
 
 def kind_of_feature(name: str) -> str:
-    """What a feature measures, for features of one kind say much the same.
+    """What the feature ``name`` measures, for features of one kind say much the same.
 
     Example:
         >>> kind_of_feature("E_var_in"), kind_of_feature("ndist3"), kind_of_feature("mine")

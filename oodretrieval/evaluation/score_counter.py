@@ -130,7 +130,16 @@ class ScoreCounter:
         return {name: np.clip(drawn[name] + (values[name] - coarse[name][0]), 0, 1) for name in drawn}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95 % intervals of :meth:`values`: the middle of :meth:`draws`; NaN where undefined."""
+        """95 % intervals of :meth:`values`: the middle of :meth:`draws`.
+
+        Args:
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
+            seed: Same seed, same intervals.
+
+        Returns:
+            Name → lower and upper end; NaN where undefined.
+        """
         draws = self.draws(block=block, repetitions=repetitions, seed=seed)
         values = self.values()
         return {name: interval(drawn, value=values[name]) for name, drawn in draws.items()}

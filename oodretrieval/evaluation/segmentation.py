@@ -78,12 +78,15 @@ class SegmentationQuality:
         return {"images": self.images, **_seen({**overall, **behind}), **per_class}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Any]:
-        """95 % intervals of :meth:`figures` by bootstrap over images, of the same form; NaN where undefined.
+        """95 % intervals of :meth:`figures` by bootstrap over images.
 
         Args:
-            block: Images in a row that are drawn together.
-            repetitions: How often to draw.
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
             seed: Same seed, same intervals.
+
+        Returns:
+            Of the form of :meth:`figures`, with lower and upper end for each number; NaN where undefined.
 
         Raises:
             ValueError: If no image was counted.
@@ -173,7 +176,16 @@ class BackgroundQuality:
         return figures
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Interval]:
-        """95 % intervals of :meth:`figures` by bootstrap over images; see there for the arguments."""
+        """95 % intervals of :meth:`figures` by bootstrap over images.
+
+        Args:
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
+            seed: Same seed, same intervals.
+
+        Returns:
+            Name → lower and upper end; NaN where undefined.
+        """
         weights = block_weights(self.images, block=block, repetitions=repetitions, seed=seed)
         drawn = {
             f"non_distinctiveness_{mode}": ratio_interval(
