@@ -4,7 +4,7 @@
     python benchmarks/segment_metrics.py --predictions workspace/predictions/<model>/<dataset>
 
 The first uses a calm and a ragged pretended scene, the second the first prediction with logits of a workspace. Prints
-medians of repetitions in turn, beside the plain reference of the tests. A read pass is the time of
+medians of repetitions in turn, compared with the plain reference of the tests. A read pass is the time of
 ``probabilities.max()`` in the same run.
 """
 

@@ -75,7 +75,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         },
     )
     catalogue_name = compute_embeddings(embedding, run)["catalogue"]
-    logger.info("5/5 evaluating and drawing")
+    logger.info("5/5 evaluating and making pictures")
     found = _evaluate_quietly(settings, run, catalogue_name)
     catalogue = Catalogue.named(run.workspace, catalogue_name)
     pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()

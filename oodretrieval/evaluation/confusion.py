@@ -179,7 +179,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 PER_CLASS = {"iou": class_iou, "dice": class_dice, "accuracy": class_accuracy}
-"""Name of a figure of every class → its function of confusion matrices."""
+"""Name of a measure of every class → its function of confusion matrices."""
 OVERALL = {
     "mean_iou": mean_iou,
     "frequency_weighted_iou": frequency_weighted_iou,
@@ -187,7 +187,7 @@ OVERALL = {
     "mean_accuracy": mean_accuracy,
     "pixel_accuracy": pixel_accuracy,
 }
-"""Name of a figure of all classes together → its function of confusion matrices."""
+"""Name of a measure of all classes together → its function of confusion matrices."""
 
 
 def confusion_intervals(
@@ -202,29 +202,29 @@ def confusion_intervals(
 
     Args:
         images: Confusion matrix of each image, ``(C, C + 1)``, in the order of the dataset.
-        block: Images in a row that are drawn together.
-        repetitions: How often to draw.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
-        names: Figures wanted, of :data:`OVERALL` and :data:`PER_CLASS`.
+        names: Measures wanted, of :data:`OVERALL` and :data:`PER_CLASS`.
 
     Returns:
-        Name of a figure of all classes → lower and upper end; of a figure per class → the same for each class;
+        Name of a measure of all classes → lower and upper end; of a measure per class → the same for each class;
         NaN where it never occurs, and where :func:`~oodretrieval.evaluation.interval` says nothing.
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
     matrices = np.array(images)
-    drawn, whole = np.tensordot(weights, matrices, 1), matrices.sum(axis=0)
+    resampled, whole = np.tensordot(weights, matrices, 1), matrices.sum(axis=0)
     overall = {
-        name: interval(figure(drawn), value=float(figure(whole)))
-        for name, figure in OVERALL.items()
+        name: interval(measure(resampled), value=float(measure(whole)))
+        for name, measure in OVERALL.items()
         if name in names
     }
     per_class = {
         name: [
             interval(values, value=float(value))
-            for values, value in zip(figure(drawn).T, figure(whole), strict=True)
+            for values, value in zip(measure(resampled).T, measure(whole), strict=True)
         ]
-        for name, figure in PER_CLASS.items()
+        for name, measure in PER_CLASS.items()
         if name in names
     }
     return {**overall, **per_class}

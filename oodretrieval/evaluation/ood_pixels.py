@@ -176,7 +176,7 @@ def _scores(
     below = z - largest[:, None]
     odds = np.exp(below)
     np.put_along_axis(odds, predicted[:, None], 0, axis=1)
-    others = odds.sum(axis=1)  # without the 1 of the largest, beside which float32 would lose them
+    others = odds.sum(axis=1)  # without the 1 of the largest, next to which float32 would lose them
     p = odds / (1 + others)[:, None]
     np.put_along_axis(p, predicted[:, None], 1 / (1 + others)[:, None], axis=1)
     heat = (

@@ -80,7 +80,7 @@ def sample_style(rng: np.random.Generator) -> Style:
 
 
 class Sheet:
-    """A flat drawing in metres, origin at the lower left.
+    """A flat picture in metres, origin at the lower left.
 
     Args:
         width: Metres.
