@@ -3,7 +3,6 @@
 import io
 import re
 import tokenize
-from pathlib import Path
 
 import pytest
 from documented import PAGES, ROOT
