@@ -36,7 +36,7 @@ def tree_of_masks(masks: NDArray[np.bool_], size: tuple[int, int], source: str, 
     for mask, key in zip(masks, keys, strict=True):
         digest[mask] += key
     _, first, labels = np.unique(digest, return_index=True, return_inverse=True)
-    inside = masks.reshape(len(masks), -1)[:, first]  # (n, superpixels)
+    inside = masks.reshape(len(masks), size[0] * size[1])[:, first]  # (n, superpixels)
     areas = inside @ np.bincount(labels.ravel())
     order = np.argsort(areas, kind="stable")
     _, distinct = np.unique(inside[order], axis=0, return_index=True)

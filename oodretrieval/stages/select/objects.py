@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import ImageError, SettingsError, StoreError
+from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
@@ -145,9 +145,15 @@ class Objects:
 
         Returns:
             See :meth:`table`; and image id → reason of those that failed.
+
+        Raises:
+            PartialFailure: If all failed.
+            StoreError: As :meth:`describe`.
         """
         failures = self.describe(common, dataset, images)
         there = [image for image in images if image not in failures]
+        if not there:
+            raise PartialFailure("compute_embeddings", failures)
         return self.table(there), failures
 
     def describe(
@@ -164,9 +170,16 @@ class Objects:
             Image id → reason of those that failed.
 
         Raises:
-            StoreError: If another process describes them, or nothing can be written.
+            StoreError: If no logits were kept, another process describes them, or nothing can be written.
         """
         records = predictions_in_use(common, self.run, self.names, images)
+        kept = {str(record.settings.get("keep", "logits")) for record in records.values()} - {"logits"}
+        if kept:
+            raise StoreError(
+                f"objects are proposed from the logits, and the predictions of {self.names[0]} on {self.names[1]} were "
+                f"made with args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
+                "args.candidates=segments"
+            )
         failures = {image: "it has no prediction" for image in images if image not in records}
         made_by = {image: self._made_by(record.digest) for image, record in records.items()}
         missing = [i for i in made_by if not has_regions(self.source.path(i), made_by[i])]
