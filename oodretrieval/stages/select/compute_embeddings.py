@@ -91,7 +91,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             "%d %s selected (%s); %d segments in %d images%s",
             len(selected),
             settings.candidates,
-            settings.rule.words(),
+            settings.rule.words(settings.candidates),
             len(judged),
             judged["image_id"].nunique(),
             _hint(selected, settings.rule),

@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from oodretrieval.choices import DISTANCE, NOVELTY, OBJECTS, PUBLISHED, CandidateKind, Proposals, SelectBy
+from oodretrieval.choices import (
+    DISTANCE,
+    NOVELTY,
+    OBJECTS,
+    PUBLISHED,
+    SEGMENTS,
+    CandidateKind,
+    Proposals,
+    SelectBy,
+)
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -15,7 +24,8 @@ class SelectionRule:
     Attributes:
         select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
             ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
-        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
+        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1;
+            objects above that of all regions of the images searched.
         select_number: If positive, the so many segments of each dataset that score highest instead.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
@@ -45,13 +55,18 @@ class SelectionRule:
         by_quantile = self.select_by != PUBLISHED and not self.select_number
         return self.select_by in (NOVELTY, DISTANCE) or by_quantile
 
-    def words(self) -> str:
-        """What is selected, for people."""
+    def words(self, candidates: str = SEGMENTS) -> str:
+        """What is selected, for people.
+
+        Args:
+            candidates: segments or objects.
+        """
         if self.select_number:
             return f"the {self.select_number} highest by {self.select_by}"
         if self.select_by == PUBLISHED:
             return f"predicted IoU < {self.iou_threshold:g}"
-        return f"{self.select_by} above the {self.select_quantile:g} quantile of known training segments"
+        compared = "known training segments" if candidates == SEGMENTS else "all regions of the images"
+        return f"{self.select_by} above the {self.select_quantile:g} quantile of {compared}"
 
 
 @dataclass(frozen=True)
