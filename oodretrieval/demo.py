@@ -11,7 +11,6 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.demo_settings import DemoSettings
 from oodretrieval.errors import TableError
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
@@ -47,7 +46,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     started = time.monotonic()
     common = flat(settings.common)
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    dataset = run.dataset(settings.dataset, settings.common)
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
