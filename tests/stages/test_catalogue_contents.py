@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import configuration_for
 
-from oodretrieval.datasets import subset_by_index
+from oodretrieval.datasets import open_dataset, subset_by_index
 from oodretrieval.errors import (
     PartialFailure,
     SettingsMismatchError,
@@ -151,13 +151,12 @@ def test_another_number_is_refused_and_the_way_out_is_another_catalogue(configur
 def test_images_that_have_gone_take_their_segments_with_them(configuration, ready, monkeypatch):
     embed(configuration, ready, select_number=8)
     gone = contents(ready)[0][0][0]
-    original = embedding_stage.dataset_in_use
 
-    def without(settings, where, name):
-        dataset = original(settings, where, name)
+    def without(*arguments):
+        dataset = open_dataset(*arguments)
         return subset_by_index(dataset, [i for i, image in enumerate(dataset.ids) if image != gone])
 
-    monkeypatch.setattr(embedding_stage, "dataset_in_use", without)
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", without)
     embed(configuration, ready, select_number=8)
     assert gone not in contents(ready)[2] and len(contents(ready)[0]) == 8
 

@@ -361,19 +361,8 @@ def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, mo
     from oodretrieval.datasets import CamVid
 
     monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
-    monkeypatch.setattr(
-        "oodretrieval.stages.select.compute_embeddings.dataset_in_use",
-        lambda *_: _with_selection(
-            CamVid(configuration.datasets["val"].kwargs["root"], "val", ("pedestrian", "bicyclist"))
-        ),
-    )
     compute_embeddings(embed_settings(save_file="cars"), Run(configuration, embedded))
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
-
-
-def _with_selection(dataset):
-    dataset.pred_class_selection = [8]
-    return dataset
 
 
 def test_a_meta_model_of_another_network_is_refused(configuration, measured):
