@@ -7,20 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#B0B0B0"
-LINES = (
-    (BLUE, "-"),
-    (ORANGE, "--"),
-    ("#009E73", "-."),
-    ("#CC79A7", (0, (5, 1))),
-    ("#56B4E9", (0, (3, 1, 1, 1))),
-    ("#E69F00", ":"),
-    ("black", (0, (7, 2, 1, 2))),
-    ("#882255", (0, (8, 3))),
-    ("#666666", (0, (1, 1))),
-    ("#AA9900", (0, (1, 4))),
-)
-"""Colour and stroke of each line: first Okabe and Ito's palette, and told apart without any colour."""
+from oodretrieval.charts.palette import BLUE, GREY, GRID, LINES, ORANGE
+
 Points = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
@@ -177,6 +165,6 @@ def line_chart(
         axes.plot(x, y, color=colour, linestyle=stroke, linewidth=1.8, label=name, drawstyle=style)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
-    axes.grid(color="#E0E0E0", linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6)
     axes.legend(fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

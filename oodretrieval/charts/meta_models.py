@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from oodretrieval.charts.bars_and_lines import BLUE, GREY, LINES, ORANGE, curve_chart
+from oodretrieval.charts.bars_and_lines import curve_chart
+from oodretrieval.charts.palette import BLUE, GREY, GRID, IOU_MAP, LINES, ORANGE, REFERENCE_LINE
 from oodretrieval.labels import ClassMapping, colourise
 
 Vector = NDArray[np.float64]
@@ -46,7 +47,7 @@ def correlation_figure(names: Sequence[str], values: Vector, title: str) -> Figu
     axes.set_xlim(-1.12, 1.12)
     axes.set_xlabel("correlation with the IoU")
     axes.set_title(title, fontsize=11)
-    axes.grid(axis="x", color="#E0E0E0", linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -110,7 +111,7 @@ def roc_figure(curves: Mapping[str, Points], title: str) -> Figure:
     curve_chart(
         axes, curves, ("false positive rate", "true positive rate"), legend="score: AUROC", place="lower right"
     )  # fmt: skip
-    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=(0, (1, 3)))
+    axes.plot([0, 1], [0, 1], color="black", linewidth=0.8, linestyle=REFERENCE_LINE)
     axes.set_aspect("equal")
     axes.set_title(title, fontsize=11)
     return figure
@@ -135,7 +136,7 @@ def scatter_figure(parts: Mapping[str, Points], sizes: Mapping[str, Vector], tit
             predicted[order],
             c=sizes[name][order],
             norm=LogNorm(1, max(largest, 10)),
-            cmap="cividis_r",
+            cmap=f"{IOU_MAP}_r",
             s=9,
             alpha=0.6,
             linewidths=0,
@@ -212,7 +213,7 @@ def rating_figure(
         axes = figure.add_axes(_box(place, top, panel, figure))
         _bare(axes, name if values is not None else f"{name}: no truth at hand")
         if values is not None:
-            drawn = axes.imshow(values, cmap="cividis", vmin=0, vmax=1, interpolation="nearest")
+            drawn = axes.imshow(values, cmap=IOU_MAP, vmin=0, vmax=1, interpolation="nearest")
     bar = figure.add_axes((1 - 0.95 / across, top, 0.2 / across, panel / total))
     figure.colorbar(drawn, cax=bar, label="IoU of each segment; grey: none")
     for place, (ids, name) in enumerate(((labels, "truth"), (prediction, "predicted classes"))):

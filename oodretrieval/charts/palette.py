@@ -1,0 +1,60 @@
+"""The colours of every chart and window, for every common colour vision. Knows no toolkit."""
+
+BLUE, ORANGE, GREEN, PINK = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+AMBER, SKY, BLACK, YELLOW = "#E69F00", "#56B4E9", "#000000", "#F0E442"
+PALETTE = (BLUE, ORANGE, GREEN, PINK, AMBER, SKY, BLACK, YELLOW)
+"""Okabe and Ito's colours, in the order in which they are given to kinds of things."""
+
+GREY = "#B0B0B0"
+"""What is known, or of no interest."""
+FAINT = "#DDDDDD"
+"""What is filtered away."""
+RED = "#D62728"
+"""The frame around a segment in an image."""
+GRID = "#E0E0E0"
+UNIFORM = "#35618F"
+"""One colour for all."""
+NAMELESS = (150, 150, 150)
+"""A class whose dataset gives it no colour; red, green, blue in 0…255."""
+
+LINES = (
+    (BLUE, "-"),
+    (ORANGE, "--"),
+    (GREEN, "-."),
+    (PINK, (0, (5, 1))),
+    (SKY, (0, (3, 1, 1, 1))),
+    (AMBER, ":"),
+    (BLACK, (0, (7, 2, 1, 2))),
+    ("#882255", (0, (8, 3))),
+    ("#666666", (0, (1, 1))),
+    ("#AA9900", (0, (1, 4))),
+)
+"""Colour and stroke of each curve of a chart, which differ without any colour, too."""
+REFERENCE_LINE = (0, (1, 3))
+"""Stroke of what curves are compared with: chance, everything there is."""
+
+CLUSTERS = (
+    *(BLUE, ORANGE, GREEN, PINK, AMBER, SKY, "#8C564B", "#B8A800"),
+    *("#5E4FA2", "#1B1B1B", "#66A61E", "#A6761D", "#E7298A", "#7F7F7F", "#17BECF", "#9E0142"),
+)
+SHADES = ("#FDE737", "#BBAF71", "#7D7C78", "#3F4C6B", "#00204D")
+"""Fifths of a score: cividis from light to dark, which the colour-blind see in order, too."""
+
+ENTROPY_MAP, IOU_MAP, SCORE_MAP, DENSITY_MAP = "inferno", "cividis", "viridis", "Purples"
+"""Colour maps, by the names of matplotlib: of entropy, of the IoU of segments, of scores, of where points are dense."""
+
+
+def hex_colour(colour: tuple[int, int, int]) -> str:
+    """A colour of a dataset as ``#rrggbb``.
+
+    Args:
+        colour: Red, green, blue in 0…255.
+
+    Returns:
+        What matplotlib and browsers understand.
+
+    Example:
+        >>> hex_colour((0, 114, 178))
+        '#0072b2'
+    """
+    return "#{:02x}{:02x}{:02x}".format(*colour)
