@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import ChecksumError, StoreError, UnknownNameError
 from oodretrieval.files import checksum_of
+from oodretrieval.stores.json_files import read_json
 from oodretrieval.stores.segments import read_tables, table_length
-from oodretrieval.stores.workspace import Workspace, read_json
+from oodretrieval.stores.workspace import Workspace
 
 MANIFEST = "manifest.json"
 PENDING = "pending.json"

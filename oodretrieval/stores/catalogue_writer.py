@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path, checksum_of
 from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest, read_vectors
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, write_json
+from oodretrieval.stores.locks import lock_folder
+from oodretrieval.stores.made_alike import require_same_settings
 from oodretrieval.stores.segments import part_name, read_tables, write_table
-from oodretrieval.stores.workspace import (
-    FORMAT_VERSION,
-    lock_folder,
-    plain,
-    require_same_settings,
-    write_json,
-)
 
 logger = logging.getLogger(__name__)
 

@@ -27,9 +27,10 @@ from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.stored import Stored
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
+from oodretrieval.stores.workspace import Workspace
 
 KEEP: tuple[Keep, ...] = get_args(Keep)
 

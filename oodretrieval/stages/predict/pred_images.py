@@ -1,7 +1,7 @@
 """Stage 1: predict every image of a dataset and keep what the later stages need.
 
 Images flow through three steps at once: threads read ahead, the network works, and others finish what it is done
-with (:mod:`~oodretrieval.stages.predict.finishing`). Each step waits when the one after it is behind, so memory does
+with (:mod:`~oodretrieval.stages.predict.finish`). Each step waits when the one after it is behind, so memory does
 not grow with the dataset. With ``num_cores = n``, beside the network itself:
 
 - ``batch_size + n`` images read ahead, 4 to 5 bytes a pixel each;
@@ -27,13 +27,8 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.stages.predict.finishing import (
-    Finished,
-    Finisher,
-    NetworkOutcome,
-    Outcome,
-    load_kernels,
-)
+from oodretrieval.stages.predict.finish import Finished, Finisher, load_kernels
+from oodretrieval.stages.predict.outcomes import NetworkOutcome, Outcome
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input

@@ -17,7 +17,7 @@ from oodretrieval.errors import ImageError, PartialFailure, SettingsError, Store
 from oodretrieval.execution import progress, return_freed_memory
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.segments import crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
@@ -28,12 +28,13 @@ from oodretrieval.stores import (
     CatalogueWriter,
 )
 from oodretrieval.stores.blocks import blocks
+from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
 JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns of the table of all segments that lies beside the selected ones."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
+SAME = ["dataset", "image_id", "segment_id", "class", "S", *SIDES]
 """Columns in which a segment is the one that it was."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
@@ -243,24 +244,11 @@ class _Crops:
                 self.failures[image_id] = str(error)
                 bar.update(len(self.by_image[image_id]))
                 continue
-            rows = self.by_image[image_id].copy()
+            rows = self.by_image[image_id].assign(image_path=sample.path)
             height, width = sample.image.shape[:2]
             smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes_of(rows)]
-            rows["image_path"] = sample.path
-            for side in Box._fields:
-                rows[f"crop_{side}"] = [getattr(box, side) for box in boxes]
-            self.rows.append(rows)
+            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
+            self.rows.append(with_crop_boxes(rows, boxes))
             for box in boxes:
                 yield crop(sample.image, box)
                 bar.update()
-
-
-def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the segments, row by row."""
-    return [Box(*row) for row in table[list(Box._fields)].to_numpy(int).tolist()]
-
-
-def crop_boxes(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the crops that were embedded, row by row of a catalogue."""
-    return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]
