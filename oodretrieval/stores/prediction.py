@@ -59,6 +59,23 @@ class Prediction:
     image_file: Mapping[str, int | str] | None = None
     digest: str = ""
 
+    def problem(self) -> str:
+        """What is wrong with types and shapes, in words; empty where they agree."""
+        size, classes, problem = self.prediction.shape, self.num_classes, ""
+        if len(size) != 2 or self.prediction.dtype not in (np.uint8, np.uint16) or 0 in size:
+            problem = f"prediction must be (H, W) uint8 or uint16, not {self.prediction.dtype} {size}"
+        for name in ("labels", "entropy"):
+            values = getattr(self, name)
+            if values is not None and values.shape != size:
+                problem = f"{name} {values.shape} must have the size of the prediction {size}"
+        if self.logits is not None and (self.logits.ndim != 3 or self.logits.shape[0] != classes):
+            problem = f"logits {self.logits.shape} must be (C = {classes}, h, w)"
+        if self.softmax is not None and self.softmax.shape != (*size, classes):
+            problem = f"softmax {self.softmax.shape} must be {(*size, classes)}"
+        if not problem and not self.label_to_pred and self.labels is not None and classes > NO_CLASS:
+            problem = f"label_to_pred is needed to hold labels of {classes} classes"
+        return problem
+
     def probabilities(self) -> NDArray[np.float32]:
         """The softmax, as kept or rebuilt from the logits.
 
