@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from oodretrieval.entries import DatasetEntry, ModelEntry
 from oodretrieval.errors import SettingsMismatchError, StoreError, TableError
@@ -13,7 +14,6 @@ from oodretrieval.experiment import provenance
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.images import write_png
 from oodretrieval.stores import Prediction, Stored, Workspace, write_prediction
 
 IDS = ["a", "b", "c"]
@@ -21,8 +21,9 @@ IDS = ["a", "b", "c"]
 
 @pytest.fixture
 def run(tmp_path):
+    (tmp_path / "photos").mkdir()
     for image in IDS:
-        write_png(tmp_path / "photos" / f"{image}.png", np.zeros((4, 6, 3), np.uint8))
+        Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "photos" / f"{image}.png")
     (tmp_path / "w.pth").write_bytes(b"abc")
     return Run(
         Configuration(
