@@ -12,7 +12,8 @@ from PIL import Image
 
 from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.segments import Box, enlarge_box
+from oodretrieval.segments import enlarge_box
+from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 132
 """Longer side of a tile's picture, pixels."""
@@ -75,7 +76,7 @@ def tiles(
     """
     made: dict[int, Tile] = {}
     for place, image, row in _by_image(segments, image_of, by):
-        box = Box(*(int(row[side]) for side in ("left", "top", "right", "bottom")))
+        [box] = segment_boxes(row.to_frame().T)
         enlarged = enlarge_box(box, SMALLEST_CROP, SMALLEST_CROP, *image.shape[:2])
         mask = masks[place] if masks else None
         picture = as_data_address(outlined_crop(image, enlarged, mask, THUMBNAIL))
