@@ -28,8 +28,8 @@ from oodretrieval.meta_models import (
     folds_of,
     training_rows,
 )
-from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.fit.meta_evaluation import Estimate, draws_of
 from oodretrieval.stores import Workspace, read_segments
 

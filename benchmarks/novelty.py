@@ -39,8 +39,8 @@ from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.neighbours import known_bank
 from oodretrieval.novelty.standardisation import ClassStandardisation
-from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures

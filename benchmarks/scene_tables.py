@@ -8,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import auprc, auroc, block_draws, interval
-from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 
 MEAN, WORST = "mean over drives", "worst drive"

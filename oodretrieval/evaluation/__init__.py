@@ -1,4 +1,4 @@
-"""What the figures of this project mean, and how they are computed."""
+"""The measures of this project: what they mean, and how they are computed."""
 
 from oodretrieval.choices import PIXEL_SCORES
 from oodretrieval.evaluation.bootstrap import (
@@ -8,6 +8,7 @@ from oodretrieval.evaluation.bootstrap import (
     interval,
     ratio_interval,
 )
+from oodretrieval.evaluation.class_measures import ClassMeasures
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.evaluation.detection import (
     DetectionFigures,
@@ -21,6 +22,7 @@ from oodretrieval.evaluation.discovery import (
     unknown_objects,
 )
 from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
+from oodretrieval.evaluation.frames import clip_names, frame_positions
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_draws import drawn_figures, drawn_ranks
@@ -45,8 +47,6 @@ from oodretrieval.evaluation.ood_pixels import LogitStatistics, LogitStatisticsS
 from oodretrieval.evaluation.retrieval import (
     RetrievalFigures,
     average_precision,
-    clip_names,
-    frame_positions,
     mean_average_precision,
     retrieval_intervals,
 )
@@ -63,6 +63,7 @@ from oodretrieval.evaluation.selection import (
 __all__ = [
     "PIXEL_SCORES",
     "BackgroundQuality",
+    "ClassMeasures",
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionFigures",

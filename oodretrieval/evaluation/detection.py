@@ -1,7 +1,7 @@
 """How well a score finds the positives among very many items: ROC, precision and recall, from counts.
 
-The counts are per distinct score, then every figure is exact; or per bin of scores, then every figure comes
-with a bound on its error: whatever the order inside the bins is, the exact figure is no farther away.
+The counts are per distinct score, then every measure is exact; or per bin of scores, then every measure has
+a bound on its error: whatever the order inside the bins is, the exact one is no farther away.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
 RECALL = 0.95
-"""True positives at which the false positives are told."""
+"""True positives at which the false positives are counted."""
 Floats = NDArray[np.float64]
 
 
@@ -33,7 +33,15 @@ class ScoreCounts:
 
     @classmethod
     def of_scores(cls, positive_scores: ArrayLike, negative_scores: ArrayLike) -> "ScoreCounts":
-        """Exact counts of the scores of all positives and of all negatives, each of any shape."""
+        """Exact counts.
+
+        Args:
+            positive_scores: Of all positives, any shape.
+            negative_scores: Of all negatives, any shape.
+
+        Returns:
+            One threshold for each different score.
+        """
         above, positives = np.unique(np.asarray(positive_scores, np.float32), return_counts=True)
         below, negatives = np.unique(np.asarray(negative_scores, np.float32), return_counts=True)
         scores = np.union1d(above, below)
@@ -43,19 +51,33 @@ class ScoreCounts:
         return cls(scores[::-1], counts[0, ::-1], counts[1, ::-1], True)
 
     def curve(self) -> tuple[Floats, Floats, Floats]:
-        """False positive rate, true positive rate (recall) and precision at every threshold, ``(k,)`` each."""
+        """The ROC curve, and precision over recall.
+
+        Returns:
+            False positive rate, true positive rate (recall) and precision at every threshold, ``(k,)`` each.
+        """
         hits, alarms = np.cumsum(self.positives), np.cumsum(self.negatives)
         total = max(int(self.positives.sum()), 1), max(int(self.negatives.sum()), 1)
         return alarms / total[1], hits / total[0], hits / (hits + alarms)
 
     def quantile(self, share: float) -> float:
-        """The score that a share, 0…1, of all items does not exceed; to the width of a bin."""
+        """The score that a share of all items does not exceed.
+
+        Args:
+            share: 0…1.
+
+        Returns:
+            One of ``thresholds``; where scores were binned, exact to the width of a bin.
+        """
         items = (self.positives + self.negatives)[::-1].cumsum()
         place = np.searchsorted(items, share * items[-1])
         return float(self.thresholds[::-1][min(int(place), len(items) - 1)])
 
     def best_f1_threshold(self) -> float:
-        """The threshold of the highest F1 of items; the highest of equal ones.
+        """The threshold of the highest F1 of items.
+
+        Returns:
+            One of ``thresholds``, the highest of equally good ones.
 
         Raises:
             ValueError: If there is no positive.
@@ -66,7 +88,13 @@ class ScoreCounts:
         return float(self.thresholds[np.argmax(2 * hits / (hits + alarms + hits[-1]))])
 
     def false_positive_threshold(self, rate: float) -> float:
-        """The lowest threshold at which at most a share ``rate`` of the negatives scores as high.
+        """The lowest threshold at which few negatives score as high.
+
+        Args:
+            rate: Largest share of the negatives, 0…1.
+
+        Returns:
+            One of ``thresholds``, or just above the highest.
 
         Raises:
             ValueError: If there is no negative.
@@ -82,7 +110,7 @@ class ScoreCounts:
 
 @dataclass(frozen=True)
 class DetectionFigures:
-    """What a score is worth, and how far each figure may be off because scores were binned.
+    """What a score is worth, and how far each measure may be off because scores were binned.
 
     Attributes:
         auroc: Chance that a positive scores higher than a negative, equal ones counting half, 0…1; NaN where
@@ -110,17 +138,17 @@ class DetectionFigures:
 
 
 def detection_figures(counts: ScoreCounts) -> DetectionFigures:
-    """All figures, with the bounds on their errors.
+    """All measures, with the bounds on their errors.
 
     Args:
         counts: From :meth:`ScoreCounts.of_scores` or a :class:`~oodretrieval.evaluation.ScoreCounter`.
 
     Returns:
-        The figures.
+        The measures.
 
     Example:
-        >>> figures = detection_figures(ScoreCounts.of_scores([0.9, 0.2], [0.5]))
-        >>> figures.auroc, round(figures.auprc, 4), figures.fpr95
+        >>> measures = detection_measures(ScoreCounts.of_scores([0.9, 0.2], [0.5]))
+        >>> measures.auroc, round(measures.auprc, 4), measures.fpr95
         (0.5, 0.8333, 1.0)
     """
     positives, negatives = counts.positives.astype(np.float64), counts.negatives.astype(np.float64)
@@ -164,7 +192,7 @@ def detection_rates(positives: Floats, negatives: Floats) -> dict[str, Floats]:
 
 
 def _error_bounds(positives: Floats, negatives: Floats, auprc: float) -> dict[str, float]:
-    """How far the figures of exact scores can be from those of bins.
+    """How far the measures of exact scores can be from those of bins.
 
     Inside a bin the positives may all come first or last. Last they have the precisions
     ``(T + i) / (T + F + n + i)``, i = 1 … p, after T positives and F negatives, whose sum is a difference of

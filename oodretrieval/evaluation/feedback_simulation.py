@@ -24,10 +24,19 @@ class Ranker(Protocol):
     """What puts candidates in order, given answers on some of them."""
 
     def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
-        """Take in what was said of some rows."""
+        """Take in what was said of some rows.
+
+        Args:
+            rows: Of candidates, from 0.
+            answers: Of each of them.
+        """
 
     def scores(self) -> NDArray[np.floating]:
-        """How likely each candidate is of interest, ``(n,)``, higher first."""
+        """How likely each candidate is of interest.
+
+        Returns:
+            ``(n,)``, higher first.
+        """
 
 
 @dataclass(frozen=True, eq=False)

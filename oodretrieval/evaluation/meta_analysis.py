@@ -1,4 +1,4 @@
-"""Which metrics tell the IoU of a segment: each by itself, and each within a meta model.
+"""Which metrics predict the IoU of a segment: each by itself, and each within a meta model.
 
 Source:
     Rottmann et al., arXiv:1811.00648; permutation importance: Breiman, Random Forests, 2001.
@@ -28,6 +28,12 @@ _KINDS = (
 
 def kind_of_feature(name: str) -> str:
     """What a feature measures, for features of one kind say much the same.
+
+    Args:
+        name: Of the feature, e.g. a column of the segment table.
+
+    Returns:
+        Name of the kind; ``others`` where it is not known.
 
     Example:
         >>> kind_of_feature("E_var_in"), kind_of_feature("ndist3"), kind_of_feature("mine")
@@ -71,15 +77,15 @@ def permutation_importance(
     repeats: int = 5,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """How much R² falls when features are dealt out anew among the segments.
+    """How much R² falls when features are shuffled among the segments.
 
     Args:
         predict: ``(n, F)`` → predicted IoU ``(n,)``.
         features: Of segments that the model has not seen, ``(n, F)``.
         iou: True IoU, ``(n,)``.
-        groups: Name → columns that are dealt out together: single features, or all of one kind.
-        repeats: How often each is dealt out, >= 1.
-        seed: Same seed, same figures.
+        groups: Name → columns that are shuffled together: single features, or all of one kind.
+        repeats: How often each is shuffled, >= 1.
+        seed: Same seed, same losses.
 
     Returns:
         Name → mean and standard deviation of the loss of R² over the repeats.
@@ -96,9 +102,9 @@ def permutation_importance(
     for name, columns in groups.items():
         found = []
         for order in orders:
-            dealt = features.copy()
-            dealt[:, list(columns)] = features[order][:, list(columns)]
-            found.append(whole - r2(iou, predict(dealt)))
+            shuffled = features.copy()
+            shuffled[:, list(columns)] = features[order][:, list(columns)]
+            found.append(whole - r2(iou, predict(shuffled)))
         losses[name] = float(np.mean(found)), float(np.std(found))
     return losses
 

@@ -35,7 +35,15 @@ class LogitStatistics:
     def standardise(
         self, largest: NDArray[np.floating], predicted: NDArray[np.integer]
     ) -> NDArray[np.float32]:
-        """``(largest - mean) / std`` of the predicted class; both of any one shape."""
+        """``(largest - mean) / std`` of the predicted class.
+
+        Args:
+            largest: Largest logits, any shape.
+            predicted: Predicted ids, of the same shape.
+
+        Returns:
+            The same shape.
+        """
         std = np.maximum(self.std, _SMALLEST_STD)
         return np.asarray((largest - self.mean[predicted]) / std[predicted], np.float32)
 
@@ -73,6 +81,9 @@ class LogitStatisticsSums:
 
     def statistics(self) -> LogitStatistics:
         """What was gathered.
+
+        Returns:
+            Mean and deviation of the largest logit of each predicted class.
 
         Raises:
             ValueError: If that is nothing.
@@ -129,24 +140,29 @@ def pixel_scores(
         >>> scores["max_softmax"].tolist(), np.abs(scores["energy"]).round(6).tolist()
         ([[0.5, 0.25]], [[0.0, 0.0]])
     """
-    values = checked_logits(logits)
-    height, width, classes = values.shape
-    pixels = values.reshape(-1, classes)
-    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]  # of each pixel alone
+    maps = _of_single_pixels(checked_logits(logits), temperature, statistics)
+    height, width = maps["energy"].shape
+    maps["smoothed_energy"] = gaussian_filter(
+        maps["energy"], SMOOTHING * np.sqrt(height * width), mode="nearest"
+    )
+    if predicted_iou is not None:
+        maps[EXPECTED_IOU] = _expected_iou(predicted_iou, (height, width))
+    return maps
+
+
+def _of_single_pixels(
+    logits: NDArray[np.floating], temperature: float, statistics: LogitStatistics | None
+) -> dict[str, NDArray[np.float32]]:
+    """The scores of each pixel alone, ``(H, W)``."""
+    height, width, classes = logits.shape
+    pixels = logits.reshape(-1, classes)
+    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]
     scores = {name: np.empty(len(pixels), np.float32) for name in names}
     for start in range(0, len(pixels), _PIXELS_AT_ONCE):
         part = np.s_[start : start + _PIXELS_AT_ONCE]
         for name, score in _scores(pixels[part], temperature, statistics).items():
             scores[name][part] = score
-    maps = {name: score.reshape(height, width) for name, score in scores.items()}
-    maps["smoothed_energy"] = gaussian_filter(
-        maps["energy"], SMOOTHING * np.sqrt(height * width), mode="nearest"
-    )
-    return (
-        maps
-        if predicted_iou is None
-        else {**maps, EXPECTED_IOU: _expected_iou(predicted_iou, (height, width))}
-    )
+    return {name: score.reshape(height, width) for name, score in scores.items()}
 
 
 def _expected_iou(predicted_iou: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:
@@ -168,7 +184,7 @@ def _scores(
     below = z - largest[:, None]
     odds = np.exp(below)
     np.put_along_axis(odds, predicted[:, None], 0, axis=1)
-    others = odds.sum(axis=1)  # without the 1 of the largest, beside which float32 would lose them
+    others = odds.sum(axis=1)  # without the 1 of the largest, next to which float32 would lose them
     p = odds / (1 + others)[:, None]
     np.put_along_axis(p, predicted[:, None], 1 / (1 + others)[:, None], axis=1)
     heat = (
@@ -186,7 +202,13 @@ def _scores(
 
 
 def checked_logits(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Refuse what are no logits ``(H, W, C >= 2)``, or not finite.
+    """Refuse what are no logits, or not finite.
+
+    Args:
+        logits: ``(H, W, C)`` with ``C >= 2``.
+
+    Returns:
+        The same.
 
     Raises:
         ValueError: Saying what was got.

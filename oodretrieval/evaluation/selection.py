@@ -44,16 +44,15 @@ class ObjectCounts:
 
 @dataclass(frozen=True)
 class SelectionFigures:
-    """What a selection of segments is worth.
+    """What a selection of segments is worth; a share of nothing is NaN.
 
     Attributes:
         per_class: Label id → counts of its objects.
         segments: Number of segments that could have been selected.
         selected: Number of those that were.
-        share_selected: ``selected / segments``, 0…1; 0 without segments.
-        precision: Share of the selected segments whose majority is unknown, 0…1; 0 where none is selected.
-        unknown_selected: Share of the segments whose majority is unknown that were selected, 0…1; 0 if
-            there are none.
+        share_selected: ``selected / segments``, 0…1.
+        precision: Share of the selected segments whose majority is unknown, 0…1.
+        unknown_selected: Share of the segments whose majority is unknown that were selected, 0…1.
         prevalence: Share of all segments whose majority is unknown, 0…1: the precision of a random selection.
     """
 
@@ -87,7 +86,7 @@ def true_objects(
         labels: Label ids, ``(H, W)``.
         boxes: Boxes of the selected segments, ``(k, 4)``: left, top, right, bottom in pixels, half-open.
         selected: Pixels of the selected segments, ``(H, W)``.
-        ids: Label ids to look at; None for all.
+        ids: Label ids of the objects; None for all.
         min_height: Smallest height of an object that counts, in pixels.
         min_width: Smallest width.
         published: Count as the published code does: 4-connected; found when half lies in one single box of a
@@ -185,7 +184,7 @@ def selection_figures(
         unknown_ids: Label ids that the network was never taught.
 
     Returns:
-        The figures.
+        The measures.
 
     Raises:
         ValueError: If the shapes differ.
@@ -214,4 +213,4 @@ def selection_figures(
 
 
 def _share(of: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
-    return float(of[among].mean()) if among.any() else 0.0
+    return float(of[among].mean()) if among.any() else np.nan

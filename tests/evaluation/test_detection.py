@@ -152,7 +152,7 @@ def test_intervals_are_those_of_drawing_images():
         positive = rng.random(80) < rng.random()
         images.append((positive, (rng.integers(0, 64, 80) / 64 + positive / 4).astype(np.float32)))
         counter.update(images[-1][1], positive)
-    found = counter.draws(block=3, repetitions=60)
+    found = counter.resampled(block=3, repetitions=60)
     draws = [
         sklearn_figures(*(np.concatenate([images[i][side] for i in drawn]) for side in (0, 1)))
         for drawn in block_draws(15, block=3, repetitions=60)
@@ -205,7 +205,7 @@ def test_intervals_are_those_of_the_scores_themselves(exact_pixels, sample, tole
     positive, score = (np.concatenate([image[side] for image in images]) for side in (0, 1))
     weights = block_weights(12, block=1, repetitions=40)
     expected = drawn_ranks(weights, frames, positive, score)
-    drawn = counter.draws(block=1, repetitions=40)
+    drawn = counter.resampled(block=1, repetitions=40)
     for name in ("auroc", "auprc"):
         np.testing.assert_allclose(drawn[name], expected[name], atol=tolerance)
         low, high = counter.intervals(block=1, repetitions=40)[name]
@@ -231,7 +231,7 @@ def test_resamples_without_positives_are_left_out():
     for _ in range(3):
         counter.update(np.array([0.85, 0.2]), np.array([False, False]))
     weights = block_weights(4, block=1, repetitions=200)
-    drawn = counter.draws(block=1, repetitions=200)
+    drawn = counter.resampled(block=1, repetitions=200)
     for name in ("auroc", "auprc", "fpr95"):
         assert np.array_equal(np.isnan(drawn[name]), weights[:, 0] == 0)
     without = ScoreCounter()

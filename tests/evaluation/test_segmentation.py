@@ -42,7 +42,7 @@ def test_void_as_background(seed):
     quality = SegmentationQuality(VOID_BEHIND)
     for labels, logits in scenes:
         quality.update(logits.argmax(0), labels, logits)
-    figures = quality.figures()
+    figures = quality.measures()
     labels, logits = (np.concatenate(parts, axis=-1) for parts in zip(*scenes, strict=True))
     for mode in (1, 2):
         expected = non_distinctiveness(logits[None], mode).mean()
@@ -60,8 +60,8 @@ def test_unknown_as_background_leaves_void_out():
     quality = BackgroundQuality(UNKNOWN_BEHIND)
     quality.update(logits, labels)
     kept = non_distinctiveness(logits[None])[0][labels != 7]
-    assert quality.figures()["non_distinctiveness_1"] == pytest.approx(kept.mean())
-    assert np.isnan(quality.figures()["auroc_unknown"]), "nothing is unknown any longer"
+    assert quality.measures()["non_distinctiveness_1"] == pytest.approx(kept.mean())
+    assert np.isnan(quality.measures()["auroc_unknown"]), "nothing is unknown any longer"
 
 
 @settings(max_examples=10)
@@ -76,7 +76,7 @@ def test_intervals_are_those_of_figures_of_drawn_images(seed):
             quality.update(logits.argmax(0), labels, logits)
         return quality
 
-    draws = [quality_of([scenes[i] for i in drawn]).figures() for drawn in block_draws(4, **drawing)]
+    draws = [quality_of([scenes[i] for i in drawn]).measures() for drawn in block_draws(4, **drawing)]
     found = quality_of(scenes).intervals(**drawing)
     for name in ("mean_iou", "mean_dice", "mean_accuracy", "frequency_weighted_iou", "pixel_accuracy"):
         assert found[name] == pytest.approx(interval([draw[name] for draw in draws]))
@@ -91,10 +91,10 @@ def test_intervals_are_those_of_figures_of_drawn_images(seed):
 def test_of_what_was_not_seen_there_is_no_figure():
     quality = SegmentationQuality(PLAIN)
     quality.update(np.array([[0, 1]]), np.array([[0, 0]]))
-    figures = json.loads(json.dumps(quality.figures(), allow_nan=False))
+    figures = json.loads(json.dumps(quality.measures(), allow_nan=False))
     assert figures["iou"] == {"class 0": 0.5, "class 1": 0, "class 2": None}
     assert figures["accuracy"] == {"class 0": 0.5, "class 1": None, "class 2": None}
-    assert SegmentationQuality(PLAIN).figures()["mean_iou"] is None
+    assert SegmentationQuality(PLAIN).measures()["mean_iou"] is None
 
 
 def test_the_confusion_is_that_of_predicted_ids():
@@ -103,7 +103,7 @@ def test_the_confusion_is_that_of_predicted_ids():
     quality.update(logits.argmax(0), labels)
     matrix = ConfusionMatrix(4)
     matrix.update(logits.argmax(0), VOID_BEHIND.to_predicted(labels))
-    figures = quality.figures()
+    figures = quality.measures()
     assert figures["mean_iou"] == matrix.mean_iou() and figures["mean_dice"] == matrix.mean_dice()
     assert list(figures["iou"]) == ["background", "class 0", "class 1", "class 2"]
     assert figures["accuracy"]["class 2"] == matrix.accuracy()[3]
@@ -115,7 +115,7 @@ def test_without_a_background_only_classes_are_judged():
     labels, logits = scene(4, channels=3)
     quality = SegmentationQuality(PLAIN)
     quality.update(logits.argmax(0), labels, logits)
-    assert not any(key.startswith(("auroc", "non_dist")) for key in quality.figures())
+    assert not any(key.startswith(("auroc", "non_dist")) for key in quality.measures())
     with pytest.raises(ValueError, match="none of the predicted classes is a background"):
         BackgroundQuality(PLAIN)
 
@@ -125,4 +125,4 @@ def test_one_class_beside_the_background_has_no_distinctiveness():
     quality = SegmentationQuality(one)
     labels, logits = scene(5, channels=2)
     quality.update(logits.argmax(0), labels, logits)
-    assert "non_distinctiveness_1" not in quality.figures()
+    assert "non_distinctiveness_1" not in quality.measures()

@@ -28,7 +28,7 @@ from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_compone
 from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
-from oodretrieval.results.result import read_results
+from oodretrieval.results.saved_results import read_results
 from oodretrieval.segments import label_components
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
-from oodretrieval.results.result import Context, Result, markdown_table, read_results, save_result
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.results.saved_results import read_results
+from oodretrieval.results.tables import markdown_table
 
 
 def _result(**changes):

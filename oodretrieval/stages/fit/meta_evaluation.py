@@ -17,7 +17,8 @@ from oodretrieval.evaluation import (
     meta_figures,
 )
 from oodretrieval.meta_models import MetaModel, training_rows
-from oodretrieval.results.rules import Resampling, interval_words
+from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 FIGURES = {
