@@ -11,7 +11,6 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.demo_settings import DemoSettings
 from oodretrieval.errors import TableError
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
@@ -42,12 +41,15 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         run: Configuration and workspace.
 
     Returns:
-        Figures of the selection and of the retrieval, and the pictures.
+        Measures of the selection and of the retrieval, and the files of the pictures.
+
+    Raises:
+        TableError: If the dataset has no truth.
     """
     started = time.monotonic()
     common = flat(settings.common)
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    dataset = run.dataset(settings.dataset, settings.common)
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
@@ -72,7 +74,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         },
     )
     catalogue_name = compute_embeddings(embedding, run)["catalogue"]
-    logger.info("5/5 evaluating and drawing")
+    logger.info("5/5 evaluating and making pictures")
     found = _evaluate_quietly(settings, run, catalogue_name)
     catalogue = Catalogue.named(run.workspace, catalogue_name)
     pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
@@ -88,7 +90,12 @@ def _selecting(settings: DemoSettings) -> dict[str, Any]:
 
 
 def explore_if_possible(catalogue: str, run: Run) -> None:
-    """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
+    """Open the explorer on a catalogue where there is a display; where there is none, do nothing.
+
+    Args:
+        catalogue: Name of a catalogue in the workspace.
+        run: Configuration and workspace.
+    """
     if display_problem() is None:
         logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
         discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), run)

@@ -3,10 +3,10 @@
 from matplotlib.figure import Figure
 
 from oodretrieval.charts.bars_and_lines import bar_chart
-from oodretrieval.evaluation import RetrievalFigures
+from oodretrieval.evaluation import RetrievalMeasures
 
 
-def retrieval_figure(measures: RetrievalFigures, chance: RetrievalFigures, title: str) -> Figure:
+def retrieval_figure(measures: RetrievalMeasures, chance: RetrievalMeasures, title: str) -> Figure:
     """Mean average precision by class, the best on top, with that of a random embedding.
 
     Args:

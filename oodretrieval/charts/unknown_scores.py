@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import curve_chart
 from oodretrieval.charts.palette import BLACK, ORANGE, REFERENCE_LINE, SCORE_MAP
-from oodretrieval.evaluation import ScoreCounts, detection_figures
+from oodretrieval.evaluation import ScoreCounts, detection_measures
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 
 Rates = NDArray[np.float64]
@@ -29,7 +29,7 @@ def detection_figure(counts: Mapping[str, ScoreCounts], title: str) -> Figure:
     """
     figure = Figure(figsize=(12, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    measures = {name: detection_figures(count) for name, count in counts.items()}
+    measures = {name: detection_measures(count) for name, count in counts.items()}
     roc, recall = {}, {}
     for name, count in counts.items():
         alarms, hits, precision = _thinned(*count.curve())

@@ -13,7 +13,7 @@ REPETITIONS = 1000
 VIDEO_BLOCK = 20
 """Frames in a row that are resampled together."""
 ROUNDING = 1e-9
-"""Up to which sums in another order are the same."""
+"""Relative difference up to which sums in another order are the same."""
 
 
 def block_bootstrap(
@@ -25,9 +25,9 @@ def block_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Confidence interval of a measure of items (segments, objects, queries) that come from images.
+    """Confidence interval of a measure of items (segments, objects, queries) that are of images.
 
-    Moving blocks: stretches of ``block`` frames in a row are drawn with replacement until there are as many
+    Moving blocks: stretches of ``block`` frames in a row are chosen with replacement until there are as many
     frames as before, and the measure is taken of the items in them.
 
     Args:
@@ -50,19 +50,19 @@ def block_bootstrap(
     members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
     resamples = block_resamples(len(names), block=block, repetitions=repetitions, seed=seed)
     return interval(
-        [statistic(np.concatenate([members[frame] for frame in chosen])) for chosen in resamples],
+        [statistic(np.concatenate([members[frame] for frame in resampled])) for resampled in resamples],
         level,
         value=float(statistic(np.arange(len(frame_of)))),
     )
 
 
-def block_draws(
+def block_resamples(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> Iterator[NDArray[np.intp]]:
     """Resample the frames of a video, in moving blocks.
 
     Args:
-        frames: Number of frames.
+        frames: How many there are.
         block: Frames in a row that stay together, >= 1.
         repetitions: Number of resamples, >= 1.
         seed: Same seed, same resamples.
@@ -88,11 +88,11 @@ def block_draws(
 def block_weights(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> NDArray[np.float64]:
-    """:func:`block_resamples` as how often each has every frame, for measures made of sums over frames.
+    """:func:`block_resamples` as the number of times that every frame is taken, for measures of sums over frames.
 
     Args:
-        frames: Number of frames.
-        block: Frames in a row that stay together, >= 1.
+        frames: Number of frames, >= 1.
+        block: Frames in a row that are taken together, >= 1.
         repetitions: Number of resamples, >= 1.
         seed: Same seed, same resamples.
 
@@ -104,7 +104,7 @@ def block_weights(
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     resamples = block_resamples(frames, block=block, repetitions=repetitions, seed=seed)
-    return np.array([np.bincount(chosen, minlength=frames) for chosen in resamples], np.float64)
+    return np.array([np.bincount(resampled, minlength=frames) for resampled in resamples], np.float64)
 
 
 def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.float64]) -> tuple[float, float]:
@@ -125,11 +125,11 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.floa
     return interval(np.where(total > 0, share, np.nan), value=value)
 
 
-def interval(resampled: ArrayLike, level: float = 0.95, *, value: float | None = None) -> tuple[float, float]:
+def interval(measures: ArrayLike, level: float = 0.95, *, value: float | None = None) -> tuple[float, float]:
     """The middle of many resamples of one measure.
 
     Args:
-        resampled: ``(repetitions,)``; NaN where a resample left the measure undefined, which is left out.
+        measures: ``(repetitions,)``; NaN where a resample left the measure undefined, which is left out.
         level: Share of resamples inside, 0…1.
         value: The measure itself, without resampling. An interval that does not hold it, or has no width as all
             resamples are the same, says nothing of it and is undefined. None to leave that unchecked.
@@ -148,7 +148,7 @@ def interval(resampled: ArrayLike, level: float = 0.95, *, value: float | None =
     """
     if not 0 < level < 1:
         raise ValueError(f"expected 0 < level < 1, got {level}")
-    values = np.asarray(resampled, np.float64)
+    values = np.asarray(measures, np.float64)
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")

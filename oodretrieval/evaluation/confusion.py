@@ -136,10 +136,10 @@ def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Dice (F1) per class.
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…, C)`` in 0…1; NaN for classes that occur neither in truth nor in prediction.
+        ``(…, C)``, 0…1; NaN for classes that occur neither in truth nor in prediction.
 
     Example:
         >>> class_dice(np.array([[2, 1], [0, 1]])).round(2).tolist()
@@ -150,13 +150,13 @@ def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def class_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of the pixels of each class predicted right (recall).
+    """Share of the pixels of each class that are predicted right (recall).
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…, C)`` in 0…1; NaN for classes without truth.
+        ``(…, C)``, 0…1; NaN for classes without truth.
     """
     hits, truth, _ = _margins(counts)
     return _ratio(hits, truth)
@@ -166,10 +166,10 @@ def mean_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Mean of :func:`class_iou` over the classes that occur.
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…)`` in 0…1; NaN where nothing was counted.
+        ``(…)``, 0…1; NaN where nothing was counted.
     """
     return _mean(class_iou(counts))
 
@@ -178,47 +178,47 @@ def mean_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
     """Mean of :func:`class_dice` over the classes that occur.
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…)`` in 0…1; NaN where nothing was counted.
+        ``(…)``, 0…1; NaN where nothing was counted.
     """
     return _mean(class_dice(counts))
 
 
 def mean_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_accuracy` over the classes that have truth.
+    """Mean of :func:`class_accuracy` over the classes with truth.
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…)`` in 0…1; NaN where nothing was counted.
+        ``(…)``, 0…1; NaN where nothing was counted.
     """
     return _mean(class_accuracy(counts))
 
 
 def frequency_weighted_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """:func:`class_iou` weighted by the share of each class in the truth.
+    """Mean of :func:`class_iou`, weighted by the share of each class in the truth.
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…)`` in 0…1; NaN where nothing was counted.
+        ``(…)``, 0…1; NaN where nothing was counted.
     """
     truth = counts.sum(-1)
     return _ratio((truth * np.nan_to_num(class_iou(counts))).sum(-1), truth.sum(-1))
 
 
 def pixel_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of pixels predicted right.
+    """Share of pixels that are predicted right.
 
     Args:
-        counts: One or many confusion matrices, see :func:`class_iou`.
+        counts: As of :func:`class_iou`.
 
     Returns:
-        ``(…)`` in 0…1; NaN where nothing was counted.
+        ``(…)``, 0…1; NaN where nothing was counted.
     """
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
@@ -262,8 +262,8 @@ def confusion_intervals(
 
     Args:
         images: Confusion matrix of each image, ``(C, C + 1)``, in the order of the dataset.
-        block: Images in a row that are resampled together.
-        repetitions: Number of resamples.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
         names: Measures wanted, of :data:`OVERALL` and :data:`PER_CLASS`.
 

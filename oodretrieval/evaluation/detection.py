@@ -1,7 +1,7 @@
 """How well a score finds the positives among very many items: ROC, precision and recall, from counts.
 
-The counts are per distinct score, then every measure is exact; or per bin of scores, then every measure has
-a bound on its error: whatever the order inside the bins is, the exact one is no farther away.
+The counts are per distinct score, then every measure is exact; or per bin of scores, then every measure comes
+with a bound on its error: whatever the order inside the bins is, the exact measure is no farther away.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
 RECALL = 0.95
-"""True positives at which the false positives are counted."""
+"""Share of true positives at which the false positives are given."""
 Floats = NDArray[np.float64]
 
 
@@ -33,14 +33,14 @@ class ScoreCounts:
 
     @classmethod
     def of_scores(cls, positive_scores: ArrayLike, negative_scores: ArrayLike) -> "ScoreCounts":
-        """Exact counts.
+        """Exact counts of scores.
 
         Args:
             positive_scores: Of all positives, any shape.
             negative_scores: Of all negatives, any shape.
 
         Returns:
-            One threshold for each different score.
+            The counts, by distinct score.
         """
         above, positives = np.unique(np.asarray(positive_scores, np.float32), return_counts=True)
         below, negatives = np.unique(np.asarray(negative_scores, np.float32), return_counts=True)
@@ -109,7 +109,7 @@ class ScoreCounts:
 
 
 @dataclass(frozen=True)
-class DetectionFigures:
+class DetectionMeasures:
     """What a score is worth, and how far each measure may be off because scores were binned.
 
     Attributes:
@@ -137,7 +137,7 @@ class DetectionFigures:
     fpr95_error: float = 0.0
 
 
-def detection_figures(counts: ScoreCounts) -> DetectionFigures:
+def detection_measures(counts: ScoreCounts) -> DetectionMeasures:
     """All measures, with the bounds on their errors.
 
     Args:
@@ -155,7 +155,7 @@ def detection_figures(counts: ScoreCounts) -> DetectionFigures:
     total = int(counts.positives.sum()), int(counts.negatives.sum())
     values = detection_rates(positives, negatives)
     errors = {} if counts.exact else _error_bounds(positives, negatives, float(values["auprc"]))
-    return DetectionFigures(
+    return DetectionMeasures(
         **{name: float(value) for name, value in values.items()},
         prevalence=total[0] / max(sum(total), 1),
         positives=total[0],
@@ -172,7 +172,7 @@ def detection_rates(positives: Floats, negatives: Floats) -> dict[str, Floats]:
         negatives: Likewise.
 
     Returns:
-        Name → ``(…)``; NaN where undefined, see :class:`DetectionFigures`.
+        Name → ``(…)``; NaN where undefined, see :class:`DetectionMeasures`.
     """
     if not positives.shape[-1]:
         positives = negatives = np.zeros((*positives.shape[:-1], 1))

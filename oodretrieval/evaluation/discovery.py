@@ -1,4 +1,4 @@
-"""How many unknown objects a person has found after a number of looks at candidates (METRICS.md, section 12)."""
+"""How many unknown objects a person has found after n looks at candidates (METRICS.md, section 12)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,13 +98,13 @@ class DiscoveryCurve:
     gains: NDArray[np.int64] = field(repr=False)
 
     def after(self, looks: int) -> Mapping[str, float]:
-        """The shares after a number of looks in all.
+        """The shares of objects ``touched``, ``found`` and ``outlined`` after some number of looks.
 
         Args:
-            looks: At most the number of candidates counts.
+            looks: In all, >= 0; more than there are candidates count as all.
 
         Returns:
-            ``touched``, ``found`` and ``outlined``, 0…1 each.
+            Name → share, 0…1.
         """
         place = min(looks, len(self.looks) - 1)
         shares = {"touched": self.touched, "found": self.found, "outlined": self.outlined}
@@ -192,11 +192,11 @@ def match(candidates: Sequence[Mask], objects: Sequence[Mask]) -> Matches:
     """Compare every candidate of an image with every object.
 
     Args:
-        candidates: Their masks.
-        objects: Masks of the true objects.
+        candidates: Masks of one image, ``k`` of them.
+        objects: Masks of the objects in it, ``n`` of them.
 
     Returns:
-        What they share, ``(candidates, objects)``.
+        Their overlaps, ``(k, n)``.
 
     Raises:
         ValueError: If they are of images of different size.

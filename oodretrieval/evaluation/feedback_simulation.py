@@ -24,11 +24,11 @@ class Ranker(Protocol):
     """What puts candidates in order, given answers on some of them."""
 
     def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
-        """Take in what was said of some rows.
+        """Take in answers.
 
         Args:
-            rows: Of candidates, from 0.
-            answers: Of each of them.
+            rows: Candidates that were answered.
+            answers: For each whether it is of interest, or its kind.
         """
 
     def scores(self) -> NDArray[np.floating]:

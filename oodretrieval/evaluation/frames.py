@@ -30,7 +30,7 @@ def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
 
 
 def clip_names(image_ids: Sequence[str]) -> list[str]:
-    """The clip of every image: its id without the number of the frame, which is the last number in it.
+    """The clip of every image: the id without its last number, which is that of the frame.
 
     Args:
         image_ids: Of images.

@@ -20,7 +20,7 @@ def looks_until_found(
     min_height: int = 1,
     min_width: int = 1,
 ) -> tuple[Labels, Looks]:
-    """When each object of an image is found, in several orders of inspecting segments.
+    """When each object of an image is found, in several orders of inspection.
 
     An object is an 8-connected component of one label id whose box is at least ``min_height`` by
     ``min_width``. It is found by the look after which at least half of it lies in the union of the boxes that

@@ -1,4 +1,4 @@
-"""Which metrics predict the IoU of a segment: each by itself, and each within a meta model.
+"""Which metrics tell the IoU of a segment: each by itself, and each within a meta model.
 
 Source:
     Rottmann et al., arXiv:1811.00648; permutation importance: Breiman, Random Forests, 2001.
@@ -83,9 +83,9 @@ def permutation_importance(
         predict: ``(n, F)`` → predicted IoU ``(n,)``.
         features: Of segments that the model has not seen, ``(n, F)``.
         iou: True IoU, ``(n,)``.
-        groups: Name → columns that are shuffled together: single features, or all of one kind.
-        repeats: How often each is shuffled, >= 1.
-        seed: Same seed, same losses.
+        groups: Name → columns that are dealt out together: single features, or all of one kind.
+        repeats: How often each is dealt out, >= 1.
+        seed: Same seed, same measures.
 
     Returns:
         Name → mean and standard deviation of the loss of R² over the repeats.
@@ -102,9 +102,9 @@ def permutation_importance(
     for name, columns in groups.items():
         found = []
         for order in orders:
-            shuffled = features.copy()
-            shuffled[:, list(columns)] = features[order][:, list(columns)]
-            found.append(whole - r2(iou, predict(shuffled)))
+            dealt = features.copy()
+            dealt[:, list(columns)] = features[order][:, list(columns)]
+            found.append(whole - r2(iou, predict(dealt)))
         losses[name] = float(np.mean(found)), float(np.std(found))
     return losses
 

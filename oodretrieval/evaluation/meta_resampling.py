@@ -1,7 +1,7 @@
 """Measures of a meta model on resampled images: all resamples at once, from weights of the images.
 
-An image that is there twice weighs its segments twice. So regression is a product of sums over images, and ranks are sorted
-once for all resamples.
+An image that is taken twice weighs its segments twice. So regression is a product of sums over images, and ranks are
+sorted once for all resamples.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float64]
-_AT_ONCE = 50
+_RESAMPLES_AT_ONCE = 50
 
 
 def resampled_measures(
@@ -24,7 +24,7 @@ def resampled_measures(
     """Every measure of :class:`~oodretrieval.evaluation.MetaMeasures`, of every resample.
 
     Args:
-        weights: How often each resample has every image, ``(R, images)``; see
+        weights: Number of times that each image is taken, ``(R, images)``; see
             :func:`~oodretrieval.evaluation.block_weights`.
         frames: Image of each segment, ``(n,)``, 0 … images - 1.
         iou: True IoU, ``(n,)``, 0…1.
@@ -54,10 +54,10 @@ def resampled_measures(
 def resampled_ranks(
     weights: NDArray[np.float64], frames: NDArray[np.integer], positive: NDArray[np.bool_], score: ArrayLike
 ) -> dict[str, Vector]:
-    """How well a score ranks positive items, such as unknown segments, in every resample of the images.
+    """How well a score separates positive items, such as unknown segments, in every resample of the images.
 
     Args:
-        weights: How often each resample has every image, ``(R, images)``.
+        weights: Number of times that each image is taken, ``(R, images)``.
         frames: Image of each item, ``(n,)``, 0 … images - 1.
         positive: ``(n,)``.
         score: Higher where more positive, ``(n,)``.
@@ -77,8 +77,8 @@ def _ranks(
     order = np.argsort(-score, kind="stable")
     ordered, hits, image = score[order], positive[order].astype(np.float64), frames[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-    for start in range(0, len(weights), _AT_ONCE):
-        amount = weights[start : start + _AT_ONCE][:, image]
+    for start in range(0, len(weights), _RESAMPLES_AT_ONCE):
+        amount = weights[start : start + _RESAMPLES_AT_ONCE][:, image]
         true = np.cumsum(amount * hits, axis=1)[:, last]
         false = np.cumsum(amount * (1 - hits), axis=1)[:, last]
         gained = np.diff(true, prepend=0.0, axis=1)

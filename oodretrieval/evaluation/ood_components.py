@@ -126,7 +126,7 @@ def _require_fitting(predicted: NDArray[np.bool_], truth: NDArray[np.integer], i
 
 
 def _components(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Components of at least ``smallest`` pixels: ids ``(H, W)``, 1…n and 0 elsewhere, and their sizes ``(n,)``."""
+    """Components of at least this number of pixels: ids ``(H, W)``, 1…n and 0 elsewhere, and their sizes ``(n,)``."""
     ids, count = ndimage.label(mask, _EIGHT)
     sizes = np.bincount(ids.ravel(), minlength=count + 1)
     kept = sizes >= smallest
@@ -168,8 +168,8 @@ def component_intervals(
 
     Args:
         images: Components of each image, in the order of the dataset.
-        block: Images in a row that are resampled together.
-        repetitions: Number of resamples.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
 
     Returns:

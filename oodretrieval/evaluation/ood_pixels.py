@@ -35,11 +35,11 @@ class LogitStatistics:
     def standardise(
         self, largest: NDArray[np.floating], predicted: NDArray[np.integer]
     ) -> NDArray[np.float32]:
-        """``(largest - mean) / std`` of the predicted class.
+        """Largest logits in deviations from the mean of the predicted class.
 
         Args:
-            largest: Largest logits, any shape.
-            predicted: Predicted ids, of the same shape.
+            largest: Any shape.
+            predicted: Predicted classes, the same shape.
 
         Returns:
             The same shape.
@@ -205,10 +205,10 @@ def checked_logits(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     """Refuse what are no logits, or not finite.
 
     Args:
-        logits: ``(H, W, C)`` with ``C >= 2``.
+        logits: ``(H, W, C)``, C >= 2.
 
     Returns:
-        The same.
+        The same, as an array.
 
     Raises:
         ValueError: Saying what was got.

@@ -11,11 +11,11 @@ from oodretrieval.evaluation.bootstrap import block_weights, interval
 
 METRICS = ("euclidean", "cosine")
 PRECISION_AT = (1, 5, 10)
-_BYTES_AT_ONCE = 64 * 2**20
+BYTES_AT_ONCE = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class RetrievalFigures:
+class RetrievalMeasures:
     """Measures of a retrieval experiment in which every item is the query once.
 
     Attributes:
@@ -74,7 +74,7 @@ def mean_average_precision(
     groups: ArrayLike | None = None,
     group_window: float = 0,
     min_queries: int = 2,
-) -> RetrievalFigures:
+) -> RetrievalMeasures:
     """Let every item be the query once, and rank all others by their distance to it.
 
     Relevant is what has the query's label. The query itself is left out by its index, so that duplicates of
@@ -168,7 +168,7 @@ def _distance_rows(points: NDArray[np.float64], unit: bool) -> Iterator[tuple[in
     distinct = points[np.unique(place, return_index=True)[1]] if len(points) else points
     # exactly 1 for unit vectors, so that all that is at a right angle is tied
     squares = np.ones(len(distinct)) if unit else np.einsum("ij,ij->i", distinct, distinct)
-    rows = max(1, _BYTES_AT_ONCE // (8 * max(1, len(points))))
+    rows = max(1, BYTES_AT_ONCE // (8 * max(1, len(points))))
     for start in range(0, len(points), rows):
         block = place[start : start + rows]
         product = distinct[block] @ distinct.T
@@ -194,7 +194,7 @@ def _measures(
     names: NDArray[np.generic],
     classes: NDArray[np.intp],
     min_queries: int,
-) -> RetrievalFigures:
+) -> RetrievalMeasures:
     asked = np.isfinite(found)
     counts = np.bincount(classes[asked], minlength=len(names))
     counting = np.flatnonzero(counts >= max(1, min_queries))
@@ -202,7 +202,7 @@ def _measures(
     chosen = asked & np.isin(classes, counting)
     missing = not len(counting)
     at = np.full(len(PRECISION_AT), np.nan) if missing else precision[chosen].mean(axis=0)
-    return RetrievalFigures(
+    return RetrievalMeasures(
         mean=float("nan") if missing else float(np.mean(list(per_class.values()))),
         weighted=float("nan") if missing else float(found[chosen].mean()),
         per_class=per_class,
@@ -213,7 +213,7 @@ def _measures(
 
 
 def retrieval_intervals(
-    measures: RetrievalFigures,
+    measures: RetrievalMeasures,
     labels: ArrayLike,
     images: ArrayLike,
     *,
@@ -227,8 +227,8 @@ def retrieval_intervals(
         measures: Of :func:`mean_average_precision`.
         labels: Class of each item, ``(n,)``, as there.
         images: Image of each item, ``(n,)``; their sorted order is the order of the video.
-        block: Images in a row that are resampled together.
-        repetitions: Number of resamples.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
 
     Returns:

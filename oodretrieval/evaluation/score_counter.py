@@ -138,22 +138,19 @@ class ScoreCounter:
         return {name: np.clip(resampled[name] + (values[name] - coarse[name][0]), 0, 1) for name in resampled}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95 % intervals of :meth:`values`: the middle of :meth:`resampled`.
+        """95 % intervals of :meth:`values`: the middle of :meth:`resamples`.
 
         Args:
-            block: Images in a row that are resampled together.
-            repetitions: Number of resamples.
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
             seed: Same seed, same intervals.
 
         Returns:
             Name → lower and upper end; NaN where undefined.
-
-        Raises:
-            ValueError: If no image was counted, or an argument is below 1.
         """
-        resampled = self.resampled(block=block, repetitions=repetitions, seed=seed)
+        resamples = self.resampled(block=block, repetitions=repetitions, seed=seed)
         values = self.values()
-        return {name: interval(found, value=values[name]) for name, found in resampled.items()}
+        return {name: interval(resampled, value=values[name]) for name, resampled in resamples.items()}
 
 
 def _bin_of(scores: NDArray[np.float32], bits: int) -> NDArray[np.uint32]:

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 from oodretrieval.evaluation.bootstrap import block_weights, ratio_interval
 from oodretrieval.evaluation.class_measures import ClassMeasures
 from oodretrieval.evaluation.confusion import OVERALL, PER_CLASS, ConfusionMatrix
-from oodretrieval.evaluation.detection import detection_figures
+from oodretrieval.evaluation.detection import detection_measures
 from oodretrieval.evaluation.non_distinctiveness import MODES, non_distinctiveness
 from oodretrieval.evaluation.score_counter import ScoreCounter
 from oodretrieval.labels import NO_CLASS, LabelSet
@@ -169,7 +169,7 @@ class BackgroundQuality:
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            measures[f"auroc_{name}"] = detection_figures(counter.counts()).auroc
+            measures[f"auroc_{name}"] = detection_measures(counter.counts()).auroc
         return measures
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Interval]:

@@ -43,7 +43,7 @@ class ObjectCounts:
 
 
 @dataclass(frozen=True)
-class SelectionFigures:
+class SelectionMeasures:
     """What a selection of segments is worth; a share of nothing is NaN.
 
     Attributes:
@@ -169,12 +169,12 @@ def _covered(
     return np.bincount(components[union], minlength=count + 1)
 
 
-def selection_figures(
+def selection_measures(
     objects: Iterable[TrueObject],
     majority: ArrayLike,
     selected: ArrayLike,
     unknown_ids: Collection[int],
-) -> SelectionFigures:
+) -> SelectionMeasures:
     """What a selection of segments is worth, over all images.
 
     Args:
@@ -201,7 +201,7 @@ def selection_figures(
         per_class[item.label] = ObjectCounts(
             before.objects + item.counts, before.found + item.found, before.hit + item.hit
         )
-    return SelectionFigures(
+    return SelectionMeasures(
         per_class=dict(sorted(per_class.items())),
         segments=len(labels),
         selected=int(chosen.sum()),

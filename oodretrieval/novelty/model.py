@@ -1,4 +1,4 @@
-"""The novelty score: energy and nearest-neighbour distance, each beside what known training segments show.
+"""The novelty score: energy and nearest-neighbour distance, each compared with that of known training segments.
 
 ``novelty = z(energy | class, size) + z(ln distance | class)``, where ``z`` is a robust standardisation by the
 predicted class (:class:`~oodretrieval.novelty.standardisation.ClassStandardisation`), and the distance is the one to
@@ -59,7 +59,7 @@ class NoveltyModel:
         seed: int = 0,
         made_by: Mapping[str, Any] | None = None,
     ) -> "NoveltyModel":
-        """Learn what known segments look like. Segments with more than a trace of unknown or void are not looked at.
+        """Learn what known segments look like. Segments with more than a trace of unknown or void are left out.
 
         Args:
             table: Segment table of training images with truth, with the columns of logits.
@@ -142,6 +142,9 @@ class NoveltyModel:
             name: Name of the score.
             quantile: 0…1.
 
+        Returns:
+            In the unit of the score.
+
         Raises:
             UnknownNameError: If it was not fitted with this score.
         """
@@ -151,7 +154,13 @@ class NoveltyModel:
 
 
 def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Segments to learn from: large enough, with truth, at most a tenth of it unknown or void; ``(n,)``.
+    """Choose the segments to learn from: large enough, with truth, at most a tenth of it unknown or void.
+
+    Args:
+        table: Segment table, ``n`` rows.
+
+    Returns:
+        Whether each is one, ``(n,)``.
 
     Raises:
         TableError: If columns are missing.
@@ -160,7 +169,7 @@ def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise TableError(
-            f"to choose known segments the table needs {', '.join(missing)}; make it anew with compute_metrics"
+            f"to choose known segments the table needs {', '.join(missing)}; make it again with compute_metrics"
         )
     size, unknown, void = (table[name].to_numpy() for name in needed)
     known: NDArray[np.bool_] = (size >= MIN_PIXELS) & (unknown >= 0) & (unknown + void <= _TOLERATED)

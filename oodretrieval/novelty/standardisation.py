@@ -1,4 +1,4 @@
-"""A score beside what known segments of the same class, and of the same size, show."""
+"""A score compared with that of known segments of the same class, and of the same size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

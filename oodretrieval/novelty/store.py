@@ -47,6 +47,12 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
 def load_novelty_model(path: str | Path) -> NoveltyModel:
     """Read what :func:`save_novelty_model` wrote.
 
+    Args:
+        path: The file.
+
+    Returns:
+        The model, with the checksum verified.
+
     Raises:
         WeightsError: If the file is missing, damaged or of another format.
     """

@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 PENDING = "pending.json"
 
 PREDICTED_IOU = "predicted_iou"
-"""Column of segments: their predicted IoU, where a meta model was at hand; and name of the table beside the segments
+"""Column of segments: their predicted IoU, where a meta model was at hand; and name of the table next to the segments
 that holds **every** segment of the images, also those that were not selected: dataset, image_id, segment_id,
 select_score and, where it is known, predicted_iou."""
 
@@ -140,11 +140,11 @@ class Catalogue:
 
     @property
     def table_names(self) -> list[str]:
-        """Names of the tables beside :attr:`segments`."""
+        """Names of the tables next to :attr:`segments`."""
         return list(self.manifest.get("tables", {}))
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table that lies beside :attr:`segments`, with rows of its own.
+        """A table that lies next to :attr:`segments`, with rows of its own.
 
         Args:
             name: Its name.
@@ -196,6 +196,12 @@ class Catalogue:
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read and check a manifest.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The manifest.
 
     Raises:
         StoreError: If it is missing, damaged or of another format version.

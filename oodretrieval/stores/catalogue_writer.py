@@ -32,7 +32,7 @@ class CatalogueWriter:
     Args:
         path: Folder of the catalogue.
         settings: What makes it. Parts that are there must have been made with the same.
-        overwrite: Start anew. The old catalogue stays readable until the commit, which removes its parts.
+        overwrite: Start again. The old catalogue stays readable until the commit, which removes its parts.
 
     Raises:
         SettingsMismatchError: On entering, if existing parts were made with other settings.
@@ -152,7 +152,15 @@ class CatalogueWriter:
         return [part["rows"] for part in self._state["parts"]]
 
     def has_vectors(self, index: int, embedding: str) -> bool:
-        """Whether part ``index`` has vectors of an embedding, committed or not."""
+        """Whether a part has vectors of an embedding, committed or not.
+
+        Args:
+            index: Number of the part, from 0.
+            embedding: Its name.
+
+        Returns:
+            True where it has.
+        """
         return embedding in self._state["parts"][index]["vectors"]
 
     def add_vectors(self, index: int, embedding: str, vectors: NDArray[np.floating]) -> None:
@@ -175,7 +183,7 @@ class CatalogueWriter:
         write_json(self.path / PENDING, self._state)
 
     def add_table(self, name: str, table: pd.DataFrame) -> None:
-        """Add a table with rows of its own beside the segments, or replace it.
+        """Add a table with rows of its own next to the segments, or replace it.
 
         Args:
             name: Its name.
@@ -292,12 +300,12 @@ class CatalogueWriter:
         listed = {part["table"] for part in self._state["parts"]}
         listed |= {name for part in self._state["parts"] for name in part["vectors"].values()}
         listed |= set(self._state["tables"].values())
-        beside = (
+        others = (
             path
             for pattern in ("vectors/*/part-*.npy", "tables/*/part-*")
             for path in self.path.glob(pattern)
         )
-        for path in [*self._part_tables(), *beside]:
+        for path in [*self._part_tables(), *others]:
             if path.relative_to(self.path).as_posix() not in listed:
                 path.unlink(missing_ok=True)
 

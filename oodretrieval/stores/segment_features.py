@@ -13,33 +13,39 @@ from safetensors.numpy import save
 
 from oodretrieval.errors import ChecksumError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace, nested_path, plain
 
 FORMAT = "oodretrieval segment features"
 
 
-def features_path(workspace: Workspace, names: tuple[str, str], network: str, image_id: str) -> Path:
+def features_path(workspace: Workspace, stored: Stored, network: str, image_id: str) -> Path:
     """File of the features of the segments of one image; an id with ``/`` lies in nested folders.
 
     Args:
         workspace: Where it lies.
-        names: Name of the segmentation network, name of the dataset.
+        stored: Whose: of which network on which dataset.
         network: Name of the network that gives the features.
         image_id: Id of the image.
 
     Raises:
         StoreError: If a name cannot be one of a folder, or the id leads out of it.
     """
-    return nested_path(features_folder(workspace, names, network), image_id, ".safetensors")
+    return nested_path(features_folder(workspace, stored, network), image_id, ".safetensors")
 
 
-def features_folder(workspace: Workspace, names: tuple[str, str], network: str) -> Path:
+def features_folder(workspace: Workspace, stored: Stored, network: str) -> Path:
     """Folder of the features that a network gives; lock it to write there."""
-    return workspace.segments_folder(*names) / "features" / network
+    return workspace.segments_folder(stored) / "features" / network
 
 
 def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[str, Any]) -> None:
-    """Write the vectors ``(n, D)`` of an image's segments, in the order of the table, as float16, atomically.
+    """Write the vectors of an image's segments as float16, atomically.
+
+    Args:
+        path: Where to.
+        vectors: ``(n, D)``, in the order of the table.
+        made_by: What they depend on; :func:`read_features` compares it.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -51,7 +57,16 @@ def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[s
 
 
 def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[np.float16] | None:
-    """The vectors ``(rows, D)`` of an image, if they are there, undamaged, and were made of the same; else None."""
+    """Read the vectors of an image's segments, if they are there, undamaged, and made of the same.
+
+    Args:
+        path: The file.
+        rows: Number of segments.
+        made_by: What they shall depend on.
+
+    Returns:
+        ``(rows, D)``; None where they must be computed.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             description = file.metadata() or {}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oodretrieval.evaluation import ClassMeasures, block_draws, interval
+from oodretrieval.evaluation import ClassMeasures, block_resamples, interval
 from oodretrieval.evaluation.confusion import class_iou, mean_iou
 
 NAMES = ("road", "car", "sky")
@@ -44,7 +44,7 @@ def test_intervals_are_those_of_images_resampled_one_by_one():
     assert set(found) == {"iou", "mean_iou"}
     again = [
         counted(predictions[rows], truths[rows]).matrix.counts
-        for rows in block_draws(7, block=2, repetitions=30)
+        for rows in block_resamples(7, block=2, repetitions=30)
     ]
     assert found["mean_iou"] == pytest.approx(interval([float(mean_iou(counts)) for counts in again]))
     for place, name in enumerate(NAMES[:2]):

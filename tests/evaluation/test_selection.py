@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import label as connected
 
-from oodretrieval.evaluation import ObjectCounts, TrueObject, selection_figures, true_objects
+from oodretrieval.evaluation import ObjectCounts, TrueObject, selection_measures, true_objects
 
 box = st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(1, 4), st.integers(1, 4)).map(
     lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
@@ -90,26 +90,26 @@ def test_boxes_that_leave_the_image_are_cut():
     assert true_objects(labels, [(-5, -5, 0, 0)], nothing)[0].covered == 0
 
 
-def test_figures_over_images():
+def test_measures_over_images():
     objects = [
         TrueObject(9, 10, 0.8, found=True, hit=True),
         TrueObject(4, 10, 0.1, found=False, hit=True),
         TrueObject(9, 2, 0.9, found=True, hit=True, counts=False),
         TrueObject(9, 10, 0.0, found=False, hit=False),
     ]
-    figures = selection_figures(objects, [9, 9, 1, 1, 4], [True, False, True, False, False], {9, 4})
-    assert figures.per_class == {4: ObjectCounts(1, 0, 1), 9: ObjectCounts(2, 2, 2)}
-    assert list(figures.per_class) == [4, 9]
-    assert (figures.segments, figures.selected, figures.share_selected) == (5, 2, 0.4)
-    assert figures.precision == 0.5
-    assert figures.unknown_selected == pytest.approx(1 / 3)
-    assert figures.prevalence == pytest.approx(0.6)
+    measures = selection_measures(objects, [9, 9, 1, 1, 4], [True, False, True, False, False], {9, 4})
+    assert measures.per_class == {4: ObjectCounts(1, 0, 1), 9: ObjectCounts(2, 2, 2)}
+    assert list(measures.per_class) == [4, 9]
+    assert (measures.segments, measures.selected, measures.share_selected) == (5, 2, 0.4)
+    assert measures.precision == 0.5
+    assert measures.unknown_selected == pytest.approx(1 / 3)
+    assert measures.prevalence == pytest.approx(0.6)
 
 
 def test_nothing_selected_and_nothing_there():
-    empty = selection_figures([], [], [], {3})
+    empty = selection_measures([], [], [], {3})
     assert (empty.share_selected, empty.precision, empty.prevalence, empty.per_class) == (0, 0, 0, {})
-    assert selection_figures([], [3, 1], [False, False], {3}).precision == 0
+    assert selection_measures([], [3, 1], [False, False], {3}).precision == 0
 
 
 def test_errors():
@@ -121,4 +121,4 @@ def test_errors():
     with pytest.raises(ValueError, match="needs box_labels"):
         true_objects(labels, [(0, 0, 1, 1)], selected, published=True)
     with pytest.raises(ValueError, match="one shape"):
-        selection_figures([], [1, 2], [True], {1})
+        selection_measures([], [1, 2], [True], {1})

@@ -114,7 +114,7 @@ def test_the_order_of_the_segments_plays_no_part(model, order):
         )
 
 
-def test_the_same_seed_gives_the_same_model_whatever_else_was_drawn(model):
+def test_the_same_seed_gives_the_same_model_whatever_else_was_random(model):
     np.random.default_rng().random()
     again = NoveltyModel.fit(*scene(0), num_classes=CLASSES)
     assert again.bank.vectors.tolist() == model.bank.vectors.tolist()

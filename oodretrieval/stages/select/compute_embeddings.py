@@ -16,13 +16,7 @@ from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_netw
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import progress, return_freed_memory
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    blocks,
-    dataset_in_use,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.selecting import Selector
@@ -33,6 +27,7 @@ from oodretrieval.stores import (
     Catalogue,
     CatalogueWriter,
 )
+from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
@@ -71,7 +66,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     network = embedding_network(settings.net)
     device = choose_device(settings.common.gpu)
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
-    datasets = {name: dataset_in_use(settings.common, run.configuration, name) for name in settings.dataset}
+    datasets = {name: run.dataset(name, settings.common) for name in settings.dataset}
     with_meta_model = selector.meta_model is not None
     made_by = catalogue_settings(settings, run, datasets, with_meta_model)
     name = settings.save_file or "+".join(settings.dataset)
@@ -111,11 +106,8 @@ def _select(
     judged, selected = [], []
     failures: dict[str, str] = {}
     for name, dataset in datasets.items():
-        whole = changed(settings, {"limit": 0})
-        table = segments_in_use(whole.common, run, (settings.model_name, name))
-        # of the images asked for: the table may hold more, and of a dataset that changed others
-        table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
-        table, failed = selector.score(table, name, dataset)
+        work = run.stored(settings.model_name, name, settings.common)
+        table, failed = selector.score(work.table(), work)
         table.insert(0, "dataset", name)
         large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
         judged.append(table[[column for column in JUDGED if column in table.columns]])
