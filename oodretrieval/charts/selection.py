@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import count_chart, highlighted_bars, line_chart
@@ -64,6 +65,7 @@ def found_figure(curves: Mapping[str, NDArray[np.float64]], objects: int, datase
     line_chart(axes, lines, ("segments inspected", "unknown objects found"), steps=True)
     axes.axhline(objects, color=BLACK, linewidth=0.8, linestyle=REFERENCE_LINE)
     axes.text(0, objects, f" all {objects} objects", va="bottom", fontsize=9)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlim(0, max(len(found) for found in curves.values()) - 1)
     axes.set_ylim(0, max(objects, 1) * 1.08)
     axes.legend(fontsize=9, loc="lower right")

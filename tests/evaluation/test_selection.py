@@ -108,8 +108,11 @@ def test_measures_over_images():
 
 def test_nothing_selected_and_nothing_there():
     empty = selection_measures([], [], [], {3})
-    assert (empty.share_selected, empty.precision, empty.prevalence, empty.per_class) == (0, 0, 0, {})
-    assert selection_measures([], [3, 1], [False, False], {3}).precision == 0
+    assert empty.per_class == {}
+    assert np.isnan([empty.share_selected, empty.precision, empty.prevalence, empty.unknown_selected]).all()
+    none = selection_measures([], [3, 1], [False, False], {3})
+    assert np.isnan(none.precision), "0 of 0 is no share"
+    assert (none.share_selected, none.unknown_selected) == (0, 0)
 
 
 def test_errors():

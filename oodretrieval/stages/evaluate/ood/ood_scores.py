@@ -123,7 +123,7 @@ class ScoreReader:
         """Scores and truth, image by image; images without truth are left out.
 
         Args:
-            doing: What they are read for, beside the progress bar.
+            doing: What they are read for, for the progress bar.
             images: Some of ``images``; all of them by default.
 
         Yields:
