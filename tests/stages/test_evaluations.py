@@ -405,7 +405,7 @@ def test_orders_of_inspection_against_plain(made, tmp_path):
     (saved,) = read_results(tmp_path)
     assert len(saved.pictures) == 3 and "orders of inspection" in saved.tables
     assert len(table) < 50 and "objects found by class" not in saved.tables
-    assert any("what 50 and 100 and 500 looks find is left out" in note for note in saved.notes)
+    assert any("what 50, 100 and 500 looks find is left out" in note for note in saved.notes)
 
 
 def found_in_boxes(workspace, segments, options):

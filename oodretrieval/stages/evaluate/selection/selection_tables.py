@@ -111,4 +111,5 @@ def look_notes(segments: int) -> tuple[str, ...]:
     beyond = [str(n) for n in LOOKS if n > segments]
     if not beyond:
         return ()
-    return (f"There are {segments} segments to inspect: what {' and '.join(beyond)} looks find is left out.",)
+    numbers = " and ".join(filter(None, (", ".join(beyond[:-1]), beyond[-1])))
+    return (f"There are {segments} segments to inspect: what {numbers} looks find is left out.",)
