@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.segments import crop, enlarge_box
+from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 132
 """Longer side of a tile's picture, pixels."""
@@ -71,7 +72,7 @@ def tiles(
     """
     made: dict[int, Tile] = {}
     for place, image, row in _by_image(segments, image_of, by):
-        box = Box(*(int(row[side]) for side in ("left", "top", "right", "bottom")))
+        [box] = segment_boxes(row.to_frame().T)
         enlarged = enlarge_box(box, SMALLEST_CROP, SMALLEST_CROP, *image.shape[:2])
         made[place] = Tile(as_data_address(crop(image, enlarged)), tuple(lines_of(row)))
     return tuple(made[place] for place in range(len(segments)))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from oodretrieval.evaluation import frame_positions
 from oodretrieval.search import first_sightings
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
+from oodretrieval.stores.boxes import SIDES
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +38,7 @@ class Candidates:
             return None
         scores = segments[SELECT_SCORE].to_numpy(np.float64)
         frames = frame_positions((segments["dataset"] + "\0" + segments["image_id"]).tolist())
-        boxes = segments[["left", "top", "right", "bottom"]].to_numpy()
+        boxes = segments[SIDES].to_numpy()
         video = segments["dataset"].isin(catalogue.settings.get("video", ())).to_numpy()
         return cls(scores, first_sightings(scores, frames, boxes, catalogue.vectors, video))
 

@@ -12,16 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path, checksum_of
-from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest, read_vectors
+from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, write_json
+from oodretrieval.stores.locks import lock_folder
+from oodretrieval.stores.made_alike import require_same_settings
 from oodretrieval.stores.segments import part_name, read_tables, write_table
-from oodretrieval.stores.workspace import (
-    FORMAT_VERSION,
-    lock_folder,
-    plain,
-    require_same_settings,
-    write_json,
-)
+from oodretrieval.stores.vectors import fitting_vectors, read_vectors, write_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +86,7 @@ class CatalogueWriter:
             StoreError: If the vectors do not fit, or a file cannot be written.
         """
         number = self._next_part
-        vectors = self._checked(vectors, embedding, len(segments))
+        vectors = fitting_vectors(vectors, embedding, len(segments), self._state["embeddings"].get(embedding))
         table = part_name(number)
         write_table(self.path / table, segments, {"settings": self._settings})
         part: dict[str, Any] = {"table": table, "rows": len(segments), "done": plain(done)}
@@ -175,7 +171,7 @@ class CatalogueWriter:
             StoreError: If the vectors do not fit, or a file cannot be written.
         """
         part = self._state["parts"][index]
-        vectors = self._checked(vectors, embedding, part["rows"])
+        vectors = fitting_vectors(vectors, embedding, part["rows"], self._state["embeddings"].get(embedding))
         number = int(Path(part["table"]).stem.removeprefix("part-"))
         self._write_vectors(part, number, embedding, vectors)
         self._state["embeddings"][embedding] = vectors.shape[1]
@@ -269,32 +265,16 @@ class CatalogueWriter:
     def _part_tables(self) -> list[Path]:
         return [path for path in self.path.glob("part-*.parquet") if path.stem[5:].isdigit()]
 
-    def _checked(self, vectors: NDArray[np.floating], embedding: str, rows: int) -> NDArray[np.float32]:
-        values = np.ascontiguousarray(vectors, np.float32)
-        if values.ndim != 2 or len(values) != rows:
-            raise StoreError(
-                f"vectors {values.shape} of {embedding!r} must be (n = {rows}, D), one for each segment"
-            )
-        dimensions = self._state["embeddings"].get(embedding, values.shape[1])
-        if values.shape[1] != dimensions:
-            raise StoreError(
-                f"vectors of {embedding!r} have {values.shape[1]} dimensions, those before had {dimensions}; "
-                "give another network's vectors another name"
-            )
-        if not np.isfinite(values).all():
-            raise StoreError(f"vectors of {embedding!r} hold NaN or infinity; check the embedding network")
-        return values
-
     def _write_vectors(
         self, part: dict[str, Any], number: int, embedding: str, vectors: NDArray[np.float32]
     ) -> None:
         """Write the vectors of a part, and note their file and its checksum."""
         _require_name("an embedding", embedding)
         name = f"vectors/{embedding}/{part_name(number, '.npy')}"
-        with atomic_path(self.path / name) as temporary:
-            np.save(temporary, vectors, allow_pickle=False)
-            checksum = checksum_of(temporary)
-        part["vectors"][embedding], part["checksums"][embedding] = name, checksum
+        part["vectors"][embedding], part["checksums"][embedding] = (
+            name,
+            write_vectors(self.path / name, vectors),
+        )
 
     def _remove_unlisted(self) -> None:
         listed = {part["table"] for part in self._state["parts"]}

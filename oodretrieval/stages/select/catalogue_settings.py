@@ -3,20 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import ClassMapping
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Stored, read_segment_settings
 
 
 def catalogue_settings(
     settings: EmbedSettings,
     run: Run,
-    datasets: Mapping[str, SegmentationDataset],
+    works: Mapping[str, StoredWork],
     with_meta_model: bool = True,
 ) -> dict[str, Any]:
     """What made a catalogue, and the tables that its readers need.
@@ -24,12 +23,13 @@ def catalogue_settings(
     Args:
         settings: What was selected and how it was embedded.
         run: Configuration and workspace.
-        datasets: Name → dataset.
+        works: Name of a dataset → its segments.
         with_meta_model: Whether there is a predicted IoU; the rule may need none.
 
     Returns:
         Plain values.
     """
+    datasets = {name: work.dataset for name, work in works.items()}
     first = next(iter(datasets.values()))
     meta_model = settings.meta_model_name if with_meta_model else ""
     entry = run.configuration.model(settings.model_name)
@@ -44,10 +44,7 @@ def catalogue_settings(
         "novelty_model_hash": weights_hash(novelty) if settings.rule.needs_novelty_model else "",
         "datasets": list(datasets),
         "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
-        "segments": {
-            n: read_segment_settings(run.workspace, Stored(settings.model_name, n), d.ids)
-            for n, d in datasets.items()
-        },
+        "segments": {name: dict(work.segments().settings) for name, work in works.items()},
         **{name: flat(settings)[name] for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),

@@ -1,7 +1,7 @@
 """Stage 4: cut out the segments that look unknown and embed them."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from oodretrieval.errors import ImageError, PartialFailure, SettingsError, Store
 from oodretrieval.execution import progress, return_freed_memory
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.experiment.stored_work import StoredWork
+from oodretrieval.segments import crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
@@ -28,12 +29,13 @@ from oodretrieval.stores import (
     CatalogueWriter,
 )
 from oodretrieval.stores.blocks import blocks
+from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
 JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns of the table of all segments that lies beside the selected ones."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
+SAME = ["dataset", "image_id", "segment_id", "class", "S", *SIDES]
 """Columns in which a segment is the one that it was."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
@@ -56,36 +58,23 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
     """
-    if not settings.dataset:
-        raise SettingsError("args.dataset must name at least one dataset")
-    if settings.common.root and len(settings.dataset) > 1:
-        raise SettingsError(
-            "args.root is the root of one dataset; set the roots of several in configuration.py"
-        )
+    _require_datasets(settings)
     settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
     device = choose_device(settings.common.gpu)
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
-    datasets = {name: run.dataset(name, settings.common) for name in settings.dataset}
-    with_meta_model = selector.meta_model is not None
-    made_by = catalogue_settings(settings, run, datasets, with_meta_model)
+    works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}
+    made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
     name = settings.save_file or "+".join(settings.dataset)
     folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
-            _refuse_to_cut(folder, datasets, settings.common.limit)
-        judged, selected, failures = _select(settings, run, selector, datasets)
-        logger.info(
-            "%d of %d segments selected (%s)%s",
-            len(selected),
-            len(judged),
-            settings.rule.words(),
-            _hint(selected, settings.rule),
-        )
+            _refuse_to_cut(folder, works.values(), settings.common.limit)
+        judged, selected, failures = _select(settings, selector, works.values())
         writer.retain(lambda rows: _among(rows, selected))
-        for dataset_name, dataset in datasets.items():
-            rows = selected[selected["dataset"] == dataset_name]
-            failures |= _add(writer, dataset_name, dataset, rows, settings, network, device)
+        for work in works.values():
+            rows = selected[selected["dataset"] == work.names.dataset]
+            failures |= _add(writer, work, rows, settings, network, device)
         if writer.rows:
             writer.add_table(PREDICTED_IOU, judged)
             writer.commit()
@@ -96,20 +85,25 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     return {"catalogue": name, "segments": count, "considered": len(judged)}
 
 
+def _require_datasets(settings: EmbedSettings) -> None:
+    if not settings.dataset:
+        raise SettingsError("args.dataset must name at least one dataset")
+    if settings.common.root and len(settings.dataset) > 1:
+        raise SettingsError(
+            "args.root is the root of one dataset; set the roots of several in configuration.py"
+        )
+
+
 def _select(
-    settings: EmbedSettings,
-    run: Run,
-    selector: Selector,
-    datasets: Mapping[str, SegmentationDataset],
+    settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Score the segments of the images asked for, and select; what was judged, what is selected, what failed."""
+    """Score the segments of the images asked for, and select; what was scored, what is selected, what failed."""
     judged, selected = [], []
     failures: dict[str, str] = {}
-    for name, dataset in datasets.items():
-        work = run.stored(settings.model_name, name, settings.common)
+    for work in works:
         table, failed = selector.score(work.table(), work)
-        table.insert(0, "dataset", name)
-        large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
+        table.insert(0, "dataset", work.names.dataset)
+        large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
         judged.append(table[[column for column in JUDGED if column in table.columns]])
         selected.append(table[selector.select(table, large)])
         failures |= failed
@@ -120,10 +114,17 @@ def _select(
             f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
             "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
         )
+    logger.info(
+        "%d of %d segments selected (%s)%s",
+        len(chosen),
+        len(considered),
+        settings.rule.words(),
+        _hint(chosen, settings.rule),
+    )
     return considered, chosen, failures
 
 
-def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:
+def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:
     """Refuse to throw away, for a smaller ``args.limit``, what a finished catalogue holds.
 
     Raises:
@@ -133,12 +134,13 @@ def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], li
         return
     catalogue = Catalogue.open(folder)
     there = catalogue.table(PREDICTED_IOU) if PREDICTED_IOU in catalogue.table_names else catalogue.segments
-    for name, dataset in datasets.items():
+    for work in works:
+        name, asked = work.names.dataset, set(work.dataset.ids)
         images = set(there.loc[there["dataset"] == name, "image_id"])
-        if not images <= set(dataset.ids):
+        if not images <= asked:
             raise StoreError(
                 f"catalogue {catalogue.name!r} was made of {len(images)} images of {name!r}, of which "
-                f"args.limit={limit} would leave {len(images & set(dataset.ids))}; leave args.limit out, choose "
+                f"args.limit={limit} would leave {len(images & asked)}; leave args.limit out, choose "
                 "another args.save_file, or add args.overwrite=True"
             )
 
@@ -193,14 +195,14 @@ def eligible(
 
 def _add(
     writer: CatalogueWriter,
-    name: str,
-    dataset: SegmentationDataset,
+    work: StoredWork,
     selected: pd.DataFrame,
     settings: EmbedSettings,
     network: EmbeddingNetwork,
     device: torch.device,
 ) -> dict[str, str]:
     """Embed those selected segments of a dataset that are not in yet, block by block; returns what failed."""
+    name, dataset = work.names.dataset, work.dataset
     failures: dict[str, str] = {}
     selected = selected[~_among(selected, writer.segments)]
     by_image = {str(image): rows for image, rows in selected.groupby("image_id", sort=False)}
@@ -243,24 +245,11 @@ class _Crops:
                 self.failures[image_id] = str(error)
                 bar.update(len(self.by_image[image_id]))
                 continue
-            rows = self.by_image[image_id].copy()
+            rows = self.by_image[image_id].assign(image_path=sample.path)
             height, width = sample.image.shape[:2]
             smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes_of(rows)]
-            rows["image_path"] = sample.path
-            for side in Box._fields:
-                rows[f"crop_{side}"] = [getattr(box, side) for box in boxes]
-            self.rows.append(rows)
+            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
+            self.rows.append(with_crop_boxes(rows, boxes))
             for box in boxes:
                 yield crop(sample.image, box)
                 bar.update()
-
-
-def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the segments, row by row."""
-    return [Box(*row) for row in table[list(Box._fields)].to_numpy(int).tolist()]
-
-
-def crop_boxes(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the crops that were embedded, row by row of a catalogue."""
-    return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]

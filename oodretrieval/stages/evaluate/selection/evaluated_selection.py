@@ -22,8 +22,7 @@ from oodretrieval.labels import LabelSet
 from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.selection.inspection_orders import FoundObjects, InspectionOrders
 from oodretrieval.stores import Prediction
-
-BOX = ["left", "top", "right", "bottom"]
+from oodretrieval.stores.boxes import SIDES
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class EvaluatedSelection:
             return
         rows = self._rows.get(prediction.image_id, np.empty(0, np.intp))
         unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
-        boxes = self.table[BOX].to_numpy()[rows]
+        boxes = self.table[SIDES].to_numpy()[rows]
         self.found.add(rows, boxes, prediction.labels, **self.rule.size)
         selected = self.table.iloc[rows[chosen]]
         published = self.rule.published
