@@ -15,7 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError, UnknownNameError
+from oodretrieval.masks import RunLengthMask
 from oodretrieval.stores.json_files import read_json
+from oodretrieval.stores.masks import read_masks
 from oodretrieval.stores.segments import read_tables, table_length
 from oodretrieval.stores.vectors import REMEDY, read_vectors
 from oodretrieval.stores.workspace import Workspace
@@ -30,6 +32,9 @@ select_score and, where it is known, predicted_iou."""
 
 SELECT_SCORE = "select_score"
 """Column of segments: the score that they were selected by, higher where more unknown."""
+
+CANDIDATES = "candidates"
+"""Setting of a catalogue: what its rows are, ``segments`` (also where it says nothing) or ``objects``."""
 
 
 class Catalogue:
@@ -107,6 +112,11 @@ class Catalogue:
         return dict(self.manifest["settings"])
 
     @property
+    def candidates(self) -> str:
+        """What its rows are: predicted ``segments``, or ``objects``: regions that may be one."""
+        return str(self.manifest["settings"].get(CANDIDATES, "segments"))
+
+    @property
     def default_embedding(self) -> str:
         """Name of the embedding that :attr:`vectors` are of."""
         return str(self.manifest["default_embedding"])
@@ -128,6 +138,19 @@ class Catalogue:
             if table_length(path) != part["rows"]:
                 raise _wrong_length(path, table_length(path), part["rows"])
         return read_tables(paths)
+
+    @cached_property
+    def masks(self) -> list[RunLengthMask | None]:
+        """The mask of each row; None for rows of before masks were kept.
+
+        Raises:
+            StoreError: If a file of masks is missing or damaged.
+        """
+        found: list[RunLengthMask | None] = []
+        for part in self.manifest["parts"]:
+            file = part.get("masks")
+            found += read_masks(self.path / file, part["rows"]) if file else [None] * part["rows"]
+        return found
 
     @property
     def vectors(self) -> NDArray[np.float32]:

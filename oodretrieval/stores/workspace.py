@@ -54,6 +54,14 @@ class Workspace:
         """
         return self.path / "segments" / _name(stored.model) / _name(stored.dataset)
 
+    def regions_folder(self, stored: Stored) -> Path:
+        """Folder of the regions that may be objects, of a network on a dataset.
+
+        Raises:
+            StoreError: If a name cannot be one of a folder.
+        """
+        return self.path / "regions" / _name(stored.model) / _name(stored.dataset)
+
     def meta_model_path(self, name: str, suffix: str = ".safetensors") -> Path:
         """File of a meta model.
 

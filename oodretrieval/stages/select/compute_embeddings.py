@@ -1,7 +1,8 @@
-"""Stage 4: cut out the segments that look unknown and embed them."""
+"""Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +11,25 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from oodretrieval.choices import PUBLISHED
-from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.choices import OBJECTS, PUBLISHED
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
-from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
-from oodretrieval.execution import progress, return_freed_memory
+from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.segments import crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
+from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
+from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
-from oodretrieval.stores import (
-    PREDICTED_IOU,
-    SELECT_SCORE,
-    Catalogue,
-    CatalogueWriter,
-)
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
 from oodretrieval.stores.blocks import blocks
-from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
 JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns of the table of all segments that lies beside the selected ones."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *SIDES]
-"""Columns in which a segment is the one that it was."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -70,18 +63,19 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
-        judged, selected, failures = _select(settings, selector, works.values())
-        writer.retain(lambda rows: _among(rows, selected))
-        for work in works.values():
-            rows = selected[selected["dataset"] == work.names.dataset]
-            failures |= _add(writer, work, rows, settings, network, device)
+        judged, selected, masks, failures = _select(settings, selector, works.values())
+        writer.retain(lambda rows: among(rows, selected))
+        for dataset, work in works.items():
+            rows = selected[selected["dataset"] == dataset]
+            crops = Crops(work.dataset, rows, masks[dataset], settings)
+            failures |= _add(writer, dataset, crops, network, device)
         if writer.rows:
             writer.add_table(PREDICTED_IOU, judged)
             writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(folder))
-    logger.info("%d segments embedded with %s; catalogue %s", count, settings.net, name)
+    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
     return {"catalogue": name, "segments": count, "considered": len(judged)}
 
 
@@ -96,32 +90,63 @@ def _require_datasets(settings: EmbedSettings) -> None:
 
 def _select(
     settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Score the segments of the images asked for, and select; what was scored, what is selected, what failed."""
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, MasksOf], dict[str, str]]:
+    """Score the segments of the images asked for, and select candidates.
+
+    Returns:
+        All segments with their scores; the candidates selected; dataset → what knows their masks; image id → reason of
+        those that failed.
+    """
     judged, selected = [], []
     failures: dict[str, str] = {}
+    masks: dict[str, MasksOf] = {}
     for work in works:
         table, failed = selector.score(work.table(), work)
-        table.insert(0, "dataset", work.names.dataset)
-        large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
-        judged.append(table[[column for column in JUDGED if column in table.columns]])
-        selected.append(table[selector.select(table, large)])
         failures |= failed
+        table.insert(0, "dataset", work.names.dataset)
+        judged.append(table[[column for column in JUDGED if column in table.columns]])
+        if settings.candidates == OBJECTS:
+            chosen, masks[work.names.dataset], failed = _objects(settings, selector, work, table, failed)
+            failures |= failed
+        else:
+            large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
+            chosen = table[selector.select(table, large)]
+            masks[work.names.dataset] = partial(segment_masks, work)
+        selected.append(chosen)
     considered = pd.concat(judged, ignore_index=True)
-    chosen = pd.concat(selected, ignore_index=True)
-    if chosen.empty and not failures:
+    candidates = pd.concat(selected, ignore_index=True)
+    if candidates.empty and not failures:
         raise StoreError(
             f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
             "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
         )
     logger.info(
-        "%d of %d segments selected (%s)%s",
-        len(chosen),
+        "%d %s selected (%s); %d segments in %d images%s",
+        len(candidates),
+        settings.candidates,
+        settings.rule.words(settings.candidates),
         len(considered),
-        settings.rule.words(),
-        _hint(chosen, settings.rule),
+        considered["image_id"].nunique(),
+        _hint(candidates, settings.rule),
     )
-    return considered, chosen, failures
+    return considered, candidates, masks, failures
+
+
+def _objects(
+    settings: EmbedSettings,
+    selector: Selector,
+    work: StoredWork,
+    table: pd.DataFrame,
+    failed: dict[str, str],
+) -> tuple[pd.DataFrame, MasksOf, dict[str, str]]:
+    """Objects selected among the regions of the images whose segments could be scored."""
+    images = [str(image) for image in table["image_id"].unique() if image not in failed]
+    by = settings.rule.select_by
+    objects = Objects(work, by, selector.novelty_file, selector.device, settings.objects)
+    found, failures = objects.found(images)
+    found.insert(0, "dataset", work.names.dataset)
+    chosen = selector.select(found, eligible(found, settings), objects.threshold)
+    return found[chosen], objects.masks, failures
 
 
 def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:
@@ -143,14 +168,6 @@ def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> Non
                 f"args.limit={limit} would leave {len(images & asked)}; leave args.limit out, choose "
                 "another args.save_file, or add args.overwrite=True"
             )
-
-
-def _among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are segments that ``others`` holds too, ``(n,)``."""
-    if rows.empty or others.empty:
-        return np.zeros(len(rows), np.bool_)
-    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
-    return np.asarray(found, np.bool_)
 
 
 def _hint(selected: pd.DataFrame, rule: SelectionRule) -> str:
@@ -194,62 +211,28 @@ def eligible(
 
 
 def _add(
-    writer: CatalogueWriter,
-    work: StoredWork,
-    selected: pd.DataFrame,
-    settings: EmbedSettings,
-    network: EmbeddingNetwork,
-    device: torch.device,
+    writer: CatalogueWriter, name: str, crops: Crops, network: EmbeddingNetwork, device: torch.device
 ) -> dict[str, str]:
-    """Embed those selected segments of a dataset that are not in yet, block by block; returns what failed."""
-    name, dataset = work.names.dataset, work.dataset
+    """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
+    settings, dataset = crops.settings, crops.dataset
+    crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
-    selected = selected[~_among(selected, writer.segments)]
-    by_image = {str(image): rows for image, rows in selected.groupby("image_id", sort=False)}
-    with progress(total=len(selected), desc=f"embedding {name}", unit="segment") as bar:
+    with progress(
+        total=crops.left, desc=f"embedding {name}", unit=settings.candidates.removesuffix("s")
+    ) as bar:
         for _, indices in blocks(len(dataset)):
-            images = [i for i in indices if dataset.ids[i] in by_image]
+            images = [i for i in indices if dataset.ids[i] in crops.by_image]
             if images:
-                reader = _Crops(dataset, by_image, settings)
                 vectors = embed_crops(
                     network,
-                    reader.read(images, bar),
+                    crops.read(images, bar),
                     device=device,
                     batch_size=settings.batch_size,
                     size=settings.crop_size or None,
                 )
-                failures |= reader.failures
-                if reader.rows:
-                    rows = pd.concat(reader.rows, ignore_index=True)
-                    writer.add_part(rows, vectors, settings.net, (name, tuple(rows["image_id"].unique())))
+                rows, masks, failed = crops.take()
+                failures |= failed
+                if len(rows):
+                    done = name, tuple(rows["image_id"].unique())
+                    writer.add_part(rows, vectors, settings.net, done, masks)
     return failures
-
-
-class _Crops:
-    """Reads images, yields the crops of their segments, and collects rows in the same order."""
-
-    def __init__(
-        self, dataset: SegmentationDataset, by_image: Mapping[str, pd.DataFrame], settings: EmbedSettings
-    ) -> None:
-        self.dataset, self.by_image, self.settings = dataset, by_image, settings
-        self.rows: list[pd.DataFrame] = []
-        self.failures: dict[str, str] = {}
-
-    def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
-        for index in indices:
-            return_freed_memory()
-            image_id = self.dataset.ids[index]
-            try:
-                sample = self.dataset[index]
-            except ImageError as error:
-                self.failures[image_id] = str(error)
-                bar.update(len(self.by_image[image_id]))
-                continue
-            rows = self.by_image[image_id].assign(image_path=sample.path)
-            height, width = sample.image.shape[:2]
-            smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
-            self.rows.append(with_crop_boxes(rows, boxes))
-            for box in boxes:
-                yield crop(sample.image, box)
-                bar.update()
