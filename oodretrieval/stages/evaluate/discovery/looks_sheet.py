@@ -14,6 +14,7 @@ from oodretrieval.search import inspection_order
 from oodretrieval.segments import Box, enlarge_box
 from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
 from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 150
 SURROUNDINGS = 1.6
@@ -36,7 +37,7 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
     """
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
-    success = _successes(candidates, order)
+    success = _successes(candidates, order.tolist())
     places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
@@ -59,7 +60,7 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
 
 
 def _around(row: pd.Series, shape: Sequence[int]) -> Box:
-    box = Box(*(int(row[side]) for side in Box._fields))
+    [box] = segment_boxes(row.to_frame().T)
     height, width = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
     return enlarge_box(box, height, width, shape[0], shape[1])
 
