@@ -14,8 +14,8 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.trained_models import load_meta_model_of
 from oodretrieval.meta_models import MetaModel, save_meta_model, training_rows
-from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.results.rules import Resampling, resample_notes, result_folder, scene_notes, void_rule
+from oodretrieval.results.result import Context, Result, result_folder, save_result
+from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.better_kinds import caution
 from oodretrieval.stages.fit.held_out import Division
 from oodretrieval.stages.fit.meta_evaluation import (
@@ -173,5 +173,5 @@ def _report(
         tables=as_tables(figures),
         notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.evaluation.repetitions)),
     )
-    files = save_result(result_folder(settings.evaluation.save_dir, run.workspace), result)
+    files = save_result(result_folder(run.workspace.path, settings.evaluation.save_dir), result)
     return {"path": str(recipe.path), "figures": figures, "files": [str(file) for file in files]}

@@ -100,6 +100,9 @@ def as_data_address(image: NDArray[np.uint8], longest: int = THUMBNAIL) -> str:
         image: ``(H, W, 3)`` RGB.
         longest: Pixels.
 
+    Returns:
+        Text that starts with ``data:``.
+
     Example:
         >>> as_data_address(np.zeros((8, 8, 3), np.uint8))[:23]
         'data:image/jpeg;base64,'
@@ -112,5 +115,17 @@ def as_data_address(image: NDArray[np.uint8], longest: int = THUMBNAIL) -> str:
 
 
 def data_address(content: bytes, kind: str) -> str:
-    """Bytes as a ``data:`` address that a page can carry in itself."""
+    """Bytes as a ``data:`` address that a page can carry in itself.
+
+    Args:
+        content: Of a file.
+        kind: Its media type, e.g. ``image/png``.
+
+    Returns:
+        Text that starts with ``data:``.
+
+    Example:
+        >>> data_address(b"abc", "text/plain")
+        'data:text/plain;base64,YWJj'
+    """
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
