@@ -28,8 +28,8 @@ def at_once(monkeypatch):
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real street scenes beside the checkout; skips where they are missing."""
+    """Real street scenes next to the checkout; skips where they are missing."""
     path = ROOT.parent / "shared" / "data"
     if not path.is_dir():
-        pytest.skip("no ../shared/data beside the checkout")
+        pytest.skip("no ../shared/data next to the checkout")
     return path

@@ -92,7 +92,7 @@ def catalogue_table(path):
     return path / "part-00000.parquet", lambda: Catalogue.open(path).segments
 
 
-def table_beside(path):
+def table_of_its_own(path):
     catalogue(path)
     return path / "tables/all/part-00000.parquet", lambda: Catalogue.open(path).table("all")
 
@@ -174,7 +174,7 @@ KINDS = {
         columns,
         parts,
         catalogue_table,
-        table_beside,
+        table_of_its_own,
         vectors,
         manifest,
         prediction_as_published,

@@ -1,4 +1,4 @@
-"""Project an embedding space to a few dimensions, to look at it or to search in."""
+"""Project an embedding space to a few dimensions, to see it or to search in."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -28,7 +28,7 @@ def alone(network, crops):
 
 
 def mean_colour():
-    """A network whose vector is the normalised mean colour: what it should give can be told by hand."""
+    """A network whose vector is the normalised mean colour: what it should give can be computed by hand."""
     return EmbeddingNetwork("colour", torch.nn.Identity(), 3, (0.5, 0.5, 0.5), (0.25, 0.5, 1.0), min_size=4)
 
 

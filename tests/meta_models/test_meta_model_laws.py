@@ -106,7 +106,7 @@ def test_a_long_table_is_predicted_in_pieces(fitted, make_table, monkeypatch, ca
         assert np.allclose(piece, all_at_once, rtol=0, atol=1e-12)
 
 
-def test_of_too_many_segments_whole_images_are_drawn(build, make_table, monkeypatch, caplog):
+def test_of_too_many_segments_whole_images_are_sampled(build, make_table, monkeypatch, caplog):
     table = make_table(400)
     monkeypatch.setattr(contract, "MAX_SEGMENTS", 130)
     with caplog.at_level("INFO"):

@@ -1,4 +1,4 @@
-"""Programs in files: the same numbers as the network they came from, sizes, outputs, and what is refused."""
+"""Programs in files: the same numbers as the network they were made from, sizes, outputs, and what is refused."""
 
 import logging
 from contextlib import suppress
@@ -248,16 +248,16 @@ def test_onnx_of_anything_but_images_is_refused(tmp_path):
         load("OnnxNetwork", write_onnx_by_hand(tmp_path / "c.onnx", "n", [8, 8, 3], "double"))
 
 
-def test_tensors_beside_an_onnx_file_belong_to_it(tmp_path):
+def test_tensors_next_to_an_onnx_file_belong_to_it(tmp_path):
     path = write_onnx(tmp_path / "net.onnx", dynamo=True)
     x = images(65, 97)
     with torch.no_grad():
         torch.testing.assert_close(
             load("OnnxNetwork", path).low_resolution_logits(x), Small().eval()(x), rtol=1e-4, atol=1e-5
         )
-    (beside,) = [file for file in tmp_path.iterdir() if file != path]
+    (other,) = [file for file in tmp_path.iterdir() if file != path]
     before = weights_hash(path)
-    beside.write_bytes(beside.read_bytes()[:-1] + b"\x01")
+    other.write_bytes(other.read_bytes()[:-1] + b"\x01")
     assert weights_hash(path) != before
 
 
