@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy import ndimage
+from steps import fit_novelty
 
 from oodretrieval.errors import SettingsError, TableError
 from oodretrieval.experiment.run import Run
@@ -42,11 +43,15 @@ def evaluate(configuration, workspace, **options):
 
 
 @pytest.fixture(scope="module")
-def once(grown, fitted_once):
-    """A workspace with all that comes before, and one evaluation; not to be written to."""
+def once(grown, measured_once):
+    """A workspace with a novelty model, and one evaluation; not to be written to."""
     found = []
-    workspace = grown(fitted_once, lambda run: found.append(evaluate(run.configuration, run.workspace)))
-    return workspace, found[0]
+
+    def step(run):
+        fit_novelty(run)
+        found.append(evaluate(run.configuration, run.workspace))
+
+    return grown(measured_once, step), found[0]
 
 
 @pytest.fixture
