@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from oodretrieval.datasets import subset_by_index
+from oodretrieval.datasets import open_dataset, subset_by_index
 from oodretrieval.errors import (
     PartialFailure,
     SettingsMismatchError,
@@ -30,7 +30,7 @@ from oodretrieval.stages.select import compute_embeddings as embedding_stage
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, read_prediction, write_prediction
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, read_prediction, write_prediction
 
 CPU = {"gpu": -1}
 NAMES = {"model_name": "colour", "meta_model_name": "linear"}
@@ -119,13 +119,12 @@ def test_another_number_is_refused_and_the_way_out_is_another_catalogue(configur
 def test_images_that_have_gone_take_their_segments_with_them(configuration, fitted, monkeypatch):
     embed(configuration, fitted, select_number=8)
     gone = contents(fitted)[0][0][0]
-    original = embedding_stage.dataset_in_use
 
-    def without(settings, where, name):
-        dataset = original(settings, where, name)
+    def without(*arguments):
+        dataset = open_dataset(*arguments)
         return subset_by_index(dataset, [i for i, image in enumerate(dataset.ids) if image != gone])
 
-    monkeypatch.setattr(embedding_stage, "dataset_in_use", without)
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", without)
     embed(configuration, fitted, select_number=8)
     assert gone not in contents(fitted)[2] and len(contents(fitted)[0]) == 8
 
@@ -196,7 +195,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     configuration, fitted, camvid, tmp_path, select_by, damaged
 ):
     lost = "0016E5_00200"
-    shutil.rmtree(fitted.segments_folder("colour", "val") / "features", ignore_errors=True)
+    shutil.rmtree(fitted.segments_folder(Stored("colour", "val")) / "features", ignore_errors=True)
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     common = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
@@ -204,7 +203,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     compute_metrics(from_mapping(MetricsSettings, {**common}), Run(configuration, fitted))
     path = {
         "image": root / "val" / f"{lost}.png",
-        "prediction": fitted.prediction_path("colour", "val", lost),
+        "prediction": fitted.prediction_path(Stored("colour", "val"), lost),
     }[damaged]
     path.write_bytes(path.read_bytes()[:300])
     folder = tmp_path / "figures"
@@ -216,7 +215,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
 
 
 def test_where_no_prediction_can_be_read_each_is_named(configuration, fitted):
-    paths = sorted(fitted.prediction_folder("colour", "val").glob("*.h5"))
+    paths = sorted(fitted.prediction_folder(Stored("colour", "val")).glob("*.h5"))
     for path in paths:
         path.write_bytes(path.read_bytes()[:300])
     with pytest.raises((PartialFailure, StoreError)) as raised:
@@ -234,7 +233,7 @@ def test_what_has_no_truth_is_told_from_what_lost_it(configuration, fitted, camv
         PredictSettings, {"dataset": "images", "model_name": "colour", "root": str(root / "val"), **CPU}
     )
     pred_images(predicted, Run(configuration, fitted))
-    for path in fitted.prediction_folder("colour", "val").glob("*.h5"):
+    for path in fitted.prediction_folder(Stored("colour", "val")).glob("*.h5"):
         strip_labels(fitted, path)
     compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, fitted))
     with pytest.raises(TableError, match="'val' holds labels.*had none when they were predicted.*overwrite"):
