@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oodretrieval.explorer.explorer import Explorer
+    from oodretrieval.explorer.desktop.explorer import Explorer
 
 __all__ = ["Explorer"]
 
@@ -11,7 +11,7 @@ __all__ = ["Explorer"]
 def __getattr__(name: str) -> Any:
     # Only when asked for: the processes of `worker_process` and whoever wants the state alone need no matplotlib.
     if name == "Explorer":
-        from oodretrieval.explorer.explorer import Explorer
+        from oodretrieval.explorer.desktop.explorer import Explorer
 
         return Explorer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oodretrieval.errors import ImageError
-from oodretrieval.explorer.state import State
+from oodretrieval.explorer.catalogue_segments import CatalogueSegments
 from oodretrieval.images import read_image
 from oodretrieval.segments.crops import crop
 
@@ -56,11 +56,11 @@ class Crops:
     """Reads what the segments look like.
 
     Args:
-        state: Whose segments.
+        segments: Whose.
     """
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, segments: CatalogueSegments) -> None:
+        self._segments = segments
         self._images: Recent[Path, NDArray[np.uint8]] = Recent(IMAGES_KEPT)
         self._thumbnails: Recent[int, NDArray[np.uint8]] = Recent(THUMBNAILS_KEPT)
 
@@ -70,13 +70,13 @@ class Crops:
         Raises:
             ImageError: If the file has gone or cannot be read.
         """
-        path = self._state.image_path(row)
+        path = self._segments.image_path(row)
         kept = self._images.get(path)
         if kept is not None:
             return kept
         if not path.is_file():
             raise ImageError(
-                f"the image {path} has gone; bring it back, or make the catalogue anew with args.overwrite=True"
+                f"the image {path} has gone; bring it back, or make the catalogue again with args.overwrite=True"
             )
         return self._images.put(path, read_image(path))
 
@@ -87,9 +87,9 @@ class Crops:
             ImageError: If the file has gone, cannot be read, or is another one than it was.
         """
         try:
-            return crop(self.image(row), self._state.crop_box(row))
+            return crop(self.image(row), self._segments.crop_box(row))
         except ValueError as error:
-            raise ImageError(f"{self._state.image_path(row)} is not the image it was: {error}") from error
+            raise ImageError(f"{self._segments.image_path(row)} is not the image it was: {error}") from error
 
     def ready(self, row: int) -> NDArray[np.uint8] | None:
         """The thumbnail of a segment if it can be had at once."""

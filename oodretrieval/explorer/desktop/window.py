@@ -7,7 +7,7 @@ from typing import Any
 
 from oodretrieval.errors import DisplayError
 from oodretrieval.experiment.run import Run
-from oodretrieval.explorer.explorer import Explorer
+from oodretrieval.explorer.desktop.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
