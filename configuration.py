@@ -212,7 +212,7 @@ MODELS = {
     "deeplabv3plus_camvid_background": _trained_on_camvid(
         "deeplabv3plus_camvid_background", "DeepLabV3Plus", background=True
     ),
-    # FCN and PSPNet beside DeepLabV3+: the same backbone, the same classes, the same training.
+    # FCN and PSPNet, for comparison with DeepLabV3+: the same backbone, the same classes, the same training.
     "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
     "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),
     # DeepLabV3+ on Wide ResNet-38, trained on Cityscapes by NVIDIA: set the path of your copy.

@@ -3,7 +3,7 @@
     python benchmarks/compare_background.py
 
 Trains the same network by the same recipe with both, once for each seed (a few minutes each on two cores),
-predicts camvid_val_background at half its size, judges the predictions and writes docs/comparison_background.md.
+predicts camvid_val_background at half its size, evaluates the predictions and writes docs/comparison_background.md.
 What broke off goes on when called again.
 """
 
@@ -38,48 +38,48 @@ COLUMNS = {
 
 
 def main() -> None:
-    """Train, judge and write the table."""
+    """Train, evaluate and write the table."""
     chosen = arguments(__doc__, "comparison_background.md", epochs=6)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     names = {(v, seed): f"background_{v}_{seed}" for seed in range(chosen.seeds) for v in VARIANTS}
     configuration, workspace = set_up(
         chosen.workspace, {name: VARIANTS[v] for (v, _), name in names.items()}, VAL
     )
-    figures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
+    measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     for (variant, seed), name in names.items():
         data = {"dataset": TRAIN, "dataset_val": f"{VAL}_half"}
         train(name, chosen, configuration, workspace, seed=seed, **data)
         common = {"dataset": f"{VAL}_half", "model_name": name, "gpu": chosen.gpu}
         pred_images(from_mapping(PredictSettings, {**common}), Run(configuration, workspace))
-        judged = eval_segmentation(
+        evaluated = eval_segmentation(
             from_mapping(SegmentationSettings, {**common}), Run(configuration, workspace)
         )
-        figures[variant].append(with_foreground(judged))
-        chosen.output.write_text(report(figures, chosen.epochs), encoding="utf-8")
+        measures[variant].append(with_foreground(evaluated))
+        chosen.output.write_text(report(measures, chosen.epochs), encoding="utf-8")
 
 
-def with_foreground(figures: dict[str, Any]) -> dict[str, Any]:
-    """The figures, with the IoU of the background and the mean of the others apart."""
-    others = [value for name, value in figures["iou"].items() if name != BACKGROUND]
+def with_foreground(measures: dict[str, Any]) -> dict[str, Any]:
+    """The measures, with the IoU of the background and the mean of the others apart."""
+    others = [value for name, value in measures["iou"].items() if name != BACKGROUND]
     mean = sum(others) / len(others)
-    return {**figures, "background_iou": figures["iou"][BACKGROUND], "foreground_iou": mean}
+    return {**measures, "background_iou": measures["iou"][BACKGROUND], "foreground_iou": mean}
 
 
-def report(figures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
+def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
     """The table as Markdown: every training, then means and spread, then the paired differences."""
-    pairs = list(zip(*figures.values(), strict=False))
+    pairs = list(zip(*measures.values(), strict=False))
     rows = [
         [f"{variant}, seed {seed}", *(f"{run[key]:.3f}" for key in COLUMNS)]
-        for seed in range(max(map(len, figures.values())))
-        for variant, runs in figures.items()
+        for seed in range(max(map(len, measures.values())))
+        for variant, runs in measures.items()
         for run in runs[seed : seed + 1]
     ]
-    for variant, runs in figures.items():
+    for variant, runs in measures.items():
         if runs:
             rows.append([f"**{variant}**", *(with_spread([run[key] for run in runs]) for key in COLUMNS)])
     if pairs:
         paired = (with_spread([second[key] - first[key] for first, second in pairs]) for key in COLUMNS)
-        rows.append([f"{' − '.join(reversed(figures))}, paired", *paired])
+        rows.append([f"{' − '.join(reversed(measures))}, paired", *paired])
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     head = "| background | " + " | ".join(COLUMNS.values()) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|"
     return TEXT.format(epochs=epochs, table=f"{head}\n{table}")

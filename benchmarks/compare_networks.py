@@ -58,11 +58,11 @@ def main() -> None:
     }
     entries = {name: NETWORKS[network] for (network, _), name in names.items()}
     configuration, workspace = set_up(chosen.workspace, entries, VAL)
-    figures: dict[str, list[dict[str, Any]]] = {network: [] for network in NETWORKS}
+    measures: dict[str, list[dict[str, Any]]] = {network: [] for network in NETWORKS}
     for (network, seed), name in names.items():
         data = {"dataset": "camvid_train", "dataset_val": f"{VAL}_half"}
-        figures[network].append(train(name, chosen, configuration, workspace, seed=seed, **data))
-    chosen.output.write_text(report(figures, costs(), chosen.epochs), encoding="utf-8")
+        measures[network].append(train(name, chosen, configuration, workspace, seed=seed, **data))
+    chosen.output.write_text(report(measures, costs(), chosen.epochs), encoding="utf-8")
 
 
 def costs() -> dict[str, tuple[float, float]]:
@@ -81,16 +81,16 @@ def costs() -> dict[str, tuple[float, float]]:
 
 
 def report(
-    figures: dict[str, list[dict[str, Any]]], cost: dict[str, tuple[float, float]], epochs: int
+    measures: dict[str, list[dict[str, Any]]], cost: dict[str, tuple[float, float]], epochs: int
 ) -> str:
     """The table as Markdown."""
     head = ["network", "parameters", "s / image", *COLUMNS.values()]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for network, runs in figures.items():
+    for network, runs in measures.items():
         millions, seconds = cost[network]
         means = (with_spread([run[key] for run in runs]) for key in COLUMNS)
         lines.append(" | ".join([f"| {network}", f"{millions:.2f} M", f"{seconds:.3f}", *means]) + " |")
-    seeds = max(map(len, figures.values()))
+    seeds = max(map(len, measures.values()))
     return TEXT.format(
         epochs=epochs,
         seeds=seeds,

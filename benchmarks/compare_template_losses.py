@@ -36,16 +36,16 @@ def main() -> None:
         for number, variant in enumerate(VARIANTS)
     }
     configuration, workspace = set_up(chosen.workspace, dict.fromkeys(names.values(), deeplab(CLASSES)), VAL)
-    figures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
+    measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     for (variant, seed), name in names.items():
         options = {"dataset": "camvid_train", "dataset_val": f"{VAL}_half", "seed": seed, **VARIANTS[variant]}
-        figures[variant].append(train(name, chosen, configuration, workspace, **options))
-        chosen.output.write_text(report(figures, chosen.epochs), encoding="utf-8")
+        measures[variant].append(train(name, chosen, configuration, workspace, **options))
+        chosen.output.write_text(report(measures, chosen.epochs), encoding="utf-8")
 
 
-def report(figures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
+def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
     """The table as Markdown: mean and spread of every variant, every training, differences paired by seed."""
-    seeds = max(map(len, figures.values()))
+    seeds = max(map(len, measures.values()))
     head = [
         "template loss",
         *COLUMNS.values(),
@@ -53,12 +53,14 @@ def report(figures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
         "mean IoU over none, paired",
     ]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for variant, runs in figures.items():
+    for variant, runs in measures.items():
         if not runs:
             continue
         means = (with_spread([run[key] for run in runs]) for key in COLUMNS)
         each = (f"{runs[s]['mean_iou']:.3f}" if s < len(runs) else "–" for s in range(seeds))
-        gains = [run["mean_iou"] - none["mean_iou"] for run, none in zip(runs, figures["none"], strict=False)]
+        gains = [
+            run["mean_iou"] - none["mean_iou"] for run, none in zip(runs, measures["none"], strict=False)
+        ]
         gain = "–" if variant == "none" else with_spread(gains)
         lines.append("| " + " | ".join([variant, *means, *each, gain]) + " |")
     return TEXT.format(epochs=epochs, table="\n".join(lines))

@@ -33,7 +33,7 @@ RECIPE: dict[str, Any] = {
 
 
 class HalfSize(Subset):
-    """A dataset at half of its height and width, to be judged at the scale of short trainings."""
+    """A dataset at half of its height and width, to be evaluated at the scale of short trainings."""
 
     def __init__(self, dataset: DatasetEntry) -> None:
         whole = open_dataset(dataset)
@@ -62,22 +62,22 @@ def arguments(doc: str | None, output: str, epochs: int) -> argparse.Namespace:
 
 
 def set_up(
-    workspace: str | None, entries: dict[str, ModelEntry], judged_on: str
+    workspace: str | None, entries: dict[str, ModelEntry], evaluated_on: str
 ) -> tuple[Configuration, Workspace]:
     """The configuration with these networks, their weights in the workspace, and a dataset at half its size.
 
     Args:
-        workspace: Folder, or None for one beside the configuration's.
+        workspace: Folder, or None for one next to the configuration's.
         entries: Name → network.
-        judged_on: Name of a dataset, which gets an entry ``<name>_half``.
+        evaluated_on: Name of a dataset, which gets an entry ``<name>_half``.
     """
     configuration = load_configuration()
     place = Workspace(Path(workspace) if workspace else configuration.workspace / "comparisons")
     weights = place.path.resolve() / "weights"
     weights.mkdir(parents=True, exist_ok=True)
     kept = {name: replace(entry, weights=weights / f"{name}.safetensors") for name, entry in entries.items()}
-    half = DatasetEntry("comparing", "HalfSize", {"dataset": configuration.dataset(judged_on)})
-    datasets = {**configuration.datasets, f"{judged_on}_half": half}
+    half = DatasetEntry("comparing", "HalfSize", {"dataset": configuration.dataset(evaluated_on)})
+    datasets = {**configuration.datasets, f"{evaluated_on}_half": half}
     return replace(configuration, models=kept, datasets=datasets), place
 
 

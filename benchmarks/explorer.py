@@ -3,7 +3,7 @@
     python benchmarks/explorer.py
 
 Real motion events are sent to the canvas of a figure (Agg, which Qt's canvas also draws with): once over segments
-whose thumbnail is kept, once over segments whose image must be read first. The window reads images beside the
+whose thumbnail is kept, once over segments whose image must be read first. The window reads images apart from the
 pointer's events, so that the second number is how late the thumbnail comes; its caption is there at once.
 """
 

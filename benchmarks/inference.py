@@ -1,4 +1,4 @@
-"""Stage 1: its wall time beside the network's own, what metrics take of it, and memory.
+"""Stage 1: its wall time compared with the network's own, what metrics take of it, and memory.
 
     python benchmarks/inference.py
     python benchmarks/inference.py --dataset camvid_val --model deeplabv3plus_camvid --images 101

@@ -14,10 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # the plain reference and the scenes
-
-from segments.scenes import street_logits, street_truth
+from pretended_predictions import street_logits, street_truth
 
 from oodretrieval.segments import entropy_levels
 from oodretrieval.stores import Prediction, write_prediction

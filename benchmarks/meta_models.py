@@ -69,11 +69,11 @@ FEATURES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """Segments to learn from and to judge on, and how images are drawn anew.
+    """Segments to learn from and to evaluate on, and how images are resampled.
 
     Attributes:
         train: Strict training segments.
-        val: Segments with truth to judge on.
+        val: Segments with truth to evaluate on.
         resampling: For intervals.
     """
 
@@ -95,21 +95,21 @@ class Study:
     def table(
         self, found: Mapping[str, Estimate], rows: np.ndarray, against: tuple[str, ...]
     ) -> pd.DataFrame:
-        """Figures of every estimate on some rows, with differences of R² to others."""
-        iou, judged = self.val["iou"].to_numpy()[rows], self.val[rows]
+        """Measures of every estimate on some rows, with differences of R² to others."""
+        iou, chosen = self.val["iou"].to_numpy()[rows], self.val[rows]
         part = {name: estimate.take(rows) for name, estimate in found.items()}
-        drawn = draws_of(judged, part, self.resampling)
+        resampled = draws_of(chosen, part, self.resampling)
         lines = {}
         for name, e in part.items():
-            figures = meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold)
+            measures = meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold)
             line: dict[str, object] = {}
             for title, key in (("R²", "r2"), ("RMSE", "rmse"), ("AUROC", "auroc"), ("AUPRC", "auprc")):
-                line[title] = _with_interval(getattr(figures, key), drawn[name][key])
-            line["accuracy"] = figures.accuracy
+                line[title] = _with_interval(getattr(measures, key), resampled[name][key])
+            line["accuracy"] = measures.accuracy
             for other in against:
-                gain = figures.r2 - r2(iou, part[other].iou)
+                gain = measures.r2 - r2(iou, part[other].iou)
                 line[f"R² against {other}"] = (
-                    _with_interval(gain, drawn[name]["r2"] - drawn[other]["r2"], sign=True)
+                    _with_interval(gain, resampled[name]["r2"] - resampled[other]["r2"], sign=True)
                     if name != other
                     else None
                 )
@@ -119,8 +119,8 @@ class Study:
         return table
 
 
-def _with_interval(value: float, draws: np.ndarray, sign: bool = False) -> str:
-    low, high = interval(draws)
+def _with_interval(value: float, resamples: np.ndarray, sign: bool = False) -> str:
+    low, high = interval(resamples)
     form = "+.3f" if sign else ".3f"
     return f"{value:{form}} ({low:{form}}…{high:{form}})"
 

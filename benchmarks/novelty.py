@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from class_standardisation import ClassStandardisation
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.ensemble import IsolationForest
@@ -38,7 +39,6 @@ from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.neighbours import known_bank
-from oodretrieval.novelty.standardisation import ClassStandardisation
 from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
@@ -98,7 +98,7 @@ class Terms:
 
 @dataclass(frozen=True, eq=False)
 class Standardiser:
-    """Robust z-scores of test segments beside known training segments.
+    """Robust z-scores of test segments against known training segments.
 
     Attributes:
         known: To learn from.
@@ -113,12 +113,12 @@ class Standardiser:
     def __call__(self, name: str, *, by_class: bool, by_size: bool) -> NDArray[np.float64]:
         """Of one value, ``(n,)``, by the predicted class or over all, given the size or not."""
         known, test = self.known, self.test
-        learned, judged, number = known.classes, test.classes, self.num_classes
+        known_classes, classes, number = known.classes, test.classes, self.num_classes
         if not by_class:
-            learned, judged, number = np.zeros_like(learned), np.zeros_like(judged), 1
+            known_classes, classes, number = np.zeros_like(known_classes), np.zeros_like(classes), 1
         size = known.log_size if by_size else None
-        standardisation = ClassStandardisation.of(known.values[name], learned, number, size)
-        return standardisation(test.values[name], judged, test.log_size)
+        standardisation = ClassStandardisation.of(known.values[name], known_classes, number, size)
+        return standardisation(test.values[name], classes, test.log_size)
 
 
 def all_scores(train: Described, test: Described, num_classes: int) -> Scores:
@@ -128,9 +128,9 @@ def all_scores(train: Described, test: Described, num_classes: int) -> Scores:
     classes = known.table["class"].to_numpy(np.int64)
     _, apart = known_bank(known.features, classes, pd.factorize(known.table["image_id"])[0], seed=0)
     learned = Terms.of(known.table, apart)
-    judged = Terms.of(test.table, model.score(test.table, test.features, DISTANCE))
-    z = Standardiser(learned, judged, num_classes)
-    energy, distance = judged.values["energy"], judged.values["distance"]
+    terms = Terms.of(test.table, model.score(test.table, test.features, DISTANCE))
+    z = Standardiser(learned, terms, num_classes)
+    energy, distance = terms.values["energy"], terms.values["distance"]
     energy_by_both = z("energy", by_class=True, by_size=True)
     energy_by_size = z("energy", by_class=False, by_size=True)
     distance_by_class = z("distance", by_class=True, by_size=False)
@@ -151,7 +151,7 @@ def all_scores(train: Described, test: Described, num_classes: int) -> Scores:
         "novelty, energy twice": novelty + energy_by_both,
         "novelty + entropy by class and size": novelty + z("entropy", by_class=True, by_size=True),
         LOOSE: _learned_loosely(train, test, num_classes),
-        **_densities(learned, judged),
+        **_densities(learned, terms),
     }
 
 
@@ -164,7 +164,7 @@ def _learned_loosely(train: Described, test: Described, num_classes: int) -> NDA
     return model.score(test.table, test.features)
 
 
-def luck_of_the_draw(train: Described, test: Described, unknown: NDArray[np.bool_], num_classes: int) -> str:
+def by_kept_segments(train: Described, test: Described, unknown: NDArray[np.bool_], num_classes: int) -> str:
     """AP of novelty where other segments are kept of classes that have many, in words."""
     found = []
     for seed in range(SEEDS):
@@ -194,26 +194,26 @@ def ablation_table(
     images: NDArray[np.integer],
     resampling: Resampling,
 ) -> pd.DataFrame:
-    """Figures of every score.
+    """Measures of every score.
 
     Args:
         scores: Name → of each segment, ``(n,)``; among them :data:`NOVELTY`.
         unknown: Whether each is unknown, ``(n,)``.
-        images: Place of each segment's image, ``(n,)``; places without a segment have none to judge.
-        resampling: How images are drawn anew.
+        images: Place of each segment's image, ``(n,)``; places without a segment have none to evaluate.
+        resampling: How images are resampled.
     """
     members = [np.flatnonzero(images == place) for place in range(int(images.max()) + 1)]
-    draws = block_draws(len(members), block=resampling.block, repetitions=resampling.repetitions)
-    drawn = [np.concatenate([members[place] for place in places]) for places in draws]
-    drawn = [rows for rows in drawn if unknown[rows].any()]
-    draws_of = {
-        name: np.array([auprc(unknown[rows], score[rows]) for rows in drawn])
+    resamples = block_draws(len(members), block=resampling.block, repetitions=resampling.repetitions)
+    resampled = [np.concatenate([members[place] for place in places]) for places in resamples]
+    resampled = [rows for rows in resampled if unknown[rows].any()]
+    precisions = {
+        name: np.array([auprc(unknown[rows], score[rows]) for rows in resampled])
         for name, score in scores.items()
     }
     lines: dict[str, dict[str, object]] = {}
     for name, score in scores.items():
-        low, high = interval(draws_of[name])
-        less, more = interval(draws_of[NOVELTY] - draws_of[name])
+        low, high = interval(precisions[name])
+        less, more = interval(precisions[NOVELTY] - precisions[name])
         first = np.argsort(-score, kind="stable")[:FIRST]
         lines[name] = {
             "AUROC": auroc(unknown, score),
@@ -250,7 +250,7 @@ def report(arguments: argparse.Namespace) -> str:
         f"## {arguments.model}, learned from {arguments.train}, evaluated on {arguments.test}\n\n"
         f"{len(unknown)} segments of at least {arguments.min_pixels} pixels, {unknown.sum()} of which are more than "
         f"half unknown. Features: {arguments.backbone}. Intervals: {resampling.words()}.\n\n{markdown_table(table)}\n\n"
-        f"{luck_of_the_draw(train, test, unknown, classes)}\n"
+        f"{by_kept_segments(train, test, unknown, classes)}\n"
     )
 
 

@@ -6,7 +6,7 @@
 The first uses a calm and a ragged pretended 1024×2048×19 image, the second files with logits of a workspace. Medians
 of repetitions in turn, one thread, also as multiples of a read pass (``probabilities.max()``) in the same run; memory
 is the peak of a fresh process beyond its imports. The error is the largest difference of a column from the table of
-the float32 softmax, ``|a - b| / max(1, |b|)``. Beside it stands the plain reference of the tests, from a file with the
+the float32 softmax, ``|a - b| / max(1, |b|)``. Next to it stands the plain reference of the tests, from a file with the
 softmax.
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 from measuring import alternate, load, only_what_is_kept, peak_memory, pretended_prediction, scene
-from segments.plain_metrics import plain_metrics
+from plain_metrics import plain_metrics
 
 from oodretrieval.segments import segment_table, segment_table_from_logits
 from oodretrieval.stages.measure.segment_blocks import image_table

@@ -55,13 +55,15 @@ class Evaluated:
         return {name: np.array(values) for name, values in found.items()}
 
 
-def scene_table(scene: Evaluated, draws: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
+def scene_table(scene: Evaluated, resamples: Mapping[str, NDArray[np.float64]]) -> pd.DataFrame:
     """What each score is worth in one scene."""
     lines: dict[str, dict[str, object]] = {}
     for name, score in scene.scores.items():
         first = np.argsort(-score, kind="stable")[:FIRST]
         lines[name] = {
-            "AP": with_interval(auprc(scene.unknown, score), draws[name]) if scene.unknown.any() else None,
+            "AP": with_interval(auprc(scene.unknown, score), resamples[name])
+            if scene.unknown.any()
+            else None,
             "AUROC": auroc(scene.unknown, score) if scene.unknown.any() else None,
             f"unknown among first {FIRST}": int(scene.unknown[first].sum()),
         }
@@ -69,17 +71,19 @@ def scene_table(scene: Evaluated, draws: Mapping[str, NDArray[np.float64]]) -> p
 
 
 def summary_table(
-    scenes: Sequence[Evaluated], draws: Sequence[Mapping[str, NDArray[np.float64]]]
+    scenes: Sequence[Evaluated], resamples: Sequence[Mapping[str, NDArray[np.float64]]]
 ) -> pd.DataFrame:
     """AP of each score per scene, its mean and its minimum over the real scenes that show something unknown."""
     lines: dict[str, dict[str, object]] = {}
     shown = {
-        scene.name: (scene, drawn) for scene, drawn in zip(scenes, draws, strict=True) if scene.unknown.any()
+        scene.name: (scene, resampled)
+        for scene, resampled in zip(scenes, resamples, strict=True)
+        if scene.unknown.any()
     }
     for name in scenes[0].scores:
         found = {key: auprc(scene.unknown, scene.scores[name]) for key, (scene, _) in shown.items()}
         lines[name] = {scene.name: found.get(scene.name) for scene in scenes}
-        real = {key: drawn[name] for key, (scene, drawn) in shown.items() if not scene.rendered}
+        real = {key: resampled[name] for key, (scene, resampled) in shown.items() if not scene.rendered}
         if real:
             values = [found[key] for key in real]
             together = np.mean(list(real.values()), axis=0)
@@ -94,22 +98,22 @@ def titled(lines: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
     return table
 
 
-def with_interval(value: float, draws: NDArray[np.float64]) -> str:
-    """A figure and its interval."""
-    low, high = interval(draws)
+def with_interval(value: float, resamples: NDArray[np.float64]) -> str:
+    """A measure and its interval."""
+    low, high = interval(resamples)
     return f"{value:.3f} ({low:.3f}…{high:.3f})"
 
 
 def report(scenes: Sequence[Evaluated], min_pixels: int) -> str:
     """All tables as Markdown."""
-    draws = [scene.resampled() for scene in scenes]
-    parts = [TEXT.format(min_pixels=min_pixels, table=markdown_table(summary_table(scenes, draws)))]
-    for scene, drawn in zip(scenes, draws, strict=True):
+    resamples = [scene.resampled() for scene in scenes]
+    parts = [TEXT.format(min_pixels=min_pixels, table=markdown_table(summary_table(scenes, resamples)))]
+    for scene, resampled in zip(scenes, resamples, strict=True):
         frames = int(scene.frames.max()) + 1
         parts.append(
             f"## {scene.name}\n\n{frames} frames, mean IoU of {scene.model} {scene.mean_iou:.3f}; {len(scene.unknown)} "
             f"segments, {int(scene.unknown.sum())} of them mostly unknown; {scene.void} mostly void ones left out. "
-            f"Intervals: {scene.resampling.words(frames)}.\n\n{markdown_table(scene_table(scene, drawn))}\n"
+            f"Intervals: {scene.resampling.words(frames)}.\n\n{markdown_table(scene_table(scene, resampled))}\n"
         )
     return "\n".join(parts)
 
@@ -120,7 +124,7 @@ Made by `python benchmarks/scenes.py evaluate`: leave one scene out over CamVid'
 novelty model of each row's scene were learned from the other two drives. AP of mostly unknown segments of at least
 {min_pixels} pixels, mostly void ones left out. Scenes whose name ends in `_12` have no full labels: there, animals,
 luggage, prams, children, cones and parked bicycles are void. Rendered streets, in light and air that the network of the
-rendered streets never learned from, stand beside the drives and are not in the mean.
+rendered streets never learned from, stand next to the drives and are not in the mean.
 
 {table}
 """

@@ -7,7 +7,7 @@ Both go on where they broke off, so they can run in the background. For every dr
 two with CamVid's 12 classes (pedestrians and bicyclists ignored, as in deeplabv3plus_camvid); meta model, logit
 statistics and novelty model are fitted on the same two. The third has full labels, if it has any, else the 12 classes.
 Evaluated are segments of at least 400 pixels, mostly void ones left out; unknown is what is unknown by more than half.
-Intervals are of 95 %, by bootstrap over blocks of frames; for the mean, every scene is resampled by itself. Beside the
+Intervals are of 95 %, by bootstrap over blocks of frames; for the mean, every scene is resampled by itself. Next to the
 drives stand rendered streets in weather and light that deeplabv3plus_streets and its models never learned from.
 """
 

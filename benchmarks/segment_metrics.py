@@ -4,7 +4,7 @@
     python benchmarks/segment_metrics.py --predictions workspace/predictions/<model>/<dataset>
 
 The first uses a calm and a ragged pretended scene, the second the first prediction with logits of a workspace. Prints
-medians of repetitions in turn, beside the plain reference of the tests. A read pass is the time of
+medians of repetitions in turn, next to the plain reference. A read pass is the time of
 ``probabilities.max()`` in the same run.
 """
 
@@ -26,7 +26,7 @@ from measuring import (
     scene,
 )
 from numpy.typing import NDArray
-from segments.plain_metrics import plain_metrics
+from plain_metrics import plain_metrics
 
 from oodretrieval.segments import predict_pixels, segment_metrics, segment_table_from_logits
 from oodretrieval.stores import Prediction, read_prediction_file

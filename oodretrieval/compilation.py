@@ -17,7 +17,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 def compiled(function: Function) -> Function:
     """Compile a function with numba when it is first called.
 
-    The machine code is kept beside the source, or in the user's cache folder where that cannot be written
+    The machine code is kept next to the source, or in the user's cache folder where that cannot be written
     (``NUMBA_CACHE_DIR`` names another), and nowhere if neither can be: then every process compiles again.
     It is never kept in a temporary folder, where others could leave code of theirs.
 
@@ -35,14 +35,21 @@ def compiled(function: Function) -> Function:
 
 
 def inlined(function: Function) -> Function:
-    """As :func:`compiled`, for an expression inside loops, which become vector code only if it is inlined."""
+    """As :func:`compiled`, for an expression inside loops, which become vector code only if it is inlined.
+
+    Args:
+        function: As of :func:`compiled`.
+
+    Returns:
+        The function, for calls from compiled code only.
+    """
     return cast(Function, njit(forceinline=True, **_OPTIONS)(function))
 
 
 class _Cache(FunctionCache):
     """Numba's cache, which forgets a function when any kernel changes, and survives a full disk.
 
-    Numba looks at the function's own file only, and would go on using the old code of a changed callee.
+    Numba checks the function's own file only, and would go on using the old code of a changed callee.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

@@ -42,7 +42,10 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         run: Configuration and workspace.
 
     Returns:
-        Figures of the selection and of the retrieval, and the pictures.
+        Measures of the selection and of the retrieval, and the files of the pictures.
+
+    Raises:
+        TableError: If the dataset has no truth.
     """
     started = time.monotonic()
     common = flat(settings.common)
@@ -72,7 +75,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         },
     )
     catalogue_name = compute_embeddings(embedding, run)["catalogue"]
-    logger.info("5/5 evaluating and drawing")
+    logger.info("5/5 evaluating and making pictures")
     found = _evaluate_quietly(settings, run, catalogue_name)
     catalogue = Catalogue.named(run.workspace, catalogue_name)
     pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
@@ -88,7 +91,12 @@ def _selecting(settings: DemoSettings) -> dict[str, Any]:
 
 
 def explore_if_possible(catalogue: str, run: Run) -> None:
-    """Open the explorer on a catalogue where there is a display; where there is none, do nothing."""
+    """Open the explorer on a catalogue where there is a display; where there is none, do nothing.
+
+    Args:
+        catalogue: Name of a catalogue in the workspace.
+        run: Configuration and workspace.
+    """
     if display_problem() is None:
         logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
         discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), run)

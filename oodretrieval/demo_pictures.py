@@ -57,7 +57,11 @@ class DemoPictures:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def draw(self) -> list[Path]:
-        """Draw all pictures, the candidates first; returns their files."""
+        """Draw all pictures and save them.
+
+        Returns:
+            Their files, the candidates first.
+        """
         query = self._query()
         figures = {
             "candidates": self._candidates(),
@@ -147,12 +151,12 @@ class DemoPictures:
     def _four_panels(self, query: int) -> Figure:
         row = self.segments.iloc[query]
         place = str(row["dataset"]), str(row["image_id"])
-        judged = self.catalogue.table(PREDICTED_IOU)
+        estimates = self.catalogue.table(PREDICTED_IOU)
         column = PREDICTED_IOU if self.published else SELECT_SCORE
         view = image_view(
             read_prediction(self.workspace, self.made_by["model"], *place),
             read_image(Path(row["image_path"])),
-            SegmentValues.of(judged, place, column, self.score_name),
+            SegmentValues.of(estimates, place, column, self.score_name),
             self.label_set.pred_mapping,
             self.label_set.label_mapping,
             segment_boxes_of(pd.DataFrame([row]))[0],

@@ -121,6 +121,12 @@ def build(entry: Entry, *args: Any, **overrides: Any) -> Any:
 def factory_of(entry: Entry) -> Callable[..., Any]:
     """Import the entry's module and look up its class, or function, without calling it.
 
+    Args:
+        entry: What it names.
+
+    Returns:
+        The class or function.
+
     Raises:
         ConfigurationError: If the module cannot be imported, or has nothing of that name that can be called.
     """
@@ -145,13 +151,13 @@ def factory_of(entry: Entry) -> Callable[..., Any]:
 
 
 def is_ours(thing: object) -> bool:
-    """Whether a class, or the class of an object, is one of this package."""
+    """Whether ``thing``, a class, a function or an object of a class, is of this package."""
     module = getattr(thing if inspect.isroutine(thing) else _class_of(thing), "__module__", "")
     return str(module).partition(".")[0] == __name__.partition(".")[0]
 
 
 def described(thing: object) -> str:
-    """Name and file of a class, or of the class of an object, for messages.
+    """Name and file of ``thing``, a class, a function or an object of a class, for messages.
 
     Example:
         >>> import ast
@@ -170,16 +176,16 @@ def raised_in(error: BaseException, thing: object) -> str:
         thing: A class of the user, an object of it, or a function.
 
     Returns:
-        File, line, function, kind of error and its text; empty if no code of the file (or of files beside it) had
+        File, line, function, kind of error and its text; empty if no code of the file (or of files in its folder) had
         a part in it, or that code is ours.
     """
     kind = thing if inspect.isroutine(thing) else _class_of(thing)
     bases = [kind] if inspect.isroutine(kind) else inspect.getmro(_class_of(kind))
     files = {_file_of(base) for base in bases if base is kind or not _is_installed(_file_of(base))}
     files -= {"", *(_file_of(base) for base in bases if is_ours(base))}
-    beside = {str(Path(file).parent) for file in files if not _is_installed(file)}
+    folders = {str(Path(file).parent) for file in files if not _is_installed(file)}
     frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if f.filename in files or str(Path(f.filename).parent) in beside]
+    own = [f for f in frames if f.filename in files or str(Path(f.filename).parent) in folders]
     if not any(frame.filename in files for frame in own):
         return ""
     text = (str(error).strip().splitlines() or [""])[0]
@@ -197,6 +203,9 @@ def code_of(
         where: What to call it.
         expected: What it must do.
         but: Errors that are not touched.
+
+    Yields:
+        Nothing.
 
     Raises:
         ConfigurationError: If the class's own code raises; with file and line of it.

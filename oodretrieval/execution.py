@@ -38,7 +38,7 @@ class progress(tqdm):  # type: ignore[type-arg]
     interval = 30.0
     """Seconds between plain lines."""
 
-    monitor_interval = 0  # no thread of tqdm's that looks after bars
+    monitor_interval = 0  # no thread of tqdm's that watches over bars
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._plain = sys.stderr is None or not sys.stderr.isatty()
@@ -47,7 +47,12 @@ class progress(tqdm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Show how far it is; called by tqdm whenever that is due."""
+        """Show how far it is; called by tqdm whenever that is due.
+
+        Args:
+            msg: Text in place of the bar, as of ``tqdm``; not used off a terminal.
+            pos: Line of the bar, as of ``tqdm``; not used off a terminal.
+        """
         if not self._plain:
             super().display(msg, pos)
             return
@@ -112,11 +117,11 @@ def map_ahead(
 ) -> Iterator[Result]:
     """Apply a function to a stream of tasks while others work on what comes out.
 
-    Tasks are drawn only as fast as results are taken, so that memory stays bounded however long the stream.
+    Tasks are fetched only as fast as results are taken, so that memory stays bounded however long the stream.
 
     Args:
         function: What the executor's threads or processes can run.
-        tasks: Drawn in the thread that takes the results.
+        tasks: Fetched in the thread that takes the results.
         executor: Where it runs; None for that same thread.
         ahead: Tasks that may be at work or done before their results are taken, 1 or more.
 
@@ -148,7 +153,7 @@ def map_ahead(
 
 @contextmanager
 def worker_processes(number: int, prepare: Callable[[], None] | None = None) -> Iterator[ProcessPoolExecutor]:
-    """Processes that wait for work; they start at once, beside what this one does meanwhile.
+    """Processes that wait for work; they start at once, and this one goes on meanwhile.
 
     They are spawned, not forked: thread pools of numeric libraries do not survive a fork. Each keeps to one
     thread of these, and ends at once when this process does, even when it is killed.
@@ -231,7 +236,7 @@ def _nothing() -> None:
 def keep_freed_memory() -> bool:
     """Let glibc keep freed memory instead of returning it to the system after every large tensor.
 
-    Networks on the CPU allocate and free hundreds of megabytes a step; fetching them anew costs as much as
+    Networks on the CPU allocate and free hundreds of megabytes a step; fetching them again costs as much as
     the convolutions (measured: DeepLabV3+ training on two cores runs twice as fast). Call it once, early.
 
     Returns:

@@ -2,7 +2,7 @@
 
 A file of ours carries a checksum of all its other bytes: in the text that describes it (the metadata of Parquet,
 safetensors and HDF5, a key of JSON) or, where it has no such text, in that of the file which lists it. The key that
-holds it says that there is one, so a file that lost it is told from one of before, which has none and is read as ever.
+holds it says that there is one, so a file that lost it is not taken for an older one, which never had one.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from pathlib import Path
 from oodretrieval.errors import ChecksumError, StoreError
 
 TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}(\.\w+)?")
-"""Names of files that are being written; what a killed writer left can be told by them."""
+"""Names of files that are being written; what a killed writer left is recognised by them."""
 
 CHECKSUM = "checksum"
 """Key of the checksum in the text that describes a file."""
@@ -63,7 +63,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def sealed_path(path: Path) -> Iterator[Path]:
-    """Like :func:`atomic_path`, for a file whose description says :data:`UNSEALED`: its checksum is filled in.
+    """Like :func:`atomic_path`, for a file whose description says :data:`UNSEALED`; fills in its checksum.
+
+    Args:
+        path: Final name of the file.
+
+    Yields:
+        A temporary name in the same folder, to write to.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -119,7 +125,13 @@ def require_checksum(found: bool, noted: object) -> None:
 
 
 def checksum_of(path: Path) -> str:
-    """Checksum of a whole file, eight hexadecimal digits, for the text that lists it.
+    """Checksum of a whole file, for the text that lists it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Eight hexadecimal digits.
 
     Raises:
         OSError: If it cannot be read.
@@ -157,6 +169,9 @@ def was_replaced(path: str | Path, stamp: Mapping[str, int | str]) -> bool:
     Args:
         path: The file.
         stamp: What :func:`file_stamp` said of it.
+
+    Returns:
+        True where the content differs.
     """
     try:
         status = Path(path).stat()

@@ -114,7 +114,14 @@ def load_tensors(path: Path, remedy: str) -> dict[str, Tensor]:
 
 
 def torchvision_cache_path(weights: str | PublishedWeights) -> Path:
-    """Where torch's cache (``TORCH_HOME``) keeps a published weight file, whether it is there or not."""
+    """Where torch's cache (``TORCH_HOME``) keeps a published weight file, whether it is there or not.
+
+    Args:
+        weights: Address of the file, or torchvision's entry of it.
+
+    Returns:
+        Its path.
+    """
     url = weights if isinstance(weights, str) else weights.url
     return Path(get_dir()) / "checkpoints" / Path(urlsplit(url).path).name
 

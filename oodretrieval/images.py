@@ -1,4 +1,4 @@
-"""Reading image files and files of ids. Needs no torch, so that whoever only looks at images stays light."""
+"""Reading image files and files of ids. Needs no torch, so that what only reads images stays light."""
 
 import struct
 from pathlib import Path
@@ -16,6 +16,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     An image that carries an EXIF orientation (photographs of phones and cameras) is turned upright, so every
     stage that reads the file again sees it as the network saw it; labels of such an image belong to the
     upright picture.
+
+    Args:
+        path: The file.
 
     Returns:
         ``(H, W, 3)`` uint8.
@@ -37,6 +40,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 def read_label_image(path: Path) -> NDArray[np.unsignedinteger]:
     """Read a single-channel image of ids without converting them.
+
+    Args:
+        path: The file.
 
     Returns:
         ``(H, W)`` uint8, or uint16 for files of more than 8 bits.

@@ -138,7 +138,7 @@ class LabelSet:
         return predicted
 
     def label_name(self, label: int) -> str:
-        """Name of a label id; ``"label <id>"`` where the set does not know it."""
+        """Name of the label id ``label``; ``"label <id>"`` where the set does not know it."""
         return self.label_mapping[label][0] if label in self.label_mapping else f"label {label}"
 
     def with_unknown(self, names: Iterable[str]) -> "LabelSet":
@@ -217,6 +217,12 @@ class LabelSet:
 
 def background_in_front(classes: ClassMapping) -> ClassMapping:
     """Predicted classes with a black background as id 0, the others moved up by one.
+
+    Args:
+        classes: Predicted id → name and colour, without a background.
+
+    Returns:
+        The same with the background, K + 1 classes.
 
     Example:
         >>> background_in_front({0: ("road", (128, 64, 128))})

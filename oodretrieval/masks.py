@@ -1,4 +1,4 @@
-"""Masks kept as the lengths of their runs: small on disk and in memory, compared without being drawn out."""
+"""Masks kept as the lengths of their runs: small on disk and in memory, compared without their pixels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +39,11 @@ class RunLengthMask:
             )
 
     def spans(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """First place of each run inside and the place behind its last, counted down the columns; ``(k,)`` each."""
+        """Where each run inside begins and ends, counted down the columns.
+
+        Returns:
+            First place of each run, and the place behind its last, ``(k,)`` each.
+        """
         edges = np.cumsum(self.counts, dtype=np.int64)
         ends = edges[1::2]
         return edges[0::2][: len(ends)], ends
@@ -66,6 +70,12 @@ class RunLengthMask:
 
 def encode_mask(mask: NDArray[np.bool_]) -> RunLengthMask:
     """The runs of a mask ``(H, W)`` bool.
+
+    Args:
+        mask: ``(H, W)`` bool.
+
+    Returns:
+        Its runs.
 
     Raises:
         ValueError: If it has another number of axes.
@@ -107,7 +117,7 @@ def encode_within(mask: NDArray[np.bool_], corner: tuple[int, int], size: tuple[
 
 
 def decode_mask(mask: RunLengthMask) -> NDArray[np.bool_]:
-    """The pixels of a mask, ``(H, W)`` bool."""
+    """The pixels of ``mask``, ``(H, W)`` bool."""
     inside = np.arange(len(mask.counts)) % 2 == 1
     height, width = mask.size
     return np.ascontiguousarray(np.repeat(inside, mask.counts).reshape(width, height).T)
@@ -115,6 +125,13 @@ def decode_mask(mask: RunLengthMask) -> NDArray[np.bool_]:
 
 def mask_intersection(one: RunLengthMask, other: RunLengthMask) -> int:
     """Pixels that lie in both masks.
+
+    Args:
+        one: A mask.
+        other: Another, of an image of the same size.
+
+    Returns:
+        A number of pixels.
 
     Raises:
         ValueError: If they are of images of different size.
@@ -134,6 +151,13 @@ def mask_intersection(one: RunLengthMask, other: RunLengthMask) -> int:
 def mask_iou(one: RunLengthMask, other: RunLengthMask) -> float:
     """Intersection over union, 0…1; 0 for two empty masks.
 
+    Args:
+        one: A mask.
+        other: Another, of an image of the same size.
+
+    Returns:
+        0 where nothing is shared … 1 for equal masks.
+
     Raises:
         ValueError: If they are of images of different size.
 
@@ -146,12 +170,18 @@ def mask_iou(one: RunLengthMask, other: RunLengthMask) -> float:
 
 
 def to_coco(mask: RunLengthMask) -> dict[str, Any]:
-    """The mask as COCO's uncompressed segmentation: ``{"size": [H, W], "counts": [...]}``, plain values."""
+    """``mask`` as COCO's uncompressed segmentation: ``{"size": [H, W], "counts": [...]}``, plain values."""
     return {"size": list(mask.size), "counts": mask.counts.tolist()}
 
 
 def from_coco(segmentation: dict[str, Any]) -> RunLengthMask:
     """The mask of COCO's uncompressed segmentation.
+
+    Args:
+        segmentation: ``{"size": [H, W], "counts": [...]}``, in pixels, whole numbers.
+
+    Returns:
+        The mask.
 
     Raises:
         ValueError: If it is none.

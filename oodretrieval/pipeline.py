@@ -1,4 +1,4 @@
-"""All stages in sequence, from images to the explorer: predict, measure, select, embed, then look."""
+"""All stages in sequence, from images to the explorer: predict, measure, select, embed, then explore."""
 
 import logging
 from collections.abc import Callable

@@ -47,7 +47,7 @@ class PipelineSettings:
 
 
 def shared(group: object) -> set[str]:
-    """Names of those settings of a group that are set once for all stages."""
+    """Names of those settings of ``group``, the settings of one stage, that are set once for all stages."""
     return paths(PipelineSettings).keys() & paths(type(group)).keys()
 
 

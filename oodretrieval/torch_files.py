@@ -16,7 +16,7 @@ NUMBERS = "?bhilqBHILQefd"
 def read_without_code(path: str | Path) -> Any:
     """Content of a file that ``torch.save`` wrote, on the CPU.
 
-    Training scripts leave NumPy's numbers beside the weights (a mean IoU, say). Nothing runs when these are
+    Training scripts leave NumPy's numbers next to the weights (a mean IoU, say). Nothing runs when these are
     rebuilt, so they are allowed; all else that is no tensor or plain container is refused.
 
     Args:

@@ -1,8 +1,8 @@
-"""Look around in an embedding space, in a window: every segment of a catalogue is a point.
+"""Explore an embedding space in a window: every segment of a catalogue is a point.
 
     python scripts/discover_embedding_space.py with args.embeddings_file=streets_test
 
-? in the window shows what mouse and keys do. Groups of settings may stand beside args, as published:
+? in the window shows what mouse and keys do. Groups of settings may stand next to args, as published:
 tsne.perplexity=50 mainplot.legend=False
 """
 

@@ -1,4 +1,4 @@
-"""Judge the segmentation: IoU of every class, from the stored predictions.
+"""Evaluate the segmentation: IoU of every class, from the stored predictions.
 
     python scripts/eval_iou.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 

@@ -1,4 +1,4 @@
-"""Judge how well each score finds what the network never learned, pixel by pixel and object by object.
+"""Evaluate how well each score finds what the network never learned, pixel by pixel and object by object.
 
     python scripts/eval_ood.py with args.dataset=camvid_val args.dataset_val=camvid_train \
         args.model_name=deeplabv3plus_camvid args.meta_model_name=meta_nn_camvid

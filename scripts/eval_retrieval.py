@@ -1,4 +1,4 @@
-"""Judge an embedding space: mean average precision per class, beside random vectors, with a bar chart.
+"""Evaluate an embedding space: mean average precision per class, compared with random vectors, with a bar chart.
 
     python scripts/eval_retrieval.py with args.embeddings_file=camvid_val args.groups=frames
 

@@ -1,4 +1,4 @@
-"""Judge the segmentation: IoU, Dice and accuracy of every class, and the background, from the stored predictions.
+"""Evaluate the segmentation: IoU, Dice and accuracy of every class, and the background, from the stored predictions.
 
     python scripts/eval_segmentation.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 

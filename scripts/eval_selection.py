@@ -1,9 +1,9 @@
-"""Judge the selection: how many of the unknown objects the selected segments lead to.
+"""Evaluate the selection: how many of the unknown objects the selected segments lead to.
 
     python scripts/eval_selection.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
 Needs the predictions, the segment tables and a trained meta model. Saves tables, bar charts, and the objects found
-against the segments looked at, in order of every score.
+against the segments inspected, in order of every score.
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a run: figures, charts, pictures, best and worst segments, clusters.
+"""One self-contained HTML page of a run: measures, charts, pictures, best and worst segments, clusters.
 
 python scripts/report.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid \
     args.meta_model_name=meta_nn_camvid

@@ -1,4 +1,4 @@
-"""Stage 3: train a meta model that predicts each segment's IoU, and evaluate it beside its baselines.
+"""Stage 3: train a meta model that predicts each segment's IoU, and compare it with its baselines.
 
     python scripts/train_meta_nn.py with args.dataset=camvid_train args.dataset_val=camvid_val \
         args.model_name=deeplabv3plus_camvid args.meta_model=boosting

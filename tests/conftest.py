@@ -1,12 +1,17 @@
 """Fixtures that every test may use."""
 
 import os
+import sys
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: each core has a worker of pytest's already
 
 import matplotlib as mpl
 import pytest
 from hypothesis import settings
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "benchmarks"))  # their own tests, and the references that they share with tests
 mpl.use("Agg")
 settings.register_profile("everywhere", deadline=None)
 settings.register_profile("CI", deadline=None, derandomize=True)  # a change fails for what it changed
@@ -15,8 +20,8 @@ settings.load_profile("CI" if os.environ.get("CI") else "everywhere")
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real street scenes beside the checkout; skips where they are missing."""
-    path = Path(__file__).resolve().parents[2] / "shared" / "data"
+    """Real street scenes next to the checkout; skips where they are missing."""
+    path = ROOT.parent / "shared" / "data"
     if not path.is_dir():
-        pytest.skip("no ../shared/data beside the checkout")
+        pytest.skip("no ../shared/data next to the checkout")
     return path

@@ -1,7 +1,9 @@
 """Bytes that rot: blocks flipped or zeroed at many places of every kind of file are noticed when it is read."""
 
 import json
+import shutil
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,13 @@ import pytest
 from torch import nn
 
 from oodretrieval.errors import StoreError, WeightsError
-from oodretrieval.evaluation.ood_pixels import LogitStatistics
+from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.run import Run
 from oodretrieval.files import CHECKSUM, verify
 from oodretrieval.meta_models import load_meta_model, save_meta_model
 from oodretrieval.models.checkpoints import load_weights, save_weights
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
-from oodretrieval.stages.fit import compute_logit_statistics
+from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stores import (
     Catalogue,
     CatalogueWriter,
@@ -89,7 +92,7 @@ def catalogue_table(path):
     return path / "part-00000.parquet", lambda: Catalogue.open(path).segments
 
 
-def table_beside(path):
+def table_of_its_own(path):
     catalogue(path)
     return path / "tables/all/part-00000.parquet", lambda: Catalogue.open(path).table("all")
 
@@ -153,10 +156,15 @@ def network(path):
 
 
 def logit_statistics(path):
-    file = path / "s.safetensors"
-    values = LogitStatistics(RNG.random(9), RNG.random(9), RNG.integers(0, 99, 9))
-    compute_logit_statistics._write(file, values, {"weights": "0123456789abcdef"})
-    return file, lambda: compute_logit_statistics._read(file)
+    """Those that ship, beside weights that are not there."""
+    shipped = load_configuration(PRETRAINED.parent / "configuration.py")
+    weights = path / "deeplabv3plus_streets.safetensors"
+    entry = replace(shipped.models["deeplabv3plus_streets"], weights=weights)
+    run = Run(replace(shipped, models={"streets": entry}), Workspace(path / "workspace"))
+    file = path / "deeplabv3plus_streets.logits.safetensors"
+    shutil.copy(PRETRAINED / file.name, file)
+    assert find_logit_statistics(run, "streets") is not None
+    return file, lambda: find_logit_statistics(run, "streets")
 
 
 KINDS = {
@@ -166,7 +174,7 @@ KINDS = {
         columns,
         parts,
         catalogue_table,
-        table_beside,
+        table_of_its_own,
         vectors,
         manifest,
         prediction_as_published,

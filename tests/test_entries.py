@@ -87,6 +87,6 @@ def test_a_module_that_fails_is_named_with_its_error(tmp_path, monkeypatch):
         build(Entry("broken_user_module", "Thing"))
 
 
-def test_entries_are_told_apart_by_kind():
+def test_entries_are_distinguished_by_kind():
     assert ModelEntry("m", "C") != DatasetEntry("m", "C")
     assert ModelEntry("m", "C").weights is None

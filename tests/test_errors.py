@@ -18,10 +18,10 @@ CLASSES = [
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_error_is_of_the_family_and_in_the_drawing(kind):
+def test_every_error_is_of_the_family_and_in_the_diagram(kind):
     assert issubclass(kind, OODRetrievalError)
-    drawing = errors.__doc__
-    line = next(line for line in drawing.splitlines() if kind.__name__ in line.replace("─", " ").split())
+    diagram = errors.__doc__
+    line = next(line for line in diagram.splitlines() if kind.__name__ in line.replace("─", " ").split())
     depth = len(kind.__mro__) - len(OODRetrievalError.__mro__)
     assert (len(line) - len(line.lstrip("│├└─ "))) // 4 == depth + 1
 

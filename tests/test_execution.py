@@ -156,7 +156,7 @@ def load_something():
     import colorsys  # noqa: F401
 
 
-def test_a_process_that_dies_is_told_and_what_was_done_is_kept():
+def test_a_process_that_dies_is_reported_and_what_was_done_is_kept():
     done = []
     with pytest.raises(WorkerError, match=r"worker process died.*Run the same command again.*num_cores=2"):
         done.extend(map_processes(die, range(20), num_cores=2))
@@ -173,12 +173,12 @@ def test_processes_prepare_themselves():
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
-def test_a_stream_comes_in_order_and_is_drawn_no_faster_than_it_is_taken(threads):
-    drawn, ahead = [], 4
+def test_a_stream_comes_in_order_and_is_fetched_no_faster_than_it_is_taken(threads):
+    fetched, ahead = [], 4
 
     def tasks():
         for number in range(40):
-            drawn.append(number)
+            fetched.append(number)
             yield number
 
     def work(number):
@@ -189,8 +189,8 @@ def test_a_stream_comes_in_order_and_is_drawn_no_faster_than_it_is_taken(threads
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         for result in map_ahead(work, tasks(), pool if threads else None, ahead):
             taken.append(-result)
-            assert len(drawn) <= len(taken) + ahead
-    assert taken == drawn == list(range(40))
+            assert len(fetched) <= len(taken) + ahead
+    assert taken == fetched == list(range(40))
 
 
 def test_a_stream_works_ahead():
@@ -293,7 +293,7 @@ def test_keeping_freed_memory_does_nothing_elsewhere(monkeypatch, system, libc):
     assert keep_freed_memory() is False
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is told to keep memory")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is set to keep memory")
 def test_kept_memory_is_given_back_when_asked():
     text = """
 import ctypes

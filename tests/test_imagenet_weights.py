@@ -125,7 +125,7 @@ def test_a_download_that_fails_leaves_nothing(server, tmp_path, name):
     assert not list((tmp_path / "cache" / "hub" / "checkpoints").iterdir())
 
 
-def test_a_closed_port_is_told_at_once(tmp_path, monkeypatch):
+def test_a_closed_port_is_reported_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as free:

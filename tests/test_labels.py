@@ -108,7 +108,7 @@ def test_labels_without_classes_tell_known_from_unknown():
         BINARY.with_background()
 
 
-def test_known_without_a_class_is_refused_beside_classes():
+def test_known_without_a_class_is_refused_next_to_classes():
     with pytest.raises(ConfigurationError, match=r"pred_mapping lacks: \{3: 254\}"):
         LabelSet(
             LABELS.label_mapping, LABELS.pred_mapping, {**LABELS.label_to_pred, 3: ANY_CLASS}, LABELS.void_ids

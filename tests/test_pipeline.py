@@ -77,12 +77,12 @@ def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch)
     assert (seen.embeddings_file, seen.net) == ("holiday", "efficientnet_lite0")
 
 
-def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, monkeypatch):
-    told = {}
+def test_stages_get_the_shared_names_and_their_own_settings(settings, run, monkeypatch):
+    called = {}
     for stage in ("pred_images", "compute_metrics", "compute_embeddings"):
-        monkeypatch.setattr(pipelines, stage, lambda given, _, stage=stage: told.setdefault(stage, given))
+        monkeypatch.setattr(pipelines, stage, lambda given, _, stage=stage: called.setdefault(stage, given))
     monkeypatch.setattr(
-        pipelines, "report", lambda given, _: told.setdefault("report", given) and {"file": ""}
+        pipelines, "report", lambda given, _: called.setdefault("report", given) and {"file": ""}
     )
     groups = {"embed": {"min_pixels": 99}, "predict": {"flip": True}, "report": {"save_file": "page.html"}}
     chosen = {
@@ -93,18 +93,18 @@ def test_stages_are_told_the_same_names_and_what_is_their_own(settings, run, mon
         "save_file": "mine",
     }
     pipeline(from_mapping(PipelineSettings, {**chosen, **groups}), run)
-    assert {given.common.limit for given in told.values()} == {7}
-    assert {given.common.gpu for given in told.values()} == {-1}
-    assert {given.model_name for given in told.values()} == {"deeplabv3plus_streets"}
-    assert told["pred_images"].dataset == told["compute_metrics"].dataset == "streets_val"
-    assert told["pred_images"].inference.flip
-    embed = told["compute_embeddings"]
+    assert {given.common.limit for given in called.values()} == {7}
+    assert {given.common.gpu for given in called.values()} == {-1}
+    assert {given.model_name for given in called.values()} == {"deeplabv3plus_streets"}
+    assert called["pred_images"].dataset == called["compute_metrics"].dataset == "streets_val"
+    assert called["pred_images"].inference.flip
+    embed = called["compute_embeddings"]
     assert (embed.dataset, embed.save_file, embed.min_pixels) == (("streets_val",), "mine", 99)
     assert embed.rule.select_number == 6
-    assert (told["report"].embeddings_file, told["report"].save_file) == ("mine", "page.html")
+    assert (called["report"].embeddings_file, called["report"].save_file) == ("mine", "page.html")
 
 
-def test_a_damaged_photograph_is_told_at_the_end(settings, run, tmp_path, streets):
+def test_a_damaged_photograph_is_named_at_the_end(settings, run, tmp_path, streets):
     for path in streets.rglob("*.png"):
         copy = tmp_path / "photos" / path.name
         copy.parent.mkdir(exist_ok=True)
@@ -117,7 +117,7 @@ def test_a_damaged_photograph_is_told_at_the_end(settings, run, tmp_path, street
     assert list(run.workspace.path.glob("reports/*.html"))
 
 
-def test_why_there_is_nothing_to_go_on_with_is_told(settings, run, monkeypatch):
+def test_why_there_is_nothing_to_go_on_with_is_said(settings, run, monkeypatch):
     def fail(*given):
         raise PartialFailure("pred_images", {"d": "no memory"})
 
@@ -126,9 +126,13 @@ def test_why_there_is_nothing_to_go_on_with_is_told(settings, run, monkeypatch):
         pipeline(settings, run)
 
 
-def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run):
-    named = changed(settings, {"root": "x/camvid_val"})
-    extended, chosen = pipelines._with_dataset(named, run)
+def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run, monkeypatch):
+    given = []
+    for stage in ("pred_images", "compute_metrics", "compute_embeddings"):
+        monkeypatch.setattr(pipelines, stage, lambda *these: given.append(these))
+    monkeypatch.setattr(pipelines, "report", lambda *these: {"file": ""})
+    assert pipeline(changed(settings, {"root": "x/camvid_val"}), run)["dataset"] == "camvid_val_folder"
+    chosen, extended = given[0]
     assert chosen.dataset == "camvid_val_folder"
     assert extended.configuration.datasets["camvid_val"] == run.configuration.datasets["camvid_val"]
     assert extended.configuration.dataset("camvid_val_folder").kwargs["root"].endswith("x/camvid_val")

@@ -83,8 +83,8 @@ def test_a_meta_model_loads_and_is_of_its_network(configuration, name):
     group = "extended" if name.startswith("boosting") else "published"
     assert list(model.feature_names) == select_features([group], len(classes))
     assert model.classifies and 0 < model.quality["threshold"] < 1
-    figures = model.quality["figures"]["known segments"]
-    assert figures["all features"]["r2"] > figures["entropy only"]["r2"] > figures["mean"]["r2"]
+    measures = model.quality["figures"]["known segments"]
+    assert measures["all features"]["r2"] > measures["entropy only"]["r2"] > measures["mean"]["r2"]
     assert model.quality["made_by"]["model"] == META_MODELS[name] and model.quality["made_by"]["strict"]
 
 

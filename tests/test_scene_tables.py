@@ -1,13 +1,7 @@
 """The tables of benchmarks/scenes.py."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
 from scene_tables import MEAN, WORST, Evaluated, report, scene_table, summary_table
 
 from oodretrieval.results.rules import Resampling
@@ -48,14 +42,14 @@ def test_a_scene_shows_every_score():
 
 
 def test_frames_are_resampled_whole():
-    """Two frames, one of which shows everything unknown: where it is not drawn, there is no AP."""
+    """Two frames, one of which shows everything unknown: where that is not taken, there is no AP."""
     unknown, frames = np.array([True, False, False, False]), np.array([0, 0, 1, 1])
     one = Evaluated(
         "one", "net", {"s": np.array([1.0, 0, 0, 0])}, unknown, frames, 0, 0.5, Resampling(1, 200)
     )
-    draws = one.resampled()["s"]
-    assert np.isnan(draws).mean() == pytest.approx(0.25, abs=0.1)
-    assert (draws[~np.isnan(draws)] == 1).all()
+    resamples = one.resampled()["s"]
+    assert np.isnan(resamples).mean() == pytest.approx(0.25, abs=0.1)
+    assert (resamples[~np.isnan(resamples)] == 1).all()
 
 
 def test_a_scene_that_shows_nothing_unknown_has_no_ap_and_is_not_in_the_mean():
@@ -77,14 +71,14 @@ def test_a_scene_that_shows_nothing_unknown_has_no_ap_and_is_not_in_the_mean():
     assert scene_table(nothing, nothing.resampled()).loc["right", "AP"] is None
 
 
-def test_rendered_scenes_stand_beside_the_mean():
+def test_rendered_scenes_are_not_in_the_mean():
     real, rendered = scene("real", 1.0), scene("rendered", 9.0, rendered=True)
     scenes = [real, rendered]
-    draws = [one.resampled() for one in scenes]
-    table, alone = summary_table(scenes, draws), summary_table(scenes[:1], draws[:1])
+    resamples = [one.resampled() for one in scenes]
+    table, alone = summary_table(scenes, resamples), summary_table(scenes[:1], resamples[:1])
     assert table.loc["right", "rendered"] > table.loc["right", "real"]
     assert table[[MEAN, WORST]].equals(alone[[MEAN, WORST]])
-    assert list(summary_table(scenes[1:], draws[1:]).columns) == ["rendered"]
+    assert list(summary_table(scenes[1:], resamples[1:]).columns) == ["rendered"]
 
 
 def test_the_report_names_scenes_and_what_was_left_out():

@@ -163,7 +163,7 @@ def read_class_list(path: Path) -> dict[int, int]:
     """Read ``class_list.json``.
 
     Args:
-        path: A JSON object, ``"#rrggbb"`` → name, instances told apart by a number behind it.
+        path: A JSON object, ``"#rrggbb"`` → name, instances distinguished by a number behind it.
 
     Returns:
         Colour as ``red << 16 | green << 8 | blue`` → label id; black is :data:`UNLABELLED` unless it has a
@@ -265,7 +265,7 @@ def _list_items(base: Path, positions: Sequence[str]) -> list[FileItem]:
 
 
 def _pair(folder: Path, base: Path) -> list[FileItem]:
-    """Images of one camera folder with the labels that lie in the folder ``label`` beside ``camera``."""
+    """Images of one camera folder with the labels that lie in the folder ``label`` next to ``camera``."""
     label_folder = folder.parents[1] / "label" / folder.name
     images = {path.name: path for path in sorted(folder.glob("*_camera_*.png"))}
     labels = {path.name.replace("_label_", "_camera_"): path for path in label_folder.glob("*_label_*.png")}

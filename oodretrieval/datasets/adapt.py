@@ -89,7 +89,17 @@ class AdaptedDataset(Dataset[Sample]):
         return Sample(rgb, truth, path, self.ids[index])
 
     def labels_at(self, index: int) -> NDArray[np.unsignedinteger] | None:
-        """Label ids of one sample, ``(H, W)``, without reading its image where the class can; None without truth."""
+        """Label ids of one sample, without reading its image where the class can.
+
+        Args:
+            index: Place of the sample in the dataset.
+
+        Returns:
+            ``(H, W)``; None without truth.
+
+        Raises:
+            ImageError: If the class's own code fails on it.
+        """
         reader = getattr(self.source, "labels_at", None)
         if reader is None or self.label_set is None:
             return self[index].labels
@@ -147,9 +157,7 @@ def _require_samples(built: Any, where: str) -> None:
             "`__len__` and `__getitem__`"
         )
     if len(built) == 0:
-        raise DatasetNotFoundError(
-            f"{where} is empty; look at the arguments of its entry in configuration.py"
-        )
+        raise DatasetNotFoundError(f"{where} is empty; check the arguments of its entry in configuration.py")
 
 
 def _overrides(entry: DatasetEntry, where: str, root: str | Path | None) -> dict[str, Any]:
@@ -180,11 +188,11 @@ def _parameters(entry: DatasetEntry) -> list[str]:
 def _parts(item: Any, where: str) -> tuple[Any, Any, str]:
     """Image, truth and path of an item of any form."""
     if not isinstance(item, tuple | list) or len(item) not in (3, 4):
-        came = (
+        got = (
             f"{type(item).__name__} of {len(item)}" if isinstance(item, tuple | list) else type(item).__name__
         )
         raise ConfigurationError(
-            f"{where}: expected items (image, labels, path, id) or (image, ground_truth, path), got {came}"
+            f"{where}: expected items (image, labels, path, id) or (image, ground_truth, path), got {got}"
         )
     if not isinstance(item[2], str | os.PathLike):
         raise ConfigurationError(

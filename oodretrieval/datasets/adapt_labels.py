@@ -12,7 +12,15 @@ VOID_NAMES = frozenset({"void", "unlabeled", "unlabelled", "ignore", "ignored"})
 
 
 def attribute(source: Any, name: str) -> Any:
-    """An attribute of a dataset, else of the module of its class, else None."""
+    """An attribute of a dataset, or of the module that its class is from.
+
+    Args:
+        source: The dataset.
+        name: Of the attribute.
+
+    Returns:
+        Its value, the dataset's own first; None where neither has it.
+    """
     if hasattr(source, name):
         return getattr(source, name)
     return getattr(sys.modules.get(type(source).__module__), name, None)

@@ -1,4 +1,4 @@
-"""CamVid by drive, with the full labels of the original beside the 12 classes of SegNet's arrangement.
+"""CamVid by drive, with the full labels of the original next to the 12 classes of SegNet's arrangement.
 
 Layout below ``root``, that of :class:`~oodretrieval.datasets.CamVid`, and for the full labels::
 
@@ -150,7 +150,7 @@ class CamVidDrives(FileDataset):
 
 
 def drive_of(frame: str) -> str:
-    """The drive of a frame, by its name.
+    """The drive that ``frame`` is of, by the frame's name.
 
     Example:
         >>> drive_of("0016E5_07959")

@@ -107,7 +107,7 @@ class Cityscapes(FileDataset):
 
     The id of a sample is its path below ``leftImg8bit`` without ``_leftImg8bit.png``, e.g.
     ``train/aachen/aachen_000000_000019``. The split ``test`` has no truth: ``label_set`` and labels are None,
-    and the dummy files that its archive holds in place of labels are not looked at.
+    and the dummy files that its archive holds in place of labels are not read.
 
     Args:
         root: Folder that holds ``leftImg8bit`` and ``gtFine``.

@@ -17,7 +17,7 @@ CONTRACT = (
 )
 """What a dataset must offer, for messages."""
 TRIES = 8
-"""So many samples on which the code of a dataset fails are enough to say that it is wrong."""
+"""Number of samples on which a dataset's code may fail before it is said to be wrong."""
 
 
 def _array(value: Any) -> NDArray[Any]:
@@ -89,7 +89,7 @@ def check_contract(dataset: SegmentationDataset, where: str) -> None:
     A damaged file is the business of that image alone, so samples that raise ``ImageError`` are passed over.
 
     Args:
-        dataset: What to look at; not empty.
+        dataset: What to check; not empty.
         where: What to call it in messages.
 
     Raises:
@@ -120,8 +120,8 @@ def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, wher
         )
     image, labels, _, key = sample
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
-        came = f"{image.shape} of {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise ConfigurationError(f"{where}: expected an RGB image (H, W, 3) of uint8, got {came}")
+        got = f"{image.shape} of {image.dtype}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ConfigurationError(f"{where}: expected an RGB image (H, W, 3) of uint8, got {got}")
     if dataset.ids[index] != key:
         raise ConfigurationError(
             f"{where}: ids[{index}] is {dataset.ids[index]!r}, but the sample's id is {key!r}"
@@ -134,11 +134,9 @@ def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, wher
             f"{where}: samples have labels, but `label_set` is None; offer one, or no labels"
         )
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "iu" or labels.shape != image.shape[:2]:
-        came = (
-            f"{labels.shape} of {labels.dtype}" if isinstance(labels, np.ndarray) else type(labels).__name__
-        )
+        got = f"{labels.shape} of {labels.dtype}" if isinstance(labels, np.ndarray) else type(labels).__name__
         raise ConfigurationError(
-            f"{where}: expected labels {image.shape[:2]} (the image's size) of an integer type, got {came}"
+            f"{where}: expected labels {image.shape[:2]} (the image's size) of an integer type, got {got}"
         )
     strange = sorted(set(np.unique(labels).tolist()) - set(label_set.label_mapping))
     if strange:

@@ -104,7 +104,14 @@ class JoinedDataset(Dataset[Sample]):
         return sample._replace(labels=self._moved(sample.labels, number), id=f"{name}/{sample.id}")
 
     def labels_at(self, index: int) -> NDArray[np.unsignedinteger] | None:
-        """Label ids of one sample, ``(H, W)``, without reading its image where the part can."""
+        """Label ids of one sample, without reading its image where the part can.
+
+        Args:
+            index: Place of the sample in the joined dataset.
+
+        Returns:
+            ``(H, W)``; None without truth.
+        """
         number, name, place = self._place(index)
         return self._moved(read_labels_at(self.parts[name], place), number)
 

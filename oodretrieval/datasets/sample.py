@@ -41,10 +41,14 @@ class SegmentationDataset(Protocol):
     """
 
     @property
-    def ids(self) -> Sequence[str]: ...  # noqa: D102
+    def ids(self) -> Sequence[str]:
+        """Id of every sample, in order, without reading an image."""
+        ...
 
     @property
-    def label_set(self) -> LabelSet | None: ...  # noqa: D102
+    def label_set(self) -> LabelSet | None:
+        """Tables of the labels; None without truth."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -77,7 +81,7 @@ class FileDataset(Dataset[Sample]):
         UnpairedFilesError: If two items have the same id.
 
     Attributes:
-        video: Whether neighbouring samples are frames of one video and resemble each other; figures then get
+        video: Whether neighbouring samples are frames of one video and resemble each other; intervals then take
             intervals that know it.
     """
 
@@ -123,7 +127,13 @@ class FileDataset(Dataset[Sample]):
         return len(self.items)
 
     def labels_at(self, index: int) -> NDArray[np.unsignedinteger] | None:
-        """Label ids of one sample without reading its image, ``(H, W)``; None without truth.
+        """Label ids of one sample, without reading its image.
+
+        Args:
+            index: Place of the sample in the dataset.
+
+        Returns:
+            ``(H, W)``; None without truth.
 
         Raises:
             ImageError: If the label file cannot be used.
@@ -181,7 +191,7 @@ def paired_items(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list
 
 
 def require_unique(items: Sequence[FileItem]) -> None:
-    """Refuse items of equal id, naming both files.
+    """Refuse ``items`` of equal id, naming both files.
 
     Raises:
         UnpairedFilesError: If two items have the same id.
@@ -197,6 +207,13 @@ def require_unique(items: Sequence[FileItem]) -> None:
 
 def require_folder(path: Path, remedy: str) -> Path:
     """Return ``path`` if it is a folder.
+
+    Args:
+        path: What should be a folder.
+        remedy: What to do where it is none.
+
+    Returns:
+        ``path``.
 
     Raises:
         DatasetNotFoundError: If it is not; the message ends with ``remedy``.

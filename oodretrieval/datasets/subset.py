@@ -102,12 +102,27 @@ class Subset(Dataset[Sample]):
         return self.dataset[self.indices[index]]
 
     def labels_at(self, index: int) -> NDArray[np.unsignedinteger] | None:
-        """Label ids of one sample, ``(H, W)``, without reading its image where the dataset can."""
+        """Label ids of one sample, without reading its image where the dataset can.
+
+        Args:
+            index: Place of the sample in the subset.
+
+        Returns:
+            ``(H, W)``; None without truth.
+        """
         return read_labels_at(self.dataset, self.indices[index])
 
 
 def read_labels_at(dataset: SegmentationDataset, index: int) -> NDArray[np.unsignedinteger] | None:
-    """Label ids of one sample, ``(H, W)``, by ``labels_at`` where the dataset has it; None without truth."""
+    """Label ids of one sample, by ``labels_at`` where the dataset has it, else by the sample.
+
+    Args:
+        dataset: Where the sample is.
+        index: Its place.
+
+    Returns:
+        ``(H, W)``; None without truth.
+    """
     reader = getattr(dataset, "labels_at", None)
     labels: NDArray[np.unsignedinteger] | None = dataset[index].labels if reader is None else reader(index)
     return labels
@@ -219,6 +234,13 @@ def subset_by_file_list(
 def opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None) -> SegmentationDataset:
     """The dataset itself, or that of its entry with another root.
 
+    Args:
+        dataset: A dataset, or the entry of one.
+        root: Folder that takes the place of the entry's; None keeps the entry's.
+
+    Returns:
+        The dataset, opened where an entry was given.
+
     Raises:
         ConfigurationError: If a root is given for a built dataset.
     """
@@ -233,6 +255,13 @@ def opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None)
 
 def label_ids(name: str | int, label_set: LabelSet) -> list[int]:
     """Label ids of a class by its name, which several may carry, or by its id.
+
+    Args:
+        name: Name or label id of the class.
+        label_set: What the labels mean.
+
+    Returns:
+        Label ids, at least one.
 
     Raises:
         UnknownNameError: If there is no such class.

@@ -13,9 +13,9 @@ from torch.nn import functional
 
 from oodretrieval.embedding.networks import EmbeddingNetwork
 
-_PIXELS_AT_ONCE = 2**20
+PIXELS_AT_ONCE = 2**20
 """Pixels in one batch: a network's maps take some 300 bytes of memory for each. A larger crop goes alone."""
-_PIXELS_WAITING = 2**24
+PIXELS_WAITING = 2**24
 """Pixels of crops that wait for others of their size, at three bytes each."""
 _Key = tuple[int, int]
 
@@ -129,10 +129,10 @@ def _batches(
         group = pending.setdefault(size, [])
         group.append((place, crop))
         waiting += crop.shape[0] * crop.shape[1]
-        if len(group) >= batch_size or (len(group) + 1) * size[0] * size[1] > _PIXELS_AT_ONCE:
+        if len(group) >= batch_size or (len(group) + 1) * size[0] * size[1] > PIXELS_AT_ONCE:
             waiting -= _pixels(group)
             yield size, *_apart(pending.pop(size))
-        while waiting >= _PIXELS_WAITING:
+        while waiting >= PIXELS_WAITING:
             # too much waits: the size that was seen first goes
             size = next(iter(pending))
             waiting -= _pixels(pending[size])

@@ -69,7 +69,14 @@ class EmbeddingNetwork(nn.Module):
         self.trunk = trunk
 
     def forward(self, crops: Tensor) -> Tensor:
-        """Crops ``(N, 3, h, w)``, normalised → vectors ``(N, dim)``."""
+        """Embed crops: the mean over all positions of the last feature map.
+
+        Args:
+            crops: ``(N, 3, h, w)``, normalised.
+
+        Returns:
+            Vectors, ``(N, dim)``.
+        """
         features: Tensor = self.trunk(crops)
         return features.mean(dim=(2, 3))
 

@@ -1,4 +1,4 @@
-"""What the figures of this project mean, and how they are computed."""
+"""What the measures of this project mean, and how they are computed."""
 
 from oodretrieval.choices import PIXEL_SCORES
 from oodretrieval.evaluation.bootstrap import (

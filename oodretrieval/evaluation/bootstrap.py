@@ -1,4 +1,4 @@
-"""Confidence intervals by drawing images anew; in video in blocks, as neighbouring frames resemble each other.
+"""Confidence intervals by resampling images; in video in blocks, as neighbouring frames resemble each other.
 
 Source:
     Künsch, The jackknife and the bootstrap for general stationary observations, Ann. Statist. 1989.
@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 REPETITIONS = 1000
 VIDEO_BLOCK = 20
-"""Frames in a row that are drawn together."""
+"""Frames in a row that are resampled together."""
 ROUNDING = 1e-9
-"""Up to which figures of sums in another order are the same."""
+"""Relative difference up to which sums in another order are the same."""
 
 
 def block_bootstrap(
@@ -25,18 +25,18 @@ def block_bootstrap(
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Confidence interval of a figure of items (segments, objects, queries) that come from images.
+    """Confidence interval of a measure of items (segments, objects, queries) that are of images.
 
-    Moving blocks: stretches of ``block`` frames in a row are drawn with replacement until there are as many
-    frames as before, and the figure is taken of the items in them.
+    Moving blocks: stretches of ``block`` frames in a row are chosen with replacement until there are as many
+    frames as before, and the measure is taken of the items in them.
 
     Args:
         frames: Frame of each item, ``(n,)``, sortable; the different values in order are the video.
-        statistic: Called with indices into the items (with repetitions), gives the figure.
+        statistic: Called with indices into the items (with repetitions), gives the measure.
         block: Frames in a row that stay together, >= 1; at most the whole video. 1 for images that have
             nothing to do with each other.
-        repetitions: How often to draw, >= 1.
-        level: Share of draws inside the interval, 0…1.
+        repetitions: Number of resamples, >= 1.
+        level: Share of resamples inside the interval, 0…1.
         seed: Same seed, same interval.
 
     Returns:
@@ -48,9 +48,9 @@ def block_bootstrap(
     names, frame_of = np.unique(np.asarray(frames), return_inverse=True)
     order = np.argsort(frame_of, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
-    draws = block_draws(len(names), block=block, repetitions=repetitions, seed=seed)
+    resamples = block_draws(len(names), block=block, repetitions=repetitions, seed=seed)
     return interval(
-        [statistic(np.concatenate([members[frame] for frame in drawn])) for drawn in draws],
+        [statistic(np.concatenate([members[frame] for frame in resampled])) for resampled in resamples],
         level,
         value=float(statistic(np.arange(len(frame_of)))),
     )
@@ -59,13 +59,13 @@ def block_bootstrap(
 def block_draws(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> Iterator[NDArray[np.intp]]:
-    """Draw the frames of a video anew, in moving blocks.
+    """Resample the frames of a video, in moving blocks.
 
     Args:
         frames: How many there are.
         block: Frames in a row that stay together, >= 1.
-        repetitions: How often to draw, >= 1.
-        seed: Same seed, same draws.
+        repetitions: Number of resamples, >= 1.
+        seed: Same seed, same resamples.
 
     Yields:
         ``(frames,)`` indices of frames, with repetitions.
@@ -88,7 +88,13 @@ def block_draws(
 def block_weights(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> NDArray[np.float64]:
-    """:func:`block_draws` as how often every frame is drawn, for figures made of sums over frames.
+    """:func:`block_draws` as the number of times that every frame is taken, for measures of sums over frames.
+
+    Args:
+        frames: Number of frames, >= 1.
+        block: Frames in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
+        seed: Same seed, same resamples.
 
     Returns:
         ``(repetitions, frames)``; every row sums to ``frames``.
@@ -97,8 +103,8 @@ def block_weights(
         >>> block_weights(3, block=3, repetitions=2).tolist()
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    draws = block_draws(frames, block=block, repetitions=repetitions, seed=seed)
-    return np.array([np.bincount(drawn, minlength=frames) for drawn in draws], np.float64)
+    resamples = block_draws(frames, block=block, repetitions=repetitions, seed=seed)
+    return np.array([np.bincount(resampled, minlength=frames) for resampled in resamples], np.float64)
 
 
 def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.float64]) -> tuple[float, float]:
@@ -110,7 +116,7 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.floa
         weights: From :func:`block_weights`.
 
     Returns:
-        Lower and upper end; NaN where no draw has a whole.
+        Lower and upper end; NaN where no resample has a whole.
     """
     part, whole = np.asarray(parts, np.float64), np.asarray(wholes, np.float64)
     total = weights @ whole
@@ -119,17 +125,17 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.floa
     return interval(np.where(total > 0, share, np.nan), value=value)
 
 
-def interval(figures: ArrayLike, level: float = 0.95, *, value: float | None = None) -> tuple[float, float]:
-    """The middle of many resamples of one figure.
+def interval(measures: ArrayLike, level: float = 0.95, *, value: float | None = None) -> tuple[float, float]:
+    """The middle of many resamples of one measure.
 
     Args:
-        figures: ``(repetitions,)``; NaN where a resample left the figure undefined, which is left out.
+        measures: ``(repetitions,)``; NaN where a resample left the measure undefined, which is left out.
         level: Share of resamples inside, 0…1.
-        value: The figure itself, without resampling. An interval that does not hold it, or has no width as all
+        value: The measure itself, without resampling. An interval that does not hold it, or has no width as all
             resamples are the same, says nothing of it and is undefined. None to leave that unchecked.
 
     Returns:
-        Lower and upper end; NaN where undefined: without a resample that defines the figure, or by ``value``.
+        Lower and upper end; NaN where undefined: without a resample that defines the measure, or by ``value``.
 
     Raises:
         ValueError: If ``level`` is not between 0 and 1.
@@ -142,7 +148,7 @@ def interval(figures: ArrayLike, level: float = 0.95, *, value: float | None = N
     """
     if not 0 < level < 1:
         raise ValueError(f"expected 0 < level < 1, got {level}")
-    values = np.asarray(figures, np.float64)
+    values = np.asarray(measures, np.float64)
     values = values[~np.isnan(values)]
     if not len(values):
         return float("nan"), float("nan")

@@ -101,7 +101,13 @@ def class_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Dice (F1) per class, ``(…, C)`` in 0…1; NaN for classes that occur neither in truth nor in prediction.
+    """Dice (F1) per class.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…, C)``, 0…1; NaN for classes that occur neither in truth nor in prediction.
 
     Example:
         >>> class_dice(np.array([[2, 1], [0, 1]])).round(2).tolist()
@@ -112,34 +118,48 @@ def class_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def class_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of the pixels of each class predicted right (recall), ``(…, C)``; NaN for classes without truth."""
+    """Share of the pixels of each class that are predicted right (recall).
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…, C)``, 0…1; NaN for classes without truth.
+    """
     hits, truth, _ = _margins(counts)
     return _ratio(hits, truth)
 
 
 def mean_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_iou` over the classes that occur, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_iou` over the classes that occur in ``counts``, ``(…)``; NaN where there is nothing."""
     return _mean(class_iou(counts))
 
 
 def mean_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_dice` over the classes that occur, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_dice` over the classes that occur in ``counts``, ``(…)``; NaN where there is nothing."""
     return _mean(class_dice(counts))
 
 
 def mean_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_accuracy` over the classes that have truth, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_accuracy` over the classes with truth in ``counts``, ``(…)``; NaN where there is nothing."""
     return _mean(class_accuracy(counts))
 
 
 def frequency_weighted_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """:func:`class_iou` weighted by the share of each class in the truth, ``(…)``; NaN where nothing was counted."""
+    """Mean of :func:`class_iou`, weighted by the share of each class in the truth.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…)``, 0…1; NaN where nothing was counted.
+    """
     truth = counts.sum(-1)
     return _ratio((truth * np.nan_to_num(class_iou(counts))).sum(-1), truth.sum(-1))
 
 
 def pixel_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of pixels predicted right, ``(…)`` in 0…1; NaN where nothing was counted."""
+    """Share of the pixels in ``counts`` that are predicted right, ``(…)``; NaN where there are none."""
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
 
@@ -159,7 +179,7 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 PER_CLASS = {"iou": class_iou, "dice": class_dice, "accuracy": class_accuracy}
-"""Name of a figure of every class → its function of confusion matrices."""
+"""Name of a measure of every class → its function of confusion matrices."""
 OVERALL = {
     "mean_iou": mean_iou,
     "frequency_weighted_iou": frequency_weighted_iou,
@@ -167,7 +187,7 @@ OVERALL = {
     "mean_accuracy": mean_accuracy,
     "pixel_accuracy": pixel_accuracy,
 }
-"""Name of a figure of all classes together → its function of confusion matrices."""
+"""Name of a measure of all classes together → its function of confusion matrices."""
 
 
 def confusion_intervals(
@@ -182,29 +202,29 @@ def confusion_intervals(
 
     Args:
         images: Confusion matrix of each image, ``(C, C + 1)``, in the order of the dataset.
-        block: Images in a row that are drawn together.
-        repetitions: How often to draw.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
-        names: Figures wanted, of :data:`OVERALL` and :data:`PER_CLASS`.
+        names: Measures wanted, of :data:`OVERALL` and :data:`PER_CLASS`.
 
     Returns:
-        Name of a figure of all classes → lower and upper end; of a figure per class → the same for each class;
+        Name of a measure of all classes → lower and upper end; of a measure per class → the same for each class;
         NaN where it never occurs, and where :func:`~oodretrieval.evaluation.interval` says nothing.
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
     matrices = np.array(images)
-    drawn, whole = np.tensordot(weights, matrices, 1), matrices.sum(axis=0)
+    resampled, whole = np.tensordot(weights, matrices, 1), matrices.sum(axis=0)
     overall = {
-        name: interval(figure(drawn), value=float(figure(whole)))
-        for name, figure in OVERALL.items()
+        name: interval(measure(resampled), value=float(measure(whole)))
+        for name, measure in OVERALL.items()
         if name in names
     }
     per_class = {
         name: [
             interval(values, value=float(value))
-            for values, value in zip(figure(drawn).T, figure(whole), strict=True)
+            for values, value in zip(measure(resampled).T, measure(whole), strict=True)
         ]
-        for name, figure in PER_CLASS.items()
+        for name, measure in PER_CLASS.items()
         if name in names
     }
     return {**overall, **per_class}

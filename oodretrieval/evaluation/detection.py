@@ -1,7 +1,7 @@
 """How well a score finds the positives among very many items: ROC, precision and recall, from counts.
 
-The counts are per distinct score, then every figure is exact; or per bin of scores, then every figure comes
-with a bound on its error: whatever the order inside the bins is, the exact figure is no farther away.
+The counts are per distinct score, then every measure is exact; or per bin of scores, then every measure comes
+with a bound on its error: whatever the order inside the bins is, the exact measure is no farther away.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 
 RECALL = 0.95
-"""True positives at which the false positives are told."""
+"""Share of true positives at which the false positives are given."""
 Floats = NDArray[np.float64]
 
 
@@ -33,7 +33,15 @@ class ScoreCounts:
 
     @classmethod
     def of_scores(cls, positive_scores: ArrayLike, negative_scores: ArrayLike) -> "ScoreCounts":
-        """Exact counts of the scores of all positives and of all negatives, each of any shape."""
+        """Exact counts of scores.
+
+        Args:
+            positive_scores: Of all positives, any shape.
+            negative_scores: Of all negatives, any shape.
+
+        Returns:
+            The counts, by distinct score.
+        """
         above, positives = np.unique(np.asarray(positive_scores, np.float32), return_counts=True)
         below, negatives = np.unique(np.asarray(negative_scores, np.float32), return_counts=True)
         scores = np.union1d(above, below)
@@ -49,7 +57,7 @@ class ScoreCounts:
         return alarms / total[1], hits / total[0], hits / (hits + alarms)
 
     def quantile(self, share: float) -> float:
-        """The score that a share, 0…1, of all items does not exceed; to the width of a bin."""
+        """The score that the ``share``, 0…1, of all items does not exceed; to the width of a bin."""
         items = (self.positives + self.negatives)[::-1].cumsum()
         place = np.searchsorted(items, share * items[-1])
         return float(self.thresholds[::-1][min(int(place), len(items) - 1)])
@@ -82,7 +90,7 @@ class ScoreCounts:
 
 @dataclass(frozen=True)
 class DetectionFigures:
-    """What a score is worth, and how far each figure may be off because scores were binned.
+    """What a score is worth, and how far each measure may be off because scores were binned.
 
     Attributes:
         auroc: Chance that a positive scores higher than a negative, equal ones counting half, 0…1; NaN where
@@ -110,17 +118,17 @@ class DetectionFigures:
 
 
 def detection_figures(counts: ScoreCounts) -> DetectionFigures:
-    """All figures, with the bounds on their errors.
+    """All measures, with the bounds on their errors.
 
     Args:
         counts: From :meth:`ScoreCounts.of_scores` or a :class:`~oodretrieval.evaluation.ScoreCounter`.
 
     Returns:
-        The figures.
+        The measures.
 
     Example:
-        >>> figures = detection_figures(ScoreCounts.of_scores([0.9, 0.2], [0.5]))
-        >>> figures.auroc, round(figures.auprc, 4), figures.fpr95
+        >>> measures = detection_figures(ScoreCounts.of_scores([0.9, 0.2], [0.5]))
+        >>> measures.auroc, round(measures.auprc, 4), measures.fpr95
         (0.5, 0.8333, 1.0)
     """
     positives, negatives = counts.positives.astype(np.float64), counts.negatives.astype(np.float64)
@@ -164,7 +172,7 @@ def detection_rates(positives: Floats, negatives: Floats) -> dict[str, Floats]:
 
 
 def _error_bounds(positives: Floats, negatives: Floats, auprc: float) -> dict[str, float]:
-    """How far the figures of exact scores can be from those of bins.
+    """How far the measures of exact scores can be from those of bins.
 
     Inside a bin the positives may all come first or last. Last they have the precisions
     ``(T + i) / (T + F + n + i)``, i = 1 … p, after T positives and F negatives, whose sum is a difference of

@@ -1,4 +1,4 @@
-"""How many unknown objects a person has found after so many looks at candidates (METRICS.md, section 12)."""
+"""How many unknown objects a person has found after n looks at candidates (METRICS.md, section 12)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -98,7 +98,14 @@ class DiscoveryCurve:
     gains: NDArray[np.int64] = field(repr=False)
 
     def after(self, looks: int) -> Mapping[str, float]:
-        """``touched``, ``found`` and ``outlined`` after so many looks in all, or after the last candidate."""
+        """The shares of objects ``touched``, ``found`` and ``outlined`` after some number of looks.
+
+        Args:
+            looks: In all, >= 0; more than there are candidates count as all.
+
+        Returns:
+            Name → share, 0…1.
+        """
         place = min(looks, len(self.looks) - 1)
         shares = {"touched": self.touched, "found": self.found, "outlined": self.outlined}
         return {name: float(share[place]) for name, share in shares.items()}
@@ -184,6 +191,13 @@ class Matches:
 def match(candidates: Sequence[Mask], objects: Sequence[Mask]) -> Matches:
     """Compare every candidate of an image with every object.
 
+    Args:
+        candidates: Masks of one image, ``k`` of them.
+        objects: Masks of the objects in it, ``n`` of them.
+
+    Returns:
+        Their overlaps, ``(k, n)``.
+
     Raises:
         ValueError: If they are of images of different size.
     """
@@ -203,6 +217,9 @@ def curve_of_matches(matches: Sequence[Matches], scores: Sequence[NDArray[np.flo
     Args:
         matches: Of each image.
         scores: Of its candidates, higher first.
+
+    Returns:
+        The curve.
 
     Raises:
         ValueError: If there is no object.

@@ -24,7 +24,12 @@ class Ranker(Protocol):
     """What puts candidates in order, given answers on some of them."""
 
     def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
-        """Take in what was said of some rows."""
+        """Take in answers.
+
+        Args:
+            rows: Candidates that were answered.
+            answers: For each whether it is of interest, or its kind.
+        """
 
     def scores(self) -> NDArray[np.floating]:
         """How likely each candidate is of interest, ``(n,)``, higher first."""

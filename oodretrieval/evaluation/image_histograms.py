@@ -44,7 +44,11 @@ class ImageHistograms:
         return sum(int(image.sum()) for image in self._images)
 
     def add(self, parts: Parts) -> None:
-        """Count one image: scores of its positives and of its negatives."""
+        """Count one image.
+
+        Args:
+            parts: Scores of its positives and of its negatives, ``(k,)`` each.
+        """
         places = [np.searchsorted(self._edges, scores, side="right") for scores in parts]
         fine = np.array([np.bincount(place, minlength=MOST_BINS) for place in places], np.uint32)
         self._images.append(_merged(fine, MOST_BINS // self._bins))
@@ -56,15 +60,15 @@ class ImageHistograms:
         """``auroc``, ``auprc`` and ``fpr95`` of every resample, as far as the bins tell them.
 
         Args:
-            weights: How often every image is drawn, ``(R, images)``.
+            weights: Number of times that every image is taken, ``(R, images)``.
 
         Returns:
             Name → ``(R,)``; NaN where a resample has no positive or no negative.
         """
-        drawn = np.zeros((2, len(weights), self._bins))
+        resampled = np.zeros((2, len(weights), self._bins))
         for start, images in self._some():
-            drawn += np.tensordot(weights[:, start : start + len(images)], images, 1).transpose(1, 0, 2)
-        return detection_rates(drawn[0, :, ::-1], drawn[1, :, ::-1])
+            resampled += np.tensordot(weights[:, start : start + len(images)], images, 1).transpose(1, 0, 2)
+        return detection_rates(resampled[0, :, ::-1], resampled[1, :, ::-1])
 
     def _some(self, number: int = 256) -> Iterator[tuple[int, NDArray[np.float64]]]:
         for start in range(0, len(self._images), number):
@@ -72,7 +76,7 @@ class ImageHistograms:
 
 
 def _merged(counts: NDArray[np.uint32], number: int) -> NDArray[np.uint32]:
-    """Counts ``(2, k)`` with so many bins in a row as one."""
+    """Counts ``(2, k)`` with this number of bins in a row as one."""
     merged: NDArray[np.uint32] = counts.reshape(2, -1, number).sum(axis=2, dtype=np.uint32)
     return merged
 

@@ -1,4 +1,4 @@
-"""How many segments must be looked at, in some order, until an object is found."""
+"""How many segments must be inspected, in some order, until an object is found."""
 
 from collections.abc import Collection
 
@@ -20,17 +20,17 @@ def looks_until_found(
     min_height: int = 1,
     min_width: int = 1,
 ) -> tuple[Labels, Looks]:
-    """When each object of an image is found, in several orders of looking at segments.
+    """When each object of an image is found, in several orders of inspection.
 
     An object is an 8-connected component of one label id whose box is at least ``min_height`` by
     ``min_width``. It is found by the look after which at least half of it lies in the union of the boxes that
-    were looked at.
+    were inspected.
 
     Args:
         labels: Label ids, ``(H, W)``.
         boxes: Boxes of the image's segments, ``(k, 4)``: left, top, right, bottom in pixels, half-open.
         looks: At which look each segment's turn comes, ``(orders, k)``, from 1; counted over the whole dataset.
-        ids: Label ids to look for; None for all.
+        ids: Label ids of the objects; None for all.
         min_height: Smallest height of an object that counts, in pixels.
         min_width: Smallest width.
 

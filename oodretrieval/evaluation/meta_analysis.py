@@ -27,7 +27,7 @@ _KINDS = (
 
 
 def kind_of_feature(name: str) -> str:
-    """What a feature measures, for features of one kind say much the same.
+    """What the feature ``name`` measures, for features of one kind say much the same.
 
     Example:
         >>> kind_of_feature("E_var_in"), kind_of_feature("ndist3"), kind_of_feature("mine")
@@ -71,7 +71,7 @@ def permutation_importance(
     repeats: int = 5,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
-    """How much R² falls when features are dealt out anew among the segments.
+    """How much R² falls when features are shuffled among the segments.
 
     Args:
         predict: ``(n, F)`` → predicted IoU ``(n,)``.
@@ -79,7 +79,7 @@ def permutation_importance(
         iou: True IoU, ``(n,)``.
         groups: Name → columns that are dealt out together: single features, or all of one kind.
         repeats: How often each is dealt out, >= 1.
-        seed: Same seed, same figures.
+        seed: Same seed, same measures.
 
     Returns:
         Name → mean and standard deviation of the loss of R² over the repeats.

@@ -1,6 +1,6 @@
 """How well a meta model tells the IoU of segments (regression), and whether it is above 0 (classification).
 
-A figure that is undefined is NaN; its docstring says where.
+A measure that is undefined is NaN; its docstring says where.
 
 Source:
     Rottmann et al., arXiv:1811.00648.
@@ -16,7 +16,7 @@ from oodretrieval.evaluation.detection import detection_rates
 
 @dataclass(frozen=True)
 class MetaFigures:
-    """Figures of a meta model on a set of segments.
+    """Measures of a meta model on a set of segments.
 
     Attributes:
         segments: Number of segments.
@@ -24,7 +24,7 @@ class MetaFigures:
         rmse: Root mean square error of the IoU, 0…1.
         auroc: Area under the ROC curve for ``iou > 0``, 0…1.
         auprc: Area under the precision-recall curve for ``iou > 0``, 0…1.
-        accuracy: Share of segments for which ``iou > 0`` is told rightly, 0…1.
+        accuracy: Share of segments for which ``iou > 0`` is predicted rightly, 0…1.
     """
 
     segments: int
@@ -38,17 +38,17 @@ class MetaFigures:
 def meta_figures(
     iou: ArrayLike, predicted: ArrayLike, *, score: ArrayLike | None = None, threshold: ArrayLike = 0.5
 ) -> MetaFigures:
-    """All figures of a meta model at once.
+    """All measures of a meta model at once.
 
     Args:
         iou: True adjusted IoU per segment, ``(n,)``, 0…1.
         predicted: Predicted IoU, ``(n,)``, 0…1.
         score: Higher where IoU > 0 is likelier, ``(n,)``: a classifier's probability; by default the predicted IoU.
-        threshold: Score from which a segment counts as told to be ``iou > 0``, for the accuracy; take it from
+        threshold: Score from which a segment counts as predicted ``iou > 0``, for the accuracy; take it from
             training data with :func:`accuracy_threshold`. One for all, or ``(n,)``.
 
     Returns:
-        The figures.
+        The measures.
 
     Raises:
         ValueError: If the shapes differ, or an IoU is negative (no truth) or not finite.
@@ -163,7 +163,7 @@ def _rates(positive: ArrayLike, score: ArrayLike) -> dict[str, NDArray[np.float6
 
 
 def accuracy(positive: ArrayLike, score: ArrayLike, threshold: ArrayLike = 0.5) -> float:
-    """Share of items told rightly when those that score at least ``threshold`` count as positive.
+    """Share of items classified rightly when those that score at least ``threshold`` count as positive.
 
     Args:
         positive: ``(n,)`` bool.
@@ -185,7 +185,7 @@ def accuracy(positive: ArrayLike, score: ArrayLike, threshold: ArrayLike = 0.5) 
 
 
 def accuracy_threshold(positive: ArrayLike, score: ArrayLike) -> float:
-    """The threshold of the highest accuracy; take it from training data, never from what is judged.
+    """The threshold of the highest accuracy; take it from training data, never from what is evaluated.
 
     Args:
         positive: ``(n,)`` bool.

@@ -113,7 +113,7 @@ class ExpectedNonDistinctiveness:
 
 
 def _array(values: Any, wide: bool = False) -> NDArray[Any]:
-    """A tensor or array as an array; told by its methods, for evaluations do without torch."""
+    """A tensor or array as an array; recognised by its methods, for evaluations do without torch."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         values = values.double() if wide else values

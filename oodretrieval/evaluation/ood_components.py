@@ -126,7 +126,7 @@ def _require_fitting(predicted: NDArray[np.bool_], truth: NDArray[np.integer], i
 
 
 def _components(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Components of at least so many pixels: ids ``(H, W)``, 1…n and 0 elsewhere, and their sizes ``(n,)``."""
+    """Components of at least this number of pixels: ids ``(H, W)``, 1…n and 0 elsewhere, and their sizes ``(n,)``."""
     ids, count = ndimage.label(mask, _EIGHT)
     sizes = np.bincount(ids.ravel(), minlength=count + 1)
     kept = sizes >= smallest
@@ -146,7 +146,7 @@ def _overlaps(
 
 
 def pool_components(images: Sequence[ComponentScores]) -> ComponentScores:
-    """The components of many images together; F1 is of the pool, not a mean over images."""
+    """The components of many ``images`` together; F1 is of the pool, not a mean over images."""
     none = np.empty(0)
     return ComponentScores(
         np.concatenate([none, *(image.siou for image in images)]),
@@ -157,12 +157,12 @@ def pool_components(images: Sequence[ComponentScores]) -> ComponentScores:
 def component_intervals(
     images: Sequence[ComponentScores], *, block: int, repetitions: int, seed: int = 0
 ) -> dict[str, tuple[float, float]]:
-    """95 % intervals of the pooled figures by bootstrap over images.
+    """95 % intervals of the pooled measures by bootstrap over images.
 
     Args:
         images: Components of each image, in the order of the dataset.
-        block: Images in a row that are drawn together.
-        repetitions: How often to draw.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
 
     Returns:
@@ -171,15 +171,15 @@ def component_intervals(
     """
     weights = block_weights(len(images), block=block, repetitions=repetitions, seed=seed)
     counts = np.array([image.counts for image in images])
-    drawn = {"mean_f1": _f1(np.tensordot(weights, counts, 1)).mean(axis=-1)}
+    resampled = {"mean_f1": _f1(np.tensordot(weights, counts, 1)).mean(axis=-1)}
     number = {}
     for name in ("siou", "ppv"):
         values = [getattr(image, name) for image in images]
         number[name] = weights @ np.array([len(v) for v in values])
         total = weights @ np.array([v.sum() for v in values])
-        drawn[f"mean_{name}"] = total / np.maximum(number[name], 1)
+        resampled[f"mean_{name}"] = total / np.maximum(number[name], 1)
     pooled, shown = pool_components(images), number["siou"] > 0
     return {
         name: interval(np.where(shown, values, np.nan), value=getattr(pooled, name))
-        for name, values in drawn.items()
+        for name, values in resampled.items()
     }

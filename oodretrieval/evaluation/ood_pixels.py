@@ -35,7 +35,15 @@ class LogitStatistics:
     def standardise(
         self, largest: NDArray[np.floating], predicted: NDArray[np.integer]
     ) -> NDArray[np.float32]:
-        """``(largest - mean) / std`` of the predicted class; both of any one shape."""
+        """Largest logits in deviations from the mean of the predicted class.
+
+        Args:
+            largest: Any shape.
+            predicted: Predicted classes, the same shape.
+
+        Returns:
+            The same shape.
+        """
         std = np.maximum(self.std, _SMALLEST_STD)
         return np.asarray((largest - self.mean[predicted]) / std[predicted], np.float32)
 
@@ -168,7 +176,7 @@ def _scores(
     below = z - largest[:, None]
     odds = np.exp(below)
     np.put_along_axis(odds, predicted[:, None], 0, axis=1)
-    others = odds.sum(axis=1)  # without the 1 of the largest, beside which float32 would lose them
+    others = odds.sum(axis=1)  # without the 1 of the largest, next to which float32 would lose them
     p = odds / (1 + others)[:, None]
     np.put_along_axis(p, predicted[:, None], 1 / (1 + others)[:, None], axis=1)
     heat = (
@@ -186,7 +194,13 @@ def _scores(
 
 
 def checked_logits(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Refuse what are no logits ``(H, W, C >= 2)``, or not finite.
+    """Refuse what are no logits, or not finite.
+
+    Args:
+        logits: ``(H, W, C)``, C >= 2.
+
+    Returns:
+        The same, as an array.
 
     Raises:
         ValueError: Saying what was got.

@@ -12,12 +12,12 @@ from oodretrieval.evaluation.bootstrap import block_weights, interval
 
 METRICS = ("euclidean", "cosine")
 PRECISION_AT = (1, 5, 10)
-_BYTES_AT_ONCE = 64 * 2**20
+BYTES_AT_ONCE = 64 * 2**20
 
 
 @dataclass(frozen=True)
 class RetrievalFigures:
-    """Figures of a retrieval experiment in which every item is the query once.
+    """Measures of a retrieval experiment in which every item is the query once.
 
     Attributes:
         mean: Mean over classes of their mean average precision, 0…1; NaN where no class counts.
@@ -93,7 +93,7 @@ def mean_average_precision(
         min_queries: Queries that a class needs to count, >= 1.
 
     Returns:
-        The figures.
+        The measures.
 
     Raises:
         ValueError: If shapes do not fit, a vector is not finite, or ``group_window`` is given with groups
@@ -116,7 +116,7 @@ def mean_average_precision(
         positions, ranked = _positions(distances, others, relevant)
         found[query] = _average_precision_of(positions)
         precision[query] = [(positions < k).sum() / min(k, ranked) for k in PRECISION_AT]
-    return _figures(found, precision, names, classes, min_queries)
+    return _measures(found, precision, names, classes, min_queries)
 
 
 def _checked(
@@ -169,7 +169,7 @@ def _distance_rows(points: NDArray[np.float64], unit: bool) -> Iterator[tuple[in
     distinct = points[np.unique(place, return_index=True)[1]] if len(points) else points
     # exactly 1 for unit vectors, so that all that is at a right angle is tied
     squares = np.ones(len(distinct)) if unit else np.einsum("ij,ij->i", distinct, distinct)
-    rows = max(1, _BYTES_AT_ONCE // (8 * max(1, len(points))))
+    rows = max(1, BYTES_AT_ONCE // (8 * max(1, len(points))))
     for start in range(0, len(points), rows):
         block = place[start : start + rows]
         product = distinct[block] @ distinct.T
@@ -189,7 +189,7 @@ def _positions(
     return np.searchsorted(in_order, np.sort(distances[relevant])), len(ranked)
 
 
-def _figures(
+def _measures(
     found: NDArray[np.float64],
     precision: NDArray[np.float64],
     names: NDArray[np.generic],
@@ -214,7 +214,7 @@ def _figures(
 
 
 def retrieval_intervals(
-    figures: RetrievalFigures,
+    measures: RetrievalFigures,
     labels: ArrayLike,
     images: ArrayLike,
     *,
@@ -225,24 +225,24 @@ def retrieval_intervals(
     """95 % intervals by bootstrap over the images that the queries come from; the rankings stay as they are.
 
     Args:
-        figures: Of :func:`mean_average_precision`.
+        measures: Of :func:`mean_average_precision`.
         labels: Class of each item, ``(n,)``, as there.
         images: Image of each item, ``(n,)``; their sorted order is the order of the video.
-        block: Images in a row that are drawn together.
-        repetitions: How often to draw.
+        block: Images in a row that are taken together, >= 1.
+        repetitions: Number of resamples, >= 1.
         seed: Same seed, same intervals.
 
     Returns:
         ``mean`` and ``weighted`` → lower and upper end; NaN where no class counts.
     """
-    asked = ~np.isnan(figures.query_precision)
+    asked = ~np.isnan(measures.query_precision)
     names, image = np.unique(np.asarray(images), return_inverse=True)
     classes, label = np.unique(np.asarray(labels), return_inverse=True)
     if not asked.any():
         return dict.fromkeys(("mean", "weighted"), (float("nan"), float("nan")))
     weights = block_weights(len(names), block=block, repetitions=repetitions, seed=seed)
     sums = np.zeros((2, len(names), len(classes)))
-    np.add.at(sums[0], (image[asked], label[asked]), figures.query_precision[asked])
+    np.add.at(sums[0], (image[asked], label[asked]), measures.query_precision[asked])
     np.add.at(sums[1], (image[asked], label[asked]), 1)
     total, queries = weights @ sums
     there = queries > 0
@@ -252,8 +252,8 @@ def retrieval_intervals(
     mean = np.where(some, of_class.sum(axis=1) / present, np.nan)
     weighted = np.where(some, total.sum(1) / np.maximum(queries.sum(1), 1), np.nan)
     return {
-        "mean": interval(mean, value=figures.mean),
-        "weighted": interval(weighted, value=figures.weighted),
+        "mean": interval(mean, value=measures.mean),
+        "weighted": interval(weighted, value=measures.weighted),
     }
 
 
@@ -280,7 +280,7 @@ def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
 
 
 def clip_names(image_ids: Sequence[str]) -> list[str]:
-    """The clip of every image: its id without the number of the frame, which is the last number in it.
+    """The clip of every image in ``image_ids``: the id without its last number, which is that of the frame.
 
     Example:
         >>> clip_names(["0001TP_008", "0001TP_038", "0006R0_009"])

@@ -106,9 +106,9 @@ class ScoreCounter:
         return {name: float(value) for name, value in rates.items()}
 
     def draws(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
-        """The figures of resampled images: of the histograms, moved by what those are off without resampling.
+        """The measures of resampled images: of the histograms, moved by what those are off without resampling.
 
-        Counters of the same images have the same resamples, so that differences of their figures are paired.
+        Counters of the same images have the same resamples, so that differences of their measures are paired.
 
         Args:
             block: Images in a row that are resampled together.
@@ -126,14 +126,23 @@ class ScoreCounter:
         images = len(histograms)
         weights = block_weights(images, block=block, repetitions=repetitions, seed=seed)
         coarse, values = histograms.rates(np.ones((1, images))), self.values()
-        drawn = histograms.rates(weights)
-        return {name: np.clip(drawn[name] + (values[name] - coarse[name][0]), 0, 1) for name in drawn}
+        resampled = histograms.rates(weights)
+        return {name: np.clip(resampled[name] + (values[name] - coarse[name][0]), 0, 1) for name in resampled}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95 % intervals of :meth:`values`: the middle of :meth:`draws`; NaN where undefined."""
-        draws = self.draws(block=block, repetitions=repetitions, seed=seed)
+        """95 % intervals of :meth:`values`: the middle of :meth:`resamples`.
+
+        Args:
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
+            seed: Same seed, same intervals.
+
+        Returns:
+            Name → lower and upper end; NaN where undefined.
+        """
+        resamples = self.draws(block=block, repetitions=repetitions, seed=seed)
         values = self.values()
-        return {name: interval(drawn, value=values[name]) for name, drawn in draws.items()}
+        return {name: interval(resampled, value=values[name]) for name, resampled in resamples.items()}
 
 
 def _bin_of(scores: NDArray[np.float32], bits: int) -> NDArray[np.uint32]:

@@ -1,4 +1,4 @@
-"""How good a segmentation is: classes by their confusion, the background by how distinctly it is told."""
+"""How good a segmentation is: classes by their confusion, the background by how distinct it is."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,21 +18,21 @@ Interval = tuple[float, float]
 
 
 class SegmentationQuality:
-    """Figures of a segmentation, image by image.
+    """Measures of a segmentation, image by image.
 
     Args:
-        label_set: Tables of the labels; a predicted class named ``background`` is judged as such.
+        label_set: Tables of the labels; a predicted class named ``background`` is evaluated as such.
 
     Attributes:
         matrix: Confusion of the pixels whose truth is a predicted class.
-        background: Figures of the background; None where the labels have none, or fewer than two classes beside it.
+        background: Measures of the background; None where the labels have none, or fewer than two other classes.
     """
 
     def __init__(self, label_set: LabelSet) -> None:
         self.label_set = label_set
         self.matrix = ConfusionMatrix(label_set.num_classes)
-        judged = label_set.background_id is not None and label_set.num_classes > 2
-        self.background = BackgroundQuality(label_set) if judged else None
+        evaluated = label_set.background_id is not None and label_set.num_classes > 2
+        self.background = BackgroundQuality(label_set) if evaluated else None
         self._by_image: list[NDArray[np.int64]] = []
 
     @property
@@ -51,7 +51,7 @@ class SegmentationQuality:
         Args:
             prediction: Predicted ids, ``(H, W)``.
             labels: Label ids, ``(H, W)``.
-            logits: Logits or log-probabilities, ``(C, H, W)``; without them the background is not judged.
+            logits: Logits or log-probabilities, ``(C, H, W)``; without them the background is not evaluated.
 
         Raises:
             ValueError: If the shapes differ or a predicted id is none of the classes.
@@ -69,33 +69,38 @@ class SegmentationQuality:
         Returns:
             ``images``; by name, 0…1 each: ``mean_iou``, ``frequency_weighted_iou``, ``mean_dice``, ``mean_accuracy``,
             ``pixel_accuracy`` and those of :meth:`BackgroundQuality.figures`; by name and class ``iou``, ``dice``,
-            ``accuracy``. None is a figure of which nothing was seen, such as the accuracy of a class without truth.
+            ``accuracy``. None is a measure of which nothing was seen, such as the accuracy of a class without truth.
         """
         counts = self.matrix.counts
-        overall = {name: float(figure(counts)) for name, figure in OVERALL.items()}
-        per_class = {name: _seen(self._named(figure(counts).tolist())) for name, figure in PER_CLASS.items()}
+        overall = {name: float(measure(counts)) for name, measure in OVERALL.items()}
+        per_class = {
+            name: _seen(self._named(measure(counts).tolist())) for name, measure in PER_CLASS.items()
+        }
         behind = self._behind.figures() if self._behind else {}
         return {"images": self.images, **_seen({**overall, **behind}), **per_class}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Any]:
-        """95 % intervals of :meth:`figures` by bootstrap over images, of the same form; NaN where undefined.
+        """95 % intervals of :meth:`measures` by bootstrap over images.
 
         Args:
-            block: Images in a row that are drawn together.
-            repetitions: How often to draw.
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
             seed: Same seed, same intervals.
+
+        Returns:
+            Of the form of :meth:`measures`, with lower and upper end for each number; NaN where undefined.
 
         Raises:
             ValueError: If no image was counted.
         """
         names = [*OVERALL, *PER_CLASS]
-        drawn = confusion_intervals(
+        resampled = confusion_intervals(
             self._by_image, block=block, repetitions=repetitions, seed=seed, names=names
         )
-        drawn |= {name: self._named(drawn[name]) for name in PER_CLASS}
+        resampled |= {name: self._named(resampled[name]) for name in PER_CLASS}
         if self._behind:
-            drawn |= self._behind.intervals(block=block, repetitions=repetitions, seed=seed)
-        return drawn
+            resampled |= self._behind.intervals(block=block, repetitions=repetitions, seed=seed)
+        return resampled
 
     @property
     def _behind(self) -> "BackgroundQuality | None":
@@ -108,7 +113,7 @@ class SegmentationQuality:
 
 
 class BackgroundQuality:
-    """Figures of the background, image by image; void is left out.
+    """Measures of the background, image by image; void is left out.
 
     Args:
         label_set: Tables of labels that have a background.
@@ -162,31 +167,40 @@ class BackgroundQuality:
             background, ``auroc_unknown`` of unknown ones; NaN where there are none.
         """
         pixels = sum(self._pixels)
-        figures = {
+        measures = {
             f"non_distinctiveness_{mode}": sum(sums[mode] for sums in self._sums) / pixels
             if pixels
             else np.nan
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            figures[f"auroc_{name}"] = detection_figures(counter.counts()).auroc
-        return figures
+            measures[f"auroc_{name}"] = detection_figures(counter.counts()).auroc
+        return measures
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Interval]:
-        """95 % intervals of :meth:`figures` by bootstrap over images; see there for the arguments."""
+        """95 % intervals of :meth:`measures` by bootstrap over images.
+
+        Args:
+            block: Images in a row that are taken together, >= 1.
+            repetitions: Number of resamples, >= 1.
+            seed: Same seed, same intervals.
+
+        Returns:
+            Name → lower and upper end; NaN where undefined.
+        """
         weights = block_weights(self.images, block=block, repetitions=repetitions, seed=seed)
-        drawn = {
+        resampled = {
             f"non_distinctiveness_{mode}": ratio_interval(
                 [sums[mode] for sums in self._sums], self._pixels, weights
             )
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            drawn[f"auroc_{name}"] = counter.intervals(block=block, repetitions=repetitions, seed=seed)[
+            resampled[f"auroc_{name}"] = counter.intervals(block=block, repetitions=repetitions, seed=seed)[
                 "auroc"
             ]
-        return drawn
+        return resampled
 
 
-def _seen(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if np.isnan(value) else value for name, value in figures.items()}
+def _seen(measures: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: None if np.isnan(value) else value for name, value in measures.items()}

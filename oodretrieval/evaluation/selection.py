@@ -87,7 +87,7 @@ def true_objects(
         labels: Label ids, ``(H, W)``.
         boxes: Boxes of the selected segments, ``(k, 4)``: left, top, right, bottom in pixels, half-open.
         selected: Pixels of the selected segments, ``(H, W)``.
-        ids: Label ids to look at; None for all.
+        ids: Label ids of the objects; None for all.
         min_height: Smallest height of an object that counts, in pixels.
         min_width: Smallest width.
         published: Count as the published code does: 4-connected; found when half lies in one single box of a
@@ -185,7 +185,7 @@ def selection_figures(
         unknown_ids: Label ids that the network was never taught.
 
     Returns:
-        The figures.
+        The measures.
 
     Raises:
         ValueError: If the shapes differ.

@@ -1,4 +1,4 @@
-"""What a catalogue says of its segments: where they lie, what they are, what they were selected by."""
+"""What a catalogue says of its segments: where they lie, what they were selected by."""
 
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.explorer.segment_classes import SegmentClasses
 from oodretrieval.explorer.segment_values import SegmentValues
-from oodretrieval.labels import ClassMapping
 from oodretrieval.results.candidates import score_name
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
-
-NO_TRUTH = -1
-"""In place of a label id."""
 
 
 class CatalogueSegments:
@@ -26,6 +23,7 @@ class CatalogueSegments:
 
     Attributes:
         table: One row for each segment.
+        classes: What they are, by prediction and by truth.
 
     Raises:
         StoreError: If the catalogue has no segments.
@@ -35,6 +33,7 @@ class CatalogueSegments:
         self.table: pd.DataFrame = catalogue.segments
         if not len(self.table):
             raise StoreError(f"catalogue {catalogue.name} is empty; select more in compute_embeddings")
+        self.classes = SegmentClasses(catalogue)
         self._catalogue, self._made_by = catalogue, catalogue.settings
 
     def __len__(self) -> int:
@@ -128,9 +127,9 @@ class CatalogueSegments:
         Returns:
             One line, or two where there is truth.
         """
-        truth = self.truth_name(row)
-        unknown = ", never learned" if self.is_unknown(row) else ""
-        lines = [f"predicted {self.predicted_names[row]}"]
+        truth = self.classes.truth_name(row)
+        unknown = ", never learned" if self.classes.unknown[row] else ""
+        lines = [f"predicted {self.classes.predicted_names[row]}"]
         if PREDICTED_IOU in self.table.columns:
             lines[0] += f", IoU {self.value(row, PREDICTED_IOU):.2f}"
         if self.select_by not in ("", PREDICTED_IOU):
@@ -138,112 +137,6 @@ class CatalogueSegments:
         if truth is not None:
             lines.insert(0, f"{truth} (truth{unknown})")
         return "\n".join(lines)
-
-    # -- classes -------------------------------------------------------------------------------------------
-
-    @cached_property
-    def labels(self) -> NDArray[np.int64]:
-        """Label id by truth, ``(n,)``; -1 without truth."""
-        if "label" not in self.table.columns:
-            return np.full(len(self), NO_TRUTH, np.int64)
-        labels = self.table["label"].fillna(NO_TRUTH).to_numpy(np.int64)
-        # a dataset without a table of labels has no truth, whatever its numbers say
-        without = [dataset for dataset in self.datasets if not self.label_mapping(dataset)]
-        return np.where(self.table["dataset"].isin(without), NO_TRUTH, labels)
-
-    @cached_property
-    def datasets(self) -> tuple[str, ...]:
-        """Names of the datasets that the segments come from, sorted."""
-        return tuple(sorted(set(self.table["dataset"])))
-
-    @property
-    def has_truth(self) -> bool:
-        """Whether any segment has truth."""
-        return bool((self.labels != NO_TRUTH).any())
-
-    def label_mapping(self, dataset: str) -> ClassMapping:
-        """The classes of a dataset's truth.
-
-        Args:
-            dataset: Its name.
-
-        Returns:
-            Label id → (name, colour); empty without truth.
-        """
-        return _mapping(self._made_by.get("label_mapping", {}).get(dataset, {}))
-
-    @cached_property
-    def pred_mapping(self) -> ClassMapping:
-        """Predicted id → (name, colour)."""
-        return _mapping(self._made_by.get("pred_mapping", {}))
-
-    @cached_property
-    def truth_names(self) -> NDArray[np.str_]:
-        """Name of the class by truth, ``(n,)``; "no truth" without."""
-        tables = {dataset: self.label_mapping(dataset) for dataset in self.datasets}
-        pairs = zip(self.table["dataset"], self.labels, strict=True)
-        return np.array(
-            ["no truth" if i == NO_TRUTH else _name(tables[d], int(i), "label") for d, i in pairs], dtype=str
-        )
-
-    @cached_property
-    def predicted_names(self) -> NDArray[np.str_]:
-        """Name of the predicted class, ``(n,)``."""
-        return np.array([_name(self.pred_mapping, int(i), "class") for i in self.table["class"]], dtype=str)
-
-    @cached_property
-    def unknown(self) -> NDArray[np.bool_]:
-        """Whether a segment is, by truth, of a class that the network never learned, ``(n,)``."""
-        found = np.zeros(len(self), np.bool_)
-        for dataset, ids in self._made_by.get("unknown_ids", {}).items():
-            found |= (self.table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
-        return found
-
-    def truth_name(self, row: int) -> str | None:
-        """Name of the class by truth.
-
-        Args:
-            row: Of the segment.
-
-        Returns:
-            The name; None without truth.
-        """
-        return str(self.truth_names[row]) if self.labels[row] != NO_TRUTH else None
-
-    def class_name(self, row: int) -> str:
-        """What a segment is called: its class by truth, or, without truth, the predicted one.
-
-        Args:
-            row: Of the segment.
-
-        Returns:
-            The name.
-        """
-        return self.truth_name(row) or str(self.predicted_names[row])
-
-    def is_unknown(self, row: int) -> bool:
-        """Whether a segment is, by truth, of a class that the network never learned.
-
-        Args:
-            row: Of the segment.
-
-        Returns:
-            False without truth, too.
-        """
-        return bool(self.unknown[row])
-
-    def same_class(self, row: int, other: int) -> bool | None:
-        """Whether two segments are of one class by truth.
-
-        Args:
-            row: Of one segment.
-            other: Of the other.
-
-        Returns:
-            Whether they are; None where that is not known.
-        """
-        ours, theirs = self.truth_name(row), self.truth_name(other)
-        return None if ours is None or theirs is None else ours == theirs
 
     # -- values --------------------------------------------------------------------------------------------
 
@@ -284,11 +177,3 @@ class CatalogueSegments:
         by_score = self.select_by not in ("", PREDICTED_IOU) and SELECT_SCORE in table.columns
         column = SELECT_SCORE if by_score else PREDICTED_IOU
         return SegmentValues.of(table, self.image_of(row), column, self.score_name)
-
-
-def _mapping(listed: dict[str, Any]) -> ClassMapping:
-    return {int(key): (str(name), (int(c[0]), int(c[1]), int(c[2]))) for key, (name, c) in listed.items()}
-
-
-def _name(mapping: ClassMapping, key: int, kind: str) -> str:
-    return mapping[key][0] if key in mapping else f"{kind} {key}"

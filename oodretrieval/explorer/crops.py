@@ -35,7 +35,14 @@ class Recent(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:
-        """A value, which hereby was used; None if it is not kept."""
+        """A value, which hereby was used.
+
+        Args:
+            key: Of the value.
+
+        Returns:
+            The value; None if it is not kept.
+        """
         with self._lock:
             if key not in self._values:
                 return None
@@ -43,7 +50,15 @@ class Recent(Generic[K, V]):
             return self._values[key]
 
     def put(self, key: K, value: V) -> V:
-        """Keep a value, and return it."""
+        """Keep a value.
+
+        Args:
+            key: Of the value.
+            value: Replaces what was kept under the key.
+
+        Returns:
+            ``value``.
+        """
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
@@ -53,7 +68,7 @@ class Recent(Generic[K, V]):
 
 
 class Crops:
-    """Reads what the segments look like.
+    """Reads the images of segments, and cuts their crops.
 
     Args:
         segments: Whose.
@@ -65,7 +80,13 @@ class Crops:
         self._thumbnails: Recent[int, NDArray[np.uint8]] = Recent(THUMBNAILS_KEPT)
 
     def image(self, row: int) -> NDArray[np.uint8]:
-        """The image of a segment, ``(H, W, 3)``.
+        """The image of a segment.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            ``(H, W, 3)`` uint8.
 
         Raises:
             ImageError: If the file has gone or cannot be read.
@@ -81,7 +102,13 @@ class Crops:
         return self._images.put(path, read_image(path))
 
     def crop(self, row: int) -> NDArray[np.uint8]:
-        """The crop that was embedded, ``(h, w, 3)``.
+        """The crop that was embedded.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            ``(h, w, 3)`` uint8.
 
         Raises:
             ImageError: If the file has gone, cannot be read, or is another one than it was.
@@ -92,11 +119,24 @@ class Crops:
             raise ImageError(f"{self._segments.image_path(row)} is not the image it was: {error}") from error
 
     def ready(self, row: int) -> NDArray[np.uint8] | None:
-        """The thumbnail of a segment if it can be had at once."""
+        """The thumbnail of a segment if it can be had at once.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            ``(h, w, 3)`` uint8; None if it must be read first.
+        """
         return self._thumbnails.get(row)
 
     def thumbnail(self, row: int) -> NDArray[np.uint8]:
-        """A small crop of a segment, at most :data:`THUMBNAIL` pixels long and wide, ``(h, w, 3)``.
+        """A small crop of a segment.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            ``(h, w, 3)`` uint8, at most :data:`THUMBNAIL` pixels long and wide.
 
         Raises:
             ImageError: As :meth:`crop`.
@@ -105,7 +145,14 @@ class Crops:
         return kept if kept is not None else self._thumbnails.put(row, shrink(self.crop(row), THUMBNAIL))
 
     def thumbnail_or_gone(self, row: int) -> NDArray[np.uint8]:
-        """The thumbnail, or a grey cross where the image cannot be read."""
+        """The thumbnail of a segment, whatever has happened to its image.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            ``(h, w, 3)`` uint8; a grey cross where the image cannot be read.
+        """
         try:
             return self.thumbnail(row)
         except ImageError:
@@ -131,7 +178,14 @@ def shrink(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
 
 
 def gone(size: int = 64) -> NDArray[np.uint8]:
-    """What stands for an image that cannot be read: a cross on grey, ``(size, size, 3)``."""
+    """What stands for an image that cannot be read.
+
+    Args:
+        size: Pixels.
+
+    Returns:
+        A cross on grey, ``(size, size, 3)`` uint8.
+    """
     picture = np.full((size, size, 3), 225, np.uint8)
     place = np.arange(size)
     away = np.minimum(np.abs(place[:, None] - place), np.abs(place[:, None] + place - (size - 1)))

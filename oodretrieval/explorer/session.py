@@ -138,8 +138,8 @@ class Session:
             read_prediction(self.workspace, model, dataset, image_id),
             self.crops.image(row),
             segments.values_in_image(row),
-            segments.pred_mapping,
-            segments.label_mapping(dataset) or None,
+            segments.classes.pred_mapping,
+            segments.classes.label_mapping(dataset) or None,
             segments.box(row),
         )
 
@@ -150,7 +150,7 @@ class Session:
             row: Of the segment.
 
         Returns:
-            Two lines: where it comes from, what is known of it.
+            Two lines: its origin, and what is known of it.
         """
         return f"{self.state.segments.origin(row)}\n{' · '.join(self.state.caption(row).splitlines())}"
 

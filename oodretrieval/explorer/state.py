@@ -90,7 +90,7 @@ class State(Observable):
 
     def _most_instructive_colouring(self) -> Colouring:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
-        if self.segments.has_truth:
+        if self.segments.classes.has_truth:
             return "truth"
         return "score" if self.segments.select_by else "prediction"
 
@@ -115,27 +115,27 @@ class State(Observable):
         """The segments by colour.
 
         Returns:
-            The most frequent first, unknown classes before all others. What is below the threshold comes last, as one.
+            The most frequent first, unknown classes before all others; last, as one, what is below the threshold.
         """
         found = self._categories()
         return found if self.ranking is None else below(found, self.ranking.visible)
 
     def _categories(self) -> list[Category]:
-        segments = self.segments
+        classes = self.segments.classes
         if self.colouring == "truth":
-            return by_name(segments.truth_names, self._truth_colours, segments.unknown)
+            return by_name(classes.truth_names, self._truth_colours, classes.unknown)
         if self.colouring == "prediction":
             known = np.zeros(len(self), np.bool_)
-            return by_name(segments.predicted_names, dict(segments.pred_mapping.values()), known)
-        if self.colouring == "score" and segments.select_by:
-            return by_value(segments.scores, segments.score_name)
+            return by_name(classes.predicted_names, dict(classes.pred_mapping.values()), known)
+        if self.colouring == "score" and self.segments.select_by:
+            return by_value(self.segments.scores, self.segments.score_name)
         if self.colouring == "clusters" and self.clusters is not None:
             return by_cluster(self.clusters)
         return [Category("segments", UNIFORM, np.arange(len(self)))]
 
     @cached_property
     def _truth_colours(self) -> dict[str, tuple[int, int, int]]:
-        tables = map(self.segments.label_mapping, self.segments.datasets)
+        tables = map(self.segments.classes.label_mapping, self.segments.classes.datasets)
         return {name: colour for table in tables for name, colour in table.values()}
 
     def show_clusters(self, clusters: NDArray[np.int64]) -> None:

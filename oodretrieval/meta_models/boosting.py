@@ -23,9 +23,9 @@ class BoostedMetaModel(MetaModel):
         learning_rate: Share of each tree that is added, > 0.
         leaves: Largest number of leaves of a tree, >= 2.
         least_segments: Segments in a leaf at least, >= 1.
-        feature_share: Share of the features, drawn anew for every split, among which it is chosen, 0…1, > 0.
+        feature_share: Share of the features, sampled again for every split, among which it is chosen, 0…1, > 0.
         l2: Penalty on the leaf values, >= 0.
-        seed: Of the features drawn and the subsample that the bins are chosen from.
+        seed: Of the features sampled and the subsample that the bins are chosen from.
 
     Source:
         Ke et al., LightGBM, NeurIPS 2017.

@@ -34,7 +34,7 @@ TASKS: tuple[Task, ...] = ("positive", "iou")
 """Classification of IoU > 0, and regression of the IoU, in the order in which they are learned."""
 
 MAX_SEGMENTS = 1_000_000
-"""A model learns from so many segments at most; of more, from those of a seeded sample of images."""
+"""A model learns from at most this number of segments; of more, from those of a seeded sample of images."""
 
 ROWS_AT_ONCE = 65_536
 """Segments predicted at a time."""
@@ -67,7 +67,7 @@ class MetaModel(ABC):
     Args:
         features: What to learn from: columns of the segment table, derived features and names of groups (see
             :func:`~oodretrieval.meta_models.select_features`); None for all of the published network.
-        seed: Of everything that is drawn; the same seed and table give the same model.
+        seed: Of everything random; the same seed and table give the same model.
 
     Attributes:
         kind: Name of the family, under which its files are known.
@@ -103,11 +103,22 @@ class MetaModel(ABC):
 
     @abstractmethod
     def arrays_of(self, task: Task) -> Arrays:
-        """What was learned for a task, as named arrays."""
+        """What was learned for a task.
+
+        Args:
+            task: Regression or classification.
+
+        Returns:
+            Name → array, for a file.
+        """
 
     @abstractmethod
     def restore(self, task: Task, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take what :meth:`arrays_of` gave; ``feature_names`` and ``num_classes`` are set already.
+
+        Args:
+            task: Regression or classification.
+            arrays: What :meth:`arrays_of` gave.
 
         Raises:
             KeyError: If an array is missing.
@@ -126,7 +137,7 @@ class MetaModel(ABC):
         """Learn from every segment of a table that has truth.
 
         Which segments should teach is the caller's choice: ``training_rows(table)`` is the strict one. Of more
-        than a million segments (:data:`MAX_SEGMENTS`) it learns from those of a seeded sample of images. Beside
+        than a million segments (:data:`MAX_SEGMENTS`) it learns from those of a seeded sample of images. Besides
         the table this needs at most ``40 F`` bytes a segment for ``F`` features: 3 GB for a million segments and
         75 features; the log says how much.
 
@@ -158,21 +169,21 @@ class MetaModel(ABC):
             other = self.standardisation(feature_matrix(held_out, self.feature_names, self.num_classes))
         for task in TASKS:
             target = _target(task, table)
-            judged = None if other is None or held_out is None else (other, _target(task, held_out))
+            checked = None if other is None or held_out is None else (other, _target(task, held_out))
             constant = bool((target == target[0]).all())
-            problem = Problem(task, features, target, table, judged)
+            problem = Problem(task, features, target, table, checked)
             self.learned[task] = float(target[0]) if constant else self._learn(problem)
         return self
 
     def predict(self, table: pd.DataFrame) -> NDArray[np.float64]:
         """Predict the IoU of every segment.
 
-        Each segment is predicted by itself, 65,536 at a time: beside the table and the result this takes at most
+        Each segment is predicted by itself, 65,536 at a time: besides the table and the result this takes at most
         ``2 MB`` times the number of features, for a table of any length. One that does not fit in memory can be
         predicted part by part.
 
         Args:
-            table: Segment table, ``n`` rows (0 is allowed); no truth is looked at.
+            table: Segment table, ``n`` rows (0 is allowed); no truth is read.
 
         Returns:
             ``(n,)``, 0…1.
@@ -194,7 +205,7 @@ class MetaModel(ABC):
         no probability. Memory as for :meth:`predict`.
 
         Args:
-            table: Segment table, ``n`` rows (0 is allowed); no truth is looked at.
+            table: Segment table, ``n`` rows (0 is allowed); no truth is read.
 
         Returns:
             ``(n,)``, 0…1.
@@ -252,7 +263,7 @@ def _target(task: Task, table: pd.DataFrame) -> NDArray[np.float64]:
 
 def _with_truth(table: pd.DataFrame, purpose: str) -> pd.DataFrame:
     if "iou" not in table.columns:
-        raise TableError(f"the {purpose} table lacks the column iou; make it anew with compute_metrics")
+        raise TableError(f"the {purpose} table lacks the column iou; make it again with compute_metrics")
     kept = table[table["iou"].to_numpy() >= 0]
     if kept.empty:
         raise TableError(

@@ -32,12 +32,19 @@ class Columns:
         if name not in self._table.columns:
             raise TableError(
                 f"the feature {self._purpose} follows from the column {name}, which the segment table lacks; "
-                "make it anew with compute_metrics"
+                "make it again with compute_metrics"
             )
         return self._table[name].to_numpy(np.float64)
 
     def per_class(self, kind: str) -> Vector:
-        """``(n, C)``: ``cprob`` or ``ndist`` of every class, in order of number."""
+        """A metric that every class has a column of.
+
+        Args:
+            kind: ``cprob`` or ``ndist``.
+
+        Returns:
+            ``(n, C)``, in order of class number.
+        """
         matches = (re.fullmatch(rf"{kind}(\d+)", str(name)) for name in self._table.columns)
         count = sum(match is not None for match in matches)
         return np.stack([self[f"{kind}{k}"] for k in range(max(count, 1))], axis=1)
@@ -95,7 +102,7 @@ _DERIVED = {**SHAPE, **CONTEXT}
 
 
 def is_derived(name: str) -> bool:
-    """Whether a feature can be derived: one of :data:`SHAPE`, :data:`CONTEXT`, or ``class0``, ``class1``, ….
+    """Whether the feature ``name`` can be derived: of :data:`SHAPE`, :data:`CONTEXT`, or ``class0``, ….
 
     Example:
         >>> is_derived("extent"), is_derived("class12"), is_derived("S")

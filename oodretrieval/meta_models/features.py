@@ -123,7 +123,7 @@ def num_classes_of(table: pd.DataFrame) -> int:
     if count < 2 or any(numbers != list(range(count)) for numbers in found.values()):
         raise TableError(
             "a segment table has columns cprob0 … and ndist0 …, one of each per class and without gaps; here "
-            f"cprob has {found['cprob']} and ndist has {found['ndist']}; make it anew with compute_metrics"
+            f"cprob has {found['cprob']} and ndist has {found['ndist']}; make it again with compute_metrics"
         )
     return count
 
@@ -181,7 +181,7 @@ def _lacks(table: pd.DataFrame, missing: Sequence[str]) -> TableError:
     known = {*GROUPS, *SHAPE, *CONTEXT, *map(str, table.columns)} - set(NO_FEATURES)
     hint = UnknownNameError("feature", missing[0], known)
     return TableError(
-        f"the segment table lacks the column(s) {', '.join(missing)}; make it anew with compute_metrics, or "
+        f"the segment table lacks the column(s) {', '.join(missing)}; make it again with compute_metrics, or "
         f"correct the name: {hint}"
     )
 
@@ -207,7 +207,7 @@ def training_rows(table: pd.DataFrame, strict: bool = True) -> pd.DataFrame:
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise TableError(
-            f"to choose training segments the table needs the column(s) {', '.join(missing)}; make it anew "
+            f"to choose training segments the table needs the column(s) {', '.join(missing)}; make it again "
             "with compute_metrics" + (", or pass strict=False to learn from all segments" if strict else "")
         )
     keep = table["iou"].to_numpy() >= 0

@@ -34,7 +34,14 @@ class Weights:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], num_features: int) -> "Weights":
-        """What :meth:`arrays` gave.
+        """Take what :meth:`arrays` gave.
+
+        Args:
+            arrays: ``weights`` ``(F,)`` and ``intercept`` ``(1,)``.
+            num_features: F.
+
+        Returns:
+            The weights.
 
         Raises:
             KeyError: If an array is missing.

@@ -107,8 +107,8 @@ class LogisticMetaModel(MetaModel):
             if not held_out.any() or not 0 < problem.target[~held_out].mean() < 1:
                 held_out = np.zeros(len(held_out), bool)
             path = logistic_path(problem.features[~held_out], problem.target[~held_out])
-            judged = held_out if held_out.any() else ~held_out
-            features, target = problem.features[judged], problem.target[judged]
+            checked = held_out if held_out.any() else ~held_out
+            features, target = problem.features[checked], problem.target[checked]
         scores = features @ path.weights.T + path.intercepts
         losses = np.array([log_loss(target, sigmoid(score)) for score in scores.T])
         return path, int(np.flatnonzero(losses <= (1 + _TOLERATED) * losses.min())[0])

@@ -36,13 +36,20 @@ class LassoPath:
 
 
 def sigmoid(values: ArrayLike) -> Vector:
-    """``1 / (1 + exp(-x))``, without overflow."""
+    """The logistic function of ``values``, without overflow; the same shape."""
     result: Vector = expit(np.asarray(values, np.float64))
     return result
 
 
 def log_loss(target: Vector, probability: Vector) -> float:
-    """Mean cross-entropy of targets in 0…1, in nats.
+    """Mean cross-entropy.
+
+    Args:
+        target: ``(n,)``, 0…1.
+        probability: Predicted, ``(n,)``, 0…1.
+
+    Returns:
+        In nats, at least 0.
 
     Example:
         >>> round(log_loss(np.array([1.0, 0.0]), np.array([0.5, 0.5])), 4)

@@ -43,7 +43,14 @@ class MetaNetwork(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Standardised features ``(N, F)`` → ``(N, 1)``; its sigmoid is the IoU."""
+        """Estimate the IoU, before the sigmoid.
+
+        Args:
+            features: Standardised, ``(N, F)``.
+
+        Returns:
+            ``(N, 1)``; its sigmoid is the IoU.
+        """
         output: Tensor = self.layers(features)
         return output
 
@@ -61,7 +68,7 @@ class NeuralMetaModel(MetaModel):
         learning_rate: Adam's step, > 0.
         weight_decay: Adam's L2 penalty, >= 0.
         batch_size: Segments per step, >= 1.
-        patience: Stop after so many epochs in a row without a better validation loss; 0 to do all epochs, as
+        patience: Stop after this number of epochs in a row without a better validation loss; 0 to do all epochs, as
             published.
         seed: Seed of initial weights, order and split: the same seed gives the same model.
         network: Called with the number of features; gives a module ``(N, F) → (N, 1)``.

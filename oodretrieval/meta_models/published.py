@@ -23,6 +23,14 @@ _PUBLISHED_KEYS = ("state_dict", "train_xa_mean", "train_xa_std", "train_classes
 def standardisation_of(mean: NDArray[Any], std: NDArray[Any], num_features: int) -> Standardisation:
     """Mean and deviation of a file, if there is one of each for every feature.
 
+    Args:
+        mean: Of every feature, ``(F,)``.
+        std: Of every feature, ``(F,)``.
+        num_features: F.
+
+    Returns:
+        The standardisation.
+
     Raises:
         ValueError: If not.
     """

@@ -39,7 +39,7 @@ def held_out_rows(
 
 
 def sample_of_images(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
-    """At most so many segments, of images drawn at random and taken whole.
+    """At most ``most`` segments, of whole images chosen at random.
 
     Args:
         table: Segment table; with ``image_id`` if it has more than ``most`` rows.
@@ -57,7 +57,7 @@ def sample_of_images(table: pd.DataFrame, most: int, seed: int) -> pd.DataFrame:
     if "image_id" not in table.columns:
         raise TableError(
             f"{len(table)} segments are more than the {most} that a meta model learns from, and without the column "
-            "image_id no sample of images can be drawn; add it, or hand in fewer"
+            "image_id no sample of images can be taken; add it, or hand in fewer"
         )
     codes, images = pd.factorize(table["image_id"])
     order = np.random.default_rng(seed).permutation(len(images))

@@ -28,7 +28,7 @@ KINDS: dict[str, type[MetaModel]] = {
 }
 """Kind → class of every meta model."""
 
-# the regression came first, so files of before the classifiers know its arrays only
+# files from before there were classifiers hold the arrays of the regression only
 _PREFIXES: dict[Task, str] = {"iou": "model.", "positive": "positive."}
 
 

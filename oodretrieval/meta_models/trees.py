@@ -1,4 +1,4 @@
-"""Meta models of scikit-learn's trees on disk: skops, one trusted type, and every node looked at before use.
+"""Meta models of scikit-learn's trees on disk: skops, one trusted type, and every node checked before use.
 
 A ``.skops`` file is a zip of arrays and of a JSON schema that names the types to build. skops itself trusts those of
 numpy and scikit-learn that cannot run code. The one type to trust beyond them, ``TreePredictor``, runs no code
@@ -25,7 +25,7 @@ _SCHEMA = "schema.json"
 
 
 def is_skops(path: Path) -> bool:
-    """Whether a file is a zip with a schema of skops (PyTorch's files are zips as well)."""
+    """Whether the file at ``path`` is a zip with a schema of skops (PyTorch's files are zips as well)."""
     try:
         with zipfile.ZipFile(path) as archive:
             return _SCHEMA in archive.namelist()

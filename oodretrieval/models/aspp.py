@@ -24,7 +24,14 @@ class ImagePooling(nn.Module):
         self.project = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), nn.ReLU(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, in_channels, H, W)`` → ``(N, out_channels, H, W)``, constant over H and W."""
+        """Project the mean over the image.
+
+        Args:
+            x: ``(N, in_channels, H, W)``.
+
+        Returns:
+            ``(N, out_channels, H, W)``, constant over H and W.
+        """
         pooled: Tensor = self.project(x.mean((2, 3), keepdim=True))
         return pooled.expand(-1, -1, *x.shape[-2:])
 
@@ -62,7 +69,14 @@ class AtrousSpatialPyramidPooling(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, in_channels, H, W)`` → ``(N, out_channels, H, W)``."""
+        """Join the branches and project them.
+
+        Args:
+            x: ``(N, in_channels, H, W)``.
+
+        Returns:
+            ``(N, out_channels, H, W)``.
+        """
         seen = torch.cat([branch(x) for branch in self.branches], dim=1)
         projected: Tensor = self.project(seen)
         return projected
@@ -93,6 +107,13 @@ class AtrousSpatialPyramid(nn.Module):
         self.out_channels = channels * (1 + len(self.features))
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, in_channels, H, W)`` → ``(N, out_channels, H, W)``: the image, 1×1, then the rates in order."""
+        """Join the image, 1×1, and the rates in order.
+
+        Args:
+            x: ``(N, in_channels, H, W)``.
+
+        Returns:
+            ``(N, out_channels, H, W)``.
+        """
         image = self.img_conv(F.adaptive_avg_pool2d(x, 1)).expand(-1, -1, *x.shape[-2:])
         return torch.cat([image, *(branch(x) for branch in self.features)], dim=1)

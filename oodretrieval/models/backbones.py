@@ -69,9 +69,15 @@ class Backbone(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """``(N, 3, H, W)`` → one ``(N, channels[i], H / strides[i], W / strides[i])`` each.
+        """Features at several strides.
 
         Sizes are rounded up; networks that cut the image into patches, such as ConvNeXt, round them down.
+
+        Args:
+            x: ``(N, 3, H, W)``, normalised.
+
+        Returns:
+            For each stride ``(N, channels[i], H / strides[i], W / strides[i])``.
         """
         features: list[Tensor] = self.network(x)
         return features

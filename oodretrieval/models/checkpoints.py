@@ -30,7 +30,7 @@ PICKLE = b"\x80"
 WRAPPERS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net")
 """Keys below which training scripts put the named tensors."""
 NESTED = 4
-"""Containers to look into, one below the other."""
+"""Containers to search, one below the other."""
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """What training on several GPUs, torch.compile and Lightning put before names."""
 COUNTER = "num_batches_tracked"
@@ -174,7 +174,7 @@ def _run(path: Path) -> Any:
     except Exception as error:  # whatever that code raises
         raise WeightsError(
             f"{path} cannot be loaded although its code may run ({type(error).__name__}: {error}); it needs the "
-            "modules that its network was defined in, beside configuration.py or installed"
+            "modules that its network was defined in, next to configuration.py or installed"
         ) from error
 
 
@@ -213,7 +213,13 @@ def save_weights(
 
 
 def read_metadata(path: str | Path) -> dict[str, Any]:
-    """What :func:`save_weights` noted beside the weights, or the classes of a folder; empty for other kinds of files.
+    """Read what :func:`save_weights` noted with the weights, or the classes of a folder.
+
+    Args:
+        path: File or folder of weights.
+
+    Returns:
+        Name → value; empty for other kinds of files.
 
     Raises:
         WeightsError: If the file is missing or damaged.
@@ -241,7 +247,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
 
 
 def weights_file(entry: ModelEntry) -> Path | None:
-    """The file, or folder, of an entry's weights; None for a class that brings its own.
+    """The file, or folder, of the weights of ``entry``; None for a class that brings its own.
 
     Raises:
         WeightsError: If the file is missing; says where to get it.
@@ -257,7 +263,7 @@ def load_model(entry: ModelEntry) -> nn.Module:
     """Build the network of an entry, with its weights, in evaluation mode.
 
     A class with a parameter ``weights_file`` is handed the path of the entry's weights and reads it by itself (one
-    with a parameter ``run_code`` is told whether it may run code from it); into every other class they are loaded as
+    with a parameter ``run_code`` is given whether it may run code from it); into every other class they are loaded as
     a state dict.
 
     Args:

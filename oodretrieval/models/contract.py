@@ -28,10 +28,24 @@ class SegmentationNetwork(nn.Module, ABC):
 
     @abstractmethod
     def low_resolution_logits(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, h, w)`` at the network's own stride."""
+        """Logits at the network's own stride, before the final resize.
+
+        Args:
+            x: Images ``(N, 3, H, W)``, normalised.
+
+        Returns:
+            ``(N, C, h, w)``.
+        """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``."""
+        """Logits at the size of the image.
+
+        Args:
+            x: Images ``(N, 3, H, W)``, normalised.
+
+        Returns:
+            ``(N, C, H, W)``.
+        """
         return resize_like(self.low_resolution_logits(x), x, self.align_corners)
 
 

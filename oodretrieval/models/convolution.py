@@ -11,7 +11,14 @@ class PooledNorm(nn.BatchNorm2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, C, H, W)`` → the same shape."""
+        """Normalise, with the running statistics where a channel has one value only.
+
+        Args:
+            x: ``(N, C, H, W)``.
+
+        Returns:
+            The same shape.
+        """
         if self.training and x.numel() == x.shape[1]:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         return super().forward(x)

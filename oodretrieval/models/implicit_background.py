@@ -29,7 +29,14 @@ class ImplicitBackground(nn.Module):
         self.dim = dim
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits ``(…, K, …)`` → ``(…, K + 1, …)``, background first."""
+        """Put the background's logit in front.
+
+        Args:
+            x: Logits ``(…, K, …)``.
+
+        Returns:
+            ``(…, K + 1, …)``, background first.
+        """
         background = -torch.logsumexp(x, self.dim, keepdim=True)
         return torch.cat([background, x], self.dim)
 

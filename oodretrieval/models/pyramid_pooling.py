@@ -1,4 +1,4 @@
-"""Pyramid pooling: a feature map beside its means over the whole image, its quarters, ninths and 36ths."""
+"""Pyramid pooling: a feature map with its means over the whole image, its quarters, ninths and 36ths."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ class PyramidPooling(nn.Module):
         grids: Cells along each side of each grid.
 
     Attributes:
-        out_channels: Channels out; the grids together bring about as many as came in.
+        out_channels: Channels out; the grids together give about as many as go in.
 
     Source:
         Zhao et al., "Pyramid Scene Parsing Network", arXiv:1612.01105.
@@ -33,7 +33,14 @@ class PyramidPooling(nn.Module):
         self.out_channels = in_channels + len(self.grids) * channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, in_channels, H, W)`` → ``(N, out_channels, H, W)``, the map first, then the grids in order."""
+        """Join the map and its means over each grid.
+
+        Args:
+            x: ``(N, in_channels, H, W)``.
+
+        Returns:
+            ``(N, out_channels, H, W)``, the map first, then the grids in order.
+        """
         means = [
             resize_like(project(F.adaptive_avg_pool2d(x, grid)), x)
             for grid, project in zip(self.grids, self.projections, strict=True)

@@ -37,7 +37,7 @@ def low_resolution_logits(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def aligns_corners(network: nn.Module) -> bool:
-    """Whether the network's last resize keeps the centres of the corner pixels where they are."""
+    """Whether the last resize of ``network`` keeps the centres of the corner pixels where they are."""
     return bool(getattr(network, "align_corners", False))
 
 

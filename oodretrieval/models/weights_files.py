@@ -16,13 +16,19 @@ IN_A_FOLDER = {".bin", ".json", ".safetensors", ".txt"}
 """Suffixes of what counts in a folder: description, tensors and vocabulary of a network."""
 GOLDEN_RATIO = 0.618034
 LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])", re.DOTALL)
-"""How an ONNX file (a protocol buffer) begins the name of a file beside it that holds tensors; its length last."""
+"""How an ONNX file (a protocol buffer) begins the name of a file next to it that holds tensors; its length last."""
 
 
 def weights_hash(path: str | Path) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of a file, or of the files of a folder with their names.
+    """Hash of a file, or of the files of a folder with their names.
 
-    To an ONNX file belong the files beside it that hold its tensors.
+    To an ONNX file belong the files in its folder that hold its tensors.
+
+    Args:
+        path: File or folder of weights.
+
+    Returns:
+        First 16 hexadecimal digits of the SHA-256.
     """
     files = sorted(files_of(Path(path)))
     if files == [Path(path)]:
@@ -35,6 +41,9 @@ def weights_in_use(entry: ModelEntry) -> Path | None:
     """The file or folder that an entry's network is made of, as far as it is on this computer.
 
     It is the entry's ``weights``, or what the class's ``cached_weights(**kwargs)`` finds in a cache of downloads.
+
+    Args:
+        entry: Of the network.
 
     Returns:
         The path; None if there is none, or it is not there (yet).
@@ -50,7 +59,14 @@ def weights_in_use(entry: ModelEntry) -> Path | None:
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """The files that weights consist of: the file itself, those that it names, or those of a folder."""
+    """The files that weights consist of.
+
+    Args:
+        path: File or folder of weights.
+
+    Yields:
+        The file itself and those that it names, or those of the folder.
+    """
     if path.is_dir():
         yield from (file for file in path.iterdir() if file.suffix in IN_A_FOLDER)
         return
@@ -60,10 +76,13 @@ def files_of(path: Path) -> Iterator[Path]:
 
 
 def classes_of_folder(path: Path) -> dict[str, tuple[str, tuple[int, int, int]]]:
-    """Names of the classes of a network that ``save_pretrained`` wrote, with colours of their own; empty if unknown.
+    """Names and colours of the classes of a network that ``save_pretrained`` wrote.
+
+    Args:
+        path: The folder.
 
     Returns:
-        Class id, as text → (name, colour).
+        Class id, as text → (name, colour); empty if unknown.
     """
     try:
         names = json.loads((path / "config.json").read_text(encoding="utf-8"))["id2label"]

@@ -14,7 +14,7 @@ KERNELS = {2: (3, 3), 3: (1, 3, 1)}
 
 
 class PreActivationBlock(nn.Module):
-    """Norm and ReLU before each convolution, beside a shortcut.
+    """Norm and ReLU before each convolution, with a shortcut.
 
     The shortcut is the raw input, or, where stride or width changes, a 1×1 projection of the normalised,
     activated input.
@@ -43,7 +43,14 @@ class PreActivationBlock(nn.Module):
             self.proj_conv = nn.Conv2d(in_channels, channels[-1], 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """``(N, in_channels, H, W)`` → ``(N, channels[-1], H / stride, W / stride)``, rounded up."""
+        """Add what the convolutions give to the shortcut.
+
+        Args:
+            x: ``(N, in_channels, H, W)``.
+
+        Returns:
+            ``(N, channels[-1], H / stride, W / stride)``, rounded up.
+        """
         activated = self.bn1(x)
         shortcut = x if self.proj_conv is None else self.proj_conv(activated)
         result: Tensor = self.convs(activated) + shortcut

@@ -1,10 +1,10 @@
-"""The novelty score: energy and nearest-neighbour distance, each beside what known training segments show.
+"""The novelty score: energy and nearest-neighbour distance, each compared with that of known training segments.
 
-``novelty = z(energy | class, size) + z(ln distance | class)``, where ``z`` is a robust standardisation by the
-predicted class (:class:`~oodretrieval.novelty.standardisation.ClassStandardisation`), and the distance is the one to
-the nearest known training segment of that class, in the features of an ImageNet network pooled over the segment.
-The two err on different things: energy is fooled where the network is sure of itself, the distance is not, as
-its network never saw the classes.
+``novelty = z(energy) + z(ln distance)``, where ``z`` is in robust deviations from the median of all known training
+segments (:class:`~oodretrieval.novelty.standardisation.Standardisation`), and the distance is the one to the nearest
+known training segment of the predicted class, in the features of an ImageNet network pooled over the segment. The two
+err on different things: energy is fooled where the network is sure of itself, the distance is not, as its network never
+saw the classes.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
-from oodretrieval.novelty.standardisation import ClassStandardisation
+from oodretrieval.novelty.standardisation import Standardisation
 
 MIN_PIXELS = 100
 """Smaller training segments are left out: their features are those of what surrounds them."""
@@ -35,16 +35,16 @@ class NoveltyModel:
 
     Attributes:
         bank: Features of known training segments.
-        energy: Energy of a known segment, by class and size.
-        distance: Logarithm of the distance, by class.
+        energy: Energy of known segments.
+        distance: Logarithm of their distance.
         quantiles: Name of a score → its quantiles over the known training segments at ``LEVELS``.
         num_classes: Classes of the segmentation network.
         made_by: What it was fitted on, plain values.
     """
 
     bank: FeatureBank
-    energy: ClassStandardisation
-    distance: ClassStandardisation
+    energy: Standardisation
+    distance: Standardisation
     quantiles: Mapping[str, NDArray[np.float64]]
     num_classes: int
     made_by: Mapping[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class NoveltyModel:
         seed: int = 0,
         made_by: Mapping[str, Any] | None = None,
     ) -> "NoveltyModel":
-        """Learn what known segments look like. Segments with more than a trace of unknown or void are not looked at.
+        """Learn what known segments look like. Segments with more than a trace of unknown or void are left out.
 
         Args:
             table: Segment table of training images with truth, with the columns of logits.
@@ -81,14 +81,14 @@ class NoveltyModel:
                 "choose another args.dataset, with truth"
             )
         rows, vectors = table[known], features[known].astype(np.float32)
-        classes, log_size = _classes(rows, num_classes), _log_size(rows)
+        classes = _classes(rows, num_classes)
         places, names = pd.factorize(rows["image_id"])
         bank, apart = known_bank(vectors, classes, places, seed)
         apart = require_comparable(apart, len(names))
         model = cls(
             bank=bank,
-            energy=ClassStandardisation.of(dispersion_score(rows, "energy"), classes, num_classes, log_size),
-            distance=ClassStandardisation.of(apart, classes, num_classes),
+            energy=Standardisation.of(dispersion_score(rows, "energy")),
+            distance=Standardisation.of(apart),
             quantiles={},
             num_classes=num_classes,
             made_by=made_by or {},
@@ -126,14 +126,12 @@ class NoveltyModel:
         return distance if name == DISTANCE else self._combine(table, distance)
 
     def _combine(self, table: pd.DataFrame, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        where = _classes(table, self.num_classes), _log_size(table)
-        energy = dispersion_score(table, "energy")
-        return self.energy(energy, *where) + self.distance(distance, *where)
+        return self.energy(dispersion_score(table, "energy")) + self.distance(distance)
 
     @property
     def energy_scale(self) -> float:
-        """What is one unit of energy: its robust deviation among known segments of a class and size."""
-        return float(np.median(self.energy.scale))
+        """What is one unit of energy: its robust deviation among known segments."""
+        return self.energy.scale
 
     def threshold(self, name: str, quantile: float) -> float:
         """The value of a score that this share of the known training segments stays below.
@@ -141,6 +139,9 @@ class NoveltyModel:
         Args:
             name: Name of the score.
             quantile: 0…1.
+
+        Returns:
+            In the unit of the score.
 
         Raises:
             UnknownNameError: If it was not fitted with this score.
@@ -151,7 +152,13 @@ class NoveltyModel:
 
 
 def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Segments to learn from: large enough, with truth, at most a tenth of it unknown or void; ``(n,)``.
+    """Choose the segments to learn from: large enough, with truth, at most a tenth of it unknown or void.
+
+    Args:
+        table: Segment table, ``n`` rows.
+
+    Returns:
+        Whether each is one, ``(n,)``.
 
     Raises:
         TableError: If columns are missing.
@@ -160,7 +167,7 @@ def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise TableError(
-            f"to choose known segments the table needs {', '.join(missing)}; make it anew with compute_metrics"
+            f"to choose known segments the table needs {', '.join(missing)}; make it again with compute_metrics"
         )
     size, unknown, void = (table[name].to_numpy() for name in needed)
     known: NDArray[np.bool_] = (size >= MIN_PIXELS) & (unknown >= 0) & (unknown + void <= _TOLERATED)
@@ -175,8 +182,3 @@ def _classes(table: pd.DataFrame, num_classes: int) -> NDArray[np.int64]:
             "for this network with train_novelty"
         )
     return classes
-
-
-def _log_size(table: pd.DataFrame) -> NDArray[np.float64]:
-    sizes: NDArray[np.float64] = np.log(table["S"].to_numpy(np.float64))
-    return sizes

@@ -42,7 +42,16 @@ class FeatureBank:
     def of(
         cls, features: NDArray[np.floating], classes: NDArray[np.integer], kept: NDArray[np.intp]
     ) -> "FeatureBank":
-        """Standardise features ``(n, D)`` of segments of these classes ``(n,)``, and keep some rows of them."""
+        """Standardise features and keep some of them.
+
+        Args:
+            features: Of segments, ``(n, D)``.
+            classes: Their predicted classes, ``(n,)``.
+            kept: Rows to keep, ``(m,)``; all rows give mean and deviation.
+
+        Returns:
+            The bank of ``m`` vectors.
+        """
         mean = features.mean(axis=0).astype(np.float32)
         std = np.maximum(features.std(axis=0), _SMALLEST).astype(np.float32)
         vectors = ((features[kept] - mean) / std).astype(np.float16)
@@ -54,7 +63,7 @@ class FeatureBank:
         classes: NDArray[np.integer],
         forbidden: tuple[NDArray[np.integer], NDArray[np.integer], int] | None = None,
     ) -> NDArray[np.float64]:
-        """``ln`` of the Euclidean distance to the nearest vector of the own class, ``(n,)``.
+        """``ln`` of the Euclidean distance to the nearest vector of the own class.
 
         Args:
             features: ``(n, D)``; a row that is not finite has no distance (NaN).
@@ -62,6 +71,9 @@ class FeatureBank:
             forbidden: Places of the segments ``(n,)``, of the vectors ``(m,)``, and a radius: vectors within it
                 are left out, so that training segments do not find themselves or the next frame of a video. A
                 segment of which none is left has no distance.
+
+        Returns:
+            ``(n,)``; NaN where there is none.
         """
         result = np.full(len(features), np.nan)
         for c in np.unique(classes):
@@ -105,7 +117,14 @@ def known_bank(
 
 
 def require_comparable(distance: NDArray[np.float64], images: int) -> NDArray[np.float64]:
-    """Distances ``(n,)`` with the median in place of NaN, refused where too few are known for a scale.
+    """Put the median in place of NaN; refuse distances of which too few are known for a scale.
+
+    Args:
+        distance: ``(n,)``, NaN where unknown.
+        images: Number of images that they are of, for the message.
+
+    Returns:
+        ``(n,)``, all finite.
 
     Raises:
         TableError: If fewer than :data:`LEAST_COMPARED` segments of these images have a distance.
@@ -122,7 +141,14 @@ def require_comparable(distance: NDArray[np.float64], images: int) -> NDArray[np
 
 
 def bank_rows(classes: NDArray[np.integer], seed: int) -> NDArray[np.intp]:
-    """At most :data:`BANK_PER_CLASS` rows of each class, drawn by seed, in ascending order.
+    """Sample at most :data:`BANK_PER_CLASS` rows of each class.
+
+    Args:
+        classes: ``(n,)``.
+        seed: Same seed, same rows.
+
+    Returns:
+        Rows, ascending.
 
     Example:
         >>> bank_rows(np.array([1, 1, 0]), seed=0).tolist()

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 INSIDE_SHARE, INSIDE_PIXELS = 0.3, 20
-"""A segment with at least this share, and so many, of its pixels inside is pooled over these alone."""
+"""A segment with at least this share, and this number, of its pixels inside is pooled over these alone."""
 
 
 def pool_by_segment(features: NDArray[np.floating], components: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -49,7 +49,13 @@ def pool_by_segment(features: NDArray[np.floating], components: NDArray[np.integ
 
 
 def inside_pixels(components: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Pixels whose eight neighbours inside the image are of the same segment, ``(H, W)``.
+    """Pixels whose eight neighbours inside the image are of the same segment.
+
+    Args:
+        components: Segment of every pixel, ``(H, W)``.
+
+    Returns:
+        ``(H, W)``.
 
     Example:
         >>> inside_pixels(np.array([[1, 1, 1, 2]])).tolist()

@@ -35,6 +35,13 @@ SCORES = {
 def missing_columns(table: pd.DataFrame, name: str) -> list[str]:
     """Columns that a score needs and the table lacks.
 
+    Args:
+        table: Segment table.
+        name: Of the score.
+
+    Returns:
+        Their names; empty where nothing is missing.
+
     Raises:
         UnknownNameError: If there is no such score.
     """
@@ -66,7 +73,7 @@ def dispersion_score(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
         reason = (
             "it is computed where logits are kept: run pred_images with args.keep=logits and compute_metrics"
             if SCORES[name].from_logits
-            else "make it anew with compute_metrics"
+            else "make it again with compute_metrics"
         )
         raise TableError(f"the score {name!r} needs the column {missing[0]!r} of the segment table; {reason}")
     return SCORES[name].sign * table[SCORES[name].column].to_numpy(np.float64)

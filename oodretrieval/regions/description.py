@@ -14,13 +14,28 @@ _SKETCH = 128
 
 
 def smooth_colours(image: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """CIE L*a*b* of an image ``(H, W, 3)`` uint8, slightly smoothed; ``(H, W, 3)``."""
+    """Colours in CIE L*a*b*, slightly smoothed.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+
+    Returns:
+        ``(H, W, 3)``.
+    """
     lab = rgb2lab(image.astype(np.float32) / 255).astype(np.float32)
     return np.asarray(ndimage.gaussian_filter(lab, (SMOOTHING, SMOOTHING, 0)), np.float32)
 
 
 def shrunk(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
-    """Means over blocks of ``step × step`` pixels; those that reach over the border repeat its pixels."""
+    """Means over blocks of ``step × step`` pixels; those that reach over the border repeat its pixels.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        step: Pixels along the side of a block, >= 1.
+
+    Returns:
+        ``(H / step, W / step, 3)``, rounded up.
+    """
     if step == 1:
         return image
     height, width = image.shape[:2]
@@ -30,7 +45,15 @@ def shrunk(image: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 
 def texture(colours: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How much lightness changes at two scales, and along which direction; ``(H, W, 4)``, roughly in units of L*."""
+    """How much lightness changes at two scales, and along which direction.
+
+    Args:
+        colours: CIE L*a*b*, ``(H, W, 3)``.
+
+    Returns:
+        ``(H, W, 4)``, roughly in units of L*: change in any direction, down, across, and against a mean of
+        9×9.
+    """
     light = colours[..., 0]
     down, across = ndimage.sobel(light, 0) / 4, ndimage.sobel(light, 1) / 4
     coarse = np.abs(light - ndimage.uniform_filter(light, 9))
@@ -38,7 +61,15 @@ def texture(colours: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean of maps ``(H, W, K)`` over each superpixel, ``(n, K)``."""
+    """Mean of maps over each superpixel.
+
+    Args:
+        labels: Superpixel of every pixel, ``(H, W)``, 0…n - 1.
+        maps: ``(H, W, K)``.
+
+    Returns:
+        ``(n, K)``.
+    """
     places = labels.ravel()
     areas = np.bincount(places)
     flat = maps.reshape(-1, maps.shape[2])
@@ -47,7 +78,15 @@ def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np
 
 
 def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean of coarse features ``(D, h, w)`` over each superpixel, ``(n, D)``; a pixel takes the cell it lies in."""
+    """Mean of coarse features over each superpixel; a pixel takes the cell that it lies in.
+
+    Args:
+        labels: Superpixel of every pixel, ``(H, W)``, 0…n - 1.
+        features: ``(D, h, w)``.
+
+    Returns:
+        ``(n, D)``.
+    """
     rows, columns = (
         (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
     )
@@ -59,7 +98,15 @@ def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> N
 
 
 def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Bilinear resize of ``(K, h, w)`` to ``(K, H, W)``, pixel centres on pixel centres."""
+    """Resize bilinearly, pixel centres on pixel centres.
+
+    Args:
+        maps: ``(K, h, w)``.
+        size: H, W.
+
+    Returns:
+        ``(K, H, W)``.
+    """
     result = np.asarray(maps, np.float32)
     for axis, target in ((1, size[0]), (2, size[1])):
         source = result.shape[axis]
@@ -77,7 +124,15 @@ def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.flo
 def class_probabilities(
     logits: NDArray[np.floating], size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Softmax ``(H, W, C)`` and energy ``-logsumexp`` ``(H, W)`` of logits ``(C, h, w)``, resized first."""
+    """Softmax and energy of logits, which are resized first.
+
+    Args:
+        logits: ``(C, h, w)``.
+        size: H, W.
+
+    Returns:
+        Softmax ``(H, W, C)`` and ``-logsumexp`` ``(H, W)``.
+    """
     full = resized(logits, size)
     largest = full.max(axis=0)
     exponentials = np.exp(full - largest)
@@ -86,9 +141,16 @@ def class_probabilities(
 
 
 def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
-    """The leading principal components of features ``(D, h, w)``, scaled to mean square 1 in sum; ``(k, h, w)``.
+    """The leading principal components of features.
 
     Many channels are projected to 128 at random before.
+
+    Args:
+        features: ``(D, h, w)``.
+        seed: Of the random projection.
+
+    Returns:
+        ``(k, h, w)``, scaled so that the squares of a position sum to 1 on average.
     """
     flat = features.reshape(len(features), -1).T.astype(np.float64)
     if flat.shape[1] > _SKETCH:

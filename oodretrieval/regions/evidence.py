@@ -114,6 +114,9 @@ def _leave(members: Any, spans: Any, starts: Any, ends: Any, counts: Any, values
 def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
     """Size and shape of every region: each ``(m,)``.
 
+    Args:
+        tree: ``m`` regions.
+
     Returns:
         ``share`` of the image's area; ``fill``: share of its box; ``height`` and ``width`` of the box, ``top`` and
         ``bottom``, as shares of the image's; ``sides``: how many sides of the image the box touches, 0…4;

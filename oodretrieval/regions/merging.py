@@ -86,6 +86,9 @@ def hierarchy(number: int, parent: NDArray[np.int64], children: NDArray[np.int64
         number: Superpixels.
         parent: Node above of every node, ``(m,)``, -1 for a root; every node comes before the one above it.
         children: The two nodes below of every node from ``number`` on, ``(m - number, 2)``.
+
+    Returns:
+        The hierarchy.
     """
     order, spans = _places(number, parent, children)
     return Hierarchy(order, spans, parent)

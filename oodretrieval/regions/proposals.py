@@ -90,7 +90,7 @@ def propose_regions(
     """Regions of an image that may be objects, whatever their class.
 
     Superpixels that never cross the border of a predicted segment are merged, the most similar pair first, into one
-    binary tree for each of ``hierarchies``; beside these stand the components of a novelty map at every height, and
+    binary tree for each of ``hierarchies``; to these are added the components of a novelty map at every height, and
     the predicted segments themselves. Regions of one tree are nested or apart.
 
     Args:

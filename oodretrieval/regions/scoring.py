@@ -1,4 +1,4 @@
-"""How likely a region is an unknown object: evidence beside what regions of the same size show, and shape."""
+"""How likely a region is an unknown object: evidence compared with that of regions of the same size, and shape."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +69,14 @@ class RegionReference:
     def of(cls, images: Sequence[Terms], names: Iterable[str]) -> "RegionReference":
         """Take the statistics of some terms over the regions of several images.
 
+        Args:
+            images: The terms of each image's regions: name → ``(m,)``, with ``share``, the region's share of
+                the image.
+            names: Of the terms to keep.
+
+        Returns:
+            Median and deviation of every term by size.
+
         Raises:
             TableError: If there is no region, or a term is missing.
         """
@@ -90,7 +98,14 @@ class RegionReference:
         return cls(np.array([log_share[rows].mean() for rows in bins]), centres, deviations)
 
     def standardise(self, terms: Terms, name: str) -> NDArray[np.float64]:
-        """A term in deviations from the median of regions of the same size, ``(m,)``, clipped to -6…8.
+        """A term in deviations from the median of regions of the same size.
+
+        Args:
+            terms: Name → ``(m,)``, with ``share``.
+            name: Of the term.
+
+        Returns:
+            ``(m,)``, clipped to -6…8.
 
         Raises:
             TableError: If the term is missing, or was not among those of :meth:`of`.

@@ -1,4 +1,4 @@
-"""A tree of regions: every mask is a set of superpixels, and drawn out only when it is asked for."""
+"""A tree of regions: every mask is a set of superpixels; its pixels are computed only when it is asked for."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class RegionTree:
         return len(self.spans)
 
     def superpixels_of(self, region: int) -> NDArray[np.int32]:
-        """The superpixels of a region, in no particular order."""
+        """The superpixels of the region numbered ``region``, in no particular order."""
         first, last = self.spans[region]
         return self.members[first:last]
 
@@ -66,6 +66,12 @@ class RegionTree:
             for n, total in zip((height, width), self.size, strict=True)
         ]
         return np.diff(ends[0]), np.diff(ends[1])
+
+    @property
+    def at_full_size(self) -> NDArray[np.int32]:
+        """The superpixel of every pixel of the image, ``(H, W)``."""
+        rows, columns = self.rows_and_columns
+        return self.superpixels.repeat(rows, axis=0).repeat(columns, axis=1)
 
     @cached_property
     def superpixel_areas(self) -> NDArray[np.float64]:

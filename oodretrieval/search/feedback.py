@@ -69,7 +69,7 @@ class RelevanceFeedback:
             are kept.
         prior: Score of each item before anything is said, ``(n,)``, any scale, higher first; only its order counts.
             None if nothing is known.
-        seed: Of what is random: which of many items are looked at for exploring, the order where nothing is known.
+        seed: Of what is random: which of many items are considered for exploring, the order where nothing is known.
         options: What is assumed beforehand.
 
     Raises:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from oodretrieval.errors import UnknownNameError
 
 METRICS = ("euclidean", "cosine")
-_BYTES_AT_ONCE = 64 * 2**20
+BYTES_AT_ONCE = 64 * 2**20
 _EPSILON = float(np.finfo(np.float32).eps)
 _TINY = float(np.finfo(np.float32).tiny)
 
@@ -79,7 +79,7 @@ class NearestNeighbours:
         return candidates[nearest], distances[nearest]
 
     def _chunks(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-        rows = max(1, _BYTES_AT_ONCE // (8 * max(1, self.vectors.shape[1])))
+        rows = max(1, BYTES_AT_ONCE // (8 * max(1, self.vectors.shape[1])))
         for start in range(0, len(self.vectors), rows):
             yield slice(start, start + rows), np.asarray(self.vectors[start : start + rows])
 
@@ -109,7 +109,7 @@ class NearestNeighbours:
 
     def _measure(self, candidates: NDArray[np.intp], query: NDArray[np.float64]) -> NDArray[np.float64]:
         distances = np.empty(len(candidates))
-        rows = max(1, _BYTES_AT_ONCE // (8 * max(1, len(query))))
+        rows = max(1, BYTES_AT_ONCE // (8 * max(1, len(query))))
         for start in range(0, len(candidates), rows):
             chosen = candidates[start : start + rows]
             vectors = np.asarray(self.vectors[chosen], np.float64)

@@ -26,7 +26,14 @@ class LogisticPosterior:
     precision_root: Vector
 
     def deviation(self, features: NDArray[np.floating]) -> Vector:
-        """Standard deviation of the log-odds of items ``(n, F)``, ``(n,)``."""
+        """Standard deviation of the log-odds of items.
+
+        Args:
+            features: Of the items, ``(n, F)``.
+
+        Returns:
+            ``(n,)``, at least 0.
+        """
         spread = solve_triangular(self.precision_root, features.T, lower=True)
         return np.asarray(np.sqrt((spread**2).sum(axis=0)), np.float64)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 _SAMPLE = 8192
-_BYTES_AT_ONCE = 32 * 2**20
+BYTES_AT_ONCE = 32 * 2**20
 _LEAST_VARIANCE = 1e-10
 """Of the largest one; the rest is rounding."""
 _LEAST_DEVIATION = 1e-6
@@ -66,7 +66,7 @@ def _principal_axes(centred: NDArray[np.float64], dimensions: int, least: float)
 
 
 def _blocks(number: int, size: int) -> Iterator[slice]:
-    rows = max(1, _BYTES_AT_ONCE // (8 * max(1, size)))
+    rows = max(1, BYTES_AT_ONCE // (8 * max(1, size)))
     for start in range(0, number, rows):
         yield slice(start, start + rows)
 

@@ -1,4 +1,4 @@
-"""Project an embedding space to a few dimensions, to look at it or to search in."""
+"""Project an embedding space to a few dimensions, to see it or to search in."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from sklearn.neighbors import kneighbors_graph
 from oodretrieval.errors import UnknownNameError
 
 _PCA_BEFORE_TSNE = 50
-_LARGEST_DENSE = 300
+LARGEST_DENSE = 300
 
 
 def project(
@@ -119,7 +119,7 @@ def _scaling(distances: NDArray[np.float64], dimensions: int, seed: int) -> NDAr
     products = -0.5 * (squares - means - means[:, None] + means.mean())
     count = len(products)
     spanned = min(dimensions, count)
-    if count <= max(_LARGEST_DENSE, 2 * dimensions + 2):
+    if count <= max(LARGEST_DENSE, 2 * dimensions + 2):
         values, axes = eigh(products, subset_by_index=(count - spanned, count - 1))
     else:
         values, axes = eigsh(products, spanned, which="LA", v0=np.random.default_rng(seed).random(count))

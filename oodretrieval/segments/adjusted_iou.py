@@ -116,7 +116,7 @@ def _find_pairs(ids: Any, classes: Any, truth: Any, errors: Any, latest: Any, st
 
 @inlined
 def _compare(truth: NDArray[Any], classes: NDArray[Any], flags: NDArray[Any]) -> None:
-    """Mark where the prediction, here or beside, is the truth."""
+    """Mark where the prediction is the truth, at a pixel or next to it."""
     for x in range(truth.size):
         flags[x] |= np.uint8(truth[x] == classes[x])
     for x in range(1, truth.size):

@@ -155,7 +155,15 @@ def label_votes(
 
 
 def winners(votes: NDArray[np.int32], present: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The smallest label id of most votes, ``(n,)``; -1 without any."""
+    """The smallest label id of most votes.
+
+    Args:
+        votes: Pixels of each label in each segment, ``(n, k)``.
+        present: The label ids, ascending, ``(k,)``.
+
+    Returns:
+        ``(n,)``; -1 without any vote.
+    """
     if present.size == 0:
         return np.full(len(votes), NO_LABEL, np.int64)
     return np.where(votes.any(axis=1), present[votes.argmax(axis=1)], NO_LABEL).astype(np.int64)

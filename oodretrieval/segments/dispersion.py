@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oodretrieval.segments.sources import Logits, Softmax
 
 UINT8_CLASSES = 255
-"""So many classes leave 255 for pixels of none in 8 bits."""
+"""At most this number of classes leave 255 for pixels of none in 8 bits."""
 
 
 def entropy(probabilities: NDArray[np.floating], *, threads: int | None = None) -> NDArray[np.float32]:

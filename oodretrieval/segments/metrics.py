@@ -54,7 +54,15 @@ class Sums(NamedTuple):
     values: NDArray[np.float64]
 
     def means(self, inside: NDArray[np.float64], boundary: NDArray[np.float64]) -> Columns:
-        """Mean over all, inside and boundary pixels by suffix, from the sums inside and on the boundary."""
+        """Mean over all, inside and boundary pixels.
+
+        Args:
+            inside: Sum over the inside pixels of each segment, ``(n,)``.
+            boundary: Sum over its boundary pixels, ``(n,)``.
+
+        Returns:
+            Suffix of the column → ``(n,)``; 0 where there are no such pixels.
+        """
         n_in, n_bd = self.counts[:, 0], self.counts[:, 1]
         return {
             "": (inside + boundary) / np.maximum(n_in + n_bd, 1),
@@ -183,11 +191,14 @@ def measure_segments(
         classes: Predicted classes as kernels read them.
         truth: True classes as kernels read them, or None.
         threads: See :func:`segment_metrics`.
+
+    Returns:
+        Name of the column → ``(n,)``, and the sums.
     """
     ids, number = number_components(classes)
     quality: Columns = {}
-    judge = partial(_judge, quality, ids, classes, truth, number)
-    sums = _sum_segments(source, classes, ids, number, threads, judge)
+    compare = partial(_compare_with_truth, quality, ids, classes, truth, number)
+    sums = _sum_segments(source, classes, ids, number, threads, compare)
     columns: Columns = {"class": sums.classes, **_size_columns(sums)}
     at = source.classes
     inside, boundary = sums.values[:, at : at + HEAT // 2], sums.values[:, at + HEAT // 2 : at + HEAT]
@@ -207,7 +218,7 @@ def _sum_segments(
     ids: NDArray[np.int32],
     number: int,
     threads: int | None,
-    beside: Callable[[], None],
+    meanwhile: Callable[[], None],
 ) -> Sums:
     """Measure every block of rows, and add the blocks up in order."""
     total = Sums(
@@ -228,7 +239,7 @@ def _sum_segments(
         source.add(top, signed, slots, values)
         return present - 1, kinds, counts, neighbours, values
 
-    for present, kinds, *parts in for_blocks(measure, source.height, threads, beside):
+    for present, kinds, *parts in for_blocks(measure, source.height, threads, meanwhile):
         total.classes[present] = kinds
         for whole, part in zip(total[2:], parts, strict=True):
             whole[present] += part
@@ -266,7 +277,7 @@ def _dispersion_columns(
     return columns
 
 
-def _judge(
+def _compare_with_truth(
     columns: Columns,
     ids: NDArray[np.int32],
     classes: NDArray[np.int32],

@@ -34,9 +34,15 @@ _E0, _E1, _E2, _E3, _E4 = (np.float32(c) for c in (0.5, 0.16666518, 0.041666206,
 
 @inlined
 def logarithm(x: Any) -> Any:
-    """Natural logarithm of a normal positive float32, to one unit in the last place or so.
+    """Natural logarithm, to one unit in the last place or so.
 
     Without a vector library the ordinary one is a call for every number, and the most expensive part of all.
+
+    Args:
+        x: float32, positive and normal.
+
+    Returns:
+        float32.
     """
     bits = np.float32(x).view(np.int32)
     exponent = np.int32(np.int32(bits - _TWO_THIRDS) >> _MANTISSA)
@@ -51,7 +57,14 @@ def logarithm(x: Any) -> Any:
 
 @inlined
 def exponential(x: Any) -> Any:
-    """Exponential of a float32 that is 0 or less, to one unit in the last place or so; 1.6e-38 below -87."""
+    """Exponential, to one unit in the last place or so.
+
+    Args:
+        x: float32, 0 or less.
+
+    Returns:
+        float32; 1.6e-38 below -87.
+    """
     x = x if x > _LOWEST_EXPONENT else _LOWEST_EXPONENT
     exponent = np.int32(x * _LOG2_E - _HALF)
     n = np.float32(exponent)
@@ -63,7 +76,7 @@ def exponential(x: Any) -> Any:
 
 @compiled
 def strip_length(classes: int) -> int:
-    """Pixels of a strip: with few classes it stays in the fastest cache."""
+    """Pixels of a strip for this number of ``classes``: with few it stays in the fastest cache."""
     return min(max(8192 // classes, 64), 256)
 
 

@@ -19,7 +19,7 @@ ROWS = 32
 Result = TypeVar("Result")
 
 GRID, SUM_SLACK = 8, 0.5
-"""Pixels along each side that are looked at, and how far the median of their sums may be from 1."""
+"""Pixels along each side that are checked, and how far the median of their sums may be from 1."""
 
 
 class Source(Protocol):
@@ -40,7 +40,14 @@ class Source(Protocol):
     def add(
         self, top: int, signed: NDArray[np.int32], slots: NDArray[np.int32], sums: NDArray[np.float64]
     ) -> None:
-        """Sum over the segments of the rows from ``top`` on."""
+        """Add up the values over the segments of some rows.
+
+        Args:
+            top: The first of the rows.
+            signed: Segment ids of the rows, ``(h, W)``: negative on the boundary, positive inside.
+            slots: Where in ``sums`` each segment's row is, by its id.
+            sums: What is added to.
+        """
         ...
 
 
@@ -80,7 +87,7 @@ class Softmax:
         self._require_sums()
 
     def _require_sums(self) -> None:
-        """Look at a grid of pixels: classes on another axis than the last do not sum to 1."""
+        """Check a grid of pixels: classes on another axis than the last do not sum to 1."""
         grid = self._p[:: max(1, self.height // GRID), :: max(1, self.width // GRID)].sum(
             axis=2, dtype=np.float64
         )
@@ -99,7 +106,7 @@ class Softmax:
         if not (low >= -SLACK and high <= 1 + SLACK):
             raise ValueError(
                 f"probabilities must lie in 0…1, but reach from {low:g} to {high:g}; "
-                "apply the softmax to logits, and look for NaN or infinity in the network's output"
+                "apply the softmax to logits, and check the network's output for NaN or infinity"
             )
 
     def _block(self, top: int, bottom: int) -> tuple[NDArray[np.float32], int, tuple[int, int, int]]:
@@ -113,7 +120,7 @@ class Softmax:
     def add(
         self, top: int, signed: NDArray[np.int32], slots: NDArray[np.int32], sums: NDArray[np.float64]
     ) -> None:
-        """See :class:`Source`."""
+        """As :meth:`Source.add`."""
         bottom = top + len(signed)
         flat, start, steps = self._block(top, bottom)
         sum_softmax(flat, start, steps, top, self.heat, signed, slots, sums)
@@ -142,7 +149,7 @@ class Logits:
                 f"logits {values.shape} for an image {size} hold no pixel; leave empty images out"
             )
         if not np.isfinite(values).all():
-            raise ValueError("logits hold NaN or infinity; look for them in the network's output")
+            raise ValueError("logits hold NaN or infinity; check the network's output")
         self.classes = len(values)
         self.height, self.width = size
         self.columns = self.classes + HEAT + SCORES
@@ -153,14 +160,23 @@ class Logits:
     def add(
         self, top: int, signed: NDArray[np.int32], slots: NDArray[np.int32], sums: NDArray[np.float64]
     ) -> None:
-        """See :class:`Source`."""
+        """As :meth:`Source.add`."""
         rows = tuple(taps[top : top + len(signed)] for taps in self._rows)
         sum_logits(self._logits, rows, self._columns, signed, slots, sums)
 
     def predict(
         self, threads: int | None, *, with_entropy: bool
     ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """First argmax, ``(H, W)``, and entropy over ``ln C`` times 255, ``(H, W)``, or ``(H, 0)`` if not wanted."""
+        """Predicted class and entropy of every pixel.
+
+        Args:
+            threads: As of :func:`segment_metrics`.
+            with_entropy: Whether entropy is wanted.
+
+        Returns:
+            First argmax, ``(H, W)``, and entropy over ``ln C`` times 255, ``(H, W)``, or ``(H, 0)`` if not
+            wanted.
+        """
         chosen = np.empty((self.height, self.width), np.int32)
         entropy = np.empty((self.height, self.width if with_entropy else 0), np.uint8)
 
@@ -177,7 +193,7 @@ def for_blocks(
     function: Callable[[int, int], Result],
     height: int,
     threads: int | None,
-    beside: Callable[[], None] = lambda: None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Iterator[Result]:
     """Apply a function to all blocks of rows.
 
@@ -188,7 +204,7 @@ def for_blocks(
         function: Gets the first row and the row after the last.
         height: Rows of the image.
         threads: Threads to use at most; None for all that numba may use.
-        beside: What else these threads shall do, once, while blocks are done.
+        meanwhile: What else these threads shall do, once, while blocks are done.
 
     Yields:
         Results in the order of the blocks, for any number of threads.
@@ -203,17 +219,17 @@ def for_blocks(
     every = int(config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     workers = min(threads or every, len(tops))
     if workers == 1:
-        beside()
+        meanwhile()
         yield from map(function, tops, bottoms)
         return
     with ThreadPoolExecutor(workers) as pool:
-        other = pool.submit(beside)
+        other = pool.submit(meanwhile)
         yield from pool.map(function, tops, bottoms)
         other.result()
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """A view that cannot be written: numba compiles another kernel for arrays that can."""
+    """A view of ``array`` that cannot be written: numba compiles another kernel for arrays that can."""
     view = array.view()
     view.setflags(write=False)
     return view

@@ -74,14 +74,17 @@ class CurrentSegments:
 
     @property
     def key(self) -> str:
-        """See :func:`images_key`."""
+        """A text that names these images and predictions; see :func:`images_key`."""
         return images_key(self.digests)
 
     def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The rows, image by image in the order of ``places``, numbered from 0.
+        """Read the rows, image by image in the order of ``places``.
 
         Args:
             columns: Columns to read; None for all.
+
+        Returns:
+            The table, its rows numbered from 0.
 
         Raises:
             StoreError: If a part is damaged.
@@ -153,10 +156,13 @@ def locate_segments(
 
 
 def images_key(digests: Mapping[str, str]) -> str:
-    """What tells work on predictions apart from work on others, or on others of the same images.
+    """A text that is the same for work on the same predictions, and for no other.
 
     Args:
         digests: Image → digest of its prediction.
+
+    Returns:
+        Number of images and a hash.
 
     Example:
         >>> images_key({"a": "0f"})
@@ -176,6 +182,9 @@ def is_current(
         image: Id of the image.
         record: What its prediction says of itself; None if it was removed.
         settings: Of all predictions; None if not one is there.
+
+    Returns:
+        True where they are.
     """
     if settings is not None and part.settings != settings:
         return False

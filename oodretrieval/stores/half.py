@@ -32,5 +32,13 @@ def _half(values: NDArray[np.floating]) -> NDArray[np.float16]:
 
 
 def whole_logits(logits: NDArray[np.float16], offsets: NDArray[np.float16]) -> NDArray[np.float32]:
-    """Undo :func:`half_logits`, but for rounding: ``(C, h, w)``."""
+    """Undo :func:`half_logits`, but for rounding.
+
+    Args:
+        logits: ``(C, h, w)``.
+        offsets: What was taken off each pixel's logits, ``(h, w)``.
+
+    Returns:
+        ``(C, h, w)``.
+    """
     return np.add(logits, offsets, dtype=np.float32)

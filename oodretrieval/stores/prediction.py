@@ -30,7 +30,7 @@ class Prediction:
         num_classes: C.
         entropy: :func:`~oodretrieval.segments.entropy_levels`, ``(H, W)``, or None where it can be computed.
         settings: What made it.
-        image_file: :func:`~oodretrieval.files.file_stamp` of the image file; None if it came from none.
+        image_file: :func:`~oodretrieval.files.file_stamp` of the image file; None if it was made from none.
         digest: Of everything that its file holds, 32 hexadecimal digits; empty for one that was not read from a file,
             and for files of earlier versions.
     """

@@ -173,6 +173,12 @@ def read_prediction_file(path: Path) -> Prediction:
 def read_prediction_record(path: Path) -> PredictionRecord:
     """Read only what a prediction file says of itself.
 
+    Args:
+        path: The file.
+
+    Returns:
+        Settings and digest.
+
     Raises:
         StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """

@@ -72,7 +72,7 @@ class PublishedPredictions(Sequence[Prediction]):
         return _read_npy(path, image_id) if path.suffix == ".npy" else self._read_hdf5(path, image_id)
 
     def only(self, indices: Sequence[int]) -> "PublishedPredictions":
-        """The collection of some of the files, small enough to be sent to another process."""
+        """The collection of the files at the places ``indices``, small enough to be sent to another process."""
         some = copy(self)
         some.files, some.ids = [self.files[i] for i in indices], [self.ids[i] for i in indices]
         return some

@@ -39,7 +39,12 @@ def features_folder(workspace: Workspace, names: tuple[str, str], network: str) 
 
 
 def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[str, Any]) -> None:
-    """Write the vectors ``(n, D)`` of an image's segments, in the order of the table, as float16, atomically.
+    """Write the vectors of an image's segments as float16, atomically.
+
+    Args:
+        path: Where to.
+        vectors: ``(n, D)``, in the order of the table.
+        made_by: What they depend on; :func:`read_features` compares it.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -51,7 +56,16 @@ def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[s
 
 
 def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[np.float16] | None:
-    """The vectors ``(rows, D)`` of an image, if they are there, undamaged, and were made of the same; else None."""
+    """Read the vectors of an image's segments, if they are there, undamaged, and made of the same.
+
+    Args:
+        path: The file.
+        rows: Number of segments.
+        made_by: What they shall depend on.
+
+    Returns:
+        ``(rows, D)``; None where they must be computed.
+    """
     try:
         with safe_open(path, framework="numpy") as file:
             description = file.metadata() or {}

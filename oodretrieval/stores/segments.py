@@ -123,6 +123,13 @@ def remove_parts(workspace: Workspace, model: str, dataset: str, *, but: Collect
 def part_name(part: int, suffix: str = ".parquet") -> str:
     """File name of a part.
 
+    Args:
+        part: Its number, from 0.
+        suffix: Of the file.
+
+    Returns:
+        The name, in numerical order when sorted as text.
+
     Example:
         >>> part_name(7)
         'part-00007.parquet'
@@ -132,6 +139,11 @@ def part_name(part: int, suffix: str = ".parquet") -> str:
 
 def write_table(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) -> None:
     """Write a table as Parquet, atomically, together with plain metadata, the format version and a checksum.
+
+    Args:
+        path: Where to.
+        table: One plain type per column.
+        metadata: Plain values by name.
 
     Raises:
         StoreError: If the file cannot be written.
@@ -150,7 +162,7 @@ def write_table(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) ->
 
 
 def read_table_metadata(path: Path, *, whole: bool = False) -> dict[str, Any]:
-    """Read what :func:`write_table` stored beside the table, without the table.
+    """Read what :func:`write_table` stored with the table, without the table.
 
     Args:
         path: The file.
@@ -213,7 +225,7 @@ def _noted_checksum(schema: pa.Schema) -> object:
 
 
 def table_length(path: Path) -> int:
-    """Rows of a Parquet file, without reading them.
+    """Number of rows of the Parquet file at ``path``, without reading them.
 
     Raises:
         StoreError: If the file is missing or damaged.
@@ -226,6 +238,10 @@ def table_length(path: Path) -> int:
 
 def require_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
     """Refuse a table that lacks columns.
+
+    Args:
+        table: The table.
+        names: Of the columns.
 
     Raises:
         TableError: Naming them.

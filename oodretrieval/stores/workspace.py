@@ -72,8 +72,23 @@ class Workspace:
         """
         return self.path / "segments" / _name(model) / _name(dataset)
 
+    def regions_folder(self, model: str, dataset: str) -> Path:
+        """Folder of the regions that may be objects, of a model on a dataset.
+
+        Raises:
+            StoreError: If a name cannot be one of a folder.
+        """
+        return self.path / "regions" / _name(model) / _name(dataset)
+
     def meta_model_path(self, name: str, suffix: str = ".safetensors") -> Path:
         """File of a meta model.
+
+        Args:
+            name: Of the meta model.
+            suffix: Of the file; scikit-learn's trees are ``.skops``.
+
+        Returns:
+            The path, whether there is a file or not.
 
         Raises:
             StoreError: If the name cannot be one of a file.
@@ -81,7 +96,7 @@ class Workspace:
         return self.path / "meta_models" / f"{_name(name)}{suffix}"
 
     def novelty_model_path(self, model: str) -> Path:
-        """File of the novelty model of a network.
+        """File of the novelty model of the network named ``model``.
 
         Raises:
             StoreError: If the name cannot be one of a file.
@@ -89,7 +104,7 @@ class Workspace:
         return self.path / "novelty_models" / f"{_name(model)}.safetensors"
 
     def catalogue_folder(self, name: str) -> Path:
-        """Folder of a catalogue.
+        """Folder of the catalogue named ``name``.
 
         Raises:
             StoreError: If the name cannot be one of a folder.
@@ -97,12 +112,24 @@ class Workspace:
         return self.path / "catalogues" / _name(name)
 
     def lock(self, folder: Path) -> AbstractContextManager[None]:
-        """Work on a folder alone; see :func:`lock_folder`."""
+        """Work on ``folder`` alone; see :func:`lock_folder`.
+
+        Returns:
+            A context; the folder is locked inside it.
+        """
         return lock_folder(folder)
 
 
 def nested_path(folder: Path, image_id: str, suffix: str) -> Path:
     """The file of an image below a folder; an id with ``/`` lies in nested folders.
+
+    Args:
+        folder: Folder of all images.
+        image_id: Id of the image.
+        suffix: Of the file.
+
+    Returns:
+        The path, whether there is a file or not.
 
     Raises:
         StoreError: If the id is empty, absolute, or leads out of the folder.
@@ -203,13 +230,17 @@ def read_json(path: Path, remedy: str) -> dict[str, Any]:
 def require_format(path: Path, version: object) -> None:
     """Refuse a file of another format version.
 
+    Args:
+        path: The file, for the message.
+        version: What it says of itself.
+
     Raises:
         StoreError: If ``version`` is not :data:`FORMAT_VERSION`.
     """
     if version != FORMAT_VERSION:
         raise StoreError(
             f"{path} has format version {version}, this version reads {FORMAT_VERSION}; "
-            "make it anew with args.overwrite=True, or use the version that wrote it"
+            "make it again with args.overwrite=True, or use the version that wrote it"
         )
 
 
@@ -262,7 +293,14 @@ def require_same_settings(
 def differing_settings(
     recorded: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> dict[str, tuple[object, object]]:
-    """Name of every setting that differs or is missing on one side → both values, in their :func:`plain` form.
+    """Compare settings, in their :func:`plain` form.
+
+    Args:
+        recorded: Name → value, as they were.
+        asked: Name → value, as they are asked for.
+
+    Returns:
+        Name of every setting that differs, or is missing on one side → both values.
 
     Example:
         >>> differing_settings({"size": (1, 2), "flip": False}, {"size": [1, 2], "flip": True})

@@ -55,6 +55,13 @@ class Schedule:
 def build_optimiser(model: nn.Module, schedule: Schedule) -> Optimizer:
     """Optimiser with a smaller rate for ``model.encoder`` and no decay on norms and biases.
 
+    Args:
+        model: The network to train.
+        schedule: Kind of optimiser, learning rate and decay.
+
+    Returns:
+        The optimiser, with a group of parameters for each rate and decay.
+
     Raises:
         UnknownNameError: If the optimiser is unknown.
     """
@@ -82,6 +89,15 @@ def build_optimiser(model: nn.Module, schedule: Schedule) -> Optimizer:
 
 def poly(step: int, total: int, power: float, warmup: int) -> float:
     """Factor on the learning rate: linear warm-up, then ``(1 - step / total) ** power``.
+
+    Args:
+        step: Steps done, 0…total.
+        total: Steps in all, >= 1.
+        power: Exponent of the decay; 1 is linear.
+        warmup: Steps over which the rate rises; 0 for none.
+
+    Returns:
+        The factor, 0…1.
 
     Example:
         >>> poly(50, 100, 1.0, 0)
@@ -153,11 +169,11 @@ class Trainer:
         """Train to the last epoch.
 
         Args:
-            validate: Network in evaluation mode → figure of merit, larger is better.
-            keep: Called with network, figure and epoch whenever the figure is the best so far.
+            validate: Network in evaluation mode → its quality, larger is better.
+            keep: Called with network, quality and epoch whenever the quality is the best so far.
 
         Returns:
-            The best figure.
+            The best quality.
 
         Raises:
             SettingsMismatchError: If the kept state belongs to another recipe.
@@ -176,12 +192,12 @@ class Trainer:
     def _validate(
         self, validate: Callable[[nn.Module], float], keep: Callable[[nn.Module, float, int], None]
     ) -> None:
-        figure = validate(self.evaluated.eval())
-        logger.info("epoch %d/%d: validation %.4f", self.epoch, self.schedule.epochs, figure)
-        if figure > self.best:
-            self.best = figure
+        quality = validate(self.evaluated.eval())
+        logger.info("epoch %d/%d: validation %.4f", self.epoch, self.schedule.epochs, quality)
+        if quality > self.best:
+            self.best = quality
             if self.accelerator.is_main_process:
-                keep(self.evaluated, figure, self.epoch)
+                keep(self.evaluated, quality, self.epoch)
 
     def _train_epoch(self) -> float:
         self.model.train()
@@ -254,7 +270,7 @@ class Trainer:
 
     def _unusable(self, why: str, error: Exception) -> StoreError:
         reason = (str(error).strip().splitlines() or [repr(error)])[0]
-        return StoreError(f"{self.state_path} {why} ({reason}); add args.overwrite=True to start anew")
+        return StoreError(f"{self.state_path} {why} ({reason}); add args.overwrite=True to start again")
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.accelerator.unwrap_model(self.model).load_state_dict(state["model"])
@@ -265,6 +281,8 @@ class Trainer:
         if self.accelerator.scaler is not None and state.get("scaler"):
             self.accelerator.scaler.load_state_dict(state["scaler"])
         torch.set_rng_state(state["random"])
-        if self.accelerator.process_index:  # the state is the first process's; the others draw other numbers
+        if (
+            self.accelerator.process_index
+        ):  # the state is the first process's; the others have other random numbers
             torch.manual_seed(int(torch.randint(2**62, ())) + self.accelerator.process_index)
         self.epoch, self.best = state["epoch"], state["best"]

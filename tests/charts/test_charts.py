@@ -31,7 +31,7 @@ def test_bars_are_the_values_largest_on_top(axes):
     assert {to_hex(bar.get_facecolor()).upper() for bar in axes.patches} == {BLUE}
 
 
-def test_each_row_has_its_own_chance_and_its_value_in_figures(axes):
+def test_each_row_has_its_own_chance_and_its_value_in_digits(axes):
     draw(axes)
     marks = axes.lines[0]
     assert list(zip(marks.get_xdata(), marks.get_ydata(), strict=True)) == [(0.05, 0), (0.2, 1), (0.6, 2)]
@@ -43,7 +43,7 @@ def test_each_row_has_its_own_chance_and_its_value_in_figures(axes):
     )
 
 
-def test_lines_are_drawn_told_apart_and_named(axes):
+def test_lines_are_drawn_and_named_and_differ(axes):
     draw(axes, lines=[("mean", 0.5), ("weighted mean", 0.68)])
     assert [line.get_xdata()[0] for line in axes.lines[1:]] == [0.5, 0.68]
     assert axes.lines[1].get_linestyle() != axes.lines[2].get_linestyle()

@@ -146,7 +146,7 @@ def write_idd_lite(root, seed=6):
 
 
 def write_idd_lite_published(root, seed=6):
-    """The same images in folders by split and sequence, with instance labels beside the labels."""
+    """The same images in folders by split and sequence, with instance labels next to the labels."""
     rng = np.random.default_rng(seed)
     for split, sequence, frame in IDD_FRAMES:
         save(root / "leftImg8bit" / split / str(sequence) / f"{frame}_image.jpg", picture(rng))
@@ -199,7 +199,7 @@ def write_fishyscapes(root, seed=10):
 
 
 def write_folder(root, seed=4):
-    """Every accepted kind of file, nested, beside files that are to be skipped."""
+    """Every accepted kind of file, nested, next to files that are to be skipped."""
     rng = np.random.default_rng(seed)
     colour = Image.fromarray(picture(rng))
     (root / "tour/day 1").mkdir(parents=True)

@@ -104,7 +104,7 @@ def test_photometric_changes_the_image_only():
     assert not torch.equal(other[0], other[1])
 
 
-def test_without_photometric_and_rotation_nothing_is_drawn_for_them():
+def test_without_photometric_and_rotation_no_random_numbers_are_used_for_them():
     """What was trained before they were there is trained the same."""
     images = []
     for options in ({}, {"photometric": 0.0, "rotation": 0.0}):

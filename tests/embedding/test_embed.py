@@ -28,7 +28,7 @@ def alone(network, crops):
 
 
 def mean_colour():
-    """A network whose vector is the normalised mean colour: what it should give can be told by hand."""
+    """A network whose vector is the normalised mean colour: what it should give can be computed by hand."""
     return EmbeddingNetwork("colour", torch.nn.Identity(), 3, (0.5, 0.5, 0.5), (0.25, 0.5, 1.0), min_size=4)
 
 
@@ -59,7 +59,7 @@ def test_different_crops_differ(alone):
 def test_rows_belong_to_their_crops(sizes, batch_size, size, pixels):
     crops = [np.full((h, w, 3), value, np.uint8) for h, w, value in sizes]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed, "_PIXELS_AT_ONCE", pixels)
+        patch.setattr(embed, "PIXELS_AT_ONCE", pixels)
         vectors = embed_crops(mean_colour(), crops, batch_size=batch_size, size=size)
     values = np.array([value for *_, value in sizes], float).reshape(-1, 1) / 255
     expected = (values - 0.5) / [0.25, 0.5, 1.0]
@@ -75,8 +75,8 @@ def test_a_batch_holds_no_more_pixels_than_there_is_memory_for(monkeypatch):
             seen.append(x.shape[0] * x.shape[2] * x.shape[3])
             return x
 
-    monkeypatch.setattr(embed, "_PIXELS_AT_ONCE", 1000)
-    monkeypatch.setattr(embed, "_PIXELS_WAITING", 3000)
+    monkeypatch.setattr(embed, "PIXELS_AT_ONCE", 1000)
+    monkeypatch.setattr(embed, "PIXELS_WAITING", 3000)
     rng, read = np.random.default_rng(0), []
 
     def crops():
@@ -126,24 +126,44 @@ def test_batches_hold_every_crop_once_in_bounded_memory(sizes, batch_size, pixel
             most = max(most, sum(sizes[i][0] * sizes[i][1] for i in waiting))
             yield np.full((height, width, 3), place, np.uint8)
 
+    def watch(places, height, width):
+        assert 1 <= len(places) <= batch_size
+        assert len(places) == 1 or len(places) * height * width <= pixels
+        assert all(sizes[place] == (height, width) for place in places)
+        assert set(places) <= waiting, "each crop once"
+        waiting.difference_update(places)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed, "_PIXELS_AT_ONCE", pixels)
-        patch.setattr(embed, "_PIXELS_WAITING", 8 * pixels)
-        for size, places, batch in embed._batches(crops(), 1, None, batch_size):
-            assert 1 <= len(places) <= batch_size
-            assert len(places) == 1 or len(places) * size[0] * size[1] <= pixels
-            assert [crop.shape for crop in batch] == [(*size, 3)] * len(places)
-            assert [crop[0, 0, 0] for crop in batch] == places
-            waiting -= set(places)
+        patch.setattr(embed, "PIXELS_AT_ONCE", pixels)
+        patch.setattr(embed, "PIXELS_WAITING", 8 * pixels)
+        vectors = embed_crops(of_places(watch), crops(), batch_size=batch_size)
+    assert (vectors[:, 0] * 255).round().tolist() == list(range(len(sizes)))
     assert not waiting
     assert most <= 8 * pixels + 16
 
 
+def of_places(watch, min_size=1):
+    """A network that gives the colour of a crop, which is its place; ``watch(places, height, width)`` of a batch."""
+
+    class Trunk(torch.nn.Module):
+        def forward(self, x):
+            watch([round(255 * float(value)) for value in x[:, 0, 0, 0]], *x.shape[2:])
+            return x[:, :, :1, :1]
+
+    return EmbeddingNetwork("places", Trunk(), 3, (0, 0, 0), (1, 1, 1), min_size=min_size)
+
+
 def test_equal_sizes_go_together():
-    crops = [np.zeros((*size, 3), np.uint8) for size in [(2, 2), (3, 3), (2, 2), (3, 3), (2, 2)]]
-    assert [places for _, places, _ in embed._batches(crops, 1, None, 2)] == [[0, 2], [1, 3], [4]]
-    assert [places for _, places, _ in embed._batches(crops, 3, None, 3)] == [[0, 1, 2], [3, 4]]
-    assert [places for _, places, _ in embed._batches(crops, 1, (5, 5), 4)] == [[0, 1, 2, 3], [4]]
+    def batches(min_size=1, **options):
+        sizes = [(2, 2), (3, 3), (2, 2), (3, 3), (2, 2)]
+        crops = [np.full((*size, 3), place, np.uint8) for place, size in enumerate(sizes)]
+        seen = []
+        embed_crops(of_places(lambda places, *_: seen.append(places), min_size), crops, **options)
+        return seen
+
+    assert batches(batch_size=2) == [[0, 2], [1, 3], [4]]
+    assert batches(min_size=3, batch_size=3) == [[0, 1, 2], [3, 4]]
+    assert batches(size=5, batch_size=4) == [[0, 1, 2, 3], [4]]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator at hand")

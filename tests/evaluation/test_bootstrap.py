@@ -26,12 +26,12 @@ def test_blocks_keep_neighbouring_frames_together():
     assert width(20) > 2 * width(1)
 
 
-def test_frames_are_drawn_whole_and_as_many_as_there_are():
+def test_frames_are_taken_whole_and_as_many_as_there_are():
     frames = np.array(["b", "a", "b", "c", "a", "b"])
-    drawn = []
-    block_bootstrap(frames, lambda rows: drawn.append(rows) or 0.0, block=2, repetitions=50)
+    resampled = []
+    block_bootstrap(frames, lambda rows: resampled.append(rows) or 0.0, block=2, repetitions=50)
     sizes = {"a": 2, "b": 3, "c": 1}
-    for rows in drawn:
+    for rows in resampled:
         names, counts = np.unique(frames[rows], return_counts=True)
         assert all(count % sizes[name] == 0 for name, count in zip(names, counts, strict=True))
         assert sum(count // sizes[name] for name, count in zip(names, counts, strict=True)) == 3
@@ -53,23 +53,23 @@ def test_an_interval_holds_its_value_or_is_undefined():
     assert np.isnan(interval([0.5, 0.6], value=np.nan)).all()
 
 
-def test_weights_are_how_often_each_image_is_drawn():
-    draws = list(block_draws(7, block=3, repetitions=20, seed=5))
+def test_weights_are_how_often_each_image_is_taken():
+    resamples = list(block_draws(7, block=3, repetitions=20, seed=5))
     weights = block_weights(7, block=3, repetitions=20, seed=5)
     assert weights.shape == (20, 7)
-    for drawn, weight in zip(draws, weights, strict=True):
-        assert weight.tolist() == [(drawn == image).sum() for image in range(7)]
+    for resampled, weight in zip(resamples, weights, strict=True):
+        assert weight.tolist() == [(resampled == image).sum() for image in range(7)]
     assert (weights.sum(axis=1) == 7).all()
 
 
-def test_a_figure_of_sums_has_the_same_interval_by_weights_and_by_items():
+def test_a_measure_of_sums_has_the_same_interval_by_weights_and_by_items():
     values = np.random.default_rng(0).normal(size=30)
     by_items = block_bootstrap(np.arange(30), lambda rows: values[rows].mean(), block=4, repetitions=100)
     weights = block_weights(30, block=4, repetitions=100)
     assert interval(weights @ values / 30) == pytest.approx(by_items)
 
 
-def test_draws_without_a_figure_are_left_out_of_the_interval():
+def test_resamples_without_a_measure_are_left_out_of_the_interval():
     assert interval([np.nan, 1.0, np.nan]) == (1.0, 1.0)
     assert np.isnan(interval([np.nan])).all()
 
@@ -85,7 +85,7 @@ def test_errors():
 
 def test_the_interval_of_a_ratio_is_that_of_its_sums():
     parts, wholes = np.array([1.0, 0, 2, 0]), np.array([2.0, 1, 2, 0])
-    draws = list(block_draws(4, block=1, repetitions=300))
-    ratios = [parts[d].sum() / wholes[d].sum() if wholes[d].sum() else np.nan for d in draws]
+    resamples = list(block_draws(4, block=1, repetitions=300))
+    ratios = [parts[d].sum() / wholes[d].sum() if wholes[d].sum() else np.nan for d in resamples]
     found = ratio_interval(parts, wholes, block_weights(4, block=1, repetitions=300))
     assert found == pytest.approx(interval(ratios))

@@ -73,7 +73,7 @@ def test_dice_accuracy_and_frequencies_agree_with_scikit_learn(prediction, truth
 
 @given(truths, truths)
 def test_a_pixel_without_a_predicted_class_is_missed(prediction, truth):
-    """The same figures as of a further class that is never true; no class has more pixels predicted."""
+    """The same measures as of a further class that is never true; no class has more pixels predicted."""
     counted = matrix((prediction, truth))
     wider = ConfusionMatrix(CLASSES + 1)
     wider.update(np.where(prediction == 255, CLASSES, prediction), truth)
@@ -105,7 +105,7 @@ def test_the_truth_itself_is_perfect(truth):
     assert counted.mean_iou() == 1 or not (truth != 255).any()
 
 
-def test_with_nothing_counted_all_figures_are_nan():
+def test_with_nothing_counted_all_measures_are_nan():
     for counted in (matrix(), matrix((np.zeros((2, 2), int), np.full((2, 2), 255)))):
         assert not counted.counts.any()
         assert np.isnan(counted.iou()).all()
@@ -148,7 +148,7 @@ def test_small_types_do_not_overflow():
     assert counted.counts[199, 199] == 16
 
 
-def test_intervals_are_those_of_drawing_images():
+def test_intervals_are_those_of_resampling_images():
     rng = np.random.default_rng(0)
     truths = rng.integers(0, 3, (9, 30))
     predictions = np.where(rng.random((9, 30)) < 0.6, truths, rng.integers(0, 3, (9, 30)))
@@ -160,11 +160,11 @@ def test_intervals_are_those_of_drawing_images():
         return matrix
 
     found = confusion_intervals([matrix_of([i]).counts for i in range(9)], block=2, repetitions=40)
-    draws = [matrix_of(drawn) for drawn in block_draws(9, block=2, repetitions=40)]
-    assert found["mean_iou"] == pytest.approx(interval([draw.mean_iou() for draw in draws]))
-    assert found["pixel_accuracy"] == pytest.approx(interval([draw.pixel_accuracy() for draw in draws]))
+    resamples = [matrix_of(resampled) for resampled in block_draws(9, block=2, repetitions=40)]
+    assert found["mean_iou"] == pytest.approx(interval([each.mean_iou() for each in resamples]))
+    assert found["pixel_accuracy"] == pytest.approx(interval([each.pixel_accuracy() for each in resamples]))
     for c in range(3):
-        assert found["iou"][c] == pytest.approx(interval([draw.iou()[c] for draw in draws]))
+        assert found["iou"][c] == pytest.approx(interval([each.iou()[c] for each in resamples]))
 
 
 def test_many_matrices_at_once_are_each_alone():

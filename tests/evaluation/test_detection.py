@@ -28,7 +28,7 @@ def split(rows):
     return positive, score.astype(np.float32)
 
 
-def sklearn_figures(positive, score):
+def sklearn_measures(positive, score):
     fpr, tpr, _ = roc_curve(positive, score, drop_intermediate=False)
     return {
         "auroc": roc_auc_score(positive, score),
@@ -46,27 +46,27 @@ def counter_of(positive, score, exact_pixels):
 
 @settings(max_examples=100)
 @given(items)
-def test_exact_figures_are_those_of_scikit_learn(rows):
+def test_exact_measures_are_those_of_scikit_learn(rows):
     positive, score = split(rows)
     counts = counter_of(positive, score, 1000).counts()
-    figures = detection_figures(counts)
+    measures = detection_figures(counts)
     assert counts.exact
-    for name, value in sklearn_figures(positive, score).items():
-        assert getattr(figures, name) == pytest.approx(value, abs=1e-12)
-        assert getattr(figures, f"{name}_error") == 0
-    assert figures.prevalence == positive.mean()
-    assert (figures.positives, figures.negatives) == (positive.sum(), (~positive).sum())
+    for name, value in sklearn_measures(positive, score).items():
+        assert getattr(measures, name) == pytest.approx(value, abs=1e-12)
+        assert getattr(measures, f"{name}_error") == 0
+    assert measures.prevalence == positive.mean()
+    assert (measures.positives, measures.negatives) == (positive.sum(), (~positive).sum())
 
 
 @settings(max_examples=100)
 @given(items)
-def test_figures_of_bins_are_as_near_as_they_say(rows):
+def test_measures_of_bins_are_as_near_as_they_say(rows):
     positive, score = split(rows)
     counts = counter_of(positive, score, 0).counts()
-    figures = detection_figures(counts)
+    measures = detection_figures(counts)
     assert not counts.exact
-    for name, value in sklearn_figures(positive, score).items():
-        assert abs(getattr(figures, name) - value) <= getattr(figures, f"{name}_error") + 1e-9
+    for name, value in sklearn_measures(positive, score).items():
+        assert abs(getattr(measures, name) - value) <= getattr(measures, f"{name}_error") + 1e-9
 
 
 @settings(max_examples=200)
@@ -82,19 +82,19 @@ def test_the_bound_holds_whatever_the_order_inside_coarse_bins(rows):
     np.add.at(table, (np.where(positive, 0, 1), place), 1)
     filled = table.any(axis=0)
     counts = ScoreCounts(np.arange(4.0, dtype=np.float32)[filled][::-1], *table[:, filled][:, ::-1], False)
-    figures = detection_figures(counts)
-    for name, value in sklearn_figures(positive, score).items():
-        assert abs(getattr(figures, name) - value) <= getattr(figures, f"{name}_error") + 1e-9
+    measures = detection_figures(counts)
+    for name, value in sklearn_measures(positive, score).items():
+        assert abs(getattr(measures, name) - value) <= getattr(measures, f"{name}_error") + 1e-9
 
 
-def test_binned_figures_of_many_pixels_against_scikit_learn():
+def test_binned_measures_of_many_pixels_against_scikit_learn():
     rng = np.random.default_rng(0)
     positive = rng.random(200_000) < 0.03
     score = (rng.normal(size=len(positive)) + 2 * positive - 8).astype(np.float32)
-    figures = detection_figures(counter_of(positive, score, 0).counts())
-    for name, value in sklearn_figures(positive, score).items():
-        error = getattr(figures, f"{name}_error")
-        assert abs(getattr(figures, name) - value) <= error, name
+    measures = detection_figures(counter_of(positive, score, 0).counts())
+    for name, value in sklearn_measures(positive, score).items():
+        error = getattr(measures, f"{name}_error")
+        assert abs(getattr(measures, name) - value) <= error, name
         assert 0 < error < 1e-3, "the bound must say something"
 
 
@@ -145,7 +145,7 @@ def test_the_curve_is_that_of_scikit_learn():
     assert precision[-1] == pytest.approx(positive.mean())
 
 
-def test_intervals_are_those_of_drawing_images():
+def test_intervals_are_those_of_resampling_images():
     rng = np.random.default_rng(4)
     counter, images = ScoreCounter(), []
     for _ in range(15):
@@ -153,16 +153,16 @@ def test_intervals_are_those_of_drawing_images():
         images.append((positive, (rng.integers(0, 64, 80) / 64 + positive / 4).astype(np.float32)))
         counter.update(images[-1][1], positive)
     found = counter.draws(block=3, repetitions=60)
-    draws = [
-        sklearn_figures(*(np.concatenate([images[i][side] for i in drawn]) for side in (0, 1)))
-        for drawn in block_draws(15, block=3, repetitions=60)
+    resamples = [
+        sklearn_measures(*(np.concatenate([images[i][side] for i in resampled]) for side in (0, 1)))
+        for resampled in block_draws(15, block=3, repetitions=60)
     ]
     values = counter.values()
     assert counter.intervals(block=3, repetitions=60) == {
         name: interval(v, value=values[name]) for name, v in found.items()
     }
     for name, values in found.items():
-        assert interval(values) == pytest.approx(interval([draw[name] for draw in draws]), abs=1e-9)
+        assert interval(values) == pytest.approx(interval([each[name] for each in resamples]), abs=1e-9)
 
 
 def test_degenerate_sets_are_defined():
@@ -205,9 +205,9 @@ def test_intervals_are_those_of_the_scores_themselves(exact_pixels, sample, tole
     positive, score = (np.concatenate([image[side] for image in images]) for side in (0, 1))
     weights = block_weights(12, block=1, repetitions=40)
     expected = drawn_ranks(weights, frames, positive, score)
-    drawn = counter.draws(block=1, repetitions=40)
+    resampled = counter.draws(block=1, repetitions=40)
     for name in ("auroc", "auprc"):
-        np.testing.assert_allclose(drawn[name], expected[name], atol=tolerance)
+        np.testing.assert_allclose(resampled[name], expected[name], atol=tolerance)
         low, high = counter.intervals(block=1, repetitions=40)[name]
         assert low <= counter.values()[name] <= high
 
@@ -217,9 +217,9 @@ def test_intervals_are_those_of_the_scores_themselves(exact_pixels, sample, tole
 def test_an_interval_holds_its_own_value_or_is_undefined(rows, block, exact_pixels):
     positive, score = split(rows)
     counter = counter_of(positive, score, exact_pixels)
-    figures = detection_figures(counter.counts())
+    measures = detection_figures(counter.counts())
     for name, (low, high) in counter.intervals(block=block, repetitions=30).items():
-        assert np.isnan(low) or low - 1e-9 <= getattr(figures, name) <= high + 1e-9
+        assert np.isnan(low) or low - 1e-9 <= getattr(measures, name) <= high + 1e-9
         assert np.isnan(low) or low < high
     if block >= 3:  # one block holds all three images
         assert all(np.isnan(ends).all() for ends in counter.intervals(block=block, repetitions=5).values())
@@ -231,9 +231,9 @@ def test_resamples_without_positives_are_left_out():
     for _ in range(3):
         counter.update(np.array([0.85, 0.2]), np.array([False, False]))
     weights = block_weights(4, block=1, repetitions=200)
-    drawn = counter.draws(block=1, repetitions=200)
+    resampled = counter.draws(block=1, repetitions=200)
     for name in ("auroc", "auprc", "fpr95"):
-        assert np.array_equal(np.isnan(drawn[name]), weights[:, 0] == 0)
+        assert np.array_equal(np.isnan(resampled[name]), weights[:, 0] == 0)
     without = ScoreCounter()
     without.update(np.array([0.3, 0.2]), np.array([False, False]))
     assert all(np.isnan(ends).all() for ends in without.intervals(block=1, repetitions=9).values())

@@ -9,7 +9,7 @@ from oodretrieval.evaluation import FeedbackRun, mean_found, simulate_feedback
 
 
 class Recorder:
-    """Ranks by fixed scores and keeps what it was told."""
+    """Ranks by fixed scores and keeps the answers that it got."""
 
     def __init__(self, scores, seed=0):
         self.values, self.seed, self.pages = np.asarray(scores, float), seed, []

@@ -49,7 +49,7 @@ def test_permutation_finds_what_the_model_looks_at():
     groups = {"first": [0], "second": [1], "third": [2], "both": [0, 2]}
     found = permutation_importance(predict, features, iou, groups)
     assert found["second"] == (0, 0)
-    # dealing a part out anew doubles its share of the variance as error
+    # shuffling a part doubles its share of the variance as error
     share = 0.64 / (0.64 + 0.04)
     assert found["first"][0] == pytest.approx(2 * share, abs=0.1)
     assert found["third"][0] == pytest.approx(2 * (1 - share), abs=0.02)

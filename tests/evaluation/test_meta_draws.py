@@ -1,4 +1,4 @@
-"""All draws at once against the plain figures of each draw."""
+"""All resamples at once against the plain measures of each resample."""
 
 import numpy as np
 import pytest
@@ -30,14 +30,14 @@ def made_up(seed, images=25, segments=160):
 
 
 @given(st.integers(0, 1000), st.integers(1, 7))
-def test_every_draw_has_the_figures_of_its_segments(seed, block):
+def test_every_resample_has_the_measures_of_its_segments(seed, block):
     frames, iou, predicted, score = made_up(seed)
     arguments = {"block": block, "repetitions": 7, "seed": seed}
     weights = block_weights(25, **arguments)
     found = drawn_figures(weights, frames, iou, predicted, score, score >= 0.5)
     members = [np.flatnonzero(frames == frame) for frame in range(25)]
-    for place, drawn in enumerate(block_draws(25, **arguments)):
-        rows = np.concatenate([members[frame] for frame in drawn])
+    for place, resampled in enumerate(block_draws(25, **arguments)):
+        rows = np.concatenate([members[frame] for frame in resampled])
         hit = iou[rows] > 0
         assert found["r2"][place] == pytest.approx(r2(iou[rows], predicted[rows]), abs=1e-9)
         assert found["rmse"][place] == pytest.approx(rmse(iou[rows], predicted[rows]), abs=1e-12)
@@ -54,7 +54,7 @@ def test_intervals_are_those_of_the_block_bootstrap():
     assert interval(found["r2"]) == pytest.approx(expected, abs=1e-9)
 
 
-def test_what_a_draw_leaves_undefined_is_no_number():
+def test_what_a_resample_leaves_undefined_is_no_number():
     weights = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     frames, iou = np.array([0, 0, 1, 1]), np.array([0.0, 0.0, 0.5, 0.5])
     found = drawn_figures(weights, frames, iou, iou, iou, iou > 0)

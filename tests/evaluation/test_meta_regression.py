@@ -59,14 +59,14 @@ def test_degenerate_cases_are_defined():
     assert accuracy_threshold([False, False], [0.2, 0.9]) > 0.9
 
 
-def test_all_figures_at_once():
+def test_all_measures_at_once():
     iou, predicted = np.array([0.0, 0.4, 0.8, 0.0]), np.array([0.1, 0.6, 0.7, 0.2])
-    figures = meta_figures(iou, predicted, threshold=0.15)
-    assert figures.segments == 4
-    assert figures.r2 == r2(iou, predicted)
-    assert figures.rmse == rmse(iou, predicted)
-    assert figures.auroc == figures.auprc == 1
-    assert figures.accuracy == 0.75
+    measures = meta_figures(iou, predicted, threshold=0.15)
+    assert measures.segments == 4
+    assert measures.r2 == r2(iou, predicted)
+    assert measures.rmse == rmse(iou, predicted)
+    assert measures.auroc == measures.auprc == 1
+    assert measures.accuracy == 0.75
     assert meta_figures([], []).segments == 0
 
 

@@ -131,7 +131,7 @@ def test_another_ignore_value_and_defaults_of_the_benchmark():
     assert len(component_scores(mask, truth, ignore=7).siou) == 0  # 99 pixels
 
 
-def test_the_interval_is_that_of_pooling_what_is_drawn():
+def test_the_interval_is_that_of_pooling_the_resamples():
     rng = np.random.default_rng(0)
     images = [
         ComponentScores(rng.random(rng.integers(0, 4)), rng.random(rng.integers(0, 4))) for _ in range(12)
@@ -139,9 +139,9 @@ def test_the_interval_is_that_of_pooling_what_is_drawn():
     intervals = component_intervals(images, block=1, repetitions=200)
     from oodretrieval.evaluation import block_draws, interval
 
-    draws = [pool_components([images[i] for i in d]) for d in block_draws(12, block=1, repetitions=200)]
+    resamples = [pool_components([images[i] for i in d]) for d in block_draws(12, block=1, repetitions=200)]
     for name in ("mean_f1", "mean_siou", "mean_ppv"):
-        assert intervals[name] == pytest.approx(interval([getattr(draw, name) for draw in draws]))
+        assert intervals[name] == pytest.approx(interval([getattr(each, name) for each in resamples]))
 
 
 def test_errors():

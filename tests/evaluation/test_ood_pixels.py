@@ -49,7 +49,7 @@ def test_higher_means_more_unknown():
         assert values[0, 0] < values[0, 1], name
 
 
-def test_very_sure_pixels_are_still_told_apart():
+def test_very_sure_pixels_are_still_distinguished():
     """1 - p would be 0 for both in float32."""
     values = pixel_scores(np.array([[[40.0, 0.0], [35.0, 0.0]]]))["max_softmax"][0]
     assert 0 < values[0] < values[1]

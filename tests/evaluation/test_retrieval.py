@@ -40,23 +40,25 @@ def plain(vectors, labels, distance, own_group):
     return results
 
 
-def compare(figures, results, labels, min_queries=2):
+def compare(measures, results, labels, min_queries=2):
     per_class = {}
     for label in sorted(set(labels)):
         found = [r for r, other in zip(results, labels, strict=True) if r is not None and other == label]
         if len(found) >= min_queries:
             per_class[label] = found
     means = {label: np.mean([ap for ap, _ in found]) for label, found in per_class.items()}
-    assert figures.num_queries == {label: len(found) for label, found in per_class.items()}
-    assert figures.per_class == pytest.approx(means)
+    assert measures.num_queries == {label: len(found) for label, found in per_class.items()}
+    assert measures.per_class == pytest.approx(means)
     everything = [r for found in per_class.values() for r in found]
     if not everything:
-        assert np.isnan([figures.mean, figures.weighted, *figures.precision_at.values()]).all()
+        assert np.isnan([measures.mean, measures.weighted, *measures.precision_at.values()]).all()
         return
-    assert figures.mean == pytest.approx(np.mean(list(means.values())))
-    assert figures.weighted == pytest.approx(np.mean([ap for ap, _ in everything]))
-    assert list(figures.precision_at) == [1, 5, 10]
-    assert list(figures.precision_at.values()) == pytest.approx(np.mean([at for _, at in everything], axis=0))
+    assert measures.mean == pytest.approx(np.mean(list(means.values())))
+    assert measures.weighted == pytest.approx(np.mean([ap for ap, _ in everything]))
+    assert list(measures.precision_at) == [1, 5, 10]
+    assert list(measures.precision_at.values()) == pytest.approx(
+        np.mean([at for _, at in everything], axis=0)
+    )
 
 
 def squared(a, b):
@@ -64,24 +66,24 @@ def squared(a, b):
 
 
 @given(vectors_and_labels)
-def test_against_plain(drawn):
-    vectors, labels, _ = drawn
-    figures = mean_average_precision(np.array(vectors, np.float32), labels)
-    compare(figures, plain(vectors, labels, squared, lambda q, i: False), labels)
+def test_against_plain(case):
+    vectors, labels, _ = case
+    measures = mean_average_precision(np.array(vectors, np.float32), labels)
+    compare(measures, plain(vectors, labels, squared, lambda q, i: False), labels)
 
 
 @given(vectors_and_labels, st.integers(1, 3))
-def test_groups_against_plain(drawn, min_queries):
-    vectors, labels, groups = drawn
+def test_groups_against_plain(case, min_queries):
+    vectors, labels, groups = case
     expected = plain(vectors, labels, squared, lambda q, i: groups[q] == groups[i])
     for names in (groups, [f"image {g}" for g in groups]):
-        figures = mean_average_precision(vectors, labels, groups=names, min_queries=min_queries)
-        compare(figures, expected, labels, min_queries)
+        measures = mean_average_precision(vectors, labels, groups=names, min_queries=min_queries)
+        compare(measures, expected, labels, min_queries)
 
 
 @given(vectors_and_labels, st.integers(1, 6))
-def test_group_window_against_plain(drawn, window):
-    vectors, labels, groups = drawn
+def test_group_window_against_plain(case, window):
+    vectors, labels, groups = case
     expected = plain(vectors, labels, squared, lambda q, i: abs(groups[q] - groups[i]) <= window)
     compare(mean_average_precision(vectors, labels, groups=groups, group_window=window), expected, labels)
 
@@ -122,10 +124,10 @@ def test_average_precision_of_nothing_and_of_a_table():
 def test_the_query_is_dropped_by_index_and_duplicates_count():
     """The duplicates of the first item rank before it when 'the first in the ranking' is dropped."""
     vectors = np.random.default_rng(0).normal(size=(1, 300)).repeat(4, axis=0).astype(np.float32)
-    figures = mean_average_precision(vectors, ["a", "b", "a", "b"])
+    measures = mean_average_precision(vectors, ["a", "b", "a", "b"])
     # 0: b a b, 1: a a b, 2: a b b, 3: a b a → only the order of the indices decides
-    assert figures.per_class["a"] == pytest.approx((1 / 2 + 1) / 2)
-    assert figures.per_class["b"] == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert measures.per_class["a"] == pytest.approx((1 / 2 + 1) / 2)
+    assert measures.per_class["b"] == pytest.approx((1 / 3 + 1 / 2) / 2)
 
 
 def test_equal_vectors_stay_tied_in_any_block(monkeypatch):
@@ -134,7 +136,7 @@ def test_equal_vectors_stay_tied_in_any_block(monkeypatch):
     labels = random.integers(0, 4, 200)
     whole = mean_average_precision(vectors, labels)
     for rows in (1, 3, 64):
-        monkeypatch.setattr(retrieval, "_BYTES_AT_ONCE", 8 * 200 * rows)
+        monkeypatch.setattr(retrieval, "BYTES_AT_ONCE", 8 * 200 * rows)
         assert mean_average_precision(vectors, labels).mean == pytest.approx(whole.mean, abs=1e-12)
 
 
@@ -173,18 +175,18 @@ def test_errors():
         mean_average_precision([[0.0], [1.0]], [0, 1], groups=["a", "b"], group_window=3)
 
 
-def test_intervals_are_those_of_drawing_the_images_of_the_queries():
+def test_intervals_are_those_of_resampling_the_images_of_the_queries():
     rng = np.random.default_rng(0)
     labels = rng.choice(["dog", "cone", "crate"], 40)
     images = rng.choice([f"frame {i:02d}" for i in range(12)], 40)
-    figures = mean_average_precision(rng.normal(size=(40, 2)) + (labels == "dog")[:, None], labels)
-    precision = figures.query_precision
-    assert figures.weighted == pytest.approx(np.nanmean(precision))
-    found = retrieval_intervals(figures, labels, images, block=3, repetitions=50)
+    measures = mean_average_precision(rng.normal(size=(40, 2)) + (labels == "dog")[:, None], labels)
+    precision = measures.query_precision
+    assert measures.weighted == pytest.approx(np.nanmean(precision))
+    found = retrieval_intervals(measures, labels, images, block=3, repetitions=50)
     names = np.unique(images)
     means, weighted = [], []
-    for drawn in block_draws(len(names), block=3, repetitions=50):
-        rows = np.concatenate([np.flatnonzero(images == names[i]) for i in drawn])
+    for resampled in block_draws(len(names), block=3, repetitions=50):
+        rows = np.concatenate([np.flatnonzero(images == names[i]) for i in resampled])
         means.append(np.mean([precision[rows][labels[rows] == c].mean() for c in set(labels[rows])]))
         weighted.append(precision[rows].mean())
     assert found["mean"] == pytest.approx(interval(means))
@@ -192,7 +194,7 @@ def test_intervals_are_those_of_drawing_the_images_of_the_queries():
 
 
 def test_queries_of_classes_that_do_not_count_have_no_precision():
-    figures = mean_average_precision([[0.0], [0.1], [5.0]], ["a", "a", "b"])
-    assert np.isnan(figures.query_precision).tolist() == [False, False, True]
+    measures = mean_average_precision([[0.0], [0.1], [5.0]], ["a", "a", "b"])
+    assert np.isnan(measures.query_precision).tolist() == [False, False, True]
     nothing = mean_average_precision([[0.0], [1.0]], ["a", "b"])
     assert np.isnan(retrieval_intervals(nothing, ["a", "b"], [0, 1], block=1, repetitions=5)["mean"]).all()

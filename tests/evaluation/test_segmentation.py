@@ -1,4 +1,4 @@
-"""Figures of a segmentation and its background, from label ids."""
+"""Measures of a segmentation and its background, from label ids."""
 
 import json
 
@@ -42,17 +42,19 @@ def test_void_as_background(seed):
     quality = SegmentationQuality(VOID_BEHIND)
     for labels, logits in scenes:
         quality.update(logits.argmax(0), labels, logits)
-    figures = quality.figures()
+    measures = quality.figures()
     labels, logits = (np.concatenate(parts, axis=-1) for parts in zip(*scenes, strict=True))
     for mode in (1, 2):
         expected = non_distinctiveness(logits[None], mode).mean()
-        assert figures[f"non_distinctiveness_{mode}"] == pytest.approx(expected), "nothing is void any longer"
+        assert measures[f"non_distinctiveness_{mode}"] == pytest.approx(expected), (
+            "nothing is void any longer"
+        )
     probabilities = np.exp(logits) / np.exp(logits).sum(0)
     known = np.isin(labels, [0, 1, 2])
     for name, label in (("background", 7), ("unknown", 3)):
         chosen = known | (labels == label)
         expected = roc_auc_score((labels == label)[chosen], probabilities[0][chosen])
-        assert figures[f"auroc_{name}"] == pytest.approx(expected)
+        assert measures[f"auroc_{name}"] == pytest.approx(expected)
 
 
 def test_unknown_as_background_leaves_void_out():
@@ -66,9 +68,9 @@ def test_unknown_as_background_leaves_void_out():
 
 @settings(max_examples=10)
 @given(st.integers(0, 10**6))
-def test_intervals_are_those_of_figures_of_drawn_images(seed):
+def test_intervals_are_those_of_measures_of_resampled_images(seed):
     scenes = [scene(seed + i) for i in range(4)]
-    drawing = {"block": 2, "repetitions": 30, "seed": seed}
+    resampling = {"block": 2, "repetitions": 30, "seed": seed}
 
     def quality_of(chosen):
         quality = SegmentationQuality(VOID_BEHIND)
@@ -76,24 +78,26 @@ def test_intervals_are_those_of_figures_of_drawn_images(seed):
             quality.update(logits.argmax(0), labels, logits)
         return quality
 
-    draws = [quality_of([scenes[i] for i in drawn]).figures() for drawn in block_draws(4, **drawing)]
-    found = quality_of(scenes).intervals(**drawing)
+    resamples = [
+        quality_of([scenes[i] for i in resampled]).figures() for resampled in block_draws(4, **resampling)
+    ]
+    found = quality_of(scenes).intervals(**resampling)
     for name in ("mean_iou", "mean_dice", "mean_accuracy", "frequency_weighted_iou", "pixel_accuracy"):
-        assert found[name] == pytest.approx(interval([draw[name] for draw in draws]))
+        assert found[name] == pytest.approx(interval([each[name] for each in resamples]))
     for name in ("non_distinctiveness_1", "non_distinctiveness_2"):
-        assert found[name] == pytest.approx(interval([draw[name] for draw in draws]))
+        assert found[name] == pytest.approx(interval([each[name] for each in resamples]))
     for name in ("auroc_background", "auroc_unknown"):  # of scores in bins
-        assert found[name] == pytest.approx(interval([draw[name] for draw in draws]), abs=5e-3)
-    dice = [draw["dice"]["class 1"] for draw in draws]
+        assert found[name] == pytest.approx(interval([each[name] for each in resamples]), abs=5e-3)
+    dice = [each["dice"]["class 1"] for each in resamples]
     assert found["dice"]["class 1"] == pytest.approx(interval(dice))
 
 
-def test_of_what_was_not_seen_there_is_no_figure():
+def test_of_what_was_not_seen_there_is_no_measure():
     quality = SegmentationQuality(PLAIN)
     quality.update(np.array([[0, 1]]), np.array([[0, 0]]))
-    figures = json.loads(json.dumps(quality.figures(), allow_nan=False))
-    assert figures["iou"] == {"class 0": 0.5, "class 1": 0, "class 2": None}
-    assert figures["accuracy"] == {"class 0": 0.5, "class 1": None, "class 2": None}
+    measures = json.loads(json.dumps(quality.figures(), allow_nan=False))
+    assert measures["iou"] == {"class 0": 0.5, "class 1": 0, "class 2": None}
+    assert measures["accuracy"] == {"class 0": 0.5, "class 1": None, "class 2": None}
     assert SegmentationQuality(PLAIN).figures()["mean_iou"] is None
 
 
@@ -103,15 +107,15 @@ def test_the_confusion_is_that_of_predicted_ids():
     quality.update(logits.argmax(0), labels)
     matrix = ConfusionMatrix(4)
     matrix.update(logits.argmax(0), VOID_BEHIND.to_predicted(labels))
-    figures = quality.figures()
-    assert figures["mean_iou"] == matrix.mean_iou() and figures["mean_dice"] == matrix.mean_dice()
-    assert list(figures["iou"]) == ["background", "class 0", "class 1", "class 2"]
-    assert figures["accuracy"]["class 2"] == matrix.accuracy()[3]
-    assert "non_distinctiveness_1" not in figures, "without logits the background is not judged"
-    assert quality.images == figures["images"] == 1
+    measures = quality.figures()
+    assert measures["mean_iou"] == matrix.mean_iou() and measures["mean_dice"] == matrix.mean_dice()
+    assert list(measures["iou"]) == ["background", "class 0", "class 1", "class 2"]
+    assert measures["accuracy"]["class 2"] == matrix.accuracy()[3]
+    assert "non_distinctiveness_1" not in measures, "without logits the background is not evaluated"
+    assert quality.images == measures["images"] == 1
 
 
-def test_without_a_background_only_classes_are_judged():
+def test_without_a_background_only_classes_are_evaluated():
     labels, logits = scene(4, channels=3)
     quality = SegmentationQuality(PLAIN)
     quality.update(logits.argmax(0), labels, logits)
@@ -120,7 +124,7 @@ def test_without_a_background_only_classes_are_judged():
         BackgroundQuality(PLAIN)
 
 
-def test_one_class_beside_the_background_has_no_distinctiveness():
+def test_one_class_and_the_background_has_no_distinctiveness():
     one = PLAIN.with_unknown(["class 1", "class 2"]).with_background()
     quality = SegmentationQuality(one)
     labels, logits = scene(5, channels=2)

@@ -90,20 +90,20 @@ def test_boxes_that_leave_the_image_are_cut():
     assert true_objects(labels, [(-5, -5, 0, 0)], nothing)[0].covered == 0
 
 
-def test_figures_over_images():
+def test_measures_over_images():
     objects = [
         TrueObject(9, 10, 0.8, found=True, hit=True),
         TrueObject(4, 10, 0.1, found=False, hit=True),
         TrueObject(9, 2, 0.9, found=True, hit=True, counts=False),
         TrueObject(9, 10, 0.0, found=False, hit=False),
     ]
-    figures = selection_figures(objects, [9, 9, 1, 1, 4], [True, False, True, False, False], {9, 4})
-    assert figures.per_class == {4: ObjectCounts(1, 0, 1), 9: ObjectCounts(2, 2, 2)}
-    assert list(figures.per_class) == [4, 9]
-    assert (figures.segments, figures.selected, figures.share_selected) == (5, 2, 0.4)
-    assert figures.precision == 0.5
-    assert figures.unknown_selected == pytest.approx(1 / 3)
-    assert figures.prevalence == pytest.approx(0.6)
+    measures = selection_figures(objects, [9, 9, 1, 1, 4], [True, False, True, False, False], {9, 4})
+    assert measures.per_class == {4: ObjectCounts(1, 0, 1), 9: ObjectCounts(2, 2, 2)}
+    assert list(measures.per_class) == [4, 9]
+    assert (measures.segments, measures.selected, measures.share_selected) == (5, 2, 0.4)
+    assert measures.precision == 0.5
+    assert measures.unknown_selected == pytest.approx(1 / 3)
+    assert measures.prevalence == pytest.approx(0.6)
 
 
 def test_nothing_selected_and_nothing_there():

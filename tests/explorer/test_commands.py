@@ -249,7 +249,7 @@ def test_m_cycles_the_metric(drive):
 def test_g_colours_by_truth(drive):
     drive.press("h")
     assert changed(drive, lambda: drive.press("g"))
-    labels = drive.state.segments.labels.tolist()
+    labels = drive.state.segments.classes.labels.tolist()
     names = {7: "cow", 0: "road", 1: "car"}
     known = sorted((0, 1), key=lambda i: -labels.count(i))
     assert legend(drive) == [f"{names[i]} ({labels.count(i)})" for i in (7, *known)], "unknown first"

@@ -71,7 +71,7 @@ def test_more_clusters_than_segments_are_refused(drive):
 
 def test_no_truth(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, truth=False))
-    assert not drive.state.segments.has_truth
+    assert not drive.state.segments.classes.has_truth
     use_everything(drive)
     drive.press("h", "g")
     assert drive.state.colouring == "prediction"
@@ -86,7 +86,7 @@ def test_no_truth(tmp_path):
 
 def test_no_column_of_labels(catalogue):
     del catalogue.segments["label"]
-    assert not open_explorer(catalogue).state.segments.has_truth
+    assert not open_explorer(catalogue).state.segments.classes.has_truth
 
 
 def test_an_image_that_has_gone(catalogue):
@@ -160,7 +160,7 @@ def test_one_dataset_with_truth_and_one_without(tmp_path):
     drive = open_explorer(catalogue)
     drive.press("g")
     assert {c.name for c in drive.state.categories()} >= {"no truth"}
-    assert drive.state.segments.same_class(0, 2) is None
+    assert drive.state.segments.classes.same_class(0, 2) is None
     drive.click(0, "right")
     assert drive.detail == "neighbours"
 

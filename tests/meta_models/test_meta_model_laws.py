@@ -106,7 +106,7 @@ def test_a_long_table_is_predicted_in_pieces(fitted, make_table, monkeypatch, ca
         assert np.allclose(piece, all_at_once, rtol=0, atol=1e-12)
 
 
-def test_of_too_many_segments_whole_images_are_drawn(build, make_table, monkeypatch, caplog):
+def test_of_too_many_segments_whole_images_are_sampled(build, make_table, monkeypatch, caplog):
     table = make_table(400)
     monkeypatch.setattr(contract, "MAX_SEGMENTS", 130)
     with caplog.at_level("INFO"):
@@ -306,19 +306,26 @@ def test_neural_refuses_settings_out_of_range(settings):
 def test_neural_stops_early(make_table):
     table, validation = make_table(200), make_table(60, seed=1)
     options = {"epochs": 300, "learning_rate": 0.03, "batch_size": 32}
-    shown = []
-    model = NeuralMetaModel(**options, patience=3)
-    epochs = model._epochs
+    networks = []
 
-    def noted(task, *rest):
-        for epoch, loss in epochs(task, *rest):
-            shown.append((task, epoch))
-            yield epoch, loss
+    class Counting(torch.nn.Sequential):
+        """Counts how often it is looked at in evaluation: once after every epoch."""
 
-    model._epochs = noted
-    model.fit(table, validation)
-    last = max(epoch for task, epoch in shown if task == "iou")
-    assert last == model.quality["iou_best_epoch"] + 3 < 300
+        epochs = 0
+
+        def forward(self, x):
+            self.epochs += not self.training
+            return super().forward(x)
+
+    def build(features):
+        networks.append(Counting(torch.nn.Linear(features, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1)))
+        return networks[-1]
+
+    model = NeuralMetaModel(**options, patience=3, network=build).fit(table, validation)
+    best = sorted(value for name, value in model.quality.items() if name.endswith("_best_epoch"))
+    assert len(best) == len(networks) == 2
+    assert sorted(network.epochs for network in networks) == [epoch + 3 for epoch in best]
+    assert best[-1] + 3 < 300
 
 
 def test_training_that_diverges_says_so(make_table):

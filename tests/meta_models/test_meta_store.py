@@ -357,7 +357,7 @@ def test_the_published_checkpoint(shared_data, make_table):
     typical[list(model.feature_names)] = model.standardisation.mean + spread * model.standardisation.std
     predicted = model.predict(typical)
     assert predicted.std() > 0.1
-    # a large certain segment is told to be better than a small uncertain one
+    # a large certain segment is predicted to be better than a small uncertain one
     names = list(model.feature_names)
     good, bad = typical[:1].copy(), typical[:1].copy()
     for table, sign in ((good, -1), (bad, 1)):

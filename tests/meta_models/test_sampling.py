@@ -26,9 +26,9 @@ def test_a_sample_holds_whole_images_and_no_more_than_asked(images, most, seed):
 
 def test_a_sample_fills_what_it_may_and_follows_the_seed():
     table = pd.DataFrame({"image_id": np.repeat(np.arange(100).astype(str), 7)})
-    draws = [sample_of_images(table, 70, seed)["image_id"].unique().tolist() for seed in range(5)]
-    assert all(len(draw) == 10 for draw in draws)
-    assert len({tuple(draw) for draw in draws}) == 5
+    samples = [sample_of_images(table, 70, seed)["image_id"].unique().tolist() for seed in range(5)]
+    assert all(len(sample) == 10 for sample in samples)
+    assert len({tuple(sample) for sample in samples}) == 5
     with pytest.raises(TableError, match="700 segments are more than the 70"):
         sample_of_images(table.rename(columns={"image_id": "name"}), 70, 0)
 

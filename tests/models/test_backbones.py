@@ -87,12 +87,12 @@ def test_offline_mode_asks_nobody(monkeypatch):
 
 @pytest.mark.usefixtures("empty_cache")
 def test_a_network_whose_weights_nobody_has_says_so():
-    with pytest.raises(WeightsError, match="no ImageNet weights of 'mixer_s32_224'"):
-        backbones._require_timm_weights("mixer_s32_224")
+    with pytest.raises(WeightsError, match="no ImageNet weights of 'mobilenetv2_035'"):
+        Backbone("mobilenetv2_035", pretrained=True)
 
 
 def test_cached_weights_ask_nobody(monkeypatch):
-    asked = []
+    asked, create = [], timm.create_model
 
     def cached(repository, file):
         asked.append(repository)
@@ -100,5 +100,8 @@ def test_cached_weights_ask_nobody(monkeypatch):
 
     monkeypatch.setattr(backbones, "try_to_load_from_cache", cached)
     monkeypatch.setattr(backbones, "unreachable", lambda url: pytest.fail("asked the network"))
-    backbones._require_timm_weights("resnet50")
-    assert asked[0].startswith("timm/resnet50.")
+    monkeypatch.setattr(
+        timm, "create_model", lambda *args, pretrained=False, **kwargs: create(*args, **kwargs)
+    )
+    Backbone("resnet18", pretrained=True)
+    assert asked[0].startswith("timm/resnet18.")

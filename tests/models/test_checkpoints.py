@@ -14,7 +14,6 @@ from torch import nn
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.models import (
-    checkpoints,
     load_model,
     load_weights,
     read_metadata,
@@ -266,7 +265,7 @@ def test_weights_of_another_width_are_refused(trained, tmp_path):
 
 
 def published(trained):
-    """What a training script leaves: the weights among its optimiser, its figures and its command."""
+    """What a training script leaves: the weights among its optimiser, its measures and its command."""
     optimiser = torch.optim.SGD(trained.parameters(), 0.1, momentum=0.9)
     trained(torch.zeros(2, 3, 8, 8)).sum().backward()
     optimiser.step()
@@ -283,7 +282,7 @@ def published(trained):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("numpy", [b"numpy._core.", b"numpy.core."])
-def test_numbers_of_numpy_beside_the_weights_do_no_harm(trained, tmp_path, zipped, numpy):
+def test_numbers_of_numpy_next_to_the_weights_do_no_harm(trained, tmp_path, zipped, numpy):
     """As torch wrote it before and after 1.6, and numpy before and after 2.0."""
     path = tmp_path / "w.pth"
     torch.save(published(trained), path, _use_new_zipfile_serialization=zipped)
@@ -373,8 +372,15 @@ def test_a_pickle_of_a_protocol_that_torch_does_not_read_by_itself(trained, tmp_
 
 def test_leave_to_run_code_runs_none_without_need(trained, tmp_path, monkeypatch):
     torch.save(trained.state_dict(), tmp_path / "w.pth")
-    monkeypatch.setattr(checkpoints, "_run", lambda path: pytest.fail("ran code"))
+    load, asked = torch.load, []
+
+    def noted(*args, weights_only, **kwargs):
+        asked.append(weights_only)
+        return load(*args, weights_only=weights_only, **kwargs)
+
+    monkeypatch.setattr(torch, "load", noted)
     load_weights(Net(), tmp_path / "w.pth", run_code=True)
+    assert asked == [True]
 
 
 def test_a_whole_network_is_taken_apart(trained, tmp_path):
@@ -387,7 +393,7 @@ def test_a_whole_network_is_taken_apart(trained, tmp_path):
 def test_code_that_fails_says_what_it_needs(trained, tmp_path, monkeypatch):
     torch.save(trained, tmp_path / "w.pth")
     monkeypatch.delattr(sys.modules[Net.__module__], "Net")
-    with pytest.raises(WeightsError, match=r"although its code may run.*Net.*beside configuration\.py"):
+    with pytest.raises(WeightsError, match=r"although its code may run.*Net.*next to configuration\.py"):
         load_weights(Other(), tmp_path / "w.pth", run_code=True)
 
 

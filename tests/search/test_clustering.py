@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.search import cluster, elbow, elbow_curve
-from oodretrieval.search.clustering import METHODS, _completed
+from oodretrieval.search.clustering import METHODS
 
 RNG = np.random.default_rng(0)
 CENTRES = np.array([[0.0, 0, 0], [20, 0, 0], [0, 20, 0], [0, 0, 20]])
@@ -86,9 +86,11 @@ def test_errors_say_what_was_expected():
         elbow_curve([[np.nan]])
 
 
-def test_groups_that_a_method_left_empty_are_filled():
-    points = np.array([[0.0], [1.0], [2.0], [9.0]])
-    assert _completed(points, np.array([0, 0, 0, 2]), 4).tolist() == [2, 3, 0, 1]
+def test_groups_that_a_method_left_empty_are_filled(monkeypatch):
+    """As spectral clustering does where points are alike: the farthest of the largest group becomes one."""
+    monkeypatch.setitem(METHODS, "spectral", lambda points, *_: np.where(points[:, 0] < 9, 0, 2))
+    points = np.array([[0.0], [1.0], [2.0], [4.0], [9.0], [10.0]])
+    assert cluster(points, "spectral", 4).tolist() == [2, 0, 0, 3, 1, 1]
 
 
 def test_as_many_vectors_as_dimensions():

@@ -1,4 +1,4 @@
-"""Learning from answers: laws over drawn items and answers, a plain reference, and what a person runs into."""
+"""Learning from answers: laws over generated items and answers, a plain reference, and what a person runs into."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_what_was_answered_stands_above_or_below_the_rest(conversation):
 
 @settings(deadline=None)
 @given(conversations(), st.randoms(use_true_random=False), st.integers(0, 3))
-def test_only_the_answers_count_not_when_they_came(conversation, random, seed):
+def test_only_the_answers_count_not_when_they_are_given(conversation, random, seed):
     vectors, prior, rows, answers = conversation
     at_once = RelevanceFeedback(vectors, prior, seed)
     at_once.update(rows, answers)
@@ -384,7 +384,7 @@ def test_fewer_directions_are_those_of_largest_variance():
 def test_directions_read_in_blocks_are_those_read_at_once(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(50, 7)).astype(np.float32)
     at_once = principal_directions(vectors, 4)
-    monkeypatch.setattr("oodretrieval.search.principal_directions._BYTES_AT_ONCE", 8 * 7 * 3)
+    monkeypatch.setattr("oodretrieval.search.principal_directions.BYTES_AT_ONCE", 8 * 7 * 3)
     np.testing.assert_allclose(principal_directions(vectors, 4), at_once, atol=1e-6)
 
 

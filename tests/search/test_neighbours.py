@@ -25,8 +25,8 @@ def plain(vectors, query, metric):
 
 
 @given(grid, st.integers(1, 40))
-def test_euclidean_against_plain_with_ties(drawn, k):
-    vectors, row = drawn
+def test_euclidean_against_plain_with_ties(case, k):
+    vectors, row = case
     indices, distances = NearestNeighbours(vectors).query(vectors[row], k)
     expected = plain(vectors, vectors[row], "euclidean")
     order = np.lexsort((np.arange(len(vectors)), expected))[:k]
@@ -35,8 +35,8 @@ def test_euclidean_against_plain_with_ties(drawn, k):
 
 
 @given(grid, st.integers(1, 40))
-def test_cosine_distances_against_plain(drawn, k):
-    vectors, row = drawn
+def test_cosine_distances_against_plain(case, k):
+    vectors, row = case
     indices, distances = NearestNeighbours(vectors, "cosine").query(vectors[row], k)
     expected = plain(vectors, vectors[row], "cosine")
     assert len(set(indices.tolist())) == len(indices) == min(k, len(vectors))
@@ -80,7 +80,7 @@ def test_duplicates_are_tied_and_ordered_by_index(monkeypatch):
     random = np.random.default_rng(2)
     vectors = random.normal(size=(10, 129)).astype(np.float32)[random.integers(0, 10, 100)]
     for size in (1, 129 * 8 * 7, 2**26):
-        monkeypatch.setattr(neighbours, "_BYTES_AT_ONCE", size)
+        monkeypatch.setattr(neighbours, "BYTES_AT_ONCE", size)
         for metric in ("euclidean", "cosine"):
             indices, distances = NearestNeighbours(vectors, metric).query(vectors[3], 40)
             for value in np.unique(distances):

@@ -89,7 +89,7 @@ def test_isomap_unrolls_an_arc():
 def test_isomap_agrees_with_dense_and_iterative_eigenvectors(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(150, 3))
     dense = project(vectors, "isomap")
-    monkeypatch.setattr("oodretrieval.search.projection._LARGEST_DENSE", 10)
+    monkeypatch.setattr("oodretrieval.search.projection.LARGEST_DENSE", 10)
     assert np.allclose(project(vectors, "isomap"), dense, atol=1e-4)
 
 

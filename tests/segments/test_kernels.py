@@ -10,12 +10,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
+from plain_metrics import dispersion_of, plain_metrics
+from pretended_predictions import street_logits, street_truth
 
 from oodretrieval.segments import pixel_dispersion, segment_metrics, segment_table, segment_table_from_logits
 from oodretrieval.segments.pixels import exponential, logarithm
-
-from .plain_metrics import dispersion_of, plain_metrics
-from .scenes import street_logits, street_truth
 
 
 def resized(logits, size, align_corners=False):
@@ -117,7 +116,7 @@ def test_logits_of_any_stride_agree_with_torch_and_plain_numpy(classes, small, s
     wanted, components = plain_metrics(softmax(full), truth, prediction, scores=scores)
     table, ours = segment_table_from_logits(logits, prediction, truth, align_corners=align_corners)
     np.testing.assert_array_equal(ours, components)
-    # A mean times S_rel: without a boundary that is the size of the image, and so many times its rounding error.
+    # A mean times S_rel: without a boundary that is the size of the image, and as many times its rounding error.
     relative = [name for name in wanted if "_rel" in name and not name.startswith("S")]
     require_equal(table, wanted.drop(columns=relative), 1e-5)
     for name in relative:

@@ -188,7 +188,7 @@ def test_truth_counts_once_for_several_segments_and_several_times_for_one():
     truth = np.array([[0, 0, 0]])
     iou = adjusted_iou(label_components(prediction), prediction, truth)
     np.testing.assert_allclose(iou, [1 / 2, 0, 1 / 2])
-    # One segment in the middle is charged for the two components beside it, but not for one out of touch.
+    # One segment in the middle is charged for the two components next to it, but not for one out of touch.
     prediction = np.array([[1, 0, 1, 2, 1]])
     truth = np.array([[0, 0, 0, 2, 0]])
     iou = adjusted_iou(label_components(prediction), prediction, truth)
@@ -227,7 +227,7 @@ ZEROS = np.zeros((4, 5), np.uint8)
         ((GOOD[..., 0],), {}, r"\(H, W, C\) with C >= 2"),
         ((GOOD[..., :1],), {}, r"\(H, W, C\) with C >= 2"),
         ((GOOD[:0],), {}, "hold no pixel"),
-        ((np.full_like(GOOD, np.nan),), {}, "look for NaN"),
+        ((np.full_like(GOOD, np.nan),), {}, "NaN"),
         ((GOOD * 9 - 3,), {}, "apply the softmax"),
         ((GOOD, ZEROS[:3]), {}, r"ground_truth \(3, 5\) must have the size of the probabilities \(4, 5\)"),
         ((GOOD, ZEROS + 7), {}, "translate label ids to predicted ids"),

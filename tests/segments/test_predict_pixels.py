@@ -2,11 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pretended_predictions import street_logits
 
 from oodretrieval.segments import entropy_levels, predict_classes, predict_pixels
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
-
-from .scenes import street_logits
 
 
 def plain(logits, size, align_corners):

@@ -28,6 +28,7 @@ from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_compone
 from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.files import verify
 from oodretrieval.results.result import read_results
 from oodretrieval.segments import label_components
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
@@ -337,6 +338,7 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
     caplog.set_level("INFO")
     found = compute_logit_statistics(settings, Run(configuration, workspace))
     assert "is there already" in caplog.text
+    assert verify(Path(found["path"])), "with a checksum"
     values = np.concatenate(largest[3])
     assert found["pixels"]["road"] == len(values)
     assert found["mean"]["road"] == pytest.approx(values.mean(), rel=1e-5)

@@ -242,7 +242,7 @@ def test_memory_that_does_not_suffice_says_what_to_change(monkeypatch):
     def full(images):
         raise torch.OutOfMemoryError("out of memory. Tried to allocate 20 GiB\nmore")
 
-    monkeypatch.setattr(network, "_logits", full)
+    monkeypatch.setattr(network.model, "forward", full)
     with pytest.raises(
         SettingsError, match=r"2 image\(s\) of 64×48 do not fit.*args.batch_size.*args.window"
     ):

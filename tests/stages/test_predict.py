@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from oodretrieval.datasets import CamVid, ImageFolder
@@ -427,11 +428,15 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
     from oodretrieval.stages.predict.pred_images import choose_device
 
     shown = []
-    monkeypatch.setattr(
-        SegmentFeatures,
-        "_features",
-        lambda self, image: shown.append(image.shape[:2]) or np.ones((8, 2, 2), np.float32),
-    )
+
+    class Watching(torch.nn.Module):
+        channels = (8,)
+
+        def forward(self, batch):
+            shown.append(tuple(batch.shape[2:]))
+            return [torch.ones(1, 8, 2, 2)]
+
+    monkeypatch.setattr(SegmentFeatures, "network", Watching())
     for size, seen in ((None, (72, 96)), ((36, 48), (36, 48))):
         run = Run(trained_at(configuration, size), Workspace(tmp_path / str(size)))
         pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 1}), run)

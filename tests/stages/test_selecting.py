@@ -217,10 +217,13 @@ def test_features_are_computed_once(configuration, fitted, monkeypatch):
     embed(configuration, fitted, select_number=4)
     before = Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist()
 
-    def refuse(*_):
-        raise AssertionError("computed again")
+    class Refusing(torch.nn.Module):
+        channels = (1280,)
 
-    monkeypatch.setattr("oodretrieval.stages.measure.segment_features.SegmentFeatures._features", refuse)
+        def forward(self, batch):
+            raise AssertionError("computed again")
+
+    monkeypatch.setattr(SegmentFeatures, "network", Refusing())
     embed(configuration, fitted, select_number=4)
     assert Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist() == before
     kept = next((fitted.segments_folder("colour", "val") / "features").rglob("*.safetensors"))

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.experiment.device import choose_device
@@ -188,10 +189,16 @@ def test_features_are_written_in_peace(configuration, fitted):
 
 
 def test_only_features_of_what_was_predicted_again_are_computed(configuration, fitted, monkeypatch):
-    seen, compute = [], SegmentFeatures._features
-    monkeypatch.setattr(
-        SegmentFeatures, "_features", lambda self, image: (seen.append(1), compute(self, image))[1]
-    )
+    seen = []
+
+    class Watching(torch.nn.Module):
+        channels = (3,)
+
+        def forward(self, batch):
+            seen.append(1)
+            return [torch.nn.functional.avg_pool2d(batch, 8)]
+
+    monkeypatch.setattr(SegmentFeatures, "network", Watching())
 
     def features(**options):
         run, settings = Run(configuration, fitted), from_mapping(CommonSettings, {**options})

@@ -198,23 +198,23 @@ def test_rows_that_do_not_belong_go_and_the_others_keep_all_their_vectors(tmp_pa
         assert writer.rows == [] and writer.segments.empty
 
 
-def test_tables_beside_the_segments(tmp_path):
-    beside = pd.DataFrame({"image_id": ["a", "b"], "predicted_iou": [0.25, 0.5]})
+def test_tables_other_the_segments(tmp_path):
+    other = pd.DataFrame({"image_id": ["a", "b"], "predicted_iou": [0.25, 0.5]})
     with CatalogueWriter(tmp_path, SETTINGS) as writer:
         writer.add_part(*part(0), embedding="net", done="a")
-        writer.add_table("all", beside.iloc[:1])
-        writer.add_table("all", beside)
+        writer.add_table("all", other.iloc[:1])
+        writer.add_table("all", other)
         with pytest.raises(StoreError, match="no manifest|no file"):
             Catalogue.open(tmp_path)
         writer.commit()
     catalogue = Catalogue.open(tmp_path)
     assert catalogue.table_names == ["all"]
-    pd.testing.assert_frame_equal(catalogue.table("all"), beside, check_dtype=False)
+    pd.testing.assert_frame_equal(catalogue.table("all"), other, check_dtype=False)
     assert len(names_in(tmp_path / "tables" / "all")) == 1, "what was replaced is gone"
     with pytest.raises(UnknownNameError, match="Known: all"):
         catalogue.table("al")
     with pytest.raises(StoreError, match="cannot name a table"):
-        writer.add_table("a/b", beside)
+        writer.add_table("a/b", other)
 
 
 def test_tables_survive_a_resumed_run_and_the_old_one_an_overwriting_run_that_broke_off(tmp_path):

@@ -59,7 +59,7 @@ def test_truth_of_zeros_is_none(tmp_path):
     assert PublishedPredictions(tmp_path)[0].labels is None
 
 
-def test_images_of_one_name_are_told_apart_by_their_files(tmp_path):
+def test_images_of_one_name_are_distinguished_by_their_files(tmp_path):
     for i in range(2):
         published_file(tmp_path / f"input{i}.hdf5", softmax(), np.ones((6, 8), int), f"/{i}/x.png")
     predictions = PublishedPredictions(tmp_path)

@@ -86,20 +86,20 @@ class Keeper:
         self.validated.append(accuracy(network))
         return self.validated[-1]
 
-    def keep(self, network, figure, epoch):
-        assert figure == self.validated[-1]
-        self.kept.append((epoch, figure))
+    def keep(self, network, quality, epoch):
+        assert quality == self.validated[-1]
+        self.kept.append((epoch, quality))
 
     def fit(self, subject):
         if self.stop_after is not None:
-            save = subject._save
+            loss = subject.loss
 
-            def save_and_stop():
-                save()
+            def until_the_next_epoch(logits, targets):
                 if subject.epoch == self.stop_after:
                     raise KeyboardInterrupt
+                return loss(logits, targets)
 
-            subject._save = save_and_stop
+            subject.loss = until_the_next_epoch
         return subject.fit(self.validate, self.keep)
 
 
@@ -115,9 +115,9 @@ def test_learns_a_small_problem_by_heart(tmp_path):
 
 
 def test_keeps_the_best_epochs_only(tmp_path):
-    figures, kept = iter([0.2, 0.5, 0.4, 0.6]), []
+    qualities, kept = iter([0.2, 0.5, 0.4, 0.6]), []
     trainer(tmp_path).fit(
-        lambda network: next(figures), lambda network, figure, epoch: kept.append((epoch, figure))
+        lambda network: next(qualities), lambda network, quality, epoch: kept.append((epoch, quality))
     )
     assert kept == [(1, 0.2), (2, 0.5), (4, 0.6)]
 

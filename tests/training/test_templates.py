@@ -100,7 +100,7 @@ def test_gradients_of_the_repulsion_are_right(similarity):
     )
 
 
-def test_the_templates_are_not_drawn_to_the_pixels():
+def test_the_templates_are_not_pulled_to_the_pixels():
     logits, target = scene(3)
     logits.requires_grad_()
     template_loss(logits, target, 1).backward()

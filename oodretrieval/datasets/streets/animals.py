@@ -50,7 +50,7 @@ BUILDS = {
 
 
 def animal(rng: np.random.Generator) -> Thing:
-    """A four-legged animal that looks towards +z."""
+    """A four-legged animal that looks towards +z; kind, size and coat by ``rng``."""
     kind = str(rng.choice(list(BUILDS), p=[0.4, 0.3, 0.18, 0.12]))
     build = BUILDS[kind]
     size = rng.uniform(0.85, 1.2)

@@ -19,7 +19,7 @@ Corner = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Building:
-    """A house beside the street.
+    """A house at the side of the street.
 
     Attributes:
         x: Where its façade stands; it extends away from the street.
@@ -51,7 +51,12 @@ class Building:
 
 
 def draw_building(canvas: Canvas, building: Building) -> None:
-    """Paint the sides of a building that the camera sees."""
+    """Paint the sides of a building that the camera sees.
+
+    Args:
+        canvas: What to paint on.
+        building: Where it stands, and its style.
+    """
     x, away = building.x, building.x + np.sign(building.x) * building.depth
     near, far, top = building.start, building.stop, building.height
     if building.roof:
@@ -131,7 +136,12 @@ def _homography(
 
 
 def draw_skyline(canvas: Canvas, rng: np.random.Generator) -> None:
-    """Paint distant houses and trees along the horizon, so that gaps do not end in nothing."""
+    """Paint distant houses and trees along the horizon, so that gaps do not end in nothing.
+
+    Args:
+        canvas: What to paint on.
+        rng: Source of widths and heights.
+    """
     camera, distance = canvas.camera, 130.0
     x = -260.0
     while x < 260.0:

@@ -55,13 +55,27 @@ class Camera:
         return np.asarray(lean @ tilt @ turn)
 
     def view(self, points: Points) -> Points:
-        """World coordinates → view coordinates (right, up, forward), ``(N, 3)`` each."""
+        """Points as seen from the camera: right, up, forward.
+
+        Args:
+            points: In the world, ``(N, 3)``, metres.
+
+        Returns:
+            ``(N, 3)``, metres.
+        """
         shifted = points - np.array([self.lateral, self.elevation, 0.0])
         shifted[:, 0] += self.bend * points[:, 2] ** 2
         return np.asarray(shifted @ self.rotation.T)
 
     def screen(self, view: Points) -> NDArray[np.float64]:
-        """View coordinates with positive depth → pixel coordinates ``(N, 2)`` as (x, y)."""
+        """Where points appear in the image.
+
+        Args:
+            view: As :meth:`view` gives them, with positive depth, ``(N, 3)``.
+
+        Returns:
+            x and y in pixels, ``(N, 2)``.
+        """
         depth = np.maximum(view[:, 2], 1e-6)
         x = self.width / 2 + self.focal * view[:, 0] / depth
         y = self.height / 2 - self.focal * view[:, 1] / depth

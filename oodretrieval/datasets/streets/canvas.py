@@ -236,7 +236,15 @@ def face_normal(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def ink(shade: Colour, opacity: float = 1.0) -> Pen:
-    """A PIL colour from channels 0…1 and an opacity 0…1."""
+    """A colour as PIL takes it.
+
+    Args:
+        shade: Channels, 0…1.
+        opacity: 0 invisible … 1 opaque.
+
+    Returns:
+        Red, green, blue and opacity, 0…255.
+    """
     red, green, blue = (int(min(max(float(c), 0.0), 1.0) * 255) for c in shade)
     return red, green, blue, int(opacity * 255)
 

@@ -23,7 +23,7 @@ from oodretrieval.images import read_image, read_label_image
 from oodretrieval.labels import ClassMapping
 
 VERSION = 1
-"""Version of the generator; raised whenever its pictures change, so that cached ones are made anew."""
+"""Version of the generator; raised whenever its pictures change, so that cached ones are made again."""
 
 SPLITS = {"train": 600, "val": 80, "test": 60}
 """Split → number of images by default. Only ``test`` has objects of unknown kinds."""
@@ -174,7 +174,7 @@ class Streets(Dataset[Sample]):
         except StoreError as error:
             if not self._warned:
                 logger.warning(
-                    "no cache of rendered streets in %s, every image is rendered anew (%s). "
+                    "no cache of rendered streets in %s, every image is rendered again (%s). "
                     "Set `cache` of the dataset's entry to a folder that can be written",
                     self.folder,
                     error,

@@ -54,7 +54,7 @@ class Style:
 
 
 def sample_style(rng: np.random.Generator) -> Style:
-    """Draw the style of a building."""
+    """A style of building, drawn from ``rng``."""
     kind = str(rng.choice(list(WALLS), p=STYLES))
     walls = WALLS[kind]
     storey = rng.uniform(2.8, 3.7)
@@ -80,7 +80,7 @@ def sample_style(rng: np.random.Generator) -> Style:
 
 
 class Sheet:
-    """A flat drawing in metres, origin at the lower left.
+    """A flat picture in metres, origin at the lower left.
 
     Args:
         width: Metres.
@@ -96,7 +96,15 @@ class Sheet:
         self.pen = ImageDraw.Draw(self.image)
 
     def rectangle(self, left: float, low: float, right: float, high: float, shade: Colour) -> None:
-        """Fill a rectangle given by its edges in metres."""
+        """Fill a rectangle.
+
+        Args:
+            left: Left edge, metres from the wall's left end.
+            low: Lower edge, metres above the ground.
+            right: Right edge, as ``left``.
+            high: Upper edge, as ``low``.
+            shade: Its colour, channels 0…1.
+        """
         d, h = self.density, self.size[1]
         x0, x1 = left * d, max(right * d - 1, left * d)
         y0, y1 = h - high * d, max(h - low * d - 1, h - high * d)

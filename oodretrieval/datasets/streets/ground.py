@@ -171,13 +171,13 @@ def _pavement(ground: Ground, x: Map, z: Map, pixel: Map, reach: Map) -> NDArray
     crisp = _fade(reach, length) * _fade(pixel, width)
     value = 1 + 0.2 * fine * _fade(pixel, 0.02) + 0.4 * broad + 0.24 * stone * crisp
     value *= 1 - 0.35 * _joints(x, z, width, length, 0.014 + 0.02 * width) * crisp
-    beside = np.abs(x) - ground.half
-    kerb = beside < 0.17
+    outside = np.abs(x) - ground.half
+    kerb = outside < 0.17
     value = np.where(
         kerb, (1.16 + 0.16 * fine) * (1 - 0.3 * (np.mod(z, 1.0) < 0.02) * _fade(reach, 0.3)), value
     )
-    value *= 1 - 0.45 * np.clip(1 - beside / 0.03, 0, 1)
-    value *= 1 - 0.2 * np.clip((beside - ground.pavement + 0.7) / 0.7, 0, 1)
+    value *= 1 - 0.45 * np.clip(1 - outside / 0.03, 0, 1)
+    value *= 1 - 0.2 * np.clip((outside - ground.pavement + 0.7) / 0.7, 0, 1)
     return np.asarray(ground.paving * value[:, None], dtype=np.float32)
 
 

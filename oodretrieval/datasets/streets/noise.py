@@ -67,7 +67,16 @@ def nearest(tile: Map, u: Map, v: Map) -> Map:
 
 
 def smooth(tile: Map, u: Map, v: Map) -> Map:
-    """Look a periodic tile up with bilinear interpolation; arguments as :func:`nearest`."""
+    """Read a periodic tile with bilinear interpolation.
+
+    Args:
+        tile: ``(SIZE, SIZE)``.
+        u: Columns to read at, any real number; the tile repeats.
+        v: Rows, of the same shape.
+
+    Returns:
+        Values, of the shape of ``u``.
+    """
     left, top = np.floor(u), np.floor(v)
     right_share, low_share = (u - left).astype(np.float32), (v - top).astype(np.float32)
     x0, y0 = left.astype(np.int64) & (SIZE - 1), top.astype(np.int64) & (SIZE - 1)
@@ -78,6 +87,15 @@ def smooth(tile: Map, u: Map, v: Map) -> Map:
 
 
 def step(values: Map, low: float, high: float) -> Map:
-    """A smooth step, 0 at or below ``low`` and 1 at or above ``high``, same shape."""
+    """A smooth step.
+
+    Args:
+        values: Of any shape.
+        low: At and below it the step is 0.
+        high: At and above it the step is 1; more than ``low``.
+
+    Returns:
+        0…1, of the shape of ``values``.
+    """
     share = np.clip((values - low) / (high - low), 0.0, 1.0)
     return np.asarray(share * share * (3 - 2 * share), dtype=np.float32)

@@ -28,7 +28,7 @@ CLOTHES = (
 
 
 def person(rng: np.random.Generator) -> Thing:
-    """A person who looks towards +z."""
+    """A person who looks towards +z; build, pose and clothes by ``rng``."""
     size = rng.uniform(0.62, 0.8) if rng.random() < 0.12 else rng.uniform(0.92, 1.08)
     build = rng.uniform(0.85, 1.2)
     walking = rng.random() < 0.68

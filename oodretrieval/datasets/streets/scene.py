@@ -17,7 +17,7 @@ class Scene:
     """A street with everything in it.
 
     Attributes:
-        camera: Who looks.
+        camera: Where it is seen from.
         weather: Light and air.
         ground: Road and pavement.
         buildings: Houses on both sides.
@@ -56,7 +56,7 @@ class Scene:
 
 
 def is_countable(label: int) -> bool:
-    """Whether things of this label id get an instance id: cars, people and unknown objects."""
+    """Whether things of the label id ``label`` get an instance id: cars, people and unknown objects."""
     return label in (CAR, PERSON) or label in UNKNOWN
 
 

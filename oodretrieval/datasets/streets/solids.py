@@ -110,19 +110,49 @@ def place(thing: Thing, x: float, z: float, yaw: float = 0.0, instance: int = 0)
 
 
 def vector(x: float, y: float, z: float) -> NDArray[np.float64]:
-    """A point or a shift from its coordinates, ``(3,)``, metres."""
+    """A point or a shift.
+
+    Args:
+        x: To the right, metres.
+        y: Up, metres.
+        z: Forward, metres.
+
+    Returns:
+        ``(3,)``.
+    """
     return np.array([x, y, z], float)
 
 
 def face(points: ArrayLike, colour: Colour, layer: int = 0, **look: float | bool) -> Face:
-    """A face from nested lists of corners; further looks as in :class:`Face`."""
+    """A face from nested lists.
+
+    Args:
+        points: Its corners, ``(k, 3)``, metres.
+        colour: Channels, 0…1.
+        layer: What of a thing lies on top: a higher layer is painted later.
+        **look: The other fields of :class:`Face`.
+
+    Returns:
+        The face.
+    """
     return Face(np.asarray(points, float), colour, layer, **look)  # type: ignore[arg-type]
 
 
 def limb(
     start: ArrayLike, end: ArrayLike, radii: tuple[float, float], colour: Colour, layer: int = 0
 ) -> Limb:
-    """A limb from ``start`` to ``end``, each (x, y, z)."""
+    """A limb between two points.
+
+    Args:
+        start: x, y, z of one end, metres.
+        end: x, y, z of the other, metres.
+        radii: Radius at the start and at the end, metres.
+        colour: Channels, 0…1.
+        layer: As of :func:`face`.
+
+    Returns:
+        The limb.
+    """
     return Limb(np.array([start, end], float), radii, colour, layer)
 
 
@@ -137,6 +167,9 @@ def box(
         colour: Colour of all sides.
         layer: Layer of all sides.
         taper: Size of the top relative to the bottom.
+
+    Returns:
+        Front, back, left, right and top.
     """
     (x0, y0, z0), (x1, y1, z1) = low, high
     cx, cz = (x0 + x1) / 2, (z0 + z1) / 2
@@ -155,6 +188,9 @@ def lathe(
         sides: Number of faces around.
         layer: Layer of all faces.
         lid: Colour of the top disc; None for none.
+
+    Returns:
+        The faces around, ring by ring, and the lid.
     """
     angle = np.arange(sides) * 2 * np.pi / sides
     circle = np.stack([np.cos(angle), np.zeros(sides), np.sin(angle)], axis=1)
@@ -211,7 +247,19 @@ def _strips(left: Points, right: Points, colour: Colour, layer: int) -> list[Fac
 def disc(
     centre: Sequence[float], radius: float, axis: Literal["x", "z"], outwards: int, colour: Colour, layer: int
 ) -> Face:
-    """A flat disc that faces along ``axis``, towards positive (1) or negative (-1) values."""
+    """A flat disc that faces along an axis.
+
+    Args:
+        centre: x, y, z, metres.
+        radius: Metres.
+        axis: Along which it faces.
+        outwards: 1 towards positive values of the axis, -1 towards negative ones.
+        colour: Channels, 0…1.
+        layer: As of :func:`face`.
+
+    Returns:
+        A face of 16 corners.
+    """
     angle = np.arange(16) * 2 * np.pi / 16 * -outwards
     zero = np.zeros(16)
     around = (

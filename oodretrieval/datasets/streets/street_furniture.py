@@ -25,7 +25,15 @@ def _standing(parts: list[Part], label: int = POLE) -> Thing:
 
 
 def lamp_post(rng: np.random.Generator, inwards: int) -> Thing:
-    """A street lamp whose arm reaches towards ``inwards`` (-1 or 1 along x)."""
+    """A street lamp.
+
+    Args:
+        rng: Source of its shape and colour.
+        inwards: Where its arm points along x, -1 or 1.
+
+    Returns:
+        The thing, standing at the origin.
+    """
     metal, tall = _metal(rng), rng.uniform(5.0, 8.5)
     parts: list[Part] = [
         limb([0, 0, 0], [0, 0.9, 0], (0.12, 0.11), metal),
@@ -44,7 +52,7 @@ def lamp_post(rng: np.random.Generator, inwards: int) -> Thing:
 
 
 def traffic_light(rng: np.random.Generator) -> Thing:
-    """A traffic light on its post, lamps towards -z."""
+    """A traffic light on its post, lamps towards -z; colour and lit lamp by ``rng``."""
     metal, lit = _metal(rng), int(rng.integers(3))
     parts: list[Part] = [limb([0, 0, 0], [0, 3.2, 0], (0.075, 0.07), metal)]
     parts += box((-0.17, 2.35, -0.2), (0.17, 3.3, 0.08), colour(0.10, 0.11, 0.10), 1)
@@ -56,7 +64,7 @@ def traffic_light(rng: np.random.Generator) -> Thing:
 
 
 def bollard(rng: np.random.Generator) -> Thing:
-    """A low post at the kerb."""
+    """A low post at the kerb; height and colour by ``rng``."""
     metal, tall = _metal(rng), rng.uniform(0.75, 1.1)
     parts: list[Part] = [limb([0, 0, 0], [0, tall, 0], (0.085, 0.075), metal)]
     parts.append(limb([0, tall * 0.8, 0], [0, tall * 0.88, 0], (0.087, 0.087), WHITE, 1))
@@ -64,7 +72,15 @@ def bollard(rng: np.random.Generator) -> Thing:
 
 
 def sign_post(rng: np.random.Generator, height: float) -> Thing:
-    """The post that carries a sign at ``height`` metres."""
+    """The post that carries a sign.
+
+    Args:
+        rng: Source of its colour.
+        height: Of the sign's middle, metres.
+
+    Returns:
+        The thing, standing at the origin.
+    """
     return _standing([limb([0, 0, 0], [0, height + 0.35, 0], (0.045, 0.045), _metal(rng))])
 
 
@@ -74,6 +90,9 @@ def road_sign(rng: np.random.Generator, height: float) -> Thing:
     Args:
         rng: Source of its kind and size.
         height: Height of its middle, metres.
+
+    Returns:
+        The thing, without its post.
     """
     size = rng.uniform(0.34, 0.52)
     kind = str(rng.choice(["ban", "order", "warning", "info", "direction", "stop", "way"]))

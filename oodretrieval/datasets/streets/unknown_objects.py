@@ -39,7 +39,7 @@ STEEL = colour(0.66, 0.68, 0.70)
 
 
 def cone(rng: np.random.Generator) -> Thing:
-    """A striped traffic cone on its foot."""
+    """A striped traffic cone on its foot; size and colours by ``rng``."""
     tall = rng.uniform(0.7, 1.25)
     orange = colour(0.95, 0.36, 0.07) * rng.uniform(0.88, 1.06)
     white = colour(0.92, 0.92, 0.90)
@@ -61,7 +61,7 @@ def cone(rng: np.random.Generator) -> Thing:
 
 
 def crate(rng: np.random.Generator) -> Thing:
-    """One to three wooden crates of planks, stacked."""
+    """One to three wooden crates of planks, stacked; number, size and wood by ``rng``."""
     parts: list[Part] = []
     count, low = int(rng.choice([1, 2, 3], p=[0.6, 0.32, 0.08])), 0.0
     wood = WOODS[rng.integers(len(WOODS))] * rng.uniform(0.9, 1.15)
@@ -112,7 +112,7 @@ def _crate_faces(rng: np.random.Generator, side: float, tall: float, wood: Colou
 
 
 def trolley(rng: np.random.Generator) -> Thing:
-    """A shopping trolley: wire basket, frame, handle, four castors."""
+    """A shopping trolley, its basket of wire, with frame, handle and four castors; colours by ``rng``."""
     metal = STEEL * rng.uniform(0.85, 1.1)
     grip = np.asarray(rng.uniform(0.05, 0.85, 3), np.float32)
     low = [(-0.20, 0.42, -0.36), (0.20, 0.42, -0.36), (0.17, 0.50, 0.42), (-0.17, 0.50, 0.42)]
@@ -157,7 +157,7 @@ def trolley(rng: np.random.Generator) -> Thing:
 
 
 def boulder(rng: np.random.Generator) -> Thing:
-    """A rock: a bumpy ball, sunk a little into the ground."""
+    """A rock: a bumpy ball, sunk a little into the ground; shape and colour by ``rng``."""
     rows, columns = 12, 22
     bumps = rng.normal(size=(14, 3))
     bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
@@ -186,7 +186,7 @@ def boulder(rng: np.random.Generator) -> Thing:
 
 
 def bench(rng: np.random.Generator) -> Thing:
-    """A park bench of wooden slats; one sits down on it from -z."""
+    """A park bench of wooden slats, whose seat is reached from -z; width and colours by ``rng``."""
     wide = rng.uniform(1.4, 2.0) / 2
     wood = WOODS[rng.integers(len(WOODS))] * rng.uniform(0.85, 1.2)
     iron = colour(0.12, 0.13, 0.13) if rng.random() < 0.6 else colour(0.45, 0.45, 0.43)
@@ -205,7 +205,7 @@ def bench(rng: np.random.Generator) -> Thing:
 
 
 def barrel(rng: np.random.Generator) -> Thing:
-    """A steel drum with hoops."""
+    """A steel drum with hoops; size and paint by ``rng``."""
     paints = (
         colour(0.08, 0.26, 0.60),
         colour(0.16, 0.42, 0.22),
@@ -232,7 +232,7 @@ def _ring(radius: float, height: float, shift: float) -> list[tuple[float, float
 
 
 def wheelie_bin(rng: np.random.Generator) -> Thing:
-    """A dustbin on two wheels with a lid, its front towards -z."""
+    """A dustbin on two wheels with a lid, its front towards -z; size and colours by ``rng``."""
     bodies = (
         colour(0.12, 0.30, 0.16),
         colour(0.16, 0.17, 0.18),

@@ -23,6 +23,9 @@ def tree(rng: np.random.Generator, weather: Weather, leaves: int) -> tuple[Thing
         rng: Source of its shape and colour.
         weather: Lights the crown.
         leaves: Number of leaf clumps; fewer suffice far away.
+
+    Returns:
+        Wood and crown.
     """
     height = rng.uniform(4.0, 11.0)
     conifer = rng.random() < 0.15
@@ -82,6 +85,9 @@ def hedge(rng: np.random.Generator, weather: Weather, length: float, leaves: int
         weather: Lights it.
         length: Metres.
         leaves: Number of leaf clumps.
+
+    Returns:
+        The hedge, its middle at the origin.
     """
     height, width = rng.uniform(0.7, 1.9), rng.uniform(0.5, 1.1)
     points = rng.uniform([-width / 2, 0.05, -length / 2], [width / 2, height, length / 2], (leaves, 3))

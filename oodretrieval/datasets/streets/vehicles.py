@@ -62,7 +62,7 @@ RUBBER = colour(0.06, 0.06, 0.065)
 
 
 def car(rng: np.random.Generator) -> Thing:
-    """A car with its front towards +z."""
+    """A car with its front towards +z; shape, paint and lamps by ``rng``."""
     shape = SHAPES[str(rng.choice(list(SHAPES), p=CHANCES))]
     paint = np.clip(PAINTS[rng.integers(len(PAINTS))] * rng.normal(1.0, 0.06, 3), 0.03, 0.95).astype(
         np.float32

@@ -15,7 +15,16 @@ Colour = NDArray[np.floating]
 
 
 def colour(red: float, green: float, blue: float) -> Colour:
-    """A colour from its channels, 0…1."""
+    """A colour.
+
+    Args:
+        red: 0…1.
+        green: 0…1.
+        blue: 0…1.
+
+    Returns:
+        ``(3,)`` float32.
+    """
     return np.array([red, green, blue], np.float32)
 
 
@@ -59,7 +68,7 @@ class Weather:
         return np.asarray(self.skylight * diffuse + self.sunlight * direct, dtype=np.float32)
 
     def haze(self, depth: float) -> float:
-        """Share of the horizon's colour mixed in at a depth in metres, 0…1."""
+        """Share of the horizon's colour, 0…1, mixed in at ``depth`` metres."""
         return float(1 - np.exp(-max(depth, 0.0) / self.visibility))
 
 
@@ -173,6 +182,10 @@ def sample_weather(rng: np.random.Generator, name: str = "") -> Weather:
 
 def paint_sky(weather: Weather, camera: Camera) -> NDArray[np.float32]:
     """Gradient, glow around the sun, and clouds.
+
+    Args:
+        weather: Sun, clouds and colours.
+        camera: What the sky is seen by.
 
     Returns:
         ``(H, W, 3)``, 0…1; below the horizon the horizon's colour.

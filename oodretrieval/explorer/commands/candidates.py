@@ -123,7 +123,7 @@ def _show_page(session: Session, ranking: Ranking, page: int) -> None:
 
 def _caption(session: Session, ranking: Ranking, row: int, place: int) -> str:
     more = f" ×{ranking.repeats(row) + 1}" if ranking.repeats(row) else ""
-    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.state.segments.class_name(row)}"
+    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.state.segments.classes.class_name(row)}"
 
 
 def _inspect(session: Session, by: int) -> None:

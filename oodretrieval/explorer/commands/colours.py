@@ -9,7 +9,7 @@ def colour_by_truth(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    if session.state.segments.has_truth:
+    if session.state.segments.classes.has_truth:
         session.state.colouring = "truth"
     else:
         session.say("no truth in this catalogue; h colours by predicted class")

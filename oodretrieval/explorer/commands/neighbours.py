@@ -13,7 +13,9 @@ def show_neighbours(session: Session, row: int) -> None:
     """
     session.presentation.awaits_neighbours = True
     if session.state.space is None:
-        session.say("neighbours are searched in a projection that is still being computed; they will come")
+        session.say(
+            "neighbours are searched in a projection that is still being computed; they will be shown then"
+        )
     if session.state.query == row:
         _show_page(session)
     else:
@@ -35,16 +37,16 @@ def follow_query(session: Session, changed: frozenset[str]) -> None:
 
 
 def _show_page(session: Session) -> None:
-    state, segments = session.state, session.state.segments
+    state, classes = session.state, session.state.segments.classes
     query = state.query
     if query is None or state.space is None:
         return
     session.presentation.awaits_neighbours = False
     found = state.nearest(query)
     rows = (query, *(row for row, _ in found))
-    known = [segments.same_class(query, row) for row, _ in found]
+    known = [classes.same_class(query, row) for row, _ in found]
     relevant = None if any(same is None for same in known) else tuple(bool(same) for same in known)
-    names = [segments.class_name(row) for row in rows]
+    names = [classes.class_name(row) for row in rows]
     captions = (names[0], *(f"{name}\n{away:.3g}" for name, (_, away) in zip(names[1:], found, strict=True)))
     heading = f"{len(found)} nearest neighbours by {state.metric} distance"
 

@@ -85,7 +85,7 @@ def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
     Args:
         axes: The scatter, at its present size on screen.
         points: ``(n, 2)``.
-        legend: Whether a legend may come.
+        legend: Whether there may be a legend.
     """
     low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
     size = np.maximum(axes.bbox.size, 1.0)

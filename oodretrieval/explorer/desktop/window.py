@@ -16,9 +16,12 @@ _NAMED = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 def display_problem() -> str | None:
-    """Why no window can be opened here; None if one can.
+    """Why no window can be opened here.
 
     Qt ends the whole process where it finds no display, so a process of its own tries.
+
+    Returns:
+        A sentence; None if one can be opened.
     """
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _NAMED):
         return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"

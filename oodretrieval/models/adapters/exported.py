@@ -77,7 +77,14 @@ class ExportedNetwork(FrozenNetwork):
         return self.program(x)
 
     def train(self, mode: bool = True) -> "ExportedNetwork":
-        """Note the mode; the program stays in the one that it was exported in."""
+        """Note the mode; the program keeps the one that it was exported in.
+
+        Args:
+            mode: True for training.
+
+        Returns:
+            Itself.
+        """
         self.training = mode
         return self
 

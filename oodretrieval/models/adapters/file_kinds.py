@@ -15,10 +15,13 @@ MEMBERS = {
 
 
 def adapter_for(path: Path) -> str | None:
-    """Name of the adapter that reads a file or folder; empty for tensors without a program, None if unknown.
+    """Find the adapter that reads a file or folder.
 
     Args:
         path: What is there.
+
+    Returns:
+        Its name; empty for tensors without a program, None if unknown.
     """
     if path.is_dir():
         return "TransformersNetwork" if (path / "config.json").is_file() else None
@@ -30,13 +33,16 @@ def adapter_for(path: Path) -> str | None:
 
 
 def unreadable(path: Path, kind: str, reader: str, reason: object) -> WeightsError:
-    """What to say of a file that an adapter cannot read.
+    """The error for a file that an adapter cannot read.
 
     Args:
         path: The file.
         kind: What it should have been, in words.
         reader: Name of the adapter that tried.
         reason: What went wrong.
+
+    Returns:
+        The error, for the caller to raise.
     """
     found = adapter_for(path)
     remedy = "name another file by `weights` of the entry in configuration.py"
@@ -50,7 +56,7 @@ def unreadable(path: Path, kind: str, reader: str, reason: object) -> WeightsErr
 
 
 def first_sentence(reason: object) -> str:
-    """The beginning of an error's text; the rest is of no use to a person.
+    """The first sentence of ``reason``, an error or its text, without the full stop.
 
     Example:
         >>> first_sentence(RuntimeError("no zip archive. This is an internal error."))

@@ -61,7 +61,14 @@ class FrozenNetwork(SegmentationNetwork):
 
     @abstractmethod
     def run(self, x: Tensor) -> Any:
-        """Images ``(N, 3, H, W)`` → whatever the program gives: a tensor, or several by number or by name."""
+        """Run the program.
+
+        Args:
+            x: Images ``(N, 3, H, W)``, normalised.
+
+        Returns:
+            Whatever the program gives: a tensor, or several by number or by name.
+        """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         """Move or convert, but keep the memory layout that the program was made for: a `view` fails in another."""
@@ -85,7 +92,11 @@ class FrozenNetwork(SegmentationNetwork):
         return torch.cat([self._logits(part.contiguous()) for part in parts])
 
     def fix_size(self, height: object, width: object) -> None:
-        """Take over the size that the program is fixed to; texts and None stand for any size.
+        """Take over the size that the program is fixed to.
+
+        Args:
+            height: Pixels; a text or None stands for any.
+            width: Pixels; a text or None stands for any.
 
         Raises:
             ConfigurationError: If the entry asks for another one.
@@ -100,7 +111,10 @@ class FrozenNetwork(SegmentationNetwork):
         self.input_size = (height, width)
 
     def fix_batch(self, count: object) -> None:
-        """Take over the batch size that the program is fixed to; texts and None stand for any.
+        """Take over the batch size that the program is fixed to.
+
+        Args:
+            count: Images; a text or None stands for any number.
 
         Raises:
             ConfigurationError: If it is neither 1 nor free.
@@ -112,7 +126,15 @@ class FrozenNetwork(SegmentationNetwork):
         self.one_by_one = isinstance(count, int)
 
     def failed(self, size: Sequence[int], error: Exception) -> NoReturn:
-        """Say which input the program fails on, and what that may come from."""
+        """Say which input the program fails on, and what that may come from.
+
+        Args:
+            size: Shape of the input, ``(N, 3, H, W)``.
+            error: What the program raised.
+
+        Raises:
+            ConfigurationError: Always.
+        """
         raise ConfigurationError(
             f"{self.path} fails on input of size {tuple(size)} ({first_sentence(error)}); where it was made for "
             "another size, set `input_size` (or `multiple_of`) among the arguments of its entry in configuration.py"

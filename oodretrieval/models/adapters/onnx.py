@@ -25,7 +25,7 @@ class OnnxNetwork(FrozenNetwork):
     ``onnxruntime-gpu``). A fixed input size and batch size are read from the file.
 
     Args:
-        weights_file: The ``.onnx`` file; tensors that it keeps in files beside it are found there.
+        weights_file: The ``.onnx`` file; tensors that it keeps in files next to it are found there.
         input_size: Height and width that every image is resized to first; None for any size.
         multiple_of: Round height and width up to a multiple of this.
         output: What the network gives, ``"logits"`` or ``"probabilities"``.

@@ -64,7 +64,15 @@ class TorchvisionNetwork(SegmentationNetwork):
 
     @staticmethod
     def cached_weights(name: str, published: str | None = None, **_: Any) -> Path | None:
-        """Where the published weights lie in torch's cache; None before they are downloaded."""
+        """Find the published weights in torch's cache.
+
+        Args:
+            name: Name of the network, as in torchvision.
+            published: Name of its weights; None for none.
+
+        Returns:
+            Their file; None before they are downloaded.
+        """
         if published is None:
             return None
         path = torchvision_cache_path(_published(name, published))

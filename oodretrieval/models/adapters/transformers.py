@@ -64,7 +64,15 @@ class TransformersNetwork(SegmentationNetwork):
 
     @staticmethod
     def cached_weights(repository: str, revision: str | None = None, **_: Any) -> Path | None:
-        """The repository's folder in the hub's cache; None before it is downloaded."""
+        """Find the repository in the hub's cache.
+
+        Args:
+            repository: Its name on the hub.
+            revision: Branch, tag or commit; None for the main branch.
+
+        Returns:
+            Its folder; None before it is downloaded.
+        """
         return cached_repository(repository, revision)
 
     def low_resolution_logits(self, x: Tensor) -> Tensor:

@@ -130,7 +130,7 @@ def test_cached_pictures_are_read(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", [b"", b"no picture at all"])
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_damaged_pictures_are_rendered_anew(tmp_path, damage, which):
+def test_damaged_pictures_are_rendered_again(tmp_path, damage, which):
     streets = Streets("test", count=1, size=SMALL, cache=tmp_path)
     first = streets[0]
     victim = sorted(streets.folder.iterdir())[which]
@@ -140,7 +140,7 @@ def test_damaged_pictures_are_rendered_anew(tmp_path, damage, which):
     assert len(list(streets.folder.iterdir())) == 3
 
 
-def test_truncated_picture_is_rendered_anew(tmp_path):
+def test_truncated_picture_is_rendered_again(tmp_path):
     streets = Streets("train", count=1, size=SMALL, cache=tmp_path)
     first = streets[0]
     picture = Path(first.path)

@@ -102,7 +102,7 @@ def test_mask_classification_is_that_of_the_package(tmp_path):
 
 
 @torch.no_grad()
-def test_oneformer_is_told_its_task_as_by_its_processor(tmp_path):
+def test_oneformer_gets_its_task_as_by_its_processor(tmp_path):
     from transformers import OneFormerImageProcessor, OneFormerProcessor
 
     network = oneformer().eval()
@@ -389,7 +389,7 @@ def test_published_weights_are_found_in_torchs_cache(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("kind", TRANSFORMERS)
-def test_a_folder_is_told_apart_by_what_the_network_is_made_of(kind, tmp_path):
+def test_a_folder_is_recognised_by_what_the_network_is_made_of(kind, tmp_path):
     write_transformers(tmp_path, kind)
     before = weights_hash(tmp_path)
     (tmp_path / "README.md").write_text("notes")

@@ -1,10 +1,13 @@
 """Pretended predictions, with regions, ragged borders and small islands as real ones have."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 
-def street_logits(height, width, classes=19, seed=0, roughness=0.55, detail=10):
+def street_logits(
+    height: int, width: int, classes: int = 19, seed: int = 0, roughness: float = 0.55, detail: float = 10
+) -> NDArray[np.float32]:
     """Logits ``(classes, height, width)`` float32 of a network that is sure inside regions, not between them."""
     rng = np.random.default_rng(seed)
     scale = max(height, width) / 12
@@ -18,7 +21,7 @@ def street_logits(height, width, classes=19, seed=0, roughness=0.55, detail=10):
     return logits
 
 
-def street_truth(prediction, classes, seed=0):
+def street_truth(prediction: NDArray[np.integer], classes: int, seed: int = 0) -> NDArray[np.uint8]:
     """The prediction, moved, with false regions and void: ``(H, W)`` uint8, 255 where there is none."""
     rng = np.random.default_rng(seed)
     truth = np.roll(prediction, (2, 3), (0, 1)).astype(np.uint8)

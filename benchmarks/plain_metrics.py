@@ -1,13 +1,19 @@
 """Segment metrics in plain numpy and scipy: short, and fit for whole images. Tests and benchmarks compare with it."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import ndimage
+
+Array = NDArray[Any]
 
 SQUARE = np.ones((3, 3), bool)
 
 
-def components_of(classes, ignore=255):
+def components_of(classes: Array, ignore: int = 255) -> Array:
     """Ids 1…n in raster-scan order, 0 where ``classes == ignore``."""
     ids = np.zeros(classes.shape, np.int64)
     for c in np.unique(classes[classes != ignore]):
@@ -19,20 +25,22 @@ def components_of(classes, ignore=255):
     return number[ids]
 
 
-def shifted(values, outside):
+def shifted(values: Array, outside: int) -> list[Array]:
     """The map as each of a pixel's eight neighbours sees it."""
     padded = np.pad(values, 1, constant_values=outside)
     height, width = values.shape
     return [padded[1 + y :, 1 + x :][:height, :width] for y, x in np.argwhere(SQUARE) - 1 if y or x]
 
 
-def dispersion_of(p):
+def dispersion_of(p: Array) -> dict[str, Array]:
+    """Entropy, difference and variation ratio of a softmax ``(H, W, C)``."""
     first, second = np.partition(p, -2, axis=2)[..., :-3:-1].transpose(2, 0, 1)
     entropy = -(p * np.log(p + np.finfo(np.float32).eps)).sum(axis=2) / np.log(p.shape[2])
     return {"E": entropy, "D": 1 - first + second, "V": 1 - first}
 
 
-def iou_of(ids, classes, truth, ignore):
+def iou_of(ids: Array, classes: Array, truth: Array, ignore: int) -> Array:
+    """The adjusted IoU of every segment."""
     number = ids.max() + 1
     missed = np.zeros(number)
     for c in np.unique(classes[classes != ignore]):
@@ -46,7 +54,13 @@ def iou_of(ids, classes, truth, ignore):
     return agreeing / (size + missed[1:])
 
 
-def plain_metrics(probabilities, truth=None, prediction=None, ignore=255, scores=None):
+def plain_metrics(
+    probabilities: Array,
+    truth: Array | None = None,
+    prediction: Array | None = None,
+    ignore: int = 255,
+    scores: Mapping[str, Array] | None = None,
+) -> tuple[pd.DataFrame, Array]:
     """What ``segment_metrics`` gives; with ``scores``, maps by name, their means, too."""
     p = probabilities.astype(np.float64)
     classes = (p.argmax(axis=2) if prediction is None else prediction).astype(np.int64)
@@ -58,7 +72,7 @@ def plain_metrics(probabilities, truth=None, prediction=None, ignore=255, scores
     length = ids.max() + 1
     size = {s: np.bincount(ids[chosen], minlength=length)[1:] for s, chosen in sets.items()}
 
-    def mean(values, s=""):
+    def mean(values: Array, s: str = "") -> Array:
         return np.bincount(ids[sets[s]], values[sets[s]], length)[1:] / np.maximum(size[s], 1)
 
     columns = {

@@ -1,0 +1,85 @@
+"""One word for one thing: the house's list, held in README, docs and every Python source."""
+
+import io
+import re
+import tokenize
+
+import pytest
+from documented import PAGES, ROOT
+
+INSTEAD = {
+    r"told": "predicted, estimated, given, distinguished",
+    r"anew": "again",
+    r"so many": "n, at most n, this number of",
+    r"judges?|judged|judging|judgement": "evaluate, measure, compare",
+    r"beside": "compared with, next to",
+    r"came": "got, is from, was made from",
+    r"looked at|look orders?|inspection looks?": "inspected, read, checked; a look is of METRICS.md",
+    r"drawing": "resampling (a chart is drawn, too, but by draw_…)",
+}
+"""Words of no other meaning here, as whole words in text and as parts of names → what to say."""
+FORBIDDEN = re.compile(rf"(?<![a-z])(?:{'|'.join(INSTEAD)})(?![a-z])")
+SOURCES = {
+    path.relative_to(ROOT).as_posix(): path
+    for folder in ("oodretrieval", "scripts", "benchmarks", "tests", "docs")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+} | {"configuration.py": ROOT / "configuration.py"}
+"""Every Python source."""
+
+
+def words(text):
+    """Text in lower case, with the parts of its names as words of their own: ``judgedOn_it`` → ``judged on it``."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
+    return re.sub(r"[\s_]+", " ", apart).lower()
+
+
+def found(text):
+    """Words of the list in a text, with what stands around them."""
+    flat = words(text)
+    return [flat[max(0, hit.start() - 30) : hit.end() + 20] for hit in FORBIDDEN.finditer(flat)]
+
+
+def written(source):
+    """What is written in a source: each name, text and run of comments, with its line."""
+    comment, line = "", 0
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            comment, line = f"{comment} {token.string.lstrip('#')}", line or token.start[0]
+        elif token.type not in (tokenize.NL, tokenize.NEWLINE):
+            if comment:
+                yield line, comment
+                comment, line = "", 0
+            if token.type in (tokenize.NAME, tokenize.STRING):
+                yield token.start[0], token.string
+    if comment:
+        yield line, comment
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_use_the_words_of_the_house(page):
+    assert found(PAGES[page].read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("source", sorted(SOURCES.keys() - {"tests/test_words.py"}))
+def test_sources_use_the_words_of_the_house(source):
+    hits = {
+        f"{source}:{line}": hit
+        for line, text in written(SOURCES[source].read_text(encoding="utf-8"))
+        for hit in found(text)
+    }
+    assert hits == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("judged = 1  # anew", 2),
+        ('"""It was\n    told."""', 1),
+        ("class MetaJudging: ...", 1),
+        ("camera = foretold + besides  # so  \n# many", 1),
+        ("x = f'draw_{drawing_of}'", 1),
+        ("look = looked_at", 1),
+    ],
+)
+def test_this_test_notices(text, number):
+    assert sum(len(found(each)) for _, each in written(text + "\n")) == number
