@@ -29,7 +29,7 @@ def draw_embedding_space(
         labels: Label id of each point, ``(n,)``.
         names: Label id → name.
         emphasised: Label ids with a colour and marker of their own; all others are grey.
-        thumbnails: Index of a point → its crop ``(h, w, 3)``, drawn beside it.
+        thumbnails: Index of a point → its crop ``(h, w, 3)``, drawn next to it.
     """
     shown = [label for label in emphasised if (labels == label).any()]
     rest = ~np.isin(labels, shown)

@@ -1,4 +1,4 @@
-"""What can be shown of segments beside the scatter: texts and pixels, ready to be drawn. Knows no toolkit."""
+"""What can be shown of segments next to the scatter: texts and pixels, ready to be drawn. Knows no toolkit."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ class Presentation(Observable):
     """What a view shows, apart from the state: the view draws it and follows its changes.
 
     Attributes:
-        detail: What is shown beside the scatter. Observed.
+        detail: What is shown next to the scatter. Observed.
         thumbnail: Of the segment under the pointer, or None. Observed.
         marked: Row whose point is ringed, as the one under the pointer or as the one inspected; or None. Observed.
         density: Whether the density of the points is shaded. Observed.

@@ -1,4 +1,4 @@
-"""Projections of a catalogue, kept beside it under what made them."""
+"""Projections of a catalogue, kept with it under what made them."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ class Projections:
         }
 
     def path(self, dimensions: int) -> Path:
-        """Where a projection lies; its recipe lies beside it.
+        """Where a projection lies; its recipe lies next to it.
 
         Args:
             dimensions: Of the projection.
@@ -124,5 +124,5 @@ class Projections:
                 np.save(temporary, points, allow_pickle=False)
                 checksum = checksum_of(temporary)
             write_json(path.with_suffix(".json"), {**recipe, "points": checksum})
-        except StoreError as error:  # somebody else's catalogue can be looked at all the same
+        except StoreError as error:  # somebody else's catalogue can be explored all the same
             logger.warning("the projection is not kept for the next time: %s", error)

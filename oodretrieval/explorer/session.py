@@ -16,54 +16,47 @@ from oodretrieval.explorer.details import Detail, Message
 from oodretrieval.explorer.image_views import image_view
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.projections import Projections
-from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.work import Job, Work
-from oodretrieval.stores import Catalogue, Workspace, read_prediction
+from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
 
 
 class Session:
-    """One person's view of a catalogue.
+    """One view of a state, with everything that its commands need; several sessions may share a state.
 
     Args:
-        catalogue: What is explored.
-        settings: How.
+        state: What is known.
         workspace: Where predictions lie.
         immediate: Do all work at once, where nobody would ever call :meth:`poll`.
         started: Called when there is something to poll for.
         close: Closes the view.
 
     Attributes:
-        state: What is known.
+        state: As given.
         presentation: What the view shows apart from it.
         work: What is under way.
         crops: Images and crops.
         projections: Projections that are kept.
         folder: Where pictures are saved.
-
-    Raises:
-        StoreError: If the catalogue has no segments.
-        UnknownNameError: If a setting names something unknown.
     """
 
     def __init__(
         self,
-        catalogue: Catalogue,
-        settings: ExplorerSettings,
+        state: State,
         workspace: Workspace,
         *,
         immediate: bool = False,
         started: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
     ) -> None:
-        self.state, self.presentation = State(catalogue, settings), Presentation()
+        self.state, self.presentation = state, Presentation()
         self.work = Work(self._failed, immediate, started)
         self.workspace, self.close = workspace, close
-        self.crops = Crops(self.state.segments)
-        self.projections = Projections(catalogue, self.state.embedding, settings)
-        self.folder = Path(settings.save_dir or catalogue.path / "pictures")
+        self.crops = Crops(state.segments)
+        self.projections = Projections(state.catalogue, state.embedding, state.settings)
+        self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
 
     def say(self, text: str) -> None:
         """Say something in the status line.
@@ -88,7 +81,7 @@ class Session:
         return busy
 
     def show_detail(self, title: str, get: Callable[[], Detail]) -> None:
-        """Get a detail beside the view, and show it unless another one was asked for meanwhile.
+        """Get a detail in the background, and show it unless another one was asked for meanwhile.
 
         Args:
             title: What is done, for a person.

@@ -27,7 +27,7 @@ def crops(number):
 
 
 @pytest.mark.parametrize("number", [1, 5, 6, 12])
-def test_neighbours_stand_in_order_beside_the_query(figure, number):
+def test_neighbours_stand_in_order_next_to_the_query(figure, number):
     captions = [f"cow {i}" for i in range(number)]
     draw_neighbours(figure, QUERY, "the query", crops(number), captions)
     figure.canvas.draw()

@@ -92,7 +92,7 @@ def test_without_truth_the_image_is_shown_as_it_is(figure, missing):
     assert not image.patches
 
 
-def test_drawing_again_replaces_what_was_there(figure):
+def test_what_is_drawn_again_replaces_what_was_there(figure):
     panels(figure, VIEW)
     panels(figure, replace(VIEW, box=None))
     assert len(figure.axes) == 6

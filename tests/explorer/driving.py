@@ -155,7 +155,7 @@ class Driver:
 
     @property
     def detail(self):
-        """What is shown beside the scatter, by a short name."""
+        """What is shown next to the scatter, by a short name."""
         return DETAILS[type(self.presentation.detail)]
 
     @property
@@ -165,12 +165,12 @@ class Driver:
 
     @property
     def right(self):
-        """The part of the figure beside the scatter."""
+        """The part of the figure next to the scatter."""
         return self.explorer.view.detail.figure
 
     @property
     def rows(self):
-        """Axes beside the scatter → row of the segment that is drawn there."""
+        """Axes next to the scatter → row of the segment that is drawn there."""
         return self.explorer.view.detail.rows
 
     def place(self, target):
@@ -220,7 +220,7 @@ def wait_for(condition, poll=lambda: None):
     end = time.monotonic() + PATIENCE
     while not condition():
         poll()
-        assert time.monotonic() < end, "never came"
+        assert time.monotonic() < end, "it never happened"
         time.sleep(0.01)
 
 

@@ -50,7 +50,7 @@ def frames(axes):
 # -- pointer -----------------------------------------------------------------------------------------------
 
 
-def test_hover_shows_the_thumbnail_beside_the_pointer_and_takes_it_away(drive):
+def test_hover_shows_the_thumbnail_next_to_the_pointer_and_takes_it_away(drive):
     assert changed(drive, lambda: drive.hover(3))
     assert drive.presentation.hovered == 3
     box = drive.overlay.thumbnail
@@ -171,7 +171,7 @@ def test_the_wheel_without_a_query_sets_the_number(drive):
     assert drive.state.neighbours == 9 and drive.detail == "keys"
 
 
-def test_the_wheel_beside_the_scatter_does_nothing(drive):
+def test_the_wheel_outside_the_scatter_does_nothing(drive):
     drive.wheel(drive.right, 1)
     assert drive.state.neighbours == 10
 
@@ -215,7 +215,7 @@ def test_a_folder_that_cannot_be_written_is_said(catalogue, tmp_path):
     assert "cannot write" in drive.right.texts[0].get_text().replace("\n", " ")
 
 
-def test_a_click_beside_all_points_says_so(drive):
+def test_a_click_far_from_all_points_says_so(drive):
     drive.click(drive.empty_pixel())
     assert drive.presentation.status == "no segment under the pointer" and drive.detail == "keys"
 

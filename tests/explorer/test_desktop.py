@@ -85,7 +85,7 @@ class Window:
         end = time.monotonic() + PATIENCE
         while not expected.items() <= (now := self.now()).items():
             assert self.process.poll() is None, Path(self.log.name).read_text()
-            assert time.monotonic() < end, f"{expected} never came: { {k: now.get(k) for k in expected} }"
+            assert time.monotonic() < end, f"{expected} never happened: { {k: now.get(k) for k in expected} }"
             time.sleep(0.03)
         return now
 
@@ -159,7 +159,7 @@ def test_a_person_at_a_real_window(window, tmp_path):
         capture_output=True,
         text=True,
     ).stdout.split()
-    assert len(identity) == 1, "no dialogue came up"
+    assert len(identity) == 1, "no dialogue opened"
     window.do("windowsize", "--sync", identity[0], 1000, 640)
     window.until(width=1000)
     window.point_at(5)

@@ -1,4 +1,4 @@
-"""Projections are kept beside the catalogue by what made them."""
+"""Projections are kept with the catalogue by what made them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Work beside the window: delivered by polling, the newest wins, nothing is lost and nothing blocks."""
+"""Work in the background: delivered by polling, the newest wins, nothing is lost and nothing blocks."""
 
 import re
 import threading
@@ -104,7 +104,7 @@ def test_a_cancelled_process_is_ended():
         said.append(stage)
         cancelled.set()
 
-    many = np.random.default_rng(0).normal(size=(20000, 50)).astype(np.float32)
+    many = np.random.default_rng(0).normal(size=(6000, 50)).astype(np.float32)
     thread = threading.Thread(
         target=lambda: seen.append(
             worker_process.call_in_process(cancelled, report, "project", many, method="tsne")
@@ -117,7 +117,7 @@ def test_a_cancelled_process_is_ended():
 
 
 def test_the_window_is_alive_while_work_is_under_way(tmp_path, monkeypatch):
-    """As in a window: jobs beside it, the timer's callback called again and again, events in between."""
+    """As in a window: jobs in the background, the timer's callback called again and again, events in between."""
     release, call = threading.Event(), worker_process.call_in_process
     monkeypatch.setattr(
         worker_process, "call_in_process", lambda *a, **k: release.wait(PATIENCE) and call(*a, **k)

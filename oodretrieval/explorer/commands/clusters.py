@@ -1,4 +1,4 @@
-"""Clusters: asked for in the view, found beside it."""
+"""Clusters: asked for in the view, found in the background."""
 
 from functools import partial
 

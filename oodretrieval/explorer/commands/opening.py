@@ -1,4 +1,4 @@
-"""How a session starts: the candidates or the keys beside the scatter, and the projection under way."""
+"""How a session starts: the candidates or the keys next to the scatter, and the projection under way."""
 
 from collections.abc import Callable
 from functools import partial

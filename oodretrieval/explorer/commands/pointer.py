@@ -6,7 +6,7 @@ from oodretrieval.explorer.session import Session
 
 
 def show_thumbnail(session: Session, row: int) -> None:
-    """Show the thumbnail of a segment beside the pointer; its caption at once, its picture when it is read.
+    """Show the thumbnail of a segment next to the pointer; its caption at once, its picture when it is read.
 
     Args:
         session: Whose view.

@@ -1,4 +1,4 @@
-"""What is shown beside the scatter: each kind of detail in its own way."""
+"""What is shown next to the scatter: each kind of detail in its own way."""
 
 import textwrap
 from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ _POLLING = 60
 class Explorer:
     """Look around in an embedding space.
 
-    Works under any backend of matplotlib: with an event loop, long work is done beside it; without one (Agg, a
+    Works under any backend of matplotlib: with an event loop, long work is done in the background; without one (Agg, a
     static notebook figure) everything is done when it is asked for.
 
     Args:
@@ -60,22 +60,21 @@ class Explorer:
         **settings: Any,
     ) -> None:
         opened = catalogue if isinstance(catalogue, Catalogue) else Catalogue.open(catalogue)
-        chosen = from_mapping(ExplorerSettings, settings, "settings")
+        state = State(opened, from_mapping(ExplorerSettings, settings, "settings"))
         self.figure = figure if figure is not None else _new_figure(opened.name)
         canvas: Any = self.figure.canvas
         self._timer = canvas.new_timer(interval=_POLLING)
         self._timer.add_callback(self.poll)
         self._polling = False
         self.session = Session(
-            opened,
-            chosen,
+            state,
             workspace or Workspace(opened.path.resolve().parents[1]),
             immediate=type(self._timer)
             is TimerBase,  # which never fires: nobody would deliver anything later
             started=self._start_polling,
             close=self.close,
         )
-        self.view = FigureView(self.figure, self.session.state, self.session.presentation)
+        self.view = FigureView(self.figure, state, self.session.presentation)
         self._connect()
         start(self.session)
 

@@ -18,7 +18,7 @@ _SPINNER = "◐◓◑◒"
 _SHORTEST = 110
 """A thumbnail's longer side on screen, pixels at 100 dpi."""
 _ROOM = 215
-"""What a thumbnail with its caption takes beside the pointer, pixels at 100 dpi."""
+"""What a thumbnail with its caption takes next to the pointer, pixels at 100 dpi."""
 _PAPER = {"boxstyle": "round,pad=0.8", "facecolor": "#fffef5", "edgecolor": "#333333", "alpha": 0.98}
 
 
@@ -32,7 +32,7 @@ class Overlay:
 
     Attributes:
         rings: In the scatter.
-        thumbnail: The box beside the pointer, or None.
+        thumbnail: The box next to the pointer, or None.
         bottom: The status line.
         working: The sign and the line of what is under way.
         question: The open question with what was typed.
@@ -52,7 +52,7 @@ class Overlay:
         figure.canvas.mpl_connect("draw_event", self._after_draw)
 
     def place_thumbnail(self) -> None:
-        """Put the box beside the pointer, as it is presented; it is seen after the next :meth:`refresh`."""
+        """Put the box next to the pointer, as it is presented; it is seen after the next :meth:`refresh`."""
         shown = self._presentation.thumbnail
         self.thumbnail = None if shown is None else _thumbnail_box(self._figure, shown)
 
