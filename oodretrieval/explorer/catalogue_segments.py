@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError
 from oodretrieval.explorer.segment_classes import SegmentClasses
 from oodretrieval.explorer.segment_values import SegmentValues
+from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.candidates import score_name
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
@@ -99,6 +100,20 @@ class CatalogueSegments:
             Left, top, right, bottom, half-open.
         """
         return self._sides(row, "crop_")
+
+    def mask(self, row: int) -> RunLengthMask | None:
+        """The mask of a segment in its image.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            The mask; None where the catalogue keeps none.
+
+        Raises:
+            StoreError: If the file of masks is damaged.
+        """
+        return self._catalogue.masks[row]
 
     def _sides(self, row: int, prefix: str) -> tuple[int, int, int, int]:
         left, top, right, bottom = (

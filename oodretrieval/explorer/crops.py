@@ -7,9 +7,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from oodretrieval.errors import ImageError
+from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.explorer.catalogue_segments import CatalogueSegments
 from oodretrieval.images import read_image
 from oodretrieval.segments.crops import crop
@@ -101,6 +101,28 @@ class Crops:
             )
         return self._images.put(path, read_image(path))
 
+    def outlined(self, row: int) -> NDArray[np.uint8]:
+        """The image of a segment with the outline of its mask, where the catalogue keeps masks.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            ``(H, W, 3)`` uint8.
+
+        Raises:
+            ImageError: As :meth:`crop`.
+        """
+        return self._with_outline(row, (0, 0, *self.image(row).shape[1::-1]))
+
+    def _with_outline(
+        self, row: int, box: tuple[int, int, int, int], longest: int | None = None
+    ) -> NDArray[np.uint8]:
+        try:
+            return outlined_crop(self.image(row), box, self._segments.mask(row), longest)
+        except (ValueError, StoreError) as error:
+            raise ImageError(f"{self._segments.image_path(row)} cannot be outlined: {error}") from error
+
     def crop(self, row: int) -> NDArray[np.uint8]:
         """The crop that was embedded.
 
@@ -142,7 +164,11 @@ class Crops:
             ImageError: As :meth:`crop`.
         """
         kept = self._thumbnails.get(row)
-        return kept if kept is not None else self._thumbnails.put(row, shrink(self.crop(row), THUMBNAIL))
+        return kept if kept is not None else self._thumbnails.put(row, self._small(row))
+
+    def _small(self, row: int) -> NDArray[np.uint8]:
+        self.crop(row)  # an image that is another one by now is an error
+        return self._with_outline(row, self._segments.crop_box(row), THUMBNAIL)
 
     def thumbnail_or_gone(self, row: int) -> NDArray[np.uint8]:
         """The thumbnail of a segment, whatever has happened to its image.
@@ -157,24 +183,6 @@ class Crops:
             return self.thumbnail(row)
         except ImageError:
             return gone()
-
-
-def shrink(image: NDArray[np.uint8], longest: int) -> NDArray[np.uint8]:
-    """An image whose longer side is at most ``longest``; as it is where it is small already.
-
-    Args:
-        image: ``(H, W, 3)``.
-        longest: Pixels.
-
-    Returns:
-        ``(h, w, 3)``, contiguous.
-    """
-    height, width = image.shape[:2]
-    scale = longest / max(height, width)
-    if scale >= 1:
-        return np.ascontiguousarray(image)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0))
 
 
 def gone(size: int = 64) -> NDArray[np.uint8]:

@@ -129,7 +129,7 @@ class Session:
         model = str(self.state.catalogue.settings.get("model", ""))
         return image_view(
             read_prediction(self.workspace, model, dataset, image_id),
-            self.crops.image(row),
+            self.crops.outlined(row),
             segments.values_in_image(row),
             segments.classes.pred_mapping,
             segments.classes.label_mapping(dataset) or None,

@@ -54,7 +54,7 @@ def show_image(session: Session, row: int) -> None:
         row: Of the segment.
     """
     heading, box = session.heading(row), session.state.segments.box(row)
-    session.show_detail("reading the image", lambda: WholeImage(heading, session.crops.image(row), box))
+    session.show_detail("reading the image", lambda: WholeImage(heading, session.crops.outlined(row), box))
 
 
 def show_panels(session: Session, row: int) -> None:

@@ -26,7 +26,7 @@ def save_image(session: Session, row: int) -> None:
         row: Of the segment.
     """
     box = session.state.segments.box(row)
-    _save(session, row, "image", lambda: framed_image(session.crops.image(row), box))
+    _save(session, row, "image", lambda: framed_image(session.crops.outlined(row), box))
 
 
 def save_crop(session: Session, row: int) -> None:
