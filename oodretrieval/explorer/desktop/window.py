@@ -11,7 +11,8 @@ from oodretrieval.explorer.desktop.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
-_PATIENCE = 60
+_PATIENCE = 180
+"""Seconds: starting Qt takes one, and very much longer on a machine that is busy."""
 _NAMED = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
