@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from steps import CPU, embed, embed_settings, predict_and_measure, train_linear
 
+from oodretrieval.datasets import open_dataset
 from oodretrieval.errors import (
     ConfigurationError,
     DatasetError,
@@ -35,9 +36,10 @@ from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, read_prediction, read_segments
+from oodretrieval.stores.boxes import crop_boxes
 
 
 def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedded):
@@ -313,9 +315,12 @@ def test_nothing_selected_says_what_to_change(configuration, embedded):
 
 
 def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
-    from oodretrieval.datasets import CamVid
+    def of_cars(*arguments):
+        dataset = open_dataset(*arguments)
+        dataset.pred_class_selection = [8]
+        return dataset
 
-    monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", of_cars)
     embed(Run(configuration, embedded), save_file="cars")
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
 
