@@ -107,7 +107,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
     assert len(some) == 5
     highest = every[SELECT_SCORE].sort_values(ascending=False)
     assert sorted(some[SELECT_SCORE]) == sorted(highest[:5])
-    fewer = embed(configuration, fitted, select_quantile=0.99, save_file="fewer").segments
+    fewer = embed(configuration, fitted, select_quantile=0.9, save_file="fewer").segments
     assert len(fewer) < len(every)
     assert fewer[SELECT_SCORE].min() > every[SELECT_SCORE].min()
     large = embed(configuration, fitted, select_quantile=0.0, min_pixels=100, save_file="large").segments

@@ -155,7 +155,8 @@ def _select(
     chosen_rows = pd.concat(selected, ignore_index=True)
     if chosen_rows.empty and not failures:
         raise StoreError(
-            f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
+            f"none of the {settings.candidates} in {considered['image_id'].nunique()} images is selected "
+            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} "
             "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
         )
     return considered, chosen_rows, masks, failures

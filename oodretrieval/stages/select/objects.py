@@ -1,5 +1,6 @@
 """Objects as candidates: regions of the images in use, scored next to each other, and the best set of each image."""
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -23,6 +24,7 @@ from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.models import weights_hash
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel
+from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import (
     Choice,
     RegionOptions,
@@ -49,7 +51,7 @@ from oodretrieval.stores import (
 
 logger = logging.getLogger(__name__)
 REGIONS = "regions"
-VERSION = 1
+VERSION = 2
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""
@@ -75,7 +77,7 @@ def weights_for(select_by: str) -> ScoreWeights:
         raise SettingsError("the predicted IoU is one of segments; regions have another score")
     if select_by == DISTANCE:
         return ScoreWeights(evidence={"distance": 1.5})
-    return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25})
+    return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25}, contrast=0.0)
 
 
 @dataclass(frozen=True)
@@ -240,7 +242,7 @@ class Objects:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else weights_hash(self._novelty[1]),
+            "known": "" if self._novelty is None else _digest(self._novelty[0].bank),
         }
 
     def compare(self, images: Sequence[str]) -> None:
@@ -314,6 +316,14 @@ class Objects:
         """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
         path = self.source.workspace.prediction_path(*self.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
+
+
+def _digest(bank: FeatureBank) -> str:
+    """Of known features: a novelty model that is fitted again may keep the same ones."""
+    content = hashlib.blake2b(digest_size=16)
+    for values in (bank.mean, bank.std, bank.vectors):
+        content.update(np.ascontiguousarray(values).data)
+    return content.hexdigest()
 
 
 def _chosen(
