@@ -15,7 +15,7 @@ from oodretrieval.explorer.views import image_view
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours, inspection_order, project
-from oodretrieval.stages.select.compute_embeddings import crop_boxes, segment_boxes_of
+from oodretrieval.stages.select.candidate_crops import crop_boxes, segment_boxes_of
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
 
 NEIGHBOURS = 10

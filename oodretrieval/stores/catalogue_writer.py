@@ -12,10 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path, checksum_of
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest, read_vectors
-from oodretrieval.stores.masks import read_masks, write_masks
+from oodretrieval.stores.masks import read_masks
+from oodretrieval.stores.part_files import (
+    checked_vectors,
+    require_name,
+    write_part_masks,
+    write_part_vectors,
+)
 from oodretrieval.stores.segments import part_name, read_tables, write_table
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
@@ -205,7 +210,7 @@ class CatalogueWriter:
         Raises:
             StoreError: If the name cannot be one of a file, or the file cannot be written.
         """
-        _require_name("a table", name)
+        require_name("a table", name)
         numbers = [int(path.stem[5:]) for path in self.path.glob(f"tables/{name}/part-*.parquet")]
         file = f"tables/{name}/{part_name(1 + max(numbers, default=-1))}"
         write_table(self.path / file, table, {"settings": self._settings})
@@ -283,38 +288,15 @@ class CatalogueWriter:
         return [path for path in self.path.glob("part-*.parquet") if path.stem[5:].isdigit()]
 
     def _checked(self, vectors: NDArray[np.floating], embedding: str, rows: int) -> NDArray[np.float32]:
-        values = np.ascontiguousarray(vectors, np.float32)
-        if values.ndim != 2 or len(values) != rows:
-            raise StoreError(
-                f"vectors {values.shape} of {embedding!r} must be (n = {rows}, D), one for each segment"
-            )
-        dimensions = self._state["embeddings"].get(embedding, values.shape[1])
-        if values.shape[1] != dimensions:
-            raise StoreError(
-                f"vectors of {embedding!r} have {values.shape[1]} dimensions, those before had {dimensions}; "
-                "give another network's vectors another name"
-            )
-        if not np.isfinite(values).all():
-            raise StoreError(f"vectors of {embedding!r} hold NaN or infinity; check the embedding network")
-        return values
+        return checked_vectors(vectors, embedding, rows, self._state["embeddings"].get(embedding))
 
     def _write_vectors(
         self, part: dict[str, Any], number: int, embedding: str, vectors: NDArray[np.float32]
     ) -> None:
-        """Write the vectors of a part, and note their file and its checksum."""
-        _require_name("an embedding", embedding)
-        name = f"vectors/{embedding}/{part_name(number, '.npy')}"
-        with atomic_path(self.path / name) as temporary:
-            np.save(temporary, vectors, allow_pickle=False)
-            checksum = checksum_of(temporary)
-        part["vectors"][embedding], part["checksums"][embedding] = name, checksum
+        write_part_vectors(self.path, part, number, embedding, vectors)
 
     def _write_masks(self, part: dict[str, Any], number: int, masks: Sequence[RunLengthMask | None]) -> None:
-        """Write the masks of a part, and note their file."""
-        if len(masks) != part["rows"]:
-            raise StoreError(f"expected one mask for each of the {part['rows']} rows, got {len(masks)}")
-        part["masks"] = f"masks/{part_name(number)}"
-        write_masks(self.path / part["masks"], masks, {"settings": self._settings})
+        write_part_masks(self.path, part, number, masks, self._settings)
 
     def _remove_unlisted(self) -> None:
         listed = {part["table"] for part in self._state["parts"]}
@@ -329,11 +311,6 @@ class CatalogueWriter:
         for path in [*self._part_tables(), *others]:
             if path.relative_to(self.path).as_posix() not in listed:
                 path.unlink(missing_ok=True)
-
-
-def _require_name(kind: str, name: str) -> None:
-    if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise StoreError(f"{name!r} cannot name {kind}; use a name without slashes")
 
 
 def _key(value: Any) -> Any:

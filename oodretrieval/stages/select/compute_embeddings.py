@@ -1,7 +1,7 @@
 """Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from oodretrieval.choices import OBJECTS, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
-from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
-from oodretrieval.execution import progress, return_freed_memory
+from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.inputs import (
     blocks,
@@ -24,8 +24,7 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.masks import RunLengthMask, encode_mask
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.stages.select.candidate_crops import CandidateCrops, MasksOf, among, segment_masks
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
@@ -35,18 +34,14 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     CatalogueWriter,
-    Workspace,
-    read_prediction,
 )
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
-MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
-"""Image id and candidates' numbers → their masks."""
+
 JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns of the table of all segments that lies beside the selected ones."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
-"""Columns in which a segment is the one that it was."""
+
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -96,10 +91,10 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             judged["image_id"].nunique(),
             _hint(selected, settings.rule),
         )
-        writer.retain(lambda rows: _among(rows, selected))
+        writer.retain(lambda rows: among(rows, selected))
         for dataset_name, dataset in datasets.items():
             rows = selected[selected["dataset"] == dataset_name]
-            crops = _Crops(dataset, rows, masks[dataset_name], settings)
+            crops = CandidateCrops(dataset, rows, masks[dataset_name], settings)
             failures |= _add(writer, dataset_name, crops, network, device)
         if writer.rows:
             writer.add_table(PREDICTED_IOU, judged)
@@ -162,23 +157,6 @@ def _select(
     return considered, chosen_rows, masks, failures
 
 
-def segment_masks(
-    workspace: Workspace, names: tuple[str, str], image_id: str, segment_ids: Sequence[int]
-) -> list[RunLengthMask | None]:
-    """The masks of predicted segments of an image; None where the prediction has gone.
-
-    Args:
-        workspace: Where predictions lie.
-        names: Name of the segmentation network, name of the dataset.
-        image_id: Id of the image.
-        segment_ids: Of the segments.
-    """
-    if not workspace.prediction_path(*names, image_id).is_file():
-        return [None] * len(segment_ids)
-    components = read_prediction(workspace, *names, image_id).components()
-    return [encode_mask(components == number) for number in segment_ids]
-
-
 def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:
     """Refuse to throw away, for a smaller ``args.limit``, what a finished catalogue holds.
 
@@ -197,14 +175,6 @@ def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], li
                 f"args.limit={limit} would leave {len(images & set(dataset.ids))}; leave args.limit out, choose "
                 "another args.save_file, or add args.overwrite=True"
             )
-
-
-def _among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are segments that ``others`` holds too, ``(n,)``."""
-    if rows.empty or others.empty:
-        return np.zeros(len(rows), np.bool_)
-    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
-    return np.asarray(found, np.bool_)
 
 
 def _hint(selected: pd.DataFrame, rule: SelectionRule) -> str:
@@ -248,7 +218,7 @@ def eligible(
 
 
 def _add(
-    writer: CatalogueWriter, name: str, crops: "_Crops", network: EmbeddingNetwork, device: torch.device
+    writer: CatalogueWriter, name: str, crops: CandidateCrops, network: EmbeddingNetwork, device: torch.device
 ) -> dict[str, str]:
     """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
     settings, dataset = crops.settings, crops.dataset
@@ -273,72 +243,3 @@ def _add(
                     done = name, tuple(rows["image_id"].unique())
                     writer.add_part(rows, vectors, settings.net, done, masks)
     return failures
-
-
-class _Crops:
-    """Reads images, yields the crops of their candidates, and collects rows and masks in the same order."""
-
-    def __init__(
-        self, dataset: SegmentationDataset, selected: pd.DataFrame, masks_of: MasksOf, settings: EmbedSettings
-    ) -> None:
-        self.dataset, self.settings = dataset, settings
-        self._selected, self._masks_of = selected, masks_of
-        self.by_image: dict[str, pd.DataFrame] = {}
-        self.leave_out(selected.iloc[:0])
-        self._clear()
-
-    def _clear(self) -> None:
-        self._rows: list[pd.DataFrame] = []
-        self._masks: list[RunLengthMask | None] = []
-        self._failures: dict[str, str] = {}
-
-    def leave_out(self, rows: pd.DataFrame) -> None:
-        """Read only what is not among these rows."""
-        self._selected = self._selected[~_among(self._selected, rows)]
-        self.by_image = {str(image): rows for image, rows in self._selected.groupby("image_id", sort=False)}
-
-    @property
-    def left(self) -> int:
-        """Candidates to read."""
-        return len(self._selected)
-
-    def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
-        for index in indices:
-            return_freed_memory()
-            image_id = self.dataset.ids[index]
-            rows = self.by_image[image_id].copy()
-            try:
-                sample = self.dataset[index]
-                masks = self._masks_of(image_id, rows["segment_id"].tolist())
-            except (ImageError, StoreError) as error:
-                self._failures[image_id] = str(error)
-                bar.update(len(rows))
-                continue
-            height, width = sample.image.shape[:2]
-            smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes_of(rows)]
-            rows["image_path"] = sample.path
-            for side in Box._fields:
-                rows[f"crop_{side}"] = [getattr(box, side) for box in boxes]
-            self._rows.append(rows)
-            self._masks += masks
-            for box in boxes:
-                yield crop(sample.image, box)
-                bar.update()
-
-    def take(self) -> tuple[pd.DataFrame, list[RunLengthMask | None], dict[str, str]]:
-        """What was read since the last time: rows, their masks, and image id → reason of what failed."""
-        rows = pd.concat(self._rows, ignore_index=True) if self._rows else pd.DataFrame()
-        taken = rows, self._masks, self._failures
-        self._clear()
-        return taken
-
-
-def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the segments, row by row."""
-    return [Box(*row) for row in table[list(Box._fields)].to_numpy(int).tolist()]
-
-
-def crop_boxes(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the crops that were embedded, row by row of a catalogue."""
-    return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]

@@ -19,7 +19,8 @@ from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.segments import crop
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
+from oodretrieval.stages.select.candidate_crops import crop_boxes
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
 

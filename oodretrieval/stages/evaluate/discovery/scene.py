@@ -25,7 +25,7 @@ from oodretrieval.novelty import pool_by_segment
 from oodretrieval.results.rules import no_labels, no_truth
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.evaluate.seen import seen_by
-from oodretrieval.stages.select.compute_embeddings import MasksOf, segment_masks
+from oodretrieval.stages.select.candidate_crops import MasksOf, segment_masks
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
@@ -137,7 +137,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         table[table["image_id"].isin(images)].reset_index(drop=True), name, dataset
     )
     objects = Objects(run, names, settings.select_by, selector.novelty_file, device, settings.objects)
-    failures |= objects.describe(settings.common, dataset, [i for i in images if i not in failures])
+    failures |= objects.regions.describe(settings.common, dataset, [i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
     truth = _Truth.of(run, names, dataset.label_set, images)
     if not truth.masks:
@@ -207,7 +207,7 @@ class _Features:
         self._places = {image: index for index, image in enumerate(dataset.ids)}
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
-        features = self._objects.feature_map(self._dataset[self._places[image_id]].image, image_id)
+        features = self._objects.regions.feature_map(self._dataset[self._places[image_id]].image, image_id)
         components = np.zeros(masks[0].size, np.int32)
         for number, mask in enumerate(masks, 1):
             components[decode_mask(mask)] = number
