@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
 
-JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
+SCORED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns of the table of all segments that lies beside the selected ones."""
 
 MANY = 1000
@@ -81,29 +82,48 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, datasets, settings.common.limit)
-        judged, selected, masks, failures = _select(settings, run, selector, datasets)
+        selection = _select(settings, run, selector, datasets)
+        selected, failures = selection.candidates, dict(selection.failures)
         logger.info(
-            "%d %s selected (%s); %d segments in %d images%s",
+            "%d of %d %s selected (%s)%s",
             len(selected),
+            selection.considered,
             settings.candidates,
             settings.rule.words(settings.candidates),
-            len(judged),
-            judged["image_id"].nunique(),
             _hint(selected, settings.rule),
         )
         writer.retain(lambda rows: among(rows, selected))
         for dataset_name, dataset in datasets.items():
             rows = selected[selected["dataset"] == dataset_name]
-            crops = CandidateCrops(dataset, rows, masks[dataset_name], settings)
+            crops = CandidateCrops(dataset, rows, selection.masks[dataset_name], settings)
             failures |= _add(writer, dataset_name, crops, network, device)
         if writer.rows:
-            writer.add_table(PREDICTED_IOU, judged)
+            writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(folder))
     logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
-    return {"catalogue": name, "segments": count, "considered": len(judged)}
+    return {"catalogue": name, "segments": count, "considered": selection.considered}
+
+
+@dataclass(frozen=True, eq=False)
+class _Selection:
+    """What is selected.
+
+    Attributes:
+        segments: All segments of the images, with their scores.
+        considered: How many candidates there were to select from.
+        candidates: Those selected.
+        masks: Dataset → what knows the masks of its candidates.
+        failures: Image id → why it failed.
+    """
+
+    segments: pd.DataFrame
+    considered: int
+    candidates: pd.DataFrame
+    masks: Mapping[str, MasksOf]
+    failures: Mapping[str, str]
 
 
 def _select(
@@ -111,14 +131,10 @@ def _select(
     run: Run,
     selector: Selector,
     datasets: Mapping[str, SegmentationDataset],
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, MasksOf], dict[str, str]]:
-    """Score the segments of the images asked for, and select candidates.
-
-    Returns:
-        All segments with their scores; the candidates selected; dataset → what knows their masks; image id → reason of
-        those that failed.
-    """
-    judged, selected = [], []
+) -> _Selection:
+    """Score the segments of the images asked for, and select candidates."""
+    segments, selected = [], []
+    considered = 0
     failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
     for name, dataset in datasets.items():
@@ -129,7 +145,7 @@ def _select(
         table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
         table, failed = selector.score(table, name, dataset)
         table.insert(0, "dataset", name)
-        judged.append(table[[column for column in JUDGED if column in table.columns]])
+        segments.append(table[[column for column in SCORED if column in table.columns]])
         failures |= failed
         if settings.candidates == OBJECTS:
             images = [str(image) for image in table["image_id"].unique() if image not in failed]
@@ -138,6 +154,7 @@ def _select(
             )
             found, failed = objects.found(settings.common, dataset, images)
             found.insert(0, "dataset", name)
+            considered += len(found)
             chosen = selector.select(found, eligible(found, settings), objects.threshold)
             selected.append(found[chosen])
             masks[name] = objects.masks
@@ -145,16 +162,17 @@ def _select(
         else:
             large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
             selected.append(table[selector.select(table, large)])
+            considered += len(table)
             masks[name] = partial(segment_masks, run.workspace, names)
-    considered = pd.concat(judged, ignore_index=True)
+    every = pd.concat(segments, ignore_index=True)
     chosen_rows = pd.concat(selected, ignore_index=True)
     if chosen_rows.empty and not failures:
         raise StoreError(
-            f"none of the {settings.candidates} in {considered['image_id'].nunique()} images is selected "
-            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} "
-            "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
+            f"none of the {considered} {settings.candidates} is selected "
+            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, args.min_width, args.min_pixels"
+            + _instead(settings.rule)
         )
-    return considered, chosen_rows, masks, failures
+    return _Selection(every, considered, chosen_rows, masks, failures)
 
 
 def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:

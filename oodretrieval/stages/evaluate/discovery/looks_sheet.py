@@ -68,7 +68,7 @@ def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[
     image_of = {int(row): image for image, rows in enumerate(candidates.rows) for row in rows}
     place_of = {int(row): place for rows in candidates.rows for place, row in enumerate(rows)}
     found: set[tuple[int, int]] = set()
-    told: dict[int, tuple[int, str]] = {}
+    found_by: dict[int, tuple[int, str]] = {}
     for row in (int(row) for row in order):
         match = candidates.matches[image_of[row]]
         iou, covered = match.iou[place_of[row]], match.covered[place_of[row]]
@@ -76,11 +76,11 @@ def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[
         words = "outlines" if (iou >= OUTLINED).any() else "finds" if hit else ""
         if not hit:
             touches = bool((covered > TOUCHED).any())
-            told[row] = int(touches), "touches" if touches else ""
+            found_by[row] = int(touches), "touches" if touches else ""
         else:
-            told[row] = (2, words) if set(hit) - found else (1, f"{words} again")
+            found_by[row] = (2, words) if set(hit) - found else (1, f"{words} again")
         found |= set(hit)
-    return told
+    return found_by
 
 
 def _caption(row: pd.Series, success: tuple[int, str], scene: Scene) -> str:
