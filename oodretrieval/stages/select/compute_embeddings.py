@@ -169,8 +169,8 @@ def _select(
     if chosen_rows.empty and not failures:
         raise StoreError(
             f"none of the {considered} {settings.candidates} is selected "
-            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, args.min_width, args.min_pixels"
-            + _instead(settings.rule)
+            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
+            "args.min_width, args.min_pixels" + _instead(settings.rule)
         )
     return _Selection(every, considered, chosen_rows, masks, failures)
 
