@@ -189,8 +189,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
         "%-22s %10s %8s %8s %8s", f"of {objects} objects", "candidates", "touched", "found", "outlined"
     )
     for kind, counts in found["discovery"].items():
-        columns = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
-        output.info("%-22s %10d %8d %8d %8d", kind, *columns)
+        shown = [counts[name] for name in ("candidates", "touched", "found", "outlined")]
+        output.info("%-22s %10d %8d %8d %8d", kind, *shown)
     output.info(
         "touched: more than half of a candidate lies on it; found, outlined: the two have an IoU of at least 0.25, 0.5"
     )

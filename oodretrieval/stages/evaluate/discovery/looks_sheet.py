@@ -35,7 +35,7 @@ def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
     """
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
-    success = _successes(candidates, order)
+    success = _successes(candidates, order.tolist())
     places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
@@ -59,8 +59,8 @@ def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
 
 def _around(row: pd.Series, shape: Sequence[int]) -> Box:
     box = Box(*(int(row[side]) for side in Box._fields))
-    sides = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
-    return enlarge_box(box, *sides, shape[0], shape[1])
+    height, width = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
+    return enlarge_box(box, height, width, shape[0], shape[1])
 
 
 def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[int, str]]:
@@ -69,7 +69,7 @@ def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[
     place_of = {int(row): place for rows in candidates.rows for place, row in enumerate(rows)}
     found: set[tuple[int, int]] = set()
     found_by: dict[int, tuple[int, str]] = {}
-    for row in (int(row) for row in order):
+    for row in order:
         match = candidates.matches[image_of[row]]
         iou, covered = match.iou[place_of[row]], match.covered[place_of[row]]
         hit = [(image_of[row], int(i)) for i in np.flatnonzero(iou >= FOUND)]

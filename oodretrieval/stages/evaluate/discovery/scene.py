@@ -146,7 +146,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     regions = objects.table(images)
     segments = table[table["image_id"].isin(images) & (table["S"] >= MIN_SHARE * truth.pixels)]
     features = _Features(objects, run, names, dataset)
-    kinds = {
+    kinds: dict[str, tuple[pd.DataFrame, MasksOf]] = {
         OBJECTS: (regions, objects.masks),
         SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, run.workspace, names)),
     }
