@@ -25,6 +25,9 @@ def checked_vectors(
         rows: Of the part.
         dimensions: D of the embedding's other vectors; None if there are none.
 
+    Returns:
+        The same values, float32.
+
     Raises:
         StoreError: If they do not fit, or are not finite.
     """
@@ -93,6 +96,10 @@ def write_part_masks(
 
 def require_name(kind: str, name: str) -> None:
     """Refuse a name that cannot be one of a file.
+
+    Args:
+        kind: What it names, for people.
+        name: The name.
 
     Raises:
         StoreError: If it is empty or has a slash.

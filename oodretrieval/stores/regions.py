@@ -41,6 +41,9 @@ def regions_folder(workspace: Workspace, names: tuple[str, str], proposals: str)
         names: Name of the segmentation network, name of the dataset.
         proposals: What proposes them.
 
+    Returns:
+        The folder.
+
     Raises:
         StoreError: If a name cannot be one of a folder.
     """
@@ -48,7 +51,20 @@ def regions_folder(workspace: Workspace, names: tuple[str, str], proposals: str)
 
 
 def regions_path(workspace: Workspace, names: tuple[str, str], proposals: str, image_id: str) -> Path:
-    """File of the regions of one image; an id with ``/`` lies in nested folders."""
+    """File of the regions of one image; an id with ``/`` lies in nested folders.
+
+    Args:
+        workspace: Where it lies.
+        names: Name of the segmentation network, name of the dataset.
+        proposals: What proposes them.
+        image_id: Id of the image.
+
+    Returns:
+        The file, which need not exist.
+
+    Raises:
+        StoreError: If a name cannot be one of a file.
+    """
     return nested_path(regions_folder(workspace, names, proposals), image_id, ".h5")
 
 
@@ -97,7 +113,15 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
 
 
 def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
-    """Whether the regions of an image are there, undamaged, and were made of the same."""
+    """Whether the regions of an image are there, undamaged, and were made of the same.
+
+    Args:
+        path: Their file.
+        made_by: What they shall be made of.
+
+    Returns:
+        False, too, where the file is damaged.
+    """
     if not path.is_file():
         return False
     try:
@@ -109,6 +133,12 @@ def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
 
 def read_regions(path: Path) -> StoredRegions:
     """Read what :func:`write_regions` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The regions.
 
     Raises:
         StoreError: If the file is missing or damaged.

@@ -73,7 +73,14 @@ class Workspace:
         return self.path / "segments" / _name(model) / _name(dataset)
 
     def regions_folder(self, model: str, dataset: str) -> Path:
-        """Folder of the regions that may be objects, of a model on a dataset.
+        """Folder of the regions that may be objects.
+
+        Args:
+            model: Name of the network's entry.
+            dataset: Name of the dataset's entry.
+
+        Returns:
+            The folder, which need not exist.
 
         Raises:
             StoreError: If a name cannot be one of a folder.

@@ -48,7 +48,11 @@ class CandidateCrops:
         self._failures: dict[str, str] = {}
 
     def leave_out(self, rows: pd.DataFrame) -> None:
-        """Read only what is not among these rows."""
+        """Read only what is not among some rows.
+
+        Args:
+            rows: Candidates that are there already.
+        """
         self._selected = self._selected[~among(self._selected, rows)]
         self.by_image = {str(image): rows for image, rows in self._selected.groupby("image_id", sort=False)}
 
@@ -58,7 +62,15 @@ class CandidateCrops:
         return len(self._selected)
 
     def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
-        """The crops ``(h, w, 3)`` of the candidates of images, by place in the dataset; the bar counts candidates."""
+        """The crops of the candidates of images.
+
+        Args:
+            indices: Places of the images in the dataset.
+            bar: Counts candidates.
+
+        Yields:
+            ``(h, w, 3)``; those of images that cannot be read are left out and noted.
+        """
         for index in indices:
             return_freed_memory()
             image_id = self.dataset.ids[index]
@@ -91,7 +103,15 @@ class CandidateCrops:
 
 
 def among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are candidates that ``others`` holds too, ``(n,)``: the same in all of :data:`SAME`."""
+    """Which rows are candidates that others hold, too: the same in all of :data:`SAME`.
+
+    Args:
+        rows: ``n`` rows.
+        others: Any rows.
+
+    Returns:
+        ``(n,)``.
+    """
     if rows.empty or others.empty:
         return np.zeros(len(rows), np.bool_)
     found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
@@ -108,6 +128,9 @@ def segment_masks(
         names: Name of the segmentation network, name of the dataset.
         image_id: Id of the image.
         segment_ids: Of the segments.
+
+    Returns:
+        A mask for each.
     """
     if not workspace.prediction_path(*names, image_id).is_file():
         return [None] * len(segment_ids)
@@ -116,10 +139,10 @@ def segment_masks(
 
 
 def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the segments, row by row."""
+    """The boxes of the candidates of a ``table``, row by row."""
     return [Box(*row) for row in table[list(Box._fields)].to_numpy(int).tolist()]
 
 
 def crop_boxes(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the crops that were embedded, row by row of a catalogue."""
+    """The boxes of the crops that were embedded, row by row of a catalogue's ``table``."""
     return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]

@@ -60,6 +60,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         ``catalogue``, its number of ``segments``, and how many there were to select from.
 
     Raises:
+        SettingsError: If no dataset is named, or a root for several.
         StoreError: If a table is missing, no segment is selected, or ``limit`` would cut a finished catalogue.
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.

@@ -80,6 +80,12 @@ class DescribedRegions:
     def read(self, image_id: str) -> StoredRegions:
         """The regions of an image.
 
+        Args:
+            image_id: Its id.
+
+        Returns:
+            What is kept of it.
+
         Raises:
             StoreError: If they were never described, or their file is damaged.
         """
@@ -176,7 +182,15 @@ class DescribedRegions:
         }
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
-        """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
+        """Features of an image, seen at the size at which its prediction was made.
+
+        Args:
+            image: ``(H, W, 3)``.
+            image_id: Its id.
+
+        Returns:
+            ``(D, h, w)``.
+        """
         path = self._run.workspace.prediction_path(*self.names, image_id)
         return self._features.feature_map(as_seen(image, read_prediction_record(path).settings))
 

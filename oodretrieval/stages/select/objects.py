@@ -43,6 +43,9 @@ def weights_for(select_by: str) -> ScoreWeights:
     Args:
         select_by: As ``args.select_by``.
 
+    Returns:
+        The weights.
+
     Raises:
         SettingsError: If the score is one of segments alone.
     """
@@ -142,7 +145,14 @@ class Objects:
         self._scores = np.concatenate([score_regions(t, self.reference, self.weights) for t in sampled])
 
     def threshold(self, quantile: float) -> float:
-        """The score that this share of all regions stays below."""
+        """The score that a share of all regions stays below.
+
+        Args:
+            quantile: The share, 0…1.
+
+        Returns:
+            The score.
+        """
         return float(np.quantile(self._scores, quantile))
 
     def table(self, images: Sequence[str], choice: Choice | None = None) -> pd.DataFrame:
@@ -170,12 +180,28 @@ class Objects:
         return pd.concat(tables, ignore_index=True)
 
     def masks(self, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask]:
-        """The masks of regions of an image, by ``segment_id``."""
+        """The masks of regions of an image.
+
+        Args:
+            image_id: Its id.
+            segment_ids: ``segment_id`` of each region.
+
+        Returns:
+            A mask for each.
+        """
         masks = self.regions.read(image_id).tree.masks
         return [masks[int(number) - 1] for number in segment_ids]
 
     def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
-        """The best IoU of any region of an image, shown or not, with each of some objects, ``(o,)``."""
+        """How well the regions of an image, shown or not, fit some objects at best.
+
+        Args:
+            image_id: Its id.
+            objects: Masks in the image.
+
+        Returns:
+            The best IoU of any region with each, ``(o,)``.
+        """
         tree = self.regions.read(image_id).tree
         if not len(tree) or not len(objects):
             return np.zeros(len(objects))

@@ -136,7 +136,14 @@ def _distance(bank: FeatureBank, features: NDArray[np.floating]) -> NDArray[np.f
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
-    """:data:`MAPS` of logits ``(C, h, w)``, each ``(h, w)``, higher where more unknown."""
+    """The maps of :data:`MAPS`, higher where more unknown.
+
+    Args:
+        logits: ``(C, h, w)``.
+
+    Returns:
+        Name → ``(h, w)``.
+    """
     largest = logits.max(axis=0)
     energy = -(largest + np.log(np.exp(logits - largest).sum(axis=0)))
     softmax = np.exp(logits + energy)

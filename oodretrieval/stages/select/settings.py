@@ -60,6 +60,9 @@ class SelectionRule:
 
         Args:
             candidates: segments or objects.
+
+        Returns:
+            A few words.
         """
         if self.select_number:
             return f"the {self.select_number} highest by {self.select_by}"
