@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches
 from oodretrieval.experiment.configuration import load_configuration
-from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.regions import (
@@ -30,7 +30,14 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
-from oodretrieval.stores import StoredRegions, Workspace, read_prediction, read_regions, regions_path
+from oodretrieval.stores import (
+    Stored,
+    StoredRegions,
+    Workspace,
+    read_regions,
+    regions_path,
+    stored_prediction,
+)
 
 SHARES = ("touched", "found", "outlined")
 
@@ -57,11 +64,13 @@ def main() -> None:
     workspace = Workspace(options.workspace or configuration.workspace)
     scenes = []
     for name in options.datasets:
-        dataset = dataset_in_use(CommonSettings(), configuration, name)
+        dataset = dataset_in_use(configuration, name, CommonSettings())
         assert dataset.label_set is not None, f"{name} has no truth"
         unknown = dataset.label_set.unknown_ids
         ids = dataset.ids[:: options.every]
-        scenes.append(list(filter(None, (_image(workspace, (options.model, name), i, unknown) for i in ids))))
+        scenes.append(
+            list(filter(None, (_image(workspace, Stored(options.model, name), i, unknown) for i in ids)))
+        )
     head = [f"{n}: {len(s)} images" for n, s in zip(options.datasets, scenes, strict=True)]
     print(_row(["area, and touched / found / outlined after 5 looks an image", *head, "mean", "worst"]))
     print(_row(["---"] * (len(head) + 3)))
@@ -95,13 +104,11 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
     }
 
 
-def _image(
-    workspace: Workspace, names: tuple[str, str], image_id: str, unknown: frozenset[int]
-) -> Image | None:
-    path = regions_path(workspace, names, "regions", image_id)
+def _image(workspace: Workspace, stored: Stored, image_id: str, unknown: frozenset[int]) -> Image | None:
+    path = regions_path(workspace, stored, "regions", image_id)
     if not path.is_file():
         return None
-    labels = read_prediction(workspace, *names, image_id).labels
+    labels = stored_prediction(workspace, stored, image_id).labels
     if labels is None:
         return None
     regions = read_regions(path)

@@ -14,7 +14,9 @@ from oodretrieval.errors import StoreError
 from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path
 from oodretrieval.regions.tree import RegionTree
 from oodretrieval.stores.hdf5 import create_array, read_hdf5
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, nested_path, plain
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace, nested_path
 
 _ARRAYS = ("superpixels", "members", "spans", "parent", "source")
 _COLUMN = "column_"
@@ -33,12 +35,12 @@ class StoredRegions:
     columns: Mapping[str, NDArray[np.float64]]
 
 
-def regions_folder(workspace: Workspace, names: tuple[str, str], proposals: str) -> Path:
+def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path:
     """Folder of the regions of a network on a dataset.
 
     Args:
         workspace: Where it lies.
-        names: Name of the segmentation network, name of the dataset.
+        stored: Of which network on which dataset.
         proposals: What proposes them.
 
     Returns:
@@ -47,15 +49,15 @@ def regions_folder(workspace: Workspace, names: tuple[str, str], proposals: str)
     Raises:
         StoreError: If a name cannot be one of a folder.
     """
-    return workspace.regions_folder(*names) / proposals
+    return workspace.regions_folder(stored) / proposals
 
 
-def regions_path(workspace: Workspace, names: tuple[str, str], proposals: str, image_id: str) -> Path:
+def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id: str) -> Path:
     """File of the regions of one image; an id with ``/`` lies in nested folders.
 
     Args:
         workspace: Where it lies.
-        names: Name of the segmentation network, name of the dataset.
+        stored: Of which network on which dataset.
         proposals: What proposes them.
         image_id: Id of the image.
 
@@ -65,7 +67,7 @@ def regions_path(workspace: Workspace, names: tuple[str, str], proposals: str, i
     Raises:
         StoreError: If a name cannot be one of a file.
     """
-    return nested_path(regions_folder(workspace, names, proposals), image_id, ".h5")
+    return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
 
 def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]) -> None:

@@ -5,22 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import configuration_for
 
+from oodretrieval.charts.contact_sheets import tiles
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.images import read_image
 from oodretrieval.masks import decode_mask
 from oodretrieval.novelty.neighbours import FeatureBank
-from oodretrieval.stages.fit.settings import TrainNoveltySettings
-from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stages.report.contact_sheets import tiles
 from oodretrieval.stages.report.report_segments import candidate_sheet
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
@@ -31,7 +27,7 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     Prediction,
-    Workspace,
+    Stored,
     read_prediction,
     read_segments,
     regions_folder,
@@ -53,26 +49,6 @@ def embed(configuration, workspace, **options):
     settings |= {"candidates": "objects", **CPU, **options}
     compute_embeddings(from_mapping(EmbedSettings, settings), Run(configuration, workspace))
     return Catalogue.named(workspace, settings.get("save_file", "val"))
-
-
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with all that comes before selecting; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    run = Run(configuration, Workspace(configuration.workspace))
-    for dataset in ("train", "val"):
-        pred_images(from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}), run)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), run)
-    train_novelty(
-        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}), run
-    )
-    return run.workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
 
 
 def test_a_row_is_a_region_with_its_mask(configuration, fitted):
@@ -123,7 +99,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
 
 def test_processes_give_what_one_gives(configuration, fitted):
     one = embed(configuration, fitted, save_file="one")
-    shutil.rmtree(fitted.regions_folder(*NAMES))
+    shutil.rmtree(fitted.regions_folder(Stored(*NAMES)))
     two = embed(configuration, fitted, num_cores=2, save_file="two")
     assert one.segments.equals(two.segments)
     np.testing.assert_array_equal(one.vectors, two.vectors)
@@ -131,7 +107,7 @@ def test_processes_give_what_one_gives(configuration, fitted):
 
 def test_regions_are_described_once_and_again_where_they_are_damaged(configuration, fitted):
     before = embed(configuration, fitted).segments
-    files = sorted(regions_folder(fitted, NAMES, "regions").rglob("*.h5"))
+    files = sorted(regions_folder(fitted, Stored(*NAMES), "regions").rglob("*.h5"))
     times = [file.stat().st_mtime_ns for file in files]
     content = bytearray(files[1].read_bytes())
     content[len(content) // 2] ^= 255
@@ -190,13 +166,11 @@ def test_settings_that_make_no_sense_are_refused():
 
 def test_without_logits_there_are_no_objects(configuration, fitted):
     run = Run(configuration, fitted)
-    dataset = dataset_in_use(CommonSettings(), configuration, "val")
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", "overwrite": True, **CPU}
     pred_images(from_mapping(PredictSettings, settings), run)
     compute_metrics(
         MetricsSettings(dataset="val", model_name="colour", common=CommonSettings(overwrite=True)), run
     )
-    assert len(dataset)
     with pytest.raises(StoreError, match="args.keep=logits"):
         embed(configuration, fitted, select_by="entropy")
 

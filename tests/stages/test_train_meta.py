@@ -12,7 +12,6 @@ import pytest
 from oodretrieval.entries import MetaModelEntry
 from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
 from oodretrieval.evaluation import clip_names, r2
-from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.meta_models import (
@@ -30,31 +29,17 @@ from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Workspace, read_segments
+from oodretrieval.stores import Stored, Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
 SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
 
 
-@pytest.fixture(scope="module")
-def measured_once(configuration_in, tmp_path_factory):
-    configuration = configuration_in(tmp_path_factory.mktemp("measured"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    return configuration
-
-
 @pytest.fixture
-def measured(measured_once, tmp_path):
-    shutil.copytree(measured_once.workspace, tmp_path / "workspace")
-    return replace(measured_once, workspace=tmp_path / "workspace", defaults={"META_MODEL": "linear"})
+def measured(configuration, measured_once):
+    """Configuration of a workspace in which train and val are measured."""
+    shutil.copytree(measured_once.path, configuration.workspace)
+    return replace(configuration, defaults={"META_MODEL": "linear"})
 
 
 def train(configuration, **options):
@@ -89,14 +74,14 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert "void or unknown left out of the training" in content["context"]["void_rule"]
     assert "one block of 20 holds all 6 images" in content["context"]["intervals"]
-    assert content["notes"] == ["All images are frames of one clip: the figures are of one scene."]
+    assert content["notes"] == ["All images are frames of one clip: the measures are of one scene."]
     assert "entropy only" in caplog.text and "R² 95 %" in caplog.text
 
 
 def test_the_images_are_those_that_were_evaluated(measured):
     """Six images in the dataset, of which two are measured."""
     workspace = Workspace(measured.workspace)
-    shutil.rmtree(workspace.segments_folder("colour", "val"))
+    shutil.rmtree(workspace.segments_folder(Stored("colour", "val")))
     compute_metrics(
         from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "limit": 2}),
         Run(measured, workspace),
@@ -154,7 +139,7 @@ def test_every_kind_trains_by_its_name(measured, kind):
     result = train(measured, meta_model=kind, features=("entropy", "S_in"), **options)
     assert Path(result["path"]).name == kind + KINDS[kind].suffix
     workspace = Workspace(measured.workspace)
-    model = open_meta_model(Run(measured, workspace), kind, "colour")
+    model = Run(measured, workspace).trained.meta_model(kind, "colour")
     assert type(model) is KINDS[kind]
     assert model.feature_names[-1] == "S_in" and len(model.feature_names) == 11
     assert 0 <= result["figures"]["all segments"]["all features"]["auroc"] <= 1
@@ -163,7 +148,9 @@ def test_every_kind_trains_by_its_name(measured, kind):
 def test_a_kind_is_saved_under_any_name_and_found_by_it(measured):
     result = train(measured, meta_model="logistic", meta_model_name="mine")
     assert Path(result["path"]).name == "mine.safetensors"
-    assert open_meta_model(Run(measured, Workspace(measured.workspace)), "mine", "colour").kind == "logistic"
+    assert (
+        Run(measured, Workspace(measured.workspace)).trained.meta_model("mine", "colour").kind == "logistic"
+    )
 
 
 def test_name_and_kind_must_not_contradict_each_other(measured):
@@ -273,7 +260,7 @@ def test_a_model_worse_than_the_mean_says_so_and_names_better_kinds(measured, ca
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert said in content["notes"]
     caplog.clear()
-    open_meta_model(Run(measured, Workspace(measured.workspace)), "neural", "colour")
+    Run(measured, Workspace(measured.workspace)).trained.meta_model("neural", "colour")
     assert said in caplog.text, "whoever uses it is told"
     caplog.clear()
     train(measured, meta_model="linear")

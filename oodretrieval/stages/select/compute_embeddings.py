@@ -1,7 +1,7 @@
 """Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,36 +13,24 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.choices import OBJECTS, PUBLISHED
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    blocks,
-    dataset_in_use,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.stages.select.candidate_crops import CandidateCrops, MasksOf, among, segment_masks
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
+from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
-from oodretrieval.stores import (
-    PREDICTED_IOU,
-    SELECT_SCORE,
-    Catalogue,
-    CatalogueWriter,
-)
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
+from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
-
 SCORED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns of the table of all segments that lies beside the selected ones."""
-
+"""Columns of the table of all segments that lies next to the selected ones."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -65,39 +53,25 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
     """
-    if not settings.dataset:
-        raise SettingsError("args.dataset must name at least one dataset")
-    if settings.common.root and len(settings.dataset) > 1:
-        raise SettingsError(
-            "args.root is the root of one dataset; set the roots of several in configuration.py"
-        )
+    _require_datasets(settings)
     settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
     device = choose_device(settings.common.gpu)
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
-    datasets = {name: dataset_in_use(settings.common, run.configuration, name) for name in settings.dataset}
-    with_meta_model = selector.meta_model is not None
-    made_by = catalogue_settings(settings, run, datasets, with_meta_model)
+    works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}
+    made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
     name = settings.save_file or "+".join(settings.dataset)
     folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
-            _refuse_to_cut(folder, datasets, settings.common.limit)
-        selection = _select(settings, run, selector, datasets)
+            _refuse_to_cut(folder, works.values(), settings.common.limit)
+        selection = _select(settings, selector, works.values())
         selected, failures = selection.candidates, dict(selection.failures)
-        logger.info(
-            "%d of %d %s selected (%s)%s",
-            len(selected),
-            selection.considered,
-            settings.candidates,
-            settings.rule.words(settings.candidates),
-            _hint(selected, settings.rule),
-        )
         writer.retain(lambda rows: among(rows, selected))
-        for dataset_name, dataset in datasets.items():
-            rows = selected[selected["dataset"] == dataset_name]
-            crops = CandidateCrops(dataset, rows, selection.masks[dataset_name], settings)
-            failures |= _add(writer, dataset_name, crops, network, device)
+        for dataset, work in works.items():
+            rows = selected[selected["dataset"] == dataset]
+            crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
+            failures |= _add(writer, dataset, crops, network, device)
         if writer.rows:
             writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
@@ -106,6 +80,15 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     count = len(Catalogue.open(folder))
     logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
     return {"catalogue": name, "segments": count, "considered": selection.considered}
+
+
+def _require_datasets(settings: EmbedSettings) -> None:
+    if not settings.dataset:
+        raise SettingsError("args.dataset must name at least one dataset")
+    if settings.common.root and len(settings.dataset) > 1:
+        raise SettingsError(
+            "args.root is the root of one dataset; set the roots of several in configuration.py"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,56 +110,65 @@ class _Selection:
     failures: Mapping[str, str]
 
 
-def _select(
-    settings: EmbedSettings,
-    run: Run,
-    selector: Selector,
-    datasets: Mapping[str, SegmentationDataset],
-) -> _Selection:
+def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
     """Score the segments of the images asked for, and select candidates."""
     segments, selected = [], []
     considered = 0
     failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
-    for name, dataset in datasets.items():
-        names = settings.model_name, name
-        whole = changed(settings, {"limit": 0})
-        table = segments_in_use(whole.common, run, names)
-        # of the images asked for: the table may hold more, and of a dataset that changed others
-        table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
-        table, failed = selector.score(table, name, dataset)
-        table.insert(0, "dataset", name)
-        segments.append(table[[column for column in SCORED if column in table.columns]])
+    for work in works:
+        table, failed = selector.score(work.table(), work)
         failures |= failed
+        table.insert(0, "dataset", work.names.dataset)
+        segments.append(table[[column for column in SCORED if column in table.columns]])
         if settings.candidates == OBJECTS:
-            images = [str(image) for image in table["image_id"].unique() if image not in failed]
-            objects = Objects(
-                run, names, settings.rule.select_by, selector.novelty_file, selector.device, settings.objects
+            found, chosen, masks[work.names.dataset], failed = _objects(
+                settings, selector, work, table, failed
             )
-            found, failed = objects.found(settings.common, dataset, images)
-            found.insert(0, "dataset", name)
-            considered += len(found)
-            chosen = selector.select(found, eligible(found, settings), objects.threshold)
-            selected.append(found[chosen])
-            masks[name] = objects.masks
+            considered += found
             failures |= failed
         else:
-            large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
-            selected.append(table[selector.select(table, large)])
+            large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
+            chosen = table[selector.select(table, large)]
             considered += len(table)
-            masks[name] = partial(segment_masks, run.workspace, names)
-    every = pd.concat(segments, ignore_index=True)
-    chosen_rows = pd.concat(selected, ignore_index=True)
-    if chosen_rows.empty and not failures:
+            masks[work.names.dataset] = partial(segment_masks, work)
+        selected.append(chosen)
+    candidates = pd.concat(selected, ignore_index=True)
+    if candidates.empty and not failures:
         raise StoreError(
             f"none of the {considered} {settings.candidates} is selected "
             f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
             "args.min_width, args.min_pixels" + _instead(settings.rule)
         )
-    return _Selection(every, considered, chosen_rows, masks, failures)
+    logger.info(
+        "%d of %d %s selected (%s)%s",
+        len(candidates),
+        considered,
+        settings.candidates,
+        settings.rule.words(settings.candidates),
+        _hint(candidates, settings.rule),
+    )
+    return _Selection(pd.concat(segments, ignore_index=True), considered, candidates, masks, failures)
 
 
-def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:
+def _objects(
+    settings: EmbedSettings,
+    selector: Selector,
+    work: StoredWork,
+    table: pd.DataFrame,
+    failed: dict[str, str],
+) -> tuple[int, pd.DataFrame, MasksOf, dict[str, str]]:
+    """Objects of the images whose segments could be scored: how many, those selected, their masks, what failed."""
+    images = [str(image) for image in table["image_id"].unique() if image not in failed]
+    by = settings.rule.select_by
+    objects = Objects(work, by, selector.novelty_file, selector.device, settings.objects)
+    found, failures = objects.found(images)
+    found.insert(0, "dataset", work.names.dataset)
+    chosen = selector.select(found, eligible(found, settings), objects.threshold)
+    return len(found), found[chosen], objects.masks, failures
+
+
+def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:
     """Refuse to throw away, for a smaller ``args.limit``, what a finished catalogue holds.
 
     Raises:
@@ -186,12 +178,13 @@ def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], li
         return
     catalogue = Catalogue.open(folder)
     there = catalogue.table(PREDICTED_IOU) if PREDICTED_IOU in catalogue.table_names else catalogue.segments
-    for name, dataset in datasets.items():
+    for work in works:
+        name, asked = work.names.dataset, set(work.dataset.ids)
         images = set(there.loc[there["dataset"] == name, "image_id"])
-        if not images <= set(dataset.ids):
+        if not images <= asked:
             raise StoreError(
                 f"catalogue {catalogue.name!r} was made of {len(images)} images of {name!r}, of which "
-                f"args.limit={limit} would leave {len(images & set(dataset.ids))}; leave args.limit out, choose "
+                f"args.limit={limit} would leave {len(images & asked)}; leave args.limit out, choose "
                 "another args.save_file, or add args.overwrite=True"
             )
 
@@ -237,7 +230,7 @@ def eligible(
 
 
 def _add(
-    writer: CatalogueWriter, name: str, crops: CandidateCrops, network: EmbeddingNetwork, device: torch.device
+    writer: CatalogueWriter, name: str, crops: Crops, network: EmbeddingNetwork, device: torch.device
 ) -> dict[str, str]:
     """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
     settings, dataset = crops.settings, crops.dataset

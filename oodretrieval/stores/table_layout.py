@@ -1,21 +1,65 @@
-"""Which part of a segment table the segments of an image go to."""
+"""Which part of a segment table the segments of an image go to, and how a part is written."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from oodretrieval.errors import SettingsMismatchError
-from oodretrieval.experiment import inputs
-from oodretrieval.stages.measure.segment_blocks import Destination
-from oodretrieval.stores import (
-    Part,
-    PredictionRecord,
-    Workspace,
-    differing_settings,
-    existing_parts,
-    is_current,
-    remove_parts,
-)
+from oodretrieval.stores import blocks
+from oodretrieval.stores.current_segments import is_current
+from oodretrieval.stores.made_alike import differing_settings
+from oodretrieval.stores.predictions import PredictionRecord
+from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A part of the segment table that is to be written.
+
+    Attributes:
+        workspace: Root of the workspace.
+        stored: Of which network on which dataset.
+        number: Number of the part.
+        kept: Images whose segments stay in it → digest of their predictions.
+        order: Ids of all images of the dataset; rows follow it, what the dataset no longer has comes last.
+        made_by: Settings to note in the part.
+    """
+
+    workspace: Path
+    stored: Stored
+    number: int
+    kept: Mapping[str, str]
+    order: Sequence[str]
+    made_by: Mapping[str, Any]
+
+    def write(self, tables: Mapping[str, pd.DataFrame], digests: Mapping[str, str]) -> None:
+        """Write the part, in one step: what stays in it, and what is new.
+
+        Args:
+            tables: Image → its segment table.
+            digests: Image → digest of its prediction, of the same images.
+
+        Raises:
+            StoreError: If the part cannot be read or written.
+        """
+        workspace = Workspace(self.workspace)
+        rows = dict(tables)
+        if self.kept:
+            there = read_part(workspace, self.stored, self.number)
+            found = {str(image): part for image, part in there.groupby("image_id", sort=False)}
+            rows |= {image: found.get(image, there.iloc[:0]) for image in self.kept}
+        rank = {image: place for place, image in enumerate(self.order)}
+        images = sorted(rows, key=lambda image: rank.get(image, len(rank)))
+        made_of = {**self.kept, **digests}
+        table = pd.concat([rows[image] for image in images], ignore_index=True)
+        write_segments(
+            workspace, self.stored, self.number, table, {i: made_of[i] for i in images}, self.made_by
+        )
 
 
 @dataclass(frozen=True)
@@ -27,7 +71,7 @@ class TableLayout:
 
     Attributes:
         workspace: Where it lies.
-        names: Name of the network, name of the dataset.
+        stored: Of which network on which dataset.
         ids: All images of the dataset, in order.
         made_by: What makes the predictions.
         parts: Number → what is there.
@@ -35,7 +79,7 @@ class TableLayout:
     """
 
     workspace: Workspace
-    names: tuple[str, str]
+    stored: Stored
     ids: Sequence[str]
     made_by: Mapping[str, Any]
     parts: Mapping[int, Part]
@@ -45,7 +89,7 @@ class TableLayout:
     def of(
         cls,
         workspace: Workspace,
-        names: tuple[str, str],
+        stored: Stored,
         ids: Sequence[str],
         made_by: Mapping[str, Any],
         *,
@@ -56,8 +100,8 @@ class TableLayout:
         Raises:
             StoreError: If a part is damaged; not where the table is made from scratch.
         """
-        parts = {} if from_scratch else existing_parts(workspace, *names)
-        return cls(workspace, names, ids, made_by, parts, from_scratch)
+        parts = {} if from_scratch else existing_parts(workspace, stored)
+        return cls(workspace, stored, ids, made_by, parts, from_scratch)
 
     @property
     def _own(self) -> dict[int, Part]:
@@ -105,7 +149,7 @@ class TableLayout:
         for number, new in images.items():
             there = own[number].images if number in own else {}
             kept = {image: digest for image, digest in there.items() if image not in numbers}
-            to = Destination(self.workspace.path, self.names, number, kept, self.ids, dict(self.made_by))
+            to = Destination(self.workspace.path, self.stored, number, kept, self.ids, dict(self.made_by))
             yield to, new
 
     def remove_others(self, numbers: Collection[int]) -> None:
@@ -115,7 +159,7 @@ class TableLayout:
             StoreError: If one cannot be removed.
         """
         if self.from_scratch:
-            remove_parts(self.workspace, *self.names, but=numbers)
+            remove_parts(self.workspace, self.stored, but=numbers)
 
 
 def part_numbers(
@@ -152,9 +196,9 @@ def part_numbers(
     for place, image in enumerate(ids):
         if image not in wanted:
             continue
-        number = home.get(image, place // inputs.BLOCK)
-        if image not in home and (number in taken or len(images.get(number, ())) >= inputs.BLOCK):
-            room = (n for n in sorted(images) if len(images[n]) < inputs.BLOCK)
+        number = home.get(image, place // blocks.BLOCK)
+        if image not in home and (number in taken or len(images.get(number, ())) >= blocks.BLOCK):
+            room = (n for n in sorted(images) if len(images[n]) < blocks.BLOCK)
             number = next(room, 1 + max([*images, *taken]))
         images.setdefault(number, set()).add(image)
         found[image] = number

@@ -1,4 +1,4 @@
-"""The crops of the selected candidates: read image by image, with their rows and masks in the same order."""
+"""The crops of selected candidates: read image by image, with the rows and the masks that go with them."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -9,28 +9,60 @@ from numpy.typing import NDArray
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.execution import progress, return_freed_memory
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, encode_mask
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.segments import crop, enlarge_box
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Workspace, read_prediction
+from oodretrieval.stores import stored_prediction
+from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
 
 MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
 """Image id and candidates' numbers → their masks."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
+SAME = ["dataset", "image_id", "segment_id", "class", "S", *SIDES]
 """Columns in which a segment is the one that it was."""
 
 
-class CandidateCrops:
+def segment_masks(work: StoredWork, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask | None]:
+    """The masks of predicted segments of an image; None where the prediction has gone.
+
+    Args:
+        work: Of which network on which dataset.
+        image_id: Id of the image.
+        segment_ids: Of the segments.
+
+    Returns:
+        A mask for each.
+    """
+    if not work.workspace.prediction_path(work.names, image_id).is_file():
+        return [None] * len(segment_ids)
+    components = stored_prediction(work.workspace, work.names, image_id).components()
+    return [encode_mask(components == number) for number in segment_ids]
+
+
+def among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which rows are segments that other rows hold too.
+
+    Args:
+        rows: Candidates, ``n``.
+        others: Candidates.
+
+    Returns:
+        ``(n,)``.
+    """
+    if rows.empty or others.empty:
+        return np.zeros(len(rows), np.bool_)
+    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
+    return np.asarray(found, np.bool_)
+
+
+class Crops:
     """Reads images, yields the crops of their candidates, and collects rows and masks in the same order.
 
     Args:
         dataset: Where images are read.
-        selected: The candidates, with ``image_id``, ``segment_id`` and box.
+        selected: Rows of the candidates.
         masks_of: What knows their masks.
-        settings: How large crops are at least.
-
-    Attributes:
-        by_image: Image id → its candidates that are to be read.
+        settings: Smallest sizes of crops.
     """
 
     def __init__(
@@ -51,7 +83,7 @@ class CandidateCrops:
         """Read only what is not among some rows.
 
         Args:
-            rows: Candidates that are there already.
+            rows: Of a catalogue.
         """
         self._selected = self._selected[~among(self._selected, rows)]
         self.by_image = {str(image): rows for image, rows in self._selected.groupby("image_id", sort=False)}
@@ -62,19 +94,19 @@ class CandidateCrops:
         return len(self._selected)
 
     def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
-        """The crops of the candidates of images.
+        """The crops of the candidates of some images, in their order.
 
         Args:
-            indices: Places of the images in the dataset.
-            bar: Counts candidates.
+            indices: Of the images in the dataset.
+            bar: Moves on with each candidate.
 
         Yields:
-            ``(h, w, 3)``; those of images that cannot be read are left out and noted.
+            ``(h, w, 3)``.
         """
         for index in indices:
             return_freed_memory()
             image_id = self.dataset.ids[index]
-            rows = self.by_image[image_id].copy()
+            rows = self.by_image[image_id]
             try:
                 sample = self.dataset[index]
                 masks = self._masks_of(image_id, rows["segment_id"].tolist())
@@ -84,11 +116,8 @@ class CandidateCrops:
                 continue
             height, width = sample.image.shape[:2]
             smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes_of(rows)]
-            rows["image_path"] = sample.path
-            for side in Box._fields:
-                rows[f"crop_{side}"] = [getattr(box, side) for box in boxes]
-            self._rows.append(rows)
+            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
+            self._rows.append(with_crop_boxes(rows.assign(image_path=sample.path), boxes))
             self._masks += masks
             for box in boxes:
                 yield crop(sample.image, box)
@@ -100,49 +129,3 @@ class CandidateCrops:
         taken = rows, self._masks, self._failures
         self._clear()
         return taken
-
-
-def among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are candidates that others hold, too: the same in all of :data:`SAME`.
-
-    Args:
-        rows: ``n`` rows.
-        others: Any rows.
-
-    Returns:
-        ``(n,)``.
-    """
-    if rows.empty or others.empty:
-        return np.zeros(len(rows), np.bool_)
-    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
-    return np.asarray(found, np.bool_)
-
-
-def segment_masks(
-    workspace: Workspace, names: tuple[str, str], image_id: str, segment_ids: Sequence[int]
-) -> list[RunLengthMask | None]:
-    """The masks of predicted segments of an image; None where the prediction has gone.
-
-    Args:
-        workspace: Where predictions lie.
-        names: Name of the segmentation network, name of the dataset.
-        image_id: Id of the image.
-        segment_ids: Of the segments.
-
-    Returns:
-        A mask for each.
-    """
-    if not workspace.prediction_path(*names, image_id).is_file():
-        return [None] * len(segment_ids)
-    components = read_prediction(workspace, *names, image_id).components()
-    return [encode_mask(components == number) for number in segment_ids]
-
-
-def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the candidates of a ``table``, row by row."""
-    return [Box(*row) for row in table[list(Box._fields)].to_numpy(int).tolist()]
-
-
-def crop_boxes(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the crops that were embedded, row by row of a catalogue's ``table``."""
-    return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]
