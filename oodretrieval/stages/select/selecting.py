@@ -122,6 +122,9 @@ class Selector:
             table: What :meth:`score` gave, or other candidates with a score.
             eligible: Large enough, of a class worth looking at, ``(n,)``.
             threshold: Quantile → score above which these candidates are selected; by default that of segments.
+
+        Returns:
+            ``(n,)``.
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:
