@@ -159,7 +159,7 @@ class BackgroundQuality:
             counter.update(odds[chosen], positive[name][chosen])
 
     def figures(self) -> dict[str, float]:
-        """Expected non-distinctiveness, and how well the background's softmax tells what is none of the classes.
+        """Expected non-distinctiveness, and how well the background's softmax finds what is none of the classes.
 
         Returns:
             ``non_distinctiveness_1`` and ``_2`` by mode, over known and unknown pixels. AUROC by the background's
