@@ -11,6 +11,10 @@ SelectBy = Literal[
 """What segments are selected by."""
 PUBLISHED, NOVELTY, DISTANCE = "predicted_iou", "novelty", "nearest_neighbour"
 
+CandidateKind = Literal["segments", "objects"]
+"""What is shown to the person: predicted segments, or regions that may be an object whatever their class."""
+SEGMENTS, OBJECTS = "segments", "objects"
+
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores of a pixel that follow from the softmax."""
 LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")

@@ -93,7 +93,7 @@ def from_mapping(kind: type[S], values: Mapping[str, Any], where: str = "args") 
         where: Prefix of names in messages.
 
     Returns:
-        The settings; whole numbers are taken as floats and single texts as tuples of one where those are due.
+        The settings; whole numbers are taken as floats and texts as tuples of what commas part where those are due.
 
     Raises:
         UnknownNameError: If a name is no setting.
@@ -211,7 +211,9 @@ def _convert(hint: Any, value: Any, where: str, default: Any = None) -> Any:
 
 
 def _convert_tuple(hint: Any, value: Any, where: str) -> tuple[Any, ...]:
-    items = [value] if isinstance(value, (str, int, float)) else value
+    items = (
+        value.split(",") if isinstance(value, str) else [value] if isinstance(value, (int, float)) else value
+    )
     kinds = get_args(hint)
     if isinstance(value, str) and value.startswith(("[", "(")):
         raise SettingsError(

@@ -67,6 +67,12 @@ class RegionTree:
         ]
         return np.diff(ends[0]), np.diff(ends[1])
 
+    @property
+    def at_full_size(self) -> NDArray[np.int32]:
+        """The superpixel of every pixel of the image, ``(H, W)``."""
+        rows, columns = self.rows_and_columns
+        return self.superpixels.repeat(rows, axis=0).repeat(columns, axis=1)
+
     @cached_property
     def superpixel_areas(self) -> NDArray[np.float64]:
         """Pixels of each superpixel in the image, ``(n,)``."""

@@ -4,7 +4,7 @@ Importing this package loads no torch, so that processes which only read stay li
 """
 
 from oodretrieval.files import atomic_path
-from oodretrieval.stores.catalogue import PREDICTED_IOU, SELECT_SCORE, Catalogue
+from oodretrieval.stores.catalogue import CANDIDATES, PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
 from oodretrieval.stores.current_segments import (
     CurrentSegments,
@@ -24,6 +24,14 @@ from oodretrieval.stores.predictions import (
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
+from oodretrieval.stores.regions import (
+    StoredRegions,
+    has_regions,
+    read_regions,
+    regions_folder,
+    regions_path,
+    write_regions,
+)
 from oodretrieval.stores.segment_features import (
     features_folder,
     features_path,
@@ -44,6 +52,7 @@ from oodretrieval.stores.workspace import (
 )
 
 __all__ = [
+    "CANDIDATES",
     "FORMAT_VERSION",
     "PREDICTED_IOU",
     "SELECT_SCORE",
@@ -54,12 +63,14 @@ __all__ = [
     "Prediction",
     "PredictionRecord",
     "PublishedPredictions",
+    "StoredRegions",
     "Workspace",
     "atomic_path",
     "differing_settings",
     "existing_parts",
     "features_folder",
     "features_path",
+    "has_regions",
     "images_key",
     "is_current",
     "locate_segments",
@@ -72,13 +83,17 @@ __all__ = [
     "read_prediction",
     "read_prediction_file",
     "read_prediction_record",
+    "read_regions",
     "read_segment_settings",
     "read_segments",
+    "regions_folder",
+    "regions_path",
     "remove_parts",
     "require_format",
     "require_same_settings",
     "write_features",
     "write_json",
     "write_prediction",
+    "write_regions",
     "write_segments",
 ]

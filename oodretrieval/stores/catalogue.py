@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import ChecksumError, StoreError, UnknownNameError
 from oodretrieval.files import checksum_of
+from oodretrieval.masks import RunLengthMask
+from oodretrieval.stores.masks import read_masks
 from oodretrieval.stores.segments import read_tables, table_length
 from oodretrieval.stores.workspace import Workspace, read_json
 
@@ -29,6 +31,9 @@ select_score and, where it is known, predicted_iou."""
 
 SELECT_SCORE = "select_score"
 """Column of segments: the score that they were selected by, higher where more unknown."""
+
+CANDIDATES = "candidates"
+"""Setting of a catalogue: what its rows are, ``segments`` (also where it says nothing) or ``objects``."""
 
 SMALL = 1 << 26
 """Files of vectors up to this size, bytes, are always compared with their checksums (some 20 ms)."""
@@ -111,6 +116,11 @@ class Catalogue:
         return dict(self.manifest["settings"])
 
     @property
+    def candidates(self) -> str:
+        """What its rows are: predicted ``segments``, or ``objects``: regions that may be one."""
+        return str(self.manifest["settings"].get(CANDIDATES, "segments"))
+
+    @property
     def default_embedding(self) -> str:
         """Name of the embedding that :attr:`vectors` are of."""
         return str(self.manifest["default_embedding"])
@@ -132,6 +142,19 @@ class Catalogue:
             if table_length(path) != part["rows"]:
                 raise _wrong_length(path, table_length(path), part["rows"])
         return read_tables(paths)
+
+    @cached_property
+    def masks(self) -> list[RunLengthMask | None]:
+        """The mask of each row; None for rows of before masks were kept.
+
+        Raises:
+            StoreError: If a file of masks is missing or damaged.
+        """
+        found: list[RunLengthMask | None] = []
+        for part in self.manifest["parts"]:
+            file = part.get("masks")
+            found += read_masks(self.path / file, part["rows"]) if file else [None] * part["rows"]
+        return found
 
     @property
     def vectors(self) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Writing a catalogue part by part, so that a run that breaks off goes on where it stopped."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path, checksum_of
+from oodretrieval.masks import RunLengthMask
 from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest, read_vectors
+from oodretrieval.stores.masks import read_masks, write_masks
 from oodretrieval.stores.segments import part_name, read_tables, write_table
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
@@ -76,7 +78,12 @@ class CatalogueWriter:
         return [_key(part["done"]) for part in self._state["parts"] if part["done"] is not None]
 
     def add_part(
-        self, segments: pd.DataFrame, vectors: NDArray[np.floating], embedding: str, done: Any = None
+        self,
+        segments: pd.DataFrame,
+        vectors: NDArray[np.floating],
+        embedding: str,
+        done: Any = None,
+        masks: Sequence[RunLengthMask | None] | None = None,
     ) -> None:
         """Add rows and their vectors. They survive a crash, and are seen by readers after the commit.
 
@@ -85,9 +92,10 @@ class CatalogueWriter:
             vectors: ``(n, D)``, row i belongs to row i of ``segments``; stored as float32.
             embedding: Name of the embedding, the default one if it is the first.
             done: Key of the source that is hereby finished, e.g. ``(dataset, block of images)``.
+            masks: Of the rows, in order; None where they are not known.
 
         Raises:
-            StoreError: If the vectors do not fit, or a file cannot be written.
+            StoreError: If vectors or masks do not fit, or a file cannot be written.
         """
         number = self._next_part
         vectors = self._checked(vectors, embedding, len(segments))
@@ -95,6 +103,8 @@ class CatalogueWriter:
         write_table(self.path / table, segments, {"settings": self._settings})
         part: dict[str, Any] = {"table": table, "rows": len(segments), "done": plain(done)}
         part |= {"vectors": {}, "checksums": {}}
+        if masks is not None:
+            self._write_masks(part, number, masks)
         self._write_vectors(part, number, embedding, vectors)
         self._state["parts"].append(part)
         self._state["embeddings"].setdefault(embedding, vectors.shape[1])
@@ -135,6 +145,9 @@ class CatalogueWriter:
             "vectors": {},
             "checksums": {},
         }
+        if part.get("masks"):
+            masks = read_masks(self.path / part["masks"], part["rows"])
+            self._write_masks(left, number, [masks[row] for row in np.flatnonzero(stay)])
         for name, file in part["vectors"].items():
             vectors = read_vectors(self.path / file, part["checksums"].get(name))[stay]
             self._write_vectors(left, number, name, vectors)
@@ -296,13 +309,21 @@ class CatalogueWriter:
             checksum = checksum_of(temporary)
         part["vectors"][embedding], part["checksums"][embedding] = name, checksum
 
+    def _write_masks(self, part: dict[str, Any], number: int, masks: Sequence[RunLengthMask | None]) -> None:
+        """Write the masks of a part, and note their file."""
+        if len(masks) != part["rows"]:
+            raise StoreError(f"expected one mask for each of the {part['rows']} rows, got {len(masks)}")
+        part["masks"] = f"masks/{part_name(number)}"
+        write_masks(self.path / part["masks"], masks, {"settings": self._settings})
+
     def _remove_unlisted(self) -> None:
         listed = {part["table"] for part in self._state["parts"]}
+        listed |= {part["masks"] for part in self._state["parts"] if part.get("masks")}
         listed |= {name for part in self._state["parts"] for name in part["vectors"].values()}
         listed |= set(self._state["tables"].values())
         others = (
             path
-            for pattern in ("vectors/*/part-*.npy", "tables/*/part-*")
+            for pattern in ("vectors/*/part-*.npy", "tables/*/part-*", "masks/part-*")
             for path in self.path.glob(pattern)
         )
         for path in [*self._part_tables(), *others]:

@@ -72,6 +72,14 @@ class Workspace:
         """
         return self.path / "segments" / _name(model) / _name(dataset)
 
+    def regions_folder(self, model: str, dataset: str) -> Path:
+        """Folder of the regions that may be objects, of a model on a dataset.
+
+        Raises:
+            StoreError: If a name cannot be one of a folder.
+        """
+        return self.path / "regions" / _name(model) / _name(dataset)
+
     def meta_model_path(self, name: str, suffix: str = ".safetensors") -> Path:
         """File of a meta model.
 

@@ -129,8 +129,8 @@ class SegmentFeatures:
         self, names: tuple[str, str], image_id: str, image: NDArray[np.uint8], count: int
     ) -> NDArray[np.float32]:
         prediction = read_prediction(self.workspace, *names, image_id)
-        seen = _as_seen(image, prediction.settings)
-        pooled = pool_by_segment(self._features(seen), prediction.components())
+        seen = as_seen(image, prediction.settings)
+        pooled = pool_by_segment(self.feature_map(seen), prediction.components())
         if len(pooled) != count:
             raise StoreError(
                 f"the prediction of {image_id} has {len(pooled)} segments, its table {count}; run "
@@ -147,7 +147,8 @@ class SegmentFeatures:
         return self._network
 
     @torch.inference_mode()
-    def _features(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The features of an image ``(H, W, 3)``, at the size at which the network shall see it; ``(D, h, w)``."""
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
         with full_float32():
             features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
@@ -155,10 +156,17 @@ class SegmentFeatures:
         return array
 
 
-def _as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
+def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
     """The image in the size at which the segmentation network saw it.
 
     Features change with the size of things, and are compared with those of images that were seen at that size.
+
+    Args:
+        image: ``(H, W, 3)``.
+        recorded: What its prediction says of its making.
+
+    Returns:
+        ``(h, w, 3)``; the image itself where it was seen as it is.
     """
     size = size_seen(recorded, *image.shape[:2])
     if size == image.shape[:2]:

@@ -35,6 +35,7 @@ EVALUATIONS = {
     "meta": "eval_meta.py",
     "selection": "eval_selection.py",
     "ood": "eval_ood.py",
+    "discovery": "eval_discovery.py",
     "retrieval": "eval_retrieval.py",
 }
 """Stem of a result, up to its first underscore → the script that makes it."""
@@ -176,7 +177,7 @@ def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None)
     arguments = f"args.dataset={settings.dataset} args.model_name={settings.model_name}"
     if settings.common.root:
         arguments += f" args.root={settings.common.root}"
-    if kind != "segmentation":
+    if kind not in ("segmentation", "discovery"):
         arguments += f" args.meta_model_name={settings.meta_model_name}"
     return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
 

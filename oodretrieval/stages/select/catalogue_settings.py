@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from oodretrieval.choices import SEGMENTS
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
@@ -12,7 +13,7 @@ from oodretrieval.models import weights_hash
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.select.selecting import novelty_model_path
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import read_segment_settings
+from oodretrieval.stores import CANDIDATES, read_segment_settings
 
 
 def catalogue_settings(
@@ -39,7 +40,10 @@ def catalogue_settings(
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
+    # catalogues of segments say nothing of it: they are what all of before are
+    kind = {} if settings.candidates == SEGMENTS else {CANDIDATES: settings.candidates}
     return {
+        **kind,
         "model": settings.model_name,
         "meta_model": meta_model,
         "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",

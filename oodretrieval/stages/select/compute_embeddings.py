@@ -1,7 +1,8 @@
-"""Stage 4: cut out the segments that look unknown and embed them."""
+"""Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from oodretrieval.choices import PUBLISHED
+from oodretrieval.choices import OBJECTS, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
@@ -23,8 +24,10 @@ from oodretrieval.experiment.inputs import (
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.masks import RunLengthMask, encode_mask
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
+from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
 from oodretrieval.stores import (
@@ -32,10 +35,14 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     CatalogueWriter,
+    Workspace,
+    read_prediction,
 )
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
+MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
+"""Image id and candidates' numbers → their masks."""
 JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns of the table of all segments that lies beside the selected ones."""
 SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
@@ -79,25 +86,28 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, datasets, settings.common.limit)
-        judged, selected, failures = _select(settings, run, selector, datasets)
+        judged, selected, masks, failures = _select(settings, run, selector, datasets)
         logger.info(
-            "%d of %d segments selected (%s)%s",
+            "%d %s selected (%s); %d segments in %d images%s",
             len(selected),
-            len(judged),
+            settings.candidates,
             settings.rule.words(),
+            len(judged),
+            judged["image_id"].nunique(),
             _hint(selected, settings.rule),
         )
         writer.retain(lambda rows: _among(rows, selected))
         for dataset_name, dataset in datasets.items():
             rows = selected[selected["dataset"] == dataset_name]
-            failures |= _add(writer, dataset_name, dataset, rows, settings, network, device)
+            crops = _Crops(dataset, rows, masks[dataset_name], settings)
+            failures |= _add(writer, dataset_name, crops, network, device)
         if writer.rows:
             writer.add_table(PREDICTED_IOU, judged)
             writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(folder))
-    logger.info("%d segments embedded with %s; catalogue %s", count, settings.net, name)
+    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
     return {"catalogue": name, "segments": count, "considered": len(judged)}
 
 
@@ -106,29 +116,64 @@ def _select(
     run: Run,
     selector: Selector,
     datasets: Mapping[str, SegmentationDataset],
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Score the segments of the images asked for, and select; what was judged, what is selected, what failed."""
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, MasksOf], dict[str, str]]:
+    """Score the segments of the images asked for, and select candidates.
+
+    Returns:
+        All segments with their scores; the candidates selected; dataset → what knows their masks; image id → reason of
+        those that failed.
+    """
     judged, selected = [], []
     failures: dict[str, str] = {}
+    masks: dict[str, MasksOf] = {}
     for name, dataset in datasets.items():
+        names = settings.model_name, name
         whole = changed(settings, {"limit": 0})
-        table = segments_in_use(whole.common, run, (settings.model_name, name))
+        table = segments_in_use(whole.common, run, names)
         # of the images asked for: the table may hold more, and of a dataset that changed others
         table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
         table, failed = selector.score(table, name, dataset)
         table.insert(0, "dataset", name)
-        large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
         judged.append(table[[column for column in JUDGED if column in table.columns]])
-        selected.append(table[selector.select(table, large)])
         failures |= failed
+        if settings.candidates == OBJECTS:
+            images = [str(image) for image in table["image_id"].unique() if image not in failed]
+            objects = Objects(run, names, settings.rule.select_by, selector.novelty_file, selector.device)
+            found, failed = objects.found(settings.common, dataset, images)
+            found.insert(0, "dataset", name)
+            chosen = selector.select(found, eligible(found, settings), objects.threshold)
+            selected.append(found[chosen])
+            masks[name] = objects.masks
+            failures |= failed
+        else:
+            large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
+            selected.append(table[selector.select(table, large)])
+            masks[name] = partial(segment_masks, run.workspace, names)
     considered = pd.concat(judged, ignore_index=True)
-    chosen = pd.concat(selected, ignore_index=True)
-    if chosen.empty and not failures:
+    chosen_rows = pd.concat(selected, ignore_index=True)
+    if chosen_rows.empty and not failures:
         raise StoreError(
             f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
             "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
         )
-    return considered, chosen, failures
+    return considered, chosen_rows, masks, failures
+
+
+def segment_masks(
+    workspace: Workspace, names: tuple[str, str], image_id: str, segment_ids: Sequence[int]
+) -> list[RunLengthMask | None]:
+    """The masks of predicted segments of an image; None where the prediction has gone.
+
+    Args:
+        workspace: Where predictions lie.
+        names: Name of the segmentation network, name of the dataset.
+        image_id: Id of the image.
+        segment_ids: Of the segments.
+    """
+    if not workspace.prediction_path(*names, image_id).is_file():
+        return [None] * len(segment_ids)
+    components = read_prediction(workspace, *names, image_id).components()
+    return [encode_mask(components == number) for number in segment_ids]
 
 
 def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:
@@ -200,68 +245,90 @@ def eligible(
 
 
 def _add(
-    writer: CatalogueWriter,
-    name: str,
-    dataset: SegmentationDataset,
-    selected: pd.DataFrame,
-    settings: EmbedSettings,
-    network: EmbeddingNetwork,
-    device: torch.device,
+    writer: CatalogueWriter, name: str, crops: "_Crops", network: EmbeddingNetwork, device: torch.device
 ) -> dict[str, str]:
-    """Embed those selected segments of a dataset that are not in yet, block by block; returns what failed."""
+    """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
+    settings, dataset = crops.settings, crops.dataset
+    crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
-    selected = selected[~_among(selected, writer.segments)]
-    by_image = {str(image): rows for image, rows in selected.groupby("image_id", sort=False)}
-    with progress(total=len(selected), desc=f"embedding {name}", unit="segment") as bar:
+    with progress(
+        total=crops.left, desc=f"embedding {name}", unit=settings.candidates.removesuffix("s")
+    ) as bar:
         for _, indices in blocks(len(dataset)):
-            images = [i for i in indices if dataset.ids[i] in by_image]
+            images = [i for i in indices if dataset.ids[i] in crops.by_image]
             if images:
-                reader = _Crops(dataset, by_image, settings)
                 vectors = embed_crops(
                     network,
-                    reader.read(images, bar),
+                    crops.read(images, bar),
                     device=device,
                     batch_size=settings.batch_size,
                     size=settings.crop_size or None,
                 )
-                failures |= reader.failures
-                if reader.rows:
-                    rows = pd.concat(reader.rows, ignore_index=True)
-                    writer.add_part(rows, vectors, settings.net, (name, tuple(rows["image_id"].unique())))
+                rows, masks, failed = crops.take()
+                failures |= failed
+                if len(rows):
+                    done = name, tuple(rows["image_id"].unique())
+                    writer.add_part(rows, vectors, settings.net, done, masks)
     return failures
 
 
 class _Crops:
-    """Reads images, yields the crops of their segments, and collects rows in the same order."""
+    """Reads images, yields the crops of their candidates, and collects rows and masks in the same order."""
 
     def __init__(
-        self, dataset: SegmentationDataset, by_image: Mapping[str, pd.DataFrame], settings: EmbedSettings
+        self, dataset: SegmentationDataset, selected: pd.DataFrame, masks_of: MasksOf, settings: EmbedSettings
     ) -> None:
-        self.dataset, self.by_image, self.settings = dataset, by_image, settings
-        self.rows: list[pd.DataFrame] = []
-        self.failures: dict[str, str] = {}
+        self.dataset, self.settings = dataset, settings
+        self._selected, self._masks_of = selected, masks_of
+        self.by_image: dict[str, pd.DataFrame] = {}
+        self.leave_out(selected.iloc[:0])
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows: list[pd.DataFrame] = []
+        self._masks: list[RunLengthMask | None] = []
+        self._failures: dict[str, str] = {}
+
+    def leave_out(self, rows: pd.DataFrame) -> None:
+        """Read only what is not among these rows."""
+        self._selected = self._selected[~_among(self._selected, rows)]
+        self.by_image = {str(image): rows for image, rows in self._selected.groupby("image_id", sort=False)}
+
+    @property
+    def left(self) -> int:
+        """Candidates to read."""
+        return len(self._selected)
 
     def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
         for index in indices:
             return_freed_memory()
             image_id = self.dataset.ids[index]
+            rows = self.by_image[image_id].copy()
             try:
                 sample = self.dataset[index]
-            except ImageError as error:
-                self.failures[image_id] = str(error)
-                bar.update(len(self.by_image[image_id]))
+                masks = self._masks_of(image_id, rows["segment_id"].tolist())
+            except (ImageError, StoreError) as error:
+                self._failures[image_id] = str(error)
+                bar.update(len(rows))
                 continue
-            rows = self.by_image[image_id].copy()
             height, width = sample.image.shape[:2]
             smallest = self.settings.min_crop_height, self.settings.min_crop_width
             boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes_of(rows)]
             rows["image_path"] = sample.path
             for side in Box._fields:
                 rows[f"crop_{side}"] = [getattr(box, side) for box in boxes]
-            self.rows.append(rows)
+            self._rows.append(rows)
+            self._masks += masks
             for box in boxes:
                 yield crop(sample.image, box)
                 bar.update()
+
+    def take(self) -> tuple[pd.DataFrame, list[RunLengthMask | None], dict[str, str]]:
+        """What was read since the last time: rows, their masks, and image id → reason of what failed."""
+        rows = pd.concat(self._rows, ignore_index=True) if self._rows else pd.DataFrame()
+        taken = rows, self._masks, self._failures
+        self._clear()
+        return taken
 
 
 def segment_boxes_of(table: pd.DataFrame) -> list[Box]:

@@ -108,7 +108,10 @@ def _require_same(source: Catalogue, writer: CatalogueWriter, name: str) -> None
 
 def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
     vectors = np.asarray(source.vectors)
-    writer.add_part(source.segments, vectors, source.default_embedding, (source.name, ()))
+    masks = source.masks
+    writer.add_part(
+        source.segments, vectors, source.default_embedding, (source.name, ()), masks if any(masks) else None
+    )
     for beside in source.table_names:
         writer.add_table(beside, source.table(beside))
 

@@ -1,6 +1,7 @@
 """Which segments are looked at: their score, and the rule that selects by it."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,12 +53,14 @@ class Selector:
         model_name: str,
         meta_model_name: str,
     ) -> None:
-        self.rule, self.model_name, self.workspace = rule, model_name, run.workspace
+        self.rule, self.model_name, self.workspace, self.device = rule, model_name, run.workspace, device
         self.meta_model = _meta_model(rule, run, model_name, meta_model_name)
         self.novelty: NoveltyModel | None = None
+        self.novelty_file: tuple[NoveltyModel, Path] | None = None
         self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
             self.novelty = _needed_novelty_model(run, model_name)
+            self.novelty_file = self.novelty, novelty_model_path(run, model_name)
             backbone = str(self.novelty.made_by["backbone"])
             self.features = SegmentFeatures(run.workspace, backbone, device)
 
@@ -116,12 +119,18 @@ class Selector:
         assert self.novelty is not None  # the rule needs it
         return self.novelty.threshold(self.rule.select_by, self.rule.select_quantile)
 
-    def select(self, table: pd.DataFrame, eligible: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Which segments are selected among those that may be, ``(n,)``.
+    def select(
+        self,
+        table: pd.DataFrame,
+        eligible: NDArray[np.bool_],
+        threshold: Callable[[float], float] | None = None,
+    ) -> NDArray[np.bool_]:
+        """Which candidates are selected among those that may be, ``(n,)``.
 
         Args:
-            table: What :meth:`score` gave.
+            table: What :meth:`score` gave, or other candidates with a score.
             eligible: Large enough, of a class worth looking at, ``(n,)``.
+            threshold: Quantile → score above which these candidates are selected; by default that of segments.
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:
@@ -133,7 +142,8 @@ class Selector:
         if self.rule.select_by == PUBLISHED:
             selected: NDArray[np.bool_] = table[PREDICTED_IOU].to_numpy() < self.rule.iou_threshold
         else:
-            selected = score > self.threshold()  # never so for NaN
+            bound = self.threshold() if threshold is None else threshold(self.rule.select_quantile)
+            selected = score > bound  # never so for NaN
         chosen: NDArray[np.bool_] = selected & eligible
         return chosen
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED, SelectBy
+from oodretrieval.choices import DISTANCE, NOVELTY, OBJECTS, PUBLISHED, CandidateKind, SelectBy
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -56,13 +56,15 @@ class SelectionRule:
 
 @dataclass(frozen=True)
 class EmbedSettings:
-    """Which segments are selected, how they are cut out, and what embeds them.
+    """Which candidates are selected, how they are cut out, and what embeds them.
 
     Attributes:
         dataset: Name of the dataset, or several as a list.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
             the entry of model_name names.
+        candidates: ``segments``, the predicted ones, as published; ``objects``: regions that may be an object, whatever
+            the classes inside (docs/objects.md).
         net: Embedding network.
         min_height: Smallest height of a segment's box, pixels.
         min_width: Smallest width of a segment's box, pixels.
@@ -78,6 +80,7 @@ class EmbedSettings:
     dataset: tuple[DatasetName, ...] = ()
     model_name: ModelName = ""
     meta_model_name: str = ""
+    candidates: CandidateKind = "segments"
     net: str = "efficientnet_lite0"
     min_height: int = 16
     min_width: int = 16
@@ -95,3 +98,8 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        if self.candidates == OBJECTS and self.rule.select_by == PUBLISHED:
+            raise SettingsError(
+                "args.select_by=predicted_iou is a score of predicted segments; choose args.candidates=segments, or "
+                "args.select_by=novelty, nearest_neighbour, energy, max_logit, entropy or variation_ratio"
+            )

@@ -1,0 +1,75 @@
+"""The outline of a mask, drawn into a picture so that it is seen on any ground."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from oodretrieval.masks import RunLengthMask, decode_mask
+
+BRIGHT, DARK = (255, 225, 0), (0, 0, 0)
+"""Colours of the line and of what sets it off."""
+Box = tuple[int, int, int, int]
+
+_EIGHT = np.ones((3, 3), bool)
+
+
+def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.uint8]:
+    """A picture with a line around a mask: bright on its last pixels inside, dark on the first ones outside.
+
+    Args:
+        picture: ``(h, w, 3)``.
+        mask: ``(h, w)``.
+        width: Of the bright line and of the dark one each, pixels.
+
+    Returns:
+        A copy, ``(h, w, 3)``; the picture is the same where the mask is empty. A border of the picture is no edge
+        of the mask: what is cut off goes on behind it.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Example:
+        >>> int((outlined(np.zeros((5, 5, 3), np.uint8), np.eye(5, dtype=bool)) == BRIGHT).all(axis=2).sum())
+        5
+    """
+    if picture.ndim != 3 or picture.shape[:2] != mask.shape:
+        raise ValueError(f"expected a picture (h, w, 3) and a mask (h, w), got {picture.shape}, {mask.shape}")
+    inside = mask & ~ndimage.binary_erosion(mask, _EIGHT, iterations=width, border_value=1)
+    around = ndimage.binary_dilation(mask, _EIGHT, iterations=width) & ~mask
+    drawn = picture.copy()
+    drawn[around], drawn[inside] = DARK, BRIGHT
+    return drawn
+
+
+def outlined_crop(
+    image: NDArray[np.uint8], box: Box, mask: RunLengthMask | None, longest: int
+) -> NDArray[np.uint8]:
+    """A crop of an image as a small picture, with a mask outlined in it: the line is as fine however large the crop.
+
+    Args:
+        image: ``(H, W, 3)``.
+        box: Left, top, right, bottom of the crop in pixels, half-open, inside the image.
+        mask: In the image; None for no outline.
+        longest: Longer side of the picture at most, pixels.
+
+    Returns:
+        ``(h, w, 3)``.
+
+    Raises:
+        ValueError: If the mask is of an image of another size.
+    """
+    left, top, right, bottom = box
+    part = image[top:bottom, left:right]
+    scale = min(1.0, longest / max(part.shape[:2]))
+    size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
+    small = np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS)) if scale < 1 else part
+    if mask is None:
+        return np.ascontiguousarray(small)
+    if mask.size != image.shape[:2]:
+        raise ValueError(f"expected a mask of {image.shape[:2]} (H, W), got one of {mask.size}")
+    inside = decode_mask(mask)[top:bottom, left:right]
+    if scale < 1:
+        shares = Image.fromarray(inside.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
+        inside = np.asarray(shares) >= 128
+    return outlined(small, inside)

@@ -1,0 +1,1 @@
+"""How soon a person who inspects candidates finds the unknown objects."""

@@ -1,0 +1,250 @@
+"""How soon the unknown objects are found by a person who inspects candidates, and what that person's answers change."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oodretrieval.charts.discovery import discovery_figure
+from oodretrieval.charts.saving import Picture, save_pictures
+from oodretrieval.errors import PartialFailure, SettingsError
+from oodretrieval.evaluation import DiscoveryCurve
+from oodretrieval.evaluation.discovery import AREA_LOOKS, FOUND, MIN_SHARE, OUTLINED
+from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import flat
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.results.rules import Resampling, result_folder, scene_notes, size_words, void_rule
+from oodretrieval.stages.evaluate.discovery.looks_sheet import draw_looks
+from oodretrieval.stages.evaluate.discovery.measures import (
+    RANDOM,
+    SHARES,
+    Measures,
+    WayMeasures,
+    answered_measures,
+    mean_of_scenes,
+    random_measures,
+    way_measures,
+)
+from oodretrieval.stages.evaluate.discovery.scene import OBJECTS, Scene, read_scene
+from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
+from oodretrieval.stages.evaluate.discovery.tables import (
+    answers_table,
+    area_table,
+    looks_table,
+    oracle_table,
+)
+
+logger = logging.getLogger(__name__)
+RULE = (
+    "A candidate touches an object if more than half of it lies on it, finds it from an IoU of "
+    f"{FOUND:g}, and outlines it from {OUTLINED:g}."
+)
+
+
+def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
+    """Share of unknown objects touched, found and outlined over looks, of each dataset and in the mean over them.
+
+    Args:
+        settings: What is inspected, on which datasets.
+        run: Configuration and workspace.
+
+    Returns:
+        The measures as plain values, and the ``files`` written.
+
+    Raises:
+        SettingsError: If no dataset is named, or a root for several.
+        StoreError: If a stage before has not run.
+        TableError: If a dataset has no truth, or shows no unknown object.
+        PartialFailure: If some images could not be read; all others are evaluated, and the measures written.
+    """
+    if not settings.dataset or len(set(settings.dataset)) < len(settings.dataset):
+        raise SettingsError(f"args.dataset must name datasets, each once; got {list(settings.dataset)}")
+    if settings.common.root and len(settings.dataset) > 1:
+        raise SettingsError(
+            "args.root is the root of one dataset; set the roots of several in configuration.py"
+        )
+    device = choose_device(settings.common.gpu)
+    files: list[Path] = []
+    measured: dict[str, _Measured] = {}
+    failures: dict[str, str] = {}
+    for name in settings.dataset:
+        scene = read_scene(settings, run, name, device)
+        failures |= scene.failures
+        measured[name] = _Measured.of(settings, scene)
+        files += _save_scene(settings, run, scene, measured[name])
+    figures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
+    if len(measured) > 1:
+        figures["mean"], saved = _save_mean(settings, run, measured)
+        files += saved
+    if failures:
+        raise PartialFailure("eval_discovery", failures)
+    return {**figures, "files": [str(path) for path in files]}
+
+
+class _Measured:
+    """All measures of a scene."""
+
+    def __init__(
+        self,
+        images: int,
+        ways: dict[str, WayMeasures],
+        oracles: dict[str, dict[str, float]],
+        answered: dict[str, dict[str, Measures]],
+        curves: dict[str, DiscoveryCurve],
+        resampling: Resampling,
+    ) -> None:
+        self.images, self.ways, self.oracles, self.answered = images, ways, oracles, answered
+        self.curves, self.resampling = curves, resampling
+
+    @classmethod
+    def of(cls, settings: DiscoverySettings, scene: Scene) -> "_Measured":
+        resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, scene.dataset)
+        kinds = scene.candidates
+        ways = {kind: way_measures(candidates, resampling) for kind, candidates in kinds.items()}
+        ways[f"{OBJECTS} {RANDOM}"] = random_measures(kinds[OBJECTS], settings.seeds)
+        curves = {kind: candidates.curve(candidates.scores) for kind, candidates in kinds.items()}
+        oracles = {f"{kind} inspected, all": dict(curve.oracle) for kind, curve in curves.items()}
+        best = scene.best_iou
+        oracles["all regions proposed"] = {
+            "found": float((best >= FOUND).mean()),
+            "outlined": float((best >= OUTLINED).mean()),
+        }
+        order = np.random.default_rng(0).permutation(len(kinds[OBJECTS].table)).astype(np.float64)
+        curves[f"{OBJECTS} {RANDOM}"] = kinds[OBJECTS].curve(order)
+        answered = {
+            kind: answered_measures(scene, kind, settings.looks, settings.seeds)
+            for kind in kinds
+            if settings.looks
+        }
+        return cls(len(scene.images), ways, oracles, answered, curves, resampling)
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values."""
+        curve = self.curves[OBJECTS]
+        return {
+            "images": curve.images,
+            "objects": curve.objects,
+            "ways": {name: way.plain() for name, way in self.ways.items()},
+            "oracle": self.oracles,
+            "answers": self.answered,
+        }
+
+
+def _tables(
+    ways: Mapping[str, WayMeasures], oracles: Mapping[str, Mapping[str, float]], answered: Mapping[str, Any]
+) -> dict[str, Any]:
+    tables = {f"objects {share}": looks_table(ways, share) for share in SHARES}
+    tables["what the candidates hold"] = oracle_table(oracles)
+    if any(answered.values()):
+        tables["learning from answers"] = answers_table(answered)
+    return tables
+
+
+def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Measured) -> list[Path]:
+    stem = f"discovery_{settings.model_name}_{scene.name}"
+    folder = result_folder(settings.evaluation.save_dir, run.workspace)
+    candidates = scene.candidates[OBJECTS]
+    void = float((candidates.table["void_fraction"] > 0.5).mean()) if len(candidates.table) else 0.0
+    curve = found.curves[OBJECTS]
+    notes = (
+        f"{curve.objects} unknown objects in {len(scene.images)} images; {scene.small} unknown things are smaller than "
+        f"{MIN_SHARE:.1%} of the image and do not count.",
+        RULE,
+        f"{len(candidates.table)} objects are inspected in all, {void:.0%} of them mostly void.",
+        *scene.notes,
+        *scene_notes(scene.dataset),
+        *((f"Left out, as they could not be read: {', '.join(scene.failures)}.",) if scene.failures else ()),
+    )
+    pictures = save_pictures(folder, stem, _pictures(settings, scene, found))
+    context = Context(
+        dataset=scene.name,
+        split=split_of(run.configuration, scene.name),
+        images=len(scene.images),
+        void_rule=void_rule(scene.label_set),
+        resolution=size_words(scene.sizes),
+        threshold=f"candidates in the order of {settings.select_by}",
+        intervals=found.resampling.words(len(scene.images)),
+        **model_context(run.configuration, settings.model_name),
+    )
+    result = Result(
+        title=f"Discovery of unknown objects on {scene.name} by {settings.model_name}",
+        stem=stem,
+        context=context,
+        settings=flat(settings),
+        figures=found.plain(),
+        tables={
+            **_tables(found.ways, found.oracles, found.answered),
+            "area": area_table({scene.name: found.ways}),
+        },
+        notes=notes,
+        pictures=pictures,
+    )
+    return save_result(folder, result)
+
+
+def _pictures(settings: DiscoverySettings, scene: Scene, found: _Measured) -> Iterator[Picture]:
+    curve = found.curves[OBJECTS]
+    title = f"{scene.name}: {curve.objects} unknown objects in {len(scene.images)} images"
+    yield Picture(
+        "Objects over looks", "", discovery_figure(_lines(found.curves), _limits(found.oracles), title)
+    )
+    for kind in scene.candidates:
+        yield Picture(f"The first {kind} inspected", kind, draw_looks(scene, kind, settings.sheet))
+
+
+def _save_mean(
+    settings: DiscoverySettings, run: Run, measured: Mapping[str, _Measured]
+) -> tuple[dict[str, Any], list[Path]]:
+    """The mean over scenes, each of the same weight (METRICS.md, section 11)."""
+    every = list(measured.values())
+    ways = {way: mean_of_scenes([found.ways[way] for found in every]) for way in every[0].ways}
+    oracles = {
+        name: {
+            share: float(np.mean([found.oracles[name][share] for found in every]))
+            for share in ("found", "outlined")
+        }
+        for name in every[0].oracles
+    }
+    figures = {"ways": {name: way.plain() for name, way in ways.items()}, "oracle": oracles}
+    scenes = {name: found.ways for name, found in measured.items()}
+    joined = "+".join(measured)
+    images = sum(found.images for found in every)
+    context = Context(
+        dataset=", ".join(measured),
+        split="each a scene",
+        images=images,
+        void_rule="as of each scene",
+        resolution="as of each scene",
+        threshold=f"candidates in the order of {settings.select_by}",
+        intervals=f"95 %, {every[0].resampling.repetitions} resamples of the images of each scene by itself",
+        **model_context(run.configuration, settings.model_name),
+    )
+    result = Result(
+        title=f"Discovery of unknown objects by {settings.model_name}, mean over {len(measured)} scenes",
+        stem=f"discovery_{settings.model_name}_{joined}",
+        context=context,
+        settings=flat(settings),
+        figures=figures,
+        tables={**_tables(ways, oracles, {}), "area by scene": area_table({**scenes, "mean": ways})},
+        notes=("Mean over scenes, never pooled.", RULE),
+    )
+    return figures, save_result(result_folder(settings.evaluation.save_dir, run.workspace), result)
+
+
+def _lines(curves: Mapping[str, DiscoveryCurve]) -> dict[str, dict[str, Any]]:
+    """Share → way → looks an image up to :data:`AREA_LOOKS`, share of objects."""
+    lines: dict[str, dict[str, Any]] = {share: {} for share in SHARES}
+    for way, curve in curves.items():
+        last = AREA_LOOKS * curve.images
+        for share in SHARES:
+            values = getattr(curve, share)[: last + 1]
+            lines[share][way] = curve.looks[: last + 1] / curve.images, values
+    return lines
+
+
+def _limits(oracles: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    return {share: {name: held[share] for name, held in oracles.items()} for share in ("found", "outlined")}

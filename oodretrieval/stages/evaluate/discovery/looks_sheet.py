@@ -1,0 +1,88 @@
+"""The first candidates that are inspected, on one picture, with their outlines and what they lead to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from oodretrieval.charts.discovery import Look, looks_figure
+from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.evaluation.discovery import FOUND, OUTLINED, TOUCHED
+from oodretrieval.search import inspection_order
+from oodretrieval.segments import Box, enlarge_box
+from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
+from oodretrieval.stores import SELECT_SCORE
+
+THUMBNAIL = 150
+SURROUNDINGS = 1.6
+"""How much wider and higher than the candidate its crop is."""
+
+
+def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
+    """Draw the first candidates in the order of their scores.
+
+    Args:
+        scene: The scene.
+        kind: Of candidates.
+        number: How many, at most.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ImageError: If an image cannot be read.
+    """
+    candidates = scene.candidates[kind]
+    order = inspection_order(candidates.scores)[:number]
+    success = _successes(candidates, order)
+    places = {image: index for index, image in enumerate(scene.dataset.ids)}
+    looks: dict[int, Look] = {}
+    for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
+        image = scene.dataset[places[str(image_id)]].image
+        masks = candidates.masks_of(str(image_id), rows["segment_id"].tolist())
+        for (row, values), mask in zip(rows.iterrows(), masks, strict=True):
+            picture = outlined_crop(image, _around(values, image.shape), mask, THUMBNAIL)
+            looks[int(str(row))] = Look(
+                picture, _caption(values, success[int(str(row))], scene), success[int(str(row))][0]
+            )
+    numbered = [
+        Look(look.picture, f"{place}. {look.caption}", look.success)
+        for place, look in enumerate((looks[int(row)] for row in order), 1)
+    ]
+    title = (
+        f"{scene.name}: the first {len(order)} {kind}, most unknown first\n"
+        "blue: the first to find or outline an object; orange: touches one, or finds it again"
+    )
+    return looks_figure(numbered, title)
+
+
+def _around(row: pd.Series, shape: Sequence[int]) -> Box:
+    box = Box(*(int(row[side]) for side in Box._fields))
+    sides = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
+    return enlarge_box(box, *sides, shape[0], shape[1])
+
+
+def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[int, str]]:
+    """Row → how to frame it, and what it does, in the order of looks."""
+    image_of = {int(row): image for image, rows in enumerate(candidates.rows) for row in rows}
+    place_of = {int(row): place for rows in candidates.rows for place, row in enumerate(rows)}
+    found: set[tuple[int, int]] = set()
+    told: dict[int, tuple[int, str]] = {}
+    for row in (int(row) for row in order):
+        match = candidates.matches[image_of[row]]
+        iou, covered = match.iou[place_of[row]], match.covered[place_of[row]]
+        hit = [(image_of[row], int(i)) for i in np.flatnonzero(iou >= FOUND)]
+        words = "outlines" if (iou >= OUTLINED).any() else "finds" if hit else ""
+        if not hit:
+            touches = bool((covered > TOUCHED).any())
+            told[row] = int(touches), "touches" if touches else ""
+        else:
+            told[row] = (2, words) if set(hit) - found else (1, f"{words} again")
+        found |= set(hit)
+    return told
+
+
+def _caption(row: pd.Series, success: tuple[int, str], scene: Scene) -> str:
+    truth = scene.label_set.label_name(int(row["label"])) if row["label"] >= 0 else ""
+    return f"{row[SELECT_SCORE]:.1f} {truth}\n{success[1] or '–'}"

@@ -1,0 +1,235 @@
+"""The candidates of a scene, and how they lie on its unknown objects."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from oodretrieval.choices import DISTANCE, NOVELTY
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import StoreError, TableError
+from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
+from oodretrieval.evaluation.discovery import Matches, curve_of_matches, match
+from oodretrieval.execution import progress
+from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed
+from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.labels import LabelSet
+from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.novelty import pool_by_segment
+from oodretrieval.results.rules import no_labels, no_truth
+from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
+from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.select.compute_embeddings import MasksOf, segment_masks
+from oodretrieval.stages.select.objects import Objects
+from oodretrieval.stages.select.region_description import MIN_SHARE
+from oodretrieval.stages.select.selecting import Selector
+from oodretrieval.stages.select.settings import SelectionRule
+from oodretrieval.stores import SELECT_SCORE, read_prediction
+
+OBJECTS, SEGMENTS = "objects", "predicted segments"
+Answer = bool | str
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Candidates of one kind, of all images of a scene.
+
+    Attributes:
+        table: ``n`` rows with ``image_id``, ``segment_id``, box, ``label``, ``unknown_fraction``, ``void_fraction`` and
+            ``select_score``.
+        rows: Rows of each image.
+        matches: How those lie on the image's objects.
+        masks_of: What knows their masks.
+        vectors: ``(n, D)``, what the simulated person's answers are learned from.
+    """
+
+    table: pd.DataFrame
+    rows: list[NDArray[np.intp]]
+    matches: list[Matches]
+    masks_of: MasksOf
+    vectors: NDArray[np.float32]
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """What they are ordered by, ``(n,)``."""
+        return self.table[SELECT_SCORE].to_numpy(np.float64)
+
+    def curve(
+        self, scores: NDArray[np.float64], images: Sequence[int] | NDArray[np.intp] | None = None
+    ) -> DiscoveryCurve:
+        """What is found in the order of some scores ``(n,)``; of these images alone, with repetitions.
+
+        Raises:
+            ValueError: If they show no object.
+        """
+        chosen = range(len(self.rows)) if images is None else images
+        return curve_of_matches([self.matches[i] for i in chosen], [scores[self.rows[i]] for i in chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """What is measured of a dataset.
+
+    Attributes:
+        name: Name of the dataset.
+        dataset: The dataset.
+        label_set: What its labels mean.
+        images: Ids of the images evaluated.
+        sizes: Of the images, (H, W).
+        candidates: Kind → candidates.
+        best_iou: The best IoU of any proposed region with each object, whether it is shown or not.
+        small: Unknown things too small to be an object.
+        notes: What a reader must know.
+        failures: Image id → why it was left out.
+    """
+
+    name: str
+    dataset: SegmentationDataset
+    label_set: LabelSet
+    images: list[str]
+    sizes: set[tuple[int, int]]
+    candidates: dict[str, Candidates]
+    best_iou: NDArray[np.float64]
+    small: int
+    notes: tuple[str, ...]
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def answers(self, candidates: Candidates) -> list[Answer]:
+        """What a person who never errs says of each: False, or the kind of unknown thing that it mostly is."""
+        unknown = candidates.table["unknown_fraction"].to_numpy() > 0.5
+        labels = candidates.table["label"].to_numpy(np.int64)
+        known = self.label_set.unknown_ids
+        return [
+            (self.label_set.label_name(int(label)) if int(label) in known else True) if yes else False
+            for yes, label in zip(unknown, labels, strict=True)
+        ]
+
+
+def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.device) -> Scene:
+    """Gather the candidates of a dataset; regions that are not described yet are described first.
+
+    Args:
+        settings: What is evaluated.
+        run: Configuration and workspace.
+        name: Name of the dataset.
+        device: Where features are computed.
+
+    Raises:
+        StoreError: If a stage before has not run.
+        TableError: If it has no truth, or shows no unknown object.
+    """
+    dataset = dataset_in_use(settings.common, run.configuration, name)
+    if dataset.label_set is None:
+        raise TableError(no_truth(name))
+    names = settings.model_name, name
+    rule = SelectionRule(select_by=settings.select_by, select_number=1)
+    selector = Selector(rule, device, run, settings.model_name, "")
+    seen = seen_by(settings.common, run, names, dataset, novelty=settings.select_by in (NOVELTY, DISTANCE))
+    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
+    table = segments_in_use(changed(settings.common, {"limit": 0}), run, names)
+    table, failures = selector.score(
+        table[table["image_id"].isin(images)].reset_index(drop=True), name, dataset
+    )
+    objects = Objects(run, names, settings.select_by, selector.novelty_file, device)
+    failures |= objects.describe(settings.common, dataset, [i for i in images if i not in failures])
+    images = [image for image in images if image not in failures]
+    truth = _Truth.of(run, names, dataset.label_set, images)
+    if not truth.masks:
+        raise TableError(no_labels(name))
+    images = [image for image in images if image in truth.masks]
+    regions = objects.table(images)
+    segments = table[table["image_id"].isin(images) & (table["S"] >= MIN_SHARE * truth.pixels)]
+    features = _Features(objects, run, names, dataset)
+    kinds = {
+        OBJECTS: (regions, objects.masks),
+        SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, run.workspace, names)),
+    }
+    found = {
+        kind: _matched(*listed, images, truth, features if settings.looks else None)
+        for kind, listed in kinds.items()
+    }
+    best = [objects.best_iou(image, truth.masks[image]) for image in images]
+    if not sum(map(len, best)):
+        raise TableError(f"no image of {name!r} shows an unknown object of at least 0.1 % of its area")
+    return Scene(
+        name,
+        dataset,
+        dataset.label_set,
+        images,
+        truth.sizes,
+        found,
+        np.concatenate(best),
+        truth.small,
+        seen.notes,
+        failures,
+    )
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """The unknown objects of each image that has labels."""
+
+    masks: dict[str, list[RunLengthMask]]
+    sizes: set[tuple[int, int]]
+    small: int
+
+    @classmethod
+    def of(cls, run: Run, names: tuple[str, str], label_set: LabelSet, images: Sequence[str]) -> "_Truth":
+        masks, sizes, small = {}, set(), 0
+        for image in images:
+            labels = read_prediction(run.workspace, *names, image).labels
+            if labels is not None:
+                things = unknown_objects(labels, label_set.unknown_ids)
+                masks[image] = things.masks
+                sizes.add((labels.shape[0], labels.shape[1]))
+                small += len(things.small)
+        return cls(masks, sizes, small)
+
+    @property
+    def pixels(self) -> int:
+        """Of the smallest image."""
+        return min(height * width for height, width in self.sizes)
+
+
+class _Features:
+    """Features of candidates of one image, pooled over masks of which none overlaps another."""
+
+    def __init__(
+        self, objects: Objects, run: Run, names: tuple[str, str], dataset: SegmentationDataset
+    ) -> None:
+        self._objects, self._run, self._names, self._dataset = objects, run, names, dataset
+        self._places = {image: index for index, image in enumerate(dataset.ids)}
+
+    def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
+        features = self._objects.feature_map(self._dataset[self._places[image_id]].image, image_id)
+        components = np.zeros(masks[0].size, np.int32)
+        for number, mask in enumerate(masks, 1):
+            components[decode_mask(mask)] = number
+        return pool_by_segment(features, components)
+
+
+def _matched(
+    table: pd.DataFrame, masks_of: MasksOf, images: Sequence[str], truth: _Truth, features: _Features | None
+) -> Candidates:
+    """Compare candidates with the objects of their images."""
+    by_image = table.groupby("image_id").indices
+    rows = [np.asarray(by_image.get(image, np.zeros(0, np.intp))) for image in images]
+    matches, vectors = [], np.zeros((len(table), 0), np.float32)
+    for image, places in zip(progress(images, desc="objects", unit="image"), rows, strict=True):
+        masks = list(masks_of(image, table["segment_id"].to_numpy()[places].tolist()))
+        known = [mask for mask in masks if mask is not None]
+        if len(known) < len(masks):
+            raise StoreError(f"the prediction of {image!r} has gone; run scripts/pred_images.py again")
+        matches.append(match(known, truth.masks[image]))
+        if features is not None and known:
+            pooled = features.of(image, known)
+            if not vectors.shape[1]:
+                vectors = np.zeros((len(table), pooled.shape[1]), np.float32)
+            vectors[places] = pooled
+    return Candidates(table, rows, matches, masks_of, vectors)

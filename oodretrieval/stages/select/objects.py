@@ -1,0 +1,290 @@
+"""Objects as candidates: regions of the images in use, scored next to each other, and the best set of each image."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import ImageError, SettingsError, StoreError
+from oodretrieval.execution import map_ahead, progress, worker_processes
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.experiment.stored import predictions_in_use
+from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.models import weights_hash
+from oodretrieval.novelty import NoveltyModel
+from oodretrieval.regions import Choice, RegionReference, ScoreWeights, choose_regions, score_regions
+from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
+from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
+from oodretrieval.stores import (
+    SELECT_SCORE,
+    Workspace,
+    has_regions,
+    lock_folder,
+    read_prediction_record,
+    read_regions,
+    regions_folder,
+    regions_path,
+)
+
+logger = logging.getLogger(__name__)
+REGIONS = "regions"
+VERSION = 1
+"""Of how regions are proposed and described; another one makes them again."""
+BACKBONE = "tf_efficientnet_lite0"
+"""What gives features where there is no novelty model."""
+REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 500
+"""Images, spread over the dataset, and regions of each that others are compared with."""
+AHEAD = 2
+"""Images that wait for each process."""
+COLUMNS = ("class", "label", "unknown_fraction", "void_fraction")
+
+
+def weights_for(select_by: str) -> ScoreWeights:
+    """What the score of a region weighs when candidates are selected by a score of segments.
+
+    Args:
+        select_by: As ``args.select_by``.
+
+    Raises:
+        SettingsError: If the score is one of segments alone.
+    """
+    if select_by == NOVELTY:
+        return ScoreWeights()
+    if select_by == PUBLISHED:
+        raise SettingsError("the predicted IoU is one of segments; regions have another score")
+    if select_by == DISTANCE:
+        return ScoreWeights(evidence={"distance": 1.5})
+    return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25})
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What identifies and finds the regions of a dataset."""
+
+    workspace: Workspace
+    names: tuple[str, str]
+    proposals: str
+
+    def path(self, image_id: str) -> Path:
+        return regions_path(self.workspace, self.names, self.proposals, image_id)
+
+
+class Objects:
+    """The candidates of one network on one dataset, by regions of its images.
+
+    Args:
+        run: Configuration and workspace.
+        names: Name of the segmentation network, name of the dataset.
+        select_by: As ``args.select_by``.
+        novelty: The novelty model, and its file; None where there is none.
+        device: Where features are computed.
+
+    Raises:
+        SettingsError: If the score is one of segments alone, or needs a novelty model.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        names: tuple[str, str],
+        select_by: str,
+        novelty: tuple[NoveltyModel, Path] | None,
+        device: torch.device,
+    ) -> None:
+        self.weights = weights_for(select_by)
+        self.run, self.names = run, names
+        self.source = _Source(run.workspace, names, REGIONS)
+        self._novelty = novelty
+        if novelty is None and "distance" in self.weights.evidence:
+            raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
+        backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
+        self.features = SegmentFeatures(run.workspace, backbone, device)
+        self.reference: RegionReference | None = None
+        self._scores: NDArray[np.float64] = np.zeros(0)
+
+    def found(
+        self, common: CommonSettings, dataset: SegmentationDataset, images: Sequence[str]
+    ) -> tuple[pd.DataFrame, dict[str, str]]:
+        """The best set of regions of each image, which are described first where they are not yet.
+
+        Args:
+            common: ``num_cores``, ``root`` of the dataset.
+            dataset: Where images are read.
+            images: Ids of the images.
+
+        Returns:
+            See :meth:`table`; and image id → reason of those that failed.
+        """
+        failures = self.describe(common, dataset, images)
+        there = [image for image in images if image not in failures]
+        return self.table(there), failures
+
+    def describe(
+        self, common: CommonSettings, dataset: SegmentationDataset, images: Sequence[str]
+    ) -> dict[str, str]:
+        """Propose and describe the regions of images that have none yet; what is there already stays.
+
+        Args:
+            common: ``num_cores``, ``root`` of the dataset.
+            dataset: Where images are read.
+            images: Ids of the images.
+
+        Returns:
+            Image id → reason of those that failed.
+
+        Raises:
+            StoreError: If another process describes them, or nothing can be written.
+        """
+        records = predictions_in_use(common, self.run, self.names, images)
+        failures = {image: "it has no prediction" for image in images if image not in records}
+        made_by = {image: self._made_by(record.digest) for image, record in records.items()}
+        missing = [i for i in made_by if not has_regions(self.source.path(i), made_by[i])]
+        if not missing:
+            return failures
+        places = {image: index for index, image in enumerate(dataset.ids)}
+        novelty = None if self._novelty is None else self._novelty[1].resolve()
+
+        def tasks() -> Iterator[ImageTask]:
+            for image in missing:
+                try:
+                    pixels = dataset[places[image]].image
+                except ImageError as error:
+                    failures[image] = str(error)
+                    bar.update()
+                    continue
+                features = self.features.feature_map(as_seen(pixels, records[image].settings))
+                root = self.source.workspace.path
+                yield ImageTask(
+                    root, self.names, image, self.source.proposals, pixels, features, novelty, made_by[image]
+                )
+
+        cores = min(common.num_cores, len(missing))
+        workers = worker_processes(cores) if cores > 1 else nullcontext()
+        folder = regions_folder(self.source.workspace, self.names, self.source.proposals)
+        with (
+            lock_folder(folder),
+            workers as pool,
+            progress(total=len(missing), desc=f"regions {self.names[1]}", unit="image") as bar,
+        ):
+            for image, reason in map_ahead(describe_image, tasks(), pool, ahead=AHEAD * max(1, cores)):
+                bar.update()
+                if reason:
+                    failures[image] = reason
+        return failures
+
+    def _made_by(self, digest: str) -> dict[str, Any]:
+        return {
+            "prediction": digest,
+            "proposals": self.source.proposals,
+            "version": VERSION,
+            "backbone": self.features.backbone,
+            "device": self.features.device.type,  # as it has a rounding of its own
+            "known": "" if self._novelty is None else weights_hash(self._novelty[1]),
+        }
+
+    def compare(self, images: Sequence[str]) -> None:
+        """Learn what regions of each size show, from some of the images; no truth is needed.
+
+        Args:
+            images: Ids of images whose regions are described.
+
+        Raises:
+            StoreError: If there is no region at all, or a file is damaged.
+        """
+        places = np.linspace(0, len(images) - 1, min(len(images), REFERENCE_IMAGES)).round().astype(int)
+        random = np.random.default_rng(0)
+        sampled = []
+        for place in dict.fromkeys(places.tolist()):
+            columns = read_regions(self.source.path(images[place])).columns
+            rows = random.permutation(len(columns["share"]))[:REFERENCE_REGIONS]
+            sampled.append({name: values[rows] for name, values in columns.items()})
+        if not sum(len(terms["share"]) for terms in sampled):
+            raise StoreError(
+                f"no image of {self.names[1]!r} has a region that may be an object; choose args.candidates=segments"
+            )
+        self.reference = RegionReference.of(sampled, self.weights.standardised)
+        self._scores = np.concatenate([score_regions(t, self.reference, self.weights) for t in sampled])
+
+    def threshold(self, quantile: float) -> float:
+        """The score that this share of all regions stays below."""
+        return float(np.quantile(self._scores, quantile))
+
+    def table(self, images: Sequence[str], choice: Choice | None = None) -> pd.DataFrame:
+        """The best set of regions of each image.
+
+        Args:
+            images: Ids of images whose regions are described.
+            choice: Which are shown.
+
+        Returns:
+            One row per region: ``image_id``, ``segment_id`` (its number among the image's regions, from 1), box,
+            ``S`` (pixels), ``class`` and ``label`` (of most of its pixels), ``source``, and ``select_score``.
+
+        Raises:
+            StoreError: If a file is damaged.
+        """
+        if self.reference is None:
+            self.compare(images)
+        assert self.reference is not None
+        chosen = replace(Choice(), min_share=MIN_SHARE) if choice is None else choice
+        tables = [
+            _chosen(self.source.path(image), image, self.reference, self.weights, chosen)
+            for image in progress(images, desc=f"objects {self.names[1]}", unit="image")
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    def masks(self, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask]:
+        """The masks of regions of an image, by ``segment_id``."""
+        masks = read_regions(self.source.path(image_id)).tree.masks
+        return [masks[int(number) - 1] for number in segment_ids]
+
+    def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
+        """The best IoU of any region of an image, shown or not, with each of some objects, ``(o,)``."""
+        tree = read_regions(self.source.path(image_id)).tree
+        if not len(tree) or not len(objects):
+            return np.zeros(len(objects))
+        superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
+        on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
+        shared = np.asarray(tree.membership @ np.stack(on, axis=1).astype(np.float64))
+        union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
+        return np.asarray((shared / union).max(axis=0), np.float64)
+
+    def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
+        """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
+        path = self.source.workspace.prediction_path(*self.names, image_id)
+        return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
+
+
+def _chosen(
+    path: Path, image: str, reference: RegionReference, weights: ScoreWeights, choice: Choice
+) -> pd.DataFrame:
+    stored = read_regions(path)
+    tree, columns = stored.tree, stored.columns
+    scores = score_regions(columns, reference, weights) if len(tree) else np.zeros(0)
+    rows = choose_regions(tree, scores, choice)
+    boxes = tree.boxes[rows] if len(tree) else np.zeros((0, 4), np.int64)
+    values: Mapping[str, Any] = {
+        "image_id": np.full(len(rows), image, dtype=object),
+        "segment_id": rows + 1,
+        **dict(zip(("left", "top", "right", "bottom"), boxes.T, strict=True)),
+        "S": tree.areas[rows] if len(tree) else np.zeros(0, np.int64),
+        "class": columns["class"][rows].astype(np.int64),
+        "label": columns["label"][rows].astype(np.int64),
+        "unknown_fraction": columns["unknown_fraction"][rows],
+        "void_fraction": columns["void_fraction"][rows],
+        "E": columns["entropy"][rows],
+        "energy": -columns["energy"][rows],
+        "source": tree.source[rows].astype(object),
+        SELECT_SCORE: scores[rows],
+    }
+    return pd.DataFrame(values)

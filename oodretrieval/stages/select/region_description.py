@@ -1,0 +1,170 @@
+"""The regions of one image, proposed and described, as worker processes do it: no torch here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.errors import StoreError
+from oodretrieval.novelty import load_novelty_model
+from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
+from oodretrieval.stores import (
+    Prediction,
+    StoredRegions,
+    Workspace,
+    read_prediction,
+    regions_path,
+    write_regions,
+)
+
+MAPS = ("energy", "max_logit", "entropy", "variation_ratio")
+"""How unknown each pixel is, by what the logits say; each is pooled over every region."""
+MIN_SHARE = 0.002
+"""Smallest region that is described, as a share of the image's area: smaller ones are not shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTask:
+    """An image whose regions are to be described.
+
+    Attributes:
+        workspace: Root of the workspace.
+        names: Name of the segmentation network, name of the dataset.
+        image_id: Id of the image.
+        proposals: What proposes regions.
+        image: ``(H, W, 3)`` uint8.
+        features: Of an ImageNet network, ``(D, h, w)``.
+        novelty_model: File of the model that knows known features; None for no distances.
+        made_by: What to note in the file.
+        masks: Trees that another generator of masks made; None to propose regions here.
+    """
+
+    workspace: Path
+    names: tuple[str, str]
+    image_id: str
+    proposals: str
+    image: NDArray[np.uint8]
+    features: NDArray[np.float32]
+    novelty_model: Path | None
+    made_by: Mapping[str, Any]
+    masks: RegionTree | None = None
+
+
+def describe_image(task: ImageTask) -> tuple[str, str]:
+    """Propose and describe the regions of an image, and keep them in the workspace.
+
+    Args:
+        task: The image.
+
+    Returns:
+        Its id, and why it failed; empty if it is done.
+    """
+    try:
+        workspace = Workspace(task.workspace)
+        prediction = read_prediction(workspace, *task.names, task.image_id)
+        bank = None if task.novelty_model is None else _bank(task.novelty_model)
+        regions = described_regions(task.image, prediction, task.features, bank, task.masks)
+        path = regions_path(workspace, task.names, task.proposals, task.image_id)
+        write_regions(path, regions, task.made_by)
+    except (StoreError, ValueError) as error:
+        return task.image_id, str(error)
+    return task.image_id, ""
+
+
+@lru_cache(maxsize=2)
+def _bank(path: Path) -> FeatureBank:
+    return load_novelty_model(path).bank
+
+
+def described_regions(
+    image: NDArray[np.uint8],
+    prediction: Prediction,
+    features: NDArray[np.floating],
+    bank: FeatureBank | None,
+    tree: RegionTree | None = None,
+) -> StoredRegions:
+    """Regions of an image with all that their score and a catalogue's rows are made of.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        prediction: Of the segmentation network, with logits.
+        features: Of an ImageNet network, ``(D, h, w)`` at any stride.
+        bank: Known features; None for no ``distance``.
+        tree: Regions from elsewhere; None to propose them.
+
+    Returns:
+        The regions; columns: what :func:`~oodretrieval.regions.region_terms` gives of :data:`MAPS`, ``distance``, and
+        ``class`` (majority of the prediction), ``label`` (majority by truth, -1 without), ``unknown_fraction``,
+        ``void_fraction`` (-1 without truth).
+
+    Raises:
+        StoreError: If the prediction kept no logits, or is of an image of another size.
+    """
+    if prediction.logits is None:
+        raise StoreError(
+            f"objects are proposed from the logits, which the prediction of {prediction.image_id!r} does not keep; "
+            "predict again with args.keep=logits args.overwrite=True, or choose args.candidates=segments"
+        )
+    if prediction.prediction.shape != image.shape[:2]:
+        raise StoreError(
+            f"the prediction of {prediction.image_id!r} is of an image of {prediction.prediction.shape[::-1]} pixels, "
+            f"the image has {image.shape[1::-1]}; predict again with args.overwrite=True"
+        )
+    logits = np.asarray(prediction.logits, np.float32)
+    if tree is None:
+        tree = propose_regions(image, logits=logits, features=features, min_share=MIN_SHARE)
+    columns = region_terms(tree, pixel_maps(logits)) | _classes(tree, prediction)
+    if bank is not None:
+        pooled = pool_features(tree, features)
+        columns["distance"] = bank.log_distance(pooled, np.full(len(tree), -1))  # of any class
+    return StoredRegions(tree, columns)
+
+
+def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
+    """:data:`MAPS` of logits ``(C, h, w)``, each ``(h, w)``, higher where more unknown."""
+    largest = logits.max(axis=0)
+    energy = -(largest + np.log(np.exp(logits - largest).sum(axis=0)))
+    softmax = np.exp(logits + energy)
+    entropy = -(softmax * np.log(softmax + np.finfo(np.float32).eps)).sum(axis=0) / np.log(len(logits))
+    return dict(zip(MAPS, (energy, -largest, entropy, 1 - softmax.max(axis=0)), strict=True))
+
+
+def _classes(tree: RegionTree, prediction: Prediction) -> dict[str, NDArray[np.float64]]:
+    """What most pixels of each region are, by prediction and by truth."""
+    superpixel = tree.at_full_size
+    kinds, _ = _majority(tree, superpixel, prediction.prediction)
+    columns = {"class": kinds.astype(np.float64)}
+    unknown = prediction.unknown()
+    if prediction.labels is None or unknown is None:
+        nothing = np.full(len(tree), -1.0)
+        return columns | {"label": nothing, "unknown_fraction": nothing, "void_fraction": nothing}
+    labels, _ = _majority(tree, superpixel, prediction.labels)
+    shares = {
+        name: (tree.membership @ np.bincount(superpixel[unknown == kind], minlength=_count(tree)))
+        / tree.areas
+        for name, kind in (("unknown_fraction", 1), ("void_fraction", 255))
+    }
+    return columns | {"label": labels.astype(np.float64), **shares}
+
+
+def _count(tree: RegionTree) -> int:
+    return tree.membership.shape[1]
+
+
+def _majority(
+    tree: RegionTree, superpixel: NDArray[np.int32], ids: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The most frequent id in each region, the smallest of equally frequent ones, and the pixels that it has."""
+    if not len(tree):
+        return np.zeros(0, np.int64), np.zeros(0)
+    present, places = np.unique(ids, return_inverse=True)
+    flat = superpixel.ravel().astype(np.int64) * len(present) + places.ravel()
+    votes = np.bincount(flat, minlength=_count(tree) * len(present)).reshape(-1, len(present))
+    of_region = tree.membership @ votes.astype(np.float64)
+    best = of_region.argmax(axis=1)
+    return present.astype(np.int64)[best], of_region[np.arange(len(best)), best]
