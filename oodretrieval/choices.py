@@ -13,6 +13,8 @@ PUBLISHED, NOVELTY, DISTANCE = "predicted_iou", "novelty", "nearest_neighbour"
 
 CandidateKind = Literal["segments", "objects"]
 """What is shown to the person: predicted segments, or regions that may be an object whatever their class."""
+Proposals = Literal["regions", "sam", "sam2"]
+"""What proposes regions that may be an object."""
 SEGMENTS, OBJECTS = "segments", "objects"
 
 SOFTMAX_SCORES = ("max_softmax", "entropy")

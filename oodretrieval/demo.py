@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from oodretrieval.choices import OBJECTS
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.demo_settings import DemoSettings
@@ -14,10 +15,11 @@ from oodretrieval.errors import TableError
 from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import flat, from_mapping
+from oodretrieval.experiment.settings import changed, flat, from_mapping
 from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.rules import no_truth
+from oodretrieval.stages.evaluate.discovery.catalogue_curve import catalogue_curve
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
@@ -54,13 +56,13 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
-        logger.info("1/5 rendering %d streets", len(dataset))
+        logger.info("1/6 rendering %d streets", len(dataset))
         dataset.render_all(settings.common.num_cores)
-    logger.info("2/5 predicting with %s", settings.model_name)
+    logger.info("2/6 predicting with %s", settings.model_name)
     pred_images(from_mapping(PredictSettings, {**names, **common}), run)
-    logger.info("3/5 measuring segments")
+    logger.info("3/6 measuring segments")
     compute_metrics(from_mapping(MetricsSettings, {**names, **common}), run)
-    logger.info("4/5 selecting segments that look unknown and embedding them with %s", settings.net)
+    logger.info("4/6 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = from_mapping(
         EmbedSettings,
         {
@@ -75,14 +77,38 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         },
     )
     catalogue_name = compute_embeddings(embedding, run)["catalogue"]
-    logger.info("5/5 evaluating and making pictures")
-    found = _evaluate_quietly(settings, run, catalogue_name)
+    logger.info("5/6 proposing objects, whatever their class, and selecting as many")
     catalogue = Catalogue.named(run.workspace, catalogue_name)
+    objects = compute_embeddings(
+        changed(
+            embedding,
+            {
+                "candidates": OBJECTS,
+                "select_number": len(catalogue),
+                "min_pixels": 0,
+                "save_file": "demo_objects",
+            },
+        ),
+        run,
+    )
+    logger.info("6/6 evaluating and making pictures")
+    found = _evaluate_quietly(settings, run, catalogue_name)
+    found["discovery"] = {
+        kind: _discovery(Catalogue.named(run.workspace, name), run)
+        for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects["catalogue"]))
+    }
     pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
     _report(found, pictures, time.monotonic() - started)
     if settings.explore:
         explore_if_possible(catalogue_name, run)
     return {**found, "pictures": [str(path) for path in pictures]}
+
+
+def _discovery(catalogue: Catalogue, run: Run) -> dict[str, int]:
+    """Candidates, unknown objects, and how many of these the candidates touch, find and outline."""
+    curve = catalogue_curve(run.workspace, catalogue)
+    counts = {name: round(share * curve.objects) for name, share in curve.after(len(catalogue)).items()}
+    return {"candidates": len(catalogue), "objects": curve.objects, **counts}
 
 
 def _selecting(settings: DemoSettings) -> dict[str, Any]:
@@ -156,6 +182,17 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
         MIN_PIXELS,
         100 * selection["precision"],
         100 * selection["prevalence"],
+    )
+    output.info("")
+    objects = next(iter(found["discovery"].values()))["objects"]
+    output.info(
+        "%-22s %10s %8s %8s %8s", f"of {objects} objects", "candidates", "touched", "found", "outlined"
+    )
+    for kind, counts in found["discovery"].items():
+        columns = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
+        output.info("%-22s %10d %8d %8d %8d", kind, *columns)
+    output.info(
+        "touched: more than half of a candidate lies on it; found, outlined: the two have an IoU of at least 0.25, 0.5"
     )
     output.info("pictures: %s", ", ".join(str(path) for path in pictures))
     output.info("%.0f s", seconds)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.datasets import read_image
 from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw_scatter, draw_sheet
 from oodretrieval.explorer.segment_values import SegmentValues
@@ -14,7 +15,6 @@ from oodretrieval.explorer.views import image_view
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours, inspection_order, project
-from oodretrieval.segments import crop
 from oodretrieval.stages.select.compute_embeddings import crop_boxes, segment_boxes_of
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
 
@@ -110,7 +110,7 @@ class DemoPictures:
 
     def _crop(self, row: int) -> NDArray[np.uint8]:
         image = read_image(Path(self.segments["image_path"].iloc[row]))
-        return crop(image, crop_boxes(self.segments.iloc[[row]])[0])
+        return outlined_crop(image, crop_boxes(self.segments.iloc[[row]])[0], self.catalogue.masks[row])
 
     def _embedding_space(self) -> Figure:
         figure = Figure(figsize=(13, 7.5), layout="constrained")
@@ -156,9 +156,10 @@ class DemoPictures:
         place = str(row["dataset"]), str(row["image_id"])
         estimates = self.catalogue.table(PREDICTED_IOU)
         column = PREDICTED_IOU if self.published else SELECT_SCORE
+        image = read_image(Path(row["image_path"]))
         view = image_view(
             read_prediction(self.workspace, self.made_by["model"], *place),
-            read_image(Path(row["image_path"])),
+            outlined_crop(image, (0, 0, *image.shape[1::-1]), self.catalogue.masks[query]),
             SegmentValues.of(estimates, place, column, self.score_name),
             self.label_set.pred_mapping,
             self.label_set.label_mapping,

@@ -30,9 +30,22 @@ def discovery_figure(
         line_chart(
             axes, curves, ("looks an image", "share of the unknown objects" if axes is panels[0] else "")
         )
-        for name, value in oracles.get(share, {}).items():
+        for number, (name, value) in enumerate(
+            sorted(oracles.get(share, {}).items(), key=lambda one: one[1])
+        ):
             axes.axhline(value, color="black", linewidth=0.9, linestyle=REFERENCE_LINE)
-            axes.text(0.1, value, name, va="bottom", fontsize=8)
+            place = (
+                ("left", 0.01) if number % 2 == 0 else ("right", 0.99)
+            )  # neighbours may lie close together
+            axes.text(
+                place[1],
+                value,
+                name,
+                transform=axes.get_yaxis_transform(),
+                ha=place[0],
+                va="bottom",
+                fontsize=8,
+            )
         axes.set_title(share, fontsize=11)
         axes.set_ylim(0, 1.05)
         axes.set_xlim(left=0)
@@ -67,14 +80,14 @@ def looks_figure(looks: Sequence[Look], title: str) -> Figure:
         title: Of the figure.
     """
     rows = -(-len(looks) // COLUMNS)
-    figure = Figure(figsize=(1.5 * COLUMNS, 1.85 * rows + 0.7))
+    figure = Figure(figsize=(1.5 * COLUMNS, 1.85 * rows + 1.1))
     grid = figure.add_gridspec(
         rows,
         COLUMNS,
         left=0.01,
         right=0.99,
         bottom=0.02,
-        top=1 - 0.75 / (1.85 * rows + 0.7),
+        top=1 - 0.6 / (1.85 * rows + 1.1),
         wspace=0.08,
         hspace=0.3,
     )

@@ -9,6 +9,8 @@ from oodretrieval.masks import RunLengthMask, decode_mask
 
 BRIGHT, DARK = (255, 225, 0), (0, 0, 0)
 """Colours of the line and of what sets it off."""
+LINE = 400
+"""A line is a pixel wide in pictures up to half as long again, then two, …."""
 Box = tuple[int, int, int, int]
 
 _EIGHT = np.ones((3, 3), bool)
@@ -43,15 +45,15 @@ def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1
 
 
 def outlined_crop(
-    image: NDArray[np.uint8], box: Box, mask: RunLengthMask | None, longest: int
+    image: NDArray[np.uint8], box: Box, mask: RunLengthMask | None, longest: int | None = None
 ) -> NDArray[np.uint8]:
-    """A crop of an image as a small picture, with a mask outlined in it: the line is as fine however large the crop.
+    """A crop of an image as a picture, with a mask outlined in it: in a small one the line is as fine as in any.
 
     Args:
         image: ``(H, W, 3)``.
         box: Left, top, right, bottom of the crop in pixels, half-open, inside the image.
         mask: In the image; None for no outline.
-        longest: Longer side of the picture at most, pixels.
+        longest: Longer side of the picture at most, pixels; None for the size that it has.
 
     Returns:
         ``(h, w, 3)``.
@@ -61,7 +63,7 @@ def outlined_crop(
     """
     left, top, right, bottom = box
     part = image[top:bottom, left:right]
-    scale = min(1.0, longest / max(part.shape[:2]))
+    scale = 1.0 if longest is None else min(1.0, longest / max(part.shape[:2]))
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
     small = np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS)) if scale < 1 else part
     if mask is None:
@@ -72,4 +74,4 @@ def outlined_crop(
     if scale < 1:
         shares = Image.fromarray(inside.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
         inside = np.asarray(shares) >= 128
-    return outlined(small, inside)
+    return outlined(small, inside, max(1, round(max(size) / LINE)))

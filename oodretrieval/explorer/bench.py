@@ -64,7 +64,7 @@ class Bench:
         model = str(state.catalogue.settings.get("model", ""))
         return image_view(
             read_prediction(self.workspace, model, dataset, image_id),
-            self.crops.image(row),
+            self.crops.outlined(row),
             state.segment_values(row),
             state.pred_mapping,
             state.label_mapping(dataset) or None,

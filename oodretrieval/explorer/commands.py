@@ -83,7 +83,9 @@ class Commands(ClusterCommands, InspectionCommands, SaveCommands):
 
     def show_image(self, row: int) -> None:
         """Show the full image with the segment in a red box."""
-        self._show("reading the image", partial(self.crops.image, row), partial(self.board.show_image, row))
+        self._show(
+            "reading the image", partial(self.crops.outlined, row), partial(self.board.show_image, row)
+        )
 
     def show_panels(self, row: int) -> None:
         """Show the four panels."""

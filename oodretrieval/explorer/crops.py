@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.errors import ImageError
+from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.explorer.state import State
 from oodretrieval.images import read_image
 from oodretrieval.segments.crops import crop
@@ -80,6 +81,22 @@ class Crops:
             )
         return self._images.put(path, read_image(path))
 
+    def outlined(self, row: int) -> NDArray[np.uint8]:
+        """The image of a segment with the outline of its mask, where the catalogue keeps masks; ``(H, W, 3)``.
+
+        Raises:
+            ImageError: As :meth:`crop`.
+        """
+        return self._with_outline(row, (0, 0, *self.image(row).shape[1::-1]))
+
+    def _with_outline(
+        self, row: int, box: tuple[int, int, int, int], longest: int | None = None
+    ) -> NDArray[np.uint8]:
+        try:
+            return outlined_crop(self.image(row), box, self._state.mask(row), longest)
+        except (ValueError, StoreError) as error:
+            raise ImageError(f"{self._state.image_path(row)} cannot be outlined: {error}") from error
+
     def crop(self, row: int) -> NDArray[np.uint8]:
         """The crop that was embedded, ``(h, w, 3)``.
 
@@ -102,7 +119,11 @@ class Crops:
             ImageError: As :meth:`crop`.
         """
         kept = self._thumbnails.get(row)
-        return kept if kept is not None else self._thumbnails.put(row, shrink(self.crop(row), THUMBNAIL))
+        return kept if kept is not None else self._thumbnails.put(row, self._small(row))
+
+    def _small(self, row: int) -> NDArray[np.uint8]:
+        self.crop(row)  # an image that is another one by now is an error
+        return self._with_outline(row, self._state.crop_box(row), THUMBNAIL)
 
     def thumbnail_or_gone(self, row: int) -> NDArray[np.uint8]:
         """The thumbnail, or a grey cross where the image cannot be read."""

@@ -17,7 +17,7 @@ class SaveCommands(Bench):
         path = self._picture(row, "image")
 
         def save(job: Job) -> Path:
-            save_picture(path, self.crops.image(row), self.state.box(row))
+            save_picture(path, self.crops.outlined(row), self.state.box(row))
             return path
 
         self._save(save)

@@ -14,6 +14,7 @@ from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.labels import ClassMapping
+from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
@@ -125,6 +126,14 @@ class State:
     def box(self, row: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of a segment, pixels, half-open."""
         return self._sides(row, "")
+
+    def mask(self, row: int) -> RunLengthMask | None:
+        """The mask of a segment in its image; None where the catalogue keeps none.
+
+        Raises:
+            StoreError: If the file of masks is damaged.
+        """
+        return self.catalogue.masks[row]
 
     def crop_box(self, row: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the crop that was embedded, pixels, half-open."""

@@ -1,10 +1,10 @@
 """The novelty score: energy and nearest-neighbour distance, each compared with that of known training segments.
 
-``novelty = z(energy | class, size) + z(ln distance | class)``, where ``z`` is a robust standardisation by the
-predicted class (:class:`~oodretrieval.novelty.standardisation.ClassStandardisation`), and the distance is the one to
-the nearest known training segment of that class, in the features of an ImageNet network pooled over the segment.
-The two err on different things: energy is fooled where the network is sure of itself, the distance is not, as
-its network never saw the classes.
+``novelty = z(energy) + z(ln distance)``, where ``z`` is in robust deviations from the median of all known training
+segments (:class:`~oodretrieval.novelty.standardisation.Standardisation`), and the distance is the one to the nearest
+known training segment of the predicted class, in the features of an ImageNet network pooled over the segment. The two
+err on different things: energy is fooled where the network is sure of itself, the distance is not, as its network never
+saw the classes.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
-from oodretrieval.novelty.standardisation import ClassStandardisation
+from oodretrieval.novelty.standardisation import Standardisation
 
 MIN_PIXELS = 100
 """Smaller training segments are left out: their features are those of what surrounds them."""
@@ -35,16 +35,16 @@ class NoveltyModel:
 
     Attributes:
         bank: Features of known training segments.
-        energy: Energy of a known segment, by class and size.
-        distance: Logarithm of the distance, by class.
+        energy: Energy of known segments.
+        distance: Logarithm of their distance.
         quantiles: Name of a score → its quantiles over the known training segments at ``LEVELS``.
         num_classes: Classes of the segmentation network.
         made_by: What it was fitted on, plain values.
     """
 
     bank: FeatureBank
-    energy: ClassStandardisation
-    distance: ClassStandardisation
+    energy: Standardisation
+    distance: Standardisation
     quantiles: Mapping[str, NDArray[np.float64]]
     num_classes: int
     made_by: Mapping[str, Any] = field(default_factory=dict)
@@ -81,14 +81,14 @@ class NoveltyModel:
                 "choose another args.dataset, with truth"
             )
         rows, vectors = table[known], features[known].astype(np.float32)
-        classes, log_size = _classes(rows, num_classes), _log_size(rows)
+        classes = _classes(rows, num_classes)
         places, names = pd.factorize(rows["image_id"])
         bank, apart = known_bank(vectors, classes, places, seed)
         apart = require_comparable(apart, len(names))
         model = cls(
             bank=bank,
-            energy=ClassStandardisation.of(dispersion_score(rows, "energy"), classes, num_classes, log_size),
-            distance=ClassStandardisation.of(apart, classes, num_classes),
+            energy=Standardisation.of(dispersion_score(rows, "energy")),
+            distance=Standardisation.of(apart),
             quantiles={},
             num_classes=num_classes,
             made_by=made_by or {},
@@ -126,14 +126,12 @@ class NoveltyModel:
         return distance if name == DISTANCE else self._combine(table, distance)
 
     def _combine(self, table: pd.DataFrame, distance: NDArray[np.float64]) -> NDArray[np.float64]:
-        where = _classes(table, self.num_classes), _log_size(table)
-        energy = dispersion_score(table, "energy")
-        return self.energy(energy, *where) + self.distance(distance, *where)
+        return self.energy(dispersion_score(table, "energy")) + self.distance(distance)
 
     @property
     def energy_scale(self) -> float:
-        """What is one unit of energy: its robust deviation among known segments of a class and size."""
-        return float(np.median(self.energy.scale))
+        """What is one unit of energy: its robust deviation among known segments."""
+        return self.energy.scale
 
     def threshold(self, name: str, quantile: float) -> float:
         """The value of a score that this share of the known training segments stays below.
@@ -184,8 +182,3 @@ def _classes(table: pd.DataFrame, num_classes: int) -> NDArray[np.int64]:
             "for this network with train_novelty"
         )
     return classes
-
-
-def _log_size(table: pd.DataFrame) -> NDArray[np.float64]:
-    sizes: NDArray[np.float64] = np.log(table["S"].to_numpy(np.float64))
-    return sizes

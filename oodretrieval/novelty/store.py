@@ -14,10 +14,11 @@ from oodretrieval.errors import ChecksumError, WeightsError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.novelty.model import LEVELS, NoveltyModel
 from oodretrieval.novelty.neighbours import FeatureBank
-from oodretrieval.novelty.standardisation import ClassStandardisation
+from oodretrieval.novelty.standardisation import Standardisation
 
 FORMAT = "oodretrieval novelty model"
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
+"""Version 1 standardised by class; its files are refused."""
 
 
 def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
@@ -29,9 +30,8 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
     """
     arrays = {f"bank.{name}": np.ascontiguousarray(array) for name, array in vars(model.bank).items()}
     for part in ("energy", "distance"):
-        standardisation: ClassStandardisation = getattr(model, part)
-        arrays |= {f"{part}.centre": standardisation.centre, f"{part}.scale": standardisation.scale}
-        arrays[f"{part}.slope"] = np.array([standardisation.slope])
+        standardisation: Standardisation = getattr(model, part)
+        arrays[part] = np.array([standardisation.centre, standardisation.scale])
     arrays |= {f"quantiles.{name}": values for name, values in model.quantiles.items()}
     description = {
         "format": FORMAT,
@@ -67,10 +67,16 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
         raise WeightsError(f"no novelty model {str(path)!r}; {remedy}") from error
     except (SafetensorError, OSError, ChecksumError) as error:
         raise WeightsError(f"the novelty model {str(path)!r} is damaged ({error}); {remedy}") from error
-    if (description.get("format"), description.get("version")) != (FORMAT, FORMAT_VERSION):
+    kind, version = description.get("format"), description.get("version")
+    if (kind, version) == (FORMAT, "1"):
         raise WeightsError(
-            f"{str(path)!r} is no novelty model of format version {FORMAT_VERSION} (its format is "
-            f"{description.get('format')!r}, version {description.get('version')!r}); {remedy}"
+            f"the novelty model {str(path)!r} is of format version 1, whose score was standardised by class; fit it "
+            "again with scripts/train_novelty.py and args.overwrite=True"
+        )
+    if (kind, version) != (FORMAT, FORMAT_VERSION):
+        raise WeightsError(
+            f"{str(path)!r} is no novelty model of format version {FORMAT_VERSION} (its format is {kind!r}, version "
+            f"{version!r}); {remedy}"
         )
     try:
         return _model(description, arrays)
@@ -81,12 +87,11 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
 
 
 def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> NoveltyModel:
-    classes = int(description["num_classes"])
     bank = FeatureBank(*(arrays[f"bank.{name}"] for name in ("mean", "std", "vectors", "classes")))
     kept, dimensions = bank.vectors.shape
     shapes = {"bank.mean": (dimensions,), "bank.std": (dimensions,), "bank.classes": (kept,)}
     for part in ("energy", "distance"):
-        shapes |= {f"{part}.centre": (classes,), f"{part}.scale": (classes,), f"{part}.slope": (1,)}
+        shapes[part] = (2,)
     quantiles = {
         name.removeprefix("quantiles."): array for name, array in arrays.items() if "quantiles." in name
     }
@@ -99,12 +104,11 @@ def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -
         energy=_standardisation(arrays, "energy"),
         distance=_standardisation(arrays, "distance"),
         quantiles=quantiles,
-        num_classes=classes,
+        num_classes=int(description["num_classes"]),
         made_by=json.loads(description["made_by"]),
     )
 
 
-def _standardisation(arrays: Mapping[str, NDArray[Any]], part: str) -> ClassStandardisation:
-    return ClassStandardisation(
-        arrays[f"{part}.centre"], arrays[f"{part}.scale"], float(arrays[f"{part}.slope"][0])
-    )
+def _standardisation(arrays: Mapping[str, NDArray[Any]], part: str) -> Standardisation:
+    centre, scale = arrays[part]
+    return Standardisation(float(centre), float(scale))

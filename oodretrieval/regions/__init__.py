@@ -2,6 +2,7 @@
 
 from oodretrieval.regions.cut import best_cut, without_overlap
 from oodretrieval.regions.evidence import Evidence, pool_evidence, pool_features, region_shapes
+from oodretrieval.regions.masks import tree_of_masks
 from oodretrieval.regions.proposals import RegionOptions, Weights, propose_regions
 from oodretrieval.regions.scoring import (
     Choice,
@@ -29,5 +30,6 @@ __all__ = [
     "region_shapes",
     "region_terms",
     "score_regions",
+    "tree_of_masks",
     "without_overlap",
 ]

@@ -129,7 +129,7 @@ class ScoreWeights:
 
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
-    sides: float = -0.5
+    sides: float = -1.0
     log_share: float = 0.2
 
     @property
@@ -173,7 +173,7 @@ class Choice:
     """
 
     threshold: float = 2.0
-    size_power: float = 0.3
+    size_power: float = 0.15
     min_share: float = 0.002
     limit: int = 50
 

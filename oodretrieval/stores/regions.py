@@ -97,11 +97,11 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
 
 
 def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
-    """Whether the regions of an image are there, and were made of the same; damage shows when they are read."""
+    """Whether the regions of an image are there, undamaged, and were made of the same."""
     if not path.is_file():
         return False
     try:
-        _, metadata = read_hdf5(path, (), whole=False)
+        _, metadata = read_hdf5(path, ())
     except StoreError:
         return False
     return metadata is not None and metadata.get("made_by") == plain(dict(made_by))

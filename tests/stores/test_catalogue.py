@@ -5,7 +5,10 @@ import pandas as pd
 import pytest
 
 from oodretrieval.errors import SettingsMismatchError, StoreError, UnknownNameError
-from oodretrieval.stores import Catalogue, CatalogueWriter
+from oodretrieval.masks import encode_mask
+from oodretrieval.stores import CANDIDATES, Catalogue, CatalogueWriter
+from oodretrieval.stores.masks import read_masks, write_masks
+from oodretrieval.stores.segments import write_table
 
 from .earlier import without_checksum
 from .test_workspace import names_in, run_python
@@ -323,3 +326,86 @@ def test_manifests_that_cannot_be_used(tmp_path, change):
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(StoreError, match=r"manifest\.json"):
         Catalogue.open(tmp_path)
+
+
+def masks_of(seed, n=4):
+    rng = np.random.default_rng(seed)
+    return [encode_mask(rng.random((5, 6)) < 0.5) for _ in range(n)]
+
+
+def same_masks(found, expected):
+    return len(found) == len(expected) and all(
+        (one is None) == (other is None)
+        and (one is None or (one.size == other.size and one.counts.tolist() == other.counts.tolist()))
+        for one, other in zip(found, expected, strict=True)
+    )
+
+
+def with_masks(path, *seeds):
+    with CatalogueWriter(path, SETTINGS) as writer:
+        for seed in seeds:
+            writer.add_part(*part(seed), embedding="net", done=seed, masks=masks_of(seed))
+        writer.commit()
+    return path
+
+
+def test_each_row_has_its_mask(tmp_path):
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.add_part(*part(0), embedding="net", done=0, masks=masks_of(0))
+        writer.add_part(*part(1), embedding="net", done=1)  # as before masks were kept
+        writer.add_part(*part(2), embedding="net", done=2, masks=[None, *masks_of(2)[1:]])
+        writer.commit()
+    expected = [*masks_of(0), *[None] * 4, None, *masks_of(2)[1:]]
+    assert same_masks(Catalogue.open(tmp_path).masks, expected)
+
+
+def test_rows_that_stay_keep_their_masks(tmp_path):
+    with_masks(tmp_path, 0, 1)
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.retain(lambda rows: np.array([image in ("0/1", "0/3") for image in rows["image_id"]]))
+        writer.commit()
+    assert same_masks(Catalogue.open(tmp_path).masks, [masks_of(0)[1], masks_of(0)[3]])
+    assert names_in(tmp_path / "masks") == ["part-00002.parquet"]
+
+
+def test_a_mask_for_each_row(tmp_path):
+    with (
+        CatalogueWriter(tmp_path, SETTINGS) as writer,
+        pytest.raises(StoreError, match="one mask for each of the 4"),
+    ):
+        writer.add_part(*part(0), embedding="net", done=0, masks=masks_of(0)[:3])
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone", "other"])
+def test_damaged_masks_are_an_error_that_says_what_to_do(tmp_path, damage):
+    file = with_masks(tmp_path / "cat", 0) / "masks/part-00000.parquet"
+    content = bytearray(file.read_bytes())
+    if damage == "flip":
+        content[len(content) // 3] ^= 4
+        file.write_bytes(content)
+    elif damage == "cut":
+        file.write_bytes(content[: len(content) // 2])
+    elif damage == "gone":
+        file.unlink()
+    else:
+        write_masks(file, masks_of(0)[:2], {})
+    with pytest.raises(StoreError, match=r"compute_embeddings|run the stage"):
+        _ = Catalogue.open(tmp_path / "cat").masks
+
+
+def test_what_is_no_mask_is_refused(tmp_path):
+    table = pd.DataFrame({"height": [2], "width": [2], "counts": [np.array([1, 9], np.uint32)]})
+    write_table(tmp_path / "masks.parquet", table, {})
+    with pytest.raises(StoreError, match="damaged"):
+        read_masks(tmp_path / "masks.parquet", 1)
+
+
+def test_a_catalogue_says_what_its_rows_are(tmp_path):
+    build(tmp_path / "segments", [0])
+    with CatalogueWriter(tmp_path / "objects", {**SETTINGS, CANDIDATES: "objects"}) as writer:
+        writer.add_part(*part(0), embedding="net", done=0)
+        writer.commit()
+    assert Catalogue.open(tmp_path / "segments").candidates == "segments"
+    assert Catalogue.open(tmp_path / "objects").candidates == "objects"
+    with pytest.raises(SettingsMismatchError, match="candidates"):
+        build(tmp_path / "objects", [1])

@@ -145,7 +145,7 @@ def _load(folder: Path, kind: str, config: Any) -> nn.Module:
     masks = kind in HEADS and kind not in _semantic_kinds(transformers)
     name = "AutoModelForUniversalSegmentation" if masks else "AutoModelForSemanticSegmentation"
     try:
-        with _quiet(transformers):
+        with quiet(transformers):
             network, found = getattr(transformers, name).from_pretrained(
                 folder,
                 config=config,
@@ -181,7 +181,7 @@ def _task_tokens(folder: Path, length: int) -> Tensor:
             "folder, by its save_pretrained"
         )
     try:
-        with _quiet(transformers):
+        with quiet(transformers):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -194,8 +194,12 @@ def _task_tokens(folder: Path, length: int) -> Tensor:
 
 
 @contextmanager
-def _quiet(transformers: Any) -> Iterator[None]:
-    """Without its progress bars and reports: what matters of them becomes an error."""
+def quiet(transformers: Any) -> Iterator[None]:
+    """Without the package's progress bars and reports: what matters of them becomes an error.
+
+    Args:
+        transformers: The package.
+    """
     logging = transformers.utils.logging
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()

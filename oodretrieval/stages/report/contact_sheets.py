@@ -10,7 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.masks import RunLengthMask
+from oodretrieval.segments import Box, enlarge_box
 
 THUMBNAIL = 132
 """Longer side of a tile's picture, pixels."""
@@ -54,6 +56,7 @@ def tiles(
     image_of: Callable[[str], NDArray[np.uint8]],
     lines_of: Callable[[pd.Series], Sequence[str]],
     by: str = "image_id",
+    masks: Sequence[RunLengthMask | None] = (),
 ) -> tuple[Tile, ...]:
     """Cut segments out of their images, every image read once.
 
@@ -62,6 +65,7 @@ def tiles(
         image_of: What names an image → image, ``(H, W, 3)`` RGB.
         lines_of: Row → what stands below it.
         by: Column that names the image.
+        masks: Of the rows, to be outlined; empty for no outlines.
 
     Returns:
         One tile for each row, in the order of the rows.
@@ -73,7 +77,9 @@ def tiles(
     for place, image, row in _by_image(segments, image_of, by):
         box = Box(*(int(row[side]) for side in ("left", "top", "right", "bottom")))
         enlarged = enlarge_box(box, SMALLEST_CROP, SMALLEST_CROP, *image.shape[:2])
-        made[place] = Tile(as_data_address(crop(image, enlarged)), tuple(lines_of(row)))
+        mask = masks[place] if masks else None
+        picture = as_data_address(outlined_crop(image, enlarged, mask, THUMBNAIL))
+        made[place] = Tile(picture, tuple(lines_of(row)))
     return tuple(made[place] for place in range(len(segments)))
 
 

@@ -67,14 +67,15 @@ def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
         note += (
             f" {len(segments) - len(order)} of {len(segments)} repeat one in a near frame and are left out."
         )
-    return Sheet("Candidates", note, _catalogue_tiles(segments.loc[order[:shown]], lines))
+    return Sheet("Candidates", note, _catalogue_tiles(catalogue, segments.loc[order[:shown]], lines))
 
 
 def _catalogue_tiles(
-    segments: pd.DataFrame, lines_of: Callable[[pd.Series], Sequence[str]]
+    catalogue: Catalogue, segments: pd.DataFrame, lines_of: Callable[[pd.Series], Sequence[str]]
 ) -> tuple[Tile, ...]:
     """Tiles of rows of a catalogue, which knows its images by their paths."""
-    return tiles(segments, lambda path: read_image(Path(path)), lines_of, by="image_path")
+    masks = [catalogue.masks[int(row)] for row in segments.index]
+    return tiles(segments, lambda path: read_image(Path(path)), lines_of, by="image_path", masks=masks)
 
 
 def segment_lines(
@@ -110,7 +111,7 @@ def cluster_sheets(
         rows = np.flatnonzero(groups == group)
         away = np.linalg.norm(vectors[rows] - vectors[rows].mean(axis=0), axis=1)
         nearest = segments.loc[rows[np.argsort(away, kind="stable")][:shown]]
-        made = _catalogue_tiles(nearest, lambda row: _catalogue_lines(row, catalogue, names))
+        made = _catalogue_tiles(catalogue, nearest, lambda row: _catalogue_lines(row, catalogue, names))
         yield Sheet(f"Cluster {group + 1}", f"{len(rows)} segments, nearest to its centre first.", made)
 
 

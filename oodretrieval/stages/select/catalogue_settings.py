@@ -41,7 +41,11 @@ def catalogue_settings(
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
     # catalogues of segments say nothing of it: they are what all of before are
-    kind = {} if settings.candidates == SEGMENTS else {CANDIDATES: settings.candidates}
+    kind = (
+        {}
+        if settings.candidates == SEGMENTS
+        else {CANDIDATES: settings.candidates, "proposals": settings.objects.proposals}
+    )
     return {
         **kind,
         "model": settings.model_name,

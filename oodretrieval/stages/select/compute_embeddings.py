@@ -91,7 +91,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             "%d %s selected (%s); %d segments in %d images%s",
             len(selected),
             settings.candidates,
-            settings.rule.words(),
+            settings.rule.words(settings.candidates),
             len(judged),
             judged["image_id"].nunique(),
             _hint(selected, settings.rule),
@@ -138,7 +138,9 @@ def _select(
         failures |= failed
         if settings.candidates == OBJECTS:
             images = [str(image) for image in table["image_id"].unique() if image not in failed]
-            objects = Objects(run, names, settings.rule.select_by, selector.novelty_file, selector.device)
+            objects = Objects(
+                run, names, settings.rule.select_by, selector.novelty_file, selector.device, settings.objects
+            )
             found, failed = objects.found(settings.common, dataset, images)
             found.insert(0, "dataset", name)
             chosen = selector.select(found, eligible(found, settings), objects.threshold)

@@ -14,17 +14,28 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import ImageError, SettingsError, StoreError
+from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored import predictions_in_use
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.models import weights_hash
+from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel
-from oodretrieval.regions import Choice, RegionReference, ScoreWeights, choose_regions, score_regions
+from oodretrieval.regions import (
+    Choice,
+    RegionOptions,
+    RegionReference,
+    RegionTree,
+    ScoreWeights,
+    choose_regions,
+    score_regions,
+    tree_of_masks,
+)
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
+from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import (
     SELECT_SCORE,
     Workspace,
@@ -87,10 +98,13 @@ class Objects:
         names: Name of the segmentation network, name of the dataset.
         select_by: As ``args.select_by``.
         novelty: The novelty model, and its file; None where there is none.
-        device: Where features are computed.
+        device: Where features and masks are computed.
+        proposed_by: What proposes regions.
 
     Raises:
         SettingsError: If the score is one of segments alone, or needs a novelty model.
+        WeightsError: If the network that proposes regions is not there, or its weights are damaged.
+        ConfigurationError: If it needs a package that is missing, or is of another kind.
     """
 
     def __init__(
@@ -100,10 +114,17 @@ class Objects:
         select_by: str,
         novelty: tuple[NoveltyModel, Path] | None,
         device: torch.device,
+        proposed_by: ObjectSettings = ObjectSettings(),
     ) -> None:
         self.weights = weights_for(select_by)
         self.run, self.names = run, names
-        self.source = _Source(run.workspace, names, REGIONS)
+        self.source = _Source(run.workspace, names, proposed_by.proposals)
+        self._generator: MaskGenerator | None = None
+        self._generated_by: dict[str, str] = {}
+        if proposed_by.proposals != REGIONS:
+            folder = proposed_by.proposals_weights
+            self._generator = MaskGenerator(folder, proposed_by.proposals, device)
+            self._generated_by = {"generator": weights_hash(Path(folder).expanduser())}
         self._novelty = novelty
         if novelty is None and "distance" in self.weights.evidence:
             raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
@@ -124,9 +145,15 @@ class Objects:
 
         Returns:
             See :meth:`table`; and image id → reason of those that failed.
+
+        Raises:
+            PartialFailure: If all failed.
+            StoreError: As :meth:`describe`.
         """
         failures = self.describe(common, dataset, images)
         there = [image for image in images if image not in failures]
+        if not there:
+            raise PartialFailure("compute_embeddings", failures)
         return self.table(there), failures
 
     def describe(
@@ -143,9 +170,16 @@ class Objects:
             Image id → reason of those that failed.
 
         Raises:
-            StoreError: If another process describes them, or nothing can be written.
+            StoreError: If no logits were kept, another process describes them, or nothing can be written.
         """
         records = predictions_in_use(common, self.run, self.names, images)
+        kept = {str(record.settings.get("keep", "logits")) for record in records.values()} - {"logits"}
+        if kept:
+            raise StoreError(
+                f"objects are proposed from the logits, and the predictions of {self.names[0]} on {self.names[1]} were "
+                f"made with args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
+                "args.candidates=segments"
+            )
         failures = {image: "it has no prediction" for image in images if image not in records}
         made_by = {image: self._made_by(record.digest) for image, record in records.items()}
         missing = [i for i in made_by if not has_regions(self.source.path(i), made_by[i])]
@@ -163,9 +197,16 @@ class Objects:
                     bar.update()
                     continue
                 features = self.features.feature_map(as_seen(pixels, records[image].settings))
-                root = self.source.workspace.path
                 yield ImageTask(
-                    root, self.names, image, self.source.proposals, pixels, features, novelty, made_by[image]
+                    self.source.workspace.path,
+                    self.names,
+                    image,
+                    self.source.proposals,
+                    pixels,
+                    features,
+                    novelty,
+                    made_by[image],
+                    self._generated(pixels),
                 )
 
         cores = min(common.num_cores, len(missing))
@@ -182,12 +223,22 @@ class Objects:
                     failures[image] = reason
         return failures
 
+    def _generated(self, image: NDArray[np.uint8]) -> RegionTree | None:
+        """The masks of Segment Anything, where it proposes regions."""
+        if self._generator is None:
+            return None
+        masks = self._generator(image)
+        shares = masks.mean(axis=(1, 2))
+        fitting = masks[(shares >= MIN_SHARE) & (shares <= RegionOptions().max_share)]
+        return tree_of_masks(fitting, (image.shape[0], image.shape[1]), self.source.proposals)
+
     def _made_by(self, digest: str) -> dict[str, Any]:
         return {
             "prediction": digest,
             "proposals": self.source.proposals,
             "version": VERSION,
             "backbone": self.features.backbone,
+            **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
             "known": "" if self._novelty is None else weights_hash(self._novelty[1]),
         }

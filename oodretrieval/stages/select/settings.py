@@ -3,7 +3,16 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from oodretrieval.choices import DISTANCE, NOVELTY, OBJECTS, PUBLISHED, CandidateKind, SelectBy
+from oodretrieval.choices import (
+    DISTANCE,
+    NOVELTY,
+    OBJECTS,
+    PUBLISHED,
+    SEGMENTS,
+    CandidateKind,
+    Proposals,
+    SelectBy,
+)
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -15,7 +24,8 @@ class SelectionRule:
     Attributes:
         select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
             ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
-        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1.
+        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1;
+            objects above that of all regions of the images searched.
         select_number: If positive, the so many segments of each dataset that score highest instead.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
@@ -45,13 +55,39 @@ class SelectionRule:
         by_quantile = self.select_by != PUBLISHED and not self.select_number
         return self.select_by in (NOVELTY, DISTANCE) or by_quantile
 
-    def words(self) -> str:
-        """What is selected, for people."""
+    def words(self, candidates: str = SEGMENTS) -> str:
+        """What is selected, for people.
+
+        Args:
+            candidates: segments or objects.
+        """
         if self.select_number:
             return f"the {self.select_number} highest by {self.select_by}"
         if self.select_by == PUBLISHED:
             return f"predicted IoU < {self.iou_threshold:g}"
-        return f"{self.select_by} above the {self.select_quantile:g} quantile of known training segments"
+        compared = "known training segments" if candidates == SEGMENTS else "all regions of the images"
+        return f"{self.select_by} above the {self.select_quantile:g} quantile of {compared}"
+
+
+@dataclass(frozen=True)
+class ObjectSettings:
+    """What proposes objects.
+
+    Attributes:
+        proposals: ``regions`` of image, logits and features; or ``sam``, ``sam2``: masks by Segment Anything, for those
+            who have its weights.
+        proposals_weights: Folder of the network of ``sam`` or ``sam2``, as ``save_pretrained`` writes it.
+    """
+
+    proposals: Proposals = "regions"
+    proposals_weights: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.proposals == "regions") == bool(self.proposals_weights):
+            raise SettingsError(
+                "args.proposals_weights is the folder of the network that args.proposals=sam or sam2 needs, and "
+                f"nothing else; got args.proposals={self.proposals} args.proposals_weights={self.proposals_weights!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -91,6 +127,7 @@ class EmbedSettings:
     batch_size: int = 32
     load_file: str = ""
     save_file: str = ""
+    objects: ObjectSettings = ObjectSettings()
     rule: SelectionRule = SelectionRule()
     common: CommonSettings = CommonSettings()
 
@@ -98,6 +135,11 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        if self.candidates != OBJECTS and self.objects != ObjectSettings():
+            raise SettingsError(
+                f"args.proposals={self.objects.proposals} means nothing to args.candidates={self.candidates}; add "
+                "args.candidates=objects"
+            )
         if self.candidates == OBJECTS and self.rule.select_by == PUBLISHED:
             raise SettingsError(
                 "args.select_by=predicted_iou is a score of predicted segments; choose args.candidates=segments, or "

@@ -136,7 +136,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     table, failures = selector.score(
         table[table["image_id"].isin(images)].reset_index(drop=True), name, dataset
     )
-    objects = Objects(run, names, settings.select_by, selector.novelty_file, device)
+    objects = Objects(run, names, settings.select_by, selector.novelty_file, device, settings.objects)
     failures |= objects.describe(settings.common, dataset, [i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
     truth = _Truth.of(run, names, dataset.label_set, images)

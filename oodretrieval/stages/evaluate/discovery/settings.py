@@ -6,6 +6,7 @@ from oodretrieval.choices import PUBLISHED, SelectBy
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+from oodretrieval.stages.select.settings import ObjectSettings
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class DiscoverySettings:
     looks: int = 200
     seeds: int = 5
     sheet: int = 60
+    objects: ObjectSettings = ObjectSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     common: CommonSettings = CommonSettings()
 

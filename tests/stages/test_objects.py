@@ -1,0 +1,185 @@
+"""Objects as candidates, from predictions to the catalogue, on the miniature."""
+
+import shutil
+
+import numpy as np
+import pytest
+from conftest import configuration_for
+
+from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
+from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings, from_mapping
+from oodretrieval.masks import decode_mask
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
+from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.embed_again import embed_again
+from oodretrieval.stages.select.settings import EmbedSettings
+from oodretrieval.stores import (
+    PREDICTED_IOU,
+    SELECT_SCORE,
+    Catalogue,
+    Workspace,
+    read_prediction,
+    read_segments,
+    regions_folder,
+)
+
+CPU = {"gpu": -1}
+NAMES = ("colour", "val")
+BOX = ["left", "top", "right", "bottom"]
+
+
+def embed(configuration, workspace, **options):
+    settings = {
+        "dataset": ("val",),
+        "model_name": "colour",
+        "min_height": 2,
+        "min_width": 2,
+        "select_quantile": 0.5,
+    }
+    settings |= {"candidates": "objects", **CPU, **options}
+    compute_embeddings(from_mapping(EmbedSettings, settings), Run(configuration, workspace))
+    return Catalogue.named(workspace, settings.get("save_file", "val"))
+
+
+@pytest.fixture(scope="module")
+def once(camvid, tmp_path_factory):
+    """A workspace with all that comes before selecting; not to be written to."""
+    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
+    run = Run(configuration, Workspace(configuration.workspace))
+    for dataset in ("train", "val"):
+        pred_images(from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}), run)
+        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), run)
+    train_novelty(
+        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}), run
+    )
+    return run.workspace
+
+
+@pytest.fixture
+def fitted(once, workspace):
+    shutil.copytree(once.path, workspace.path)
+    return workspace
+
+
+def test_a_row_is_a_region_with_its_mask(configuration, fitted):
+    catalogue = embed(configuration, fitted)
+    rows, masks = catalogue.segments, catalogue.masks
+    assert catalogue.candidates == "objects"
+    assert len(rows) == len(masks) == len(catalogue.vectors) > 6
+    assert (rows[BOX].to_numpy() == [mask.box for mask in masks]).all()
+    assert rows["S"].tolist() == [mask.area for mask in masks]
+    for image, places in rows.groupby("image_id").indices.items():
+        prediction = read_prediction(fitted, *NAMES, str(image))
+        covered = sum(decode_mask(masks[place]).astype(int) for place in places)
+        assert covered.max() == 1  # none overlaps another
+        for place in places:
+            inside = decode_mask(masks[place])
+            row = rows.iloc[place]
+            assert row["class"] == np.bincount(prediction.prediction[inside]).argmax()
+            assert row["label"] == np.bincount(prediction.labels[inside]).argmax()
+            assert row["unknown_fraction"] == pytest.approx(
+                (prediction.unknown()[inside] == 1).mean(), abs=1e-6
+            )
+
+
+def test_all_segments_of_the_images_keep_their_scores_in_the_table(configuration, fitted):
+    catalogue = embed(configuration, fitted)
+    every = catalogue.table(PREDICTED_IOU)
+    assert len(every) == len(read_segments(fitted, *NAMES))
+
+
+def test_unknown_things_come_first(configuration, fitted):
+    rows = embed(configuration, fitted, select_quantile=0.0).segments
+    first = rows.sort_values(SELECT_SCORE, ascending=False).head(8)
+    assert first["unknown_fraction"].mean() > rows["unknown_fraction"].mean()
+
+
+def test_rules_of_selection_hold_for_objects(configuration, fitted):
+    every = embed(configuration, fitted, select_quantile=0.0, save_file="every").segments
+    some = embed(configuration, fitted, select_number=5, save_file="some").segments
+    assert len(some) == 5
+    highest = every[SELECT_SCORE].sort_values(ascending=False)
+    assert sorted(some[SELECT_SCORE]) == sorted(highest[:5])
+    fewer = embed(configuration, fitted, select_quantile=0.99, save_file="fewer").segments
+    assert len(fewer) < len(every)
+    assert fewer[SELECT_SCORE].min() > every[SELECT_SCORE].min()
+    large = embed(configuration, fitted, select_quantile=0.0, min_pixels=100, save_file="large").segments
+    assert len(large) == (every["S"] >= 100).sum()
+
+
+def test_processes_give_what_one_gives(configuration, fitted):
+    one = embed(configuration, fitted, save_file="one")
+    shutil.rmtree(fitted.regions_folder(*NAMES))
+    two = embed(configuration, fitted, num_cores=2, save_file="two")
+    assert one.segments.equals(two.segments)
+    np.testing.assert_array_equal(one.vectors, two.vectors)
+
+
+def test_regions_are_described_once_and_again_where_they_are_damaged(configuration, fitted):
+    before = embed(configuration, fitted).segments
+    files = sorted(regions_folder(fitted, NAMES, "regions").rglob("*.h5"))
+    times = [file.stat().st_mtime_ns for file in files]
+    content = bytearray(files[1].read_bytes())
+    content[len(content) // 2] ^= 255
+    files[1].write_bytes(content)
+    after = embed(configuration, fitted).segments
+    assert after.equals(before)
+    changed = [file.stat().st_mtime_ns != time for file, time in zip(files, times, strict=True)]
+    assert changed == [number == 1 for number in range(len(files))]
+
+
+def test_segments_and_objects_do_not_mix(configuration, fitted):
+    embed(configuration, fitted)
+    with pytest.raises(SettingsMismatchError, match="candidates"):
+        embed(configuration, fitted, candidates="segments")
+    assert embed(configuration, fitted, candidates="segments", overwrite=True).candidates == "segments"
+
+
+def test_a_segments_mask_is_its_component(configuration, fitted):
+    catalogue = embed(configuration, fitted, candidates="segments", select_quantile=0.0)
+    rows = catalogue.segments
+    for place in range(0, len(rows), 3):
+        components = read_prediction(fitted, *NAMES, rows["image_id"][place]).components()
+        expected = components == rows["segment_id"][place]
+        np.testing.assert_array_equal(decode_mask(catalogue.masks[place]), expected)
+
+
+def test_a_copy_with_another_embedding_keeps_the_masks(configuration, fitted):
+    source = embed(configuration, fitted, select_number=3)
+    settings = {"load_file": "val", "save_file": "copy", "net": "efficientnet_lite0", "crop_size": 32, **CPU}
+    embed_again(from_mapping(EmbedSettings, settings), Run(configuration, fitted))
+    copy = Catalogue.named(fitted, "copy")
+    assert [mask.counts.tolist() for mask in copy.masks] == [mask.counts.tolist() for mask in source.masks]
+    assert copy.candidates == "objects"
+
+
+def test_settings_that_make_no_sense_are_refused():
+    for options, said in (
+        ({"candidates": "objects", "select_by": "predicted_iou"}, "score of predicted segments"),
+        ({"proposals": "sam", "proposals_weights": "folder"}, "args.candidates=objects"),
+        ({"candidates": "objects", "proposals": "sam"}, "args.proposals_weights"),
+        ({"candidates": "objects", "proposals_weights": "folder"}, "args.proposals_weights"),
+        ({"candidates": "things"}, "segments, objects"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            from_mapping(EmbedSettings, {"dataset": ("val",), **options})
+
+
+def test_without_logits_there_are_no_objects(configuration, fitted):
+    run = Run(configuration, fitted)
+    dataset = dataset_in_use(CommonSettings(), configuration, "val")
+    settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", "overwrite": True, **CPU}
+    pred_images(from_mapping(PredictSettings, settings), run)
+    compute_metrics(
+        MetricsSettings(dataset="val", model_name="colour", common=CommonSettings(overwrite=True)), run
+    )
+    assert len(dataset)
+    with pytest.raises(StoreError, match="args.keep=logits"):
+        embed(configuration, fitted, select_by="entropy")
