@@ -12,7 +12,6 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.demo_settings import DemoSettings
 from oodretrieval.errors import TableError
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
@@ -52,7 +51,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     started = time.monotonic()
     common = flat(settings.common)
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    dataset = run.dataset(settings.dataset, settings.common)
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
@@ -189,8 +188,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
         "%-22s %10s %8s %8s %8s", f"of {objects} objects", "candidates", "touched", "found", "outlined"
     )
     for kind, counts in found["discovery"].items():
-        columns = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
-        output.info("%-22s %10d %8d %8d %8d", kind, *columns)
+        counted = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
+        output.info("%-22s %10d %8d %8d %8d", kind, *counted)
     output.info(
         "touched: more than half of a candidate lies on it; found, outlined: the two have an IoU of at least 0.25, 0.5"
     )

@@ -1,7 +1,7 @@
 """What a result says of the dataset and the network that it was measured on."""
 
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import weights_hash_if_there
+from oodretrieval.experiment.provenance import weights_hash_if_there
 
 
 def split_of(configuration: Configuration, dataset: str) -> str:

@@ -117,8 +117,20 @@ def no_truth(dataset: str) -> str:
         dataset: Its name.
     """
     return (
-        f"dataset {dataset!r} has no truth, so nothing can be measured on it; choose another args.dataset, or look at "
-        "what is selected with scripts/report.py or scripts/discover_embedding_space.py"
+        f"dataset {dataset!r} has no truth, so nothing can be measured on it or learned from it; choose another "
+        "args.dataset, or see what is selected with scripts/report.py or scripts/discover_embedding_space.py"
+    )
+
+
+def no_classes(dataset: str) -> str:
+    """What to say of a dataset whose truth only tells known from unknown things, where classes are asked for.
+
+    Args:
+        dataset: Its name.
+    """
+    return (
+        f"dataset {dataset!r} has no truth of classes: its labels only tell known from unknown things; choose another "
+        "args.dataset"
     )
 
 

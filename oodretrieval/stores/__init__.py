@@ -21,6 +21,7 @@ from oodretrieval.stores.predictions import (
     read_prediction,
     read_prediction_file,
     read_prediction_record,
+    stored_prediction,
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
@@ -39,6 +40,7 @@ from oodretrieval.stores.segment_features import (
     write_features,
 )
 from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
+from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import (
     FORMAT_VERSION,
     Workspace,
@@ -63,6 +65,7 @@ __all__ = [
     "Prediction",
     "PredictionRecord",
     "PublishedPredictions",
+    "Stored",
     "StoredRegions",
     "Workspace",
     "atomic_path",
@@ -91,6 +94,7 @@ __all__ = [
     "remove_parts",
     "require_format",
     "require_same_settings",
+    "stored_prediction",
     "write_features",
     "write_json",
     "write_prediction",

@@ -12,6 +12,8 @@ from oodretrieval.labels import NO_CLASS, lookup_table
 from oodretrieval.segments import entropy_levels, label_components, predict_pixels
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
 
+_TINY = np.float32(np.finfo(np.float32).tiny)
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -80,6 +82,16 @@ class Prediction:
             return None
         height, width = self.prediction.shape
         return resize_bilinear(self.logits, (height, width), align_corners=self.align_corners)
+
+    def log_probabilities(self) -> NDArray[np.float32] | None:
+        """The softmax's logarithm but for a constant per pixel, ``(H, W, C)``: the logits, else the logarithm itself.
+
+        No score of the softmax sees the constant. None where neither logits nor softmax was kept.
+        """
+        full = self.full_logits()
+        if full is None and self.softmax is not None:
+            full = np.log(np.maximum(self.softmax, _TINY))
+        return full
 
     def entropy_levels(self) -> NDArray[np.uint8]:
         """Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)``: as kept, or computed.

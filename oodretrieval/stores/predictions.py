@@ -28,6 +28,7 @@ from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
 from oodretrieval.stores.prediction import Prediction
+from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
 
 KEEP: tuple[Keep, ...] = get_args(Keep)
@@ -116,11 +117,24 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
     Raises:
         StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
-    path = workspace.prediction_path(model, dataset, image_id)
+    return stored_prediction(workspace, Stored(model, dataset), image_id)
+
+
+def stored_prediction(workspace: Workspace, stored: Stored, image_id: str) -> Prediction:
+    """:func:`read_prediction`, of work whose names travel together.
+
+    Args:
+        workspace: Where it lies.
+        stored: Whose: of which network on which dataset.
+        image_id: Id of the image.
+
+    Raises:
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
+    """
+    path = workspace.prediction_path(stored, image_id)
     if not path.is_file():
         raise StoreError(
-            f"no prediction {str(path)!r}; run scripts/pred_images.py with args.dataset={dataset} "
-            f"args.model_name={model} first"
+            f"no prediction {str(path)!r}; run scripts/pred_images.py with {stored.arguments} first"
         )
     prediction = read_prediction_file(path)
     if prediction.image_file is not None:

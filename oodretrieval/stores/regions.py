@@ -14,6 +14,7 @@ from oodretrieval.errors import StoreError
 from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path
 from oodretrieval.regions.tree import RegionTree
 from oodretrieval.stores.hdf5 import create_array, read_hdf5
+from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, nested_path, plain
 
 _ARRAYS = ("superpixels", "members", "spans", "parent", "source")
@@ -33,23 +34,23 @@ class StoredRegions:
     columns: Mapping[str, NDArray[np.float64]]
 
 
-def regions_folder(workspace: Workspace, names: tuple[str, str], proposals: str) -> Path:
+def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path:
     """Folder of the regions of a network on a dataset.
 
     Args:
         workspace: Where it lies.
-        names: Name of the segmentation network, name of the dataset.
+        stored: Of which network on which dataset.
         proposals: What proposes them.
 
     Raises:
         StoreError: If a name cannot be one of a folder.
     """
-    return workspace.regions_folder(*names) / proposals
+    return workspace.regions_folder(stored) / proposals
 
 
-def regions_path(workspace: Workspace, names: tuple[str, str], proposals: str, image_id: str) -> Path:
+def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id: str) -> Path:
     """File of the regions of one image; an id with ``/`` lies in nested folders."""
-    return nested_path(regions_folder(workspace, names, proposals), image_id, ".h5")
+    return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
 
 def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ from oodretrieval.files import (
     sealed_path,
     verify,
 )
+from oodretrieval.stores.stored import Stored
 
 _LOCK = ".lock"
 FORMAT_VERSION = 1
@@ -33,7 +34,7 @@ class Workspace:
         path: Its root; ``~`` is the home folder.
 
     Example:
-        >>> Workspace("w").prediction_path("deeplab", "camvid_val", "clip 1/0007").as_posix()
+        >>> Workspace("w").prediction_path(Stored("deeplab", "camvid_val"), "clip 1/0007").as_posix()
         'w/predictions/deeplab/camvid_val/clip 1/0007.h5'
     """
 
@@ -48,37 +49,37 @@ class Workspace:
         """Folder of sacred's records."""
         return self.path / "runs"
 
-    def prediction_folder(self, model: str, dataset: str) -> Path:
-        """Folder of the predictions of a model on a dataset.
+    def prediction_folder(self, stored: Stored) -> Path:
+        """Folder of the predictions of a network on a dataset.
 
         Raises:
             StoreError: If a name cannot be one of a folder.
         """
-        return self.path / "predictions" / _name(model) / _name(dataset)
+        return self.path / "predictions" / _name(stored.model) / _name(stored.dataset)
 
-    def prediction_path(self, model: str, dataset: str, image_id: str) -> Path:
+    def prediction_path(self, stored: Stored, image_id: str) -> Path:
         """File of one prediction; an id with ``/`` lies in nested folders.
 
         Raises:
             StoreError: If the id is empty, absolute, or leads out of the folder.
         """
-        return nested_path(self.prediction_folder(model, dataset), image_id, ".h5")
+        return nested_path(self.prediction_folder(stored), image_id, ".h5")
 
-    def segments_folder(self, model: str, dataset: str) -> Path:
-        """Folder of the segment table of a model on a dataset.
-
-        Raises:
-            StoreError: If a name cannot be one of a folder.
-        """
-        return self.path / "segments" / _name(model) / _name(dataset)
-
-    def regions_folder(self, model: str, dataset: str) -> Path:
-        """Folder of the regions that may be objects, of a model on a dataset.
+    def segments_folder(self, stored: Stored) -> Path:
+        """Folder of the segment table of a network on a dataset.
 
         Raises:
             StoreError: If a name cannot be one of a folder.
         """
-        return self.path / "regions" / _name(model) / _name(dataset)
+        return self.path / "segments" / _name(stored.model) / _name(stored.dataset)
+
+    def regions_folder(self, stored: Stored) -> Path:
+        """Folder of the regions that may be objects, of a network on a dataset.
+
+        Raises:
+            StoreError: If a name cannot be one of a folder.
+        """
+        return self.path / "regions" / _name(stored.model) / _name(stored.dataset)
 
     def meta_model_path(self, name: str, suffix: str = ".safetensors") -> Path:
         """File of a meta model.

@@ -16,6 +16,7 @@ from oodretrieval.stores import (
     Catalogue,
     CatalogueWriter,
     Prediction,
+    Stored,
     Workspace,
     write_prediction,
 )
@@ -45,7 +46,7 @@ def write_image(workspace, model, dataset, image_id, rng, *, truth):
         logits=logits,
         num_classes=2,
     )
-    write_prediction(workspace.prediction_path(model, dataset, image_id), prediction)
+    write_prediction(workspace.prediction_path(Stored(model, dataset), image_id), prediction)
     return path
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import configuration_for
 
-from oodretrieval.datasets import subset_by_index
+from oodretrieval.datasets import open_dataset, subset_by_index
 from oodretrieval.errors import (
     PartialFailure,
     SettingsMismatchError,
@@ -34,7 +34,7 @@ from oodretrieval.stages.select import compute_embeddings as embedding_stage
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace, read_prediction, write_prediction
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, Workspace, read_prediction, write_prediction
 
 CPU = {"gpu": -1}
 NAMES = {"model_name": "colour", "meta_model_name": "linear"}
@@ -151,13 +151,12 @@ def test_another_number_is_refused_and_the_way_out_is_another_catalogue(configur
 def test_images_that_have_gone_take_their_segments_with_them(configuration, ready, monkeypatch):
     embed(configuration, ready, select_number=8)
     gone = contents(ready)[0][0][0]
-    original = embedding_stage.dataset_in_use
 
-    def without(settings, where, name):
-        dataset = original(settings, where, name)
+    def without(*arguments):
+        dataset = open_dataset(*arguments)
         return subset_by_index(dataset, [i for i, image in enumerate(dataset.ids) if image != gone])
 
-    monkeypatch.setattr(embedding_stage, "dataset_in_use", without)
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", without)
     embed(configuration, ready, select_number=8)
     assert gone not in contents(ready)[2] and len(contents(ready)[0]) == 8
 
@@ -228,7 +227,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     configuration, ready, camvid, tmp_path, select_by, damaged
 ):
     lost = "0016E5_00200"
-    shutil.rmtree(ready.segments_folder("colour", "val") / "features", ignore_errors=True)
+    shutil.rmtree(ready.segments_folder(Stored("colour", "val")) / "features", ignore_errors=True)
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     common = {"dataset": "val", "model_name": "colour", "root": str(root), "overwrite": True}
@@ -236,7 +235,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     compute_metrics(from_mapping(MetricsSettings, {**common}), Run(configuration, ready))
     path = {
         "image": root / "val" / f"{lost}.png",
-        "prediction": ready.prediction_path("colour", "val", lost),
+        "prediction": ready.prediction_path(Stored("colour", "val"), lost),
     }[damaged]
     path.write_bytes(path.read_bytes()[:300])
     folder = tmp_path / "figures"
@@ -248,7 +247,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
 
 
 def test_where_no_prediction_can_be_read_each_is_named(configuration, ready):
-    paths = sorted(ready.prediction_folder("colour", "val").glob("*.h5"))
+    paths = sorted(ready.prediction_folder(Stored("colour", "val")).glob("*.h5"))
     for path in paths:
         path.write_bytes(path.read_bytes()[:300])
     with pytest.raises((PartialFailure, StoreError)) as raised:
@@ -266,7 +265,7 @@ def test_what_has_no_truth_is_told_from_what_lost_it(configuration, ready, camvi
         PredictSettings, {"dataset": "images", "model_name": "colour", "root": str(root / "val"), **CPU}
     )
     pred_images(predicted, Run(configuration, ready))
-    for path in ready.prediction_folder("colour", "val").glob("*.h5"):
+    for path in ready.prediction_folder(Stored("colour", "val")).glob("*.h5"):
         strip_labels(ready, path)
     compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, ready))
     with pytest.raises(TableError, match="'val' holds labels.*had none when they were predicted.*overwrite"):

@@ -25,7 +25,6 @@ from oodretrieval.errors import (
     UnknownNameError,
 )
 from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_components
-from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.files import verify
@@ -50,7 +49,7 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import EmbedSettings, compute_embeddings
-from oodretrieval.stores import Workspace, read_prediction, read_segments
+from oodretrieval.stores import Stored, Workspace, read_prediction, read_segments
 
 NETWORK = {"dataset": "val", "model_name": "colour"}
 JUDGED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20, "block": 2}
@@ -99,7 +98,9 @@ def plain_scores(made):
     """Every score and the truth of all images, one array each, by the words of the definitions."""
     configuration, workspace = made
     table = read_segments(workspace, "colour", "val")
-    table["iou_estimate"] = open_meta_model(Run(configuration, workspace), "linear", "colour").predict(table)
+    table["iou_estimate"] = (
+        Run(configuration, workspace).trained.meta_model("linear", "colour").predict(table)
+    )
     statistics = find_logit_statistics(Run(configuration, workspace), "colour")
     scores, truths = {name: [] for name in PIXEL_SCORES}, []
     for image_id, rows in table.groupby("image_id", sort=False):
@@ -303,7 +304,7 @@ def test_regions_without_labels_are_void(own, tmp_path):
         OodSettings, {**JUDGED, "pictures": 0, "scores": ("energy",), "save_dir": str(tmp_path / "a")}
     )
     before = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
-    for path in workspace.prediction_folder("colour", "val").glob("*.h5"):
+    for path in workspace.prediction_folder(Stored("colour", "val")).glob("*.h5"):
         with h5py.File(path, "r+") as file:
             labels = file["labels"][...]
             labels[:36] = 11
@@ -328,7 +329,7 @@ def test_settings_of_eval_ood_that_cannot_be_used(made):
 def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
     configuration, workspace = own
     largest = {c: [] for c in range(9)}
-    for path in sorted(workspace.prediction_folder("colour", "train").glob("*.h5")):
+    for path in sorted(workspace.prediction_folder(Stored("colour", "train")).glob("*.h5")):
         prediction = read_prediction(workspace, "colour", "train", path.stem)
         known = prediction.labels < 9
         z = prediction.full_logits()[known].astype(float)
@@ -382,7 +383,9 @@ def test_orders_of_looking_against_plain(made, tmp_path):
     )
     table = read_segments(workspace, "colour", "val")
     table = table[table["S"] >= 20]
-    table["predicted_iou"] = open_meta_model(Run(configuration, workspace), "linear", "colour").predict(table)
+    table["predicted_iou"] = (
+        Run(configuration, workspace).trained.meta_model("linear", "colour").predict(table)
+    )
     unknown = table["label"].isin((9, 10))
     assert set(figures["orders"]) >= {"predicted IoU", "mean entropy", "mean energy", "random order", "-S"}
     for name, scores in (("mean entropy", table["E"]), ("mean energy", -table["energy"]), ("-S", table["S"])):
@@ -406,7 +409,7 @@ def test_orders_of_looking_against_plain(made, tmp_path):
 def found_in_boxes(workspace, segments, options):
     """Objects of which half lies in the boxes of these segments, pixel by pixel."""
     found = 0
-    for path in workspace.prediction_folder("colour", "val").glob("*.h5"):
+    for path in workspace.prediction_folder(Stored("colour", "val")).glob("*.h5"):
         prediction = read_prediction(workspace, "colour", "val", path.stem)
         covered = np.zeros(prediction.labels.shape, bool)
         for row in segments[segments["image_id"] == path.stem].itertuples():

@@ -7,7 +7,7 @@ import pytest
 from conftest import configuration_for
 
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
-from oodretrieval.experiment.inputs import dataset_in_use
+from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.masks import decode_mask
@@ -24,14 +24,15 @@ from oodretrieval.stores import (
     PREDICTED_IOU,
     SELECT_SCORE,
     Catalogue,
+    Stored,
     Workspace,
-    read_prediction,
     read_segments,
     regions_folder,
+    stored_prediction,
 )
 
 CPU = {"gpu": -1}
-NAMES = ("colour", "val")
+NAMES = Stored("colour", "val")
 BOX = ["left", "top", "right", "bottom"]
 
 
@@ -76,7 +77,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
     assert (rows[BOX].to_numpy() == [mask.box for mask in masks]).all()
     assert rows["S"].tolist() == [mask.area for mask in masks]
     for image, places in rows.groupby("image_id").indices.items():
-        prediction = read_prediction(fitted, *NAMES, str(image))
+        prediction = stored_prediction(fitted, NAMES, str(image))
         covered = sum(decode_mask(masks[place]).astype(int) for place in places)
         assert covered.max() == 1  # none overlaps another
         for place in places:
@@ -92,7 +93,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
 def test_all_segments_of_the_images_keep_their_scores_in_the_table(configuration, fitted):
     catalogue = embed(configuration, fitted)
     every = catalogue.table(PREDICTED_IOU)
-    assert len(every) == len(read_segments(fitted, *NAMES))
+    assert len(every) == len(read_segments(fitted, NAMES.model, NAMES.dataset))
 
 
 def test_unknown_things_come_first(configuration, fitted):
@@ -116,7 +117,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
 
 def test_processes_give_what_one_gives(configuration, fitted):
     one = embed(configuration, fitted, save_file="one")
-    shutil.rmtree(fitted.regions_folder(*NAMES))
+    shutil.rmtree(fitted.regions_folder(NAMES))
     two = embed(configuration, fitted, num_cores=2, save_file="two")
     assert one.segments.equals(two.segments)
     np.testing.assert_array_equal(one.vectors, two.vectors)
@@ -146,7 +147,7 @@ def test_a_segments_mask_is_its_component(configuration, fitted):
     catalogue = embed(configuration, fitted, candidates="segments", select_quantile=0.0)
     rows = catalogue.segments
     for place in range(0, len(rows), 3):
-        components = read_prediction(fitted, *NAMES, rows["image_id"][place]).components()
+        components = stored_prediction(fitted, NAMES, rows["image_id"][place]).components()
         expected = components == rows["segment_id"][place]
         np.testing.assert_array_equal(decode_mask(catalogue.masks[place]), expected)
 
@@ -174,7 +175,7 @@ def test_settings_that_make_no_sense_are_refused():
 
 def test_without_logits_there_are_no_objects(configuration, fitted):
     run = Run(configuration, fitted)
-    dataset = dataset_in_use(CommonSettings(), configuration, "val")
+    dataset = dataset_in_use(configuration, "val", CommonSettings())
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", "overwrite": True, **CPU}
     pred_images(from_mapping(PredictSettings, settings), run)
     compute_metrics(

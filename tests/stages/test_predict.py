@@ -24,7 +24,7 @@ from oodretrieval.stages.predict.finishing import Finisher
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Workspace, read_prediction, read_segments
+from oodretrieval.stores import Stored, Workspace, read_prediction, read_segments
 
 NAMES = {"dataset": "val", "model_name": "colour", "gpu": -1}
 IDS = [f"0016E5_{100 * number:05d}" for number in range(6)]
@@ -32,7 +32,7 @@ IDS = [f"0016E5_{100 * number:05d}" for number in range(6)]
 
 @pytest.fixture
 def in_small_blocks(monkeypatch):
-    monkeypatch.setattr("oodretrieval.experiment.inputs.BLOCK", 4)
+    monkeypatch.setattr("oodretrieval.stores.blocks.BLOCK", 4)
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_an_image_whose_metrics_fail_is_reported(configuration, workspace, monke
         pred_images(
             from_mapping(PredictSettings, {**NAMES, "keep": "nothing"}), Run(configuration, workspace)
         )
-    assert not workspace.prediction_path("colour", "val", IDS[1]).exists()
+    assert not workspace.prediction_path(Stored("colour", "val"), IDS[1]).exists()
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 5
 
 
@@ -167,7 +167,7 @@ def test_what_was_broken_off_goes_on(configuration, workspace, expected, monkeyp
 
 def test_a_prediction_that_is_gone_is_made_again_with_its_segments(configuration, workspace, expected):
     shutil.copytree(expected.path, workspace.path)
-    workspace.prediction_path("colour", "val", IDS[1]).unlink()
+    workspace.prediction_path(Stored("colour", "val"), IDS[1]).unlink()
     settings = from_mapping(PredictSettings, {**NAMES, "keep": "nothing"})
     assert pred_images(settings, Run(configuration, workspace))["predicted"] == 1
     same(workspace, expected)
@@ -329,7 +329,7 @@ def test_images_near_the_size_of_the_training_are_left_alone(configuration, work
 def test_the_first_image_says_what_all_take_on_disk(configuration, workspace, caplog):
     caplog.set_level("INFO")
     pred_images(from_mapping(PredictSettings, {**NAMES}), Run(configuration, workspace))
-    size = workspace.prediction_path("colour", "val", IDS[0]).stat().st_size
+    size = workspace.prediction_path(Stored("colour", "val"), IDS[0]).stat().st_size
     (line,) = (r.getMessage() for r in caplog.records if "the first prediction takes" in r.getMessage())
     sizes = [f"{max(0.1, n * size / 1e6):.1f} MB" for n in (1, 6)]
     assert f"takes {sizes[0]}, 6 of them about {sizes[1]} with args.keep=logits" in line
@@ -441,10 +441,9 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
         run = Run(trained_at(configuration, size), Workspace(tmp_path / str(size)))
         pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 1}), run)
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), run)
+        work = run.stored("colour", "val")
         table = read_segments(run.workspace, "colour", "val")
-        features = SegmentFeatures(run.workspace, "tf_efficientnet_lite0", choose_device(-1))
-        dataset = CamVid(configuration.datasets["val"].kwargs["root"], "val")
-        vectors, failures = features.of(("colour", "val"), dataset, table)
+        vectors, failures = SegmentFeatures("tf_efficientnet_lite0", choose_device(-1)).of(work, table)
         assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))
 
 

@@ -24,9 +24,8 @@ from oodretrieval.errors import (
     TableError,
     WeightsError,
 )
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, changed, from_mapping
+from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
 from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
@@ -41,9 +40,8 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.selecting import open_novelty_model
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_segments
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Stored, Workspace, read_segments
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
 CPU = {"gpu": -1}
@@ -142,7 +140,7 @@ def test_without_logits_it_says_what_to_do(configuration, fitted):
         {"dataset": "val", "model_name": "colour", "keep": "nothing", "overwrite": True, **CPU},
     )
     pred_images(settings, Run(configuration, fitted))
-    path = fitted.segments_folder("colour", "val")
+    path = fitted.segments_folder(Stored("colour", "val"))
 
     for part in path.glob("part-*.parquet"):  # as tables of softmax files are
         table = read_tables([part])
@@ -169,7 +167,7 @@ def test_a_model_of_another_network_or_of_other_weights_is_refused(configuration
     models = {**configuration.models, "colour": replace(configuration.models["colour"], weights=str(weights))}
 
     with pytest.raises(TableError, match="other weights of 'colour'.*args.overwrite=True"):
-        open_novelty_model(Run(replace(configuration, models=models), fitted), "colour")
+        Run(replace(configuration, models=models), fitted).trained.novelty_model("colour")
 
 
 def test_the_entry_says_where_its_novelty_model_lies(configuration, measured, tmp_path):
@@ -226,7 +224,7 @@ def test_features_are_computed_once(configuration, fitted, monkeypatch):
     monkeypatch.setattr(SegmentFeatures, "network", Refusing())
     embed(configuration, fitted, select_number=4)
     assert Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist() == before
-    kept = next((fitted.segments_folder("colour", "val") / "features").rglob("*.safetensors"))
+    kept = next((fitted.segments_folder(Stored("colour", "val")) / "features").rglob("*.safetensors"))
     kept.write_bytes(kept.read_bytes()[:300])
     with pytest.raises(AssertionError, match="computed again"):
         embed(configuration, fitted, select_number=4)
@@ -249,10 +247,10 @@ def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted
         "oodretrieval.stages.measure.segment_features.read_features",
         lambda path, rows, made_by: noted.append(made_by["device"]),
     )
-    features = SegmentFeatures(workspace, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(CommonSettings(), configuration, "val")
-    table = read_segments(workspace, "colour", "val")
-    vectors, failures = features.of(("colour", "val"), dataset, table)
+    features = SegmentFeatures("tf_efficientnet_lite0", torch.device("cpu"))
+    work = Run(configuration, workspace).stored("colour", "val")
+    table = work.table()
+    vectors, failures = features.of(work, table)
     assert (len(vectors), failures) == (len(table), {})
     assert set(seen) == {(True, False, False)}
     assert set(noted) == {"cpu"}
@@ -266,10 +264,10 @@ def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatc
 
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.read_features", lambda *_: None)
-    features = SegmentFeatures(fitted, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(CommonSettings(), configuration, "val")
-    table = read_segments(fitted, "colour", "val")
-    vectors, failures = features.of(("colour", "val"), dataset, table)
+    features = SegmentFeatures("tf_efficientnet_lite0", torch.device("cpu"))
+    work = Run(configuration, fitted).stored("colour", "val")
+    table = work.table()
+    vectors, failures = features.of(work, table)
     assert (len(vectors), failures) == (len(table), {})
     assert caplog.text.count("features are computed again next time: cannot write x") == 1
 
@@ -370,7 +368,7 @@ def test_a_threshold_of_the_published_rule_is_not_passed_over():
 def test_what_is_evaluated_without_novelty_is_not_sent_to_settings_that_select(configuration, workspace):
     """The evaluations of pixels know no args.select_by."""
     with pytest.raises(WeightsError, match="no novelty model.*train_novelty") as said:
-        open_novelty_model(Run(configuration, workspace), "colour")
+        Run(configuration, workspace).trained.novelty_model("colour")
     assert "select_by" not in str(said.value)
 
 

@@ -39,7 +39,7 @@ from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, read_prediction, read_segments
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, read_prediction, read_segments
 
 CPU = {"gpu": -1}
 
@@ -149,7 +149,7 @@ def test_a_second_run_skips_and_a_run_broken_off_goes_on(configuration, measured
     settings = from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", **CPU})
     again = pred_images(settings, Run(configuration, measured))
     assert (again["predicted"], again["skipped"]) == (0, 6)
-    measured.prediction_path("colour", "val", "0016E5_00300").unlink()
+    measured.prediction_path(Stored("colour", "val"), "0016E5_00300").unlink()
     gone_on = pred_images(settings, Run(configuration, measured))
     assert (gone_on["predicted"], gone_on["skipped"]) == (1, 5)
     metrics = compute_metrics(
@@ -159,7 +159,7 @@ def test_a_second_run_skips_and_a_run_broken_off_goes_on(configuration, measured
 
 
 def test_a_damaged_prediction_is_predicted_again(configuration, measured):
-    path = measured.prediction_path("colour", "val", "0016E5_00300")
+    path = measured.prediction_path(Stored("colour", "val"), "0016E5_00300")
     path.write_bytes(path.read_bytes()[:200])
     again = pred_images(
         from_mapping(PredictSettings, {"dataset": "val", "model_name": "colour", **CPU}),
@@ -246,7 +246,7 @@ def test_a_damaged_image_fails_alone(configuration, workspace, camvid, tmp_path)
     with pytest.raises(PartialFailure, match="0016E5_00200") as caught:
         pred_images(settings, Run(configuration, workspace))
     assert list(caught.value.failures) == ["0016E5_00200"]
-    assert len(list(workspace.prediction_folder("colour", "val").glob("*.h5"))) == 5
+    assert len(list(workspace.prediction_folder(Stored("colour", "val")).glob("*.h5"))) == 5
     metrics = compute_metrics(
         from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "root": str(root)}),
         Run(configuration, workspace),
@@ -361,19 +361,8 @@ def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, mo
     from oodretrieval.datasets import CamVid
 
     monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
-    monkeypatch.setattr(
-        "oodretrieval.stages.select.compute_embeddings.dataset_in_use",
-        lambda *_: _with_selection(
-            CamVid(configuration.datasets["val"].kwargs["root"], "val", ("pedestrian", "bicyclist"))
-        ),
-    )
     compute_embeddings(embed_settings(save_file="cars"), Run(configuration, embedded))
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
-
-
-def _with_selection(dataset):
-    dataset.pred_class_selection = [8]
-    return dataset
 
 
 def test_a_meta_model_of_another_network_is_refused(configuration, measured):
@@ -447,7 +436,7 @@ def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspa
 
 def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, monkeypatch):
     expected = read_segments(measured, "colour", "val")
-    monkeypatch.setattr("oodretrieval.experiment.inputs.BLOCK", 2)
+    monkeypatch.setattr("oodretrieval.stores.blocks.BLOCK", 2)
     settings = from_mapping(
         MetricsSettings, {"dataset": "val", "model_name": "colour", "num_cores": 2, "overwrite": True}
     )

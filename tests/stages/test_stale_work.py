@@ -8,10 +8,8 @@ import torch
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
@@ -33,7 +31,7 @@ from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Workspace, lock_folder
+from oodretrieval.stores import Stored, Workspace, lock_folder
 
 NET = {"model_name": "colour", "gpu": -1}
 VAL = {"dataset": "val", **NET}
@@ -176,7 +174,7 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
 def test_features_are_written_in_peace(configuration, fitted):
     """Whoever locks the table leaves alone what another process writes below it."""
     train_novelty(from_mapping(TrainNoveltySettings, {**VAL}), Run(configuration, fitted))
-    folder = fitted.segments_folder("colour", "val")
+    folder = fitted.segments_folder(Stored("colour", "val"))
     features = folder / "features" / "tf_efficientnet_lite0"
     assert len(list(features.glob("*.safetensors"))) == 6
     half = features / ".tmp-0123456789ab.safetensors"
@@ -201,11 +199,10 @@ def test_only_features_of_what_was_predicted_again_are_computed(configuration, f
     monkeypatch.setattr(SegmentFeatures, "network", Watching())
 
     def features(**options):
-        run, settings = Run(configuration, fitted), from_mapping(CommonSettings, {**options})
-        table = segments_in_use(settings, run, ("colour", "val"))
-        dataset = dataset_in_use(settings, configuration, "val")
-        of = SegmentFeatures(fitted, "tf_efficientnet_lite0", choose_device(-1))
-        vectors, failures = of.of(("colour", "val"), dataset, table)
+        settings = from_mapping(CommonSettings, {**options})
+        work = Run(configuration, fitted).stored("colour", "val", settings)
+        table = work.table()
+        vectors, failures = SegmentFeatures("tf_efficientnet_lite0", choose_device(-1)).of(work, table)
         assert not failures and len(vectors) == len(table)
         return vectors
 
@@ -229,6 +226,6 @@ def test_features_that_cannot_be_kept_are_used_all_the_same(configuration, fitte
 
 
 def test_measuring_and_predicting_do_not_write_a_table_at_once(configuration, workspace):
-    folder = workspace.segments_folder("colour", "val")
+    folder = workspace.segments_folder(Stored("colour", "val"))
     with lock_folder(folder), pytest.raises(StoreError, match="segments/colour/val is in use by another run"):
         pred_images(from_mapping(PredictSettings, {**VAL, "keep": "nothing"}), Run(configuration, workspace))

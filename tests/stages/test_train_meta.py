@@ -12,7 +12,6 @@ import pytest
 from oodretrieval.entries import MetaModelEntry
 from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
 from oodretrieval.evaluation import clip_names, r2
-from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.meta_models import (
@@ -32,7 +31,7 @@ from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Workspace, read_segments
+from oodretrieval.stores import Stored, Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
 SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
@@ -96,7 +95,7 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
 def test_the_images_are_those_that_were_evaluated(measured):
     """Six images in the dataset, of which two are measured."""
     workspace = Workspace(measured.workspace)
-    shutil.rmtree(workspace.segments_folder("colour", "val"))
+    shutil.rmtree(workspace.segments_folder(Stored("colour", "val")))
     compute_metrics(
         from_mapping(MetricsSettings, {"dataset": "val", "model_name": "colour", "limit": 2}),
         Run(measured, workspace),
@@ -154,7 +153,7 @@ def test_every_kind_trains_by_its_name(measured, kind):
     result = train(measured, meta_model=kind, features=("entropy", "S_in"), **options)
     assert Path(result["path"]).name == kind + KINDS[kind].suffix
     workspace = Workspace(measured.workspace)
-    model = open_meta_model(Run(measured, workspace), kind, "colour")
+    model = Run(measured, workspace).trained.meta_model(kind, "colour")
     assert type(model) is KINDS[kind]
     assert model.feature_names[-1] == "S_in" and len(model.feature_names) == 11
     assert 0 <= result["figures"]["all segments"]["all features"]["auroc"] <= 1
@@ -163,7 +162,9 @@ def test_every_kind_trains_by_its_name(measured, kind):
 def test_a_kind_is_saved_under_any_name_and_found_by_it(measured):
     result = train(measured, meta_model="logistic", meta_model_name="mine")
     assert Path(result["path"]).name == "mine.safetensors"
-    assert open_meta_model(Run(measured, Workspace(measured.workspace)), "mine", "colour").kind == "logistic"
+    assert (
+        Run(measured, Workspace(measured.workspace)).trained.meta_model("mine", "colour").kind == "logistic"
+    )
 
 
 def test_name_and_kind_must_not_contradict_each_other(measured):
@@ -273,7 +274,7 @@ def test_a_model_worse_than_the_mean_says_so_and_names_better_kinds(measured, ca
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert said in content["notes"]
     caplog.clear()
-    open_meta_model(Run(measured, Workspace(measured.workspace)), "neural", "colour")
+    Run(measured, Workspace(measured.workspace)).trained.meta_model("neural", "colour")
     assert said in caplog.text, "whoever uses it is told"
     caplog.clear()
     train(measured, meta_model="linear")

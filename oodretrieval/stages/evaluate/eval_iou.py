@@ -12,19 +12,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import line_chart
-from oodretrieval.errors import TableError
 from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
 from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
-from oodretrieval.execution import progress
 from oodretrieval.experiment.context import model_context, split_of
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    predicted_ids,
-    require_current,
-)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.experiment.stored import recorded_provenance
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet, lookup_table
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
@@ -38,7 +31,7 @@ from oodretrieval.results.rules import (
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
 from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.evaluate.settings import IouSettings
-from oodretrieval.stores import Prediction, read_prediction
+from oodretrieval.stores import Prediction
 
 logger = logging.getLogger(__name__)
 LISTED = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -61,20 +54,11 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes, or the meta model was fitted on all of its images.
     """
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
-    if dataset.label_set is None or not dataset.label_set.pred_mapping:
-        raise TableError(
-            f"dataset {settings.dataset!r} has no truth of classes; IoU is measured on datasets with truth"
-        )
-    names = settings.model_name, settings.dataset
-    meta_models = [settings.meta_model_name]
-    seen = seen_by(settings.common, run, names, dataset, meta_models=meta_models)
-    images = seen.others(dataset.ids)
-    judged = _Judged(settings, run, images, dataset.label_set)
-    if not judged.classes:
-        raise TableError(
-            f"no prediction on {settings.dataset!r} holds labels; predict images that have truth"
-        )
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    dataset, label_set = work.dataset, work.require_classes()
+    seen = seen_by(run, work, meta_models=[settings.meta_model_name])
+    painted = PaintedIou(run, work, settings.meta_model_name) if settings.meta_model_name else None
+    judged = _Judged(work, label_set, seen.others(dataset.ids), painted)
     resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
     figures = judged.figures(resampling)
     folder = result_folder(settings.evaluation.save_dir, run.workspace)
@@ -93,7 +77,7 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         dataset=settings.dataset,
         split=split_of(run.configuration, settings.dataset),
         images=len(judged.images),
-        void_rule=f"{void_rule(dataset.label_set)}; pixels of both are left out",
+        void_rule=f"{void_rule(label_set)}; pixels of both are left out",
         resolution=size_words(judged.sizes),
         threshold="all from 0 to 1, none is chosen" if judged.curves is not None else "",
         intervals=resampling.words(len(judged.images)),
@@ -112,28 +96,20 @@ class _Judged:
 
     def __init__(
         self,
-        settings: IouSettings,
-        run: Run,
-        image_ids: Sequence[str],
+        work: StoredWork,
         label_set: LabelSet,
+        image_ids: Sequence[str],
+        painted: PaintedIou | None,
     ) -> None:
         self.label_set = label_set
         self.sizes: set[tuple[int, ...]] = set()
-        names = settings.model_name, settings.dataset
-        self.images = predicted_ids(run.workspace, names, image_ids)
-        current = recorded_provenance(settings.common, run, names, self.images)
-        painted = None
-        if settings.meta_model_name:
-            painted = PaintedIou(settings.common, run, names, settings.meta_model_name)
+        self.images = work.predicted(image_ids)
         sums = IouCurveSums(self.label_set.num_classes)
         self.classes: list[NDArray[np.int64]] = []
         self.categories: list[NDArray[np.int64]] = []
-        for image_id in progress(self.images, desc="IoU", unit="image"):
-            prediction = read_prediction(run.workspace, *names, image_id)
-            require_current(f"the prediction of {image_id}", prediction.settings, current)
+        for prediction in work.predictions(self.images, "IoU", with_truth=True):
             truth = prediction.truth()
-            if truth is None:
-                continue
+            assert truth is not None  # with_truth
             self.sizes.add(truth.shape)
             self.classes.append(_confusion(prediction.prediction, truth, self.label_set.num_classes))
             self.categories.extend(_category_confusion(prediction, self.label_set))

@@ -1,6 +1,5 @@
 """How good the segmentation is, by stored predictions: figures of every class, and of the background."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -8,18 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.errors import TableError
 from oodretrieval.evaluation import SegmentationQuality
-from oodretrieval.execution import progress
 from oodretrieval.experiment.context import model_context, split_of
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    predicted_ids,
-    require_current,
-)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.experiment.stored import recorded_provenance
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
@@ -31,7 +23,7 @@ from oodretrieval.results.rules import (
     void_rule,
 )
 from oodretrieval.stages.evaluate.settings import SegmentationSettings
-from oodretrieval.stores import Prediction, read_prediction
+from oodretrieval.stores import Prediction
 
 PER_CLASS = {"iou": "IoU", "dice": "Dice", "accuracy": "accuracy"}
 OVERALL = {
@@ -63,19 +55,16 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes.
     """
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
-    if dataset.label_set is None or not dataset.label_set.pred_mapping:
-        raise TableError(
-            f"dataset {settings.dataset!r} has no truth of classes; a segmentation is judged on datasets with truth"
-        )
-    quality, sizes = _judged(settings, run, dataset.ids, dataset.label_set)
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    dataset, label_set = work.dataset, work.require_classes()
+    quality, sizes = _judged(work, label_set)
     resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
     figures = {**quality.figures(), "intervals": quality.intervals(**asdict(resampling))}
     context = Context(
         dataset=settings.dataset,
         split=split_of(run.configuration, settings.dataset),
         images=quality.images,
-        void_rule=_rule(dataset.label_set),
+        void_rule=_rule(label_set),
         resolution=size_words(sizes),
         intervals=resampling.words(quality.images),
         **model_context(run.configuration, settings.model_name),
@@ -93,32 +82,20 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
     return {**figures, "files": [str(path) for path in files]}
 
 
-def _judged(
-    settings: SegmentationSettings,
-    run: Run,
-    image_ids: Sequence[str],
-    label_set: LabelSet,
-) -> tuple[SegmentationQuality, set[tuple[int, ...]]]:
+def _judged(work: StoredWork, label_set: LabelSet) -> tuple[SegmentationQuality, set[tuple[int, ...]]]:
     """What the predictions are worth, and their sizes."""
-    names = settings.model_name, settings.dataset
     quality, sizes = SegmentationQuality(label_set), set()
-    ids = predicted_ids(run.workspace, names, image_ids)
-    current = recorded_provenance(settings.common, run, names, ids)
-    for image_id in progress(ids, desc="judging", unit="image"):
-        prediction = read_prediction(run.workspace, *names, image_id)
-        require_current(f"the prediction of {image_id}", prediction.settings, current)
-        if prediction.labels is not None:
-            logits = None if quality.background is None else _logits(prediction)
-            quality.update(prediction.prediction, prediction.labels, logits)
-            sizes.add(prediction.labels.shape)
+    for prediction in work.predictions(work.predicted(), "segmentation", with_truth=True):
+        assert prediction.labels is not None  # with_truth
+        logits = None if quality.background is None else _logits(prediction)
+        quality.update(prediction.prediction, prediction.labels, logits)
+        sizes.add(prediction.labels.shape)
     return quality, sizes
 
 
 def _logits(prediction: Prediction) -> NDArray[np.floating] | None:
     """Logits ``(C, H, W)``, or log-probabilities where only the softmax was kept; None where neither was."""
-    full = prediction.full_logits()
-    if full is None and prediction.softmax is not None:
-        full = np.log(np.maximum(prediction.softmax, np.finfo(np.float32).tiny))
+    full = prediction.log_probabilities()
     return None if full is None else np.moveaxis(full, -1, 0)
 
 

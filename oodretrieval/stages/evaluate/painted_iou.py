@@ -7,26 +7,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.experiment.inputs import (
-    open_meta_model,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
-from oodretrieval.stores import Prediction
+from oodretrieval.experiment.stored_work import StoredWork
+from oodretrieval.stores import Prediction, Stored
 
 
 class PaintedSegments:
     """A column of a segment table at every pixel.
 
     Args:
-        names: Name of the network, name of the dataset.
-        table: Segment table of both.
+        stored: Of which network on which dataset.
+        table: Their segment table.
         column: Its column.
     """
 
-    def __init__(self, names: tuple[str, str], table: pd.DataFrame, column: str) -> None:
-        self._names = names
+    def __init__(self, stored: Stored, table: pd.DataFrame, column: str) -> None:
+        self._stored = stored
         images = table.groupby("image_id")
         self._values: Mapping[str, NDArray[np.float64]] = {
             str(name): _by_id(rows, column) for name, rows in images
@@ -42,9 +38,8 @@ class PaintedSegments:
         values = self._values.get(prediction.image_id, np.empty(0))
         if len(values) != int(ids.max()) + 1:
             raise StoreError(
-                f"the segment table of {self._names[1]} does not hold the segments of {prediction.image_id!r}; "
-                f"run scripts/compute_metrics.py with args.dataset={self._names[1]} "
-                f"args.model_name={self._names[0]}"
+                f"the segment table of {self._stored.dataset} does not hold the segments of {prediction.image_id!r}; "
+                f"run scripts/compute_metrics.py with {self._stored.arguments}"
             )
         painted: NDArray[np.float64] = values[ids]
         return painted
@@ -54,9 +49,8 @@ class PaintedIou(PaintedSegments):
     """Predicted IoU of every pixel's segment, 0…1, over a dataset.
 
     Args:
-        settings: ``root`` and ``limit`` of the dataset.
         run: Configuration and workspace.
-        names: Name of the network, name of the dataset.
+        work: Of which network on which dataset.
         meta_model: Name of the meta model.
 
     Raises:
@@ -65,18 +59,11 @@ class PaintedIou(PaintedSegments):
         WeightsError: If the meta model is not trained.
     """
 
-    def __init__(
-        self,
-        settings: CommonSettings,
-        run: Run,
-        names: tuple[str, str],
-        meta_model: str,
-    ) -> None:
-        model = open_meta_model(run, meta_model, names[0])
-        table = segments_in_use(settings, run, names)
-        made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
-        warn_of_other_inference(meta_model, made_by, run.workspace, names, images)
-        super().__init__(names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
+    def __init__(self, run: Run, work: StoredWork, meta_model: str) -> None:
+        model = run.trained.meta_model(meta_model, work.names.model)
+        table = work.table()
+        work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), table)
+        super().__init__(work.names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 
 def _by_id(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:

@@ -16,7 +16,6 @@ from oodretrieval.errors import ImageError, PartialFailure, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import split_of
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
@@ -46,7 +45,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
         UnknownNameError: If there is no such class.
         PartialFailure: If some labels could not be read; all others were searched.
     """
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    dataset = run.dataset(settings.dataset, settings.common)
     label_set = dataset.label_set
     if label_set is None:
         raise TableError(f"dataset {settings.dataset!r} has no truth; classes are searched in labels")

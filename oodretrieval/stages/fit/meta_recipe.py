@@ -11,7 +11,6 @@ from torch import nn
 
 from oodretrieval.entries import MetaModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
-from oodretrieval.experiment.inputs import meta_model_entry
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
 from oodretrieval.stages.fit.settings import RecipeSettings
@@ -50,7 +49,7 @@ class Recipe:
         """
         name = settings.meta_model_name or settings.meta_model or run.configuration.defaults["META_MODEL"]
         if name in run.configuration.meta_models:
-            entry = meta_model_entry(run, name)
+            entry = run.trained.meta_model_entry(name)
             asked = KINDS.get(settings.meta_model)
             if asked is not None and factory_of(entry) is not asked:
                 raise SettingsError(

@@ -14,12 +14,13 @@ from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
-from oodretrieval.experiment.inputs import dataset_in_use, load_meta_model_of
+from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
-from oodretrieval.experiment.stored import current_segments, inference_of
+from oodretrieval.experiment.trained_models import load_meta_model_of
 from oodretrieval.meta_models import MetaModel, folds_of, held_out_rows, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
@@ -91,7 +92,7 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     words = caution(figures, model.kind, splits, settings.strict, settings.recipe.seed)
     if words:
         logger.warning("%s", words)
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    dataset = run.dataset(settings.dataset, settings.common)
     classes = predicted_classes(run.configuration.model(settings.model_name), dataset, model.num_classes)
     quality = {
         "made_by": made_by,
@@ -113,7 +114,7 @@ def _groups(settings: TrainMetaSettings, configuration: Configuration) -> Litera
         return settings.groups
     if settings.dataset_val and not settings.folds:
         return "image"
-    dataset = dataset_in_use(settings.common, configuration, settings.dataset)
+    dataset = dataset_in_use(configuration, settings.dataset, settings.common)
     return "clip" if getattr(dataset, "video", False) else "image"
 
 
@@ -149,12 +150,12 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
 
 def _segments(settings: TrainMetaSettings, run: Run) -> tuple[CurrentSegments, CurrentSegments | None]:
     """Segments to learn from, and those of the other dataset to evaluate on, if there is one."""
-    learned = current_segments(settings.common, run, (settings.model_name, settings.dataset))
+    learned = run.stored(settings.model_name, settings.dataset, settings.common).segments()
     if settings.folds or not settings.dataset_val:
         return learned, None
     try:
-        names = settings.model_name, settings.dataset_val
-        return learned, current_segments(_of_judged(settings).common, run, names)
+        other = run.stored(settings.model_name, settings.dataset_val, _of_judged(settings).common)
+        return learned, other.segments()
     except StoreError as error:
         raise StoreError(f"{error}; or evaluate otherwise: {_otherwise(settings)}") from error
 
@@ -205,7 +206,7 @@ def _unseen(
 
 def _caution(settings: TrainMetaSettings, configuration: Configuration) -> tuple[str, ...]:
     """What to know of frames of a video that are held out while others of their clip are learned from."""
-    dataset = dataset_in_use(settings.common, configuration, settings.dataset)
+    dataset = dataset_in_use(configuration, settings.dataset, settings.common)
     if settings.groups == "clip" or not getattr(dataset, "video", False):
         return ()
     return (
@@ -242,7 +243,7 @@ def _judged_how(settings: TrainMetaSettings) -> str:
 
 
 def _judged_dataset(settings: TrainMetaSettings, configuration: Configuration) -> SegmentationDataset:
-    return dataset_in_use(_of_judged(settings).common, configuration, _judged_name(settings))
+    return dataset_in_use(configuration, _judged_name(settings), _of_judged(settings).common)
 
 
 def _folds(settings: TrainMetaSettings, table: pd.DataFrame) -> NDArray[np.intp]:

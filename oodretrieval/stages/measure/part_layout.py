@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from oodretrieval.errors import SettingsMismatchError
-from oodretrieval.experiment import inputs
 from oodretrieval.stages.measure.segment_blocks import Destination
 from oodretrieval.stores import (
     Part,
     PredictionRecord,
+    Stored,
     Workspace,
+    blocks,
     differing_settings,
     existing_parts,
     is_current,
@@ -27,7 +28,7 @@ class TableLayout:
 
     Attributes:
         workspace: Where it lies.
-        names: Name of the network, name of the dataset.
+        stored: Of which network on which dataset.
         ids: All images of the dataset, in order.
         made_by: What makes the predictions.
         parts: Number → what is there.
@@ -35,7 +36,7 @@ class TableLayout:
     """
 
     workspace: Workspace
-    names: tuple[str, str]
+    stored: Stored
     ids: Sequence[str]
     made_by: Mapping[str, Any]
     parts: Mapping[int, Part]
@@ -45,7 +46,7 @@ class TableLayout:
     def of(
         cls,
         workspace: Workspace,
-        names: tuple[str, str],
+        stored: Stored,
         ids: Sequence[str],
         made_by: Mapping[str, Any],
         *,
@@ -56,8 +57,8 @@ class TableLayout:
         Raises:
             StoreError: If a part is damaged; not where the table is made from scratch.
         """
-        parts = {} if from_scratch else existing_parts(workspace, *names)
-        return cls(workspace, names, ids, made_by, parts, from_scratch)
+        parts = {} if from_scratch else existing_parts(workspace, stored)
+        return cls(workspace, stored, ids, made_by, parts, from_scratch)
 
     @property
     def _own(self) -> dict[int, Part]:
@@ -105,7 +106,7 @@ class TableLayout:
         for number, new in images.items():
             there = own[number].images if number in own else {}
             kept = {image: digest for image, digest in there.items() if image not in numbers}
-            to = Destination(self.workspace.path, self.names, number, kept, self.ids, dict(self.made_by))
+            to = Destination(self.workspace.path, self.stored, number, kept, self.ids, dict(self.made_by))
             yield to, new
 
     def remove_others(self, numbers: Collection[int]) -> None:
@@ -115,7 +116,7 @@ class TableLayout:
             StoreError: If one cannot be removed.
         """
         if self.from_scratch:
-            remove_parts(self.workspace, *self.names, but=numbers)
+            remove_parts(self.workspace, self.stored, but=numbers)
 
 
 def part_numbers(
@@ -152,9 +153,9 @@ def part_numbers(
     for place, image in enumerate(ids):
         if image not in wanted:
             continue
-        number = home.get(image, place // inputs.BLOCK)
-        if image not in home and (number in taken or len(images.get(number, ())) >= inputs.BLOCK):
-            room = (n for n in sorted(images) if len(images[n]) < inputs.BLOCK)
+        number = home.get(image, place // blocks.BLOCK)
+        if image not in home and (number in taken or len(images.get(number, ())) >= blocks.BLOCK):
+            room = (n for n in sorted(images) if len(images[n]) < blocks.BLOCK)
             number = next(room, 1 + max([*images, *taken]))
         images.setdefault(number, set()).add(image)
         found[image] = number

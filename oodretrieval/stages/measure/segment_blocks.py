@@ -14,10 +14,11 @@ from oodretrieval.errors import StoreError
 from oodretrieval.segments import segment_table, segment_table_from_logits
 from oodretrieval.stores import (
     Prediction,
+    Stored,
     Workspace,
     read_part,
-    read_prediction,
     require_same_settings,
+    stored_prediction,
     write_segments,
 )
 
@@ -57,7 +58,7 @@ class Destination:
 
     Attributes:
         workspace: Root of the workspace.
-        names: Name of the network, name of the dataset.
+        stored: Of which network on which dataset.
         number: Number of the part.
         kept: Images whose segments stay in it → digest of their predictions.
         order: Ids of all images of the dataset; rows follow it, what the dataset no longer has comes last.
@@ -65,7 +66,7 @@ class Destination:
     """
 
     workspace: Path
-    names: tuple[str, str]
+    stored: Stored
     number: int
     kept: Mapping[str, str]
     order: Sequence[str]
@@ -84,7 +85,7 @@ class Destination:
         workspace = Workspace(self.workspace)
         rows = dict(tables)
         if self.kept:
-            there = read_part(workspace, *self.names, self.number)
+            there = read_part(workspace, self.stored, self.number)
             found = {str(image): part for image, part in there.groupby("image_id", sort=False)}
             rows |= {image: found.get(image, there.iloc[:0]) for image in self.kept}
         rank = {image: place for place, image in enumerate(self.order)}
@@ -92,7 +93,7 @@ class Destination:
         made_of = {**self.kept, **digests}
         table = pd.concat([rows[image] for image in images], ignore_index=True)
         write_segments(
-            workspace, *self.names, self.number, table, {i: made_of[i] for i in images}, self.made_by
+            workspace, self.stored, self.number, table, {i: made_of[i] for i in images}, self.made_by
         )
 
 
@@ -123,7 +124,7 @@ def compute_block(task: Block) -> tuple[int, dict[str, str]]:
     digests, failures = {}, {}
     for image_id in task.images:
         try:
-            prediction = read_prediction(Workspace(to.workspace), *to.names, image_id)
+            prediction = stored_prediction(Workspace(to.workspace), to.stored, image_id)
             require_same_settings(f"the prediction of {image_id}", prediction.settings, to.made_by)
             tables[image_id] = image_table(prediction)
             digests[image_id] = prediction.digest

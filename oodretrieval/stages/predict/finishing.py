@@ -17,7 +17,7 @@ from oodretrieval.files import file_stamp
 from oodretrieval.labels import LabelSet
 from oodretrieval.segments import predict_classes, predict_pixels
 from oodretrieval.stages.measure.segment_blocks import image_table
-from oodretrieval.stores import Prediction, PublishedPredictions, Workspace, write_prediction
+from oodretrieval.stores import Prediction, PublishedPredictions, Stored, Workspace, write_prediction
 
 
 class Outcome(Protocol):
@@ -182,14 +182,14 @@ class Finisher:
 
     Attributes:
         workspace: Root of the workspace.
-        names: Name of the network, name of the dataset.
+        stored: Of which network on which dataset.
         keep: What is kept.
         made_by: Settings to note.
         label_set: Tables of the dataset; None without truth.
     """
 
     workspace: Path
-    names: tuple[str, str]
+    stored: Stored
     keep: Keep
     made_by: dict[str, Any]
     label_set: LabelSet | None
@@ -206,7 +206,7 @@ class Finisher:
             table = image_table(prediction) if measure else None
         except (ImageError, ValueError) as error:
             return Finished(outcome.image_id, failure=str(error))
-        path = Workspace(self.workspace).prediction_path(*self.names, outcome.image_id)
+        path = Workspace(self.workspace).prediction_path(self.stored, outcome.image_id)
         stamp = file_stamp(outcome.image_path)
         kept = replace(prediction, settings=self.made_by, image_file=stamp)
         digest = write_prediction(path, kept, self.keep)

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
 from shutil import disk_usage
 from typing import Any
 
@@ -25,9 +25,8 @@ from oodretrieval.errors import ImageError, PartialFailure, SettingsError, Store
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, provenance
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.predict.finishing import (
     Finished,
     Finisher,
@@ -63,13 +62,12 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
     """
-    dataset = dataset_in_use(changed(settings.common, {"limit": 0}), run.configuration, settings.dataset)
-    wanted = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    work = run.stored(settings.model_name, settings.dataset, replace(settings.common, limit=0))
+    dataset, wanted = work.dataset, run.dataset(settings.dataset, settings.common)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
-    names = settings.model_name, settings.dataset
     made_by = {
-        **provenance(settings.common, run.configuration, *names),
+        **work.provenance,
         "keep": settings.keep,
         "source": settings.source,
     }
@@ -82,13 +80,13 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         device = choose_device(settings.common.gpu)
         _warn_without_weights(run.configuration.model(settings.model_name), settings.model_name)
         made_by |= settings.inference.recorded(device.type, run.configuration.model(settings.model_name).size)
-    folder = run.workspace.prediction_folder(*names)
-    finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
+    folder = run.workspace.prediction_folder(work.names)
+    finisher = Finisher(run.workspace.path, work.names, settings.keep, made_by, dataset.label_set)
     with ExitStack() as locks:
         locks.enter_context(run.workspace.lock(folder))
         if settings.keep == "nothing":
-            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(*names)))
-        _require_same_images(folder, run, names, dataset, made_by, overwrite=settings.common.overwrite)
+            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(work.names)))
+        _require_same_images(work, made_by, overwrite=settings.common.overwrite)
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.common.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
@@ -101,10 +99,7 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
 
 
 def _require_same_images(
-    folder: Path,
-    run: Run,
-    names: tuple[str, str],
-    dataset: SegmentationDataset,
+    work: StoredWork,
     made_by: Mapping[str, Any],
     *,
     overwrite: bool,
@@ -116,7 +111,8 @@ def _require_same_images(
     Raises:
         SettingsMismatchError: If the folder holds predictions of a dataset that is built in another way.
     """
-    own = {run.workspace.prediction_path(*names, image) for image in dataset.ids}
+    folder = work.workspace.prediction_folder(work.names)
+    own = {work.workspace.prediction_path(work.names, image) for image in work.dataset.ids}
     current = {"dataset_arguments": made_by["dataset_arguments"]}
     removed = 0
     for path in sorted(folder.rglob("*.h5")):
@@ -255,7 +251,7 @@ class _Flow:
 
     def _note_disk(self, image_id: str) -> None:
         """Say, when the first image is done, what all will take on disk."""
-        path = Workspace(self.finisher.workspace).prediction_path(*self.finisher.names, image_id)
+        path = Workspace(self.finisher.workspace).prediction_path(self.finisher.stored, image_id)
         images, free = len(self.plan.todo), disk_usage(path.parent).free
         size = path.stat().st_size
         self._say(

@@ -53,9 +53,9 @@ class Plan:
         layout, destinations = None, dict[str, Destination]()
         if finisher.keep == "nothing":
             from_scratch = overwrite and len(asked) == len(ids)
-            names, made_by = finisher.names, finisher.made_by
+            stored, made_by = finisher.stored, finisher.made_by
             layout = TableLayout.of(
-                Workspace(finisher.workspace), names, ids, made_by, from_scratch=from_scratch
+                Workspace(finisher.workspace), stored, ids, made_by, from_scratch=from_scratch
             )
             left = asked if overwrite else layout.outstanding(asked, records)
             parts = layout.destinations(layout.numbers(left))
@@ -74,7 +74,7 @@ def _recorded(finisher: Finisher, images: Sequence[str]) -> dict[str, Prediction
     """What the predictions that are there say of themselves; damaged ones are as good as none."""
     records = {}
     for image in images:
-        path = Workspace(finisher.workspace).prediction_path(*finisher.names, image)
+        path = Workspace(finisher.workspace).prediction_path(finisher.stored, image)
         if not path.is_file():
             continue
         try:

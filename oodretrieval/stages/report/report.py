@@ -13,13 +13,8 @@ from oodretrieval import __version__
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    open_meta_model,
-)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
 from oodretrieval.stages.predict.segmenter import predicted_classes
@@ -56,9 +51,8 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
         ImageError: If an image cannot be read.
     """
     settings = run.with_meta_model(settings)
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
-    names = settings.model_name, settings.dataset
-    table = segments_in_use(settings.common, run, names)
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    dataset, table = work.dataset, work.table()
     missing: list[str] = []
     catalogue = _catalogue(settings, run.workspace, missing)
     evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
@@ -217,7 +211,7 @@ def _judged_sheets(
 ) -> list[Sheet]:
     """The segments of lowest and highest predicted IoU, and where the estimate errs most."""
     try:
-        model = open_meta_model(run, settings.meta_model_name, settings.model_name)
+        model = run.trained.meta_model(settings.meta_model_name, settings.model_name)
     except WeightsError as error:
         missing.append(f"best and worst segments: {error}")
         return []

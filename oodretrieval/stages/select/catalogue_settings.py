@@ -5,15 +5,13 @@ from typing import Any
 
 from oodretrieval.choices import SEGMENTS
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.labels import ClassMapping
 from oodretrieval.models import weights_hash
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.select.selecting import novelty_model_path
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import CANDIDATES, read_segment_settings
+from oodretrieval.stores import CANDIDATES, Stored, read_segment_settings
 
 
 def catalogue_settings(
@@ -36,7 +34,7 @@ def catalogue_settings(
     first = next(iter(datasets.values()))
     meta_model = settings.meta_model_name if with_meta_model else ""
     entry = run.configuration.model(settings.model_name)
-    novelty = novelty_model_path(run, settings.model_name)
+    novelty = run.trained.novelty_model_path(settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
@@ -50,12 +48,12 @@ def catalogue_settings(
         **kind,
         "model": settings.model_name,
         "meta_model": meta_model,
-        "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",
+        "meta_model_hash": weights_hash(run.trained.meta_model_path(meta_model)) if meta_model else "",
         "novelty_model_hash": weights_hash(novelty) if settings.rule.needs_novelty_model else "",
         "datasets": list(datasets),
         "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
         "segments": {
-            n: read_segment_settings(run.workspace, settings.model_name, n, d.ids)
+            n: read_segment_settings(run.workspace, Stored(settings.model_name, n), d.ids)
             for n, d in datasets.items()
         },
         **{name: flat(settings)[name] for name in (*selecting, *thresholds, *crops)},

@@ -17,13 +17,8 @@ from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_netw
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import progress, return_freed_memory
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    blocks,
-    dataset_in_use,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, encode_mask
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
@@ -35,9 +30,9 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     CatalogueWriter,
-    Workspace,
-    read_prediction,
+    stored_prediction,
 )
+from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
@@ -78,7 +73,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     network = embedding_network(settings.net)
     device = choose_device(settings.common.gpu)
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
-    datasets = {name: dataset_in_use(settings.common, run.configuration, name) for name in settings.dataset}
+    datasets = {name: run.dataset(name, settings.common) for name in settings.dataset}
     with_meta_model = selector.meta_model is not None
     made_by = catalogue_settings(settings, run, datasets, with_meta_model)
     name = settings.save_file or "+".join(settings.dataset)
@@ -127,21 +122,17 @@ def _select(
     failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
     for name, dataset in datasets.items():
-        names = settings.model_name, name
-        whole = changed(settings, {"limit": 0})
-        table = segments_in_use(whole.common, run, names)
-        # of the images asked for: the table may hold more, and of a dataset that changed others
-        table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
-        table, failed = selector.score(table, name, dataset)
+        work = run.stored(settings.model_name, name, settings.common)
+        table, failed = selector.score(work.table(), work)
         table.insert(0, "dataset", name)
         judged.append(table[[column for column in JUDGED if column in table.columns]])
         failures |= failed
         if settings.candidates == OBJECTS:
             images = [str(image) for image in table["image_id"].unique() if image not in failed]
             objects = Objects(
-                run, names, settings.rule.select_by, selector.novelty_file, selector.device, settings.objects
+                work, settings.rule.select_by, selector.novelty_file, selector.device, settings.objects
             )
-            found, failed = objects.found(settings.common, dataset, images)
+            found, failed = objects.found(images)
             found.insert(0, "dataset", name)
             chosen = selector.select(found, eligible(found, settings), objects.threshold)
             selected.append(found[chosen])
@@ -150,7 +141,7 @@ def _select(
         else:
             large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
             selected.append(table[selector.select(table, large)])
-            masks[name] = partial(segment_masks, run.workspace, names)
+            masks[name] = partial(segment_masks, work)
     considered = pd.concat(judged, ignore_index=True)
     chosen_rows = pd.concat(selected, ignore_index=True)
     if chosen_rows.empty and not failures:
@@ -161,20 +152,17 @@ def _select(
     return considered, chosen_rows, masks, failures
 
 
-def segment_masks(
-    workspace: Workspace, names: tuple[str, str], image_id: str, segment_ids: Sequence[int]
-) -> list[RunLengthMask | None]:
+def segment_masks(work: StoredWork, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask | None]:
     """The masks of predicted segments of an image; None where the prediction has gone.
 
     Args:
-        workspace: Where predictions lie.
-        names: Name of the segmentation network, name of the dataset.
+        work: Of which network on which dataset.
         image_id: Id of the image.
         segment_ids: Of the segments.
     """
-    if not workspace.prediction_path(*names, image_id).is_file():
+    if not work.workspace.prediction_path(work.names, image_id).is_file():
         return [None] * len(segment_ids)
-    components = read_prediction(workspace, *names, image_id).components()
+    components = stored_prediction(work.workspace, work.names, image_id).components()
     return [encode_mask(components == number) for number in segment_ids]
 
 

@@ -14,8 +14,8 @@ from oodretrieval.embedding import embed_crops, embedding_network
 from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
 from oodretrieval.execution import return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.segments import crop
@@ -157,7 +157,7 @@ class _Images:
         everything = changed(settings, {"limit": 0})
         for name in names:
             try:
-                self.datasets[name] = dataset_in_use(everything.common, configuration, name)
+                self.datasets[name] = dataset_in_use(configuration, name, everything.common)
             except (DatasetError, UnknownNameError):
                 if self.moved:
                     raise

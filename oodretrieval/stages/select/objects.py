@@ -13,12 +13,9 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
-from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.experiment.stored import predictions_in_use
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.models import weights_hash
 from oodretrieval.models.adapters import MaskGenerator
@@ -38,6 +35,7 @@ from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, 
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import (
     SELECT_SCORE,
+    Stored,
     Workspace,
     has_regions,
     lock_folder,
@@ -83,7 +81,7 @@ class _Source:
     """What identifies and finds the regions of a dataset."""
 
     workspace: Workspace
-    names: tuple[str, str]
+    names: Stored
     proposals: str
 
     def path(self, image_id: str) -> Path:
@@ -94,8 +92,7 @@ class Objects:
     """The candidates of one network on one dataset, by regions of its images.
 
     Args:
-        run: Configuration and workspace.
-        names: Name of the segmentation network, name of the dataset.
+        work: Of which network on which dataset; its images are read.
         select_by: As ``args.select_by``.
         novelty: The novelty model, and its file; None where there is none.
         device: Where features and masks are computed.
@@ -109,16 +106,15 @@ class Objects:
 
     def __init__(
         self,
-        run: Run,
-        names: tuple[str, str],
+        work: StoredWork,
         select_by: str,
         novelty: tuple[NoveltyModel, Path] | None,
         device: torch.device,
         proposed_by: ObjectSettings = ObjectSettings(),
     ) -> None:
         self.weights = weights_for(select_by)
-        self.run, self.names = run, names
-        self.source = _Source(run.workspace, names, proposed_by.proposals)
+        self.work, self.names = work, work.names
+        self.source = _Source(work.workspace, work.names, proposed_by.proposals)
         self._generator: MaskGenerator | None = None
         self._generated_by: dict[str, str] = {}
         if proposed_by.proposals != REGIONS:
@@ -129,18 +125,14 @@ class Objects:
         if novelty is None and "distance" in self.weights.evidence:
             raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
         backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
-        self.features = SegmentFeatures(run.workspace, backbone, device)
+        self.features = SegmentFeatures(backbone, device)
         self.reference: RegionReference | None = None
         self._scores: NDArray[np.float64] = np.zeros(0)
 
-    def found(
-        self, common: CommonSettings, dataset: SegmentationDataset, images: Sequence[str]
-    ) -> tuple[pd.DataFrame, dict[str, str]]:
+    def found(self, images: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         """The best set of regions of each image, which are described first where they are not yet.
 
         Args:
-            common: ``num_cores``, ``root`` of the dataset.
-            dataset: Where images are read.
             images: Ids of the images.
 
         Returns:
@@ -150,20 +142,16 @@ class Objects:
             PartialFailure: If all failed.
             StoreError: As :meth:`describe`.
         """
-        failures = self.describe(common, dataset, images)
+        failures = self.describe(images)
         there = [image for image in images if image not in failures]
         if not there:
             raise PartialFailure("compute_embeddings", failures)
         return self.table(there), failures
 
-    def describe(
-        self, common: CommonSettings, dataset: SegmentationDataset, images: Sequence[str]
-    ) -> dict[str, str]:
+    def describe(self, images: Sequence[str]) -> dict[str, str]:
         """Propose and describe the regions of images that have none yet; what is there already stays.
 
         Args:
-            common: ``num_cores``, ``root`` of the dataset.
-            dataset: Where images are read.
             images: Ids of the images.
 
         Returns:
@@ -172,11 +160,11 @@ class Objects:
         Raises:
             StoreError: If no logits were kept, another process describes them, or nothing can be written.
         """
-        records = predictions_in_use(common, self.run, self.names, images)
+        records = self.work.records(images)
         kept = {str(record.settings.get("keep", "logits")) for record in records.values()} - {"logits"}
         if kept:
             raise StoreError(
-                f"objects are proposed from the logits, and the predictions of {self.names[0]} on {self.names[1]} were "
+                f"objects are proposed from the logits, and the predictions of {self.names} were "
                 f"made with args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
                 "args.candidates=segments"
             )
@@ -185,13 +173,13 @@ class Objects:
         missing = [i for i in made_by if not has_regions(self.source.path(i), made_by[i])]
         if not missing:
             return failures
-        places = {image: index for index, image in enumerate(dataset.ids)}
+        places = {image: index for index, image in enumerate(self.work.dataset.ids)}
         novelty = None if self._novelty is None else self._novelty[1].resolve()
 
         def tasks() -> Iterator[ImageTask]:
             for image in missing:
                 try:
-                    pixels = dataset[places[image]].image
+                    pixels = self.work.dataset[places[image]].image
                 except ImageError as error:
                     failures[image] = str(error)
                     bar.update()
@@ -209,13 +197,13 @@ class Objects:
                     self._generated(pixels),
                 )
 
-        cores = min(common.num_cores, len(missing))
+        cores = min(self.work.common.num_cores, len(missing))
         workers = worker_processes(cores) if cores > 1 else nullcontext()
         folder = regions_folder(self.source.workspace, self.names, self.source.proposals)
         with (
             lock_folder(folder),
             workers as pool,
-            progress(total=len(missing), desc=f"regions {self.names[1]}", unit="image") as bar,
+            progress(total=len(missing), desc=f"regions {self.names.dataset}", unit="image") as bar,
         ):
             for image, reason in map_ahead(describe_image, tasks(), pool, ahead=AHEAD * max(1, cores)):
                 bar.update()
@@ -261,7 +249,8 @@ class Objects:
             sampled.append({name: values[rows] for name, values in columns.items()})
         if not sum(len(terms["share"]) for terms in sampled):
             raise StoreError(
-                f"no image of {self.names[1]!r} has a region that may be an object; choose args.candidates=segments"
+                f"no image of {self.names.dataset!r} has a region that may be an object; choose "
+                "args.candidates=segments"
             )
         self.reference = RegionReference.of(sampled, self.weights.standardised)
         self._scores = np.concatenate([score_regions(t, self.reference, self.weights) for t in sampled])
@@ -290,7 +279,7 @@ class Objects:
         chosen = replace(Choice(), min_share=MIN_SHARE) if choice is None else choice
         tables = [
             _chosen(self.source.path(image), image, self.reference, self.weights, chosen)
-            for image in progress(images, desc=f"objects {self.names[1]}", unit="image")
+            for image in progress(images, desc=f"objects {self.names.dataset}", unit="image")
         ]
         return pd.concat(tables, ignore_index=True)
 
@@ -312,7 +301,7 @@ class Objects:
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
         """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
-        path = self.source.workspace.prediction_path(*self.names, image_id)
+        path = self.source.workspace.prediction_path(self.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
 
 

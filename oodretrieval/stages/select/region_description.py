@@ -15,10 +15,11 @@ from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
 from oodretrieval.stores import (
     Prediction,
+    Stored,
     StoredRegions,
     Workspace,
-    read_prediction,
     regions_path,
+    stored_prediction,
     write_regions,
 )
 
@@ -34,7 +35,7 @@ class ImageTask:
 
     Attributes:
         workspace: Root of the workspace.
-        names: Name of the segmentation network, name of the dataset.
+        names: Of which network on which dataset.
         image_id: Id of the image.
         proposals: What proposes regions.
         image: ``(H, W, 3)`` uint8.
@@ -45,7 +46,7 @@ class ImageTask:
     """
 
     workspace: Path
-    names: tuple[str, str]
+    names: Stored
     image_id: str
     proposals: str
     image: NDArray[np.uint8]
@@ -66,7 +67,7 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
     """
     try:
         workspace = Workspace(task.workspace)
-        prediction = read_prediction(workspace, *task.names, task.image_id)
+        prediction = stored_prediction(workspace, task.names, task.image_id)
         bank = None if task.novelty_model is None else _bank(task.novelty_model)
         regions = described_regions(task.image, prediction, task.features, bank, task.masks)
         path = regions_path(workspace, task.names, task.proposals, task.image_id)

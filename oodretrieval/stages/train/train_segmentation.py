@@ -17,7 +17,7 @@ from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import DatasetError, SettingsError
 from oodretrieval.execution import keep_freed_memory, progress
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import dataset_arguments, dataset_in_use
+from oodretrieval.experiment.datasets import dataset_arguments
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.labels import NO_CLASS, LabelSet
@@ -54,8 +54,8 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     with run.workspace.lock(state.parent) if first else nullcontext():
         _require_nothing_lost(path, state, settings.common.overwrite)
         names = (settings.dataset, settings.dataset_val)
-        train, validation = (dataset_in_use(settings.common, run.configuration, name) for name in names)
-        data = {name: dataset_arguments(settings.common, run.configuration, name) for name in names}
+        train, validation = (run.dataset(name, settings.common) for name in names)
+        data = {name: dataset_arguments(run.configuration, name, settings.common) for name in names}
         training = _Training(settings, entry, train, validation, path, data)
         if settings.common.overwrite and first:  # only now: what was learned is not lost to a misspelt name
             state.unlink(missing_ok=True)

@@ -15,14 +15,11 @@ from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches, match
 from oodretrieval.execution import progress
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.novelty import pool_by_segment
-from oodretrieval.results.rules import no_labels, no_truth
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.select.compute_embeddings import MasksOf, segment_masks
@@ -30,7 +27,7 @@ from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import SelectionRule
-from oodretrieval.stores import SELECT_SCORE, read_prediction
+from oodretrieval.stores import SELECT_SCORE
 
 OBJECTS, SEGMENTS = "objects", "predicted segments"
 Answer = bool | str
@@ -124,31 +121,25 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         StoreError: If a stage before has not run.
         TableError: If it has no truth, or shows no unknown object.
     """
-    dataset = dataset_in_use(settings.common, run.configuration, name)
-    if dataset.label_set is None:
-        raise TableError(no_truth(name))
-    names = settings.model_name, name
+    work = run.stored(settings.model_name, name, settings.common)
+    label_set = work.require_truth()
     rule = SelectionRule(select_by=settings.select_by, select_number=1)
     selector = Selector(rule, device, run, settings.model_name, "")
-    seen = seen_by(settings.common, run, names, dataset, novelty=settings.select_by in (NOVELTY, DISTANCE))
-    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
-    table = segments_in_use(changed(settings.common, {"limit": 0}), run, names)
-    table, failures = selector.score(
-        table[table["image_id"].isin(images)].reset_index(drop=True), name, dataset
-    )
-    objects = Objects(run, names, settings.select_by, selector.novelty_file, device, settings.objects)
-    failures |= objects.describe(settings.common, dataset, [i for i in images if i not in failures])
+    seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
+    images = seen.others(work.predicted())
+    table = work.table()
+    table, failures = selector.score(table[table["image_id"].isin(images)].reset_index(drop=True), work)
+    objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
+    failures |= objects.describe([i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
-    truth = _Truth.of(run, names, dataset.label_set, images)
-    if not truth.masks:
-        raise TableError(no_labels(name))
+    truth = _Truth.of(work, label_set, images)
     images = [image for image in images if image in truth.masks]
     regions = objects.table(images)
     segments = table[table["image_id"].isin(images) & (table["S"] >= MIN_SHARE * truth.pixels)]
-    features = _Features(objects, run, names, dataset)
-    kinds = {
+    features = _Features(objects, work.dataset)
+    kinds: dict[str, tuple[pd.DataFrame, MasksOf]] = {
         OBJECTS: (regions, objects.masks),
-        SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, run.workspace, names)),
+        SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, work)),
     }
     found = {
         kind: _matched(*listed, images, truth, features if settings.looks else None)
@@ -159,8 +150,8 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         raise TableError(f"no image of {name!r} shows an unknown object of at least 0.1 % of its area")
     return Scene(
         name,
-        dataset,
-        dataset.label_set,
+        work.dataset,
+        label_set,
         images,
         truth.sizes,
         found,
@@ -180,13 +171,13 @@ class _Truth:
     small: int
 
     @classmethod
-    def of(cls, run: Run, names: tuple[str, str], label_set: LabelSet, images: Sequence[str]) -> "_Truth":
+    def of(cls, work: StoredWork, label_set: LabelSet, images: Sequence[str]) -> "_Truth":
         masks, sizes, small = {}, set(), 0
-        for image in images:
-            labels = read_prediction(run.workspace, *names, image).labels
+        for prediction in work.predictions(images, "truth", with_truth=True):
+            labels = prediction.labels
             if labels is not None:
                 things = unknown_objects(labels, label_set.unknown_ids)
-                masks[image] = things.masks
+                masks[prediction.image_id] = things.masks
                 sizes.add((labels.shape[0], labels.shape[1]))
                 small += len(things.small)
         return cls(masks, sizes, small)
@@ -200,10 +191,8 @@ class _Truth:
 class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
-    def __init__(
-        self, objects: Objects, run: Run, names: tuple[str, str], dataset: SegmentationDataset
-    ) -> None:
-        self._objects, self._run, self._names, self._dataset = objects, run, names, dataset
+    def __init__(self, objects: Objects, dataset: SegmentationDataset) -> None:
+        self._objects, self._dataset = objects, dataset
         self._places = {image: index for index, image in enumerate(dataset.ids)}
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
@@ -211,7 +200,8 @@ class _Features:
         components = np.zeros(masks[0].size, np.int32)
         for number, mask in enumerate(masks, 1):
             components[decode_mask(mask)] = number
-        return pool_by_segment(features, components)
+        pooled: NDArray[np.float32] = pool_by_segment(features, components)
+        return pooled
 
 
 def _matched(

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,8 @@ from oodretrieval.evaluation.meta_analysis import (
 )
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import model_context, split_of
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    open_meta_model,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed, flat
-from oodretrieval.experiment.stored import segments_in_use, warn_of_other_inference
+from oodretrieval.experiment.settings import flat
 from oodretrieval.meta_models import (
     LassoPath,
     Standardisation,
@@ -80,7 +76,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         else run.workspace.path / "evaluation"
     )
     stem = f"meta_analysis_{settings.meta_model_name}_{settings.model_name}_{settings.dataset}"
-    drawn = [*charts(analysed, features, kinds, path), *ratings(analysed, run.workspace)]
+    drawn = [*charts(analysed, features, kinds, path), *ratings(analysed)]
     result = Result(
         title=f"Predicted IoU of {settings.dataset} by {settings.meta_model_name}",
         stem=stem,
@@ -97,21 +93,16 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
 
 def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
     """Model and segments, refused where they cannot be analysed."""
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
-    if dataset.label_set is None or not dataset.label_set.pred_mapping:
-        raise TableError(
-            f"dataset {settings.dataset!r} has no truth of classes; meta models are judged on datasets with truth"
-        )
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    dataset = work.dataset
+    work.require_classes()
     for image in settings.images:
         if image not in dataset.ids:
             raise UnknownNameError(f"image of {settings.dataset}", image, dataset.ids)
-    model = open_meta_model(run, settings.meta_model_name, settings.model_name)
-    names = settings.model_name, settings.dataset
-    table = segments_in_use(settings.common, run, names)
-    made_by, images = model.quality.get("made_by", {}), table["image_id"].unique().tolist()
-    warn_of_other_inference(settings.meta_model_name, made_by, run.workspace, names, images)
-    meta_models = [settings.meta_model_name, *settings.others]
-    seen = seen_by(settings.common, run, names, dataset, meta_models=meta_models)
+    model = run.trained.meta_model(settings.meta_model_name, settings.model_name)
+    table = work.table()
+    work.warn_of_other_inference(settings.meta_model_name, model.quality.get("made_by", {}), table)
+    seen = seen_by(run, work, meta_models=[settings.meta_model_name, *settings.others])
     table = seen.rows_of_others(table).reset_index(drop=True)
     judged_sets(table)  # refuses segments without truth
     known = training_rows(table)
@@ -119,7 +110,7 @@ def _open(settings: EvalMetaSettings, run: Run) -> Analysed:
         raise TableError(
             f"all segments of {settings.dataset!r} are mostly void or unknown; judge on another dataset"
         )
-    return Analysed(settings, model, dataset, table, known, seen.notes)
+    return Analysed(settings, model, work, table, known, seen.notes)
 
 
 def _saved(figure: Figure, folder: Path, name: str) -> Path:
@@ -150,7 +141,7 @@ def _estimates(analysed: Analysed, run: Run) -> dict[str, Estimate]:
     settings, table = analysed.settings, analysed.table
     models = {settings.meta_model_name: analysed.model}
     for name in settings.others:
-        models[name] = open_meta_model(run, name, settings.model_name)
+        models[name] = run.trained.meta_model(name, settings.model_name)
     return {
         name: Estimate(
             m.predict(table), m.predict_positive(table), np.full(len(table), m.quality.get("threshold", 0.5))
@@ -163,9 +154,8 @@ def _path(analysed: Analysed, run: Run) -> LassoPath | None:
     """The lasso path of the model's features; None where all segments are of one kind."""
     settings, rows = analysed.settings, analysed.known
     if settings.dataset_train and settings.dataset_train != settings.dataset:
-        names = settings.model_name, settings.dataset_train
-        there = changed(settings, {"root": "", "limit": 0})
-        rows = training_rows(segments_in_use(there.common, run, names))
+        whole = replace(settings.common, root="", limit=0)
+        rows = training_rows(run.stored(settings.model_name, settings.dataset_train, whole).table())
     hit = (rows["iou"].to_numpy() > 0).astype(np.float64)
     if not 0 < hit.mean() < 1:
         logger.warning("no lasso path: all segments have IoU > 0, or none has")

@@ -19,11 +19,10 @@ from oodretrieval.charts.meta_models import (
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.evaluation import auroc
 from oodretrieval.evaluation.meta_analysis import roc_points
-from oodretrieval.experiment.inputs import predicted_ids
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.meta_models import LassoPath, LogisticMetaModel, MetaModel, training_rows
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
-from oodretrieval.stores import Workspace, read_prediction
 
 SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
 LOSS, SPREAD, CORRELATION = "loss of R² without it", "deviation", "correlation with IoU"
@@ -37,7 +36,7 @@ class Analysed:
     Attributes:
         settings: What is asked for.
         model: The trained model.
-        dataset: The judged images.
+        work: Of which network on which images.
         table: All their segments, of images that no model has learned from.
         known: Segments with truth that are not mostly void or unknown.
         notes: On images that are left out.
@@ -45,10 +44,15 @@ class Analysed:
 
     settings: EvalMetaSettings
     model: MetaModel
-    dataset: SegmentationDataset
+    work: StoredWork
     table: pd.DataFrame
     known: pd.DataFrame
     notes: tuple[str, ...] = ()
+
+    @property
+    def dataset(self) -> SegmentationDataset:
+        """The images that it is evaluated on."""
+        return self.work.dataset
 
     @property
     def title(self) -> str:
@@ -114,12 +118,11 @@ def _curves(analysed: Analysed, hit: NDArray[np.bool_]) -> dict[str, tuple[Vecto
     return {f"{name}: {auroc(hit, score):.3f}": roc_points(hit, score) for name, score in scores.items()}
 
 
-def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Figure]]:
+def ratings(analysed: Analysed) -> Iterator[tuple[str, Figure]]:
     """True and predicted IoU of the segments of each chosen image, beside truth and prediction.
 
     Args:
         analysed: Model and segments.
-        workspace: Where predictions are read.
 
     Yields:
         Name and picture.
@@ -127,16 +130,15 @@ def ratings(analysed: Analysed, workspace: Workspace) -> Iterator[tuple[str, Fig
     Raises:
         StoreError: If one has no prediction.
     """
-    settings, dataset, table = analysed.settings, analysed.dataset, analysed.table
-    label_set = dataset.label_set
+    settings, table = analysed.settings, analysed.table
+    label_set = analysed.dataset.label_set
     if label_set is None or not (settings.images or settings.pictures):
         return
-    names = settings.model_name, settings.dataset
     there = set(table["image_id"])
-    images = [image for image in predicted_ids(workspace, names, dataset.ids) if image in there]
+    images = [image for image in analysed.work.predicted() if image in there]
     chosen = settings.images or tuple(images[: settings.pictures])
-    for image in chosen:
-        prediction = read_prediction(workspace, *names, image)
+    for prediction in analysed.work.predictions(chosen, "ratings"):
+        image = prediction.image_id
         rows = table[table["image_id"] == image]
         places = prediction.components()
         painted = {}

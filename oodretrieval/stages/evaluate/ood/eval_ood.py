@@ -14,7 +14,6 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import model_context, split_of
-from oodretrieval.experiment.inputs import meta_model_path
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.results.result import Context, Result, save_result
@@ -39,7 +38,7 @@ def _with_meta_model(settings: OodSettings, run: Run) -> OodSettings:
     """A meta model named where the settings name none, if it is trained."""
     named = run.with_meta_model(settings)
     try:
-        there = meta_model_path(run, named.scoring.meta_model_name).is_file()
+        there = run.trained.meta_model_path(named.scoring.meta_model_name).is_file()
     except UnknownNameError:
         there = False
     return named if settings.scoring.meta_model_name or there else settings

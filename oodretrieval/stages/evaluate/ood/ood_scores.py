@@ -14,24 +14,16 @@ from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
 from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import SeenImages
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    predicted_ids,
-    require_current,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.stored import recorded_provenance
 from oodretrieval.labels import LabelSet
 from oodretrieval.stages.evaluate.ood.settings import SCORES, ScoreSettings
 from oodretrieval.stages.evaluate.painted_iou import PaintedIou
 from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
 from oodretrieval.stages.evaluate.seen import seen_by
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
-from oodretrieval.stages.select.selecting import open_novelty_model
-from oodretrieval.stores import Prediction, read_prediction
+from oodretrieval.stores import Prediction
 
 logger = logging.getLogger(__name__)
-_TINY = np.float32(np.finfo(np.float32).tiny)
 Maps = dict[str, NDArray[np.float32]]
 
 
@@ -62,22 +54,16 @@ class ScoreReader:
         run: Run,
         demanded: bool = True,
     ) -> None:
-        self.settings, self.workspace = settings, run.workspace
-        self._stored = settings.model_name, settings.dataset
-        self.dataset: SegmentationDataset = dataset_in_use(
-            settings.common, run.configuration, settings.dataset
-        )
-        if self.dataset.label_set is None:
-            raise TableError(
-                f"dataset {settings.dataset!r} has no truth; scores are judged on datasets with truth"
-            )
-        self.label_set: LabelSet = self.dataset.label_set
-        self.images = predicted_ids(run.workspace, self._stored, self.dataset.ids)
-        self._current = recorded_provenance(settings.common, run, self._stored, self.images)
+        self.settings = settings
+        self._work = run.stored(settings.model_name, settings.dataset, settings.common)
+        self.dataset: SegmentationDataset = self._work.dataset
+        self.label_set: LabelSet = self._work.require_truth()
+        self.images = self._work.predicted()
+        self._made_by = self._work.made_by(self.images)
         self._statistics = find_logit_statistics(run, settings.model_name)
-        self.left_out = self._impossible(read_prediction(run.workspace, *self._stored, self.images[0]))
+        self.left_out = self._impossible(self._work.prediction(self.images[0], self._made_by))
         try:
-            open_novelty_model(run, settings.model_name)
+            run.trained.novelty_model(settings.model_name)
         except (WeightsError, TableError) as error:
             self.left_out.setdefault(NOVELTY, str(error))
         seen = self._seen(run)
@@ -87,10 +73,9 @@ class ScoreReader:
         self._novelty: PaintedNovelty | None = None
         if NOVELTY in self.names:
             device = choose_device(settings.common.gpu)
-            self._novelty = PaintedNovelty(settings.common, run, self._stored, self.dataset, device)
+            self._novelty = PaintedNovelty(run, self._work, device)
         if EXPECTED_IOU in self.names:
-            meta_model = settings.meta_model_name
-            self._painted = PaintedIou(settings.common, run, self._stored, meta_model)
+            self._painted = PaintedIou(run, self._work, settings.meta_model_name)
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""
@@ -119,14 +104,7 @@ class ScoreReader:
                 continue
             meta_models = [self.settings.meta_model_name] if score == EXPECTED_IOU else []
             try:
-                seen = seen_by(
-                    self.settings.common,
-                    run,
-                    self._stored,
-                    self.dataset,
-                    meta_models=meta_models,
-                    novelty=score == NOVELTY,
-                )
+                seen = seen_by(run, self._work, meta_models=meta_models, novelty=score == NOVELTY)
             except TableError as error:
                 self.left_out[score] = str(error)
             else:
@@ -143,7 +121,8 @@ class ScoreReader:
         for name in self.settings.scores if demanded else ():
             if name in self.left_out:
                 raise StoreError(
-                    f"score {name} of {self._stored[0]} on {self._stored[1]}: {self.left_out[name]}"
+                    f"score {name} of {self.settings.model_name} on {self.settings.dataset}: "
+                    f"{self.left_out[name]}"
                 )
         wanted = self.settings.scores or SCORES
         return tuple(name for name in SCORES if name in wanted and name not in self.left_out)
@@ -161,8 +140,7 @@ class ScoreReader:
         Raises:
             StoreError: If the prediction is damaged, of other settings, or lacks what the first one had.
         """
-        prediction = read_prediction(self.workspace, *self._stored, image_id)
-        require_current(f"the prediction of {image_id}", prediction.settings, self._current)
+        prediction = self._work.prediction(image_id, self._made_by)
         truth = prediction.unknown()
         if truth is None:
             raise StoreError(f"the prediction of {image_id!r} has no labels; predict it again")
@@ -189,7 +167,7 @@ class ScoreReader:
 
     def unknown_pixels(self, image_id: str) -> int:
         """How many pixels of an image are unknown in truth."""
-        truth = read_prediction(self.workspace, *self._stored, image_id).unknown()
+        truth = self._work.prediction(image_id, self._made_by).unknown()
         return 0 if truth is None else int((truth == UNKNOWN).sum())
 
 
@@ -198,9 +176,10 @@ def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistic
     logits = prediction.full_logits()
     if logits is not None:
         return pixel_scores(logits, temperature=temperature, statistics=statistics)
-    if prediction.softmax is not None:
+    log_probabilities = prediction.log_probabilities()
+    if log_probabilities is not None:
         # its logarithm is the logits but for a constant, which no score of the softmax sees
-        maps = pixel_scores(np.log(np.maximum(prediction.softmax, _TINY)))
+        maps = pixel_scores(log_probabilities)
         return {name: maps[name] for name in SOFTMAX_SCORES}
     if prediction.entropy is None:
         return {}

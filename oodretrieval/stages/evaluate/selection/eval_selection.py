@@ -1,31 +1,22 @@
 """How many of the unknown objects the selected segments lead to, and how soon each order of looking finds them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from oodretrieval.errors import PartialFailure, StoreError, TableError
-from oodretrieval.execution import progress
+from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    predicted_ids,
-    require_current,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed, flat
-from oodretrieval.experiment.stored import recorded_provenance, segments_in_use
+from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.results.rules import (
     Resampling,
-    no_labels,
-    no_truth,
     resample_notes,
     result_folder,
     scene_notes,
@@ -44,7 +35,6 @@ from oodretrieval.stages.evaluate.selection.selection_views import (
 )
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
 from oodretrieval.stages.select.selecting import Selector, novelty_scores
-from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
 WIDE_BOXES = (
@@ -69,25 +59,20 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images could not be read; all others are evaluated, and the figures written.
     """
     settings = run.with_meta_model(settings)
-    names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
-    if dataset.label_set is None:
-        raise TableError(no_truth(settings.dataset))
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    dataset, label_set = work.dataset, work.require_truth()
     device = choose_device(settings.common.gpu)
-    selector = Selector(settings.rule, device, run, names[0], settings.meta_model_name)
+    selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
     meta_models = [settings.meta_model_name] if selector.meta_model is not None else []
-    seen = seen_by(settings.common, run, names, dataset, meta_models=meta_models, novelty=True)
-    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
-    table = segments_in_use(changed(settings.common, {"limit": 0}), run, names)
+    seen = seen_by(run, work, meta_models=meta_models, novelty=True)
+    images = seen.others(work.predicted())
+    table = work.table()
     table = table[table["image_id"].isin(images)].reset_index(drop=True)
-    table, failures = selector.score(table, settings.dataset, dataset)
-    scores, failed = novelty_scores(device, run, names, dataset, table)
+    table, failures = selector.score(table, work)
+    scores, failed = novelty_scores(device, run, work, table)
     table, failures = table.assign(**scores), failures | failed
     resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
-    rule = ObjectRule(
-        dataset.label_set.unknown_ids, settings.min_height, settings.min_width, settings.published
-    )
-    current = recorded_provenance(settings.common, run, names, images)
+    rule = ObjectRule(label_set.unknown_ids, settings.min_height, settings.min_width, settings.published)
     while True:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
@@ -95,13 +80,13 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
             raise PartialFailure("eval_selection", failures)
         inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
         orders = LookOrders.of(inspected, {column: column for column in settings.orders}, settings.seed)
-        judged = JudgedSelection(inspected, dataset.label_set, rule, orders, resampling)
-        damaged = _add_all(judged, run.workspace, names, images, current)
+        judged = JudgedSelection(inspected, label_set, rule, orders, resampling)
+        damaged: dict[str, str] = {}
+        for prediction in work.predictions(images, "objects", with_truth=True, failures=damaged):
+            judged.add(prediction)
         if not damaged:
             break
         failures |= damaged
-    if not judged.sizes:
-        raise TableError(no_labels(settings.dataset))
     result = _result(settings, run.configuration, judged, len(images), selector.meta_model is not None)
     undefined = max(order.get("resamples_left_out", 0) for order in result.figures["orders"].values())
     notes = (*seen.notes, *scene_notes(dataset), *resample_notes(undefined, resampling.repetitions))
@@ -125,26 +110,6 @@ def _inspected(settings: SelectionSettings, selector: Selector, table: pd.DataFr
     if table.empty:
         raise StoreError(f"no segment has {settings.min_pixels} pixels; lower args.min_pixels")
     return table.reset_index(drop=True)
-
-
-def _add_all(
-    judged: JudgedSelection,
-    workspace: Workspace,
-    names: tuple[str, str],
-    images: Sequence[str],
-    current: Mapping[str, Any],
-) -> dict[str, str]:
-    """Add every image; returns those whose prediction cannot be read."""
-    failures = {}
-    for image_id in progress(images, desc="objects", unit="image"):
-        try:
-            prediction = read_prediction(workspace, *names, image_id)
-        except StoreError as error:
-            failures[image_id] = str(error)
-            continue
-        require_current(f"the prediction of {image_id}", prediction.settings, current)
-        judged.add(prediction)
-    return failures
 
 
 def _result(
