@@ -199,6 +199,9 @@ def quiet(transformers: Any) -> Iterator[None]:
 
     Args:
         transformers: The package.
+
+    Yields:
+        Nothing.
     """
     logging = transformers.utils.logging
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
