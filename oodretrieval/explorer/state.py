@@ -20,6 +20,7 @@ from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
+from oodretrieval.stores.boxes import crop_boxes, segment_boxes
 
 Colouring = Literal["truth", "prediction", "score", "uniform", "clusters"]
 METHODS = ("tsne", "isomap", "pca")
@@ -125,7 +126,7 @@ class State:
 
     def box(self, row: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of a segment, pixels, half-open."""
-        return self._sides(row, "")
+        return segment_boxes(self.segments.iloc[[row]])[0]
 
     def mask(self, row: int) -> RunLengthMask | None:
         """The mask of a segment in its image; None where the catalogue keeps none.
@@ -137,13 +138,7 @@ class State:
 
     def crop_box(self, row: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom of the crop that was embedded, pixels, half-open."""
-        return self._sides(row, "crop_")
-
-    def _sides(self, row: int, prefix: str) -> tuple[int, int, int, int]:
-        left, top, right, bottom = (
-            int(self.value(row, f"{prefix}{side}")) for side in ("left", "top", "right", "bottom")
-        )
-        return left, top, right, bottom
+        return crop_boxes(self.segments.iloc[[row]])[0]
 
     def predicted_name(self, row: int) -> str:
         """Name of the predicted class."""

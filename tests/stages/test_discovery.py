@@ -13,7 +13,7 @@ from oodretrieval.errors import SettingsError, TableError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.masks import decode_mask
-from oodretrieval.results.result import read_results
+from oodretrieval.results.saved_results import read_results
 from oodretrieval.stages.evaluate.discovery.eval_discovery import eval_discovery
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.fit.settings import TrainNoveltySettings

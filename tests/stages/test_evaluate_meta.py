@@ -108,7 +108,7 @@ def test_the_first_images_where_none_is_named(trained, tmp_path, undrawn):
     assert [name[-12:] for name in ratings] == ["0016E5_00000", "0016E5_00100"]
 
 
-def test_a_model_without_classifier_is_judged_by_its_predicted_iou(
+def test_a_model_without_classifier_is_evaluated_by_its_predicted_iou(
     trained, tmp_path, make_published, undrawn
 ):
     configuration = make_published(trained, tmp_path)

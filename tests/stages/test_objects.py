@@ -7,7 +7,6 @@ import pytest
 from conftest import configuration_for
 
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
-from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.masks import decode_mask
@@ -26,13 +25,13 @@ from oodretrieval.stores import (
     Catalogue,
     Stored,
     Workspace,
+    read_prediction,
     read_segments,
     regions_folder,
-    stored_prediction,
 )
 
 CPU = {"gpu": -1}
-NAMES = Stored("colour", "val")
+NAMES = ("colour", "val")
 BOX = ["left", "top", "right", "bottom"]
 
 
@@ -77,7 +76,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
     assert (rows[BOX].to_numpy() == [mask.box for mask in masks]).all()
     assert rows["S"].tolist() == [mask.area for mask in masks]
     for image, places in rows.groupby("image_id").indices.items():
-        prediction = stored_prediction(fitted, NAMES, str(image))
+        prediction = read_prediction(fitted, *NAMES, str(image))
         covered = sum(decode_mask(masks[place]).astype(int) for place in places)
         assert covered.max() == 1  # none overlaps another
         for place in places:
@@ -93,7 +92,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
 def test_all_segments_of_the_images_keep_their_scores_in_the_table(configuration, fitted):
     catalogue = embed(configuration, fitted)
     every = catalogue.table(PREDICTED_IOU)
-    assert len(every) == len(read_segments(fitted, NAMES.model, NAMES.dataset))
+    assert len(every) == len(read_segments(fitted, *NAMES))
 
 
 def test_unknown_things_come_first(configuration, fitted):
@@ -117,7 +116,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
 
 def test_processes_give_what_one_gives(configuration, fitted):
     one = embed(configuration, fitted, save_file="one")
-    shutil.rmtree(fitted.regions_folder(NAMES))
+    shutil.rmtree(fitted.regions_folder(Stored(*NAMES)))
     two = embed(configuration, fitted, num_cores=2, save_file="two")
     assert one.segments.equals(two.segments)
     np.testing.assert_array_equal(one.vectors, two.vectors)
@@ -125,7 +124,7 @@ def test_processes_give_what_one_gives(configuration, fitted):
 
 def test_regions_are_described_once_and_again_where_they_are_damaged(configuration, fitted):
     before = embed(configuration, fitted).segments
-    files = sorted(regions_folder(fitted, NAMES, "regions").rglob("*.h5"))
+    files = sorted(regions_folder(fitted, Stored(*NAMES), "regions").rglob("*.h5"))
     times = [file.stat().st_mtime_ns for file in files]
     content = bytearray(files[1].read_bytes())
     content[len(content) // 2] ^= 255
@@ -147,7 +146,7 @@ def test_a_segments_mask_is_its_component(configuration, fitted):
     catalogue = embed(configuration, fitted, candidates="segments", select_quantile=0.0)
     rows = catalogue.segments
     for place in range(0, len(rows), 3):
-        components = stored_prediction(fitted, NAMES, rows["image_id"][place]).components()
+        components = read_prediction(fitted, *NAMES, rows["image_id"][place]).components()
         expected = components == rows["segment_id"][place]
         np.testing.assert_array_equal(decode_mask(catalogue.masks[place]), expected)
 
@@ -175,12 +174,10 @@ def test_settings_that_make_no_sense_are_refused():
 
 def test_without_logits_there_are_no_objects(configuration, fitted):
     run = Run(configuration, fitted)
-    dataset = dataset_in_use(configuration, "val", CommonSettings())
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", "overwrite": True, **CPU}
     pred_images(from_mapping(PredictSettings, settings), run)
     compute_metrics(
         MetricsSettings(dataset="val", model_name="colour", common=CommonSettings(overwrite=True)), run
     )
-    assert len(dataset)
     with pytest.raises(StoreError, match="args.keep=logits"):
         embed(configuration, fitted, select_by="entropy")

@@ -86,7 +86,7 @@ def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(con
     page = (finished.path / "reports" / "colour_val.html").read_text()
     assert outcome["evaluations"] == there + 1
     assert "Quality iou_colour_val" in page
-    assert "Predicted IoU by linear, trained on train" in page  # what train_meta_nn told
+    assert "Predicted IoU by linear, trained on train" in page  # what train_meta_nn noted
     assert "Quality iou_other_val" not in page  # another network's
     assert "0.123" in page and "&lt;road&gt;" in page and "<road>" not in page
     assert "void left out" in page and "One scene." in page

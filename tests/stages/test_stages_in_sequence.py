@@ -36,10 +36,11 @@ from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, read_prediction, read_segments
+from oodretrieval.stores.boxes import crop_boxes
 
 CPU = {"gpu": -1}
 

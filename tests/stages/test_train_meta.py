@@ -88,7 +88,7 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert "void or unknown left out of the training" in content["context"]["void_rule"]
     assert "one block of 20 holds all 6 images" in content["context"]["intervals"]
-    assert content["notes"] == ["All images are frames of one clip: the figures are of one scene."]
+    assert content["notes"] == ["All images are frames of one clip: the measures are of one scene."]
     assert "entropy only" in caplog.text and "R² 95 %" in caplog.text
 
 
