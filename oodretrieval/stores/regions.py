@@ -43,6 +43,9 @@ def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path
         stored: Of which network on which dataset.
         proposals: What proposes them.
 
+    Returns:
+        The path.
+
     Raises:
         StoreError: If a name cannot be one of a folder.
     """
@@ -50,7 +53,17 @@ def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path
 
 
 def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id: str) -> Path:
-    """File of the regions of one image; an id with ``/`` lies in nested folders."""
+    """File of the regions of one image; an id with ``/`` lies in nested folders.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        proposals: What proposes them.
+        image_id: Id of the image.
+
+    Returns:
+        The path, whether there is a file or not.
+    """
     return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
 
@@ -99,7 +112,15 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
 
 
 def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
-    """Whether the regions of an image are there, undamaged, and were made of the same."""
+    """Whether the regions of an image are there, undamaged, and were made of the same.
+
+    Args:
+        path: Their file.
+        made_by: What they shall depend on.
+
+    Returns:
+        True where nothing needs to be done.
+    """
     if not path.is_file():
         return False
     try:
@@ -111,6 +132,12 @@ def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
 
 def read_regions(path: Path) -> StoredRegions:
     """Read what :func:`write_regions` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tree and columns.
 
     Raises:
         StoreError: If the file is missing or damaged.

@@ -23,9 +23,9 @@ from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue
 
 MODEL = {"model_name": "colour"}
-JUDGED = MODEL | {"meta_model_name": "linear"}
+EVALUATED = MODEL | {"meta_model_name": "linear"}
 SETTINGS = from_mapping(
-    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **JUDGED}
+    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **EVALUATED}
 )
 
 
@@ -44,7 +44,9 @@ def measured(configuration, workspace):
 
 @pytest.fixture
 def finished(configuration, measured):
-    trained = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", "gpu": -1, **JUDGED})
+    trained = from_mapping(
+        TrainMetaSettings, {"dataset": "train", "dataset_val": "val", "gpu": -1, **EVALUATED}
+    )
     train_meta_nn(trained, Run(configuration, measured))
     selected = from_mapping(
         EmbedSettings,
@@ -55,7 +57,7 @@ def finished(configuration, measured):
             "min_height": 4,
             "min_width": 4,
             "gpu": -1,
-            **JUDGED,
+            **EVALUATED,
         },
     )
     compute_embeddings(selected, Run(configuration, measured))

@@ -28,8 +28,8 @@ from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
-JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns of the table of all segments that lies beside the selected ones."""
+SCORED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
+"""Columns of the table of all segments that lies next to the selected ones."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -63,20 +63,20 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
-        judged, selected, masks, failures = _select(settings, selector, works.values())
+        scored, selected, masks, failures = _select(settings, selector, works.values())
         writer.retain(lambda rows: among(rows, selected))
         for dataset, work in works.items():
             rows = selected[selected["dataset"] == dataset]
             crops = Crops(work.dataset, rows, masks[dataset], settings)
             failures |= _add(writer, dataset, crops, network, device)
         if writer.rows:
-            writer.add_table(PREDICTED_IOU, judged)
+            writer.add_table(PREDICTED_IOU, scored)
             writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(folder))
     logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
-    return {"catalogue": name, "segments": count, "considered": len(judged)}
+    return {"catalogue": name, "segments": count, "considered": len(scored)}
 
 
 def _require_datasets(settings: EmbedSettings) -> None:
@@ -97,14 +97,14 @@ def _select(
         All segments with their scores; the candidates selected; dataset → what knows their masks; image id → reason of
         those that failed.
     """
-    judged, selected = [], []
+    scored, selected = [], []
     failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
     for work in works:
         table, failed = selector.score(work.table(), work)
         failures |= failed
         table.insert(0, "dataset", work.names.dataset)
-        judged.append(table[[column for column in JUDGED if column in table.columns]])
+        scored.append(table[[column for column in SCORED if column in table.columns]])
         if settings.candidates == OBJECTS:
             chosen, masks[work.names.dataset], failed = _objects(settings, selector, work, table, failed)
             failures |= failed
@@ -113,7 +113,7 @@ def _select(
             chosen = table[selector.select(table, large)]
             masks[work.names.dataset] = partial(segment_masks, work)
         selected.append(chosen)
-    considered = pd.concat(judged, ignore_index=True)
+    considered = pd.concat(scored, ignore_index=True)
     candidates = pd.concat(selected, ignore_index=True)
     if candidates.empty and not failures:
         raise StoreError(

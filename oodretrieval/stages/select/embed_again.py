@@ -113,8 +113,8 @@ def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
     writer.add_part(
         source.segments, vectors, source.default_embedding, (source.name, ()), masks if any(masks) else None
     )
-    for beside in source.table_names:
-        writer.add_table(beside, source.table(beside))
+    for other in source.table_names:
+        writer.add_table(other, source.table(other))
 
 
 def _fill(

@@ -228,7 +228,7 @@ class Objects:
         self._scores = np.concatenate([score_regions(t, self.reference, self.weights) for t in sampled])
 
     def threshold(self, quantile: float) -> float:
-        """The score that this share of all regions stays below."""
+        """The score that the share ``quantile``, 0…1, of all regions stays below."""
         return float(np.quantile(self._scores, quantile))
 
     def table(self, images: Sequence[str], choice: Choice | None = None) -> pd.DataFrame:
@@ -256,12 +256,28 @@ class Objects:
         return pd.concat(tables, ignore_index=True)
 
     def masks(self, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask]:
-        """The masks of regions of an image, by ``segment_id``."""
+        """Masks of regions of an image.
+
+        Args:
+            image_id: Id of the image.
+            segment_ids: Numbers of the regions.
+
+        Returns:
+            Their masks, in that order.
+        """
         masks = read_regions(self._path(image_id)).tree.masks
         return [masks[int(number) - 1] for number in segment_ids]
 
     def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
-        """The best IoU of any region of an image, shown or not, with each of some objects, ``(o,)``."""
+        """The best IoU of any region of an image, shown or not, with each object.
+
+        Args:
+            image_id: Id of the image.
+            objects: Masks of ``o`` objects.
+
+        Returns:
+            ``(o,)``, 0…1.
+        """
         tree = read_regions(self._path(image_id)).tree
         if not len(tree) or not len(objects):
             return np.zeros(len(objects))
@@ -272,6 +288,14 @@ class Objects:
         return np.asarray((shared / union).max(axis=0), np.float64)
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
-        """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
+        """Features of an image, seen at the size at which its prediction was made.
+
+        Args:
+            image: ``(H, W, 3)`` uint8.
+            image_id: Its id.
+
+        Returns:
+            ``(D, h, w)``.
+        """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))

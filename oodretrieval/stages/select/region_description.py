@@ -127,7 +127,14 @@ def described_regions(
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
-    """:data:`MAPS` of logits ``(C, h, w)``, each ``(h, w)``, higher where more unknown."""
+    """Compute :data:`MAPS` from logits.
+
+    Args:
+        logits: ``(C, h, w)``.
+
+    Returns:
+        Name → ``(h, w)``, higher where more unknown.
+    """
     largest = logits.max(axis=0)
     energy = -(largest + np.log(np.exp(logits - largest).sum(axis=0)))
     softmax = np.exp(logits + energy)

@@ -60,7 +60,14 @@ class Candidates:
     def curve(
         self, scores: NDArray[np.float64], images: Sequence[int] | NDArray[np.intp] | None = None
     ) -> DiscoveryCurve:
-        """What is found in the order of some scores ``(n,)``; of these images alone, with repetitions.
+        """What is found in the order of some scores.
+
+        Args:
+            scores: Of the candidates, ``(n,)``, higher first.
+            images: Places of the images to count, with repetitions; None for each once.
+
+        Returns:
+            The curve.
 
         Raises:
             ValueError: If they show no object.
@@ -98,7 +105,7 @@ class Scene:
     failures: dict[str, str] = field(default_factory=dict)
 
     def answers(self, candidates: Candidates) -> list[Answer]:
-        """What a person who never errs says of each: False, or the kind of unknown thing that it mostly is."""
+        """Answers of a person who never errs to each of ``candidates``: False, or the kind of unknown thing."""
         unknown = candidates.table["unknown_fraction"].to_numpy() > 0.5
         labels = candidates.table["label"].to_numpy(np.int64)
         known = self.label_set.unknown_ids
@@ -116,6 +123,9 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         run: Configuration and workspace.
         name: Name of the dataset.
         device: Where features are computed.
+
+    Returns:
+        The scene.
 
     Raises:
         StoreError: If a stage before has not run.

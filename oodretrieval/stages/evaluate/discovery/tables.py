@@ -27,6 +27,9 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
     Args:
         ways: Name → measures.
         share: touched, found or outlined.
+
+    Returns:
+        One column for each number of looks.
     """
     rows = {}
     for name, way in ways.items():
@@ -46,7 +49,14 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
 
 
 def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
-    """Area under the curve of objects found, a row for each scene, columns for each way."""
+    """Area under the curve of objects found.
+
+    Args:
+        scenes: Scene → way → measures.
+
+    Returns:
+        A row for each scene, columns for each way.
+    """
     rows = {}
     for scene, ways in scenes.items():
         row: dict[str, Any] = {}
@@ -61,7 +71,14 @@ def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
 
 
 def oracle_table(oracles: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Share of objects that the candidates hold, in whatever order."""
+    """Share of objects that the candidates hold, in whatever order.
+
+    Args:
+        oracles: Kind of candidates → name → share.
+
+    Returns:
+        A row for each kind of candidates.
+    """
     table = pd.DataFrame.from_dict(dict(oracles), orient="index")
     table.index.name = "what the candidates hold"
     return table
@@ -72,6 +89,9 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
 
     Args:
         answered: Kind of candidates → how the person answers → measures.
+
+    Returns:
+        A row for each kind of candidates and way of answering.
     """
     rows = {}
     for kind, ways in answered.items():
@@ -91,5 +111,13 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
 
 
 def titles(scene: str, several: Sequence[str]) -> str:
-    """What a table of this scene is called where there are several."""
+    """What a table of a scene has in its title where there are several.
+
+    Args:
+        scene: Name of the scene.
+        several: Names of all scenes.
+
+    Returns:
+        The words; empty where there is one scene only.
+    """
     return f" of {scene}" if len(several) > 1 else ""
