@@ -73,6 +73,17 @@ def test_sources_use_the_words_of_the_house(source):
     assert hits == {}
 
 
+WINDOW = "discover_embedding_space"
+"""Its module is named by what it holds: a window."""
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.stem)
+def test_script_module_and_function_have_one_stem(script):
+    ((module, function),) = re.findall(r'"(oodretrieval[\w.]*):(\w+)"', script.read_text(encoding="utf-8"))
+    assert function == script.stem
+    assert module.rpartition(".")[2] == script.stem or script.stem == WINDOW
+
+
 @pytest.mark.parametrize(
     ("text", "number"),
     [
