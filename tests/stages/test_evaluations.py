@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import configuration_for
 from PIL import Image
 from scipy import ndimage
 from scipy.special import logsumexp
@@ -58,22 +57,11 @@ CPU = {"gpu": -1}
 
 
 @pytest.fixture(scope="module")
-def made(camvid, tmp_path_factory):
+def made(configuration_in, trained_once, tmp_path_factory):
     """Configuration and workspace of train and val: predicted, measured, a meta model trained. To be read only."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("evaluated"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    train_meta_nn(from_mapping(TrainMetaSettings, {**settings, **CPU}), Run(configuration, workspace))
-    compute_logit_statistics(
-        LogitStatisticsSettings(dataset="train", model_name="colour"), Run(configuration, workspace)
-    )
-    return configuration, workspace
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copytree(trained_once.path, folder / "workspace")
+    return configuration_in(folder), Workspace(folder / "workspace")
 
 
 @pytest.fixture

@@ -4,14 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import configuration_for
 
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.masks import decode_mask
-from oodretrieval.stages.fit.settings import TrainNoveltySettings
-from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -24,7 +21,6 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     Stored,
-    Workspace,
     read_prediction,
     read_segments,
     regions_folder,
@@ -46,26 +42,6 @@ def embed(configuration, workspace, **options):
     settings |= {"candidates": "objects", **CPU, **options}
     compute_embeddings(from_mapping(EmbedSettings, settings), Run(configuration, workspace))
     return Catalogue.named(workspace, settings.get("save_file", "val"))
-
-
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with all that comes before selecting; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    run = Run(configuration, Workspace(configuration.workspace))
-    for dataset in ("train", "val"):
-        pred_images(from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}), run)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), run)
-    train_novelty(
-        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}), run
-    )
-    return run.workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
 
 
 def test_a_row_is_a_region_with_its_mask(configuration, fitted):

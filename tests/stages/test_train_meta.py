@@ -29,31 +29,17 @@ from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Stored, Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
 SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
 
 
-@pytest.fixture(scope="module")
-def measured_once(configuration_in, tmp_path_factory):
-    configuration = configuration_in(tmp_path_factory.mktemp("measured"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    return configuration
-
-
 @pytest.fixture
-def measured(measured_once, tmp_path):
-    shutil.copytree(measured_once.workspace, tmp_path / "workspace")
-    return replace(measured_once, workspace=tmp_path / "workspace", defaults={"META_MODEL": "linear"})
+def measured(configuration, measured_once):
+    """Configuration of a workspace in which train and val are measured."""
+    shutil.copytree(measured_once.path, configuration.workspace)
+    return replace(configuration, defaults={"META_MODEL": "linear"})
 
 
 def train(configuration, **options):
