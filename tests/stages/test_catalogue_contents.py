@@ -224,7 +224,7 @@ def test_where_no_prediction_can_be_read_each_is_named(configuration, fitted):
     assert "min_pixels" not in str(raised.value)
 
 
-def test_what_has_no_truth_is_told_from_what_lost_it(configuration, fitted, camvid, tmp_path):
+def test_what_has_no_truth_is_distinguished_from_what_lost_it(configuration, fitted, camvid, tmp_path):
     with pytest.raises(TableError, match="'images' has no truth.*report.py"):
         evaluate(configuration, fitted, dataset="images")
     root = tmp_path / "without"

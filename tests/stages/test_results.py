@@ -19,7 +19,7 @@ def _result(**changes):
         "stem": "iou_net",
         "context": context,
         "settings": {"dataset": "streets_val"},
-        "figures": {"mean_iou": 0.5},
+        "measures": {"mean_iou": 0.5},
         "tables": {"IoU by class": table},
         "notes": ("One scene.",),
     }
