@@ -16,8 +16,8 @@ from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
-from oodretrieval.stages.measure.segment_blocks import image_table
-from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
+from oodretrieval.stages.predict.finish import Finisher, load_kernels, with_truth
+from oodretrieval.stages.predict.outcomes import NetworkOutcome
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter, network_input
 from oodretrieval.stages.predict.settings import PredictSettings
@@ -36,7 +36,8 @@ configuration = load_configuration()
 _FINISHER_SETUP = """
 import pathlib, sys, tempfile
 import numpy as np
-from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels
+from oodretrieval.stages.predict.finish import Finisher, load_kernels
+from oodretrieval.stages.predict.outcomes import NetworkOutcome
 from oodretrieval.stores import Stored
 load_kernels()
 coarse = 5 * np.random.default_rng(0).normal(size=(CLASSES, HEIGHT // 64, WIDTH // 64)).astype(np.float32)
@@ -132,7 +133,7 @@ def _drain(network: Segmenter, inputs: list[Any], label_set: Any) -> list[Networ
 
 def _measure(outcomes: list[NetworkOutcome], label_set: Any) -> None:
     for outcome in outcomes:
-        image_table(with_truth(outcome.prediction(with_entropy=True), outcome, label_set))
+        with_truth(outcome.prediction(with_entropy=True), outcome, label_set).segment_table()
 
 
 def _finish(finisher: Finisher, outcomes: list[NetworkOutcome]) -> None:

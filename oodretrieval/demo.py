@@ -61,6 +61,23 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     pred_images(from_mapping(PredictSettings, {**names, **common}), run)
     logger.info("3/6 measuring segments")
     compute_metrics(from_mapping(MetricsSettings, {**names, **common}), run)
+    catalogue_name, objects_name = _catalogues(settings, run)
+    catalogue = Catalogue.named(run.workspace, catalogue_name)
+    logger.info("6/6 evaluating and making pictures")
+    found = _evaluate_quietly(settings, run, catalogue_name)
+    found["discovery"] = {
+        kind: _discovery(Catalogue.named(run.workspace, name), run)
+        for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects_name))
+    }
+    pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
+    _report(found, pictures, time.monotonic() - started)
+    if settings.explore:
+        explore_if_possible(catalogue_name, run)
+    return {**found, "pictures": [str(path) for path in pictures]}
+
+
+def _catalogues(settings: DemoSettings, run: Run) -> tuple[str, str]:
+    """Names of a catalogue of predicted segments, and of one of as many objects."""
     logger.info("4/6 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = from_mapping(
         EmbedSettings,
@@ -72,10 +89,10 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
             "min_width": 1,
             "min_pixels": MIN_PIXELS,
             "save_file": "demo",
-            **common,
+            **flat(settings.common),
         },
     )
-    catalogue_name = compute_embeddings(embedding, run)["catalogue"]
+    catalogue_name = str(compute_embeddings(embedding, run)["catalogue"])
     logger.info("5/6 proposing objects, whatever their class, and selecting as many")
     catalogue = Catalogue.named(run.workspace, catalogue_name)
     objects = compute_embeddings(
@@ -90,17 +107,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         ),
         run,
     )
-    logger.info("6/6 evaluating and making pictures")
-    found = _evaluate_quietly(settings, run, catalogue_name)
-    found["discovery"] = {
-        kind: _discovery(Catalogue.named(run.workspace, name), run)
-        for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects["catalogue"]))
-    }
-    pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
-    _report(found, pictures, time.monotonic() - started)
-    if settings.explore:
-        explore_if_possible(catalogue_name, run)
-    return {**found, "pictures": [str(path) for path in pictures]}
+    return catalogue_name, str(objects["catalogue"])
 
 
 def _discovery(catalogue: Catalogue, run: Run) -> dict[str, int]:
@@ -188,8 +195,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
         "%-22s %10s %8s %8s %8s", f"of {objects} objects", "candidates", "touched", "found", "outlined"
     )
     for kind, counts in found["discovery"].items():
-        counted = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
-        output.info("%-22s %10d %8d %8d %8d", kind, *counted)
+        values = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
+        output.info("%-22s %10d %8d %8d %8d", kind, *values)
     output.info(
         "touched: more than half of a candidate lies on it; found, outlined: the two have an IoU of at least 0.25, 0.5"
     )

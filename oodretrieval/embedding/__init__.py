@@ -7,5 +7,13 @@ from oodretrieval.embedding.networks import (
     EmbeddingNetwork,
     embedding_network,
 )
+from oodretrieval.embedding.pooling import pool_by_segment
 
-__all__ = ["DEFAULT_NETWORK", "EMBEDDING_NETWORKS", "EmbeddingNetwork", "embed_crops", "embedding_network"]
+__all__ = [
+    "DEFAULT_NETWORK",
+    "EMBEDDING_NETWORKS",
+    "EmbeddingNetwork",
+    "embed_crops",
+    "embedding_network",
+    "pool_by_segment",
+]

@@ -43,10 +43,25 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
 def weights_hash_if_there(entry: ModelEntry) -> str:
     """Hash of the weights, a file, a folder or what was downloaded; empty if there are none.
 
-    Files are read once a process, and again only when their size or their time of change is another.
+    Args:
+        entry: Of the network.
     """
     weights = weights_in_use(entry)
-    return "" if weights is None else _hash(weights, _stamp(weights))
+    return "" if weights is None else cached_weights_hash(weights)
+
+
+def cached_weights_hash(weights: Path) -> str:
+    """:func:`~oodretrieval.models.weights_hash`, which reads whole files, once a process.
+
+    They are read again when their size or their time of change is another.
+
+    Args:
+        weights: File or folder.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    return _hash(weights, _stamp(weights))
 
 
 def _stamp(weights: Path) -> Stamp:

@@ -45,6 +45,7 @@ class StoredWork:
         self, configuration: Configuration, workspace: Workspace, names: Stored, common: CommonSettings
     ) -> None:
         self.configuration, self.workspace, self.names, self.common = configuration, workspace, names, common
+        self._segments: CurrentSegments | None = None
 
     @cached_property
     def dataset(self) -> SegmentationDataset:
@@ -185,12 +186,17 @@ class StoredWork:
         """The segments of the dataset's images, as the network and the predictions are now.
 
         Returns:
-            Where they are; of the dataset's images only, in its order.
+            Where they are; of the dataset's images only, in its order. They are looked for once.
 
         Raises:
             StoreError: If there is no table, or predictions are newer than it.
             SettingsMismatchError: If it was made with another network, weights, dataset or other inference.
         """
+        if self._segments is None:
+            self._segments = self._located()
+        return self._segments
+
+    def _located(self) -> CurrentSegments:
         found = locate_segments(self.workspace, self.names, self.dataset.ids)
         require_current(self.workspace.segments_folder(self.names), found.settings, self.provenance)
         if found.missing:

@@ -15,6 +15,9 @@ from oodretrieval.stores.current_segments import (
     read_segment_settings,
     read_segments,
 )
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, read_json, require_format, write_json
+from oodretrieval.stores.locks import lock_folder
+from oodretrieval.stores.made_alike import differing_settings, require_same_settings
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
     PredictionRecord,
@@ -41,17 +44,7 @@ from oodretrieval.stores.segment_features import (
 )
 from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
 from oodretrieval.stores.stored import Stored
-from oodretrieval.stores.workspace import (
-    FORMAT_VERSION,
-    Workspace,
-    differing_settings,
-    lock_folder,
-    plain,
-    read_json,
-    require_format,
-    require_same_settings,
-    write_json,
-)
+from oodretrieval.stores.workspace import Workspace
 
 __all__ = [
     "CANDIDATES",

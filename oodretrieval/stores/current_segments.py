@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.stores.made_alike import differing_settings
 from oodretrieval.stores.predictions import PredictionRecord, read_prediction_record
 from oodretrieval.stores.segments import Part, existing_parts, read_tables, table_length
 from oodretrieval.stores.stored import Stored
-from oodretrieval.stores.workspace import Workspace, differing_settings
+from oodretrieval.stores.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 

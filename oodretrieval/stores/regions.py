@@ -14,8 +14,9 @@ from oodretrieval.errors import StoreError
 from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path
 from oodretrieval.regions.tree import RegionTree
 from oodretrieval.stores.hdf5 import create_array, read_hdf5
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain
 from oodretrieval.stores.stored import Stored
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, nested_path, plain
+from oodretrieval.stores.workspace import Workspace, nested_path
 
 _ARRAYS = ("superpixels", "members", "spans", "parent", "source")
 _COLUMN = "column_"

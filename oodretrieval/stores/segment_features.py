@@ -13,8 +13,9 @@ from safetensors.numpy import save
 
 from oodretrieval.errors import ChecksumError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.stores.json_files import plain
 from oodretrieval.stores.stored import Stored
-from oodretrieval.stores.workspace import Workspace, nested_path, plain
+from oodretrieval.stores.workspace import Workspace, nested_path
 
 FORMAT = "oodretrieval segment features"
 

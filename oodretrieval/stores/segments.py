@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from oodretrieval.errors import ChecksumError, StoreError, TableError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, require_format
 from oodretrieval.stores.stored import Stored
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain, require_format
+from oodretrieval.stores.workspace import Workspace
 
 METADATA_KEY = b"oodretrieval"
 

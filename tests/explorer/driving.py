@@ -128,6 +128,23 @@ def make_catalogue(
     return Catalogue.open(path)
 
 
+class IdleCanvas(FigureCanvasAgg):
+    """Draws what is out of date once the events before it are handled, as windows do; Agg's own draws at every word."""
+
+    waiting = False
+
+    def draw_idle(self, *args, **kwargs):
+        self.waiting = True
+
+    def draw(self):
+        self.waiting = False
+        super().draw()
+
+    def flush_events(self):
+        if self.waiting:
+            self.draw()
+
+
 @dataclass
 class Driver:
     """Sends an explorer what a window would send."""
@@ -180,29 +197,35 @@ class Driver:
             return self.scatter.transData.transform(self.state.points[target])
         return target if isinstance(target, tuple) else target.bbox.get_points().mean(axis=0)
 
+    def send(self, event):
+        """What a window does with an event: handle it, then draw what it left out of date."""
+        event._process()
+        self.canvas.flush_events()
+
     def mouse(self, name, target, **what):
-        MouseEvent(name, self.canvas, *self.place(target), **what)._process()
+        self.send(MouseEvent(name, self.canvas, *self.place(target), **what))
 
     def hover(self, target):
         self.mouse("motion_notify_event", target)
 
     def click(self, target, button="left", held=""):
         if held:
-            KeyEvent("key_press_event", self.canvas, held, 0, 0)._process()
+            self.send(KeyEvent("key_press_event", self.canvas, held, 0, 0))
         self.mouse("button_press_event", target, button=BUTTONS[button])
         self.mouse("button_release_event", target, button=BUTTONS[button])
         if held:
-            KeyEvent("key_release_event", self.canvas, held, 0, 0)._process()
+            self.send(KeyEvent("key_release_event", self.canvas, held, 0, 0))
 
     def wheel(self, target, step):
         self.mouse("scroll_event", target, step=step)
 
     def press(self, *keys):
         for key in keys:
-            KeyEvent("key_press_event", self.canvas, key, 0, 0)._process()
-            KeyEvent("key_release_event", self.canvas, key, 0, 0)._process()
+            self.send(KeyEvent("key_press_event", self.canvas, key, 0, 0))
+            self.send(KeyEvent("key_release_event", self.canvas, key, 0, 0))
 
     def pixels(self):
+        self.canvas.flush_events()
         return np.asarray(self.canvas.buffer_rgba()).copy()
 
     def detail_axes(self):
@@ -228,7 +251,7 @@ def wait_for(condition, poll=lambda: None):
 def open_explorer(catalogue, size=(12, 6.5), **settings):
     """An explorer on an Agg canvas, drawn once."""
     figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
+    IdleCanvas(figure)
     explorer = Explorer(catalogue, figure=figure, **{"method": "pca", **settings})
     figure.canvas.draw()
     return Driver(explorer)

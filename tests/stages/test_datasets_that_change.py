@@ -12,11 +12,11 @@ from oodretrieval.errors import PartialFailure, SettingsMismatchError, StoreErro
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.part_layout import part_numbers
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Stored, Workspace, existing_parts, read_segments
+from oodretrieval.stores.table_layout import part_numbers
 
 NAMES = {"dataset": "images", "model_name": "colour"}
 KEYS = "colour", "images"

@@ -4,15 +4,11 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import configuration_for
 
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
-from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.masks import decode_mask
-from oodretrieval.stages.fit.settings import TrainNoveltySettings
-from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -25,14 +21,13 @@ from oodretrieval.stores import (
     SELECT_SCORE,
     Catalogue,
     Stored,
-    Workspace,
+    read_prediction,
     read_segments,
     regions_folder,
-    stored_prediction,
 )
 
 CPU = {"gpu": -1}
-NAMES = Stored("colour", "val")
+NAMES = ("colour", "val")
 BOX = ["left", "top", "right", "bottom"]
 
 
@@ -49,26 +44,6 @@ def embed(configuration, workspace, **options):
     return Catalogue.named(workspace, settings.get("save_file", "val"))
 
 
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with all that comes before selecting; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    run = Run(configuration, Workspace(configuration.workspace))
-    for dataset in ("train", "val"):
-        pred_images(from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}), run)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), run)
-    train_novelty(
-        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}), run
-    )
-    return run.workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
-
-
 def test_a_row_is_a_region_with_its_mask(configuration, fitted):
     catalogue = embed(configuration, fitted)
     rows, masks = catalogue.segments, catalogue.masks
@@ -77,7 +52,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
     assert (rows[BOX].to_numpy() == [mask.box for mask in masks]).all()
     assert rows["S"].tolist() == [mask.area for mask in masks]
     for image, places in rows.groupby("image_id").indices.items():
-        prediction = stored_prediction(fitted, NAMES, str(image))
+        prediction = read_prediction(fitted, *NAMES, str(image))
         covered = sum(decode_mask(masks[place]).astype(int) for place in places)
         assert covered.max() == 1  # none overlaps another
         for place in places:
@@ -93,7 +68,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
 def test_all_segments_of_the_images_keep_their_scores_in_the_table(configuration, fitted):
     catalogue = embed(configuration, fitted)
     every = catalogue.table(PREDICTED_IOU)
-    assert len(every) == len(read_segments(fitted, NAMES.model, NAMES.dataset))
+    assert len(every) == len(read_segments(fitted, *NAMES))
 
 
 def test_unknown_things_come_first(configuration, fitted):
@@ -117,7 +92,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
 
 def test_processes_give_what_one_gives(configuration, fitted):
     one = embed(configuration, fitted, save_file="one")
-    shutil.rmtree(fitted.regions_folder(NAMES))
+    shutil.rmtree(fitted.regions_folder(Stored(*NAMES)))
     two = embed(configuration, fitted, num_cores=2, save_file="two")
     assert one.segments.equals(two.segments)
     np.testing.assert_array_equal(one.vectors, two.vectors)
@@ -125,7 +100,7 @@ def test_processes_give_what_one_gives(configuration, fitted):
 
 def test_regions_are_described_once_and_again_where_they_are_damaged(configuration, fitted):
     before = embed(configuration, fitted).segments
-    files = sorted(regions_folder(fitted, NAMES, "regions").rglob("*.h5"))
+    files = sorted(regions_folder(fitted, Stored(*NAMES), "regions").rglob("*.h5"))
     times = [file.stat().st_mtime_ns for file in files]
     content = bytearray(files[1].read_bytes())
     content[len(content) // 2] ^= 255
@@ -147,7 +122,7 @@ def test_a_segments_mask_is_its_component(configuration, fitted):
     catalogue = embed(configuration, fitted, candidates="segments", select_quantile=0.0)
     rows = catalogue.segments
     for place in range(0, len(rows), 3):
-        components = stored_prediction(fitted, NAMES, rows["image_id"][place]).components()
+        components = read_prediction(fitted, *NAMES, rows["image_id"][place]).components()
         expected = components == rows["segment_id"][place]
         np.testing.assert_array_equal(decode_mask(catalogue.masks[place]), expected)
 
@@ -175,12 +150,10 @@ def test_settings_that_make_no_sense_are_refused():
 
 def test_without_logits_there_are_no_objects(configuration, fitted):
     run = Run(configuration, fitted)
-    dataset = dataset_in_use(configuration, "val", CommonSettings())
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", "overwrite": True, **CPU}
     pred_images(from_mapping(PredictSettings, settings), run)
     compute_metrics(
         MetricsSettings(dataset="val", model_name="colour", common=CommonSettings(overwrite=True)), run
     )
-    assert len(dataset)
     with pytest.raises(StoreError, match="args.keep=logits"):
         embed(configuration, fitted, select_by="entropy")

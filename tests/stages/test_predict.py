@@ -17,14 +17,13 @@ from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchE
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict import pred_images as stage
-from oodretrieval.stages.predict.finishing import Finisher
+from oodretrieval.stages.predict.finish import Finisher
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Stored, Workspace, read_prediction, read_segments
+from oodretrieval.stores import Prediction, Stored, Workspace, read_prediction, read_segments
 
 NAMES = {"dataset": "val", "model_name": "colour", "gpu": -1}
 IDS = [f"0016E5_{100 * number:05d}" for number in range(6)]
@@ -83,7 +82,7 @@ def test_metrics_of_the_same_pass_are_those_of_kept_logits(configuration, worksp
 def test_metrics_of_the_same_pass_are_those_of_the_networks_own_logits(configuration, expected, camvid):
     dataset = CamVid(camvid, "val", ("pedestrian", "bicyclist"))
     network = Segmenter(configuration.model("colour"), stage.choose_device(-1))
-    tables = [image_table(network(sample, dataset.label_set)) for sample in dataset]
+    tables = [network(sample, dataset.label_set).segment_table() for sample in dataset]
     pd.testing.assert_frame_equal(
         pd.concat(tables, ignore_index=True),
         read_segments(expected, "colour", "val"),
@@ -130,12 +129,14 @@ def test_a_broken_image_loses_nothing_and_is_added_when_it_is_mended(
 
 
 def test_an_image_whose_metrics_fail_is_reported(configuration, workspace, monkeypatch):
+    real = Prediction.segment_table
+
     def refuse(prediction):
         if prediction.image_id == IDS[1]:
             raise ValueError("labels out of order")
-        return image_table(prediction)
+        return real(prediction)
 
-    monkeypatch.setattr("oodretrieval.stages.predict.finishing.image_table", refuse)
+    monkeypatch.setattr(Prediction, "segment_table", refuse)
     with pytest.raises(PartialFailure, match=f"{IDS[1]}: labels out of order"):
         pred_images(
             from_mapping(PredictSettings, {**NAMES, "keep": "nothing"}), Run(configuration, workspace)
@@ -209,7 +210,9 @@ def test_steps_run_at_once_but_not_far_ahead(
     lock, finish, get = threading.Lock(), Finisher.__call__, ImageFolder.__getitem__
 
     def slow(self, outcome):
-        time.sleep(0.005)
+        end = time.monotonic() + 120
+        while num_cores and len(read) - len(finished) <= 3 and len(read) < 40 and time.monotonic() < end:
+            time.sleep(0.001)  # what is read ahead meanwhile is bounded, and is more than that
         result = finish(self, outcome)
         finished.append(threading.get_ident())
         return result

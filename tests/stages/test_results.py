@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
-from oodretrieval.results.result import Context, Result, markdown_table, read_results, save_result
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.results.saved_results import read_results
+from oodretrieval.results.tables import markdown_table
 
 
 def _result(**changes):
@@ -100,3 +102,28 @@ def test_a_saved_table_is_read_as_it_was_told(tmp_path):
         ["novelty", "5", "+0.033", "0.250"],
         ["random", "10.040", "-0.028", "–"],
     ]
+
+
+def test_what_an_earlier_run_wrote_and_this_one_does_not_is_removed(tmp_path):
+    table = _result().tables["IoU by class"]
+    picture = tmp_path / "iou_net_old.png"
+    picture.write_bytes(b"PNG")
+    before = save_result(
+        tmp_path,
+        _result(tables={"difference to energy": table, "IoU by class": table}, pictures={"Old": picture}),
+    )
+    others = save_result(tmp_path, _result(stem="iou_net_other"))
+    unnamed = tmp_path / "iou_net_mine.csv"
+    unnamed.write_text("kept\n")
+    after = save_result(tmp_path, _result(tables={"difference to entropy": table, "IoU by class": table}))
+    gone = {file.name for file in before if not file.exists()}
+    assert gone == {"iou_net_difference_to_energy.csv", "iou_net_old.png"}
+    assert all(file.is_file() for file in [*after, *others, unnamed])
+
+
+def test_a_damaged_result_is_replaced_and_its_tables_stay(tmp_path):
+    json_path, _, table = save_result(tmp_path, _result())
+    json_path.write_text(json_path.read_text().replace("iou_by_class", "iou_by_glass"))
+    save_result(tmp_path, _result(tables={}))
+    assert json.loads(json_path.read_text())["tables"] == {}
+    assert table.is_file()

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import configuration_for
 from safetensors import safe_open
 from torch.backends import cudnn
 from torch.backends.cuda import matmul
@@ -31,8 +30,7 @@ from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
-from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -58,35 +56,6 @@ def fit(configuration, workspace, **options):
 def embed(configuration, workspace, **options):
     settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
     return compute_embeddings(from_mapping(EmbedSettings, {**settings, **CPU}), Run(configuration, workspace))
-
-
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with everything that comes before selecting, and a novelty model; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    settings = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", **JUDGED, **CPU})
-    train_meta_nn(settings, Run(configuration, workspace))
-    fit(configuration, workspace)
-    return workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
-
-
-@pytest.fixture
-def measured(fitted):
-    fitted.novelty_model_path("colour").unlink()
-    return fitted
 
 
 @pytest.mark.parametrize("select_by", [name for name in get_args(SelectBy) if name != "predicted_iou"])
@@ -123,15 +92,15 @@ def test_a_number_takes_the_highest(configuration, fitted, select_by):
     assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
 
 
-def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, measured):
-    embed(configuration, measured, select_by="predicted_iou", iou_threshold=0.9)
-    segments = Catalogue.open(measured.catalogue_folder("val")).segments
+def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, trained):
+    embed(configuration, trained, select_by="predicted_iou", iou_threshold=0.9)
+    segments = Catalogue.open(trained.catalogue_folder("val")).segments
     assert (segments["predicted_iou"] < 0.9).all()
     assert np.allclose(segments[SELECT_SCORE], 1 - segments["predicted_iou"])
-    embed(configuration, measured, select_by="energy", select_number=3)
+    embed(configuration, trained, select_by="energy", select_number=3)
     for select_by in ("novelty", "energy"):
         with pytest.raises(WeightsError, match="no novelty model.*train_novelty.*select_by=predicted_iou"):
-            embed(configuration, measured, select_by=select_by)
+            embed(configuration, trained, select_by=select_by)
 
 
 def test_without_logits_it_says_what_to_do(configuration, fitted):
@@ -170,11 +139,11 @@ def test_a_model_of_another_network_or_of_other_weights_is_refused(configuration
         Run(replace(configuration, models=models), fitted).trained.novelty_model("colour")
 
 
-def test_the_entry_says_where_its_novelty_model_lies(configuration, measured, tmp_path):
+def test_the_entry_says_where_its_novelty_model_lies(configuration, trained, tmp_path):
     entry = replace(configuration.models["colour"], novelty="mine/novelty.safetensors")
     named = replace(configuration, models={**configuration.models, "colour": entry})
-    assert fit(named, measured)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
-    assert embed(named, measured, select_number=2)["segments"] == 2
+    assert fit(named, trained)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
+    assert embed(named, trained, select_number=2)["segments"] == 2
 
 
 def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, fitted, caplog):
@@ -188,27 +157,27 @@ def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, 
         assert json.loads(file.metadata()["made_by"])["seed"] == 1
 
 
-def test_the_fit_looks_at_no_unknown_segment(configuration, measured):
-    result = fit(configuration, measured)
-    table = read_segments(measured, "colour", "train")
+def test_the_fit_looks_at_no_unknown_segment(configuration, trained):
+    result = fit(configuration, trained)
+    table = read_segments(trained, "colour", "train")
     clean = (table["S"] >= 100) & (table["unknown_fraction"] + table["void_fraction"] <= 0.1)
     assert result["segments"] == clean.sum() < (table["S"] >= 100).sum()
-    bank = load_novelty_model(measured.novelty_model_path("colour")).bank
+    bank = load_novelty_model(trained.novelty_model_path("colour")).bank
     assert np.bincount(bank.classes).tolist() == np.bincount(table["class"][clean]).tolist()
 
 
-def test_what_cannot_be_learned_from_is_refused(configuration, measured):
+def test_what_cannot_be_learned_from_is_refused(configuration, trained):
     pred_images(
         from_mapping(PredictSettings, {"dataset": "images", "model_name": "colour", **CPU}),
-        Run(configuration, measured),
+        Run(configuration, trained),
     )
-    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, measured))
+    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, trained))
     with pytest.raises(TableError, match="'images' has no truth"):
-        fit(configuration, measured, dataset="images")
+        fit(configuration, trained, dataset="images")
     with pytest.raises(StoreError, match="no segments of 'other'"):
-        fit(configuration, measured, model_name="other")
+        fit(configuration, trained, model_name="other")
     with pytest.raises(SettingsError, match="tf_efficientnet_lite1.*'resnet50'"):
-        fit(configuration, measured, backbone="resnet50")
+        fit(configuration, trained, backbone="resnet50")
 
 
 def test_features_are_computed_once(configuration, fitted, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colour_network import ColourNetwork
-from conftest import COLOURS, NEVER
+from miniature import COLOURS, NEVER
 
 from oodretrieval.datasets import open_dataset
 from oodretrieval.entries import DatasetEntry, ModelEntry

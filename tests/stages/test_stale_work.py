@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from steps import predict_and_measure, train_linear
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.experiment.device import choose_device
@@ -31,7 +32,7 @@ from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Stored, Workspace, lock_folder
+from oodretrieval.stores import Stored, lock_folder
 
 NET = {"model_name": "colour", "gpu": -1}
 VAL = {"dataset": "val", **NET}
@@ -82,16 +83,14 @@ def predict(configuration, workspace, measure=True, **options):
 
 
 @pytest.fixture(scope="module")
-def once(configuration_in, tmp_path_factory):
-    """Predicted, measured and fitted; not to be written to."""
-    configuration = configuration_in(tmp_path_factory.mktemp("once"))
-    workspace = Workspace(configuration.workspace)
-    predict(configuration, workspace)
-    train_meta_nn(
-        from_mapping(TrainMetaSettings, {**META, "dataset_val": "", "groups": "image"}),
-        Run(configuration, workspace),
-    )
-    return workspace
+def once(grown):
+    """``val`` predicted and measured, and a meta model fitted on it; not to be written to."""
+
+    def step(run):
+        predict_and_measure(run, "val")
+        train_linear(run, dataset="val", dataset_val="", groups="image")
+
+    return grown(None, step)
 
 
 @pytest.fixture

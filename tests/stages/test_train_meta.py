@@ -29,31 +29,17 @@ from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Stored, Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
 SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
 
 
-@pytest.fixture(scope="module")
-def measured_once(configuration_in, tmp_path_factory):
-    configuration = configuration_in(tmp_path_factory.mktemp("measured"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    return configuration
-
-
 @pytest.fixture
-def measured(measured_once, tmp_path):
-    shutil.copytree(measured_once.workspace, tmp_path / "workspace")
-    return replace(measured_once, workspace=tmp_path / "workspace", defaults={"META_MODEL": "linear"})
+def measured(configuration, measured_once):
+    """Configuration of a workspace in which train and val are measured."""
+    shutil.copytree(measured_once.path, configuration.workspace)
+    return replace(configuration, defaults={"META_MODEL": "linear"})
 
 
 def train(configuration, **options):
@@ -88,7 +74,7 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert "void or unknown left out of the training" in content["context"]["void_rule"]
     assert "one block of 20 holds all 6 images" in content["context"]["intervals"]
-    assert content["notes"] == ["All images are frames of one clip: the figures are of one scene."]
+    assert content["notes"] == ["All images are frames of one clip: the measures are of one scene."]
     assert "entropy only" in caplog.text and "R² 95 %" in caplog.text
 
 

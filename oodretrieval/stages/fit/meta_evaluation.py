@@ -12,12 +12,13 @@ from oodretrieval.errors import TableError
 from oodretrieval.evaluation import (
     accuracy_threshold,
     block_weights,
-    drawn_figures,
     interval,
-    meta_figures,
+    meta_measures,
+    resampled_measures,
 )
 from oodretrieval.meta_models import MetaModel, training_rows
-from oodretrieval.results.rules import Resampling, interval_words
+from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 FIGURES = {
@@ -170,7 +171,7 @@ def judge(
         iou = table["iou"].to_numpy()[rows]
         drawn = draws_of(table[rows], part, resampling)
         values: dict[str, dict[str, Any]] = {
-            name: asdict(meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold))
+            name: asdict(meta_measures(iou, e.iou, score=e.positive, threshold=e.threshold))
             for name, e in part.items()
         }
         for name in part if against else ():
@@ -197,7 +198,7 @@ def draws_of(
     weights = block_weights(len(names), block=resampling.block, repetitions=resampling.repetitions)
     iou = table["iou"].to_numpy()
     return {
-        name: drawn_figures(weights, frames, iou, e.iou, e.positive, e.positive >= e.threshold)
+        name: resampled_measures(weights, frames, iou, e.iou, e.positive, e.positive >= e.threshold)
         for name, e in found.items()
     }
 

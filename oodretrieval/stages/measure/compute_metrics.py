@@ -9,10 +9,10 @@ from typing import Any
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.experiment.run import Run
-from oodretrieval.stages.measure.part_layout import TableLayout
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stores import Stored, Workspace
+from oodretrieval.stores.table_layout import TableLayout
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,13 @@ from PIL import Image
 from torch import Tensor
 
 from oodretrieval.datasets.transforms import image_tensor
+from oodretrieval.embedding import pool_by_segment
 from oodretrieval.embedding.embed import full_float32
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.backbones import LITE, Backbone
-from oodretrieval.novelty import pool_by_segment
 from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     features_folder,

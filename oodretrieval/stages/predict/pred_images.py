@@ -1,7 +1,7 @@
 """Stage 1: predict every image of a dataset and keep what the later stages need.
 
 Images flow through three steps at once: threads read ahead, the network works, and others finish what it is done
-with (:mod:`~oodretrieval.stages.predict.finishing`). Each step waits when the one after it is behind, so memory does
+with (:mod:`~oodretrieval.stages.predict.finish`). Each step waits when the one after it is behind, so memory does
 not grow with the dataset. With ``num_cores = n``, beside the network itself:
 
 - ``batch_size + n`` images read ahead, 4 to 5 bytes a pixel each;
@@ -27,13 +27,8 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.stages.predict.finishing import (
-    Finished,
-    Finisher,
-    NetworkOutcome,
-    Outcome,
-    load_kernels,
-)
+from oodretrieval.stages.predict.finish import Finished, Finisher, load_kernels
+from oodretrieval.stages.predict.outcomes import NetworkOutcome, Outcome
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input
@@ -66,20 +61,8 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
     dataset, wanted = work.dataset, run.dataset(settings.dataset, settings.common)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
-    made_by = {
-        **work.provenance,
-        "keep": settings.keep,
-        "source": settings.source,
-    }
-    device = None
-    if settings.source:
-        made_by |= {"weights": "", "model_arguments": {}}
-        if settings.keep == "logits":
-            raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
-    else:
-        device = choose_device(settings.common.gpu)
-        _warn_without_weights(run.configuration.model(settings.model_name), settings.model_name)
-        made_by |= settings.inference.recorded(device.type, run.configuration.model(settings.model_name).size)
+    device = None if settings.source else choose_device(settings.common.gpu)
+    made_by = _made_by(settings, work, run.configuration.model(settings.model_name), device)
     folder = run.workspace.prediction_folder(work.names)
     finisher = Finisher(run.workspace.path, work.names, settings.keep, made_by, dataset.label_set)
     with ExitStack() as locks:
@@ -96,6 +79,23 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         raise PartialFailure("pred_images", flow.failures)
     logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
     return {"predicted": flow.predicted, "skipped": plan.skipped, "folder": str(folder)}
+
+
+def _made_by(
+    settings: PredictSettings, work: StoredWork, entry: ModelEntry, device: torch.device | None
+) -> dict[str, Any]:
+    """What identifies the predictions; without a device they come from files.
+
+    Raises:
+        SettingsError: If logits shall be kept of what has none.
+    """
+    made_by = {**work.provenance, "keep": settings.keep, "source": settings.source}
+    if device is None:
+        if settings.keep == "logits":
+            raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
+        return made_by | {"weights": "", "model_arguments": {}}
+    _warn_without_weights(entry, settings.model_name)
+    return made_by | settings.inference.recorded(device.type, entry.size)
 
 
 def _require_same_images(

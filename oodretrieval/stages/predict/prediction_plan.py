@@ -10,10 +10,9 @@ from typing import Self
 import pandas as pd
 
 from oodretrieval.errors import StoreError
-from oodretrieval.stages.measure.part_layout import TableLayout
-from oodretrieval.stages.measure.segment_blocks import Destination
-from oodretrieval.stages.predict.finishing import Finished, Finisher
+from oodretrieval.stages.predict.finish import Finished, Finisher
 from oodretrieval.stores import PredictionRecord, Workspace, read_prediction_record, require_same_settings
+from oodretrieval.stores.table_layout import Destination, TableLayout
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import PurePath, PurePosixPath
 
 from oodretrieval.datasets import Sample, SegmentationDataset
 from oodretrieval.errors import DatasetError
-from oodretrieval.stages.predict.finishing import PublishedOutcome
+from oodretrieval.stages.predict.outcomes import PublishedOutcome
 from oodretrieval.stores import PublishedPredictions
 
 

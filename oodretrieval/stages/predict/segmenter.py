@@ -23,7 +23,8 @@ from oodretrieval.models.test_time import (
     aligns_corners,
     low_resolution_logits,
 )
-from oodretrieval.stages.predict.finishing import NetworkOutcome, require_classes, with_truth
+from oodretrieval.stages.predict.finish import with_truth
+from oodretrieval.stages.predict.outcomes import NetworkOutcome, require_classes
 from oodretrieval.stages.predict.settings import InferenceSettings
 from oodretrieval.stages.predict.transfers import Download, Lanes
 from oodretrieval.stores import Prediction

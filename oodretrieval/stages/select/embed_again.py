@@ -19,9 +19,10 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.segments import crop
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
+from oodretrieval.stores.boxes import crop_boxes
 
 logger = logging.getLogger(__name__)
 

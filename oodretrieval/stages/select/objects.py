@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
+from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, decode_mask
-from oodretrieval.models import weights_hash
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel
 from oodretrieval.regions import (
@@ -25,18 +24,15 @@ from oodretrieval.regions import (
     RegionOptions,
     RegionReference,
     RegionTree,
-    ScoreWeights,
-    choose_regions,
     score_regions,
     tree_of_masks,
 )
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
+from oodretrieval.stages.select.region_choice import chosen_regions, weights_for
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import (
-    SELECT_SCORE,
-    Stored,
-    Workspace,
+    PredictionRecord,
     has_regions,
     lock_folder,
     read_prediction_record,
@@ -56,36 +52,6 @@ REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 500
 AHEAD = 2
 """Images that wait for each process."""
 COLUMNS = ("class", "label", "unknown_fraction", "void_fraction")
-
-
-def weights_for(select_by: str) -> ScoreWeights:
-    """What the score of a region weighs when candidates are selected by a score of segments.
-
-    Args:
-        select_by: As ``args.select_by``.
-
-    Raises:
-        SettingsError: If the score is one of segments alone.
-    """
-    if select_by == NOVELTY:
-        return ScoreWeights()
-    if select_by == PUBLISHED:
-        raise SettingsError("the predicted IoU is one of segments; regions have another score")
-    if select_by == DISTANCE:
-        return ScoreWeights(evidence={"distance": 1.5})
-    return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25})
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What identifies and finds the regions of a dataset."""
-
-    workspace: Workspace
-    names: Stored
-    proposals: str
-
-    def path(self, image_id: str) -> Path:
-        return regions_path(self.workspace, self.names, self.proposals, image_id)
 
 
 class Objects:
@@ -113,14 +79,13 @@ class Objects:
         proposed_by: ObjectSettings = ObjectSettings(),
     ) -> None:
         self.weights = weights_for(select_by)
-        self.work, self.names = work, work.names
-        self.source = _Source(work.workspace, work.names, proposed_by.proposals)
+        self.work, self.proposals = work, proposed_by.proposals
         self._generator: MaskGenerator | None = None
         self._generated_by: dict[str, str] = {}
         if proposed_by.proposals != REGIONS:
             folder = proposed_by.proposals_weights
             self._generator = MaskGenerator(folder, proposed_by.proposals, device)
-            self._generated_by = {"generator": weights_hash(Path(folder).expanduser())}
+            self._generated_by = {"generator": cached_weights_hash(Path(folder).expanduser())}
         self._novelty = novelty
         if novelty is None and "distance" in self.weights.evidence:
             raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
@@ -128,6 +93,9 @@ class Objects:
         self.features = SegmentFeatures(backbone, device)
         self.reference: RegionReference | None = None
         self._scores: NDArray[np.float64] = np.zeros(0)
+
+    def _path(self, image_id: str) -> Path:
+        return regions_path(self.work.workspace, self.work.names, self.proposals, image_id)
 
     def found(self, images: Sequence[str]) -> tuple[pd.DataFrame, dict[str, str]]:
         """The best set of regions of each image, which are described first where they are not yet.
@@ -160,56 +128,60 @@ class Objects:
         Raises:
             StoreError: If no logits were kept, another process describes them, or nothing can be written.
         """
-        records = self.work.records(images)
+        work = self.work
+        records = work.records(images)
         kept = {str(record.settings.get("keep", "logits")) for record in records.values()} - {"logits"}
         if kept:
             raise StoreError(
-                f"objects are proposed from the logits, and the predictions of {self.names} were "
-                f"made with args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
+                f"objects are proposed from the logits, and the predictions of {work.names} were made with "
+                f"args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
                 "args.candidates=segments"
             )
         failures = {image: "it has no prediction" for image in images if image not in records}
         made_by = {image: self._made_by(record.digest) for image, record in records.items()}
-        missing = [i for i in made_by if not has_regions(self.source.path(i), made_by[i])]
+        missing = [i for i in made_by if not has_regions(self._path(i), made_by[i])]
         if not missing:
             return failures
-        places = {image: index for index, image in enumerate(self.work.dataset.ids)}
-        novelty = None if self._novelty is None else self._novelty[1].resolve()
-
-        def tasks() -> Iterator[ImageTask]:
-            for image in missing:
-                try:
-                    pixels = self.work.dataset[places[image]].image
-                except ImageError as error:
-                    failures[image] = str(error)
-                    bar.update()
-                    continue
-                features = self.features.feature_map(as_seen(pixels, records[image].settings))
-                yield ImageTask(
-                    self.source.workspace.path,
-                    self.names,
-                    image,
-                    self.source.proposals,
-                    pixels,
-                    features,
-                    novelty,
-                    made_by[image],
-                    self._generated(pixels),
-                )
-
-        cores = min(self.work.common.num_cores, len(missing))
+        cores = min(work.common.num_cores, len(missing))
         workers = worker_processes(cores) if cores > 1 else nullcontext()
-        folder = regions_folder(self.source.workspace, self.names, self.source.proposals)
         with (
-            lock_folder(folder),
+            lock_folder(regions_folder(work.workspace, work.names, self.proposals)),
             workers as pool,
-            progress(total=len(missing), desc=f"regions {self.names.dataset}", unit="image") as bar,
+            progress(total=len(missing), desc=f"regions {work.names.dataset}", unit="image") as bar,
         ):
-            for image, reason in map_ahead(describe_image, tasks(), pool, ahead=AHEAD * max(1, cores)):
+            tasks = self._tasks({image: records[image] for image in missing}, failures, bar)
+            for image, reason in map_ahead(describe_image, tasks, pool, ahead=AHEAD * max(1, cores)):
                 bar.update()
                 if reason:
                     failures[image] = reason
         return failures
+
+    def _tasks(
+        self, records: Mapping[str, PredictionRecord], failures: dict[str, str], bar: progress
+    ) -> Iterator[ImageTask]:
+        """What worker processes need to describe these images; one that cannot be read is a failure."""
+        dataset = self.work.dataset
+        places = {image: index for index, image in enumerate(dataset.ids)}
+        novelty = None if self._novelty is None else self._novelty[1].resolve()
+        for image, record in records.items():
+            try:
+                pixels = dataset[places[image]].image
+            except ImageError as error:
+                failures[image] = str(error)
+                bar.update()
+                continue
+            features = self.features.feature_map(as_seen(pixels, record.settings))
+            yield ImageTask(
+                self.work.workspace.path,
+                self.work.names,
+                image,
+                self.proposals,
+                pixels,
+                features,
+                novelty,
+                self._made_by(record.digest),
+                self._generated(pixels),
+            )
 
     def _generated(self, image: NDArray[np.uint8]) -> RegionTree | None:
         """The masks of Segment Anything, where it proposes regions."""
@@ -218,17 +190,17 @@ class Objects:
         masks = self._generator(image)
         shares = masks.mean(axis=(1, 2))
         fitting = masks[(shares >= MIN_SHARE) & (shares <= RegionOptions().max_share)]
-        return tree_of_masks(fitting, (image.shape[0], image.shape[1]), self.source.proposals)
+        return tree_of_masks(fitting, (image.shape[0], image.shape[1]), self.proposals)
 
     def _made_by(self, digest: str) -> dict[str, Any]:
         return {
             "prediction": digest,
-            "proposals": self.source.proposals,
+            "proposals": self.proposals,
             "version": VERSION,
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else weights_hash(self._novelty[1]),
+            "known": "" if self._novelty is None else cached_weights_hash(self._novelty[1]),
         }
 
     def compare(self, images: Sequence[str]) -> None:
@@ -244,12 +216,12 @@ class Objects:
         random = np.random.default_rng(0)
         sampled = []
         for place in dict.fromkeys(places.tolist()):
-            columns = read_regions(self.source.path(images[place])).columns
+            columns = read_regions(self._path(images[place])).columns
             rows = random.permutation(len(columns["share"]))[:REFERENCE_REGIONS]
             sampled.append({name: values[rows] for name, values in columns.items()})
         if not sum(len(terms["share"]) for terms in sampled):
             raise StoreError(
-                f"no image of {self.names.dataset!r} has a region that may be an object; choose "
+                f"no image of {self.work.names.dataset!r} has a region that may be an object; choose "
                 "args.candidates=segments"
             )
         self.reference = RegionReference.of(sampled, self.weights.standardised)
@@ -278,19 +250,19 @@ class Objects:
         assert self.reference is not None
         chosen = replace(Choice(), min_share=MIN_SHARE) if choice is None else choice
         tables = [
-            _chosen(self.source.path(image), image, self.reference, self.weights, chosen)
-            for image in progress(images, desc=f"objects {self.names.dataset}", unit="image")
+            chosen_regions(self._path(image), image, self.reference, self.weights, chosen)
+            for image in progress(images, desc=f"objects {self.work.names.dataset}", unit="image")
         ]
         return pd.concat(tables, ignore_index=True)
 
     def masks(self, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask]:
         """The masks of regions of an image, by ``segment_id``."""
-        masks = read_regions(self.source.path(image_id)).tree.masks
+        masks = read_regions(self._path(image_id)).tree.masks
         return [masks[int(number) - 1] for number in segment_ids]
 
     def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
         """The best IoU of any region of an image, shown or not, with each of some objects, ``(o,)``."""
-        tree = read_regions(self.source.path(image_id)).tree
+        tree = read_regions(self._path(image_id)).tree
         if not len(tree) or not len(objects):
             return np.zeros(len(objects))
         superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
@@ -301,30 +273,5 @@ class Objects:
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
         """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
-        path = self.source.workspace.prediction_path(self.names, image_id)
+        path = self.work.workspace.prediction_path(self.work.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
-
-
-def _chosen(
-    path: Path, image: str, reference: RegionReference, weights: ScoreWeights, choice: Choice
-) -> pd.DataFrame:
-    stored = read_regions(path)
-    tree, columns = stored.tree, stored.columns
-    scores = score_regions(columns, reference, weights) if len(tree) else np.zeros(0)
-    rows = choose_regions(tree, scores, choice)
-    boxes = tree.boxes[rows] if len(tree) else np.zeros((0, 4), np.int64)
-    values: Mapping[str, Any] = {
-        "image_id": np.full(len(rows), image, dtype=object),
-        "segment_id": rows + 1,
-        **dict(zip(("left", "top", "right", "bottom"), boxes.T, strict=True)),
-        "S": tree.areas[rows] if len(tree) else np.zeros(0, np.int64),
-        "class": columns["class"][rows].astype(np.int64),
-        "label": columns["label"][rows].astype(np.int64),
-        "unknown_fraction": columns["unknown_fraction"][rows],
-        "void_fraction": columns["void_fraction"][rows],
-        "E": columns["entropy"][rows],
-        "energy": -columns["energy"][rows],
-        "source": tree.source[rows].astype(object),
-        SELECT_SCORE: scores[rows],
-    }
-    return pd.DataFrame(values)

@@ -35,7 +35,7 @@ class ImageTask:
 
     Attributes:
         workspace: Root of the workspace.
-        names: Of which network on which dataset.
+        stored: Of which network on which dataset.
         image_id: Id of the image.
         proposals: What proposes regions.
         image: ``(H, W, 3)`` uint8.
@@ -46,7 +46,7 @@ class ImageTask:
     """
 
     workspace: Path
-    names: Stored
+    stored: Stored
     image_id: str
     proposals: str
     image: NDArray[np.uint8]
@@ -67,10 +67,10 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
     """
     try:
         workspace = Workspace(task.workspace)
-        prediction = stored_prediction(workspace, task.names, task.image_id)
+        prediction = stored_prediction(workspace, task.stored, task.image_id)
         bank = None if task.novelty_model is None else _bank(task.novelty_model)
         regions = described_regions(task.image, prediction, task.features, bank, task.masks)
-        path = regions_path(workspace, task.names, task.proposals, task.image_id)
+        path = regions_path(workspace, task.stored, task.proposals, task.image_id)
         write_regions(path, regions, task.made_by)
     except (StoreError, ValueError) as error:
         return task.image_id, str(error)

@@ -143,7 +143,7 @@ class _Training:
         noted = read_metadata(self.path)["quality"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
-        quality = {"epoch": noted["epoch"], **rounded(judge(stored, self.held_out, device).figures())}
+        quality = {"epoch": noted["epoch"], **rounded(judge(stored, self.held_out, device).measures())}
         if self.accelerator.is_main_process and quality != noted:  # predictions know the file's hash
             self._save(stored, quality)
         return quality

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation import DiscoveryCurve, block_draws, interval, simulate_feedback
+from oodretrieval.evaluation import DiscoveryCurve, block_resamples, interval, simulate_feedback
 from oodretrieval.evaluation.discovery import LOOKS_IN_ALL, LOOKS_PER_IMAGE
 from oodretrieval.results.rules import Resampling
 from oodretrieval.search import RelevanceFeedback
@@ -78,7 +78,7 @@ def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
     values = curve_measures(candidates.curve(scores))
     drawn = []
     images = len(candidates.rows)
-    for chosen in block_draws(images, block=resampling.block, repetitions=resampling.repetitions):
+    for chosen in block_resamples(images, block=resampling.block, repetitions=resampling.repetitions):
         try:
             drawn.append(curve_measures(candidates.curve(scores, chosen)))
         except ValueError:  # no object in these images

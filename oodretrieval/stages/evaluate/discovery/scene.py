@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.embedding import pool_by_segment
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches, match
@@ -19,10 +20,9 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet
 from oodretrieval.masks import RunLengthMask, decode_mask
-from oodretrieval.novelty import pool_by_segment
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.evaluate.seen import seen_by
-from oodretrieval.stages.select.compute_embeddings import MasksOf, segment_masks
+from oodretrieval.stages.select.crops import MasksOf, segment_masks
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
@@ -122,7 +122,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         TableError: If it has no truth, or shows no unknown object.
     """
     work = run.stored(settings.model_name, name, settings.common)
-    label_set = work.require_truth()
+    dataset, label_set = work.dataset, work.require_truth()
     rule = SelectionRule(select_by=settings.select_by, select_number=1)
     selector = Selector(rule, device, run, settings.model_name, "")
     seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
@@ -136,7 +136,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     images = [image for image in images if image in truth.masks]
     regions = objects.table(images)
     segments = table[table["image_id"].isin(images) & (table["S"] >= MIN_SHARE * truth.pixels)]
-    features = _Features(objects, work.dataset)
+    features = _Features(objects)
     kinds: dict[str, tuple[pd.DataFrame, MasksOf]] = {
         OBJECTS: (regions, objects.masks),
         SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, work)),
@@ -150,7 +150,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         raise TableError(f"no image of {name!r} shows an unknown object of at least 0.1 % of its area")
     return Scene(
         name,
-        work.dataset,
+        dataset,
         label_set,
         images,
         truth.sizes,
@@ -173,13 +173,13 @@ class _Truth:
     @classmethod
     def of(cls, work: StoredWork, label_set: LabelSet, images: Sequence[str]) -> "_Truth":
         masks, sizes, small = {}, set(), 0
-        for prediction in work.predictions(images, "truth", with_truth=True):
+        for prediction in work.predictions(images, "unknown objects", with_truth=True):
             labels = prediction.labels
-            if labels is not None:
-                things = unknown_objects(labels, label_set.unknown_ids)
-                masks[prediction.image_id] = things.masks
-                sizes.add((labels.shape[0], labels.shape[1]))
-                small += len(things.small)
+            assert labels is not None  # with_truth
+            things = unknown_objects(labels, label_set.unknown_ids)
+            masks[prediction.image_id] = things.masks
+            sizes.add((labels.shape[0], labels.shape[1]))
+            small += len(things.small)
         return cls(masks, sizes, small)
 
     @property
@@ -191,17 +191,16 @@ class _Truth:
 class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
-    def __init__(self, objects: Objects, dataset: SegmentationDataset) -> None:
-        self._objects, self._dataset = objects, dataset
-        self._places = {image: index for index, image in enumerate(dataset.ids)}
+    def __init__(self, objects: Objects) -> None:
+        self._objects, self._dataset = objects, objects.work.dataset
+        self._places = {image: index for index, image in enumerate(self._dataset.ids)}
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
         features = self._objects.feature_map(self._dataset[self._places[image_id]].image, image_id)
         components = np.zeros(masks[0].size, np.int32)
         for number, mask in enumerate(masks, 1):
             components[decode_mask(mask)] = number
-        pooled: NDArray[np.float32] = pool_by_segment(features, components)
-        return pooled
+        return pool_by_segment(features, components)
 
 
 def _matched(

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from oodretrieval.evaluation.discovery import AREA_LOOKS
-from oodretrieval.results.rules import interval_words
+from oodretrieval.results.tables import interval_words
 from oodretrieval.stages.evaluate.discovery.measures import (
     ANSWERED,
     AREA,

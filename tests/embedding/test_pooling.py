@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oodretrieval.novelty import pixel_novelty, pool_by_segment
-from oodretrieval.novelty.pooling import inside_pixels
+from oodretrieval.embedding import pool_by_segment
+from oodretrieval.embedding.pooling import inside_pixels
+from oodretrieval.novelty import pixel_novelty
 
 
 def plain_pooling(features, components):

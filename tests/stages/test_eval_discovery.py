@@ -6,18 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import configuration_for
 from scipy import ndimage
+from steps import fit_novelty
 
 from oodretrieval.errors import SettingsError, TableError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.masks import decode_mask
-from oodretrieval.results.result import read_results
+from oodretrieval.results.saved_results import read_results
 from oodretrieval.stages.evaluate.discovery.eval_discovery import eval_discovery
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
-from oodretrieval.stages.fit.settings import TrainNoveltySettings
-from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -45,17 +43,15 @@ def evaluate(configuration, workspace, **options):
 
 
 @pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with all that comes before, and one evaluation; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    run = Run(configuration, Workspace(configuration.workspace))
-    for dataset in ("train", "val"):
-        pred_images(from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}), run)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), run)
-    train_novelty(
-        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}), run
-    )
-    return run.workspace, evaluate(configuration, run.workspace)
+def once(grown, measured_once):
+    """A workspace with a novelty model, and one evaluation; not to be written to."""
+    found = []
+
+    def step(run):
+        fit_novelty(run)
+        found.append(evaluate(run.configuration, run.workspace))
+
+    return grown(measured_once, step), found[0]
 
 
 @pytest.fixture

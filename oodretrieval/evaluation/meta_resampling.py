@@ -13,7 +13,7 @@ Vector = NDArray[np.float64]
 _RESAMPLES_AT_ONCE = 50
 
 
-def drawn_figures(
+def resampled_measures(
     weights: NDArray[np.float64],
     frames: NDArray[np.integer],
     iou: ArrayLike,
@@ -21,7 +21,7 @@ def drawn_figures(
     score: ArrayLike,
     positive: ArrayLike,
 ) -> dict[str, Vector]:
-    """Every measure of :class:`~oodretrieval.evaluation.MetaFigures`, of every resample.
+    """Every measure of :class:`~oodretrieval.evaluation.MetaMeasures`, of every resample.
 
     Args:
         weights: Number of times that each image is taken, ``(R, images)``; see
@@ -48,10 +48,10 @@ def drawn_figures(
             "rmse": np.sqrt(errors / count),
             "accuracy": hits / count,
         }
-    return {**measures, **drawn_ranks(weights, frames, truth > 0, score)}
+    return {**measures, **resampled_ranks(weights, frames, truth > 0, score)}
 
 
-def drawn_ranks(
+def resampled_ranks(
     weights: NDArray[np.float64], frames: NDArray[np.integer], positive: NDArray[np.bool_], score: ArrayLike
 ) -> dict[str, Vector]:
     """How well a score separates positive items, such as unknown segments, in every resample of the images.

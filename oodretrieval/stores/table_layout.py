@@ -1,22 +1,65 @@
-"""Which part of a segment table the segments of an image go to."""
+"""Which part of a segment table the segments of an image go to, and how a part is written."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from oodretrieval.errors import SettingsMismatchError
-from oodretrieval.stages.measure.segment_blocks import Destination
-from oodretrieval.stores import (
-    Part,
-    PredictionRecord,
-    Stored,
-    Workspace,
-    blocks,
-    differing_settings,
-    existing_parts,
-    is_current,
-    remove_parts,
-)
+from oodretrieval.stores import blocks
+from oodretrieval.stores.current_segments import is_current
+from oodretrieval.stores.made_alike import differing_settings
+from oodretrieval.stores.predictions import PredictionRecord
+from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A part of the segment table that is to be written.
+
+    Attributes:
+        workspace: Root of the workspace.
+        stored: Of which network on which dataset.
+        number: Number of the part.
+        kept: Images whose segments stay in it → digest of their predictions.
+        order: Ids of all images of the dataset; rows follow it, what the dataset no longer has comes last.
+        made_by: Settings to note in the part.
+    """
+
+    workspace: Path
+    stored: Stored
+    number: int
+    kept: Mapping[str, str]
+    order: Sequence[str]
+    made_by: Mapping[str, Any]
+
+    def write(self, tables: Mapping[str, pd.DataFrame], digests: Mapping[str, str]) -> None:
+        """Write the part, in one step: what stays in it, and what is new.
+
+        Args:
+            tables: Image → its segment table.
+            digests: Image → digest of its prediction, of the same images.
+
+        Raises:
+            StoreError: If the part cannot be read or written.
+        """
+        workspace = Workspace(self.workspace)
+        rows = dict(tables)
+        if self.kept:
+            there = read_part(workspace, self.stored, self.number)
+            found = {str(image): part for image, part in there.groupby("image_id", sort=False)}
+            rows |= {image: found.get(image, there.iloc[:0]) for image in self.kept}
+        rank = {image: place for place, image in enumerate(self.order)}
+        images = sorted(rows, key=lambda image: rank.get(image, len(rank)))
+        made_of = {**self.kept, **digests}
+        table = pd.concat([rows[image] for image in images], ignore_index=True)
+        write_segments(
+            workspace, self.stored, self.number, table, {i: made_of[i] for i in images}, self.made_by
+        )
 
 
 @dataclass(frozen=True)

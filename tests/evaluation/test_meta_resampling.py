@@ -10,11 +10,11 @@ from oodretrieval.evaluation import (
     auprc,
     auroc,
     block_bootstrap,
-    block_draws,
+    block_resamples,
     block_weights,
-    drawn_figures,
     interval,
     r2,
+    resampled_measures,
     rmse,
 )
 
@@ -34,9 +34,9 @@ def test_every_resample_has_the_measures_of_its_segments(seed, block):
     frames, iou, predicted, score = made_up(seed)
     arguments = {"block": block, "repetitions": 7, "seed": seed}
     weights = block_weights(25, **arguments)
-    found = drawn_figures(weights, frames, iou, predicted, score, score >= 0.5)
+    found = resampled_measures(weights, frames, iou, predicted, score, score >= 0.5)
     members = [np.flatnonzero(frames == frame) for frame in range(25)]
-    for place, resampled in enumerate(block_draws(25, **arguments)):
+    for place, resampled in enumerate(block_resamples(25, **arguments)):
         rows = np.concatenate([members[frame] for frame in resampled])
         hit = iou[rows] > 0
         assert found["r2"][place] == pytest.approx(r2(iou[rows], predicted[rows]), abs=1e-9)
@@ -49,7 +49,7 @@ def test_every_resample_has_the_measures_of_its_segments(seed, block):
 def test_intervals_are_those_of_the_block_bootstrap():
     frames, iou, predicted, score = made_up(1)
     weights = block_weights(25, block=4, repetitions=120)
-    found = drawn_figures(weights, frames, iou, predicted, score, score >= 0.5)
+    found = resampled_measures(weights, frames, iou, predicted, score, score >= 0.5)
     expected = block_bootstrap(frames, lambda rows: r2(iou[rows], predicted[rows]), block=4, repetitions=120)
     assert interval(found["r2"]) == pytest.approx(expected, abs=1e-9)
 
@@ -57,7 +57,7 @@ def test_intervals_are_those_of_the_block_bootstrap():
 def test_what_a_resample_leaves_undefined_is_no_number():
     weights = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     frames, iou = np.array([0, 0, 1, 1]), np.array([0.0, 0.0, 0.5, 0.5])
-    found = drawn_figures(weights, frames, iou, iou, iou, iou > 0)
+    found = resampled_measures(weights, frames, iou, iou, iou, iou > 0)
     assert np.isnan(found["auroc"]).tolist() == [True, True, False]
     assert np.isnan(found["auprc"]).tolist() == [True, False, False]
     assert np.isnan(found["r2"]).tolist() == [True, True, False]

@@ -1,23 +1,18 @@
-"""What is left to do of an image when its network is done: classes, entropy, segment metrics, files.
+"""What a network, or a file of somebody else's network, says of an image, and the prediction that follows from it.
 
-Apart from the network's side, so that worker processes import no torch.
+Light enough for worker processes, which import no torch.
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.choices import Keep
 from oodretrieval.errors import ConfigurationError, ImageError, StoreError
-from oodretrieval.files import file_stamp
 from oodretrieval.labels import LabelSet
 from oodretrieval.segments import predict_classes, predict_pixels
-from oodretrieval.stages.measure.segment_blocks import image_table
-from oodretrieval.stores import Prediction, PublishedPredictions, Stored, Workspace, write_prediction
+from oodretrieval.stores import Prediction, PublishedPredictions
 
 
 class Outcome(Protocol):
@@ -145,76 +140,3 @@ def require_classes(count: int, label_set: LabelSet | None) -> None:
             "choose a dataset entry made for this network (with background, if it has one), or give it its own "
             "label_to_pred"
         )
-
-
-def with_truth(prediction: Prediction, outcome: Outcome, label_set: LabelSet | None) -> Prediction:
-    """The prediction with the image's labels and the dataset's tables, where there is truth."""
-    if outcome.labels is None or label_set is None:
-        return prediction
-    return replace(
-        prediction,
-        labels=outcome.labels,
-        label_to_pred=dict(label_set.label_to_pred),
-        void_ids=label_set.void_ids,
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Finished:
-    """What became of one image.
-
-    Attributes:
-        image_id: Its id.
-        table: Its segment table, if that was wanted.
-        digest: Of its prediction.
-        failure: Why it could not be finished; empty if it could.
-    """
-
-    image_id: str
-    table: pd.DataFrame | None = None
-    digest: str = ""
-    failure: str = ""
-
-
-@dataclass(frozen=True)
-class Finisher:
-    """Writes predictions, and measures segments where the softmax is not kept for that.
-
-    Attributes:
-        workspace: Root of the workspace.
-        stored: Of which network on which dataset.
-        keep: What is kept.
-        made_by: Settings to note.
-        label_set: Tables of the dataset; None without truth.
-    """
-
-    workspace: Path
-    stored: Stored
-    keep: Keep
-    made_by: dict[str, Any]
-    label_set: LabelSet | None
-
-    def __call__(self, outcome: Outcome) -> Finished:
-        """Finish one image; one that cannot be used is no exception, but a failure that is told.
-
-        Raises:
-            StoreError: If it cannot be written.
-        """
-        measure = self.keep == "nothing"
-        try:
-            prediction = with_truth(outcome.prediction(with_entropy=measure), outcome, self.label_set)
-            table = image_table(prediction) if measure else None
-        except (ImageError, ValueError) as error:
-            return Finished(outcome.image_id, failure=str(error))
-        path = Workspace(self.workspace).prediction_path(self.stored, outcome.image_id)
-        stamp = file_stamp(outcome.image_path)
-        kept = replace(prediction, settings=self.made_by, image_file=stamp)
-        digest = write_prediction(path, kept, self.keep)
-        return Finished(outcome.image_id, table, digest)
-
-
-def load_kernels() -> None:
-    """Load what finishing needs, so that the first image does not wait for it."""
-    labels = np.zeros((2, 2), np.uint8)
-    outcome = NetworkOutcome("", "", labels, (2, 2), np.zeros((2, 1, 1), np.float32), False)
-    image_table(replace(outcome.prediction(with_entropy=True), labels=labels))

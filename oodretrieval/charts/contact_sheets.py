@@ -12,7 +12,8 @@ from PIL import Image
 
 from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.segments import Box, enlarge_box
+from oodretrieval.segments import enlarge_box
+from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 132
 """Longer side of a tile's picture, pixels."""
@@ -75,7 +76,7 @@ def tiles(
     """
     made: dict[int, Tile] = {}
     for place, image, row in _by_image(segments, image_of, by):
-        box = Box(*(int(row[side]) for side in ("left", "top", "right", "bottom")))
+        [box] = segment_boxes(row.to_frame().T)
         enlarged = enlarge_box(box, SMALLEST_CROP, SMALLEST_CROP, *image.shape[:2])
         mask = masks[place] if masks else None
         picture = as_data_address(outlined_crop(image, enlarged, mask, THUMBNAIL))
@@ -99,6 +100,9 @@ def as_data_address(image: NDArray[np.uint8], longest: int = THUMBNAIL) -> str:
         image: ``(H, W, 3)`` RGB.
         longest: Pixels.
 
+    Returns:
+        Text that starts with ``data:``.
+
     Example:
         >>> as_data_address(np.zeros((8, 8, 3), np.uint8))[:23]
         'data:image/jpeg;base64,'
@@ -111,5 +115,17 @@ def as_data_address(image: NDArray[np.uint8], longest: int = THUMBNAIL) -> str:
 
 
 def data_address(content: bytes, kind: str) -> str:
-    """Bytes as a ``data:`` address that a page can carry in itself."""
+    """Bytes as a ``data:`` address that a page can carry in itself.
+
+    Args:
+        content: Of a file.
+        kind: Its media type, e.g. ``image/png``.
+
+    Returns:
+        Text that starts with ``data:``.
+
+    Example:
+        >>> data_address(b"abc", "text/plain")
+        'data:text/plain;base64,YWJj'
+    """
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
