@@ -135,7 +135,7 @@ def explore_if_possible(catalogue: str, run: Run) -> None:
 
 
 def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[str, Any]:
-    """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
+    """Measures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = from_mapping(
         SelectionSettings,
         {
@@ -170,8 +170,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     columns = ("unknown", "present", "hit", "found", "retrieval mAP", "random")
     output.info("%-14s %8s %8s %8s %15s %8s", *columns)
     for name, count in selection["per_class"].items():
-        figures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
-        output.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], figures)
+        measures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
+        output.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], measures)
     unknown = [name for name in selection["per_class"] if name in by_class]
     means = [np.mean([table[name] for name in unknown]) if unknown else np.nan for table in (by_class, floor)]
     totals = [selection[key] for key in ("objects", "hit", "found")]

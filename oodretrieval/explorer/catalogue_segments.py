@@ -14,6 +14,7 @@ from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.candidates import score_name
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
+from oodretrieval.stores.boxes import crop_boxes, segment_boxes
 
 
 class CatalogueSegments:
@@ -88,7 +89,7 @@ class CatalogueSegments:
         Returns:
             Left, top, right, bottom, half-open.
         """
-        return self._sides(row, "")
+        return segment_boxes(self.table.iloc[[row]])[0]
 
     def crop_box(self, row: int) -> tuple[int, int, int, int]:
         """The pixels of the crop that was embedded.
@@ -99,7 +100,7 @@ class CatalogueSegments:
         Returns:
             Left, top, right, bottom, half-open.
         """
-        return self._sides(row, "crop_")
+        return crop_boxes(self.table.iloc[[row]])[0]
 
     def mask(self, row: int) -> RunLengthMask | None:
         """The mask of a segment in its image.
@@ -114,12 +115,6 @@ class CatalogueSegments:
             StoreError: If the file of masks is damaged.
         """
         return self._catalogue.masks[row]
-
-    def _sides(self, row: int, prefix: str) -> tuple[int, int, int, int]:
-        left, top, right, bottom = (
-            int(self.value(row, f"{prefix}{side}")) for side in ("left", "top", "right", "bottom")
-        )
-        return left, top, right, bottom
 
     def origin(self, row: int) -> str:
         """Where a segment comes from.
