@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from oodretrieval.charts.discovery import Look, looks_figure
 from oodretrieval.charts.outlines import outlined_crop
@@ -13,7 +14,6 @@ from oodretrieval.search import inspection_order
 from oodretrieval.segments import Box, enlarge_box
 from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
 from oodretrieval.stores import SELECT_SCORE
-from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 150
 SURROUNDINGS = 1.6
@@ -36,7 +36,7 @@ def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
     """
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
-    success = _successes(candidates, order.tolist())
+    success = _successes(candidates, order)
     places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
@@ -59,17 +59,17 @@ def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
 
 
 def _around(row: pd.Series, shape: Sequence[int]) -> Box:
-    [box] = segment_boxes(row.to_frame().T)
+    box = Box(*(int(row[side]) for side in Box._fields))
     height, width = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
     return enlarge_box(box, height, width, shape[0], shape[1])
 
 
-def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[int, str]]:
+def _successes(candidates: Candidates, order: NDArray[np.intp]) -> dict[int, tuple[int, str]]:
     """Row → how to frame it, and what it does, in the order of looks."""
     image_of = {int(row): image for image, rows in enumerate(candidates.rows) for row in rows}
     place_of = {int(row): place for rows in candidates.rows for place, row in enumerate(rows)}
     found: set[tuple[int, int]] = set()
-    told: dict[int, tuple[int, str]] = {}
+    does: dict[int, tuple[int, str]] = {}
     for row in (int(row) for row in order):
         match = candidates.matches[image_of[row]]
         iou, covered = match.iou[place_of[row]], match.covered[place_of[row]]
@@ -77,11 +77,11 @@ def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[
         words = "outlines" if (iou >= OUTLINED).any() else "finds" if hit else ""
         if not hit:
             touches = bool((covered > TOUCHED).any())
-            told[row] = int(touches), "touches" if touches else ""
+            does[row] = int(touches), "touches" if touches else ""
         else:
-            told[row] = (2, words) if set(hit) - found else (1, f"{words} again")
+            does[row] = (2, words) if set(hit) - found else (1, f"{words} again")
         found |= set(hit)
-    return told
+    return does
 
 
 def _caption(row: pd.Series, success: tuple[int, str], scene: Scene) -> str:
