@@ -28,6 +28,9 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
         configuration: Where the names are looked up.
         stored: Of which network on which dataset.
         common: ``root`` of the dataset.
+
+    Returns:
+        Name → plain value.
     """
     entry = configuration.model(stored.model)
     extended = {"implicit_background": True} if entry.implicit_background else {}
@@ -45,6 +48,9 @@ def weights_hash_if_there(entry: ModelEntry) -> str:
 
     Args:
         entry: Of the network.
+
+    Returns:
+        16 hexadecimal digits, or nothing.
     """
     weights = weights_in_use(entry)
     return "" if weights is None else cached_weights_hash(weights)
@@ -94,5 +100,12 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
 
 
 def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """How the network looked at the images, of what predictions record: what is not as it is by default."""
+    """How the network looked at the images, of what predictions record: what is not as it is by default.
+
+    Args:
+        recorded: What predictions say of their making.
+
+    Returns:
+        Those of its settings.
+    """
     return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}

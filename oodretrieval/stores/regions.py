@@ -43,6 +43,9 @@ def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path
         stored: Of which network on which dataset.
         proposals: What proposes them.
 
+    Returns:
+        The folder.
+
     Raises:
         StoreError: If a name cannot be one of a folder.
     """
@@ -50,7 +53,17 @@ def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path
 
 
 def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id: str) -> Path:
-    """File of the regions of one image; an id with ``/`` lies in nested folders."""
+    """File of the regions of one image; an id with ``/`` lies in nested folders.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        proposals: What proposes them.
+        image_id: Id of the image.
+
+    Returns:
+        The file.
+    """
     return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
 

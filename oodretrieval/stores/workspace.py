@@ -33,6 +33,12 @@ class Workspace:
     def prediction_folder(self, stored: Stored) -> Path:
         """Folder of the predictions of a network on a dataset.
 
+        Args:
+            stored: Of which network on which dataset.
+
+        Returns:
+            The folder.
+
         Raises:
             StoreError: If a name cannot be one of a folder.
         """
@@ -40,6 +46,13 @@ class Workspace:
 
     def prediction_path(self, stored: Stored, image_id: str) -> Path:
         """File of one prediction; an id with ``/`` lies in nested folders.
+
+        Args:
+            stored: Of which network on which dataset.
+            image_id: Id of the image.
+
+        Returns:
+            The file.
 
         Raises:
             StoreError: If the id is empty, absolute, or leads out of the folder.
@@ -49,6 +62,12 @@ class Workspace:
     def segments_folder(self, stored: Stored) -> Path:
         """Folder of the segment table of a network on a dataset.
 
+        Args:
+            stored: Of which network on which dataset.
+
+        Returns:
+            The folder.
+
         Raises:
             StoreError: If a name cannot be one of a folder.
         """
@@ -56,6 +75,12 @@ class Workspace:
 
     def regions_folder(self, stored: Stored) -> Path:
         """Folder of the regions that may be objects, of a model on a dataset.
+
+        Args:
+            stored: Of which network on which dataset.
+
+        Returns:
+            The folder.
 
         Raises:
             StoreError: If a name cannot be one of a folder.

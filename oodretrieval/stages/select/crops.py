@@ -29,6 +29,9 @@ def segment_masks(work: StoredWork, image_id: str, segment_ids: Sequence[int]) -
         work: Of which network on which dataset.
         image_id: Id of the image.
         segment_ids: Of the segments.
+
+    Returns:
+        One for each segment.
     """
     if not work.workspace.prediction_path(work.names, image_id).is_file():
         return [None] * len(segment_ids)

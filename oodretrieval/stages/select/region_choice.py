@@ -20,6 +20,9 @@ def weights_for(select_by: str) -> ScoreWeights:
     Args:
         select_by: As ``args.select_by``.
 
+    Returns:
+        The weights.
+
     Raises:
         SettingsError: If the score is one of segments alone.
     """
