@@ -28,14 +28,11 @@ from oodretrieval.evaluation import mean_found, simulate_feedback
 from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
-from oodretrieval.results.result import markdown_table
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import FeedbackOptions, RelevanceFeedback
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -152,10 +149,11 @@ WITH_ERRORS = ("prior order", "plain logistic regression", "**feedback**", "with
 
 def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.Namespace) -> Iterator[Part]:
     """Runs of images of a dataset that have enough unknown segments to look for."""
-    configuration, settings = load_configuration(), CommonSettings(gpu=arguments.gpu)
-    table = segments_in_use(settings, Run(configuration, workspace), names)
-    features = SegmentFeatures(workspace, arguments.backbone, choose_device(settings.gpu))
-    vectors, failures = features.of(names, dataset_in_use(settings, configuration, names[1]), table)
+    configuration = load_configuration()
+    work = Run(configuration, workspace).stored(*names)
+    table = work.table()
+    features = SegmentFeatures(arguments.backbone, choose_device(arguments.gpu))
+    vectors, failures = features.of(work, table)
     if failures:
         raise PartialFailure("benchmarks/feedback.py", failures)
     novelty = load_novelty_model(Path(str(configuration.model(names[0]).novelty)))

@@ -26,21 +26,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from oodretrieval.errors import PartialFailure
-from oodretrieval.evaluation import auprc, auroc, block_draws, interval
+from oodretrieval.evaluation import auprc, auroc, block_resamples, interval
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.neighbours import known_bank
-from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -203,7 +198,7 @@ def ablation_table(
         resampling: How images are resampled.
     """
     members = [np.flatnonzero(images == place) for place in range(int(images.max()) + 1)]
-    resamples = block_draws(len(members), block=resampling.block, repetitions=resampling.repetitions)
+    resamples = block_resamples(len(members), block=resampling.block, repetitions=resampling.repetitions)
     resampled = [np.concatenate([members[place] for place in places]) for places in resamples]
     resampled = [rows for rows in resampled if unknown[rows].any()]
     precisions = {
@@ -229,13 +224,13 @@ def ablation_table(
 def report(arguments: argparse.Namespace) -> str:
     """The ablation of one scene, as Markdown."""
     configuration = load_configuration()
-    workspace, settings = Workspace(arguments.workspace), CommonSettings(gpu=arguments.gpu)
-    features = SegmentFeatures(workspace, arguments.backbone, choose_device(settings.gpu))
+    run = Run(configuration, Workspace(arguments.workspace))
+    features = SegmentFeatures(arguments.backbone, choose_device(arguments.gpu))
     found = []
     for name in (arguments.train, arguments.test):
-        names = arguments.model, name
-        table = segments_in_use(settings, Run(configuration, workspace), names)
-        vectors, failures = features.of(names, dataset_in_use(settings, configuration, name), table)
+        work = run.stored(arguments.model, name)
+        table = work.table()
+        vectors, failures = features.of(work, table)
         if failures:
             raise PartialFailure("benchmarks/novelty.py", failures)
         found.append(Described(table, vectors))

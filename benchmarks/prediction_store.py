@@ -22,13 +22,11 @@ from measuring import alternate, load, only_what_is_kept, peak_memory, pretended
 from plain_metrics import plain_metrics
 
 from oodretrieval.segments import segment_table, segment_table_from_logits
-from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stores import Prediction, write_prediction
 from oodretrieval.stores.predictions import KEEP, read_prediction_file
 
 _SETUP = """
 from pathlib import Path
-from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stores.predictions import read_prediction_file
 """
 
@@ -71,7 +69,7 @@ def _report(predictions: list[Prediction], repetitions: int, plain: bool) -> Non
                 table = f"file to table, keep={keep}"
                 cases[table] = partial(_each, _table, paths)
                 memory[table] = peak_memory(
-                    _SETUP, f"image_table(read_prediction_file(Path({str(paths[0])!r})))"
+                    _SETUP, f"read_prediction_file(Path({str(paths[0])!r})).segment_table()"
                 )
         seconds = alternate(cases, repetitions)
         if plain:
@@ -98,7 +96,7 @@ def _each(function: Callable[..., Any], *arguments: list[Any]) -> None:
 
 
 def _table(path: Path) -> pd.DataFrame:
-    return image_table(read_prediction_file(path))
+    return read_prediction_file(path).segment_table()
 
 
 def _plain(path: Path) -> Any:

@@ -23,15 +23,14 @@ from numpy.typing import NDArray
 from scene_tables import Evaluated, report
 
 from oodretrieval.choices import SelectBy
-from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.datasets import open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed, from_mapping
-from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.settings import IouSettings
@@ -152,13 +151,14 @@ def fit(names: Names, chosen: argparse.Namespace, run: Run) -> None:
 
 def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
     """Every score of the scene's segments."""
-    dataset = open_dataset(run.configuration.dataset(names.test), names.test)
-    settings = from_mapping(SelectionRule, {"gpu": chosen.gpu})
-    table = segments_in_use(settings, run, (names.model, names.test))
+    work = run.stored(names.model, names.test)
+    table = work.table()
     large = table["S"] >= chosen.min_pixels
     void = table["void_fraction"] > VOID_SHARE
     kept = (large & ~void).to_numpy()
-    scores = {name: score_of(name, table, names, dataset, settings, run)[kept] for name in get_args(SelectBy)}
+    scores = {
+        name: score_of(name, table, work, names.meta, chosen.gpu, run)[kept] for name in get_args(SelectBy)
+    }
     quality = eval_iou(
         from_mapping(IouSettings, {"dataset": names.test, "model_name": names.model, "gpu": chosen.gpu}), run
     )
@@ -170,23 +170,22 @@ def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
         pd.factorize(table["image_id"])[0][kept],
         int((large & void).sum()),
         float(quality["mean_iou"]),
-        Resampling.of(EvaluationSettings(repetitions=chosen.repetitions), dataset),
+        Resampling.of(0, chosen.repetitions, work.dataset),
         names.rendered,
     )
 
 
 def score_of(
-    name: str,
+    name: SelectBy,
     table: pd.DataFrame,
-    names: Names,
-    dataset: SegmentationDataset,
-    settings: SelectionRule,
+    work: StoredWork,
+    meta_model: str,
+    gpu: int,
     run: Run,
 ) -> NDArray[np.float64]:
     """One score of all segments, as ``args.select_by`` names it, ``(n,)``."""
-    rule = changed(settings, {"select_by": name})
-    selector = Selector(rule, choose_device(rule.gpu), run, names.model, names.meta)
-    scored, failures = selector.score(table, names.test, dataset)
+    selector = Selector(SelectionRule(select_by=name), choose_device(gpu), run, work.names.model, meta_model)
+    scored, failures = selector.score(table, work)
     if failures:
         raise PartialFailure("benchmarks/scenes.py", failures)
     return scored[SELECT_SCORE].to_numpy(np.float64)

@@ -12,16 +12,16 @@ from measuring import alternate, load, peak_memory
 
 import oodretrieval.stages.predict.pred_images as stage
 from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
-from oodretrieval.stages.measure.segment_blocks import image_table
-from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels, with_truth
+from oodretrieval.stages.predict.finish import Finisher, load_kernels, with_truth
+from oodretrieval.stages.predict.outcomes import NetworkOutcome
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter, network_input
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Workspace
+from oodretrieval.stores import Stored, Workspace
 from oodretrieval.stores.predictions import Keep
 
 _STAGE_SETUP = """
@@ -36,12 +36,14 @@ configuration = load_configuration()
 _FINISHER_SETUP = """
 import pathlib, sys, tempfile
 import numpy as np
-from oodretrieval.stages.predict.finishing import Finisher, NetworkOutcome, load_kernels
+from oodretrieval.stages.predict.finish import Finisher, load_kernels
+from oodretrieval.stages.predict.outcomes import NetworkOutcome
+from oodretrieval.stores import Stored
 load_kernels()
 coarse = 5 * np.random.default_rng(0).normal(size=(CLASSES, HEIGHT // 64, WIDTH // 64)).astype(np.float32)
 logits = coarse.repeat(16, 1).repeat(16, 2)
 labels = np.zeros((HEIGHT, WIDTH), np.uint8)
-finish = Finisher(pathlib.Path(tempfile.mkdtemp()), ("m", "d"), KEEP, {}, None)
+finish = Finisher(pathlib.Path(tempfile.mkdtemp()), Stored("m", "d"), KEEP, {}, None)
 outcome = NetworkOutcome("pretended", "", labels, (HEIGHT, WIDTH), logits, False)
 """
 
@@ -81,9 +83,9 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
         },
     )
     device = choose_device(gpu)
-    dataset = dataset_in_use(settings, configuration, settings.dataset)
-    inputs = [network_input(dataset[i], settings) for i in range(len(dataset))]
-    network = Segmenter(configuration.model(settings.model_name), device, settings)
+    dataset = dataset_in_use(configuration, settings.dataset, settings.common)
+    inputs = [network_input(dataset[i], settings.inference) for i in range(len(dataset))]
+    network = Segmenter(configuration.model(settings.model_name), device, settings.inference)
     run = partial(_drain, network, inputs, dataset.label_set)
     outcomes = run()
     load_kernels()
@@ -93,7 +95,7 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
             "metrics alone, 1 thread": partial(_measure, outcomes, dataset.label_set),
         }
         for keep in ("logits", "nothing"):
-            finisher = Finisher(Path(folder), ("alone", keep), keep, {}, dataset.label_set)
+            finisher = Finisher(Path(folder), Stored("alone", keep), keep, {}, dataset.label_set)
             cases[f"finishing alone, keep={keep}, 1 thread"] = partial(_finish, finisher, outcomes)
             for cores in arguments.num_cores:
                 cases[_name(keep, cores)] = partial(
@@ -131,7 +133,7 @@ def _drain(network: Segmenter, inputs: list[Any], label_set: Any) -> list[Networ
 
 def _measure(outcomes: list[NetworkOutcome], label_set: Any) -> None:
     for outcome in outcomes:
-        image_table(with_truth(outcome.prediction(with_entropy=True), outcome, label_set))
+        with_truth(outcome.prediction(with_entropy=True), outcome, label_set).segment_table()
 
 
 def _finish(finisher: Finisher, outcomes: list[NetworkOutcome]) -> None:

@@ -12,11 +12,10 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.demo_settings import DemoSettings
 from oodretrieval.errors import TableError
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
-from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
+from oodretrieval.explorer.desktop.window import discover_embedding_space, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.rules import no_truth
 from oodretrieval.stages.evaluate.discovery.catalogue_curve import catalogue_curve
@@ -52,7 +51,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     started = time.monotonic()
     common = flat(settings.common)
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    dataset = run.dataset(settings.dataset, settings.common)
     if dataset.label_set is None:
         raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
     if isinstance(dataset, Streets):
@@ -62,6 +61,23 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     pred_images(from_mapping(PredictSettings, {**names, **common}), run)
     logger.info("3/6 measuring segments")
     compute_metrics(from_mapping(MetricsSettings, {**names, **common}), run)
+    catalogue_name, objects_name = _catalogues(settings, run)
+    catalogue = Catalogue.named(run.workspace, catalogue_name)
+    logger.info("6/6 evaluating and making pictures")
+    found = _evaluate_quietly(settings, run, catalogue_name)
+    found["discovery"] = {
+        kind: _discovery(Catalogue.named(run.workspace, name), run)
+        for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects_name))
+    }
+    pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
+    _report(found, pictures, time.monotonic() - started)
+    if settings.explore:
+        explore_if_possible(catalogue_name, run)
+    return {**found, "pictures": [str(path) for path in pictures]}
+
+
+def _catalogues(settings: DemoSettings, run: Run) -> tuple[str, str]:
+    """Names of a catalogue of predicted segments, and of one of as many objects."""
     logger.info("4/6 selecting segments that look unknown and embedding them with %s", settings.net)
     embedding = from_mapping(
         EmbedSettings,
@@ -73,10 +89,10 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
             "min_width": 1,
             "min_pixels": MIN_PIXELS,
             "save_file": "demo",
-            **common,
+            **flat(settings.common),
         },
     )
-    catalogue_name = compute_embeddings(embedding, run)["catalogue"]
+    catalogue_name = str(compute_embeddings(embedding, run)["catalogue"])
     logger.info("5/6 proposing objects, whatever their class, and selecting as many")
     catalogue = Catalogue.named(run.workspace, catalogue_name)
     objects = compute_embeddings(
@@ -91,17 +107,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         ),
         run,
     )
-    logger.info("6/6 evaluating and making pictures")
-    found = _evaluate_quietly(settings, run, catalogue_name)
-    found["discovery"] = {
-        kind: _discovery(Catalogue.named(run.workspace, name), run)
-        for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects["catalogue"]))
-    }
-    pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
-    _report(found, pictures, time.monotonic() - started)
-    if settings.explore:
-        explore_if_possible(catalogue_name, run)
-    return {**found, "pictures": [str(path) for path in pictures]}
+    return catalogue_name, str(objects["catalogue"])
 
 
 def _discovery(catalogue: Catalogue, run: Run) -> dict[str, int]:
@@ -129,7 +135,7 @@ def explore_if_possible(catalogue: str, run: Run) -> None:
 
 
 def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[str, Any]:
-    """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
+    """Measures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = from_mapping(
         SelectionSettings,
         {
@@ -164,8 +170,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     columns = ("unknown", "present", "hit", "found", "retrieval mAP", "random")
     output.info("%-14s %8s %8s %8s %15s %8s", *columns)
     for name, count in selection["per_class"].items():
-        figures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
-        output.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], figures)
+        measures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
+        output.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], measures)
     unknown = [name for name in selection["per_class"] if name in by_class]
     means = [np.mean([table[name] for name in unknown]) if unknown else np.nan for table in (by_class, floor)]
     totals = [selection[key] for key in ("objects", "hit", "found")]
@@ -189,8 +195,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
         "%-22s %10s %8s %8s %8s", f"of {objects} objects", "candidates", "touched", "found", "outlined"
     )
     for kind, counts in found["discovery"].items():
-        columns = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
-        output.info("%-22s %10d %8d %8d %8d", kind, *columns)
+        values = (counts[name] for name in ("candidates", "touched", "found", "outlined"))
+        output.info("%-22s %10d %8d %8d %8d", kind, *values)
     output.info(
         "touched: more than half of a candidate lies on it; found, outlined: the two have an IoU of at least 0.25, 0.5"
     )

@@ -26,6 +26,7 @@ from oodretrieval.stores import (
     CatalogueWriter,
     Prediction,
     PublishedPredictions,
+    Stored,
     Workspace,
     existing_parts,
     read_features,
@@ -66,7 +67,7 @@ PREDICTION = Prediction(
 
 
 def segments(path):
-    write_segments(Workspace(path), "m", "d", 0, TABLE, dict.fromkeys("abc", ""), {"model": "m"})
+    write_segments(Workspace(path), Stored("m", "d"), 0, TABLE, dict.fromkeys("abc", ""), {"model": "m"})
     return path / "segments/m/d/part-00000.parquet", lambda: read_segments(Workspace(path), "m", "d")
 
 
@@ -77,7 +78,7 @@ def columns(path):
 
 def parts(path):
     file, _ = segments(path)
-    return file, lambda: existing_parts(Workspace(path), "m", "d")
+    return file, lambda: existing_parts(Workspace(path), Stored("m", "d"))
 
 
 def catalogue(path):
@@ -156,7 +157,7 @@ def network(path):
 
 
 def logit_statistics(path):
-    """Those that ship, beside weights that are not there."""
+    """Those that ship, next to weights that are not there."""
     shipped = load_configuration(PRETRAINED.parent / "configuration.py")
     weights = path / "deeplabv3plus_streets.safetensors"
     entry = replace(shipped.models["deeplabv3plus_streets"], weights=weights)

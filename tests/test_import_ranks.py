@@ -81,6 +81,15 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
+STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report"]
+"""Folders of the stages, in the order of the pipeline: one imports only from those before it."""
+
+
+def stage(module):
+    parts = module.split(".")
+    return parts[2] if parts[1:2] == ["stages"] and len(parts) > 2 else ""
+
+
 def violations(module, imported):
     """What of a module's imports runs upwards or sideways, in words."""
     found = []
@@ -91,6 +100,9 @@ def violations(module, imported):
         if target.split(".")[0] != "oodretrieval" or target == "oodretrieval":
             continue
         other = package(target)
+        before, after = stage(target), stage(module)
+        if before and after and STAGES.index(before) > STAGES.index(after):
+            found.append(f"{module} imports {target}, a stage that comes later")
         if other not in (own, ANYWHERE) and RANKS[other] >= RANKS[own]:
             found.append(f"{module} (rank {RANKS[own]}) imports {target} (rank {RANKS[other]})")
     return found
@@ -98,6 +110,10 @@ def violations(module, imported):
 
 def test_every_module_has_a_rank():
     assert {package(module) for module in MODULES if package(module)} <= RANKS.keys()
+
+
+def test_every_stage_has_a_place_in_the_order():
+    assert {stage(module) for module in MODULES} - {""} == set(STAGES)
 
 
 def test_every_folder_is_a_package():
@@ -131,6 +147,8 @@ def test_no_module_imports_itself_through_others():
         ("oodretrieval.datasets.folder", "def f():\n    from oodretrieval.models import load_model", True),
         ("oodretrieval.errors", "from oodretrieval import labels", True),
         ("oodretrieval.stages.predict.pred_images", "import configuration", True),
+        ("oodretrieval.stages.fit.settings", "from oodretrieval.stages.predict import settings", False),
+        ("oodretrieval.stages.predict.settings", "from oodretrieval.stages.fit import settings", True),
         (
             "oodretrieval.stages.predict.pred_images",
             "from oodretrieval.experiment.configuration import Configuration",
@@ -141,6 +159,17 @@ def test_no_module_imports_itself_through_others():
 def test_this_test_notices(module, source, wrong):
     known = {*MODULES, "oodretrieval.stages", "oodretrieval.labels"}
     assert bool(violations(module, imports_of(ast.parse(source), module, False, known))) is wrong
+
+
+def test_only_charts_and_windows_draw():
+    """Whoever computes hands arrays over: ``charts`` turn them into pictures."""
+    diagram = {
+        package(module)
+        for module in MODULES
+        if any(target.split(".")[0] in ("matplotlib", "seaborn", "pylab") for target in imports(module))
+    }
+    assert "charts" in diagram
+    assert diagram <= {"charts", "explorer", "demo_pictures"}
 
 
 def test_light_parts_do_not_import_torch():

@@ -18,7 +18,6 @@ from oodretrieval.meta_models import load_meta_model, select_features
 from oodretrieval.models import load_model, read_metadata
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stages.predict.segmenter import Segmenter
-from oodretrieval.stages.select.selecting import open_novelty_model
 from oodretrieval.stores import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,7 +100,7 @@ def test_the_boosted_estimate_is_better_than_the_network_that_ships(configuratio
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_novelty_model_loads_and_is_of_its_network(configuration, name, tmp_path):
-    model = open_novelty_model(Run(configuration, Workspace(tmp_path)), name)
+    model = Run(configuration, Workspace(tmp_path)).trained.novelty_model(name)
     assert model.num_classes == len(NETWORKS[name].pred_mapping)
     assert model.made_by["model"] == name and model.made_by["limit"] == 0
     assert len(model.bank.vectors) > 1000 and model.threshold("novelty", 0.95) > model.threshold(

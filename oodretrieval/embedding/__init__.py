@@ -1,4 +1,4 @@
-"""Embedding networks: a crop goes in, a vector that tells what is on it comes out."""
+"""Embedding networks: crop → vector that describes what is on it."""
 
 from oodretrieval.embedding.embed import embed_crops
 from oodretrieval.embedding.networks import (
@@ -7,5 +7,13 @@ from oodretrieval.embedding.networks import (
     EmbeddingNetwork,
     embedding_network,
 )
+from oodretrieval.embedding.pooling import pool_by_segment
 
-__all__ = ["DEFAULT_NETWORK", "EMBEDDING_NETWORKS", "EmbeddingNetwork", "embed_crops", "embedding_network"]
+__all__ = [
+    "DEFAULT_NETWORK",
+    "EMBEDDING_NETWORKS",
+    "EmbeddingNetwork",
+    "embed_crops",
+    "embedding_network",
+    "pool_by_segment",
+]

@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from inspect import Parameter, signature
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -15,10 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from oodretrieval.entries import ModelEntry, build, factory_of
-from oodretrieval.errors import ChecksumError, ConfigurationError, WeightsError
+from oodretrieval.errors import ChecksumError, WeightsError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
-from oodretrieval.models.implicit_background import WithImplicitBackground
 from oodretrieval.models.weights_files import classes_of_folder
 from oodretrieval.torch_files import read_without_code
 
@@ -114,7 +111,7 @@ def read_state(path: str | Path, source: str = "", *, run_code: bool = False) ->
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(_missing(path, source))
+        raise WeightsError(no_weights_file(path, source))
     if path.suffix == ".safetensors":
         try:
             with safe_open(path, framework="pt") as file:
@@ -126,7 +123,16 @@ def read_state(path: str | Path, source: str = "", *, run_code: bool = False) ->
     return _unwrapped(_read_torch(path, run_code), path)
 
 
-def _missing(path: str | Path, source: str) -> str:
+def no_weights_file(path: str | Path, source: str = "") -> str:
+    """What to say of weights that are not there.
+
+    Args:
+        path: Where they should be.
+        source: Where to get them; by default, that they can be made.
+
+    Returns:
+        A sentence.
+    """
     remedy = "make it with scripts/train_segmentation.py, or set `weights` of its entry to where it lies"
     return f"no weights file {str(path)!r}; {source or remedy}"
 
@@ -229,7 +235,7 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
     if Path(path).suffix != ".safetensors":
         return {}
     if not Path(path).is_file():
-        raise WeightsError(_missing(path, ""))
+        raise WeightsError(no_weights_file(path))
     try:
         with safe_open(path, framework="pt") as file:
             noted = file.metadata() or {}
@@ -244,69 +250,3 @@ def read_metadata(path: str | Path) -> dict[str, Any]:
         except json.JSONDecodeError:
             metadata[key] = value
     return metadata
-
-
-def weights_file(entry: ModelEntry) -> Path | None:
-    """The file, or folder, of the weights of ``entry``; None for a class that brings its own.
-
-    Raises:
-        WeightsError: If the file is missing; says where to get it.
-    """
-    if entry.weights is None:
-        return None
-    if not Path(entry.weights).exists():
-        raise WeightsError(_missing(entry.weights, entry.source))
-    return Path(entry.weights)
-
-
-def load_model(entry: ModelEntry) -> nn.Module:
-    """Build the network of an entry, with its weights, in evaluation mode.
-
-    A class with a parameter ``weights_file`` is handed the path of the entry's weights and reads it by itself (one
-    with a parameter ``run_code`` is given whether it may run code from it); into every other class they are loaded as
-    a state dict.
-
-    Args:
-        entry: The network; without ``weights`` its class brings its own.
-
-    Returns:
-        Normalised images ``(N, 3, H, W)`` → logits ``(N, C, H, W)``, an implicit background first where the entry
-        wants one.
-
-    Raises:
-        ConfigurationError: If the entry cannot be built, or builds no network.
-        WeightsError: If the weights are missing or do not fit.
-    """
-    weights = weights_file(entry)  # before the network is built in vain
-    own = _file_arguments(entry, weights)
-    model = build(entry, **own)
-    if not isinstance(model, nn.Module):
-        raise ConfigurationError(
-            f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
-        )
-    if weights is not None and not own:
-        load_weights(model, weights, run_code=entry.run_code)
-    return (WithImplicitBackground(model) if entry.implicit_background else model).eval()
-
-
-def _file_arguments(entry: ModelEntry, weights: Path | None) -> dict[str, Any]:
-    """What a class that reads its file by itself is called with; empty for every other one, or without a file."""
-    try:
-        parameters = signature(factory_of(entry)).parameters
-    except ValueError:  # a class written in C may not tell
-        return {}
-    where = f"entry {entry.module}.{entry.class_name}"
-    if "weights_file" not in parameters:
-        return {}
-    for name, field in (("weights_file", "weights"), ("run_code", "run_code")):
-        if name in entry.kwargs:
-            raise ConfigurationError(
-                f"{where}: give `{field}` of the entry, not {name!r} among its arguments"
-            )
-    if weights is None:
-        if parameters["weights_file"].default is Parameter.empty:
-            raise ConfigurationError(
-                f"{where} reads its network from a file; set `weights` of the entry to it"
-            )
-        return {}
-    return {"weights_file": weights} | ({"run_code": entry.run_code} if "run_code" in parameters else {})

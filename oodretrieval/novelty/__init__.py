@@ -5,7 +5,6 @@ Every score is higher where a segment is more unknown. None of them ever learns 
 
 from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, known_rows
 from oodretrieval.novelty.pixels import pixel_novelty
-from oodretrieval.novelty.pooling import pool_by_segment
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.store import load_novelty_model, save_novelty_model
 
@@ -18,6 +17,5 @@ __all__ = [
     "load_novelty_model",
     "missing_columns",
     "pixel_novelty",
-    "pool_by_segment",
     "save_novelty_model",
 ]

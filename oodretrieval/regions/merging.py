@@ -147,6 +147,52 @@ def _difference(
 
 
 @compiled
+def _edges_of_nodes(ends: Any, nodes: int) -> Any:
+    """The edges of each node as a linked list of places ``2 e + side``: what follows each, and the first of each."""
+    following, head = np.full(2 * len(ends), -1, np.int64), np.full(nodes, -1, np.int64)
+    for e in range(len(ends)):
+        for side in range(2):
+            following[2 * e + side] = head[ends[e, side]]
+            head[ends[e, side]] = 2 * e + side
+    return following, head
+
+
+@compiled
+def _take_over(
+    node: int,
+    old: int,
+    ends: Any,
+    length: Any,
+    strength: Any,
+    version: Any,
+    seen: Any,
+    following: Any,
+    head: Any,
+) -> None:
+    """Lead the edges of an old node from the new one; two that lead to the same neighbour become one.
+
+    ``seen`` is the edge that leads from the newest node to each other one.
+    """
+    place = head[old]
+    while place >= 0:
+        after, e, side = following[place], place // 2, place % 2
+        far = ends[e, 1 - side]
+        if version[e] >= 0:
+            twin = seen[far]
+            if twin >= 0 and version[twin] >= 0 and (ends[twin, 0] == node or ends[twin, 1] == node):
+                total = length[twin] + length[e]
+                strength[twin] = (length[twin] * strength[twin] + length[e] * strength[e]) / total
+                length[twin] = total
+                version[e] = -1
+            else:
+                ends[e, side] = node
+                seen[far] = e
+                following[place] = head[node]
+                head[node] = place
+        place = after
+
+
+@compiled
 def _merge(
     leaves: Any, sizes: Any, pairs: Any, lengths: Any, strengths: Any, border: float, power: float
 ) -> Any:
@@ -159,15 +205,11 @@ def _merge(
     parent = np.full(2 * number, -1, np.int64)
     one, other = np.empty(number, np.int64), np.empty(number, np.int64)
     ends, length, strength = pairs.copy(), lengths.copy(), strengths.copy()
-    # the edges of a node are a linked list of places 2 e + side
-    following, head = np.full(2 * edges, -1, np.int64), np.full(2 * number, -1, np.int64)
+    following, head = _edges_of_nodes(ends, 2 * number)
     version = np.zeros(edges, np.int64)  # of an edge; -1 when it is gone
-    seen = np.full(2 * number, -1, np.int64)  # the edge that leads from the newest node to this one
+    seen = np.full(2 * number, -1, np.int64)
     heap = [(0.0, 0, 0) for _ in range(0)]
     for e in range(edges):
-        for side in range(2):
-            following[2 * e + side] = head[ends[e, side]]
-            head[ends[e, side]] = 2 * e + side
         cost = _difference(vectors, areas, ends[e, 0], ends[e, 1], strength[e], border, power)
         heap.append((cost, e, 0))
     heapq.heapify(heap)
@@ -182,24 +224,8 @@ def _merge(
         areas[node] = areas[a] + areas[b]
         vectors[node] = (areas[a] * vectors[a] + areas[b] * vectors[b]) / areas[node]
         version[best] = -1
-        for old in (a, b):
-            place = head[old]
-            while place >= 0:
-                after, e, side = following[place], place // 2, place % 2
-                far = ends[e, 1 - side]
-                if version[e] >= 0:
-                    twin = seen[far]
-                    if twin >= 0 and version[twin] >= 0 and (ends[twin, 0] == node or ends[twin, 1] == node):
-                        total = length[twin] + length[e]
-                        strength[twin] = (length[twin] * strength[twin] + length[e] * strength[e]) / total
-                        length[twin] = total
-                        version[e] = -1
-                    else:
-                        ends[e, side] = node
-                        seen[far] = e
-                        following[place] = head[node]
-                        head[node] = place
-                place = after
+        _take_over(node, a, ends, length, strength, version, seen, following, head)
+        _take_over(node, b, ends, length, strength, version, seen, following, head)
         place = head[node]
         while place >= 0:
             e = place // 2

@@ -15,12 +15,16 @@ from oodretrieval.stores.current_segments import (
     read_segment_settings,
     read_segments,
 )
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, read_json, require_format, write_json
+from oodretrieval.stores.locks import lock_folder
+from oodretrieval.stores.made_alike import differing_settings, require_same_settings
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
     PredictionRecord,
     read_prediction,
     read_prediction_file,
     read_prediction_record,
+    stored_prediction,
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
@@ -39,17 +43,8 @@ from oodretrieval.stores.segment_features import (
     write_features,
 )
 from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
-from oodretrieval.stores.workspace import (
-    FORMAT_VERSION,
-    Workspace,
-    differing_settings,
-    lock_folder,
-    plain,
-    read_json,
-    require_format,
-    require_same_settings,
-    write_json,
-)
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace
 
 __all__ = [
     "CANDIDATES",
@@ -63,6 +58,7 @@ __all__ = [
     "Prediction",
     "PredictionRecord",
     "PublishedPredictions",
+    "Stored",
     "StoredRegions",
     "Workspace",
     "atomic_path",
@@ -91,6 +87,7 @@ __all__ = [
     "remove_parts",
     "require_format",
     "require_same_settings",
+    "stored_prediction",
     "write_features",
     "write_json",
     "write_prediction",

@@ -8,18 +8,19 @@ that broke off finds them there.
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.errors import ChecksumError, StoreError, UnknownNameError
-from oodretrieval.files import checksum_of
+from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.masks import RunLengthMask
+from oodretrieval.stores.json_files import read_json
 from oodretrieval.stores.masks import read_masks
 from oodretrieval.stores.segments import read_tables, table_length
-from oodretrieval.stores.workspace import Workspace, read_json
+from oodretrieval.stores.vectors import REMEDY, read_vectors
+from oodretrieval.stores.workspace import Workspace
 
 MANIFEST = "manifest.json"
 PENDING = "pending.json"
@@ -34,11 +35,6 @@ SELECT_SCORE = "select_score"
 
 CANDIDATES = "candidates"
 """Setting of a catalogue: what its rows are, ``segments`` (also where it says nothing) or ``objects``."""
-
-SMALL = 1 << 26
-"""Files of vectors up to this size, bytes, are always compared with their checksums (some 20 ms)."""
-
-_REMEDY = "run scripts/compute_embeddings.py"
 
 
 class Catalogue:
@@ -208,7 +204,7 @@ class Catalogue:
 
     def _part_vectors(self, part: dict[str, Any], name: str, dimensions: int) -> NDArray[np.float32]:
         if name not in part["vectors"]:
-            raise StoreError(f"{self.path / part['table']} has no vectors of embedding {name!r}; {_REMEDY}")
+            raise StoreError(f"{self.path / part['table']} has no vectors of embedding {name!r}; {REMEDY}")
         path = self.path / part["vectors"][name]
         whole = self._check or len(self.manifest["parts"]) > 1
         vectors = read_vectors(path, part["checksums"].get(name), whole=whole)
@@ -229,7 +225,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         StoreError: If it is missing, damaged or of another format version.
     """
-    manifest = read_json(path, _REMEDY)
+    manifest = read_json(path, REMEDY)
     kinds = {"settings": dict, "embeddings": dict, "parts": list, "default_embedding": str}
     wrong = [key for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
     if not isinstance(manifest.setdefault("tables", {}), dict):  # catalogues of before had none
@@ -237,7 +233,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not wrong and not all(_usable_part(part) for part in manifest["parts"]):
         wrong = ["parts"]
     if wrong:
-        raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {_REMEDY}")
+        raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {REMEDY}")
     return manifest
 
 
@@ -248,34 +244,5 @@ def _usable_part(part: object) -> bool:
     return isinstance(part.setdefault("checksums", {}), Mapping)  # catalogues of before had none
 
 
-def read_vectors(path: Path, checksum: str | None = None, *, whole: bool = True) -> NDArray[np.float32]:
-    """Map a file of vectors into memory, read-only.
-
-    Args:
-        path: The file.
-        checksum: What :func:`~oodretrieval.files.checksum_of` said when it was written; None if unknown.
-        whole: Compare it even if the file is large.
-
-    Returns:
-        ``(n, D)``.
-
-    Raises:
-        StoreError: If the file is missing, damaged, or holds something else.
-    """
-    try:
-        if checksum is not None and (whole or path.stat().st_size <= SMALL):
-            now = checksum_of(path)
-            if now != checksum:
-                raise ChecksumError(f"its checksum is {now}, the manifest says {checksum}")
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError as error:
-        raise StoreError(f"no file {str(path)!r}; {_REMEDY}") from error
-    except (OSError, ValueError, EOFError, ChecksumError) as error:
-        raise StoreError(f"{path} is damaged ({error}); {_REMEDY}") from error
-    if vectors.ndim != 2 or vectors.dtype != np.float32:
-        raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, not float32 (n, D); {_REMEDY}")
-    return cast(NDArray[np.float32], vectors)
-
-
 def _wrong_length(path: Path, got: object, expected: object) -> StoreError:
-    return StoreError(f"{path} holds {got} rows, but the manifest says {expected}; {_REMEDY}")
+    return StoreError(f"{path} holds {got} rows, but the manifest says {expected}; {REMEDY}")

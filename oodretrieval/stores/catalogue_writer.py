@@ -12,18 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path, checksum_of
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest, read_vectors
-from oodretrieval.stores.masks import read_masks, write_masks
+from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, write_json
+from oodretrieval.stores.locks import lock_folder
+from oodretrieval.stores.made_alike import require_same_settings
+from oodretrieval.stores.part_files import Part, PartFiles, require_name
 from oodretrieval.stores.segments import part_name, read_tables, write_table
-from oodretrieval.stores.workspace import (
-    FORMAT_VERSION,
-    lock_folder,
-    plain,
-    require_same_settings,
-    write_json,
-)
+from oodretrieval.stores.vectors import fitting_vectors
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +49,7 @@ class CatalogueWriter:
     def __init__(self, path: str | Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> None:
         self.path = Path(path)
         self._settings = plain(dict(settings))
+        self._files = PartFiles(self.path, self._settings)
         self._overwrite = overwrite
         self._open = ExitStack()
         self._state: dict[str, Any] = {}
@@ -97,15 +94,11 @@ class CatalogueWriter:
         Raises:
             StoreError: If vectors or masks do not fit, or a file cannot be written.
         """
-        number = self._next_part
-        vectors = self._checked(vectors, embedding, len(segments))
-        table = part_name(number)
-        write_table(self.path / table, segments, {"settings": self._settings})
-        part: dict[str, Any] = {"table": table, "rows": len(segments), "done": plain(done)}
-        part |= {"vectors": {}, "checksums": {}}
+        vectors = fitting_vectors(vectors, embedding, len(segments), self._state["embeddings"].get(embedding))
+        part = self._files.write(self._next_part, segments, done)
         if masks is not None:
-            self._write_masks(part, number, masks)
-        self._write_vectors(part, number, embedding, vectors)
+            self._files.write_masks(part, masks)
+        self._files.write_vectors(part, embedding, vectors)
         self._state["parts"].append(part)
         self._state["embeddings"].setdefault(embedding, vectors.shape[1])
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
@@ -123,35 +116,17 @@ class CatalogueWriter:
         """
         parts = []
         for part in self._state["parts"]:
-            rows = read_tables([self.path / part["table"]])
+            rows = self._files.read(part)
             stay = np.asarray(wanted(rows), bool)
             if stay.any():
-                parts.append(part if stay.all() else self._part_of(part, rows, stay))
+                parts.append(part if stay.all() else self._some_of(part, rows, stay))
         if parts != self._state["parts"]:
             self._state["parts"] = parts
             write_json(self.path / PENDING, self._state)
 
-    def _part_of(
-        self, part: Mapping[str, Any], rows: pd.DataFrame, stay: NDArray[np.bool_]
-    ) -> dict[str, Any]:
-        """Write some rows of a part, with their vectors, as a part of their own."""
+    def _some_of(self, part: Part, rows: pd.DataFrame, stay: NDArray[np.bool_]) -> Part:
         number, self._next_part = self._next_part, self._next_part + 1
-        table = part_name(number)
-        write_table(self.path / table, rows[stay], {"settings": self._settings})
-        left: dict[str, Any] = {
-            **part,
-            "table": table,
-            "rows": int(stay.sum()),
-            "vectors": {},
-            "checksums": {},
-        }
-        if part.get("masks"):
-            masks = read_masks(self.path / part["masks"], part["rows"])
-            self._write_masks(left, number, [masks[row] for row in np.flatnonzero(stay)])
-        for name, file in part["vectors"].items():
-            vectors = read_vectors(self.path / file, part["checksums"].get(name))[stay]
-            self._write_vectors(left, number, name, vectors)
-        return left
+        return self._files.write_some(number, part, rows, stay)
 
     @property
     def segments(self) -> pd.DataFrame:
@@ -188,9 +163,8 @@ class CatalogueWriter:
             StoreError: If the vectors do not fit, or a file cannot be written.
         """
         part = self._state["parts"][index]
-        vectors = self._checked(vectors, embedding, part["rows"])
-        number = int(Path(part["table"]).stem.removeprefix("part-"))
-        self._write_vectors(part, number, embedding, vectors)
+        vectors = fitting_vectors(vectors, embedding, part["rows"], self._state["embeddings"].get(embedding))
+        self._files.write_vectors(part, embedding, vectors)
         self._state["embeddings"][embedding] = vectors.shape[1]
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         write_json(self.path / PENDING, self._state)
@@ -205,7 +179,7 @@ class CatalogueWriter:
         Raises:
             StoreError: If the name cannot be one of a file, or the file cannot be written.
         """
-        _require_name("a table", name)
+        require_name("a table", name)
         numbers = [int(path.stem[5:]) for path in self.path.glob(f"tables/{name}/part-*.parquet")]
         file = f"tables/{name}/{part_name(1 + max(numbers, default=-1))}"
         write_table(self.path / file, table, {"settings": self._settings})
@@ -234,7 +208,7 @@ class CatalogueWriter:
         # From here on the catalogue is whole; what is left is tidying up, and may fail.
         with suppress(OSError):
             (self.path / PENDING).unlink(missing_ok=True)
-            self._remove_unlisted()
+            self._files.remove_unlisted(state)
 
     def _leave_out_incomplete(self) -> None:
         """Show readers only embeddings that every part has; what there is of others stays for later."""
@@ -261,7 +235,7 @@ class CatalogueWriter:
             state["default_embedding"] = next(iter(complete))
 
     def _resume(self) -> dict[str, Any]:
-        self._next_part = 1 + max((int(path.stem[5:]) for path in self._part_tables()), default=-1)
+        self._next_part = self._files.next_number()
         paths = [self.path / name for name in (PENDING, MANIFEST)]
         states = [read_manifest(path) for path in paths if path.is_file() and not self._overwrite]
         # A pending list of other settings is what an overwriting run left that broke off.
@@ -278,62 +252,6 @@ class CatalogueWriter:
             "tables": {},
             "parts": [],
         }
-
-    def _part_tables(self) -> list[Path]:
-        return [path for path in self.path.glob("part-*.parquet") if path.stem[5:].isdigit()]
-
-    def _checked(self, vectors: NDArray[np.floating], embedding: str, rows: int) -> NDArray[np.float32]:
-        values = np.ascontiguousarray(vectors, np.float32)
-        if values.ndim != 2 or len(values) != rows:
-            raise StoreError(
-                f"vectors {values.shape} of {embedding!r} must be (n = {rows}, D), one for each segment"
-            )
-        dimensions = self._state["embeddings"].get(embedding, values.shape[1])
-        if values.shape[1] != dimensions:
-            raise StoreError(
-                f"vectors of {embedding!r} have {values.shape[1]} dimensions, those before had {dimensions}; "
-                "give another network's vectors another name"
-            )
-        if not np.isfinite(values).all():
-            raise StoreError(f"vectors of {embedding!r} hold NaN or infinity; check the embedding network")
-        return values
-
-    def _write_vectors(
-        self, part: dict[str, Any], number: int, embedding: str, vectors: NDArray[np.float32]
-    ) -> None:
-        """Write the vectors of a part, and note their file and its checksum."""
-        _require_name("an embedding", embedding)
-        name = f"vectors/{embedding}/{part_name(number, '.npy')}"
-        with atomic_path(self.path / name) as temporary:
-            np.save(temporary, vectors, allow_pickle=False)
-            checksum = checksum_of(temporary)
-        part["vectors"][embedding], part["checksums"][embedding] = name, checksum
-
-    def _write_masks(self, part: dict[str, Any], number: int, masks: Sequence[RunLengthMask | None]) -> None:
-        """Write the masks of a part, and note their file."""
-        if len(masks) != part["rows"]:
-            raise StoreError(f"expected one mask for each of the {part['rows']} rows, got {len(masks)}")
-        part["masks"] = f"masks/{part_name(number)}"
-        write_masks(self.path / part["masks"], masks, {"settings": self._settings})
-
-    def _remove_unlisted(self) -> None:
-        listed = {part["table"] for part in self._state["parts"]}
-        listed |= {part["masks"] for part in self._state["parts"] if part.get("masks")}
-        listed |= {name for part in self._state["parts"] for name in part["vectors"].values()}
-        listed |= set(self._state["tables"].values())
-        others = (
-            path
-            for pattern in ("vectors/*/part-*.npy", "tables/*/part-*", "masks/part-*")
-            for path in self.path.glob(pattern)
-        )
-        for path in [*self._part_tables(), *others]:
-            if path.relative_to(self.path).as_posix() not in listed:
-                path.unlink(missing_ok=True)
-
-
-def _require_name(kind: str, name: str) -> None:
-    if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise StoreError(f"{name!r} cannot name {kind}; use a name without slashes")
 
 
 def _key(value: Any) -> Any:

@@ -10,22 +10,23 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.stores.made_alike import differing_settings
 from oodretrieval.stores.predictions import PredictionRecord, read_prediction_record
 from oodretrieval.stores.segments import Part, existing_parts, read_tables, table_length
-from oodretrieval.stores.workspace import Workspace, differing_settings
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace
 
 logger = logging.getLogger(__name__)
 
 
 def prediction_records(
-    workspace: Workspace, model: str, dataset: str, images: Iterable[str]
+    workspace: Workspace, stored: Stored, images: Iterable[str]
 ) -> dict[str, PredictionRecord]:
     """What the predictions of images say of themselves; they must have been made alike.
 
     Args:
         workspace: Where they lie.
-        model: Name of the model's entry.
-        dataset: Name of the dataset's entry.
+        stored: Whose: of which network on which dataset.
         images: Ids of the images; those without a prediction are left out, and so are damaged ones, with a warning.
 
     Returns:
@@ -36,7 +37,7 @@ def prediction_records(
     """
     records = {}
     for image in images:
-        path = workspace.prediction_path(model, dataset, image)
+        path = workspace.prediction_path(stored, image)
         if not path.is_file():
             continue
         try:
@@ -49,9 +50,9 @@ def prediction_records(
             differing = differing_settings(records[first].settings, record.settings)
             listed = "; ".join(f"{key}: {one!r} and {other!r}" for key, (one, other) in differing.items())
             raise StoreError(
-                f"the predictions of {model!r} on {dataset!r} were not made alike: {first!r} and {image!r} differ in "
-                f"{listed}; predict all of them in the same way by scripts/pred_images.py with args.dataset={dataset} "
-                f"args.model_name={model} args.overwrite=True"
+                f"the predictions of {stored} were not made alike: {first!r} and {image!r} differ in "
+                f"{listed}; predict all of them in the same way by scripts/pred_images.py with "
+                f"{stored.arguments} args.overwrite=True"
             )
     return records
 
@@ -105,7 +106,7 @@ class CurrentSegments:
 
 
 def locate_segments(
-    workspace: Workspace, model: str, dataset: str, images: Sequence[str] | None = None
+    workspace: Workspace, stored: Stored, images: Sequence[str] | None = None
 ) -> CurrentSegments:
     """Find the segments that were computed from the predictions which are on disk now.
 
@@ -113,8 +114,7 @@ def locate_segments(
 
     Args:
         workspace: Where tables and predictions lie.
-        model: Name of the model's entry.
-        dataset: Name of the dataset's entry.
+        stored: Whose: of which network on which dataset.
         images: Ids of the images, in order; None for all that the table holds, in the order of its parts.
 
     Returns:
@@ -125,9 +125,9 @@ def locate_segments(
             predicted again after their segments were computed.
         SettingsMismatchError: If the segments were computed from predictions of other settings.
     """
-    parts = existing_parts(workspace, model, dataset)
+    parts = existing_parts(workspace, stored)
     asked = list(images) if images is not None else [i for part in parts.values() for i in part.images]
-    records = prediction_records(workspace, model, dataset, asked)
+    records = prediction_records(workspace, stored, asked)
     settings = next((record.settings for record in records.values()), None)
     holders: dict[str, list[Part]] = {}
     for part in parts.values():
@@ -144,11 +144,11 @@ def locate_segments(
             stale[image] = holders[image][-1]
         settings = places[image].settings if settings is None and image in places else settings
     if stale:
-        raise _stale(model, dataset, stale, settings or {})
+        raise _stale(stored, stale, settings or {})
     if not places:
         raise StoreError(
-            f"no segments of {model!r} on {dataset!r} in {str(workspace.segments_folder(model, dataset))!r}; run "
-            f"scripts/compute_metrics.py with args.dataset={dataset} args.model_name={model} first"
+            f"no segments of {stored} in {str(workspace.segments_folder(stored))!r}; run "
+            f"scripts/compute_metrics.py with {stored.arguments} first"
         )
     missing = [image for image in records if image not in places]
     digests = {image: part.images[image] for image, part in places.items()}
@@ -216,14 +216,23 @@ def read_segments(
         SettingsMismatchError: If the segments were computed from predictions of other settings.
         TableError: If a column is missing.
     """
-    return locate_segments(workspace, model, dataset, images).read(columns)
+    return locate_segments(workspace, Stored(model, dataset), images).read(columns)
 
 
 def read_segment_settings(
-    workspace: Workspace, model: str, dataset: str, images: Sequence[str] | None = None
+    workspace: Workspace, stored: Stored, images: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Settings that made the predictions which a segment table was computed from; see :func:`locate_segments`."""
-    return dict(locate_segments(workspace, model, dataset, images).settings)
+    """Settings of the predictions that a segment table was computed from; see :func:`locate_segments`.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        images: Ids of the images; None for all that the table has.
+
+    Returns:
+        Name → value.
+    """
+    return dict(locate_segments(workspace, stored, images).settings)
 
 
 def _require_one(image: str, fitting: Sequence[Part]) -> None:
@@ -234,13 +243,13 @@ def _require_one(image: str, fitting: Sequence[Part]) -> None:
         )
 
 
-def _stale(model: str, dataset: str, stale: Mapping[str, Part], settings: Mapping[str, Any]) -> StoreError:
+def _stale(stored: Stored, stale: Mapping[str, Part], settings: Mapping[str, Any]) -> StoreError:
     script = "pred_images" if settings.get("keep") == "nothing" else "compute_metrics"
-    again = f"scripts/{script}.py with args.dataset={dataset} args.model_name={model}"
+    again = f"scripts/{script}.py with {stored.arguments}"
     image, part = next(iter(stale.items()))
     if differing := differing_settings(part.settings, settings):
         return SettingsMismatchError(part.path, differing, f"compute it again by {again} args.overwrite=True")
     return StoreError(
-        f"{len(stale)} images of {dataset!r}, e.g. {image!r}, were predicted again after their segments were "
+        f"{len(stale)} images of {stored.dataset!r}, e.g. {image!r}, were predicted again after their segments were "
         f"computed; run {again}"
     )

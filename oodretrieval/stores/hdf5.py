@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import ChecksumError, StoreError
 from oodretrieval.files import CHECKSUM, require_checksum, verify
-from oodretrieval.stores.workspace import require_format
+from oodretrieval.stores.json_files import require_format
 
 CHUNK_BYTES = 1 << 20
 

@@ -5,12 +5,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.labels import NO_CLASS, lookup_table
-from oodretrieval.segments import entropy_levels, label_components, predict_pixels
+from oodretrieval.segments import (
+    entropy_levels,
+    label_components,
+    predict_pixels,
+    segment_table,
+    segment_table_from_logits,
+)
 from oodretrieval.stores.bilinear import resize_bilinear, softmax
+
+_TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +59,23 @@ class Prediction:
     image_file: Mapping[str, int | str] | None = None
     digest: str = ""
 
+    def problem(self) -> str:
+        """What is wrong with types and shapes, in words; empty where they agree."""
+        size, classes, problem = self.prediction.shape, self.num_classes, ""
+        if len(size) != 2 or self.prediction.dtype not in (np.uint8, np.uint16) or 0 in size:
+            problem = f"prediction must be (H, W) uint8 or uint16, not {self.prediction.dtype} {size}"
+        for name in ("labels", "entropy"):
+            values = getattr(self, name)
+            if values is not None and values.shape != size:
+                problem = f"{name} {values.shape} must have the size of the prediction {size}"
+        if self.logits is not None and (self.logits.ndim != 3 or self.logits.shape[0] != classes):
+            problem = f"logits {self.logits.shape} must be (C = {classes}, h, w)"
+        if self.softmax is not None and self.softmax.shape != (*size, classes):
+            problem = f"softmax {self.softmax.shape} must be {(*size, classes)}"
+        if not problem and not self.label_to_pred and self.labels is not None and classes > NO_CLASS:
+            problem = f"label_to_pred is needed to hold labels of {classes} classes"
+        return problem
+
     def probabilities(self) -> NDArray[np.float32]:
         """The softmax, as kept or rebuilt from the logits.
 
@@ -74,12 +100,47 @@ class Prediction:
         masked = NO_CLASS if self.num_classes <= NO_CLASS else None
         return label_components(self.prediction, ignore=masked)
 
+    def segment_table(self) -> pd.DataFrame:
+        """The metrics of every segment.
+
+        Returns:
+            One row per segment; ``image_id`` in front of the columns of
+            :func:`~oodretrieval.segments.segment_table`.
+
+        Raises:
+            StoreError: If neither logits nor softmax was kept.
+        """
+        options: dict[str, Any] = {
+            "labels": self.labels,
+            "label_to_pred": dict(self.label_to_pred) or None,
+            "void_ids": self.void_ids,
+            "threads": 1,  # images, not rows, are spread over the cores
+        }
+        if self.logits is not None:
+            table, _ = segment_table_from_logits(
+                self.logits, self.prediction, align_corners=self.align_corners, **options
+            )
+        else:
+            table, _ = segment_table(self.probabilities(), prediction=self.prediction, **options)
+        table.insert(0, "image_id", self.image_id)
+        return table
+
     def full_logits(self) -> NDArray[np.float32] | None:
         """The logits resized to the image, ``(H, W, C)``; None if they were not kept."""
         if self.logits is None:
             return None
         height, width = self.prediction.shape
         return resize_bilinear(self.logits, (height, width), align_corners=self.align_corners)
+
+    def log_probabilities(self) -> NDArray[np.float32] | None:
+        """The softmax's logarithm but for a constant per pixel, ``(H, W, C)``: the logits, else the logarithm itself.
+
+        No score of the softmax sees the constant. None where neither logits nor softmax was kept.
+        """
+        full = self.full_logits()
+        if full is None and self.softmax is not None:
+            full = np.log(np.maximum(self.softmax, _TINY))
+        return full
 
     def entropy_levels(self) -> NDArray[np.uint8]:
         """Entropy of every pixel over ``ln C``, times 255 and rounded, ``(H, W)``: as kept, or computed.

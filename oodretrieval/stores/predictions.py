@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from oodretrieval.choices import Keep
 from oodretrieval.errors import StoreError
 from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path, was_replaced
-from oodretrieval.labels import NO_CLASS
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
 from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain
 from oodretrieval.stores.prediction import Prediction
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace
 
 KEEP: tuple[Keep, ...] = get_args(Keep)
 
@@ -116,11 +117,27 @@ def read_prediction(workspace: Workspace, model: str, dataset: str, image_id: st
     Raises:
         StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """
-    path = workspace.prediction_path(model, dataset, image_id)
+    return stored_prediction(workspace, Stored(model, dataset), image_id)
+
+
+def stored_prediction(workspace: Workspace, stored: Stored, image_id: str) -> Prediction:
+    """:func:`read_prediction`, of work whose names travel together.
+
+    Args:
+        workspace: Where it lies.
+        stored: Whose: of which network on which dataset.
+        image_id: Id of the image.
+
+    Returns:
+        The prediction.
+
+    Raises:
+        StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
+    """
+    path = workspace.prediction_path(stored, image_id)
     if not path.is_file():
         raise StoreError(
-            f"no prediction {str(path)!r}; run scripts/pred_images.py with args.dataset={dataset} "
-            f"args.model_name={model} first"
+            f"no prediction {str(path)!r}; run scripts/pred_images.py with {stored.arguments} first"
         )
     prediction = read_prediction_file(path)
     if prediction.image_file is not None:
@@ -268,20 +285,5 @@ def _entropy(content: Mapping[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
 
 
 def _require_consistent(prediction: Prediction, path: Path) -> None:
-    size, classes = prediction.prediction.shape, prediction.num_classes
-    problem = ""
-    if len(size) != 2 or prediction.prediction.dtype not in (np.uint8, np.uint16) or 0 in size:
-        problem = f"prediction must be (H, W) uint8 or uint16, not {prediction.prediction.dtype} {size}"
-    for name in ("labels", "entropy"):
-        values = getattr(prediction, name)
-        if values is not None and values.shape != size:
-            problem = f"{name} {values.shape} must have the size of the prediction {size}"
-    logits, probabilities = prediction.logits, prediction.softmax
-    if logits is not None and (logits.ndim != 3 or logits.shape[0] != classes):
-        problem = f"logits {logits.shape} must be (C = {classes}, h, w)"
-    if probabilities is not None and probabilities.shape != (*size, classes):
-        problem = f"softmax {probabilities.shape} must be {(*size, classes)}"
-    if not problem and not prediction.label_to_pred and prediction.labels is not None and classes > NO_CLASS:
-        problem = f"label_to_pred is needed to hold labels of {classes} classes"
-    if problem:
+    if problem := prediction.problem():
         raise StoreError(f"{path}: {problem}; predict this image again")

@@ -14,7 +14,9 @@ from oodretrieval.errors import StoreError
 from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path
 from oodretrieval.regions.tree import RegionTree
 from oodretrieval.stores.hdf5 import create_array, read_hdf5
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, nested_path, plain
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace, nested_path
 
 _ARRAYS = ("superpixels", "members", "spans", "parent", "source")
 _COLUMN = "column_"
@@ -33,23 +35,36 @@ class StoredRegions:
     columns: Mapping[str, NDArray[np.float64]]
 
 
-def regions_folder(workspace: Workspace, names: tuple[str, str], proposals: str) -> Path:
+def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path:
     """Folder of the regions of a network on a dataset.
 
     Args:
         workspace: Where it lies.
-        names: Name of the segmentation network, name of the dataset.
+        stored: Of which network on which dataset.
         proposals: What proposes them.
+
+    Returns:
+        The folder.
 
     Raises:
         StoreError: If a name cannot be one of a folder.
     """
-    return workspace.regions_folder(*names) / proposals
+    return workspace.regions_folder(stored) / proposals
 
 
-def regions_path(workspace: Workspace, names: tuple[str, str], proposals: str, image_id: str) -> Path:
-    """File of the regions of one image; an id with ``/`` lies in nested folders."""
-    return nested_path(regions_folder(workspace, names, proposals), image_id, ".h5")
+def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id: str) -> Path:
+    """File of the regions of one image; an id with ``/`` lies in nested folders.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        proposals: What proposes them.
+        image_id: Id of the image.
+
+    Returns:
+        The file.
+    """
+    return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
 
 def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]) -> None:
@@ -97,7 +112,15 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
 
 
 def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
-    """Whether the regions of an image are there, undamaged, and were made of the same."""
+    """Whether the regions of an image are there, undamaged, and were made of the same.
+
+    Args:
+        path: Their file.
+        made_by: What they shall be made of.
+
+    Returns:
+        False, too, where the file is damaged.
+    """
     if not path.is_file():
         return False
     try:
@@ -109,6 +132,12 @@ def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
 
 def read_regions(path: Path) -> StoredRegions:
     """Read what :func:`write_regions` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The regions.
 
     Raises:
         StoreError: If the file is missing or damaged.

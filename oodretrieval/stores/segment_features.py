@@ -13,29 +13,43 @@ from safetensors.numpy import save
 
 from oodretrieval.errors import ChecksumError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
-from oodretrieval.stores.workspace import Workspace, nested_path, plain
+from oodretrieval.stores.json_files import plain
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace, nested_path
 
 FORMAT = "oodretrieval segment features"
 
 
-def features_path(workspace: Workspace, names: tuple[str, str], network: str, image_id: str) -> Path:
+def features_path(workspace: Workspace, stored: Stored, network: str, image_id: str) -> Path:
     """File of the features of the segments of one image; an id with ``/`` lies in nested folders.
 
     Args:
         workspace: Where it lies.
-        names: Name of the segmentation network, name of the dataset.
+        stored: Whose: of which network on which dataset.
         network: Name of the network that gives the features.
         image_id: Id of the image.
+
+    Returns:
+        The file.
 
     Raises:
         StoreError: If a name cannot be one of a folder, or the id leads out of it.
     """
-    return nested_path(features_folder(workspace, names, network), image_id, ".safetensors")
+    return nested_path(features_folder(workspace, stored, network), image_id, ".safetensors")
 
 
-def features_folder(workspace: Workspace, names: tuple[str, str], network: str) -> Path:
-    """Folder of the features that a network gives; lock it to write there."""
-    return workspace.segments_folder(*names) / "features" / network
+def features_folder(workspace: Workspace, stored: Stored, network: str) -> Path:
+    """Folder of the features that a network gives; lock it to write there.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        network: Name of the network that gives the features.
+
+    Returns:
+        The folder.
+    """
+    return workspace.segments_folder(stored) / "features" / network
 
 
 def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[str, Any]) -> None:

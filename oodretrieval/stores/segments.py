@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 
 from oodretrieval.errors import ChecksumError, StoreError, TableError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
-from oodretrieval.stores.workspace import FORMAT_VERSION, Workspace, plain, require_format
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, require_format
+from oodretrieval.stores.stored import Stored
+from oodretrieval.stores.workspace import Workspace
 
 METADATA_KEY = b"oodretrieval"
 
@@ -38,8 +40,7 @@ class Part:
 
 def write_segments(
     workspace: Workspace,
-    model: str,
-    dataset: str,
+    stored: Stored,
     part: int,
     table: pd.DataFrame,
     images: Mapping[str, str],
@@ -49,8 +50,7 @@ def write_segments(
 
     Args:
         workspace: Where to.
-        model: Name of the model's entry.
-        dataset: Name of the dataset's entry.
+        stored: Whose: of which network on which dataset.
         part: Number of the part, 0….
         table: One row per segment, with ``image_id`` and ``segment_id``.
         images: Id of every image of the part, also of those without a segment → digest of its prediction.
@@ -65,16 +65,15 @@ def write_segments(
     if strange:
         raise TableError(f"part {part} has segments of images that are not its own, e.g. {strange[0]!r}")
     metadata = {"images": list(images), "predictions": list(images.values()), "settings": settings}
-    write_table(workspace.segments_folder(model, dataset) / part_name(part), table, metadata)
+    write_table(workspace.segments_folder(stored) / part_name(part), table, metadata)
 
 
-def existing_parts(workspace: Workspace, model: str, dataset: str) -> dict[int, Part]:
+def existing_parts(workspace: Workspace, stored: Stored) -> dict[int, Part]:
     """Which parts are there.
 
     Args:
         workspace: Where they lie.
-        model: Name of the model's entry.
-        dataset: Name of the dataset's entry.
+        stored: Whose: of which network on which dataset.
 
     Returns:
         Number of the part → what it says of itself, in order; empty where there is none.
@@ -83,7 +82,7 @@ def existing_parts(workspace: Workspace, model: str, dataset: str) -> dict[int, 
         StoreError: If a part is damaged or of another format version.
     """
     parts = {}
-    for number, path in _part_files(workspace.segments_folder(model, dataset)).items():
+    for number, path in _part_files(workspace.segments_folder(stored)).items():
         metadata = read_table_metadata(path, whole=True)
         images = list(metadata["images"])
         digests = metadata.get("predictions") or [""] * len(images)
@@ -91,28 +90,35 @@ def existing_parts(workspace: Workspace, model: str, dataset: str) -> dict[int, 
     return parts
 
 
-def read_part(workspace: Workspace, model: str, dataset: str, part: int) -> pd.DataFrame:
+def read_part(workspace: Workspace, stored: Stored, part: int) -> pd.DataFrame:
     """Read one part of a segment table.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        part: Its number, from 0.
+
+    Returns:
+        The table.
 
     Raises:
         StoreError: If it is missing or damaged.
     """
-    return read_tables([workspace.segments_folder(model, dataset) / part_name(part)])
+    return read_tables([workspace.segments_folder(stored) / part_name(part)])
 
 
-def remove_parts(workspace: Workspace, model: str, dataset: str, *, but: Collection[int]) -> None:
+def remove_parts(workspace: Workspace, stored: Stored, *, but: Collection[int]) -> None:
     """Remove all parts of a segment table but some.
 
     Args:
         workspace: Where it lies.
-        model: Name of the model's entry.
-        dataset: Name of the dataset's entry.
+        stored: Whose: of which network on which dataset.
         but: Numbers of the parts that stay.
 
     Raises:
         StoreError: If one cannot be removed.
     """
-    for number, path in _part_files(workspace.segments_folder(model, dataset)).items():
+    for number, path in _part_files(workspace.segments_folder(stored)).items():
         if number not in but:
             try:
                 path.unlink(missing_ok=True)

@@ -11,13 +11,12 @@ from PIL import Image
 from oodretrieval.errors import PartialFailure, SettingsMismatchError, StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.part_layout import part_numbers
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Workspace, existing_parts, read_segments
+from oodretrieval.stores import Stored, Workspace, existing_parts, read_segments
+from oodretrieval.stores.table_layout import part_numbers
 
 NAMES = {"dataset": "images", "model_name": "colour"}
 KEYS = "colour", "images"
@@ -29,14 +28,14 @@ CHANGES = {
     "shrank at the front": [6, 7, 8, 9],
     "shrank in the middle": [3, 4, 9],
     "shrank to one block": [3, 4, 5],
-    "came and went": [0, 1, 4, 6, 8, 10, 12],
+    "added and removed": [0, 1, 4, 6, 8, 10, 12],
     "others altogether": [0, 1, 2, 10],
 }
 
 
 @pytest.fixture(autouse=True)
 def in_small_blocks(monkeypatch):
-    monkeypatch.setattr("oodretrieval.experiment.inputs.BLOCK", 4)
+    monkeypatch.setattr("oodretrieval.stores.blocks.BLOCK", 4)
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +86,13 @@ class Project:
 
     def read(self, **options):
         settings = from_mapping(MetricsSettings, {**NAMES, "root": str(self.root), **options})
-        return segments_in_use(settings.common, Run(self.configuration, self.workspace), KEYS)
+        return Run(self.configuration, self.workspace).stored(*KEYS, settings.common).table()
 
     def parts(self):
-        return {number: list(part.images) for number, part in existing_parts(self.workspace, *KEYS).items()}
+        return {
+            number: list(part.images)
+            for number, part in existing_parts(self.workspace, Stored(*KEYS)).items()
+        }
 
 
 @pytest.fixture(params=["logits", "softmax", "nothing"])
@@ -168,7 +170,7 @@ def test_an_image_that_was_replaced_and_predicted_again(project, fresh, pictures
     project.show(FIRST)
     project.run()
     pictures[12].save(project.path(5))
-    project.workspace.prediction_path(*KEYS, project.path(5).stem).unlink()
+    project.workspace.prediction_path(Stored(*KEYS), project.path(5).stem).unlink()
     assert project.run() == (1, 1)
     mixed = Workspace(project.workspace.path.parent / "mixed")
     mine, project.workspace = project.workspace, mixed

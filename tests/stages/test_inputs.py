@@ -16,19 +16,12 @@ from oodretrieval.errors import (
     WeightsError,
 )
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.inputs import (
-    BLOCK,
-    blocks,
-    dataset_in_use,
-    meta_model_path,
-    open_meta_model,
-    provenance,
-    require_current,
-    weights_hash_if_there,
-)
+from oodretrieval.experiment.datasets import dataset_in_use
+from oodretrieval.experiment.provenance import provenance, require_current, weights_hash_if_there
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.stores import Workspace
+from oodretrieval.stores import Stored, Workspace
+from oodretrieval.stores.blocks import BLOCK, blocks
 
 
 @pytest.fixture
@@ -56,7 +49,7 @@ def configuration(tmp_path):
 
 @pytest.mark.parametrize(("limit", "count"), [(0, 5), (2, 2), (5, 5), (99, 5)])
 def test_the_limit_takes_the_first_images(configuration, limit, count):
-    dataset = dataset_in_use(CommonSettings(limit=limit), configuration, "photos")
+    dataset = dataset_in_use(configuration, "photos", CommonSettings(limit=limit))
     assert [dataset[i].id for i in range(len(dataset))] == [str(i) for i in range(count)]
 
 
@@ -67,35 +60,37 @@ def test_a_negative_limit_is_refused(configuration):
 
 def test_args_root_overrides_the_entry(configuration, tmp_path):
     settings = CommonSettings(root=str(tmp_path / "others"))
-    assert len(dataset_in_use(settings, configuration, "photos")) == 2
+    assert len(dataset_in_use(configuration, "photos", settings)) == 2
     with pytest.raises(DatasetNotFoundError, match="nowhere"):
-        dataset_in_use(CommonSettings(root=str(tmp_path / "nowhere")), configuration, "photos")
+        dataset_in_use(configuration, "photos", CommonSettings(root=str(tmp_path / "nowhere")))
 
 
 def test_an_unknown_dataset_lists_the_known_ones(configuration):
     with pytest.raises(UnknownNameError, match="did you mean 'photos'"):
-        dataset_in_use(CommonSettings(), configuration, "photso")
+        dataset_in_use(configuration, "photso", CommonSettings())
 
 
 def test_provenance_tells_weights_and_data_apart(configuration, tmp_path):
-    made_by = provenance(CommonSettings(), configuration, "net", "photos")
+    made_by = provenance(configuration, Stored("net", "photos"), CommonSettings())
     assert made_by["model"] == "net"
     assert made_by["weights"] == "ba7816bf8f01cfea"
     assert made_by["dataset_arguments"] == {"root": str(tmp_path / "photos")}
-    assert provenance(CommonSettings(limit=3, num_cores=2), configuration, "net", "photos") == made_by
-    other = provenance(CommonSettings(root="x"), configuration, "net", "photos")
+    assert provenance(configuration, Stored("net", "photos"), CommonSettings(limit=3, num_cores=2)) == made_by
+    other = provenance(configuration, Stored("net", "photos"), CommonSettings(root="x"))
     assert other["dataset_arguments"] == {"root": str(Path("x").resolve())}
     (tmp_path / "w.pth").write_bytes(b"abd")
-    assert provenance(CommonSettings(), configuration, "net", "photos")["weights"] != made_by["weights"]
+    assert (
+        provenance(configuration, Stored("net", "photos"), CommonSettings())["weights"] != made_by["weights"]
+    )
 
 
 def test_weights_that_are_not_there_have_no_hash(configuration):
     assert weights_hash_if_there(configuration.model("own")) == ""
-    assert provenance(CommonSettings(), configuration, "gone", "photos")["weights"] == ""
+    assert provenance(configuration, Stored("gone", "photos"), CommonSettings())["weights"] == ""
 
 
 def test_only_work_of_the_same_network_weights_and_data_is_current(configuration, tmp_path):
-    made_by = provenance(CommonSettings(), configuration, "net", "photos")
+    made_by = provenance(configuration, Stored("net", "photos"), CommonSettings())
     require_current("table", made_by, made_by)
     with pytest.raises(SettingsMismatchError, match="weights: was 'other'"):
         require_current("table", {**made_by, "weights": "other"}, made_by)
@@ -137,7 +132,7 @@ def with_meta_models(configuration):
 
 def test_a_meta_model_lies_where_its_entry_says_or_in_the_workspace(with_meta_models, tmp_path):
     def where(name):
-        return meta_model_path(Run(with_meta_models, Workspace("w")), name)
+        return Run(with_meta_models, Workspace("w")).trained.meta_model_path(name)
 
     assert where("linear") == Path("w/meta_models/linear.safetensors")
     assert where("trees") == Path("w/meta_models/trees.skops")
@@ -150,34 +145,36 @@ def test_a_meta_model_without_an_entry_is_found_by_its_file(with_meta_models, tm
     write_linear(workspace)
     for name, suffix in (("mine", ".skops"), ("nets", ".safetensors"), ("note", ".txt")):
         workspace.meta_model_path(name, suffix).touch()
-    assert meta_model_path(Run(with_meta_models, workspace), "mine").name == "mine.skops"
-    assert meta_model_path(Run(with_meta_models, workspace), "nets").name == "nets.safetensors"
+    assert Run(with_meta_models, workspace).trained.meta_model_path("mine").name == "mine.skops"
+    assert Run(with_meta_models, workspace).trained.meta_model_path("nets").name == "nets.safetensors"
     with pytest.raises(
         UnknownNameError, match=r"'note'.* Known: function, kept, linear, mine, nets, trees, wrong"
     ):
-        meta_model_path(Run(with_meta_models, workspace), "note")
+        Run(with_meta_models, workspace).trained.meta_model_path("note")
 
 
 def test_a_meta_model_of_another_network_is_refused(with_meta_models, monkeypatch, tmp_path):
-    monkeypatch.setattr("oodretrieval.experiment.inputs.load_meta_model", lambda path: Trained())
+    monkeypatch.setattr("oodretrieval.experiment.trained_models.load_meta_model", lambda path: Trained())
     workspace = Workspace(tmp_path)
     write_linear(workspace)
-    assert isinstance(open_meta_model(Run(with_meta_models, workspace), "linear", "net"), Trained)
+    assert isinstance(Run(with_meta_models, workspace).trained.meta_model("linear", "net"), Trained)
     with pytest.raises(TableError, match=r"trained on segments of 'net', not of 'own'.*args\.model_name=own"):
-        open_meta_model(Run(with_meta_models, workspace), "linear", "own")
+        Run(with_meta_models, workspace).trained.meta_model("linear", "own")
 
 
 def test_a_meta_model_of_other_weights_is_refused(with_meta_models, monkeypatch, tmp_path):
-    monkeypatch.setattr("oodretrieval.experiment.inputs.load_meta_model", lambda path: Trained(weights="old"))
+    monkeypatch.setattr(
+        "oodretrieval.experiment.trained_models.load_meta_model", lambda path: Trained(weights="old")
+    )
     write_linear(Workspace(tmp_path))
     with pytest.raises(TableError, match=r"trained with other weights of 'net'.*args\.overwrite=True"):
-        open_meta_model(Run(with_meta_models, Workspace(tmp_path)), "linear", "net")
+        Run(with_meta_models, Workspace(tmp_path)).trained.meta_model("linear", "net")
 
 
 def test_a_meta_model_that_is_not_trained_or_not_there(with_meta_models, tmp_path):
     with pytest.raises(
         WeightsError, match=r"no meta model .*linear\.safetensors.*train_meta_nn.*that is there .*: none"
     ):
-        open_meta_model(Run(with_meta_models, Workspace(tmp_path)), "linear", "net")
+        Run(with_meta_models, Workspace(tmp_path)).trained.meta_model("linear", "net")
     with pytest.raises(ConfigurationError, match="no_such_module"):
-        open_meta_model(Run(with_meta_models, Workspace(tmp_path)), "wrong", "net")
+        Run(with_meta_models, Workspace(tmp_path)).trained.meta_model("wrong", "net")

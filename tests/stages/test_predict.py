@@ -17,14 +17,13 @@ from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchE
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.segment_blocks import image_table
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict import pred_images as stage
-from oodretrieval.stages.predict.finishing import Finisher
+from oodretrieval.stages.predict.finish import Finisher
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stores import Workspace, read_prediction, read_segments
+from oodretrieval.stores import Prediction, Stored, Workspace, read_prediction, read_segments
 
 NAMES = {"dataset": "val", "model_name": "colour", "gpu": -1}
 IDS = [f"0016E5_{100 * number:05d}" for number in range(6)]
@@ -32,7 +31,7 @@ IDS = [f"0016E5_{100 * number:05d}" for number in range(6)]
 
 @pytest.fixture
 def in_small_blocks(monkeypatch):
-    monkeypatch.setattr("oodretrieval.experiment.inputs.BLOCK", 4)
+    monkeypatch.setattr("oodretrieval.stores.blocks.BLOCK", 4)
 
 
 @pytest.fixture
@@ -83,7 +82,7 @@ def test_metrics_of_the_same_pass_are_those_of_kept_logits(configuration, worksp
 def test_metrics_of_the_same_pass_are_those_of_the_networks_own_logits(configuration, expected, camvid):
     dataset = CamVid(camvid, "val", ("pedestrian", "bicyclist"))
     network = Segmenter(configuration.model("colour"), stage.choose_device(-1))
-    tables = [image_table(network(sample, dataset.label_set)) for sample in dataset]
+    tables = [network(sample, dataset.label_set).segment_table() for sample in dataset]
     pd.testing.assert_frame_equal(
         pd.concat(tables, ignore_index=True),
         read_segments(expected, "colour", "val"),
@@ -130,17 +129,19 @@ def test_a_broken_image_loses_nothing_and_is_added_when_it_is_mended(
 
 
 def test_an_image_whose_metrics_fail_is_reported(configuration, workspace, monkeypatch):
+    real = Prediction.segment_table
+
     def refuse(prediction):
         if prediction.image_id == IDS[1]:
             raise ValueError("labels out of order")
-        return image_table(prediction)
+        return real(prediction)
 
-    monkeypatch.setattr("oodretrieval.stages.predict.finishing.image_table", refuse)
+    monkeypatch.setattr(Prediction, "segment_table", refuse)
     with pytest.raises(PartialFailure, match=f"{IDS[1]}: labels out of order"):
         pred_images(
             from_mapping(PredictSettings, {**NAMES, "keep": "nothing"}), Run(configuration, workspace)
         )
-    assert not workspace.prediction_path("colour", "val", IDS[1]).exists()
+    assert not workspace.prediction_path(Stored("colour", "val"), IDS[1]).exists()
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 5
 
 
@@ -167,7 +168,7 @@ def test_what_was_broken_off_goes_on(configuration, workspace, expected, monkeyp
 
 def test_a_prediction_that_is_gone_is_made_again_with_its_segments(configuration, workspace, expected):
     shutil.copytree(expected.path, workspace.path)
-    workspace.prediction_path("colour", "val", IDS[1]).unlink()
+    workspace.prediction_path(Stored("colour", "val"), IDS[1]).unlink()
     settings = from_mapping(PredictSettings, {**NAMES, "keep": "nothing"})
     assert pred_images(settings, Run(configuration, workspace))["predicted"] == 1
     same(workspace, expected)
@@ -181,7 +182,7 @@ def test_nothing_to_do_needs_no_network(configuration, expected, monkeypatch):
     assert (again["predicted"], again["skipped"]) == (0, 6)
 
 
-def test_a_worker_that_dies_is_told(configuration, workspace, monkeypatch):
+def test_a_worker_that_dies_is_reported(configuration, workspace, monkeypatch):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     monkeypatch.setattr(stage, "load_kernels", os.abort)
     with pytest.raises(WorkerError, match="a worker process died.*Run the same command again"):
@@ -209,7 +210,9 @@ def test_steps_run_at_once_but_not_far_ahead(
     lock, finish, get = threading.Lock(), Finisher.__call__, ImageFolder.__getitem__
 
     def slow(self, outcome):
-        time.sleep(0.005)
+        end = time.monotonic() + 120
+        while num_cores and len(read) - len(finished) <= 3 and len(read) < 40 and time.monotonic() < end:
+            time.sleep(0.001)  # what is read ahead meanwhile is bounded, and is more than that
         result = finish(self, outcome)
         finished.append(threading.get_ident())
         return result
@@ -329,7 +332,7 @@ def test_images_near_the_size_of_the_training_are_left_alone(configuration, work
 def test_the_first_image_says_what_all_take_on_disk(configuration, workspace, caplog):
     caplog.set_level("INFO")
     pred_images(from_mapping(PredictSettings, {**NAMES}), Run(configuration, workspace))
-    size = workspace.prediction_path("colour", "val", IDS[0]).stat().st_size
+    size = workspace.prediction_path(Stored("colour", "val"), IDS[0]).stat().st_size
     (line,) = (r.getMessage() for r in caplog.records if "the first prediction takes" in r.getMessage())
     sizes = [f"{max(0.1, n * size / 1e6):.1f} MB" for n in (1, 6)]
     assert f"takes {sizes[0]}, 6 of them about {sizes[1]} with args.keep=logits" in line
@@ -387,7 +390,7 @@ def test_images_that_left_the_folder_stand_in_nobodys_way(configuration, workspa
 
 
 @pytest.mark.parametrize("keep", ["logits", "nothing"])
-def test_an_image_that_was_replaced_is_told_and_predicted_again(
+def test_an_image_that_was_replaced_is_reported_and_predicted_again(
     configuration, workspace, folders, tmp_path, caplog, keep
 ):
     run, path = Run(configuration, workspace), tmp_path / "one" / "a.png"
@@ -441,10 +444,9 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
         run = Run(trained_at(configuration, size), Workspace(tmp_path / str(size)))
         pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 1}), run)
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), run)
+        work = run.stored("colour", "val")
         table = read_segments(run.workspace, "colour", "val")
-        features = SegmentFeatures(run.workspace, "tf_efficientnet_lite0", choose_device(-1))
-        dataset = CamVid(configuration.datasets["val"].kwargs["root"], "val")
-        vectors, failures = features.of(("colour", "val"), dataset, table)
+        vectors, failures = SegmentFeatures("tf_efficientnet_lite0", choose_device(-1)).of(work, table)
         assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import configuration_for
 from safetensors import safe_open
 from torch.backends import cudnn
 from torch.backends.cuda import matmul
@@ -24,16 +23,14 @@ from oodretrieval.errors import (
     TableError,
     WeightsError,
 )
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings, changed, from_mapping
+from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
 from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
-from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -41,13 +38,12 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.selecting import open_novelty_model
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_segments
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Stored, Workspace, read_segments
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
 CPU = {"gpu": -1}
-JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
+EVALUATED = {"model_name": "colour", "meta_model_name": "linear"}
 
 
 def fit(configuration, workspace, **options):
@@ -58,58 +54,36 @@ def fit(configuration, workspace, **options):
 
 
 def embed(configuration, workspace, **options):
-    settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
+    settings = {
+        "dataset": ("val",),
+        "min_height": 4,
+        "min_width": 4,
+        "overwrite": True,
+        **EVALUATED,
+        **options,
+    }
     return compute_embeddings(from_mapping(EmbedSettings, {**settings, **CPU}), Run(configuration, workspace))
-
-
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with everything that comes before selecting, and a novelty model; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    settings = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", **JUDGED, **CPU})
-    train_meta_nn(settings, Run(configuration, workspace))
-    fit(configuration, workspace)
-    return workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
-
-
-@pytest.fixture
-def measured(fitted):
-    fitted.novelty_model_path("colour").unlink()
-    return fitted
 
 
 @pytest.mark.parametrize("select_by", [name for name in get_args(SelectBy) if name != "predicted_iou"])
 def test_every_score_selects_what_lies_above_its_quantile(configuration, fitted, select_by):
     embed(configuration, fitted, select_by=select_by, select_quantile=0.5)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
+    evaluated, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
     limit = load_novelty_model(fitted.novelty_model_path("colour")).threshold(select_by, 0.5)
-    assert 0 < len(chosen) < len(judged)
+    assert 0 < len(chosen) < len(evaluated)
     assert (chosen[SELECT_SCORE] > limit).all()
     every = read_segments(fitted, "colour", "val")
     large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
-    assert len(chosen) == (judged[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
+    assert len(chosen) == (evaluated[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
     assert catalogue.settings["select_by"] == select_by
 
 
 def test_scores_are_higher_on_unknown_things(configuration, fitted):
     table = read_segments(fitted, "colour", "val")
     embed(configuration, fitted, select_by="novelty", select_quantile=0.0)
-    judged = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
-    score = judged.merge(table, on=["image_id", "segment_id"])
+    evaluated = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
+    score = evaluated.merge(table, on=["image_id", "segment_id"])
     large = score[score["S"] >= 40]
     unknown = large["unknown_fraction"] > 0.5
     assert large.loc[unknown, SELECT_SCORE].median() > large.loc[~unknown, SELECT_SCORE].median() + 0.5
@@ -119,21 +93,21 @@ def test_scores_are_higher_on_unknown_things(configuration, fitted):
 def test_a_number_takes_the_highest(configuration, fitted, select_by):
     embed(configuration, fitted, select_by=select_by, select_number=5)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
+    evaluated, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
     large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
-    highest = np.sort(judged[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
+    highest = np.sort(evaluated[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
     assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
 
 
-def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, measured):
-    embed(configuration, measured, select_by="predicted_iou", iou_threshold=0.9)
-    segments = Catalogue.open(measured.catalogue_folder("val")).segments
+def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, trained):
+    embed(configuration, trained, select_by="predicted_iou", iou_threshold=0.9)
+    segments = Catalogue.open(trained.catalogue_folder("val")).segments
     assert (segments["predicted_iou"] < 0.9).all()
     assert np.allclose(segments[SELECT_SCORE], 1 - segments["predicted_iou"])
-    embed(configuration, measured, select_by="energy", select_number=3)
+    embed(configuration, trained, select_by="energy", select_number=3)
     for select_by in ("novelty", "energy"):
         with pytest.raises(WeightsError, match="no novelty model.*train_novelty.*select_by=predicted_iou"):
-            embed(configuration, measured, select_by=select_by)
+            embed(configuration, trained, select_by=select_by)
 
 
 def test_without_logits_it_says_what_to_do(configuration, fitted):
@@ -142,7 +116,7 @@ def test_without_logits_it_says_what_to_do(configuration, fitted):
         {"dataset": "val", "model_name": "colour", "keep": "nothing", "overwrite": True, **CPU},
     )
     pred_images(settings, Run(configuration, fitted))
-    path = fitted.segments_folder("colour", "val")
+    path = fitted.segments_folder(Stored("colour", "val"))
 
     for part in path.glob("part-*.parquet"):  # as tables of softmax files are
         table = read_tables([part])
@@ -169,14 +143,14 @@ def test_a_model_of_another_network_or_of_other_weights_is_refused(configuration
     models = {**configuration.models, "colour": replace(configuration.models["colour"], weights=str(weights))}
 
     with pytest.raises(TableError, match="other weights of 'colour'.*args.overwrite=True"):
-        open_novelty_model(Run(replace(configuration, models=models), fitted), "colour")
+        Run(replace(configuration, models=models), fitted).trained.novelty_model("colour")
 
 
-def test_the_entry_says_where_its_novelty_model_lies(configuration, measured, tmp_path):
+def test_the_entry_says_where_its_novelty_model_lies(configuration, trained, tmp_path):
     entry = replace(configuration.models["colour"], novelty="mine/novelty.safetensors")
     named = replace(configuration, models={**configuration.models, "colour": entry})
-    assert fit(named, measured)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
-    assert embed(named, measured, select_number=2)["segments"] == 2
+    assert fit(named, trained)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
+    assert embed(named, trained, select_number=2)["segments"] == 2
 
 
 def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, fitted, caplog):
@@ -190,27 +164,27 @@ def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, 
         assert json.loads(file.metadata()["made_by"])["seed"] == 1
 
 
-def test_the_fit_looks_at_no_unknown_segment(configuration, measured):
-    result = fit(configuration, measured)
-    table = read_segments(measured, "colour", "train")
+def test_the_fit_looks_at_no_unknown_segment(configuration, trained):
+    result = fit(configuration, trained)
+    table = read_segments(trained, "colour", "train")
     clean = (table["S"] >= 100) & (table["unknown_fraction"] + table["void_fraction"] <= 0.1)
     assert result["segments"] == clean.sum() < (table["S"] >= 100).sum()
-    bank = load_novelty_model(measured.novelty_model_path("colour")).bank
+    bank = load_novelty_model(trained.novelty_model_path("colour")).bank
     assert np.bincount(bank.classes).tolist() == np.bincount(table["class"][clean]).tolist()
 
 
-def test_what_cannot_be_learned_from_is_refused(configuration, measured):
+def test_what_cannot_be_learned_from_is_refused(configuration, trained):
     pred_images(
         from_mapping(PredictSettings, {"dataset": "images", "model_name": "colour", **CPU}),
-        Run(configuration, measured),
+        Run(configuration, trained),
     )
-    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, measured))
+    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, trained))
     with pytest.raises(TableError, match="'images' has no truth"):
-        fit(configuration, measured, dataset="images")
+        fit(configuration, trained, dataset="images")
     with pytest.raises(StoreError, match="no segments of 'other'"):
-        fit(configuration, measured, model_name="other")
+        fit(configuration, trained, model_name="other")
     with pytest.raises(SettingsError, match="tf_efficientnet_lite1.*'resnet50'"):
-        fit(configuration, measured, backbone="resnet50")
+        fit(configuration, trained, backbone="resnet50")
 
 
 def test_features_are_computed_once(configuration, fitted, monkeypatch):
@@ -226,7 +200,7 @@ def test_features_are_computed_once(configuration, fitted, monkeypatch):
     monkeypatch.setattr(SegmentFeatures, "network", Refusing())
     embed(configuration, fitted, select_number=4)
     assert Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist() == before
-    kept = next((fitted.segments_folder("colour", "val") / "features").rglob("*.safetensors"))
+    kept = next((fitted.segments_folder(Stored("colour", "val")) / "features").rglob("*.safetensors"))
     kept.write_bytes(kept.read_bytes()[:300])
     with pytest.raises(AssertionError, match="computed again"):
         embed(configuration, fitted, select_number=4)
@@ -249,10 +223,10 @@ def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted
         "oodretrieval.stages.measure.segment_features.read_features",
         lambda path, rows, made_by: noted.append(made_by["device"]),
     )
-    features = SegmentFeatures(workspace, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(CommonSettings(), configuration, "val")
-    table = read_segments(workspace, "colour", "val")
-    vectors, failures = features.of(("colour", "val"), dataset, table)
+    features = SegmentFeatures("tf_efficientnet_lite0", torch.device("cpu"))
+    work = Run(configuration, workspace).stored("colour", "val")
+    table = work.table()
+    vectors, failures = features.of(work, table)
     assert (len(vectors), failures) == (len(table), {})
     assert set(seen) == {(True, False, False)}
     assert set(noted) == {"cpu"}
@@ -266,10 +240,10 @@ def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatc
 
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.write_features", refuse)
     monkeypatch.setattr("oodretrieval.stages.measure.segment_features.read_features", lambda *_: None)
-    features = SegmentFeatures(fitted, "tf_efficientnet_lite0", torch.device("cpu"))
-    dataset = dataset_in_use(CommonSettings(), configuration, "val")
-    table = read_segments(fitted, "colour", "val")
-    vectors, failures = features.of(("colour", "val"), dataset, table)
+    features = SegmentFeatures("tf_efficientnet_lite0", torch.device("cpu"))
+    work = Run(configuration, fitted).stored("colour", "val")
+    table = work.table()
+    vectors, failures = features.of(work, table)
     assert (len(vectors), failures) == (len(table), {})
     assert caplog.text.count("features are computed again next time: cannot write x") == 1
 
@@ -289,9 +263,9 @@ def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
     (root / "val" / "0016E5_00200.png").write_bytes(b"no image")
     with pytest.raises(PartialFailure, match="0016E5_00200"):
         embed(configuration, workspace, root=str(root), select_quantile=0.0)
-    judged = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
-    lost = judged["image_id"] == "0016E5_00200"
-    assert judged.loc[lost, SELECT_SCORE].isna().all() and judged.loc[~lost, SELECT_SCORE].notna().all()
+    evaluated = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
+    lost = evaluated["image_id"] == "0016E5_00200"
+    assert evaluated.loc[lost, SELECT_SCORE].isna().all() and evaluated.loc[~lost, SELECT_SCORE].notna().all()
 
 
 def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(configuration, fitted):
@@ -301,15 +275,15 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
         "min_height": 6,
         "min_width": 6,
         "repetitions": 3,
-        **JUDGED,
+        **EVALUATED,
     }
-    figures = eval_selection(
+    measures = eval_selection(
         from_mapping(SelectionSettings, {**settings, "select_quantile": 0.6, **CPU}),
         Run(configuration, fitted),
     )
     embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
-    assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
-    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
+    assert measures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
+    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(measures["orders"])
     published = from_mapping(
         SelectionSettings, {**settings, "select_by": "predicted_iou", "iou_threshold": 0.9, **CPU}
     )
@@ -349,8 +323,10 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
     assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
 
 
-def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
-    settings = from_mapping(OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **JUDGED, **CPU})
+def test_the_pixel_score_is_evaluated_next_to_the_others(configuration, fitted):
+    settings = from_mapping(
+        OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **EVALUATED, **CPU}
+    )
     scores = eval_ood(settings, Run(configuration, fitted))["scores"]
     assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
     warm = eval_ood(changed(settings, {"temperature": 2.0}), Run(configuration, fitted))["scores"]
@@ -381,7 +357,7 @@ def test_a_threshold_of_the_published_rule_is_not_passed_over():
 def test_what_is_evaluated_without_novelty_is_not_sent_to_settings_that_select(configuration, workspace):
     """The evaluations of pixels know no args.select_by."""
     with pytest.raises(WeightsError, match="no novelty model.*train_novelty") as said:
-        open_novelty_model(Run(configuration, workspace), "colour")
+        Run(configuration, workspace).trained.novelty_model("colour")
     assert "select_by" not in str(said.value)
 
 

@@ -1,17 +1,16 @@
-"""Work that was made of other predictions than there are is refused, or told, by everything that reads it."""
+"""Work that was made of other predictions than there are is refused, or reported, by everything that reads it."""
 
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from steps import predict_and_measure, train_linear
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
-from oodretrieval.experiment.stored import segments_in_use
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
@@ -33,7 +32,7 @@ from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Workspace, lock_folder
+from oodretrieval.stores import Stored, lock_folder
 
 NET = {"model_name": "colour", "gpu": -1}
 VAL = {"dataset": "val", **NET}
@@ -84,16 +83,14 @@ def predict(configuration, workspace, measure=True, **options):
 
 
 @pytest.fixture(scope="module")
-def once(configuration_in, tmp_path_factory):
-    """Predicted, measured and fitted; not to be written to."""
-    configuration = configuration_in(tmp_path_factory.mktemp("once"))
-    workspace = Workspace(configuration.workspace)
-    predict(configuration, workspace)
-    train_meta_nn(
-        from_mapping(TrainMetaSettings, {**META, "dataset_val": "", "groups": "image"}),
-        Run(configuration, workspace),
-    )
-    return workspace
+def once(grown):
+    """``val`` predicted and measured, and a meta model fitted on it; not to be written to."""
+
+    def step(run):
+        predict_and_measure(run, "val")
+        train_linear(run, dataset="val", dataset_val="", groups="image")
+
+    return grown(None, step)
 
 
 @pytest.fixture
@@ -122,7 +119,7 @@ def test_predictions_of_two_kinds_are_not_put_together(configuration, fitted, na
         stage(settings, Run(configuration, fitted))
 
 
-def test_a_model_fitted_on_other_inference_is_told(configuration, fitted, caplog):
+def test_a_model_fitted_on_other_inference_is_reported(configuration, fitted, caplog):
     stage, settings = READERS["eval_selection"]
     stage(settings, Run(configuration, fitted))
     assert "may be off" not in caplog.text
@@ -176,7 +173,7 @@ def test_trained_already_means_on_these_images(configuration, workspace, camvid,
 def test_features_are_written_in_peace(configuration, fitted):
     """Whoever locks the table leaves alone what another process writes below it."""
     train_novelty(from_mapping(TrainNoveltySettings, {**VAL}), Run(configuration, fitted))
-    folder = fitted.segments_folder("colour", "val")
+    folder = fitted.segments_folder(Stored("colour", "val"))
     features = folder / "features" / "tf_efficientnet_lite0"
     assert len(list(features.glob("*.safetensors"))) == 6
     half = features / ".tmp-0123456789ab.safetensors"
@@ -201,11 +198,10 @@ def test_only_features_of_what_was_predicted_again_are_computed(configuration, f
     monkeypatch.setattr(SegmentFeatures, "network", Watching())
 
     def features(**options):
-        run, settings = Run(configuration, fitted), from_mapping(CommonSettings, {**options})
-        table = segments_in_use(settings, run, ("colour", "val"))
-        dataset = dataset_in_use(settings, configuration, "val")
-        of = SegmentFeatures(fitted, "tf_efficientnet_lite0", choose_device(-1))
-        vectors, failures = of.of(("colour", "val"), dataset, table)
+        settings = from_mapping(CommonSettings, {**options})
+        work = Run(configuration, fitted).stored("colour", "val", settings)
+        table = work.table()
+        vectors, failures = SegmentFeatures("tf_efficientnet_lite0", choose_device(-1)).of(work, table)
         assert not failures and len(vectors) == len(table)
         return vectors
 
@@ -229,6 +225,6 @@ def test_features_that_cannot_be_kept_are_used_all_the_same(configuration, fitte
 
 
 def test_measuring_and_predicting_do_not_write_a_table_at_once(configuration, workspace):
-    folder = workspace.segments_folder("colour", "val")
+    folder = workspace.segments_folder(Stored("colour", "val"))
     with lock_folder(folder), pytest.raises(StoreError, match="segments/colour/val is in use by another run"):
         pred_images(from_mapping(PredictSettings, {**VAL, "keep": "nothing"}), Run(configuration, workspace))

@@ -13,7 +13,7 @@ WRITERS = {
     """,
     "segments": """
         rows = pd.DataFrame({"image_id": ["a"] * 9000, "segment_id": rng.integers(0, 1 << 60, 9000)})
-        write_segments(Workspace(path), "m", "d", 0, rows, {"a": ""}, {})
+        write_segments(Workspace(path), Stored("m", "d"), 0, rows, {"a": ""}, {})
     """,
     "catalogue": """
         with CatalogueWriter(path, {}) as writer:

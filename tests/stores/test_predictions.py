@@ -8,6 +8,7 @@ import pytest
 from oodretrieval.errors import StoreError
 from oodretrieval.stores import (
     Prediction,
+    Stored,
     Workspace,
     read_prediction,
     read_prediction_file,
@@ -62,7 +63,7 @@ def same(ours, other):
 def test_round_trip(tmp_path, keep, image_id):
     workspace = Workspace(tmp_path)
     wanted = replace(example(), image_id=image_id)
-    write_prediction(workspace.prediction_path("m", "d", image_id), wanted, keep)
+    write_prediction(workspace.prediction_path(Stored("m", "d"), image_id), wanted, keep)
     ours = read_prediction(workspace, "m", "d", image_id)
     same(ours, wanted)
     if keep == "logits":

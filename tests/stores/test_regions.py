@@ -7,6 +7,7 @@ from oodretrieval.errors import StoreError
 from oodretrieval.masks import decode_mask
 from oodretrieval.regions import propose_regions
 from oodretrieval.stores import (
+    Stored,
     StoredRegions,
     Workspace,
     has_regions,
@@ -28,7 +29,7 @@ def regions():
 
 
 def test_what_was_written_is_read(tmp_path, regions):
-    path = regions_path(Workspace(tmp_path), ("net", "data"), "regions", "clip/7")
+    path = regions_path(Workspace(tmp_path), Stored("net", "data"), "regions", "clip/7")
     write_regions(path, regions, MADE_BY)
     found = read_regions(path)
     for name in ("superpixels", "members", "spans", "parent", "source"):

@@ -10,8 +10,10 @@ import pytest
 from oodretrieval.errors import SettingsMismatchError, StoreError, TableError
 from oodretrieval.stores import (
     Prediction,
+    Stored,
     Workspace,
     existing_parts,
+    locate_segments,
     read_prediction_file,
     read_prediction_record,
     read_segment_settings,
@@ -47,19 +49,19 @@ def workspace(tmp_path):
 
 def write(workspace, part, images, settings=SETTINGS, rows=None):
     rows = table(images, part) if rows is None else rows
-    write_segments(workspace, "m", "d", part, rows, dict.fromkeys(images, "0f"), settings)
+    write_segments(workspace, Stored("m", "d"), part, rows, dict.fromkeys(images, "0f"), settings)
     return rows
 
 
 def held(workspace):
     """Number of each part → its images."""
-    return {number: list(part.images) for number, part in existing_parts(workspace, "m", "d").items()}
+    return {number: list(part.images) for number, part in existing_parts(workspace, Stored("m", "d")).items()}
 
 
 def predict(workspace, image, classes=0, settings=SETTINGS):
     """Write a prediction; returns its digest."""
     prediction = Prediction(np.full((2, 3), classes, np.uint8), image_id=image, settings=settings)
-    return write_prediction(workspace.prediction_path("m", "d", image), prediction, "nothing")
+    return write_prediction(workspace.prediction_path(Stored("m", "d"), image), prediction, "nothing")
 
 
 def test_round_trip_in_the_order_of_the_parts(workspace):
@@ -72,7 +74,11 @@ def test_round_trip_in_the_order_of_the_parts(workspace):
     assert ours["iou"].dtype == np.float64
     assert ours["S"].dtype == np.int64
     assert held(workspace) == {0: ["a", "b"], 1: ["c", "clip 1/é"], 10: ["z"]}
-    assert read_segment_settings(workspace, "m", "d") == {"model": "m", "size": [1, 2], "weights": "abc"}
+    assert read_segment_settings(workspace, Stored("m", "d")) == {
+        "model": "m",
+        "size": [1, 2],
+        "weights": "abc",
+    }
     assert list(read_segments(workspace, "m", "d", ["iou", "image_id"])) == ["iou", "image_id"]
 
 
@@ -94,9 +100,9 @@ def test_only_empty_parts(workspace):
 
 def test_nothing_there(workspace):
     assert held(workspace) == {}
-    for read in (read_segments, read_segment_settings):
+    for read in (locate_segments, read_segment_settings):
         with pytest.raises(StoreError, match=r"compute_metrics\.py with args\.dataset=d args\.model_name=m"):
-            read(workspace, "m", "d")
+            read(workspace, Stored("m", "d"))
 
 
 def test_parts_of_different_settings_are_not_put_together(workspace):
@@ -123,7 +129,7 @@ def test_of_two_parts_with_an_image_the_one_of_its_prediction_is_read(workspace)
     settings = {**SETTINGS, "size": [1, 2]}
     digests = [predict(workspace, "a", classes, settings) for classes in (0, 1)]
     for part, (rows, digest) in enumerate(zip((old, new), digests, strict=True)):
-        write_segments(workspace, "m", "d", part, rows, {"a": digest}, settings)
+        write_segments(workspace, Stored("m", "d"), part, rows, {"a": digest}, settings)
     assert digests[0] != digests[1]
     assert read_segments(workspace, "m", "d")["iou"].tolist() == new["iou"].tolist()
     assert predict(workspace, "a", 0, settings) == digests[0]
@@ -131,15 +137,15 @@ def test_of_two_parts_with_an_image_the_one_of_its_prediction_is_read(workspace)
     predict(workspace, "a", 2, settings)
     with pytest.raises(StoreError, match="'a', were predicted again after their segments.*compute_metrics"):
         read_segments(workspace, "m", "d")
-    workspace.prediction_path("m", "d", "a").unlink()
+    workspace.prediction_path(Stored("m", "d"), "a").unlink()
     with pytest.raises(StoreError, match="image 'a' is in several parts.*predict it again"):
         read_segments(workspace, "m", "d")
 
 
 def test_segments_outlive_their_predictions(workspace):
     digest = predict(workspace, "a")
-    write_segments(workspace, "m", "d", 0, table(["a"]), {"a": digest}, SETTINGS)
-    workspace.prediction_path("m", "d", "a").unlink()
+    write_segments(workspace, Stored("m", "d"), 0, table(["a"]), {"a": digest}, SETTINGS)
+    workspace.prediction_path(Stored("m", "d"), "a").unlink()
     assert len(read_segments(workspace, "m", "d")) == 2
 
 
@@ -148,7 +154,7 @@ def test_predictions_that_were_not_made_alike_have_no_table(workspace):
         "a": predict(workspace, "a"),
         "b": predict(workspace, "b", settings={**SETTINGS, "flip": True}),
     }
-    write_segments(workspace, "m", "d", 0, table(["a", "b"]), digests, SETTINGS)
+    write_segments(workspace, Stored("m", "d"), 0, table(["a", "b"]), digests, SETTINGS)
     with pytest.raises(
         StoreError, match="'a' and 'b' differ in flip: not set and True.*pred_images.*overwrite"
     ):
@@ -159,9 +165,9 @@ def test_predictions_that_were_not_made_alike_have_no_table(workspace):
 def test_tables_of_before_are_compared_by_their_settings(workspace):
     """Neither files of before had digests."""
     content = {"images": ["a"], "settings": SETTINGS}
-    write_table(workspace.segments_folder("m", "d") / "part-00000.parquet", table(["a"]), content)
+    write_table(workspace.segments_folder(Stored("m", "d")) / "part-00000.parquet", table(["a"]), content)
     assert len(read_segments(workspace, "m", "d")) == 2
-    path = workspace.prediction_path("m", "d", "a")
+    path = workspace.prediction_path(Stored("m", "d"), "a")
     predict(workspace, "a")
     with h5py.File(path, "r+") as file:
         metadata = json.loads(file["metadata"][()])
@@ -181,7 +187,7 @@ def test_the_digest_says_whether_content_is_the_same(workspace):
         num_classes=4,
         settings=SETTINGS,
     )
-    path = workspace.prediction_path("m", "d", "a")
+    path = workspace.prediction_path(Stored("m", "d"), "a")
     digest = write_prediction(path, prediction)
     assert read_prediction_record(path).digest == read_prediction_file(path).digest == digest
     changes = {
@@ -211,30 +217,30 @@ def test_tables_that_do_not_fit(workspace):
 
 def test_truncated_parts_name_themselves(workspace):
     write(workspace, 0, ["a"])
-    path = workspace.segments_folder("m", "d") / "part-00000.parquet"
+    path = workspace.segments_folder(Stored("m", "d")) / "part-00000.parquet"
     whole = path.read_bytes()
     for length in (0, 3, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        for read in (existing_parts, read_segments, read_segment_settings):
+        for read in (existing_parts, locate_segments, read_segment_settings):
             with pytest.raises(StoreError, match=r"part-00000\.parquet is damaged.*remove it"):
-                read(workspace, "m", "d")
+                read(workspace, Stored("m", "d"))
 
 
 def test_foreign_tables_are_refused(workspace):
     write(workspace, 0, ["a"])
-    path = workspace.segments_folder("m", "d") / "part-00000.parquet"
+    path = workspace.segments_folder(Stored("m", "d")) / "part-00000.parquet"
     table(["a"]).to_parquet(path)
     with pytest.raises(StoreError, match=r"part-00000\.parquet is damaged"):
         read_segments(workspace, "m", "d")
     content = pq.read_table(path).replace_schema_metadata({"oodretrieval": '{"format_version": 7}'})
     pq.write_table(content, path)
     with pytest.raises(StoreError, match="format version 7"):
-        existing_parts(workspace, "m", "d")
+        existing_parts(workspace, Stored("m", "d"))
 
 
 def test_stray_files_are_no_parts(workspace):
     write(workspace, 0, ["a"])
-    folder = workspace.segments_folder("m", "d")
+    folder = workspace.segments_folder(Stored("m", "d"))
     for name in ("part-x.parquet", ".tmp-0123456789ab.parquet", "notes.txt"):
         (folder / name).write_text("")
     assert held(workspace) == {0: ["a"]}
@@ -243,10 +249,10 @@ def test_stray_files_are_no_parts(workspace):
 KILLED = """
     import os, sys
     import pandas as pd
-    from oodretrieval.stores import Workspace, write_segments
+    from oodretrieval.stores import Stored, Workspace, write_segments
     os.replace = lambda *arguments: os._exit(9)
     rows = pd.DataFrame({"image_id": ["a"], "segment_id": [1]})
-    write_segments(Workspace(sys.argv[1]), "m", "d", 0, rows, {"a": ""}, {})
+    write_segments(Workspace(sys.argv[1]), Stored("m", "d"), 0, rows, {"a": ""}, {})
 """
 
 

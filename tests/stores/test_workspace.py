@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
-from oodretrieval.stores import Workspace, atomic_path, plain, read_json, require_same_settings, write_json
+from oodretrieval.stores import (
+    Stored,
+    Workspace,
+    atomic_path,
+    plain,
+    read_json,
+    require_same_settings,
+    write_json,
+)
 
 
 def run_python(code, *arguments):
@@ -24,15 +32,15 @@ def names_in(folder):
 
 def test_nothing_is_created_before_something_is_written(tmp_path):
     workspace = Workspace(tmp_path / "w")
-    workspace.prediction_path("m", "d", "a/b")
+    workspace.prediction_path(Stored("m", "d"), "a/b")
     workspace.catalogue_folder("c")
     assert not workspace.path.exists()
 
 
 def test_layout(tmp_path):
     workspace = Workspace(tmp_path)
-    assert workspace.prediction_path("m", "d", "a/b c/é") == tmp_path / "predictions/m/d/a/b c/é.h5"
-    assert workspace.segments_folder("m", "d") == tmp_path / "segments/m/d"
+    assert workspace.prediction_path(Stored("m", "d"), "a/b c/é") == tmp_path / "predictions/m/d/a/b c/é.h5"
+    assert workspace.segments_folder(Stored("m", "d")) == tmp_path / "segments/m/d"
     assert workspace.meta_model_path("x") == tmp_path / "meta_models/x.safetensors"
     assert workspace.meta_model_path("x", ".skops") == tmp_path / "meta_models/x.skops"
     assert workspace.catalogue_folder("c") == tmp_path / "catalogues/c"
@@ -48,7 +56,7 @@ def test_home_is_understood():
 )
 def test_ids_that_escape_are_refused(image_id):
     with pytest.raises(StoreError, match="cannot name a file"):
-        Workspace("w").prediction_path("m", "d", image_id)
+        Workspace("w").prediction_path(Stored("m", "d"), image_id)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b"])
@@ -57,7 +65,7 @@ def test_names_that_are_no_folder_are_refused(name):
         with pytest.raises(StoreError, match="cannot name"):
             place(name)
     with pytest.raises(StoreError, match="cannot name"):
-        Workspace("w").segments_folder("m", name)
+        Workspace("w").segments_folder(Stored("m", name))
 
 
 def test_atomic_write_and_replace(tmp_path):
@@ -142,11 +150,11 @@ LOCK = """
 
 def test_a_second_process_is_refused_at_once(tmp_path):
     workspace = Workspace(tmp_path)
-    folder = workspace.segments_folder("m", "d")
+    folder = workspace.segments_folder(Stored("m", "d"))
     with workspace.lock(folder):
         answer = run_python(LOCK, tmp_path, folder).stdout
         assert str(folder) in answer and "in use by another run" in answer
-        other = workspace.segments_folder("m", "e")
+        other = workspace.segments_folder(Stored("m", "e"))
         assert run_python(LOCK, tmp_path, other).stdout == "locked\n"
     assert run_python(LOCK, tmp_path, folder).stdout == "locked\n"
 

@@ -3,23 +3,17 @@
 import logging
 from collections.abc import Sequence
 
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.experiment.fitted_images import Carried, SeenImages, seen_images
-from oodretrieval.experiment.inputs import open_meta_model
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.stages.select.selecting import open_novelty_model
+from oodretrieval.experiment.stored_work import StoredWork
 
 logger = logging.getLogger(__name__)
 
 
 def seen_by(
-    settings: CommonSettings,
     run: Run,
-    names: tuple[str, str],
-    dataset: SegmentationDataset,
+    work: StoredWork,
     *,
     meta_models: Sequence[str] = (),
     novelty: bool = False,
@@ -27,10 +21,8 @@ def seen_by(
     """The images that meta models or the novelty model were fitted on; says how many.
 
     Args:
-        settings: ``root`` and ``limit`` of the dataset.
         run: Configuration and workspace.
-        names: Name of the network, name of the dataset.
-        dataset: The dataset.
+        work: Of which network on which dataset.
         meta_models: Names of meta models; empty ones are passed over.
         novelty: Whether the novelty model of the network takes part, if there is one.
 
@@ -42,19 +34,19 @@ def seen_by(
         StoreError: If there is no segment table.
         WeightsError: If a meta model is not trained.
     """
+    model, dataset = work.names.model, work.names.dataset
     models: dict[str, Carried] = {}
     for name in dict.fromkeys(filter(None, meta_models)):
-        models[f"meta model {name!r}"] = open_meta_model(run, name, names[0]).quality
+        models[f"meta model {name!r}"] = run.trained.meta_model(name, model).quality
     if novelty:
         try:
-            made_by = open_novelty_model(run, names[0]).made_by
-            models[f"the novelty model of {names[0]!r}"] = made_by
+            made_by = run.trained.novelty_model(model).made_by
+            models[f"the novelty model of {model!r}"] = made_by
         except (WeightsError, TableError) as error:
             logger.info("no novelty model takes part: %s", error)
     if not models:
         return SeenImages()
-    table = segments_in_use(settings, run, names)
-    seen = seen_images(run.configuration, names[1], dataset, table, models)
+    seen = seen_images(run.configuration, dataset, work.dataset, work.table(), models)
     for note in seen.notes:
         logger.warning("%s", note)
     return seen

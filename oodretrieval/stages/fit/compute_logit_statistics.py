@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +11,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from oodretrieval.errors import ChecksumError, StoreError, TableError
+from oodretrieval.errors import ChecksumError, StoreError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
-from oodretrieval.execution import progress
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    predicted_ids,
-    weights_hash_if_there,
-)
+from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.experiment.stored import inference_of, predictions_in_use
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.stages.fit.settings import LogitStatisticsSettings
 from oodretrieval.stores import (
     Prediction,
-    PredictionRecord,
     Workspace,
     images_key,
-    read_prediction,
     require_same_settings,
 )
 
@@ -55,66 +48,57 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
         TableError: If the dataset has no truth of classes.
         SettingsMismatchError: If the file exists and was made with other settings.
     """
-    dataset = dataset_in_use(settings.common, run.configuration, settings.dataset)
-    if dataset.label_set is None or not dataset.label_set.pred_mapping:
-        raise TableError(
-            f"dataset {settings.dataset!r} has no truth of classes; use the network's training dataset"
-        )
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    label_set = work.require_classes()
     path = (
         Path(settings.save_file) if settings.save_file else _in_workspace(run.workspace, settings.model_name)
     )
-    names = settings.model_name, settings.dataset
-    images = predicted_ids(run.workspace, names, dataset.ids)
-    records = predictions_in_use(settings.common, run, names, images)
+    images = work.predicted()
+    records = work.records(images)
     made_by = {
         **{key: flat(settings)[key] for key in ("model_name", "dataset", "limit")},
-        "weights": weights_hash_if_there(run.configuration.model(settings.model_name)),
+        "weights": run.weights_hash(settings.model_name),
         "images": images_key({image: record.digest for image, record in records.items()}),
         "inference": next((inference_of(record.settings) for record in records.values()), {}),
     }
     if path.is_file() and not settings.common.overwrite:
         recorded, statistics = _read(path)
         require_same_settings(path, recorded, made_by)
-        logger.info("%s is there already; args.overwrite=True computes it anew", path)
+        logger.info("%s is there already; args.overwrite=True computes it again", path)
     else:
-        statistics = _gather(run.workspace, names, images, records)
+        statistics = _gather(work, images)
         _write(path, statistics, made_by)
         logger.info("saved %s", path)
-    classes = [dataset.label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
-    figures = {
+    classes = [label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
+    measures = {
         key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
         for key in ("mean", "std", "pixels")
     }
     logger.info("%-20s %10s %10s %12s", "largest logit of", "mean", "std", "pixels")
     for name in classes:
-        logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in figures.values()))
-    return {"path": str(path), **figures}
+        logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in measures.values()))
+    return {"path": str(path), **measures}
 
 
-def _gather(
-    workspace: Workspace,
-    names: tuple[str, str],
-    images: Sequence[str],
-    records: Mapping[str, PredictionRecord],
-) -> LogitStatistics:
+def _gather(work: StoredWork, images: Sequence[str]) -> LogitStatistics:
     sums: LogitStatisticsSums | None = None
-    for image_id in progress(images, desc="logits", unit="image"):
-        prediction = read_prediction(
-            workspace, *names, image_id
-        )  # refuses a damaged one, which has no record
-        made_by = records[image_id].settings
-        require_same_settings(f"the prediction of {image_id}", prediction.settings, made_by)
-        unknown = prediction.unknown()
-        if unknown is not None:
-            sums = sums or LogitStatisticsSums(prediction.num_classes)
-            sums.update(require_logits(prediction, "logit statistics"), unknown == KNOWN)
-    if sums is None:
-        raise TableError(f"no prediction of {names[1]!r} has truth; predict the dataset anew")
+    for prediction in work.predictions(images, "logits", with_truth=True):
+        sums = sums or LogitStatisticsSums(prediction.num_classes)
+        known = np.asarray(prediction.unknown()) == KNOWN
+        sums.update(require_logits(prediction, "logit statistics"), known)
+    assert sums is not None  # with_truth
     return sums.statistics()
 
 
 def require_logits(prediction: Prediction, purpose: str) -> NDArray[np.float32]:
-    """The logits of a prediction at full size, ``(H, W, C)``.
+    """The logits of a prediction at full size.
+
+    Args:
+        prediction: Of one image.
+        purpose: What needs them, for the message.
+
+    Returns:
+        ``(H, W, C)``.
 
     Raises:
         StoreError: If they were not kept.
@@ -129,7 +113,7 @@ def require_logits(prediction: Prediction, purpose: str) -> NDArray[np.float32]:
 
 
 def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
-    """The statistics of a network, from the workspace or else from beside its weights.
+    """The statistics of a network, from the workspace or else from the folder of its weights.
 
     Args:
         run: Configuration and workspace.
@@ -148,7 +132,7 @@ def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
     for path in candidates:
         if path.is_file():
             made_by, statistics = _read(path)
-            weights = weights_hash_if_there(entry)
+            weights = run.weights_hash(model_name)
             if weights and made_by.get("weights") != weights:
                 raise StoreError(
                     f"{path} is of other weights than {model_name!r} has now; compute it again with "

@@ -11,7 +11,6 @@ from torch import nn
 
 from oodretrieval.entries import MetaModelEntry, build, factory_of
 from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
-from oodretrieval.experiment.inputs import meta_model_entry
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
 from oodretrieval.stages.fit.settings import RecipeSettings
@@ -44,13 +43,21 @@ class Recipe:
     ) -> "Recipe":
         """Look up name and class.
 
+        Args:
+            settings: What the command line says.
+            run: Configuration and workspace.
+            device: Where networks are trained.
+
+        Returns:
+            The recipe.
+
         Raises:
             UnknownNameError: If the name has no entry, and no kind is given.
             SettingsError: If the name's entry is of another kind than asked for.
         """
         name = settings.meta_model_name or settings.meta_model or run.configuration.defaults["META_MODEL"]
         if name in run.configuration.meta_models:
-            entry = meta_model_entry(run, name)
+            entry = run.trained.meta_model_entry(name)
             asked = KINDS.get(settings.meta_model)
             if asked is not None and factory_of(entry) is not asked:
                 raise SettingsError(
@@ -77,6 +84,9 @@ class Recipe:
 
         Args:
             features: Instead of those of the command line or of the entry, for baselines.
+
+        Returns:
+            The model, not fitted.
 
         Raises:
             SettingsError: If the class has no such hyperparameter.

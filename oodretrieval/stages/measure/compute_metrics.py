@@ -2,22 +2,17 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.execution import map_processes
-from oodretrieval.experiment.inputs import (
-    dataset_in_use,
-    predicted_ids,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import predictions_in_use
-from oodretrieval.stages.measure.part_layout import TableLayout
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stores import Workspace
+from oodretrieval.stores import Stored, Workspace
+from oodretrieval.stores.table_layout import TableLayout
 
 logger = logging.getLogger(__name__)
 
@@ -37,16 +32,16 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If predictions or tables were made with other settings.
         PartialFailure: If some predictions could not be read; all others are done.
     """
-    names = settings.model_name, settings.dataset
-    dataset = dataset_in_use(changed(settings.common, {"limit": 0}), run.configuration, settings.dataset)
-    wanted = dataset_in_use(settings.common, run.configuration, settings.dataset).ids
-    predicted = predicted_ids(run.workspace, names, wanted)
-    records = predictions_in_use(settings.common, run, names, predicted)
+    work = run.stored(settings.model_name, settings.dataset, settings.common)
+    dataset = run.dataset(settings.dataset, replace(settings.common, limit=0))
+    wanted = work.dataset.ids
+    predicted = work.predicted(wanted)
+    records = work.records(predicted)
     made_by = next((dict(record.settings) for record in records.values()), {})
-    _require_measurable(run.workspace.prediction_folder(*names), made_by)
-    with run.workspace.lock(run.workspace.segments_folder(*names)):
+    _require_measurable(run.workspace.prediction_folder(work.names), made_by)
+    with run.workspace.lock(run.workspace.segments_folder(work.names)):
         from_scratch = settings.common.overwrite and len(wanted) == len(dataset)
-        layout = TableLayout.of(run.workspace, names, dataset.ids, made_by, from_scratch=from_scratch)
+        layout = TableLayout.of(run.workspace, work.names, dataset.ids, made_by, from_scratch=from_scratch)
         todo = predicted if settings.common.overwrite else layout.outstanding(predicted, records)
         tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
         try:
@@ -73,7 +68,7 @@ def _run(
         segments += count
         failures |= failed
     images = sum(len(task.images) for task in tasks) - len(failures)
-    folder = workspace.segments_folder(settings.model_name, settings.dataset)
+    folder = workspace.segments_folder(Stored(settings.model_name, settings.dataset))
     if failures:
         raise PartialFailure("compute_metrics", failures)
     skipped = predicted - images

@@ -11,23 +11,22 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.transforms import image_tensor
+from oodretrieval.embedding import pool_by_segment
 from oodretrieval.embedding.embed import full_float32
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import progress
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.backbones import LITE, Backbone
-from oodretrieval.novelty import pool_by_segment
 from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
-    Workspace,
     features_folder,
     features_path,
     locate_segments,
     lock_folder,
     read_features,
-    read_prediction,
+    stored_prediction,
     write_features,
 )
 
@@ -43,7 +42,6 @@ class SegmentFeatures:
     """Computes, and keeps in the workspace, the features of all segments of a table.
 
     Args:
-        workspace: Where predictions and tables lie.
         backbone: Network that gives the features; one whose ImageNet weights come with the project.
         device: Where it runs.
 
@@ -51,22 +49,19 @@ class SegmentFeatures:
         SettingsError: If the weights of the backbone do not come with the project.
     """
 
-    def __init__(self, workspace: Workspace, backbone: str, device: torch.device) -> None:
+    def __init__(self, backbone: str, device: torch.device) -> None:
         if backbone not in LITE:
             raise SettingsError(f"features are of one of {', '.join(LITE)}, not of {backbone!r}")
-        self.workspace, self.backbone, self.device = workspace, backbone, device
+        self.backbone, self.device = backbone, device
         self._network: Backbone | None = None
         self._keeps = True
 
-    def of(
-        self, names: tuple[str, str], dataset: SegmentationDataset, table: pd.DataFrame
-    ) -> tuple[NDArray[np.float32], dict[str, str]]:
+    def of(self, work: StoredWork, table: pd.DataFrame) -> tuple[NDArray[np.float32], dict[str, str]]:
         """The features of the segments of a table.
 
         Args:
-            names: Name of the segmentation network, name of the dataset.
-            dataset: Where the images are read.
-            table: Segment table of both, or whole images of it.
+            work: Of which network on which dataset; its images are read.
+            table: Their segment table, or whole images of it.
 
         Returns:
             ``(n, D)``, row i of row i of the table, NaN where the image cannot be read; and image id → reason of
@@ -75,35 +70,36 @@ class SegmentFeatures:
         failures: dict[str, str] = {}
         counts = table.groupby("image_id", sort=False).size()
         images = [str(image) for image in counts.index]
-        digests = locate_segments(self.workspace, *names, images).digests
-        places = {image: index for index, image in enumerate(dataset.ids)}
+        digests = locate_segments(work.workspace, work.names, images).digests
+        places = {image: index for index, image in enumerate(work.dataset.ids)}
         found: dict[str, NDArray[np.float32]] = {}
         fresh: dict[str, NDArray[np.float32]] = {}
         try:
-            for image in progress(images, desc=f"features {names[1]}", unit="image"):
-                vectors: Any = self._kept(names, image, int(counts[image]), digests[image])
+            for image in progress(images, desc=f"features {work.names.dataset}", unit="image"):
+                vectors: Any = self._kept(work, image, int(counts[image]), digests[image])
                 if vectors is None:
                     try:
                         if image not in places:
-                            raise StoreError(f"dataset {names[1]!r} has no image {image!r} any more")
-                        vectors = self._pooled(names, image, dataset[places[image]].image, int(counts[image]))
+                            raise StoreError(
+                                f"dataset {work.names.dataset!r} has no image {image!r} any more"
+                            )
+                        seen = work.dataset[places[image]].image
+                        vectors = self._pooled(work, image, seen, int(counts[image]))
                         fresh[image] = vectors
                     except (ImageError, StoreError) as error:
                         failures[image] = str(error)
                         vectors = np.full((int(counts[image]), self.network.channels[0]), np.nan, np.float32)
                 found[image] = vectors.astype(np.float16).astype(np.float32)
                 if len(fresh) >= TOGETHER:
-                    self._keep(names, fresh, digests)
+                    self._keep(work, fresh, digests)
                     fresh = {}
         finally:
-            self._keep(names, fresh, digests)
+            self._keep(work, fresh, digests)
         rows = {image: iter(vectors) for image, vectors in found.items()}
         return np.stack([next(rows[str(image)]) for image in table["image_id"]]), failures
 
-    def _kept(
-        self, names: tuple[str, str], image: str, rows: int, digest: str
-    ) -> NDArray[np.floating] | None:
-        path = features_path(self.workspace, names, self.backbone, image)
+    def _kept(self, work: StoredWork, image: str, rows: int, digest: str) -> NDArray[np.floating] | None:
+        path = features_path(work.workspace, work.names, self.backbone, image)
         return read_features(path, rows, self._made_by(digest))
 
     def _made_by(self, digest: str) -> dict[str, str]:
@@ -111,24 +107,24 @@ class SegmentFeatures:
         return {"prediction": digest, "backbone": self.backbone, "device": self.device.type}
 
     def _keep(
-        self, names: tuple[str, str], fresh: Mapping[str, NDArray[np.float32]], digests: Mapping[str, str]
+        self, work: StoredWork, fresh: Mapping[str, NDArray[np.float32]], digests: Mapping[str, str]
     ) -> None:
         """Keep features for the next time; where that cannot be, they are only used."""
         if not fresh or not self._keeps:
             return
         try:
-            with lock_folder(features_folder(self.workspace, names, self.backbone), timeout=WAIT):
+            with lock_folder(features_folder(work.workspace, work.names, self.backbone), timeout=WAIT):
                 for image, vectors in fresh.items():
-                    path = features_path(self.workspace, names, self.backbone, image)
+                    path = features_path(work.workspace, work.names, self.backbone, image)
                     write_features(path, vectors, self._made_by(digests[image]))
         except StoreError as error:
             self._keeps = False
             logger.warning("features are computed again next time: %s", error)
 
     def _pooled(
-        self, names: tuple[str, str], image_id: str, image: NDArray[np.uint8], count: int
+        self, work: StoredWork, image_id: str, image: NDArray[np.uint8], count: int
     ) -> NDArray[np.float32]:
-        prediction = read_prediction(self.workspace, *names, image_id)
+        prediction = stored_prediction(work.workspace, work.names, image_id)
         seen = as_seen(image, prediction.settings)
         pooled = pool_by_segment(self.feature_map(seen), prediction.components())
         if len(pooled) != count:
@@ -148,7 +144,14 @@ class SegmentFeatures:
 
     @torch.inference_mode()
     def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The features of an image ``(H, W, 3)``, at the size at which the network shall see it; ``(D, h, w)``."""
+        """The features of an image.
+
+        Args:
+            image: ``(H, W, 3)``, at the size at which the network shall see it.
+
+        Returns:
+            ``(D, h, w)``.
+        """
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
         with full_float32():
             features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]

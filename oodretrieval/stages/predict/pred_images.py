@@ -1,8 +1,8 @@
 """Stage 1: predict every image of a dataset and keep what the later stages need.
 
 Images flow through three steps at once: threads read ahead, the network works, and others finish what it is done
-with (:mod:`~oodretrieval.stages.predict.finishing`). Each step waits when the one after it is behind, so memory does
-not grow with the dataset. With ``num_cores = n``, beside the network itself:
+with (:mod:`~oodretrieval.stages.predict.finish`). Each step waits when the one after it is behind, so memory does
+not grow with the dataset. With ``num_cores = n``, next to the network itself:
 
 - ``batch_size + n`` images read ahead, 4 to 5 bytes a pixel each;
 - ``2n`` outcomes of the network, ``4C / stride² + 1`` bytes a pixel each (6 for 19 classes at stride 4);
@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
 from shutil import disk_usage
 from typing import Any
 
@@ -25,16 +25,10 @@ from oodretrieval.errors import ImageError, PartialFailure, SettingsError, Store
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use, provenance
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.stages.predict.finishing import (
-    Finished,
-    Finisher,
-    NetworkOutcome,
-    Outcome,
-    load_kernels,
-)
+from oodretrieval.experiment.stored_work import StoredWork
+from oodretrieval.stages.predict.finish import Finished, Finisher, load_kernels
+from oodretrieval.stages.predict.outcomes import NetworkOutcome, Outcome
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
 from oodretrieval.stages.predict.published_source import PublishedSource
 from oodretrieval.stages.predict.segmenter import Input, Segmenter, network_input
@@ -43,7 +37,7 @@ from oodretrieval.stores import Workspace, plain, read_prediction_record, requir
 
 logger = logging.getLogger(__name__)
 WORTH_PROCESSES = 24
-"""So many images take longer to finish than processes take to start."""
+"""This number of images takes longer to finish than processes take to start."""
 
 
 def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
@@ -63,32 +57,19 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
     """
-    dataset = dataset_in_use(changed(settings.common, {"limit": 0}), run.configuration, settings.dataset)
-    wanted = dataset_in_use(settings.common, run.configuration, settings.dataset)
+    work = run.stored(settings.model_name, settings.dataset, replace(settings.common, limit=0))
+    dataset, wanted = work.dataset, run.dataset(settings.dataset, settings.common)
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
-    names = settings.model_name, settings.dataset
-    made_by = {
-        **provenance(settings.common, run.configuration, *names),
-        "keep": settings.keep,
-        "source": settings.source,
-    }
-    device = None
-    if settings.source:
-        made_by |= {"weights": "", "model_arguments": {}}
-        if settings.keep == "logits":
-            raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
-    else:
-        device = choose_device(settings.common.gpu)
-        _warn_without_weights(run.configuration.model(settings.model_name), settings.model_name)
-        made_by |= settings.inference.recorded(device.type, run.configuration.model(settings.model_name).size)
-    folder = run.workspace.prediction_folder(*names)
-    finisher = Finisher(run.workspace.path, names, settings.keep, made_by, dataset.label_set)
+    device = None if settings.source else choose_device(settings.common.gpu)
+    made_by = _made_by(settings, work, run.configuration.model(settings.model_name), device)
+    folder = run.workspace.prediction_folder(work.names)
+    finisher = Finisher(run.workspace.path, work.names, settings.keep, made_by, dataset.label_set)
     with ExitStack() as locks:
         locks.enter_context(run.workspace.lock(folder))
         if settings.keep == "nothing":
-            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(*names)))
-        _require_same_images(folder, run, names, dataset, made_by, overwrite=settings.common.overwrite)
+            locks.enter_context(run.workspace.lock(run.workspace.segments_folder(work.names)))
+        _require_same_images(work, made_by, overwrite=settings.common.overwrite)
         plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.common.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
         if plan.todo:
@@ -100,28 +81,43 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
     return {"predicted": flow.predicted, "skipped": plan.skipped, "folder": str(folder)}
 
 
+def _made_by(
+    settings: PredictSettings, work: StoredWork, entry: ModelEntry, device: torch.device | None
+) -> dict[str, Any]:
+    """What identifies the predictions; without a device they come from files.
+
+    Raises:
+        SettingsError: If logits shall be kept of what has none.
+    """
+    made_by = {**work.provenance, "keep": settings.keep, "source": settings.source}
+    if device is None:
+        if settings.keep == "logits":
+            raise SettingsError("a softmax has no logits to keep; add args.keep=softmax or args.keep=nothing")
+        return made_by | {"weights": "", "model_arguments": {}}
+    _warn_without_weights(entry, settings.model_name)
+    return made_by | settings.inference.recorded(device.type, entry.size)
+
+
 def _require_same_images(
-    folder: Path,
-    run: Run,
-    names: tuple[str, str],
-    dataset: SegmentationDataset,
+    work: StoredWork,
     made_by: Mapping[str, Any],
     *,
     overwrite: bool,
 ) -> None:
-    """Refuse to put predictions of other images beside those of the dataset's; with ``overwrite`` they are removed.
+    """Refuse to put predictions of other images next to those of the dataset's; with ``overwrite`` they are removed.
 
     Predictions of images that have left the dataset stay, if it is built as it was then (from the same root).
 
     Raises:
         SettingsMismatchError: If the folder holds predictions of a dataset that is built in another way.
     """
-    own = {run.workspace.prediction_path(*names, image) for image in dataset.ids}
+    folder = work.workspace.prediction_folder(work.names)
+    own = {work.workspace.prediction_path(work.names, image) for image in work.dataset.ids}
     current = {"dataset_arguments": made_by["dataset_arguments"]}
     removed = 0
     for path in sorted(folder.rglob("*.h5")):
         if path in own:
-            continue  # held against all settings when it is its turn
+            continue  # compared with all settings when its turn comes
         try:
             recorded = read_prediction_record(path).settings.get("dataset_arguments")
         except StoreError:  # nothing that anybody could use
@@ -255,7 +251,7 @@ class _Flow:
 
     def _note_disk(self, image_id: str) -> None:
         """Say, when the first image is done, what all will take on disk."""
-        path = Workspace(self.finisher.workspace).prediction_path(*self.finisher.names, image_id)
+        path = Workspace(self.finisher.workspace).prediction_path(self.finisher.stored, image_id)
         images, free = len(self.plan.todo), disk_usage(path.parent).free
         size = path.stat().st_size
         self._say(

@@ -10,10 +10,9 @@ from typing import Self
 import pandas as pd
 
 from oodretrieval.errors import StoreError
-from oodretrieval.stages.measure.part_layout import TableLayout
-from oodretrieval.stages.measure.segment_blocks import Destination
-from oodretrieval.stages.predict.finishing import Finished, Finisher
+from oodretrieval.stages.predict.finish import Finished, Finisher
 from oodretrieval.stores import PredictionRecord, Workspace, read_prediction_record, require_same_settings
+from oodretrieval.stores.table_layout import Destination, TableLayout
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +35,16 @@ class Plan:
 
     @classmethod
     def of(cls, finisher: Finisher, ids: Sequence[str], wanted: Set[str], *, overwrite: bool) -> "Plan":
-        """Look what is there.
+        """Find out what is left to do.
 
         Args:
             finisher: What will be written, and where.
             ids: Ids of all images of the dataset, in order.
             wanted: Ids asked for.
             overwrite: Make again what is there.
+
+        Returns:
+            The plan.
 
         Raises:
             SettingsMismatchError: If a prediction is there that was made with other settings.
@@ -53,9 +55,9 @@ class Plan:
         layout, destinations = None, dict[str, Destination]()
         if finisher.keep == "nothing":
             from_scratch = overwrite and len(asked) == len(ids)
-            names, made_by = finisher.names, finisher.made_by
+            stored, made_by = finisher.stored, finisher.made_by
             layout = TableLayout.of(
-                Workspace(finisher.workspace), names, ids, made_by, from_scratch=from_scratch
+                Workspace(finisher.workspace), stored, ids, made_by, from_scratch=from_scratch
             )
             left = asked if overwrite else layout.outstanding(asked, records)
             parts = layout.destinations(layout.numbers(left))
@@ -74,7 +76,7 @@ def _recorded(finisher: Finisher, images: Sequence[str]) -> dict[str, Prediction
     """What the predictions that are there say of themselves; damaged ones are as good as none."""
     records = {}
     for image in images:
-        path = Workspace(finisher.workspace).prediction_path(*finisher.names, image)
+        path = Workspace(finisher.workspace).prediction_path(finisher.stored, image)
         if not path.is_file():
             continue
         try:
@@ -114,7 +116,10 @@ class PartWriter:
             writing.result()
 
     def add(self, finished: Finished) -> None:
-        """Take what became of an image; images come in the order of the plan.
+        """Take in one image; images arrive in the order of the plan.
+
+        Args:
+            finished: The image.
 
         Raises:
             StoreError: If an earlier part could not be written.

@@ -5,21 +5,20 @@ from typing import Any
 
 from oodretrieval.choices import SEGMENTS
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.experiment.inputs import meta_model_path
+from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import ClassMapping
-from oodretrieval.models import weights_hash
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.select.selecting import novelty_model_path
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import CANDIDATES, read_segment_settings
+from oodretrieval.stores import CANDIDATES
 
 
 def catalogue_settings(
     settings: EmbedSettings,
     run: Run,
-    datasets: Mapping[str, SegmentationDataset],
+    works: Mapping[str, StoredWork],
     with_meta_model: bool = True,
 ) -> dict[str, Any]:
     """What made a catalogue, and the tables that its readers need.
@@ -27,16 +26,17 @@ def catalogue_settings(
     Args:
         settings: What was selected and how it was embedded.
         run: Configuration and workspace.
-        datasets: Name → dataset.
+        works: Name of a dataset → its segments.
         with_meta_model: Whether there is a predicted IoU; the rule may need none.
 
     Returns:
         Plain values.
     """
+    datasets = {name: work.dataset for name, work in works.items()}
     first = next(iter(datasets.values()))
     meta_model = settings.meta_model_name if with_meta_model else ""
     entry = run.configuration.model(settings.model_name)
-    novelty = novelty_model_path(run, settings.model_name)
+    novelty = run.trained.novelty_model_path(settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
@@ -50,25 +50,25 @@ def catalogue_settings(
         **kind,
         "model": settings.model_name,
         "meta_model": meta_model,
-        "meta_model_hash": weights_hash(meta_model_path(run, meta_model)) if meta_model else "",
-        "novelty_model_hash": weights_hash(novelty) if settings.rule.needs_novelty_model else "",
+        "meta_model_hash": cached_weights_hash(run.trained.meta_model_path(meta_model)) if meta_model else "",
+        "novelty_model_hash": cached_weights_hash(novelty) if settings.rule.needs_novelty_model else "",
         "datasets": list(datasets),
         "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
-        "segments": {
-            n: read_segment_settings(run.workspace, settings.model_name, n, d.ids)
-            for n, d in datasets.items()
-        },
+        "segments": {name: dict(work.segments().settings) for name, work in works.items()},
         **{name: flat(settings)[name] for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),
-        "label_mapping": {
-            name: _listed(dataset.label_set.label_mapping) if dataset.label_set else {}
-            for name, dataset in datasets.items()
-        },
-        "void_ids": {n: sorted(d.label_set.void_ids) if d.label_set else [] for n, d in datasets.items()},
-        "unknown_ids": {
-            n: sorted(d.label_set.unknown_ids) if d.label_set else [] for n, d in datasets.items()
-        },
+        **_classes(datasets),
+    }
+
+
+def _classes(datasets: Mapping[str, SegmentationDataset]) -> dict[str, Any]:
+    """What the labels of each dataset mean."""
+    sets = {name: dataset.label_set for name, dataset in datasets.items()}
+    return {
+        "label_mapping": {name: _listed(own.label_mapping) if own else {} for name, own in sets.items()},
+        "void_ids": {name: sorted(own.void_ids) if own else [] for name, own in sets.items()},
+        "unknown_ids": {name: sorted(own.unknown_ids) if own else [] for name, own in sets.items()},
     }
 
 

@@ -1,7 +1,8 @@
 """Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,41 +13,25 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.choices import OBJECTS, PUBLISHED
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
-from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
-from oodretrieval.execution import progress, return_freed_memory
+from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import (
-    blocks,
-    dataset_in_use,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import segments_in_use
-from oodretrieval.masks import RunLengthMask, encode_mask
-from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
+from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
+from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
-from oodretrieval.stores import (
-    PREDICTED_IOU,
-    SELECT_SCORE,
-    Catalogue,
-    CatalogueWriter,
-    Workspace,
-    read_prediction,
-)
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
+from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
-MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
-"""Image id and candidates' numbers → their masks."""
-JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns of the table of all segments that lies beside the selected ones."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *Box._fields]
-"""Columns in which a segment is the one that it was."""
+SCORED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
+"""Columns of the table of all segments that lies next to the selected ones."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -54,131 +39,140 @@ MANY = 1000
 def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Fill a catalogue: one row and one vector per selected segment of the images asked for.
 
-    What it holds already stays where it is selected still, and goes where it is not.
+    What it holds already stays where it is selected still, and goes where it is not. With ``load_file`` the segments
+    of that catalogue are embedded again: :func:`~oodretrieval.stages.select.embed_again.embed_again`.
 
     Args:
         settings: What to select and how to embed it.
         run: Configuration and workspace.
 
     Returns:
-        ``catalogue``, its number of ``segments``, and how many there were to select from.
+        ``catalogue``, its number of ``segments``, and how many there were to select from; or as of ``embed_again``.
 
     Raises:
+        SettingsError: If no dataset is named, or a root for several.
         StoreError: If a table is missing, no segment is selected, or ``limit`` would cut a finished catalogue.
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
     """
+    if settings.load_file:
+        return embed_again(settings, run)
+    _require_datasets(settings)
+    settings = run.with_meta_model(settings)
+    network = embedding_network(settings.net)
+    device = choose_device(settings.common.gpu)
+    selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
+    works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}
+    made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
+    name = settings.save_file or "+".join(settings.dataset)
+    folder = run.workspace.catalogue_folder(name)
+    with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
+        if settings.common.limit and not settings.common.overwrite:
+            _refuse_to_cut(folder, works.values(), settings.common.limit)
+        selection = _select(settings, selector, works.values())
+        selected, failures = selection.candidates, dict(selection.failures)
+        writer.retain(lambda rows: among(rows, selected))
+        for dataset, work in works.items():
+            rows = selected[selected["dataset"] == dataset]
+            crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
+            failures |= _add(writer, dataset, crops, network, device)
+        if writer.rows:
+            writer.add_table(PREDICTED_IOU, selection.segments)
+            writer.commit()
+    if failures:
+        raise PartialFailure("compute_embeddings", failures)
+    count = len(Catalogue.open(folder))
+    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
+    return {"catalogue": name, "segments": count, "considered": selection.considered}
+
+
+def _require_datasets(settings: EmbedSettings) -> None:
     if not settings.dataset:
         raise SettingsError("args.dataset must name at least one dataset")
     if settings.common.root and len(settings.dataset) > 1:
         raise SettingsError(
             "args.root is the root of one dataset; set the roots of several in configuration.py"
         )
-    settings = run.with_meta_model(settings)
-    network = embedding_network(settings.net)
-    device = choose_device(settings.common.gpu)
-    selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
-    datasets = {name: dataset_in_use(settings.common, run.configuration, name) for name in settings.dataset}
-    with_meta_model = selector.meta_model is not None
-    made_by = catalogue_settings(settings, run, datasets, with_meta_model)
-    name = settings.save_file or "+".join(settings.dataset)
-    folder = run.workspace.catalogue_folder(name)
-    with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
-        if settings.common.limit and not settings.common.overwrite:
-            _refuse_to_cut(folder, datasets, settings.common.limit)
-        judged, selected, masks, failures = _select(settings, run, selector, datasets)
-        logger.info(
-            "%d %s selected (%s); %d segments in %d images%s",
-            len(selected),
-            settings.candidates,
-            settings.rule.words(settings.candidates),
-            len(judged),
-            judged["image_id"].nunique(),
-            _hint(selected, settings.rule),
-        )
-        writer.retain(lambda rows: _among(rows, selected))
-        for dataset_name, dataset in datasets.items():
-            rows = selected[selected["dataset"] == dataset_name]
-            crops = _Crops(dataset, rows, masks[dataset_name], settings)
-            failures |= _add(writer, dataset_name, crops, network, device)
-        if writer.rows:
-            writer.add_table(PREDICTED_IOU, judged)
-            writer.commit()
-    if failures:
-        raise PartialFailure("compute_embeddings", failures)
-    count = len(Catalogue.open(folder))
-    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
-    return {"catalogue": name, "segments": count, "considered": len(judged)}
 
 
-def _select(
-    settings: EmbedSettings,
-    run: Run,
-    selector: Selector,
-    datasets: Mapping[str, SegmentationDataset],
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, MasksOf], dict[str, str]]:
-    """Score the segments of the images asked for, and select candidates.
+@dataclass(frozen=True, eq=False)
+class _Selection:
+    """What is selected.
 
-    Returns:
-        All segments with their scores; the candidates selected; dataset → what knows their masks; image id → reason of
-        those that failed.
+    Attributes:
+        segments: All segments of the images, with their scores.
+        considered: How many candidates there were to select from.
+        candidates: Those selected.
+        masks: Dataset → what knows the masks of its candidates.
+        failures: Image id → why it failed.
     """
-    judged, selected = [], []
+
+    segments: pd.DataFrame
+    considered: int
+    candidates: pd.DataFrame
+    masks: Mapping[str, MasksOf]
+    failures: Mapping[str, str]
+
+
+def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
+    """Score the segments of the images asked for, and select candidates."""
+    segments, selected = [], []
+    considered = 0
     failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
-    for name, dataset in datasets.items():
-        names = settings.model_name, name
-        whole = changed(settings, {"limit": 0})
-        table = segments_in_use(whole.common, run, names)
-        # of the images asked for: the table may hold more, and of a dataset that changed others
-        table = table[table["image_id"].isin(dataset.ids)].reset_index(drop=True)
-        table, failed = selector.score(table, name, dataset)
-        table.insert(0, "dataset", name)
-        judged.append(table[[column for column in JUDGED if column in table.columns]])
+    for work in works:
+        table, failed = selector.score(work.table(), work)
         failures |= failed
+        table.insert(0, "dataset", work.names.dataset)
+        segments.append(table[[column for column in SCORED if column in table.columns]])
         if settings.candidates == OBJECTS:
-            images = [str(image) for image in table["image_id"].unique() if image not in failed]
-            objects = Objects(
-                run, names, settings.rule.select_by, selector.novelty_file, selector.device, settings.objects
+            found, chosen, masks[work.names.dataset], failed = _objects(
+                settings, selector, work, table, failed
             )
-            found, failed = objects.found(settings.common, dataset, images)
-            found.insert(0, "dataset", name)
-            chosen = selector.select(found, eligible(found, settings), objects.threshold)
-            selected.append(found[chosen])
-            masks[name] = objects.masks
+            considered += found
             failures |= failed
         else:
-            large = eligible(table, settings, getattr(dataset, "pred_class_selection", None))
-            selected.append(table[selector.select(table, large)])
-            masks[name] = partial(segment_masks, run.workspace, names)
-    considered = pd.concat(judged, ignore_index=True)
-    chosen_rows = pd.concat(selected, ignore_index=True)
-    if chosen_rows.empty and not failures:
+            large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
+            chosen = table[selector.select(table, large)]
+            considered += len(table)
+            masks[work.names.dataset] = partial(segment_masks, work)
+        selected.append(chosen)
+    candidates = pd.concat(selected, ignore_index=True)
+    if candidates.empty and not failures:
         raise StoreError(
-            f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
-            "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
+            f"none of the {considered} {settings.candidates} is selected "
+            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
+            "args.min_width, args.min_pixels" + _instead(settings.rule)
         )
-    return considered, chosen_rows, masks, failures
+    logger.info(
+        "%d of %d %s selected (%s)%s",
+        len(candidates),
+        considered,
+        settings.candidates,
+        settings.rule.words(settings.candidates),
+        _hint(candidates, settings.rule),
+    )
+    return _Selection(pd.concat(segments, ignore_index=True), considered, candidates, masks, failures)
 
 
-def segment_masks(
-    workspace: Workspace, names: tuple[str, str], image_id: str, segment_ids: Sequence[int]
-) -> list[RunLengthMask | None]:
-    """The masks of predicted segments of an image; None where the prediction has gone.
+def _objects(
+    settings: EmbedSettings,
+    selector: Selector,
+    work: StoredWork,
+    table: pd.DataFrame,
+    failed: dict[str, str],
+) -> tuple[int, pd.DataFrame, MasksOf, dict[str, str]]:
+    """Objects of the images whose segments could be scored: how many, those selected, their masks, what failed."""
+    images = [str(image) for image in table["image_id"].unique() if image not in failed]
+    by = settings.rule.select_by
+    objects = Objects(work, by, selector.novelty_file, selector.device, settings.objects)
+    found, failures = objects.found(images)
+    found.insert(0, "dataset", work.names.dataset)
+    chosen = selector.select(found, eligible(found, settings), objects.threshold)
+    return len(found), found[chosen], objects.masks, failures
 
-    Args:
-        workspace: Where predictions lie.
-        names: Name of the segmentation network, name of the dataset.
-        image_id: Id of the image.
-        segment_ids: Of the segments.
-    """
-    if not workspace.prediction_path(*names, image_id).is_file():
-        return [None] * len(segment_ids)
-    components = read_prediction(workspace, *names, image_id).components()
-    return [encode_mask(components == number) for number in segment_ids]
 
-
-def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], limit: int) -> None:
+def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:
     """Refuse to throw away, for a smaller ``args.limit``, what a finished catalogue holds.
 
     Raises:
@@ -188,22 +182,15 @@ def _refuse_to_cut(folder: Path, datasets: Mapping[str, SegmentationDataset], li
         return
     catalogue = Catalogue.open(folder)
     there = catalogue.table(PREDICTED_IOU) if PREDICTED_IOU in catalogue.table_names else catalogue.segments
-    for name, dataset in datasets.items():
+    for work in works:
+        name, asked = work.names.dataset, set(work.dataset.ids)
         images = set(there.loc[there["dataset"] == name, "image_id"])
-        if not images <= set(dataset.ids):
+        if not images <= asked:
             raise StoreError(
                 f"catalogue {catalogue.name!r} was made of {len(images)} images of {name!r}, of which "
-                f"args.limit={limit} would leave {len(images & set(dataset.ids))}; leave args.limit out, choose "
+                f"args.limit={limit} would leave {len(images & asked)}; leave args.limit out, choose "
                 "another args.save_file, or add args.overwrite=True"
             )
-
-
-def _among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
-    """Which rows are segments that ``others`` holds too, ``(n,)``."""
-    if rows.empty or others.empty:
-        return np.zeros(len(rows), np.bool_)
-    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
-    return np.asarray(found, np.bool_)
 
 
 def _hint(selected: pd.DataFrame, rule: SelectionRule) -> str:
@@ -247,7 +234,7 @@ def eligible(
 
 
 def _add(
-    writer: CatalogueWriter, name: str, crops: "_Crops", network: EmbeddingNetwork, device: torch.device
+    writer: CatalogueWriter, name: str, crops: Crops, network: EmbeddingNetwork, device: torch.device
 ) -> dict[str, str]:
     """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
     settings, dataset = crops.settings, crops.dataset
@@ -272,72 +259,3 @@ def _add(
                     done = name, tuple(rows["image_id"].unique())
                     writer.add_part(rows, vectors, settings.net, done, masks)
     return failures
-
-
-class _Crops:
-    """Reads images, yields the crops of their candidates, and collects rows and masks in the same order."""
-
-    def __init__(
-        self, dataset: SegmentationDataset, selected: pd.DataFrame, masks_of: MasksOf, settings: EmbedSettings
-    ) -> None:
-        self.dataset, self.settings = dataset, settings
-        self._selected, self._masks_of = selected, masks_of
-        self.by_image: dict[str, pd.DataFrame] = {}
-        self.leave_out(selected.iloc[:0])
-        self._clear()
-
-    def _clear(self) -> None:
-        self._rows: list[pd.DataFrame] = []
-        self._masks: list[RunLengthMask | None] = []
-        self._failures: dict[str, str] = {}
-
-    def leave_out(self, rows: pd.DataFrame) -> None:
-        """Read only what is not among these rows."""
-        self._selected = self._selected[~_among(self._selected, rows)]
-        self.by_image = {str(image): rows for image, rows in self._selected.groupby("image_id", sort=False)}
-
-    @property
-    def left(self) -> int:
-        """Candidates to read."""
-        return len(self._selected)
-
-    def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
-        for index in indices:
-            return_freed_memory()
-            image_id = self.dataset.ids[index]
-            rows = self.by_image[image_id].copy()
-            try:
-                sample = self.dataset[index]
-                masks = self._masks_of(image_id, rows["segment_id"].tolist())
-            except (ImageError, StoreError) as error:
-                self._failures[image_id] = str(error)
-                bar.update(len(rows))
-                continue
-            height, width = sample.image.shape[:2]
-            smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes_of(rows)]
-            rows["image_path"] = sample.path
-            for side in Box._fields:
-                rows[f"crop_{side}"] = [getattr(box, side) for box in boxes]
-            self._rows.append(rows)
-            self._masks += masks
-            for box in boxes:
-                yield crop(sample.image, box)
-                bar.update()
-
-    def take(self) -> tuple[pd.DataFrame, list[RunLengthMask | None], dict[str, str]]:
-        """What was read since the last time: rows, their masks, and image id → reason of what failed."""
-        rows = pd.concat(self._rows, ignore_index=True) if self._rows else pd.DataFrame()
-        taken = rows, self._masks, self._failures
-        self._clear()
-        return taken
-
-
-def segment_boxes_of(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the segments, row by row."""
-    return [Box(*row) for row in table[list(Box._fields)].to_numpy(int).tolist()]
-
-
-def crop_boxes(table: pd.DataFrame) -> list[Box]:
-    """The boxes of the crops that were embedded, row by row of a catalogue."""
-    return [Box(*row) for row in table[[f"crop_{side}" for side in Box._fields]].to_numpy(int).tolist()]

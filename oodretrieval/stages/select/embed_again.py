@@ -14,30 +14,16 @@ from oodretrieval.embedding import embed_crops, embedding_network
 from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
 from oodretrieval.execution import return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.inputs import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.segments import crop
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings, crop_boxes
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
+from oodretrieval.stores.boxes import crop_boxes
 
 logger = logging.getLogger(__name__)
-
-
-def compute_or_embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
-    """What ``scripts/compute_embeddings.py`` does: embed again where ``load_file`` is set, else select.
-
-    Args:
-        settings: What to select and how to embed it.
-        run: Configuration and workspace.
-
-    Returns:
-        As :func:`embed_again` or
-        :func:`~oodretrieval.stages.select.compute_embeddings.compute_embeddings`.
-    """
-    return (embed_again if settings.load_file else compute_embeddings)(settings, run)
 
 
 def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
@@ -112,8 +98,8 @@ def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
     writer.add_part(
         source.segments, vectors, source.default_embedding, (source.name, ()), masks if any(masks) else None
     )
-    for beside in source.table_names:
-        writer.add_table(beside, source.table(beside))
+    for other in source.table_names:
+        writer.add_table(other, source.table(other))
 
 
 def _fill(
@@ -157,7 +143,7 @@ class _Images:
         everything = changed(settings, {"limit": 0})
         for name in names:
             try:
-                self.datasets[name] = dataset_in_use(everything.common, configuration, name)
+                self.datasets[name] = dataset_in_use(configuration, name, everything.common)
             except (DatasetError, UnknownNameError):
                 if self.moved:
                     raise

@@ -1,4 +1,4 @@
-"""Which segments are looked at: their score, and the rule that selects by it."""
+"""Which segments are shown: their score, and the rule that selects by it."""
 
 import logging
 from collections.abc import Callable
@@ -10,16 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import TableError, WeightsError
-from oodretrieval.experiment.inputs import (
-    open_meta_model,
-    weights_hash_if_there,
-)
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.stored import warn_of_other_inference
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import MetaModel
-from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, load_novelty_model, missing_columns
+from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, missing_columns
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
@@ -56,26 +51,23 @@ class Selector:
         model_name: str,
         meta_model_name: str,
     ) -> None:
-        self.rule, self.model_name, self.workspace, self.device = rule, model_name, run.workspace, device
+        self.rule, self.device = rule, device
         self.meta_model = _meta_model(rule, run, model_name, meta_model_name)
         self.novelty: NoveltyModel | None = None
         self.novelty_file: tuple[NoveltyModel, Path] | None = None
         self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
             self.novelty = _needed_novelty_model(run, model_name)
-            self.novelty_file = self.novelty, novelty_model_path(run, model_name)
+            self.novelty_file = self.novelty, run.trained.novelty_model_path(model_name)
             backbone = str(self.novelty.made_by["backbone"])
-            self.features = SegmentFeatures(run.workspace, backbone, device)
+            self.features = SegmentFeatures(backbone, device)
 
-    def score(
-        self, table: pd.DataFrame, name: str, dataset: SegmentationDataset
-    ) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Judge the segments of a dataset.
+    def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Score the segments of a dataset.
 
         Args:
             table: Its segment table.
-            name: Its name.
-            dataset: Where images are read, for the features.
+            work: Of which network on which dataset; images are read for the features.
 
         Returns:
             The table with ``select_score`` (NaN where an image cannot be read) and, where there is a meta model,
@@ -90,8 +82,7 @@ class Selector:
         if self.novelty is not None:
             fitted["the novelty model"] = self.novelty.made_by
         for what, made_by in fitted.items():
-            names, images = (self.model_name, name), table["image_id"].unique().tolist()
-            warn_of_other_inference(what, made_by, self.workspace, names, images)
+            work.warn_of_other_inference(what, made_by, table)
         if self.meta_model is not None:
             table = table.assign(**{PREDICTED_IOU: self.meta_model.predict(table)})
         failures: dict[str, str] = {}
@@ -104,7 +95,7 @@ class Selector:
             assert self.novelty is not None and self.features is not None  # the rule needs both
             if by == NOVELTY:
                 self._dispersion(table)  # what is missing is said before features are computed
-            vectors, failures = self.features.of((self.model_name, name), dataset, table)
+            vectors, failures = self.features.of(work, table)
             score = self.novelty.score(table, vectors, by)
         return table.assign(**{SELECT_SCORE: score}), failures
 
@@ -136,6 +127,9 @@ class Selector:
             table: What :meth:`score` gave, or other candidates with a score.
             eligible: Large enough, of a class worth looking at, ``(n,)``.
             threshold: Quantile → score above which these candidates are selected; by default that of segments.
+
+        Returns:
+            ``(n,)``.
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:
@@ -164,7 +158,7 @@ def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> Me
     if not name and not needed:
         return None
     try:
-        return open_meta_model(run, name, model_name)
+        return run.trained.meta_model(name, model_name)
     except (WeightsError, TableError) as error:
         if needed:
             raise
@@ -175,50 +169,17 @@ def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> Me
 def _needed_novelty_model(run: Run, model_name: str) -> NoveltyModel:
     """The novelty model of a rule that needs one; says which rule needs none where there is none."""
     try:
-        return open_novelty_model(run, model_name)
+        return run.trained.novelty_model(model_name)
     except WeightsError as error:
         raise WeightsError(
             f"{error}, or choose the published rule by args.select_by=predicted_iou"
         ) from error
 
 
-def novelty_model_path(run: Run, model_name: str) -> Path:
-    """Where the novelty model of a network is read from and saved to: its entry's path, else the workspace."""
-    entry = run.configuration.model(model_name)
-    return Path(entry.novelty) if entry.novelty is not None else run.workspace.novelty_model_path(model_name)
-
-
-def open_novelty_model(run: Run, model_name: str) -> NoveltyModel:
-    """Load the novelty model of a network.
-
-    Raises:
-        WeightsError: If it is not fitted yet, or its file is damaged.
-        TableError: If it was fitted for another network, or for other weights of this one.
-    """
-    path = novelty_model_path(run, model_name)
-    remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
-    if not path.is_file():
-        raise WeightsError(
-            f"no novelty model {str(path)!r}; fit it on training images with truth by {remedy}"
-        )
-    model = load_novelty_model(path)
-    made_for = model.made_by.get("model")
-    if made_for != model_name:
-        raise TableError(
-            f"{path} was fitted on segments of {made_for!r}, not of {model_name!r}; fit one by {remedy}"
-        )
-    if weights_hash_if_there(run.configuration.model(model_name)) not in ("", model.made_by.get("weights")):
-        raise TableError(
-            f"{path} was fitted with other weights of {model_name!r}; fit it again by {remedy} args.overwrite=True"
-        )
-    return model
-
-
 def novelty_scores(
     device: torch.device,
     run: Run,
-    names: tuple[str, str],
-    dataset: SegmentationDataset,
+    work: StoredWork,
     table: pd.DataFrame,
 ) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
     """What the novelty model of a network says of segments, where there is one that fits.
@@ -226,9 +187,8 @@ def novelty_scores(
     Args:
         device: Where features are computed.
         run: Configuration and workspace.
-        names: Name of the segmentation network, name of the dataset.
-        dataset: Where images are read, for the features.
-        table: Segment table of both, or whole images of it.
+        work: Of which network on which dataset; images are read for the features.
+        table: Their segment table, or whole images of it.
 
     Returns:
         ``nearest_neighbour`` and, where the table has columns of logits, ``novelty`` → ``(n,)``, higher where more
@@ -236,11 +196,11 @@ def novelty_scores(
         image id → reason of those images.
     """
     try:
-        model = open_novelty_model(run, names[0])
+        model = run.trained.novelty_model(work.names.model)
     except (WeightsError, TableError) as error:
         logger.warning("evaluated without novelty: %s", error)
         return {}, {}
-    features = SegmentFeatures(run.workspace, str(model.made_by["backbone"]), device)
-    vectors, failures = features.of(names, dataset, table)
+    features = SegmentFeatures(str(model.made_by["backbone"]), device)
+    vectors, failures = features.of(work, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
     return {name: model.score(table, vectors, name) for name in wanted}, failures

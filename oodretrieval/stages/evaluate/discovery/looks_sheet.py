@@ -4,31 +4,33 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from oodretrieval.charts.discovery import Look, looks_figure
 from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.saving import Picture
 from oodretrieval.evaluation.discovery import FOUND, OUTLINED, TOUCHED
 from oodretrieval.search import inspection_order
 from oodretrieval.segments import Box, enlarge_box
 from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
 from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 150
 SURROUNDINGS = 1.6
 """How much wider and higher than the candidate its crop is."""
 
 
-def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
-    """Draw the first candidates in the order of their scores.
+def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
+    """The first candidates in the order of their scores.
 
     Args:
         scene: The scene.
         kind: Of candidates.
-        number: How many, at most.
+        number: Candidates shown, at most.
 
     Returns:
-        The figure.
+        The picture.
 
     Raises:
         ImageError: If an image cannot be read.
@@ -54,21 +56,21 @@ def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
         f"{scene.name}: the first {len(order)} {kind}, most unknown first\n"
         "blue: the first to find or outline an object; orange: touches one, or finds it again"
     )
-    return looks_figure(numbered, title)
+    return Picture(f"The first {kind} inspected", kind, looks_figure(numbered, title))
 
 
 def _around(row: pd.Series, shape: Sequence[int]) -> Box:
-    box = Box(*(int(row[side]) for side in Box._fields))
-    sides = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
-    return enlarge_box(box, *sides, shape[0], shape[1])
+    [box] = segment_boxes(row.to_frame().T)
+    height, width = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
+    return enlarge_box(box, height, width, shape[0], shape[1])
 
 
-def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[int, str]]:
+def _successes(candidates: Candidates, order: NDArray[np.intp]) -> dict[int, tuple[int, str]]:
     """Row → how to frame it, and what it does, in the order of looks."""
     image_of = {int(row): image for image, rows in enumerate(candidates.rows) for row in rows}
     place_of = {int(row): place for rows in candidates.rows for place, row in enumerate(rows)}
     found: set[tuple[int, int]] = set()
-    told: dict[int, tuple[int, str]] = {}
+    does: dict[int, tuple[int, str]] = {}
     for row in (int(row) for row in order):
         match = candidates.matches[image_of[row]]
         iou, covered = match.iou[place_of[row]], match.covered[place_of[row]]
@@ -76,11 +78,11 @@ def _successes(candidates: Candidates, order: Sequence[int]) -> dict[int, tuple[
         words = "outlines" if (iou >= OUTLINED).any() else "finds" if hit else ""
         if not hit:
             touches = bool((covered > TOUCHED).any())
-            told[row] = int(touches), "touches" if touches else ""
+            does[row] = int(touches), "touches" if touches else ""
         else:
-            told[row] = (2, words) if set(hit) - found else (1, f"{words} again")
+            does[row] = (2, words) if set(hit) - found else (1, f"{words} again")
         found |= set(hit)
-    return told
+    return does
 
 
 def _caption(row: pd.Series, success: tuple[int, str], scene: Scene) -> str:

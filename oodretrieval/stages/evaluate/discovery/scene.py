@@ -11,26 +11,23 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.embedding import pool_by_segment
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches, match
 from oodretrieval.execution import progress
-from oodretrieval.experiment.inputs import dataset_in_use, predicted_ids
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import changed
-from oodretrieval.experiment.stored import segments_in_use
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet
 from oodretrieval.masks import RunLengthMask, decode_mask
-from oodretrieval.novelty import pool_by_segment
-from oodretrieval.results.rules import no_labels, no_truth
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.evaluate.seen import seen_by
-from oodretrieval.stages.select.compute_embeddings import MasksOf, segment_masks
+from oodretrieval.stages.select.crops import MasksOf, segment_masks
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import SelectionRule
-from oodretrieval.stores import SELECT_SCORE, read_prediction
+from oodretrieval.stores import SELECT_SCORE
 
 OBJECTS, SEGMENTS = "objects", "predicted segments"
 Answer = bool | str
@@ -63,10 +60,17 @@ class Candidates:
     def curve(
         self, scores: NDArray[np.float64], images: Sequence[int] | NDArray[np.intp] | None = None
     ) -> DiscoveryCurve:
-        """What is found in the order of some scores ``(n,)``; of these images alone, with repetitions.
+        """What is found in the order of some scores.
+
+        Args:
+            scores: Of all candidates, ``(n,)``, higher first.
+            images: Places of the images that count, with repetitions; None for each once.
+
+        Returns:
+            The curve.
 
         Raises:
-            ValueError: If they show no object.
+            ValueError: If these images show no object.
         """
         chosen = range(len(self.rows)) if images is None else images
         return curve_of_matches([self.matches[i] for i in chosen], [scores[self.rows[i]] for i in chosen])
@@ -101,7 +105,14 @@ class Scene:
     failures: dict[str, str] = field(default_factory=dict)
 
     def answers(self, candidates: Candidates) -> list[Answer]:
-        """What a person who never errs says of each: False, or the kind of unknown thing that it mostly is."""
+        """What a person who never errs says of candidates.
+
+        Args:
+            candidates: Of the scene.
+
+        Returns:
+            Of each the kind of unknown thing that it mostly is; True where that has no name, False where it is none.
+        """
         unknown = candidates.table["unknown_fraction"].to_numpy() > 0.5
         labels = candidates.table["label"].to_numpy(np.int64)
         known = self.label_set.unknown_ids
@@ -120,35 +131,32 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         name: Name of the dataset.
         device: Where features are computed.
 
+    Returns:
+        The scene.
+
     Raises:
         StoreError: If a stage before has not run.
         TableError: If it has no truth, or shows no unknown object.
     """
-    dataset = dataset_in_use(settings.common, run.configuration, name)
-    if dataset.label_set is None:
-        raise TableError(no_truth(name))
-    names = settings.model_name, name
+    work = run.stored(settings.model_name, name, settings.common)
+    dataset, label_set = work.dataset, work.require_truth()
     rule = SelectionRule(select_by=settings.select_by, select_number=1)
     selector = Selector(rule, device, run, settings.model_name, "")
-    seen = seen_by(settings.common, run, names, dataset, novelty=settings.select_by in (NOVELTY, DISTANCE))
-    images = seen.others(predicted_ids(run.workspace, names, dataset.ids))
-    table = segments_in_use(changed(settings.common, {"limit": 0}), run, names)
-    table, failures = selector.score(
-        table[table["image_id"].isin(images)].reset_index(drop=True), name, dataset
-    )
-    objects = Objects(run, names, settings.select_by, selector.novelty_file, device, settings.objects)
-    failures |= objects.describe(settings.common, dataset, [i for i in images if i not in failures])
+    seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
+    images = seen.others(work.predicted())
+    table = work.table()
+    table, failures = selector.score(table[table["image_id"].isin(images)].reset_index(drop=True), work)
+    objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
+    failures |= objects.describe([i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
-    truth = _Truth.of(run, names, dataset.label_set, images)
-    if not truth.masks:
-        raise TableError(no_labels(name))
+    truth = _Truth.of(work, label_set, images)
     images = [image for image in images if image in truth.masks]
     regions = objects.table(images)
     segments = table[table["image_id"].isin(images) & (table["S"] >= MIN_SHARE * truth.pixels)]
-    features = _Features(objects, run, names, dataset)
-    kinds = {
+    features = _Features(objects)
+    kinds: dict[str, tuple[pd.DataFrame, MasksOf]] = {
         OBJECTS: (regions, objects.masks),
-        SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, run.workspace, names)),
+        SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, work)),
     }
     found = {
         kind: _matched(*listed, images, truth, features if settings.looks else None)
@@ -160,7 +168,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     return Scene(
         name,
         dataset,
-        dataset.label_set,
+        label_set,
         images,
         truth.sizes,
         found,
@@ -180,15 +188,15 @@ class _Truth:
     small: int
 
     @classmethod
-    def of(cls, run: Run, names: tuple[str, str], label_set: LabelSet, images: Sequence[str]) -> "_Truth":
+    def of(cls, work: StoredWork, label_set: LabelSet, images: Sequence[str]) -> "_Truth":
         masks, sizes, small = {}, set(), 0
-        for image in images:
-            labels = read_prediction(run.workspace, *names, image).labels
-            if labels is not None:
-                things = unknown_objects(labels, label_set.unknown_ids)
-                masks[image] = things.masks
-                sizes.add((labels.shape[0], labels.shape[1]))
-                small += len(things.small)
+        for prediction in work.predictions(images, "unknown objects", with_truth=True):
+            labels = prediction.labels
+            assert labels is not None  # with_truth
+            things = unknown_objects(labels, label_set.unknown_ids)
+            masks[prediction.image_id] = things.masks
+            sizes.add((labels.shape[0], labels.shape[1]))
+            small += len(things.small)
         return cls(masks, sizes, small)
 
     @property
@@ -200,11 +208,9 @@ class _Truth:
 class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
-    def __init__(
-        self, objects: Objects, run: Run, names: tuple[str, str], dataset: SegmentationDataset
-    ) -> None:
-        self._objects, self._run, self._names, self._dataset = objects, run, names, dataset
-        self._places = {image: index for index, image in enumerate(dataset.ids)}
+    def __init__(self, objects: Objects) -> None:
+        self._objects, self._dataset = objects, objects.work.dataset
+        self._places = {image: index for index, image in enumerate(self._dataset.ids)}
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
         features = self._objects.feature_map(self._dataset[self._places[image_id]].image, image_id)

@@ -1,0 +1,270 @@
+"""What the workspace holds of a network on a dataset, checked against the configuration and the predictions."""
+
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import StoreError, TableError
+from oodretrieval.execution import progress
+from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.datasets import dataset_in_use
+from oodretrieval.experiment.provenance import inference_of, provenance, require_current
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.labels import LabelSet
+from oodretrieval.results.rules import no_classes, no_labels, no_truth
+from oodretrieval.stores import (
+    CurrentSegments,
+    Prediction,
+    PredictionRecord,
+    Stored,
+    Workspace,
+    differing_settings,
+    locate_segments,
+    prediction_records,
+    stored_prediction,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class StoredWork:
+    """Predictions and segments of a network on a dataset, as both are configured now.
+
+    Args:
+        configuration: Where names are looked up.
+        workspace: Where the work lies.
+        names: Of which network on which dataset.
+        common: ``root`` and ``limit`` of the dataset.
+    """
+
+    def __init__(
+        self, configuration: Configuration, workspace: Workspace, names: Stored, common: CommonSettings
+    ) -> None:
+        self.configuration, self.workspace, self.names, self.common = configuration, workspace, names, common
+        self._segments: CurrentSegments | None = None
+
+    @cached_property
+    def dataset(self) -> SegmentationDataset:
+        """The dataset, with ``args.root`` and ``args.limit`` applied."""
+        return dataset_in_use(self.configuration, self.names.dataset, self.common)
+
+    @cached_property
+    def provenance(self) -> dict[str, Any]:
+        """What identifies work of this network on this dataset now."""
+        return provenance(self.configuration, self.names, self.common)
+
+    def require_truth(self) -> LabelSet:
+        """The dataset's labels.
+
+        Returns:
+            What they mean.
+
+        Raises:
+            TableError: If it has none.
+        """
+        if self.dataset.label_set is None:
+            raise TableError(no_truth(self.names.dataset))
+        return self.dataset.label_set
+
+    def require_classes(self) -> LabelSet:
+        """The dataset's labels, which name classes of the network.
+
+        Returns:
+            What they mean.
+
+        Raises:
+            TableError: If it has none, or they tell only known from unknown things.
+        """
+        label_set = self.require_truth()
+        if not label_set.pred_mapping:
+            raise TableError(no_classes(self.names.dataset))
+        return label_set
+
+    def predicted(self, images: Sequence[str] | None = None) -> list[str]:
+        """Those of the images that have a prediction; says how many have none.
+
+        Args:
+            images: Ids of the images; None for all of the dataset.
+
+        Returns:
+            Their ids, in the same order.
+
+        Raises:
+            StoreError: If none has.
+        """
+        ids = self.dataset.ids if images is None else images
+        there = [image for image in ids if self.workspace.prediction_path(self.names, image).is_file()]
+        if not there:
+            raise StoreError(
+                f"no predictions of {self.names.model} on {self.names.dataset} in {self.workspace.path}; run "
+                f"scripts/pred_images.py with {self.names.arguments} first"
+            )
+        if len(there) < len(ids):
+            logger.warning(
+                "%d of %d images have no prediction and are left out", len(ids) - len(there), len(ids)
+            )
+        return there
+
+    def records(self, images: Sequence[str]) -> dict[str, PredictionRecord]:
+        """What the predictions of images say of themselves, if they were made alike, and by what is configured now.
+
+        Args:
+            images: Ids of the images.
+
+        Returns:
+            Id → record, of those that have a prediction.
+
+        Raises:
+            StoreError: If they were made with different settings.
+            SettingsMismatchError: If another network, other weights or another dataset made them.
+        """
+        records = prediction_records(self.workspace, self.names, images)
+        for record in list(records.values())[:1]:  # all are alike
+            folder = self.workspace.prediction_folder(self.names)
+            require_current(folder, record.settings, self.provenance)
+        return records
+
+    def made_by(self, images: Sequence[str]) -> dict[str, Any]:
+        """What made these predictions, inference included; see :meth:`records`.
+
+        Args:
+            images: Ids of the images.
+
+        Returns:
+            Name of a setting → its value.
+        """
+        records = self.records(images)
+        return next((dict(record.settings) for record in records.values()), self.provenance)
+
+    def prediction(self, image: str, made_by: Mapping[str, Any]) -> Prediction:
+        """The prediction of one image.
+
+        Args:
+            image: Its id.
+            made_by: What :meth:`made_by` said of all that are read.
+
+        Returns:
+            The prediction.
+
+        Raises:
+            StoreError: If there is none, it is damaged, or the image was replaced since.
+            SettingsMismatchError: If it was made with other settings.
+        """
+        prediction = stored_prediction(self.workspace, self.names, image)
+        require_current(f"the prediction of {image}", prediction.settings, made_by)
+        return prediction
+
+    def predictions(
+        self,
+        images: Sequence[str],
+        doing: str,
+        *,
+        with_truth: bool = False,
+        failures: MutableMapping[str, str] | None = None,
+    ) -> Iterator[Prediction]:
+        """Read the predictions of images, each once, checked to be current and made alike.
+
+        Args:
+            images: Ids of the images, as :meth:`predicted` gives them.
+            doing: What they are read for, next to the progress bar.
+            with_truth: Leave out those without labels.
+            failures: Gets image id → reason of those that cannot be read, which are left out; where it is not given,
+                the first of them is an error.
+
+        Yields:
+            The predictions, in the order of ``images``.
+
+        Raises:
+            StoreError: If they were made with different settings, or one cannot be read.
+            SettingsMismatchError: If another network, other weights or another dataset made them.
+            TableError: If truth is needed, and none of those that could be read has any.
+        """
+        made_by = self.made_by(images)
+        read = used = 0
+        for image in progress(images, desc=doing, unit="image"):
+            try:
+                prediction = stored_prediction(self.workspace, self.names, image)
+            except StoreError as error:
+                if failures is None:
+                    raise
+                failures[image] = str(error)
+                continue
+            require_current(f"the prediction of {image}", prediction.settings, made_by)
+            read += 1
+            if not with_truth or prediction.labels is not None:
+                used += 1
+                yield prediction
+        if read and not used:
+            raise TableError(no_labels(self.names.dataset))
+
+    def segments(self) -> CurrentSegments:
+        """The segments of the dataset's images, as the network and the predictions are now.
+
+        Returns:
+            Where they are; of the dataset's images only, in its order. They are looked for once.
+
+        Raises:
+            StoreError: If there is no table, or predictions are newer than it.
+            SettingsMismatchError: If it was made with another network, weights, dataset or other inference.
+        """
+        if self._segments is None:
+            self._segments = self._located()
+        return self._segments
+
+    def _located(self) -> CurrentSegments:
+        found = locate_segments(self.workspace, self.names, self.dataset.ids)
+        require_current(self.workspace.segments_folder(self.names), found.settings, self.provenance)
+        if found.missing:
+            logger.warning(
+                "%d predicted images have no segments, e.g. %s, and are left out; run scripts/%s.py with %s",
+                len(found.missing),
+                found.missing[0],
+                "pred_images" if found.settings.get("keep") == "nothing" else "compute_metrics",
+                self.names.arguments,
+            )
+        return found
+
+    def table(self) -> pd.DataFrame:
+        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images.
+
+        Returns:
+            The table.
+        """
+        return self.segments().read()
+
+    def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], table: pd.DataFrame) -> None:
+        """Say that a model was fitted on predictions of a network that saw its images in another way.
+
+        It is not refused: whoever has no truth cannot fit one of their own. Nothing is said of the precision, nor of
+        ``resize``, which brings images to the size that a network knows.
+
+        Args:
+            what: The model, for people.
+            made_by: What it notes of its making; models of earlier versions were fitted with the defaults of
+                inference.
+            table: Segments of the images that it is used on; the first that has a prediction speaks for all, as they
+                are made alike.
+        """
+        images = table["image_id"].unique().tolist()
+        found = (prediction_records(self.workspace, self.names, [image]) for image in images)
+        here = next((inference_of(record.settings) for records in found for record in records.values()), None)
+        if here is None:
+            return
+        differing = differing_settings(made_by.get("inference", {}), here)
+        listed = [
+            f"{key}: {was!r}, here {now!r}"
+            for key, (was, now) in differing.items()
+            if key not in ("mixed_precision", "resize")
+        ]
+        if listed:
+            logger.warning(
+                "%s was fitted on predictions made in another way than those of %r (%s); what it says of them may "
+                "be off",
+                what,
+                self.names.dataset,
+                "; ".join(listed),
+            )

@@ -1,0 +1,33 @@
+"""Whose work lies in a workspace: that of a network on a dataset."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The names that predictions and segments lie under.
+
+    Attributes:
+        model: Name of the network's entry.
+        dataset: Name of the dataset's entry.
+
+    Example:
+        >>> print(Stored("deeplab", "camvid_val"))
+        'deeplab' on 'camvid_val'
+    """
+
+    model: str
+    dataset: str
+
+    def __str__(self) -> str:
+        return f"{self.model!r} on {self.dataset!r}"
+
+    @property
+    def arguments(self) -> str:
+        """What a script is given to work on it.
+
+        Example:
+            >>> Stored("deeplab", "camvid_val").arguments
+            'args.dataset=camvid_val args.model_name=deeplab'
+        """
+        return f"args.dataset={self.dataset} args.model_name={self.model}"

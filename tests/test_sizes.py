@@ -1,0 +1,42 @@
+"""Nothing grows so long that it must be searched: modules end within 300 lines, functions within 50."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import oodretrieval
+
+MODULE, FUNCTION = 300, 50
+ROOT = Path(oodretrieval.__file__).parent
+PATHS = sorted(ROOT.rglob("*.py"))
+
+
+def too_long(source):
+    """What of a module is too long, and how long it is; of a function, its docstring does not count."""
+    found = {}
+    lines = len(source.splitlines())
+    if lines > MODULE:
+        found["module"] = lines
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            described = ast.get_docstring(node, clean=False) is not None
+            body = node.body[0] if described else None
+            length = 1 + node.end_lineno - node.lineno
+            length -= 1 + body.end_lineno - body.lineno if body is not None else 0
+            if length > FUNCTION:
+                found[node.name] = length
+    return found
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_modules_and_functions_are_short(path):
+    assert too_long(path.read_text(encoding="utf-8")) == {}
+
+
+def test_this_test_notices():
+    long = "def f():\n" + "    x = 1\n" * FUNCTION
+    described = 'def g():\n    """Says.\n\n    More."""\n' + "    x = 1\n" * (FUNCTION - 1)
+    assert too_long(long) == {"f": FUNCTION + 1}
+    assert too_long(described) == {}
+    assert too_long("x = 1\n" * (MODULE + 1)) == {"module": MODULE + 1}
