@@ -24,6 +24,7 @@ PARSED_ONLY = {
     "benchmarks/": "measures for minutes, on data that nobody may pass on",
 }
 ADDED = {
+    "scripts/eval_discovery.py": ("args.repetitions=3", "args.looks=24", "args.seeds=1"),
     "scripts/eval_meta.py": ("args.repetitions=3", "args.permutations=1"),
     "scripts/eval_ood.py": ("args.repetitions=3", "args.pictures=1"),
     "scripts/train_meta_nn.py": ("args.repetitions=3",),

@@ -86,14 +86,14 @@ def looks_figure(looks: Sequence[Look], title: str) -> Figure:
         The figure.
     """
     rows = -(-len(looks) // COLUMNS)
-    figure = Figure(figsize=(1.5 * COLUMNS, 1.85 * rows + 1.1))
+    figure = Figure(figsize=(1.5 * COLUMNS, 1.85 * rows + 1.4))
     grid = figure.add_gridspec(
         rows,
         COLUMNS,
         left=0.01,
         right=0.99,
         bottom=0.02,
-        top=1 - 0.6 / (1.85 * rows + 1.1),
+        top=1 - 0.75 / (1.85 * rows + 1.4),
         wspace=0.08,
         hspace=0.3,
     )

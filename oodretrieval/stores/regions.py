@@ -44,7 +44,7 @@ def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path
         proposals: What proposes them.
 
     Returns:
-        The path.
+        The folder.
 
     Raises:
         StoreError: If a name cannot be one of a folder.
@@ -62,7 +62,10 @@ def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id:
         image_id: Id of the image.
 
     Returns:
-        The path, whether there is a file or not.
+        The file, which need not exist.
+
+    Raises:
+        StoreError: If a name cannot be one of a file.
     """
     return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
@@ -116,10 +119,10 @@ def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
 
     Args:
         path: Their file.
-        made_by: What they shall depend on.
+        made_by: What they shall be made of.
 
     Returns:
-        True where nothing needs to be done.
+        False, too, where the file is damaged.
     """
     if not path.is_file():
         return False
@@ -137,7 +140,7 @@ def read_regions(path: Path) -> StoredRegions:
         path: The file.
 
     Returns:
-        Tree and columns.
+        The regions.
 
     Raises:
         StoreError: If the file is missing or damaged.

@@ -62,7 +62,13 @@ class Workspace:
         return self.path / "segments" / _name(stored.model) / _name(stored.dataset)
 
     def regions_folder(self, stored: Stored) -> Path:
-        """Folder of the regions that may be objects, of the work ``stored``.
+        """Folder of the regions that may be objects.
+
+        Args:
+            stored: Of which network on which dataset.
+
+        Returns:
+            The folder, which need not exist.
 
         Raises:
             StoreError: If a name cannot be one of a folder.

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from steps import CPU, embed, embed_settings, predict_and_measure, train_linear
 
+from oodretrieval.datasets import open_dataset
 from oodretrieval.errors import (
     ConfigurationError,
     DatasetError,
@@ -313,10 +314,13 @@ def test_nothing_selected_says_what_to_change(configuration, embedded):
         embed(Run(configuration, embedded), iou_threshold=-1.0, save_file="none")
 
 
-def test_only_chosen_predicted_classes_are_inspected(configuration, embedded, monkeypatch):
-    from oodretrieval.datasets import CamVid
+def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
+    def of_cars(*arguments):
+        dataset = open_dataset(*arguments)
+        dataset.pred_class_selection = [8]
+        return dataset
 
-    monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", of_cars)
     embed(Run(configuration, embedded), save_file="cars")
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
 

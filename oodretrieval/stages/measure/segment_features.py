@@ -144,10 +144,10 @@ class SegmentFeatures:
 
     @torch.inference_mode()
     def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The features of an image, at the size at which the network shall see it.
+        """The features of an image.
 
         Args:
-            image: ``(H, W, 3)`` uint8.
+            image: ``(H, W, 3)``, at the size at which the network shall see it.
 
         Returns:
             ``(D, h, w)``.

@@ -124,7 +124,7 @@ class Selector:
             threshold: Quantile → score above which these candidates are selected; by default that of segments.
 
         Returns:
-            Whether each is selected, ``(n,)``.
+            ``(n,)``.
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:

@@ -26,7 +26,7 @@ class SelectionRule:
             ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
         select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1;
             objects above that of all regions of the images searched.
-        select_number: If positive, this number of segments of each dataset instead, those that score highest.
+        select_number: If positive, that number of candidates of each dataset instead: those that score highest.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
 
@@ -62,7 +62,7 @@ class SelectionRule:
             candidates: segments or objects.
 
         Returns:
-            The words.
+            A few words.
         """
         if self.select_number:
             return f"the {self.select_number} highest by {self.select_by}"

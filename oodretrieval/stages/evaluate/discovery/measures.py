@@ -27,11 +27,11 @@ def key(share: str, looks: int, *, per_image: bool) -> str:
 
     Args:
         share: touched, found or outlined.
-        looks: Number of looks.
-        per_image: Whether that number is of an image, or of all together.
+        looks: How many.
+        per_image: Whether an image, not in all.
 
     Returns:
-        The name, in words.
+        The name.
 
     Example:
         >>> key("found", 5, per_image=True), key("touched", 50, per_image=False)
@@ -41,7 +41,14 @@ def key(share: str, looks: int, *, per_image: bool) -> str:
 
 
 def curve_measures(curve: DiscoveryCurve) -> Measures:
-    """All that is reported of ``curve``: name → share 0…1, and ``area``."""
+    """Everything reported of a curve.
+
+    Args:
+        curve: Of one way of inspecting.
+
+    Returns:
+        Name → share, 0…1, and ``area``.
+    """
     found = {AREA: curve.area}
     for looks, shares in curve.per_image.items():
         found |= {key(name, looks, per_image=True): value for name, value in shares.items()}
@@ -50,9 +57,16 @@ def curve_measures(curve: DiscoveryCurve) -> Measures:
     return found
 
 
-def mean_measures(all_: Sequence[Mapping[str, float]]) -> Measures:
-    """Mean of each measure over the sets ``all_``, NaN left out."""
-    return {name: float(np.nanmean([one[name] for one in all_])) for name in all_[0]}
+def mean_measures(sets: Sequence[Mapping[str, float]]) -> Measures:
+    """Mean of each measure over several sets of them, NaN left out.
+
+    Args:
+        sets: Name → measure, at least one set, all with the same names.
+
+    Returns:
+        Name → mean.
+    """
+    return {name: float(np.nanmean([one[name] for one in sets])) for name in sets[0]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +83,14 @@ class WayMeasures:
     resampled: Mapping[str, NDArray[np.float64]]
 
     def interval(self, name: str) -> tuple[float, float]:
-        """95 % interval of the measure ``name``, lower and upper end; NaN where there is none."""
+        """95 % interval of a measure.
+
+        Args:
+            name: Of the measure.
+
+        Returns:
+            Lower and upper end; NaN where there is none.
+        """
         if name not in self.resampled:
             return float("nan"), float("nan")
         return interval(self.resampled[name], value=self.values[name])
@@ -84,7 +105,7 @@ def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
     """Measures in the order of scores, and over resampled images.
 
     Args:
-        candidates: Compared with the objects.
+        candidates: Of one kind.
         resampling: How images are resampled.
 
     Returns:
@@ -106,11 +127,11 @@ def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
     """Mean of the measures over random orders of the same candidates.
 
     Args:
-        candidates: Compared with the objects.
-        seeds: Number of orders.
+        candidates: Of one kind.
+        seeds: How many orders.
 
     Returns:
-        The measures, without resamples.
+        The measures, without intervals.
     """
     number = len(candidates.table)
     orders = [np.random.default_rng(seed).permutation(number).astype(np.float64) for seed in range(seeds)]
@@ -118,7 +139,14 @@ def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
 
 
 def mean_of_scenes(scenes: Sequence[WayMeasures]) -> WayMeasures:
-    """Mean over ``scenes``, each of the same weight and resampled by itself."""
+    """Mean over scenes, each of the same weight; each is resampled by itself.
+
+    Args:
+        scenes: Measures of one way on each.
+
+    Returns:
+        The mean; with intervals where all scenes have them.
+    """
     values = mean_measures([scene.values for scene in scenes])
     resampled = {
         name: np.mean([scene.resampled[name] for scene in scenes], axis=0)

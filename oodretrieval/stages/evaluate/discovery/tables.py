@@ -1,6 +1,6 @@
 """Tables of discovery for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -29,7 +29,7 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
         share: touched, found or outlined.
 
     Returns:
-        One column for each number of looks.
+        The table.
     """
     rows = {}
     for name, way in ways.items():
@@ -52,7 +52,7 @@ def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
     """Area under the curve of objects found.
 
     Args:
-        scenes: Scene → way → measures.
+        scenes: Scene → way of inspecting → measures.
 
     Returns:
         A row for each scene, columns for each way.
@@ -71,13 +71,13 @@ def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
 
 
 def oracle_table(oracles: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Share of objects that the candidates hold, in whatever order.
+    """Share of objects that candidates hold, in whatever order.
 
     Args:
-        oracles: Kind of candidates → name → share.
+        oracles: What is held → found, outlined → share.
 
     Returns:
-        A row for each kind of candidates.
+        The table.
     """
     table = pd.DataFrame.from_dict(dict(oracles), orient="index")
     table.index.name = "what the candidates hold"
@@ -91,7 +91,7 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
         answered: Kind of candidates → how the person answers → measures.
 
     Returns:
-        A row for each kind of candidates and way of answering.
+        The table.
     """
     rows = {}
     for kind, ways in answered.items():
@@ -108,16 +108,3 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "learning from answers"
     return table
-
-
-def titles(scene: str, several: Sequence[str]) -> str:
-    """What a table of a scene has in its title where there are several.
-
-    Args:
-        scene: Name of the scene.
-        several: Names of all scenes.
-
-    Returns:
-        The words; empty where there is one scene only.
-    """
-    return f" of {scene}" if len(several) > 1 else ""
