@@ -30,7 +30,7 @@ from oodretrieval.meta_models import (
 )
 from oodretrieval.results.rules import Resampling
 from oodretrieval.results.tables import markdown_table
-from oodretrieval.stages.fit.meta_evaluation import Estimate, draws_of
+from oodretrieval.stages.fit.meta_evaluation import Estimate, resamples_of
 from oodretrieval.stores import Workspace, read_segments
 
 PUBLISHED, TUNED = "published network and schedule", "published network, learning rate 1e-3"
@@ -98,7 +98,7 @@ class Study:
         """Measures of every estimate on some rows, with differences of R² to others."""
         iou, chosen = self.val["iou"].to_numpy()[rows], self.val[rows]
         part = {name: estimate.take(rows) for name, estimate in found.items()}
-        resampled = draws_of(chosen, part, self.resampling)
+        resampled = resamples_of(chosen, part, self.resampling)
         lines = {}
         for name, e in part.items():
             measures = meta_measures(iou, e.iou, score=e.positive, threshold=e.threshold)

@@ -19,5 +19,5 @@ if __name__ == "__main__":  # imports below it: worker processes read this file 
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
             net=configuration.defaults["EMBEDDING"],  # embedding network
         ),
-        "oodretrieval.stages.select.embed_again:compute_or_embed_again",
+        "oodretrieval.stages.select.compute_embeddings:compute_embeddings",
     )

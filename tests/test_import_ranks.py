@@ -163,13 +163,13 @@ def test_this_test_notices(module, source, wrong):
 
 def test_only_charts_and_windows_draw():
     """Whoever computes hands arrays over: ``charts`` turn them into pictures."""
-    drawing = {
+    diagram = {
         package(module)
         for module in MODULES
         if any(target.split(".")[0] in ("matplotlib", "seaborn", "pylab") for target in imports(module))
     }
-    assert "charts" in drawing
-    assert drawing <= {"charts", "explorer", "demo_pictures"}
+    assert "charts" in diagram
+    assert diagram <= {"charts", "explorer", "demo_pictures"}
 
 
 def test_light_parts_do_not_import_torch():

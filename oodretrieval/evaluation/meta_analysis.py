@@ -1,4 +1,4 @@
-"""Which metrics tell the IoU of a segment: each by itself, and each within a meta model.
+"""Which metrics predict the IoU of a segment: each by itself, and each within a meta model.
 
 Source:
     Rottmann et al., arXiv:1811.00648; permutation importance: Breiman, Random Forests, 2001.

@@ -1,4 +1,4 @@
-"""How well a meta model tells the IoU of segments (regression), and whether it is above 0 (classification).
+"""How well a meta model predicts the IoU of segments (regression), and whether it is above 0 (classification).
 
 A measure that is undefined is NaN; its docstring says where.
 

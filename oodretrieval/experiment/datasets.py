@@ -17,6 +17,9 @@ def dataset_in_use(configuration: Configuration, name: str, common: CommonSettin
         name: Of the entry.
         common: ``root`` and ``limit``.
 
+    Returns:
+        The dataset.
+
     Raises:
         UnknownNameError: If there is no such entry.
         DatasetError: If it cannot be opened.
@@ -35,6 +38,9 @@ def dataset_arguments(configuration: Configuration, name: str, common: CommonSet
         configuration: Where the name is looked up.
         name: Of the entry.
         common: ``root``.
+
+    Returns:
+        Name → value.
     """
     arguments = {**configuration.dataset(name).kwargs}
     if common.root:
@@ -45,5 +51,5 @@ def dataset_arguments(configuration: Configuration, name: str, common: CommonSet
 
 
 def as_texts(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """Arguments of an entry as they are noted in work, in the order of their names."""
+    """The ``arguments`` of an entry as they are noted in work, in the order of their names."""
     return {key: str(value) for key, value in sorted(arguments.items())}

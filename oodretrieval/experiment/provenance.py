@@ -28,6 +28,9 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
         configuration: Where the names are looked up.
         stored: Of which network on which dataset.
         common: ``root`` of the dataset.
+
+    Returns:
+        Name → value, as work records it.
     """
     entry = configuration.model(stored.model)
     extended = {"implicit_background": True} if entry.implicit_background else {}
@@ -41,7 +44,7 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
 
 
 def weights_hash_if_there(entry: ModelEntry) -> str:
-    """Hash of the weights, a file, a folder or what was downloaded; empty if there are none.
+    """Hash of the weights of ``entry``, a file, a folder or what was downloaded; empty if there are none.
 
     Args:
         entry: Of the network.
@@ -94,5 +97,5 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
 
 
 def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """How the network looked at the images, of what predictions record: what is not as it is by default."""
+    """How the network saw the images, of what predictions record in ``recorded``; defaults left out."""
     return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}

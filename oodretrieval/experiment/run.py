@@ -37,6 +37,9 @@ class Run:
             name: Of its entry.
             common: Its ``root`` and ``limit``.
 
+        Returns:
+            The dataset.
+
         Raises:
             UnknownNameError: If there is no such entry.
             DatasetError: If it cannot be opened.
@@ -52,6 +55,9 @@ class Run:
             model: Name of the network.
             dataset: Name of the dataset.
             common: ``root`` and ``limit`` of the dataset.
+
+        Returns:
+            Gives access to them.
         """
         from oodretrieval.experiment.stored_work import StoredWork
 
@@ -62,6 +68,9 @@ class Run:
 
         Args:
             model: Name of the network.
+
+        Returns:
+            Hexadecimal digits, or nothing.
         """
         from oodretrieval.experiment.provenance import weights_hash_if_there
 

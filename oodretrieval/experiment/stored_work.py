@@ -84,6 +84,9 @@ class StoredWork:
         Args:
             images: Ids of the images; None for all of the dataset.
 
+        Returns:
+            Ids, in order.
+
         Raises:
             StoreError: If none has.
         """
@@ -120,7 +123,7 @@ class StoredWork:
         return records
 
     def made_by(self, images: Sequence[str]) -> dict[str, Any]:
-        """What made these predictions, inference included; see :meth:`records`."""
+        """What made the predictions of ``images``, inference included; see :meth:`records`."""
         records = self.records(images)
         return next((dict(record.settings) for record in records.values()), self.provenance)
 
@@ -130,6 +133,9 @@ class StoredWork:
         Args:
             image: Its id.
             made_by: What :meth:`made_by` said of all that are read.
+
+        Returns:
+            The prediction.
 
         Raises:
             StoreError: If there is none, it is damaged, or the image was replaced since.
@@ -151,7 +157,7 @@ class StoredWork:
 
         Args:
             images: Ids of the images, as :meth:`predicted` gives them.
-            doing: What they are read for, beside the progress bar.
+            doing: What they are read for, next to the progress bar.
             with_truth: Leave out those without labels.
             failures: Gets image id → reason of those that cannot be read, which are left out; where it is not given,
                 the first of them is an error.
@@ -214,7 +220,7 @@ class StoredWork:
         return self.segments().read()
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], table: pd.DataFrame) -> None:
-        """Say that a model was fitted on predictions of a network that looked at its images in another way.
+        """Say that a model was fitted on predictions of a network that saw its images in another way.
 
         It is not refused: whoever has no truth cannot fit one of their own. Nothing is said of the precision, nor of
         ``resize``, which brings images to the size that a network knows.

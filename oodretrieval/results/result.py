@@ -68,7 +68,7 @@ class Result:
         stem: File name without suffix.
         context: The rules.
         settings: Settings of the script.
-        figures: Everything measured, as JSON can hold it.
+        measures: Everything measured, as JSON can hold it.
         tables: Name → table for people; its index is the first column.
         notes: Sentences that a reader of the measures must know, e.g. "one scene".
         pictures: Caption → file of a chart or picture, saved next to it; ``report.py`` shows them.
@@ -78,7 +78,7 @@ class Result:
     stem: str
     context: Context
     settings: Mapping[str, Any]
-    figures: Mapping[str, Any]
+    measures: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...] = ()
     pictures: Mapping[str, Path] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def save_result(folder: Path, result: Result) -> list[Path]:
         "context": vars(result.context),
         "notes": list(result.notes),
         "settings": dict(result.settings),
-        "figures": _defined(plain(result.figures)),
+        "figures": _defined(plain(result.measures)),
         "tables": {name: f"{result.stem}_{_slug(name)}.csv" for name in result.tables},
         "pictures": {name: path.relative_to(folder).as_posix() for name, path in result.pictures.items()},
     }

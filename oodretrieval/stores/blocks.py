@@ -11,6 +11,9 @@ def blocks(count: int) -> Iterator[tuple[int, range]]:
 
     Args:
         count: Of all images.
+
+    Yields:
+        Number and indices of each block.
     """
     for number, start in enumerate(range(0, count, BLOCK)):
         yield number, range(start, min(start + BLOCK, count))

@@ -15,6 +15,9 @@ def segment_boxes(rows: pd.DataFrame) -> list[Box]:
 
     Args:
         rows: Of a segment table or a catalogue.
+
+    Returns:
+        One box for each row.
     """
     return _boxes(rows, "")
 
@@ -24,6 +27,9 @@ def crop_boxes(rows: pd.DataFrame) -> list[Box]:
 
     Args:
         rows: Of a catalogue.
+
+    Returns:
+        One box for each row.
     """
     return _boxes(rows, "crop_")
 
@@ -34,6 +40,9 @@ def with_crop_boxes(rows: pd.DataFrame, boxes: Sequence[Box]) -> pd.DataFrame:
     Args:
         rows: Of a segment table, ``n``.
         boxes: Of their crops, ``n``.
+
+    Returns:
+        The rows, with four columns more.
     """
     return rows.assign(**{f"crop_{side}": [getattr(box, side) for box in boxes] for side in SIDES})
 

@@ -89,6 +89,9 @@ class PartFiles:
         Args:
             part: One that is listed.
 
+        Returns:
+            The table.
+
         Raises:
             StoreError: If its file is missing or damaged.
         """

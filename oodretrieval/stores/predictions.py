@@ -128,6 +128,9 @@ def stored_prediction(workspace: Workspace, stored: Stored, image_id: str) -> Pr
         stored: Whose: of which network on which dataset.
         image_id: Id of the image.
 
+    Returns:
+        The prediction.
+
     Raises:
         StoreError: If the file is missing, damaged or of another format version, or the image was replaced since.
     """

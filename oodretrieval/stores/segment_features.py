@@ -29,6 +29,9 @@ def features_path(workspace: Workspace, stored: Stored, network: str, image_id: 
         network: Name of the network that gives the features.
         image_id: Id of the image.
 
+    Returns:
+        The path, whether there is a file or not.
+
     Raises:
         StoreError: If a name cannot be one of a folder, or the id leads out of it.
     """
@@ -36,7 +39,16 @@ def features_path(workspace: Workspace, stored: Stored, network: str, image_id: 
 
 
 def features_folder(workspace: Workspace, stored: Stored, network: str) -> Path:
-    """Folder of the features that a network gives; lock it to write there."""
+    """Folder of the features that a network gives; lock it to write there.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        network: Name of the network that gives the features.
+
+    Returns:
+        The path.
+    """
     return workspace.segments_folder(stored) / "features" / network
 
 

@@ -31,7 +31,7 @@ class Workspace:
         return self.path / "runs"
 
     def prediction_folder(self, stored: Stored) -> Path:
-        """Folder of the predictions of a network on a dataset.
+        """Folder of the predictions of the work ``stored``.
 
         Raises:
             StoreError: If a name cannot be one of a folder.
@@ -41,13 +41,20 @@ class Workspace:
     def prediction_path(self, stored: Stored, image_id: str) -> Path:
         """File of one prediction; an id with ``/`` lies in nested folders.
 
+        Args:
+            stored: Of which network on which dataset.
+            image_id: Id of the image.
+
+        Returns:
+            The path, whether there is a file or not.
+
         Raises:
             StoreError: If the id is empty, absolute, or leads out of the folder.
         """
         return nested_path(self.prediction_folder(stored), image_id, ".h5")
 
     def segments_folder(self, stored: Stored) -> Path:
-        """Folder of the segment table of a network on a dataset.
+        """Folder of the segment table of the work ``stored``.
 
         Raises:
             StoreError: If a name cannot be one of a folder.

@@ -16,7 +16,7 @@ SIZE = (96, 72)
 
 
 def write_miniature_camvid(root: Path, split: str, seed: int) -> None:
-    """Boxes of buildings, cars and (unknown) pedestrians on a road, with noise; labels beside them."""
+    """Boxes of buildings, cars and (unknown) pedestrians on a road, with noise; labels next to them."""
     rng = np.random.default_rng(seed)
     for folder in (split, f"{split}annot"):
         (root / folder).mkdir(parents=True)

@@ -46,21 +46,21 @@ def embed(configuration, workspace, **options):
 
 
 def contents(workspace, name="val"):
-    """Segments with their vectors, in an order that does not depend on how they came in."""
+    """Segments with their vectors, in an order that does not depend on how they arrived."""
     catalogue = Catalogue.open(workspace.catalogue_folder(name))
     keys = list(zip(catalogue.segments["image_id"], catalogue.segments["segment_id"], strict=True))
     assert len(set(keys)) == len(keys)
     order = sorted(range(len(keys)), key=keys.__getitem__)
-    judged = catalogue.table(PREDICTED_IOU)
-    return [keys[i] for i in order], np.asarray(catalogue.vectors)[order], set(judged["image_id"])
+    evaluated = catalogue.table(PREDICTED_IOU)
+    return [keys[i] for i in order], np.asarray(catalogue.vectors)[order], set(evaluated["image_id"])
 
 
 def assert_as_if_fresh(configuration, workspace, **options):
     """The catalogue ``val`` equals one that the same settings make from nothing."""
-    keys, vectors, judged = contents(workspace)
+    keys, vectors, evaluated = contents(workspace)
     embed(configuration, workspace, save_file="fresh", **options)
-    expected, expected_vectors, expected_judged = contents(workspace, "fresh")
-    assert keys == expected and judged == expected_judged
+    expected, expected_vectors, expected_evaluated = contents(workspace, "fresh")
+    assert keys == expected and evaluated == expected_evaluated
     np.testing.assert_allclose(vectors, expected_vectors, rtol=1e-4, atol=1e-4)
 
 
@@ -224,7 +224,7 @@ def test_where_no_prediction_can_be_read_each_is_named(configuration, fitted):
     assert "min_pixels" not in str(raised.value)
 
 
-def test_what_has_no_truth_is_told_from_what_lost_it(configuration, fitted, camvid, tmp_path):
+def test_what_has_no_truth_is_distinguished_from_what_lost_it(configuration, fitted, camvid, tmp_path):
     with pytest.raises(TableError, match="'images' has no truth.*report.py"):
         evaluate(configuration, fitted, dataset="images")
     root = tmp_path / "without"

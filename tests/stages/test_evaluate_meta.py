@@ -49,7 +49,7 @@ def analyse(configuration, **options):
     )
 
 
-def test_figures_tables_and_pictures(trained, tmp_path):
+def test_measures_tables_and_pictures(trained, tmp_path):
     result = analyse(trained, others=("boosting",), images=(IMAGE,), save_dir=str(tmp_path))
     workspace = Workspace(trained.workspace)
     table = read_segments(workspace, "colour", "val")
@@ -58,16 +58,16 @@ def test_figures_tables_and_pictures(trained, tmp_path):
         "logistic": load_meta_model(workspace.meta_model_path("logistic")),
         "boosting": load_meta_model(workspace.meta_model_path("boosting", ".skops")),
     }
-    figures = result["figures"]["known segments"]
-    assert list(figures) == ["logistic", "boosting"]
+    measures = result["figures"]["known segments"]
+    assert list(measures) == ["logistic", "boosting"]
     for name, model in models.items():
-        assert figures[name]["r2"] == pytest.approx(r2(known["iou"], model.predict(known)))
+        assert measures[name]["r2"] == pytest.approx(r2(known["iou"], model.predict(known)))
         right = (model.predict_positive(known) >= model.quality["threshold"]) == (known["iou"] > 0)
-        assert figures[name]["accuracy"] == pytest.approx(right.mean())
-    assert figures["boosting"]["r2_gain"] == pytest.approx(
-        figures["boosting"]["r2"] - figures["logistic"]["r2"]
+        assert measures[name]["accuracy"] == pytest.approx(right.mean())
+    assert measures["boosting"]["r2_gain"] == pytest.approx(
+        measures["boosting"]["r2"] - measures["logistic"]["r2"]
     )
-    assert figures["logistic"]["r2_gain"] == 0
+    assert measures["logistic"]["r2_gain"] == 0
     for name, values in result["features"].items():
         expected = known[name].corr(known["iou"]) if known[name].std() > 1e-9 else 0.0
         assert values["correlation with IoU"] == pytest.approx(expected, abs=1e-6)

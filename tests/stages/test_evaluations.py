@@ -51,8 +51,8 @@ from oodretrieval.stages.select.compute_embeddings import EmbedSettings, compute
 from oodretrieval.stores import Stored, Workspace, read_prediction, read_segments
 
 NETWORK = {"dataset": "val", "model_name": "colour"}
-JUDGED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20, "block": 2}
-SELECTED = {**JUDGED, "select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
+EVALUATED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20, "block": 2}
+SELECTED = {**EVALUATED, "select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
 CPU = {"gpu": -1}
 
 
@@ -77,7 +77,7 @@ def evaluated(made, tmp_path_factory):
     """The measures of eval_ood, and where they were saved."""
     folder = tmp_path_factory.mktemp("ood")
     settings = from_mapping(
-        OodSettings, {**JUDGED, "dataset_val": "train", "save_dir": str(folder), "pictures": 2}
+        OodSettings, {**EVALUATED, "dataset_val": "train", "save_dir": str(folder), "pictures": 2}
     )
     return eval_ood(settings, Run(*made)), folder
 
@@ -155,7 +155,7 @@ def test_the_oracle_is_chosen_on_the_evaluated_images_and_the_other_is_not(made,
     components = evaluated[0]["scores"]["energy"]["components"]
     assert components["train"]["threshold"] != components[ORACLE]["threshold"]
     settings = from_mapping(
-        OodSettings, {**JUDGED, "scores": ("energy",), "save_dir": str(tmp_path), "pictures": 0}
+        OodSettings, {**EVALUATED, "scores": ("energy",), "save_dir": str(tmp_path), "pictures": 0}
     )
     alone = eval_ood(settings, Run(*made))["scores"]["energy"]["components"]
     assert alone == {ORACLE: components[ORACLE]}
@@ -185,7 +185,7 @@ def test_results_are_saved_with_their_rules_tables_and_pictures(evaluated):
 
 def test_no_evaluation_measures_a_model_on_what_it_was_fitted_on(made, tmp_path):
     """The meta model learned from train; of its first three images only a part is left elsewhere."""
-    own = {**JUDGED, "dataset": "train", "save_dir": str(tmp_path)}
+    own = {**EVALUATED, "dataset": "train", "save_dir": str(tmp_path)}
     for evaluate in (
         lambda: eval_iou(from_mapping(IouSettings, {**own}), Run(*made)),
         lambda: eval_selection(from_mapping(SelectionSettings, {**SELECTED, **own}), Run(*made)),
@@ -208,7 +208,7 @@ def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path
     train_meta_nn(
         from_mapping(TrainMetaSettings, {**settings, "meta_model_name": "few", "limit": 2, **CPU}), run
     )
-    there = {**JUDGED, "meta_model_name": "few", "save_dir": str(tmp_path)}
+    there = {**EVALUATED, "meta_model_name": "few", "save_dir": str(tmp_path)}
     for result in (
         eval_iou(from_mapping(IouSettings, {**there}), run),
         eval_ood(from_mapping(OodSettings, {**there, "pictures": 0}), run),
@@ -224,7 +224,7 @@ def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path
 
 def test_scores_in_bins_say_how_far_they_may_be_off(made, evaluated, tmp_path):
     settings = from_mapping(
-        OodSettings, {**JUDGED, "exact_pixels": 0, "save_dir": str(tmp_path), "pictures": 0}
+        OodSettings, {**EVALUATED, "exact_pixels": 0, "save_dir": str(tmp_path), "pictures": 0}
     )
     for name, measures in eval_ood(settings, Run(*made))["scores"].items():
         pixels, exact = measures["pixels"], evaluated[0]["scores"][name]["pixels"]
@@ -248,7 +248,7 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
         from_mapping(PredictSettings, {"dataset": "known", "model_name": "colour", **CPU}),
         Run(configuration, workspace),
     )
-    options = {**JUDGED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
+    options = {**EVALUATED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
     with pytest.raises(TableError, match="nothing unknown.*args.threshold_rule=fpr"):
         eval_ood(from_mapping(OodSettings, {**options}), Run(configuration, workspace))
     settings = from_mapping(OodSettings, {**options, "threshold_rule": "fpr", "false_positive_rate": 0.1})
@@ -274,14 +274,16 @@ def test_predictions_that_kept_less_allow_fewer_scores(own, caplog):
         compute = from_mapping(MetricsSettings, {**NETWORK, "overwrite": True})
         if keep == "softmax":
             compute_metrics(compute, Run(configuration, workspace))
-        found = eval_ood(from_mapping(OodSettings, {**JUDGED, "pictures": 1}), Run(configuration, workspace))
+        found = eval_ood(
+            from_mapping(OodSettings, {**EVALUATED, "pictures": 1}), Run(configuration, workspace)
+        )
         assert list(found["scores"]) == [*scores, "expected_iou"]
         assert "energy is left out: no logits were kept; predict with args.keep=logits" in caplog.text
         with pytest.raises(
             StoreError, match=r"score energy of colour on val: no logits were kept.*args.keep=logits"
         ):
             eval_ood(
-                from_mapping(OodSettings, {**JUDGED, "scores": ("energy",)}), Run(configuration, workspace)
+                from_mapping(OodSettings, {**EVALUATED, "scores": ("energy",)}), Run(configuration, workspace)
             )
 
 
@@ -289,7 +291,7 @@ def test_regions_without_labels_are_void(own, tmp_path):
     """As in Lost and Found: outside of road and obstacles nothing is labelled, and nothing is evaluated."""
     configuration, workspace = own
     settings = from_mapping(
-        OodSettings, {**JUDGED, "pictures": 0, "scores": ("energy",), "save_dir": str(tmp_path / "a")}
+        OodSettings, {**EVALUATED, "pictures": 0, "scores": ("energy",), "save_dir": str(tmp_path / "a")}
     )
     before = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     for path in workspace.prediction_folder(Stored("colour", "val")).glob("*.h5"):
@@ -305,13 +307,13 @@ def test_regions_without_labels_are_void(own, tmp_path):
 
 def test_settings_of_eval_ood_that_cannot_be_used(made):
     with pytest.raises(UnknownNameError, match="did you mean 'entropy'"):
-        from_mapping(OodSettings, {**JUDGED, "scores": ("entropie",)})
+        from_mapping(OodSettings, {**EVALUATED, "scores": ("entropie",)})
     with pytest.raises(SettingsError, match="oracle"):
-        from_mapping(OodSettings, {**JUDGED, "dataset_val": "val"})
+        from_mapping(OodSettings, {**EVALUATED, "dataset_val": "val"})
     with pytest.raises(SettingsError, match="temperature"):
-        from_mapping(OodSettings, {**JUDGED, "temperature": 0})
+        from_mapping(OodSettings, {**EVALUATED, "temperature": 0})
     with pytest.raises(TableError, match="no truth"):
-        eval_ood(from_mapping(OodSettings, {**JUDGED, "dataset": "images"}), Run(*made))
+        eval_ood(from_mapping(OodSettings, {**EVALUATED, "dataset": "images"}), Run(*made))
 
 
 def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
@@ -346,7 +348,7 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
 
 def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
     configuration, workspace = made
-    settings = from_mapping(IouSettings, {**JUDGED, "save_dir": str(tmp_path)})
+    settings = from_mapping(IouSettings, {**EVALUATED, "save_dir": str(tmp_path)})
     measures = eval_iou(settings, Run(configuration, workspace))
     curves = measures["curves"]
     assert curves["above"][0] == pytest.approx(measures["mean_iou"])

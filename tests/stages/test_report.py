@@ -17,9 +17,9 @@ from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue
 
 MODEL = {"model_name": "colour"}
-JUDGED = MODEL | {"meta_model_name": "linear"}
+EVALUATED = MODEL | {"meta_model_name": "linear"}
 SETTINGS = from_mapping(
-    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **JUDGED}
+    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **EVALUATED}
 )
 
 

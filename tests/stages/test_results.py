@@ -19,14 +19,14 @@ def _result(**changes):
         "stem": "iou_net",
         "context": context,
         "settings": {"dataset": "streets_val"},
-        "figures": {"mean_iou": 0.5},
+        "measures": {"mean_iou": 0.5},
         "tables": {"IoU by class": table},
         "notes": ("One scene.",),
     }
     return Result(**(values | changes))
 
 
-def test_json_carries_figures_settings_and_the_rules_they_were_measured_by(tmp_path):
+def test_json_carries_measures_settings_and_the_rules_they_were_measured_by(tmp_path):
     save_result(tmp_path / "new" / "folder", _result())
     content = json.loads((tmp_path / "new" / "folder" / "iou_net.json").read_text())
     assert content["figures"] == {"mean_iou": 0.5}
@@ -75,7 +75,9 @@ def test_pictures_are_named_relative_to_the_result(tmp_path):
 
 
 def test_what_is_undefined_is_null_in_the_json(tmp_path):
-    save_result(tmp_path, _result(figures={"iou": {"road": float("nan")}, "drawn": [np.float32("nan"), 0.5]}))
+    save_result(
+        tmp_path, _result(measures={"iou": {"road": float("nan")}, "drawn": [np.float32("nan"), 0.5]})
+    )
     text = (tmp_path / "iou_net.json").read_text()
     assert "NaN" not in text
     assert json.loads(text)["figures"] == {"iou": {"road": None}, "drawn": [None, 0.5]}
@@ -89,7 +91,7 @@ def test_small_fractions_keep_a_digit_and_rounding_shows_no_sign():
     assert cells == ["0.500", "0.0004", "-2e-05", "0.000", "0.000"]
 
 
-def test_a_saved_table_is_read_as_it_was_told(tmp_path):
+def test_a_saved_table_is_read_as_it_was_logged(tmp_path):
     table = pd.DataFrame(
         {"looks": [5, 10.04], "difference": ["+0.033", "-0.028"], "share": [0.25, np.nan]},
         index=pd.Index(["novelty", "random"], name="order"),

@@ -43,7 +43,7 @@ from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Stored, 
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
 CPU = {"gpu": -1}
-JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
+EVALUATED = {"model_name": "colour", "meta_model_name": "linear"}
 
 
 def fit(configuration, workspace, **options):
@@ -54,7 +54,14 @@ def fit(configuration, workspace, **options):
 
 
 def embed(configuration, workspace, **options):
-    settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
+    settings = {
+        "dataset": ("val",),
+        "min_height": 4,
+        "min_width": 4,
+        "overwrite": True,
+        **EVALUATED,
+        **options,
+    }
     return compute_embeddings(from_mapping(EmbedSettings, {**settings, **CPU}), Run(configuration, workspace))
 
 
@@ -62,21 +69,21 @@ def embed(configuration, workspace, **options):
 def test_every_score_selects_what_lies_above_its_quantile(configuration, fitted, select_by):
     embed(configuration, fitted, select_by=select_by, select_quantile=0.5)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
+    evaluated, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
     limit = load_novelty_model(fitted.novelty_model_path("colour")).threshold(select_by, 0.5)
-    assert 0 < len(chosen) < len(judged)
+    assert 0 < len(chosen) < len(evaluated)
     assert (chosen[SELECT_SCORE] > limit).all()
     every = read_segments(fitted, "colour", "val")
     large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
-    assert len(chosen) == (judged[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
+    assert len(chosen) == (evaluated[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
     assert catalogue.settings["select_by"] == select_by
 
 
 def test_scores_are_higher_on_unknown_things(configuration, fitted):
     table = read_segments(fitted, "colour", "val")
     embed(configuration, fitted, select_by="novelty", select_quantile=0.0)
-    judged = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
-    score = judged.merge(table, on=["image_id", "segment_id"])
+    evaluated = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
+    score = evaluated.merge(table, on=["image_id", "segment_id"])
     large = score[score["S"] >= 40]
     unknown = large["unknown_fraction"] > 0.5
     assert large.loc[unknown, SELECT_SCORE].median() > large.loc[~unknown, SELECT_SCORE].median() + 0.5
@@ -86,9 +93,9 @@ def test_scores_are_higher_on_unknown_things(configuration, fitted):
 def test_a_number_takes_the_highest(configuration, fitted, select_by):
     embed(configuration, fitted, select_by=select_by, select_number=5)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
+    evaluated, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
     large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
-    highest = np.sort(judged[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
+    highest = np.sort(evaluated[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
     assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
 
 
@@ -256,9 +263,9 @@ def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
     (root / "val" / "0016E5_00200.png").write_bytes(b"no image")
     with pytest.raises(PartialFailure, match="0016E5_00200"):
         embed(configuration, workspace, root=str(root), select_quantile=0.0)
-    judged = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
-    lost = judged["image_id"] == "0016E5_00200"
-    assert judged.loc[lost, SELECT_SCORE].isna().all() and judged.loc[~lost, SELECT_SCORE].notna().all()
+    evaluated = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
+    lost = evaluated["image_id"] == "0016E5_00200"
+    assert evaluated.loc[lost, SELECT_SCORE].isna().all() and evaluated.loc[~lost, SELECT_SCORE].notna().all()
 
 
 def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(configuration, fitted):
@@ -268,15 +275,15 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
         "min_height": 6,
         "min_width": 6,
         "repetitions": 3,
-        **JUDGED,
+        **EVALUATED,
     }
-    figures = eval_selection(
+    measures = eval_selection(
         from_mapping(SelectionSettings, {**settings, "select_quantile": 0.6, **CPU}),
         Run(configuration, fitted),
     )
     embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
-    assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
-    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
+    assert measures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
+    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(measures["orders"])
     published = from_mapping(
         SelectionSettings, {**settings, "select_by": "predicted_iou", "iou_threshold": 0.9, **CPU}
     )
@@ -305,8 +312,10 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
     assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
 
 
-def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
-    settings = from_mapping(OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **JUDGED, **CPU})
+def test_the_pixel_score_is_evaluated_next_to_the_others(configuration, fitted):
+    settings = from_mapping(
+        OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **EVALUATED, **CPU}
+    )
     scores = eval_ood(settings, Run(configuration, fitted))["scores"]
     assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
     warm = eval_ood(changed(settings, {"temperature": 2.0}), Run(configuration, fitted))["scores"]

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from steps import CPU, embed, embed_settings, predict_and_measure, train_linear
 
+from oodretrieval.datasets import open_dataset
 from oodretrieval.errors import (
     ConfigurationError,
     DatasetError,
@@ -71,11 +72,11 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
     retrieval = eval_retrieval(RetrievalSettings(embeddings_file="val"), Run(configuration, embedded))
     assert retrieval["embedding"]["mean"] > 0
 
-    judged = catalogue.table(PREDICTED_IOU)
+    evaluated = catalogue.table(PREDICTED_IOU)
     every = read_segments(embedded, "colour", "val")
-    assert len(judged) == len(every) > len(segments), "also those that were not selected"
+    assert len(evaluated) == len(every) > len(segments), "also those that were not selected"
     key = ["dataset", "image_id", "segment_id"]
-    found = segments[key].merge(judged, on=key)["predicted_iou"]
+    found = segments[key].merge(evaluated, on=key)["predicted_iou"]
     assert found.tolist() == segments["predicted_iou"].tolist()
     assert all(pd.io.common.file_exists(file) for file in retrieval["files"] + selection["files"])
 
@@ -124,16 +125,16 @@ def test_a_damaged_prediction_is_predicted_again(configuration, measured):
     assert (again["predicted"], again["skipped"]) == (1, 5)
 
 
-def test_other_settings_are_refused_and_overwrite_makes_anew(configuration, measured):
+def test_other_settings_are_refused_and_overwrite_makes_again(configuration, measured):
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", **CPU}
     with pytest.raises(
         SettingsMismatchError, match=r"keep: was 'logits', now 'softmax'.*args.overwrite=True"
     ):
         pred_images(from_mapping(PredictSettings, {**settings}), Run(configuration, measured))
-    anew = pred_images(
+    again = pred_images(
         from_mapping(PredictSettings, {**settings, "overwrite": True}), Run(configuration, measured)
     )
-    assert anew["predicted"] == 6
+    assert again["predicted"] == 6
     with pytest.raises(SettingsMismatchError, match="keep"):
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     compute_metrics(
@@ -314,9 +315,12 @@ def test_nothing_selected_says_what_to_change(configuration, embedded):
 
 
 def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
-    from oodretrieval.datasets import CamVid
+    def of_cars(*arguments):
+        dataset = open_dataset(*arguments)
+        dataset.pred_class_selection = [8]
+        return dataset
 
-    monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", of_cars)
     embed(Run(configuration, embedded), save_file="cars")
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
 
@@ -401,9 +405,9 @@ def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, mo
 
 
 def test_iou_of_the_stored_predictions(configuration, measured):
-    figures = eval_iou(IouSettings(dataset="val", model_name="colour"), Run(configuration, measured))
-    assert 0.3 < figures["mean_iou"] <= 1
-    assert json.loads(Path(figures["file"]).read_text(encoding="utf-8"))["figures"]["images"] == 6
+    measures = eval_iou(IouSettings(dataset="val", model_name="colour"), Run(configuration, measured))
+    assert 0.3 < measures["mean_iou"] <= 1
+    assert json.loads(Path(measures["file"]).read_text(encoding="utf-8"))["figures"]["images"] == 6
 
 
 @pytest.mark.parametrize("keep", ["logits", "nothing"])

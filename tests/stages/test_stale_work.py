@@ -1,4 +1,4 @@
-"""Work that was made of other predictions than there are is refused, or told, by everything that reads it."""
+"""Work that was made of other predictions than there are is refused, or reported, by everything that reads it."""
 
 import shutil
 
@@ -119,7 +119,7 @@ def test_predictions_of_two_kinds_are_not_put_together(configuration, fitted, na
         stage(settings, Run(configuration, fitted))
 
 
-def test_a_model_fitted_on_other_inference_is_told(configuration, fitted, caplog):
+def test_a_model_fitted_on_other_inference_is_reported(configuration, fitted, caplog):
     stage, settings = READERS["eval_selection"]
     stage(settings, Run(configuration, fitted))
     assert "may be off" not in caplog.text

@@ -68,7 +68,7 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
             meta_model=settings.meta_model_name,
         ),
         settings=flat(settings),
-        figures=measures,
+        measures=measures,
         tables=tables,
         notes=(*seen.notes, *evaluated.scene_notes),
     )

@@ -56,7 +56,7 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         stem=f"segmentation_{settings.model_name}_{settings.dataset}",
         context=evaluated.context(quality.images, size_words(sizes), rule=_rule(label_set)),
         settings=flat(settings),
-        figures=measures,
+        measures=measures,
         tables={
             "All classes": interval_rows(measures, OVERALL).rename_axis("measure"),
             "Every class": class_rows(measures, PER_CLASS),

@@ -66,7 +66,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
     logger.info("every image with its classes: %s", listing)
     if search.failures:
         raise PartialFailure("search_classes", search.failures)
-    return {**result.figures, "files": files}
+    return {**result.measures, "files": files}
 
 
 def _result(
@@ -89,7 +89,7 @@ def _result(
         stem=f"classes_{settings.dataset}",
         context=context,
         settings=flat(settings),
-        figures={"classes": summary.reset_index().to_dict("records")},
+        measures={"classes": summary.reset_index().to_dict("records")},
         tables={"classes": summary},
         notes=("The label id is what args.classindex of pred_images takes.",),
     )

@@ -21,6 +21,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
+from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
@@ -38,14 +39,15 @@ MANY = 1000
 def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Fill a catalogue: one row and one vector per selected segment of the images asked for.
 
-    What it holds already stays where it is selected still, and goes where it is not.
+    What it holds already stays where it is selected still, and goes where it is not. With ``load_file`` the segments
+    of that catalogue are embedded again: :func:`~oodretrieval.stages.select.embed_again.embed_again`.
 
     Args:
         settings: What to select and how to embed it.
         run: Configuration and workspace.
 
     Returns:
-        ``catalogue``, its number of ``segments``, and how many there were to select from.
+        ``catalogue``, its number of ``segments``, and how many there were to select from; or as of ``embed_again``.
 
     Raises:
         SettingsError: If no dataset is named, or a root for several.
@@ -53,6 +55,8 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
     """
+    if settings.load_file:
+        return embed_again(settings, run)
     _require_datasets(settings)
     settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)

@@ -1,4 +1,4 @@
-"""Which segments are looked at: their score, and the rule that selects by it."""
+"""Which segments are shown: their score, and the rule that selects by it."""
 
 import logging
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class Selector:
             self.features = SegmentFeatures(backbone, device)
 
     def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Judge the segments of a dataset.
+        """Score the segments of a dataset.
 
         Args:
             table: Its segment table.

@@ -76,13 +76,13 @@ def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
         failures |= scene.failures
         measured[name] = _Measured.of(settings, scene)
         files += _save_scene(settings, run, scene, measured[name])
-    figures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
+    measures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
     if len(measured) > 1:
-        figures["mean"], saved = _save_mean(settings, run, measured)
+        measures["mean"], saved = _save_mean(settings, run, measured)
         files += saved
     if failures:
         raise PartialFailure("eval_discovery", failures)
-    return {**figures, "files": files}
+    return {**measures, "files": files}
 
 
 class _Measured:
@@ -173,7 +173,7 @@ def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Mea
         stem=stem,
         context=context,
         settings=flat(settings),
-        figures=found.plain(),
+        measures=found.plain(),
         tables={
             **_tables(found.ways, found.oracles, found.answered),
             "area": area_table({scene.name: found.ways}),
@@ -207,7 +207,7 @@ def _save_mean(
         }
         for name in every[0].oracles
     }
-    figures = {"ways": {name: way.plain() for name, way in ways.items()}, "oracle": oracles}
+    measures = {"ways": {name: way.plain() for name, way in ways.items()}, "oracle": oracles}
     scenes = {name: found.ways for name, found in measured.items()}
     joined = "+".join(measured)
     images = sum(found.images for found in every)
@@ -226,12 +226,12 @@ def _save_mean(
         stem=f"discovery_{settings.model_name}_{joined}",
         context=context,
         settings=flat(settings),
-        figures=figures,
+        measures=measures,
         tables={**_tables(ways, oracles, {}), "area by scene": area_table({**scenes, "mean": ways})},
         notes=("Mean over scenes, never pooled.", RULE),
     )
     folder = result_folder(run.workspace.path, settings.evaluation.save_dir)
-    return figures, save_evaluation(folder, result)
+    return measures, save_evaluation(folder, result)
 
 
 def _lines(curves: Mapping[str, DiscoveryCurve]) -> dict[str, dict[str, Any]]:

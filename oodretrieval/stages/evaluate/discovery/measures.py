@@ -75,12 +75,12 @@ class WayMeasures:
 
     Attributes:
         values: Name → measure.
-        drawn: Name → its values over resamples, ``(repetitions,)``, NaN where a resample shows no object; empty where
-            none were made.
+        resampled: Name → its values over resamples, ``(repetitions,)``, NaN where a resample shows no object;
+            empty where none were made.
     """
 
     values: Measures
-    drawn: Mapping[str, NDArray[np.float64]]
+    resampled: Mapping[str, NDArray[np.float64]]
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % interval of a measure.
@@ -91,13 +91,13 @@ class WayMeasures:
         Returns:
             Lower and upper end; NaN where there is none.
         """
-        if name not in self.drawn:
+        if name not in self.resampled:
             return float("nan"), float("nan")
-        return interval(self.drawn[name], value=self.values[name])
+        return interval(self.resampled[name], value=self.values[name])
 
     def plain(self) -> dict[str, Any]:
         """As plain values."""
-        intervals = {name: self.interval(name) for name in self.drawn}
+        intervals = {name: self.interval(name) for name in self.resampled}
         return {"values": self.values, "intervals": intervals}
 
 
@@ -113,14 +113,14 @@ def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
     """
     scores = candidates.scores
     values = curve_measures(candidates.curve(scores))
-    drawn = []
+    resampled = []
     images = len(candidates.rows)
     for chosen in block_resamples(images, block=resampling.block, repetitions=resampling.repetitions):
         try:
-            drawn.append(curve_measures(candidates.curve(scores, chosen)))
+            resampled.append(curve_measures(candidates.curve(scores, chosen)))
         except ValueError:  # no object in these images
-            drawn.append(dict.fromkeys(values, float("nan")))
-    return WayMeasures(values, {name: np.array([one[name] for one in drawn]) for name in values})
+            resampled.append(dict.fromkeys(values, float("nan")))
+    return WayMeasures(values, {name: np.array([one[name] for one in resampled]) for name in values})
 
 
 def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
@@ -148,12 +148,12 @@ def mean_of_scenes(scenes: Sequence[WayMeasures]) -> WayMeasures:
         The mean; with intervals where all scenes have them.
     """
     values = mean_measures([scene.values for scene in scenes])
-    drawn = {
-        name: np.mean([scene.drawn[name] for scene in scenes], axis=0)
+    resampled = {
+        name: np.mean([scene.resampled[name] for scene in scenes], axis=0)
         for name in values
-        if all(name in scene.drawn for scene in scenes)
+        if all(name in scene.resampled for scene in scenes)
     }
-    return WayMeasures(values, drawn)
+    return WayMeasures(values, resampled)
 
 
 def answered_measures(scene: Scene, kind: str, looks: int, seeds: int) -> dict[str, Measures]:

@@ -20,7 +20,7 @@ from oodretrieval.meta_models import (
 from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 from oodretrieval.stages.evaluate.seen import seen_by
-from oodretrieval.stages.fit.meta_evaluation import Estimate, judged_sets
+from oodretrieval.stages.fit.meta_evaluation import Estimate, evaluated_sets
 
 logger = logging.getLogger(__name__)
 LOSS, SPREAD, CORRELATION = "loss of R² without it", "deviation", "correlation with IoU"
@@ -75,7 +75,7 @@ class Analysed:
         work.warn_of_other_inference(settings.meta_model_name, model.quality.get("made_by", {}), table)
         seen = seen_by(run, work, meta_models=[settings.meta_model_name, *settings.others])
         table = seen.rows_of_others(table).reset_index(drop=True)
-        judged_sets(table)  # refuses segments without truth
+        evaluated_sets(table)  # refuses segments without truth
         known = training_rows(table)
         if known.empty:
             raise TableError(

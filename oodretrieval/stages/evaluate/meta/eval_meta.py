@@ -9,7 +9,7 @@ from oodretrieval.results.result import Result
 from oodretrieval.stages.evaluate.meta.analysed import Analysed
 from oodretrieval.stages.evaluate.meta.meta_pictures import analysis_pictures, rating_pictures
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
-from oodretrieval.stages.fit.meta_evaluation import as_tables, judge
+from oodretrieval.stages.fit.meta_evaluation import as_tables, evaluate
 
 
 def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     analysed = Analysed.of(settings, run)
     evaluated = analysed.evaluated
     against = settings.meta_model_name if settings.others else ""
-    measures = judge(analysed.table, analysed.estimates(), evaluated.resampling, against=against)
+    measures = evaluate(analysed.table, analysed.estimates(), evaluated.resampling, against=against)
     path = analysed.lasso_path()
     features, kinds = analysed.importance(path)
     context = evaluated.context(
@@ -47,7 +47,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         stem=f"meta_analysis_{settings.meta_model_name}_{settings.model_name}_{settings.dataset}",
         context=context,
         settings=flat(settings),
-        figures={"figures": measures, "features": features.to_dict("index"), "kinds": kinds},
+        measures={"figures": measures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(measures), "metrics": features},
         notes=(*analysed.notes, *evaluated.scene_notes),
     )

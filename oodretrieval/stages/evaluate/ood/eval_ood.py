@@ -173,7 +173,7 @@ def _result(settings: OodSettings, reader: ScoreReader, pixels: _Pixels, measure
         stem=f"ood_{settings.scoring.model_name}_{settings.scoring.dataset}",
         context=context,
         settings=flat(settings),
-        figures={"scores": measures, "left_out": reader.left_out},
+        measures={"scores": measures, "left_out": reader.left_out},
         tables=ood_tables(measures),
         notes=(
             share,

@@ -78,10 +78,10 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         failures |= damaged
     left_out = (f"Left out, as they could not be read: {', '.join(failures)}.",) if failures else ()
     result = _result(settings, evaluated, selection, (*seen.notes, *left_out), len(images), meta_model)
-    files = evaluated.save(result, _pictures(selection, result.figures, settings.dataset))
+    files = evaluated.save(result, _pictures(selection, result.measures, settings.dataset))
     if failures:
         raise PartialFailure("eval_selection", failures)
-    return {**result.figures, "files": files}
+    return {**result.measures, "files": files}
 
 
 def _inspected(settings: SelectionSettings, selector: Selector, table: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +131,7 @@ def _result(
             meta_model=meta_model,
         ),
         settings=flat(settings),
-        figures=measures,
+        measures=measures,
         tables={name: table for name, table in tables.items() if len(table)},
         notes=(
             *notes,

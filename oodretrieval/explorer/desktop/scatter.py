@@ -1,4 +1,4 @@
-"""Resampling the embedding space: segments by colour, their density, a legend."""
+"""Segments as points: by colour, with a legend, with their density behind them."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
 
 MOST_IN_LEGEND = 18
@@ -84,7 +85,7 @@ def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
     Args:
         axes: The scatter, at its present size on screen.
         points: ``(n, 2)``.
-        legend: Whether a legend may come.
+        legend: Whether there may be a legend.
     """
     low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
     size = np.maximum(axes.bbox.size, 1.0)
@@ -117,6 +118,6 @@ def draw_density(axes: Axes, points: NDArray[np.floating]) -> None:
     highest = float(smooth.max())
     x, y = (x_edges[:-1] + x_edges[1:]) / 2, (y_edges[:-1] + y_edges[1:]) / 2
     levels = np.linspace(0.06, 1.0, 9) * highest
-    axes.contourf(x, y, smooth.T, levels=levels, cmap="Purples", vmin=0, vmax=1.7 * highest, zorder=0)
+    axes.contourf(x, y, smooth.T, levels=levels, cmap=DENSITY_MAP, vmin=0, vmax=1.7 * highest, zorder=0)
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])

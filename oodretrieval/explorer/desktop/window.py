@@ -7,18 +7,22 @@ from typing import Any
 
 from oodretrieval.errors import DisplayError
 from oodretrieval.experiment.run import Run
-from oodretrieval.explorer.explorer import Explorer
+from oodretrieval.explorer.desktop.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
-_PATIENCE = 60
+_PATIENCE = 180
+"""Seconds: starting Qt takes one, and very much longer on a machine that is busy."""
 _NAMED = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 def display_problem() -> str | None:
-    """Why no window can be opened here; None if one can.
+    """Why no window can be opened here.
 
     Qt ends the whole process where it finds no display, so a process of its own tries.
+
+    Returns:
+        A sentence; None if one can be opened.
     """
     if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _NAMED):
         return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"

@@ -1,9 +1,9 @@
-"""From stored predictions to what the panels draw."""
+"""From stored predictions to what the four panels show. Knows no toolkit."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.explorer.panels import ImageView
+from oodretrieval.charts.image_view import ImageView
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.labels import ClassMapping
 from oodretrieval.stores import Prediction
@@ -20,7 +20,7 @@ def image_view(
     """Everything that is known of one image, pixel by pixel.
 
     Args:
-        prediction: What the network said, with logits, softmax or entropy.
+        prediction: What the network predicted, with logits, softmax or entropy.
         image: RGB, ``(H, W, 3)``.
         values: Of its segments: the score that selected, or the predicted IoU.
         pred_mapping: Predicted id → (name, colour).

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oodretrieval.explorer.figure import PAGE
+from oodretrieval.explorer.commands.candidates import PAGE
 from oodretrieval.explorer.ranking import STEPS, Ranking
 
 
@@ -17,15 +17,15 @@ def scored(tmp_path):
 
 
 def test_it_opens_on_the_candidates_of_highest_score(scored):
-    assert scored.board.detail == "candidates"
-    shown = list(scored.board._rows.values())
-    scores = scored.state.segments["select_score"].to_numpy()
+    assert scored.detail == "candidates"
+    shown = list(scored.rows.values())
+    scores = scored.state.segments.table["select_score"].to_numpy()
     first = scored.state.ranking.first
     expected = [row for row in np.argsort(-scores, kind="stable") if first[row] == row]
     assert shown == expected[:PAGE]
     captions = [axes.get_xlabel() for axes in scored.detail_axes()]
     assert captions[0].startswith("1") and "3.00" in captions[0]
-    assert "novelty first" in scored.board.right.get_suptitle()
+    assert "novelty first" in scored.right.get_suptitle()
 
 
 def test_without_truth_the_points_say_their_score_and_with_it_their_class(scored, tmp_path):
@@ -33,27 +33,27 @@ def test_without_truth_the_points_say_their_score_and_with_it_their_class(scored
     assert len({category.colour for category in scored.state.categories()}) == 5
     assert open_explorer(make_catalogue(tmp_path / "b", select_by="novelty")).state.colouring == "truth"
     bare = open_explorer(make_catalogue(tmp_path / "c", truth=False))
-    assert bare.state.colouring == "prediction" and bare.board.detail == "keys"
+    assert bare.state.colouring == "prediction" and bare.detail == "keys"
 
 
 def test_one_candidate_after_the_other(scored):
     rows = scored.state.ranking.rows
     scored.press("n", "n")
-    assert scored.board.detail == "image" and "candidate 2 of" in scored.overlay.status
-    assert scored.state.place(rows[1]) in scored.board.right.get_suptitle() + "".join(
+    assert scored.detail == "image" and "candidate 2 of" in scored.presentation.status
+    assert scored.state.segments.origin(rows[1]) in scored.right.get_suptitle() + "".join(
         axes.get_title() for axes in scored.detail_axes()
     )
     scored.press("p", "p", "p")
     assert scored.state.ranking.place == 0, "the first is the end"
     scored.click(int(rows[0]), "middle")
     scored.press("n")
-    assert scored.board.detail == "panels", "what is shown stays"
+    assert scored.detail == "panels", "what is shown stays"
 
 
 def test_pages_and_a_click_on_a_candidate(scored):
     count = len(scored.state.ranking.rows)
     scored.press("pagedown")
-    assert list(scored.board._rows.values()) == scored.state.ranking.rows[PAGE : 2 * PAGE]
+    assert list(scored.rows.values()) == scored.state.ranking.rows[PAGE : 2 * PAGE]
     for _ in range(5):
         scored.press("pagedown")
     assert scored.state.ranking.place == (count - 1) // PAGE * PAGE
@@ -61,11 +61,11 @@ def test_pages_and_a_click_on_a_candidate(scored):
     assert scored.state.ranking.place == 0
     scored.canvas.draw()
     third = scored.detail_axes()[2]
-    row = scored.board._rows[third]
+    row = scored.rows[third]
     scored.click(third, "right")
-    assert scored.board.detail == "neighbours" and scored.state.query == row
+    assert scored.detail == "neighbours" and scored.state.query == row
     scored.press("s")
-    assert scored.board.detail == "candidates"
+    assert scored.detail == "candidates"
 
 
 def test_the_threshold_hides_and_shows(scored):
@@ -78,10 +78,10 @@ def test_the_threshold_hides_and_shows(scored):
     faint = [category for category in scored.state.categories() if category.faint]
     assert [len(category.rows) for category in faint] == [total - visible.sum()]
     assert set(scored.state.ranking.rows) <= set(np.flatnonzero(visible))
-    assert f"{visible.sum()} of {total} segments shown: novelty from" in scored.overlay.status
+    assert f"{visible.sum()} of {total} segments shown: novelty from" in scored.presentation.status
     hidden = int(np.flatnonzero(~visible)[0])
     scored.hover(hidden)
-    assert scored.state.hovered != hidden
+    assert scored.presentation.hovered != hidden
     scored.press("-", "-", "-")
     assert scored.state.ranking.visible.all()
     assert not any(category.faint for category in scored.state.categories())
@@ -90,19 +90,19 @@ def test_the_threshold_hides_and_shows(scored):
 def test_a_catalogue_without_scores_says_so(drive):
     for key in ("s", "n", "p", "pagedown", "pageup", "+", "-"):
         drive.press(key)
-        assert "no score in this catalogue" in drive.overlay.status
+        assert "no score in this catalogue" in drive.presentation.status
 
 
 def test_the_panels_show_the_score_that_selected(tmp_path):
-    catalogue = make_catalogue(tmp_path, select_by="novelty", judged=False)
+    catalogue = make_catalogue(tmp_path, select_by="novelty", measured=False)
     drive = open_explorer(catalogue)
-    values = drive.state.segment_values(0)
+    values = drive.state.segments.values_in_image(0)
     assert values.name == "novelty" and values.high_is_unknown and values.of_segment[1] == 3.0
     drive.click(0, "middle")
     assert "novelty of each segment" in [axes.get_title() for axes in drive.detail_axes()]
     published = open_explorer(make_catalogue(tmp_path / "b", select_by="predicted_iou"))
-    assert published.state.segment_values(0).name == "predicted IoU"
-    assert published.state.score_name == "1 - predicted IoU"
+    assert published.state.segments.values_in_image(0).name == "predicted IoU"
+    assert published.state.segments.score_name == "1 - predicted IoU"
 
 
 def test_without_predicted_iou_everything_works(tmp_path):
@@ -111,7 +111,7 @@ def test_without_predicted_iou_everything_works(tmp_path):
     drive = open_explorer(catalogue)
     assert "IoU" not in drive.state.caption(0) and "novelty 3.00" in drive.state.caption(0)
     drive.click(0, "middle")
-    assert drive.board.detail == "panels"
+    assert drive.detail == "panels"
 
 
 @given(st.data(), st.integers(1, 25))
