@@ -209,7 +209,7 @@ class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
     def __init__(self, objects: Objects) -> None:
-        self._objects, self._dataset = objects, objects.work.dataset
+        self._objects, self._dataset = objects, objects.regions.work.dataset
         self._places = {image: index for index, image in enumerate(self._dataset.ids)}
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
