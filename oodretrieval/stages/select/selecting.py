@@ -147,9 +147,10 @@ def _highest(score: NDArray[np.floating], eligible: NDArray[np.bool_], number: i
     """Which are the highest scores among those that may be selected, ``(n,)``; ties keep their order."""
     allowed = eligible & np.isfinite(score)
     order = np.argsort(-np.where(allowed, score, -np.inf), kind="stable")
-    highest = np.zeros(len(score), np.bool_)
+    highest: NDArray[np.bool_] = np.zeros(len(score), np.bool_)
     highest[order[:number]] = True
-    return highest & allowed
+    highest &= allowed
+    return highest
 
 
 def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> MetaModel | None:
