@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from oodretrieval.explorer import Explorer
-from oodretrieval.explorer.explorer import SIZE
+from oodretrieval.explorer.desktop.explorer import SIZE
 from oodretrieval.stores import Catalogue, CatalogueWriter
 
 SEGMENTS = 10_000
@@ -70,11 +70,11 @@ def measure(explorer: Explorer, rows: np.ndarray) -> np.ndarray:
     canvas = explorer.figure.canvas
     times = []
     for row in rows:
-        place = explorer.board.axes.transData.transform(explorer.state.points[row])
+        place = explorer.view.scatter.axes.transData.transform(explorer.state.points[row])
         start = time.perf_counter()
         MouseEvent("motion_notify_event", canvas, *place)._process()
         times.append(1000 * (time.perf_counter() - start))
-        if explorer.state.hovered is None or explorer.board.overlay.thumbnail is None:
+        if explorer.view.overlay.thumbnail is None:
             sys.exit(f"no thumbnail over segment {row}")
     return np.array(times)
 

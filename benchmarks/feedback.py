@@ -32,7 +32,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
-from oodretrieval.results.result import markdown_table
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import FeedbackOptions, RelevanceFeedback
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures

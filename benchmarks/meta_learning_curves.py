@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from oodretrieval.evaluation import clip_names, r2
 from oodretrieval.meta_models import KINDS, training_rows
-from oodretrieval.results.result import markdown_table
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stores import Workspace, read_segments
 
 SIZES = (2, 4, 8, 16, 32, 64, 128)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from oodretrieval.evaluation import clip_names, interval, meta_figures, r2
+from oodretrieval.evaluation import clip_names, interval, meta_measures, r2
 from oodretrieval.meta_models import (
     BoostedMetaModel,
     LinearMetaModel,
@@ -28,9 +28,9 @@ from oodretrieval.meta_models import (
     folds_of,
     training_rows,
 )
-from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
-from oodretrieval.stages.fit.meta_evaluation import Estimate, draws_of
+from oodretrieval.results.tables import markdown_table
+from oodretrieval.stages.fit.meta_evaluation import Estimate, resamples_of
 from oodretrieval.stores import Workspace, read_segments
 
 PUBLISHED, TUNED = "published network and schedule", "published network, learning rate 1e-3"
@@ -98,10 +98,10 @@ class Study:
         """Measures of every estimate on some rows, with differences of R² to others."""
         iou, chosen = self.val["iou"].to_numpy()[rows], self.val[rows]
         part = {name: estimate.take(rows) for name, estimate in found.items()}
-        resampled = draws_of(chosen, part, self.resampling)
+        resampled = resamples_of(chosen, part, self.resampling)
         lines = {}
         for name, e in part.items():
-            measures = meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold)
+            measures = meta_measures(iou, e.iou, score=e.positive, threshold=e.threshold)
             line: dict[str, object] = {}
             for title, key in (("R²", "r2"), ("RMSE", "rmse"), ("AUROC", "auroc"), ("AUPRC", "auprc")):
                 line[title] = _with_interval(getattr(measures, key), resampled[name][key])

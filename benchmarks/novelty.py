@@ -26,7 +26,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from oodretrieval.errors import PartialFailure
-from oodretrieval.evaluation import auprc, auroc, block_draws, interval
+from oodretrieval.evaluation import auprc, auroc, block_resamples, interval
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
@@ -34,8 +34,8 @@ from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, dispersion_score, known_rows
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.neighbours import known_bank
-from oodretrieval.results.result import markdown_table
 from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -198,7 +198,7 @@ def ablation_table(
         resampling: How images are resampled.
     """
     members = [np.flatnonzero(images == place) for place in range(int(images.max()) + 1)]
-    resamples = block_draws(len(members), block=resampling.block, repetitions=resampling.repetitions)
+    resamples = block_resamples(len(members), block=resampling.block, repetitions=resampling.repetitions)
     resampled = [np.concatenate([members[place] for place in places]) for places in resamples]
     resampled = [rows for rows in resampled if unknown[rows].any()]
     precisions = {

@@ -197,8 +197,11 @@ def _describe_regions(frame: Frame, bank: FeatureBank) -> Candidates:
     energy = -(largest + np.log(np.exp(frame.logits - largest).sum(axis=0)))
     softmax = np.exp(frame.logits + energy)
     entropy = -(softmax * np.log(softmax + np.finfo(np.float32).eps)).sum(axis=0)
+    cells = frame.features.reshape(len(frame.features), -1).T
+    local = bank.log_distance(cells, np.zeros(len(cells), np.int64)).reshape(frame.features.shape[1:])
     distance = bank.log_distance(pool_features(tree, frame.features), np.zeros(len(tree), np.int64))
-    terms = region_terms(tree, {"energy": energy, "entropy": entropy}) | {"distance": distance}
+    maps = {"energy": energy, "entropy": entropy, "local_distance": local}
+    terms = region_terms(tree, maps) | {"distance": distance}
     full = _enlarged(tree.superpixels, tree.step, tree.size)
     on = tree.membership @ _pixels_on(full, frame.objects)
     return Candidates(tree, terms, _matches(on, tree.areas, frame.objects), _felzenszwalb(frame))

@@ -127,7 +127,7 @@ def _every(c: Candidates, score: NDArray[np.float64]) -> NDArray[np.int64]:
 def curve_table(candidates: dict[str, list[Candidates]]) -> str:
     """Touched, found and outlined after 1, 2, 5 and 10 looks an image, and the area, of the default."""
     rows = []
-    plain = ScoreWeights(perimeter=0.0, sides=0.0)
+    plain = ScoreWeights(perimeter=0.0, sides=0.0, contrast=0.0)
     for name, found in candidates.items():
         ways = {
             "**objects**": _curve(found, ScoreWeights(), _shown()),
@@ -157,6 +157,7 @@ def ablation_table(candidates: dict[str, list[Candidates]]) -> str:
         "without perimeter": (replace(default, perimeter=0.0), _shown(), None),
         "without log_share": (replace(default, log_share=0.0), _shown(), None),
         "without sides": (replace(default, sides=0.0), _shown(), None),
+        "without contrast of large regions": (replace(default, contrast=0.0), _shown(), None),
         "entropy too": (
             replace(default, evidence={**evidence, "entropy": 0.3}),
             _shown(),

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation import auprc, auroc, block_draws, interval
-from oodretrieval.results.result import markdown_table
+from oodretrieval.evaluation import auprc, auroc, block_resamples, interval
 from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.evaluate.selection.inspection_orders import FIRST
 
 MEAN, WORST = "mean over drives", "worst drive"
@@ -45,7 +45,7 @@ class Evaluated:
         """AP of every score in every resampling of the frames, NaN where none is unknown."""
         members = [np.flatnonzero(self.frames == place) for place in range(int(self.frames.max()) + 1)]
         found: dict[str, list[float]] = {name: [] for name in self.scores}
-        for places in block_draws(
+        for places in block_resamples(
             len(members), block=self.resampling.block, repetitions=self.resampling.repetitions
         ):
             rows = np.concatenate([members[place] for place in places])

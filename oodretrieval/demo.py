@@ -15,7 +15,7 @@ from oodretrieval.errors import TableError
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
-from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
+from oodretrieval.explorer.desktop.window import discover_embedding_space, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.rules import no_truth
 from oodretrieval.stages.evaluate.discovery.catalogue_curve import catalogue_curve
@@ -135,7 +135,7 @@ def explore_if_possible(catalogue: str, run: Run) -> None:
 
 
 def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[str, Any]:
-    """Figures of the stages' own evaluations, without their tables: the demo prints one of its own."""
+    """Measures of the stages' own evaluations, without their tables: the demo prints one of its own."""
     selection = from_mapping(
         SelectionSettings,
         {
@@ -170,8 +170,8 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     columns = ("unknown", "present", "hit", "found", "retrieval mAP", "random")
     output.info("%-14s %8s %8s %8s %15s %8s", *columns)
     for name, count in selection["per_class"].items():
-        figures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
-        output.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], figures)
+        measures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
+        output.info("%-14s %8d %8d %8d %s", name, count["objects"], count["hit"], count["found"], measures)
     unknown = [name for name in selection["per_class"] if name in by_class]
     means = [np.mean([table[name] for name in unknown]) if unknown else np.nan for table in (by_class, floor)]
     totals = [selection[key] for key in ("objects", "hit", "found")]

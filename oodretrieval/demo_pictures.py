@@ -7,11 +7,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.embedding_space import draw_embedding_space
+from oodretrieval.charts.image_panels import four_panel_figure
 from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.datasets import read_image
-from oodretrieval.explorer.panels import draw_four_panels, draw_neighbours, draw_scatter, draw_sheet
+from oodretrieval.explorer.image_views import image_view
 from oodretrieval.explorer.segment_values import SegmentValues
-from oodretrieval.explorer.views import image_view
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours, inspection_order, project
@@ -66,12 +69,7 @@ class DemoPictures:
             "neighbours": self._neighbours(query),
             "four_panels": self._four_panels(query),
         }
-        paths = []
-        for name, figure in figures.items():
-            path = self.folder / f"{name}.png"
-            figure.savefig(path, dpi=110)
-            paths.append(path)
-        return paths
+        return [save_picture(self.folder / f"{name}.png", figure) for name, figure in figures.items()]
 
     def _query(self) -> int:
         """The unknown thing whose nearest neighbours are most often of its own class."""
@@ -100,7 +98,7 @@ class DemoPictures:
             f"{place}. {self.score_name} {scores[row]:.1f}\n{self._name(int(row))}"
             for place, row in enumerate(rows, 1)
         ]
-        draw_sheet(figure, [self._crop(int(row)) for row in rows], captions, *CANDIDATES)
+        draw_candidates(figure, [self._crop(int(row)) for row in rows], captions, *CANDIDATES)
         figure.suptitle(
             f"What looks most unknown: the {len(rows)} segments of highest {self.score_name}, the score that selected\n"
             "(and what most of their pixels are in truth)"
@@ -122,7 +120,7 @@ class DemoPictures:
             for row in _spread(points, np.flatnonzero(self.labels == label), THUMBNAILS_PER_CLASS)
         }
         axes = figure.subplots()
-        draw_scatter(axes, points, self.labels, self.names, unknown, thumbnails)
+        draw_embedding_space(axes, points, self.labels, self.names, unknown, thumbnails)
         axes.margins(y=0.14)  # thumbnails stand above their points
         axes.set_title(
             f"{len(points)} segments that look unknown in the embedding space of {self.made_by['net']} (t-SNE), "
@@ -152,7 +150,6 @@ class DemoPictures:
 
     def _four_panels(self, query: int) -> Figure:
         row = self.segments.iloc[query]
-        figure = Figure(figsize=(14, 8.2))
         place = str(row["dataset"]), str(row["image_id"])
         estimates = self.catalogue.table(PREDICTED_IOU)
         column = PREDICTED_IOU if self.published else SELECT_SCORE
@@ -165,12 +162,8 @@ class DemoPictures:
             self.label_set.label_mapping,
             segment_boxes(pd.DataFrame([row]))[0],
         )
-        draw_four_panels(figure, view)
-        figure.suptitle(
-            f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
-        )
-        figure.subplots_adjust(0.01, 0.06, 0.965, 0.92)
-        return figure
+        title = f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
+        return four_panel_figure(view, title)
 
 
 def _spread(points: NDArray[np.floating], rows: NDArray[np.integer], count: int) -> list[int]:

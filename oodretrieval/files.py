@@ -144,7 +144,7 @@ def checksum_of(path: Path) -> str:
 
 
 def file_stamp(path: str | Path) -> dict[str, int | str] | None:
-    """What tells whether a file is still the one that it was: size, time of change, hash of its content.
+    """What shows whether a file is still the one that it was: size, time of change, hash of its content.
 
     Args:
         path: The file.

@@ -13,7 +13,7 @@ from oodretrieval.experiment.settings import (
     changed,
     flat,
 )
-from oodretrieval.explorer.desktop import discover_embedding_space, display_problem
+from oodretrieval.explorer.desktop.window import discover_embedding_space, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.pipeline_settings import PipelineSettings, shared
 from oodretrieval.stages.measure.compute_metrics import compute_metrics

@@ -14,6 +14,6 @@ if __name__ == "__main__":  # imports below it: worker processes read this file 
         lambda configuration: ExplorerSettings(
             embeddings_file=configuration.defaults["DATASET"],  # name of the catalogue
         ),
-        "oodretrieval.explorer.desktop:discover_embedding_space",
+        "oodretrieval.explorer.desktop.window:discover_embedding_space",
         only_reads=True,
     )

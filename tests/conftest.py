@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: each core has a worker of pytest's already
@@ -13,9 +14,16 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))  # their own tests, and the references that they share with tests
 mpl.use("Agg")
+mpl.rcParams["text.hinting"] = "none"  # letters take most of the time of a picture, and hinting half of that
 settings.register_profile("everywhere", deadline=None)
 settings.register_profile("CI", deadline=None, derandomize=True)  # a change fails for what it changed
 settings.load_profile("CI" if os.environ.get("CI") else "everywhere")
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """What waits before it tries again fails: that is what "at once" means, however slow the machine is."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waited for {seconds} s"))
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ def network(path):
 
 
 def logit_statistics(path):
-    """Those that ship, beside weights that are not there."""
+    """Those that ship, next to weights that are not there."""
     shipped = load_configuration(PRETRAINED.parent / "configuration.py")
     weights = path / "deeplabv3plus_streets.safetensors"
     entry = replace(shipped.models["deeplabv3plus_streets"], weights=weights)

@@ -24,9 +24,10 @@ PARSED_ONLY = {
     "benchmarks/": "measures for minutes, on data that nobody may pass on",
 }
 ADDED = {
-    "scripts/eval_meta.py": ("args.repetitions=20",),
-    "scripts/eval_ood.py": ("args.repetitions=20",),
-    "scripts/train_meta_nn.py": ("args.repetitions=20",),
+    "scripts/eval_discovery.py": ("args.repetitions=3", "args.looks=24", "args.seeds=1"),
+    "scripts/eval_meta.py": ("args.repetitions=3", "args.permutations=1"),
+    "scripts/eval_ood.py": ("args.repetitions=3", "args.pictures=1"),
+    "scripts/train_meta_nn.py": ("args.repetitions=3",),
     "scripts/pipeline.py": ("args.explore=False", "args.select_number=12"),
     "scripts/compute_embeddings.py": ("args.select_number=12",),
     "scripts/train_segmentation.py": (
@@ -40,7 +41,7 @@ ENTRIES = {
     "model_name": "models",
     "meta_model_name": "meta_models",
 }
-SIZE = (256, 192)  # of the miniatures, width and height
+SIZE = (192, 144)  # of the miniatures, width and height
 CAMVID = {
     "sky": 0,
     "building": 1,
@@ -108,7 +109,7 @@ def reader(place, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def done():
-    """Page → workspace that it leaves behind."""
+    """Page → workspace that it leaves behind, and the commands that made it."""
     return {}
 
 
@@ -117,18 +118,24 @@ def only_parsed(command):
 
 
 def follow(page, workspace, done, capsys):
-    """Run a page's commands in sequence, after those of the page before it; each page once."""
+    """Run a page's commands in sequence, after those of the page before it; each page, and each command, once.
+
+    Returns:
+        The commands that have run in this workspace.
+    """
     if page in done:
-        shutil.copytree(done[page], workspace, dirs_exist_ok=True)
-        return
-    if page != START:
-        follow(BEFORE.get(page, START), workspace, done, capsys)
+        left, ran = done[page]
+        shutil.copytree(left, workspace, dirs_exist_ok=True)
+        return ran
+    ran = follow(BEFORE.get(page, START), workspace, done, capsys) if page != START else frozenset()
     for command in commands(PAGES[page]):
-        if not only_parsed(command):
+        if not only_parsed(command) and command not in ran:
             given = [*command.arguments, *ADDED.get(command.program, ()), "args.gpu=-1"]
             code, _, err = run_in_process(ROOT / command.program, given, capsys)
             assert code == 0, f"{page}: {command}\n{err}"
-    done[page] = shutil.copytree(workspace, workspace.parent / f"after {Path(page).stem}")
+            ran |= {command}
+    done[page] = shutil.copytree(workspace, workspace.parent / f"after {Path(page).stem}"), ran
+    return ran
 
 
 @pytest.mark.parametrize("page", SHELL)

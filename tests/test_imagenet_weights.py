@@ -2,7 +2,6 @@ import hashlib
 import socket
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
@@ -125,31 +124,30 @@ def test_a_download_that_fails_leaves_nothing(server, tmp_path, name):
     assert not list((tmp_path / "cache" / "hub" / "checkpoints").iterdir())
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_closed_port_is_reported_at_once(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    start = time.monotonic()
     with pytest.raises(WeightsError, match=rf"net\.pth .*{tmp_path}.*TORCH_HOME"):
         cached_torchvision_weights(f"http://127.0.0.1:{port}/net.pth")
-    assert time.monotonic() - start < 3
 
 
 def test_a_name_server_that_hangs_is_not_waited_for(monkeypatch):
-    released = threading.Event()
+    released, ended = threading.Event(), threading.Event()
 
     def hang(*args, **kwargs):
-        released.wait(20)
+        released.wait(600)
+        ended.set()
         raise OSError("too late")
 
     monkeypatch.setattr("socket.create_connection", hang)
-    start = time.monotonic()
     assert (
         unreachable("https://weights.invalid/x.pth", timeout=0.2) == "weights.invalid: no answer within 0.2 s"
     )
-    assert time.monotonic() - start < 2
+    assert not ended.is_set(), "waited until the name server answered"
     released.set()
 
 

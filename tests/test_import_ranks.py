@@ -161,6 +161,17 @@ def test_this_test_notices(module, source, wrong):
     assert bool(violations(module, imports_of(ast.parse(source), module, False, known))) is wrong
 
 
+def test_only_charts_and_windows_draw():
+    """Whoever computes hands arrays over: ``charts`` turn them into pictures."""
+    diagram = {
+        package(module)
+        for module in MODULES
+        if any(target.split(".")[0] in ("matplotlib", "seaborn", "pylab") for target in imports(module))
+    }
+    assert "charts" in diagram
+    assert diagram <= {"charts", "explorer", "demo_pictures"}
+
+
 def test_light_parts_do_not_import_torch():
     light = "oodretrieval.stores, oodretrieval.stages.measure.segment_blocks, oodretrieval.explorer"
     code = f"import sys, {light}; sys.exit('torch' in sys.modules)"

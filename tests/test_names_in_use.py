@@ -5,6 +5,7 @@ mypy checks the library alone; a name that moved would be missed here only where
 
 import ast
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,7 @@ REACHING = {"setattr", "delattr", "getattr", "hasattr", "object"}
 PRIVATE = re.compile(r"_(?!_)\w+")
 
 
+@cache
 def tree_of(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 

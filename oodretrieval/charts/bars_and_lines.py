@@ -1,4 +1,4 @@
-"""Charts of figures: readable, labelled, told apart with every common colour vision."""
+"""Charts of measures: readable, labelled, for every common colour vision."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
@@ -27,7 +27,7 @@ def bar_chart(
     Args:
         axes: Where to draw.
         values: Name → value in 0…1.
-        counts: Name → number of items, written beside the name.
+        counts: Name → number of items, written after the name.
         reference: Name → what chance would give.
         value_name: What the bars are, for the axis.
         reference_name: What the marks are, for the legend.

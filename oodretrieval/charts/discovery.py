@@ -23,6 +23,9 @@ def discovery_figure(
         shares: touched, found, outlined → way of inspecting → looks an image, share of objects.
         oracles: found, outlined → what is held → share that no order can go beyond.
         title: Of the figure.
+
+    Returns:
+        The figure.
     """
     figure = Figure(figsize=(4.6 * len(shares), 4.4), layout="constrained")
     panels = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
@@ -78,16 +81,19 @@ def looks_figure(looks: Sequence[Look], title: str) -> Figure:
     Args:
         looks: In order.
         title: Of the figure.
+
+    Returns:
+        The figure.
     """
     rows = -(-len(looks) // COLUMNS)
-    figure = Figure(figsize=(1.5 * COLUMNS, 1.85 * rows + 1.1))
+    figure = Figure(figsize=(1.5 * COLUMNS, 1.85 * rows + 1.4))
     grid = figure.add_gridspec(
         rows,
         COLUMNS,
         left=0.01,
         right=0.99,
         bottom=0.02,
-        top=1 - 0.6 / (1.85 * rows + 1.1),
+        top=1 - 0.75 / (1.85 * rows + 1.4),
         wspace=0.08,
         hspace=0.3,
     )

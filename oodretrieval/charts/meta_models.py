@@ -1,4 +1,4 @@
-"""Charts of the analysis of a meta model: arrays in, figures out; told apart with every common colour vision."""
+"""Charts of the analysis of a meta model: arrays in, figures out; for every common colour vision."""
 
 from collections.abc import Mapping, Sequence
 
@@ -30,6 +30,9 @@ def correlation_figure(names: Sequence[str], values: Vector, title: str) -> Figu
         names: Of the features, ``F``.
         values: -1…1, ``(F,)``.
         title: Above the bars.
+
+    Returns:
+        The chart.
     """
     order = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_FEATURES][::-1]
     figure = Figure(figsize=(8, 1.4 + 0.24 * len(order)), layout="constrained")
@@ -37,9 +40,9 @@ def correlation_figure(names: Sequence[str], values: Vector, title: str) -> Figu
     colours = [BLUE if values[i] >= 0 else ORANGE for i in order]
     axes.barh(range(len(order)), values[order], color=colours, height=0.75)
     for row, i in enumerate(order):
-        beside = 0.015 if values[i] >= 0 else -0.015
+        aside = 0.015 if values[i] >= 0 else -0.015
         axes.text(
-            values[i] + beside, row, f"{values[i]:+.2f}", va="center", ha="left" if beside > 0 else "right", fontsize=8
+            values[i] + aside, row, f"{values[i]:+.2f}", va="center", ha="left" if aside > 0 else "right", fontsize=8
         )  # fmt: skip
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(order)), [names[i] for i in order], fontsize=8)
@@ -64,6 +67,9 @@ def path_figure(
         weights: ``(L, F)``.
         chosen: λ to mark; 0 for none.
         title: Above the chart.
+
+    Returns:
+        The chart.
     """
     figure = Figure(figsize=(9.5, 5.6), layout="constrained")
     axes = figure.subplots()
@@ -105,6 +111,9 @@ def roc_figure(curves: Mapping[str, Points], title: str) -> Figure:
     Args:
         curves: Name, with its AUROC → false and true positive rates.
         title: Above the chart.
+
+    Returns:
+        The chart.
     """
     figure = Figure(figsize=(6.6, 6), layout="constrained")
     axes = figure.subplots()
@@ -124,6 +133,9 @@ def scatter_figure(parts: Mapping[str, Points], sizes: Mapping[str, Vector], tit
         parts: Name → true and predicted IoU.
         sizes: Name → pixels of the segments.
         title: Above all.
+
+    Returns:
+        The chart.
     """
     figure = Figure(figsize=(1.2 + 5.2 * len(parts), 5.4), layout="constrained")
     panels = figure.subplots(1, len(parts), squeeze=False)[0]
@@ -165,11 +177,14 @@ def importance_figure(
         kinds: Kind → mean and deviation of the loss of R².
         features: The same of single features.
         title: Above both.
+
+    Returns:
+        The chart.
     """
     figure = Figure(figsize=(12, 5.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     most = sorted(features, key=lambda name: -features[name][0])[:20]
-    _loss_bars(left, kinds, "all metrics of a kind dealt out anew")
+    _loss_bars(left, kinds, "all metrics of a kind shuffled")
     _loss_bars(right, {name: features[name] for name in most}, "single metrics, the 20 most important")
     figure.suptitle(title, fontsize=11)
     return figure
@@ -193,7 +208,7 @@ def rating_figure(
     prediction: tuple[NDArray[np.integer], ClassMapping],
     title: str,
 ) -> Figure:
-    """The rating of every segment of an image beside what is there: true IoU, predicted IoU, truth, prediction.
+    """The rating of every segment of an image next to what is there: true IoU, predicted IoU, truth, prediction.
 
     Args:
         true: True IoU of the segment at each pixel, ``(H, W)``; NaN where there is none; None without truth.
@@ -201,6 +216,9 @@ def rating_figure(
         labels: Label ids ``(H, W)`` and their names and colours, or None.
         prediction: Predicted ids ``(H, W)`` and their names and colours.
         title: Above all.
+
+    Returns:
+        The chart.
     """
     height, width = predicted.shape
     panel = _PANEL_WIDTH * height / width

@@ -3,7 +3,7 @@
 Three forms are accepted:
 
 1. Ours (:class:`~oodretrieval.datasets.sample.SegmentationDataset`): handed on as it is, or, if the class is a
-   user's, seen through :class:`AdaptedDataset`, too, which holds every sample against the contract.
+   user's, wrapped in :class:`AdaptedDataset`, too, which checks every sample against the contract.
 2. A class of a user whose items are ``(image, labels, path, id)`` and which offers ``label_mapping``,
    ``pred_mapping``, ``label_to_pred`` and ``void_ids`` instead of ``label_set``.
 3. The published project's: items ``(image, ground_truth, path)``, a constructor with ``transform``,
@@ -120,7 +120,7 @@ class AdaptedDataset(Dataset[Sample]):
 
 
 def open_dataset(entry: DatasetEntry, name: str = "", root: str | Path | None = None) -> SegmentationDataset:
-    """Build the dataset of an entry and see that it keeps the contract.
+    """Build the dataset of an entry and check that it keeps the contract.
 
     Args:
         entry: What to build, in any of the forms above.

@@ -84,9 +84,9 @@ def label_array(labels: Any, where: str) -> NDArray[np.unsignedinteger]:
 
 
 def check_contract(dataset: SegmentationDataset, where: str) -> None:
-    """See that a dataset keeps the contract, on its first sample that can be read.
+    """Check that a dataset keeps the contract, on its first sample that can be read.
 
-    A damaged file is the business of that image alone, so samples that raise ``ImageError`` are passed over.
+    A damaged file concerns that image alone, so samples that raise ``ImageError`` are passed over.
 
     Args:
         dataset: What to check; not empty.

@@ -16,8 +16,8 @@ sky              sky                                          Sky
 unknown                                                       Animal, CartLuggagePram, TrafficCone, OtherMoving
 ===============  ===========================================  =====================================================
 
-Two seams: CamVid's 12 classes count walls as building, IDD as roadside object; and IDD counts animals as living
-things, so a network of these classes was taught some.
+Two differences remain: CamVid's 12 classes count walls as building, IDD as roadside object; and IDD counts animals as
+living things, so a network of these classes was taught some.
 """
 
 from collections.abc import Sequence

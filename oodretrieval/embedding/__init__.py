@@ -1,4 +1,4 @@
-"""Embedding networks: a crop goes in, a vector that tells what is on it comes out."""
+"""Embedding networks: crop → vector that describes what is on it."""
 
 from oodretrieval.embedding.embed import embed_crops
 from oodretrieval.embedding.networks import (

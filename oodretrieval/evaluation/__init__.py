@@ -3,16 +3,17 @@
 from oodretrieval.choices import PIXEL_SCORES
 from oodretrieval.evaluation.bootstrap import (
     block_bootstrap,
-    block_draws,
+    block_resamples,
     block_weights,
     interval,
     ratio_interval,
 )
+from oodretrieval.evaluation.class_measures import ClassMeasures
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.evaluation.detection import (
-    DetectionFigures,
+    DetectionMeasures,
     ScoreCounts,
-    detection_figures,
+    detection_measures,
 )
 from oodretrieval.evaluation.discovery import (
     DiscoveryCurve,
@@ -21,19 +22,20 @@ from oodretrieval.evaluation.discovery import (
     unknown_objects,
 )
 from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
+from oodretrieval.evaluation.frames import clip_names, frame_positions
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
-from oodretrieval.evaluation.meta_draws import drawn_figures, drawn_ranks
 from oodretrieval.evaluation.meta_regression import (
-    MetaFigures,
+    MetaMeasures,
     accuracy,
     accuracy_threshold,
     auprc,
     auroc,
-    meta_figures,
+    meta_measures,
     r2,
     rmse,
 )
+from oodretrieval.evaluation.meta_resampling import resampled_measures, resampled_ranks
 from oodretrieval.evaluation.non_distinctiveness import ExpectedNonDistinctiveness, non_distinctiveness
 from oodretrieval.evaluation.ood_components import (
     ComponentScores,
@@ -43,10 +45,8 @@ from oodretrieval.evaluation.ood_components import (
 )
 from oodretrieval.evaluation.ood_pixels import LogitStatistics, LogitStatisticsSums, pixel_scores
 from oodretrieval.evaluation.retrieval import (
-    RetrievalFigures,
+    RetrievalMeasures,
     average_precision,
-    clip_names,
-    frame_positions,
     mean_average_precision,
     retrieval_intervals,
 )
@@ -54,18 +54,19 @@ from oodretrieval.evaluation.score_counter import ScoreCounter
 from oodretrieval.evaluation.segmentation import BackgroundQuality, SegmentationQuality
 from oodretrieval.evaluation.selection import (
     ObjectCounts,
-    SelectionFigures,
+    SelectionMeasures,
     TrueObject,
-    selection_figures,
+    selection_measures,
     true_objects,
 )
 
 __all__ = [
     "PIXEL_SCORES",
     "BackgroundQuality",
+    "ClassMeasures",
     "ComponentScores",
     "ConfusionMatrix",
-    "DetectionFigures",
+    "DetectionMeasures",
     "DiscoveryCurve",
     "ExpectedNonDistinctiveness",
     "FeedbackRun",
@@ -73,13 +74,13 @@ __all__ = [
     "IouCurves",
     "LogitStatistics",
     "LogitStatisticsSums",
-    "MetaFigures",
+    "MetaMeasures",
     "ObjectCounts",
-    "RetrievalFigures",
+    "RetrievalMeasures",
     "ScoreCounter",
     "ScoreCounts",
     "SegmentationQuality",
-    "SelectionFigures",
+    "SelectionMeasures",
     "TrueObject",
     "UnknownObjects",
     "accuracy",
@@ -88,29 +89,29 @@ __all__ = [
     "auroc",
     "average_precision",
     "block_bootstrap",
-    "block_draws",
+    "block_resamples",
     "block_weights",
     "clip_names",
     "component_intervals",
     "component_scores",
-    "detection_figures",
+    "detection_measures",
     "discovery_curve",
-    "drawn_figures",
-    "drawn_ranks",
     "frame_positions",
     "interval",
     "looks_until_found",
     "mean_average_precision",
     "mean_found",
-    "meta_figures",
+    "meta_measures",
     "non_distinctiveness",
     "pixel_scores",
     "pool_components",
     "r2",
     "ratio_interval",
+    "resampled_measures",
+    "resampled_ranks",
     "retrieval_intervals",
     "rmse",
-    "selection_figures",
+    "selection_measures",
     "simulate_feedback",
     "true_objects",
     "unknown_objects",

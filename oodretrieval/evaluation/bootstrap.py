@@ -48,7 +48,7 @@ def block_bootstrap(
     names, frame_of = np.unique(np.asarray(frames), return_inverse=True)
     order = np.argsort(frame_of, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(frame_of))[:-1])
-    resamples = block_draws(len(names), block=block, repetitions=repetitions, seed=seed)
+    resamples = block_resamples(len(names), block=block, repetitions=repetitions, seed=seed)
     return interval(
         [statistic(np.concatenate([members[frame] for frame in resampled])) for resampled in resamples],
         level,
@@ -56,7 +56,7 @@ def block_bootstrap(
     )
 
 
-def block_draws(
+def block_resamples(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> Iterator[NDArray[np.intp]]:
     """Resample the frames of a video, in moving blocks.
@@ -88,7 +88,7 @@ def block_draws(
 def block_weights(
     frames: int, *, block: int = VIDEO_BLOCK, repetitions: int = REPETITIONS, seed: int = 0
 ) -> NDArray[np.float64]:
-    """:func:`block_draws` as the number of times that every frame is taken, for measures of sums over frames.
+    """:func:`block_resamples` as the number of times that every frame is taken, for measures of sums over frames.
 
     Args:
         frames: Number of frames, >= 1.
@@ -103,7 +103,7 @@ def block_weights(
         >>> block_weights(3, block=3, repetitions=2).tolist()
         [[1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
     """
-    resamples = block_draws(frames, block=block, repetitions=repetitions, seed=seed)
+    resamples = block_resamples(frames, block=block, repetitions=repetitions, seed=seed)
     return np.array([np.bincount(resampled, minlength=frames) for resampled in resamples], np.float64)
 
 

@@ -50,35 +50,67 @@ class ConfusionMatrix:
         self.counts += pairs.reshape(self.counts.shape)
 
     def iou(self) -> NDArray[np.float64]:
-        """:func:`class_iou` of everything counted."""
+        """:func:`class_iou` of everything counted.
+
+        Returns:
+            ``(C,)``, see there.
+        """
         return class_iou(self.counts)
 
     def dice(self) -> NDArray[np.float64]:
-        """:func:`class_dice` of everything counted."""
+        """:func:`class_dice` of everything counted.
+
+        Returns:
+            ``(C,)``, see there.
+        """
         return class_dice(self.counts)
 
     def accuracy(self) -> NDArray[np.float64]:
-        """:func:`class_accuracy` of everything counted."""
+        """:func:`class_accuracy` of everything counted.
+
+        Returns:
+            ``(C,)``, see there.
+        """
         return class_accuracy(self.counts)
 
     def mean_iou(self) -> float:
-        """Mean IoU over the classes that occur in truth or prediction; NaN when nothing was counted."""
+        """Mean IoU over the classes that occur in truth or prediction.
+
+        Returns:
+            0…1; NaN when nothing was counted.
+        """
         return float(mean_iou(self.counts))
 
     def mean_dice(self) -> float:
-        """Mean Dice over the classes that occur in truth or prediction; NaN when nothing was counted."""
+        """Mean Dice over the classes that occur in truth or prediction.
+
+        Returns:
+            0…1; NaN when nothing was counted.
+        """
         return float(mean_dice(self.counts))
 
     def mean_accuracy(self) -> float:
-        """Mean accuracy over the classes that occur in the truth; NaN when nothing was counted."""
+        """Mean accuracy over the classes that occur in the truth.
+
+        Returns:
+            0…1; NaN when nothing was counted.
+        """
         return float(mean_accuracy(self.counts))
 
     def frequency_weighted_iou(self) -> float:
-        """IoU weighted by the share of each class in the truth; NaN when nothing was counted."""
+        """IoU weighted by the share of each class in the truth.
+
+        Returns:
+            0…1; NaN when nothing was counted.
+        """
         return float(frequency_weighted_iou(self.counts))
 
     def pixel_accuracy(self) -> float:
-        """Share of pixels predicted right, 0…1; NaN when nothing was counted."""
+        """Share of pixels predicted right.
+
+        Returns:
+            0…1; NaN when nothing was counted.
+        """
         return float(pixel_accuracy(self.counts))
 
 
@@ -131,17 +163,38 @@ def class_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def mean_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_iou` over the classes that occur in ``counts``, ``(…)``; NaN where there is nothing."""
+    """Mean of :func:`class_iou` over the classes that occur.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…)``, 0…1; NaN where nothing was counted.
+    """
     return _mean(class_iou(counts))
 
 
 def mean_dice(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_dice` over the classes that occur in ``counts``, ``(…)``; NaN where there is nothing."""
+    """Mean of :func:`class_dice` over the classes that occur.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…)``, 0…1; NaN where nothing was counted.
+    """
     return _mean(class_dice(counts))
 
 
 def mean_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of :func:`class_accuracy` over the classes with truth in ``counts``, ``(…)``; NaN where there is nothing."""
+    """Mean of :func:`class_accuracy` over the classes with truth.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…)``, 0…1; NaN where nothing was counted.
+    """
     return _mean(class_accuracy(counts))
 
 
@@ -159,7 +212,14 @@ def frequency_weighted_iou(counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def pixel_accuracy(counts: NDArray[Any]) -> NDArray[np.float64]:
-    """Share of the pixels in ``counts`` that are predicted right, ``(…)``; NaN where there are none."""
+    """Share of pixels that are predicted right.
+
+    Args:
+        counts: As of :func:`class_iou`.
+
+    Returns:
+        ``(…)``, 0…1; NaN where nothing was counted.
+    """
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum((-2, -1)))
 
 

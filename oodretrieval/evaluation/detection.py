@@ -51,19 +51,33 @@ class ScoreCounts:
         return cls(scores[::-1], counts[0, ::-1], counts[1, ::-1], True)
 
     def curve(self) -> tuple[Floats, Floats, Floats]:
-        """False positive rate, true positive rate (recall) and precision at every threshold, ``(k,)`` each."""
+        """The ROC curve, and precision over recall.
+
+        Returns:
+            False positive rate, true positive rate (recall) and precision at every threshold, ``(k,)`` each.
+        """
         hits, alarms = np.cumsum(self.positives), np.cumsum(self.negatives)
         total = max(int(self.positives.sum()), 1), max(int(self.negatives.sum()), 1)
         return alarms / total[1], hits / total[0], hits / (hits + alarms)
 
     def quantile(self, share: float) -> float:
-        """The score that the ``share``, 0…1, of all items does not exceed; to the width of a bin."""
+        """The score that a share of all items does not exceed.
+
+        Args:
+            share: 0…1.
+
+        Returns:
+            One of ``thresholds``; where scores were binned, exact to the width of a bin.
+        """
         items = (self.positives + self.negatives)[::-1].cumsum()
         place = np.searchsorted(items, share * items[-1])
         return float(self.thresholds[::-1][min(int(place), len(items) - 1)])
 
     def best_f1_threshold(self) -> float:
-        """The threshold of the highest F1 of items; the highest of equal ones.
+        """The threshold of the highest F1 of items.
+
+        Returns:
+            One of ``thresholds``, the highest of equally good ones.
 
         Raises:
             ValueError: If there is no positive.
@@ -74,7 +88,13 @@ class ScoreCounts:
         return float(self.thresholds[np.argmax(2 * hits / (hits + alarms + hits[-1]))])
 
     def false_positive_threshold(self, rate: float) -> float:
-        """The lowest threshold at which at most a share ``rate`` of the negatives scores as high.
+        """The lowest threshold at which few negatives score as high.
+
+        Args:
+            rate: Largest share of the negatives, 0…1.
+
+        Returns:
+            One of ``thresholds``, or just above the highest.
 
         Raises:
             ValueError: If there is no negative.
@@ -89,7 +109,7 @@ class ScoreCounts:
 
 
 @dataclass(frozen=True)
-class DetectionFigures:
+class DetectionMeasures:
     """What a score is worth, and how far each measure may be off because scores were binned.
 
     Attributes:
@@ -117,7 +137,7 @@ class DetectionFigures:
     fpr95_error: float = 0.0
 
 
-def detection_figures(counts: ScoreCounts) -> DetectionFigures:
+def detection_measures(counts: ScoreCounts) -> DetectionMeasures:
     """All measures, with the bounds on their errors.
 
     Args:
@@ -127,7 +147,7 @@ def detection_figures(counts: ScoreCounts) -> DetectionFigures:
         The measures.
 
     Example:
-        >>> measures = detection_figures(ScoreCounts.of_scores([0.9, 0.2], [0.5]))
+        >>> measures = detection_measures(ScoreCounts.of_scores([0.9, 0.2], [0.5]))
         >>> measures.auroc, round(measures.auprc, 4), measures.fpr95
         (0.5, 0.8333, 1.0)
     """
@@ -135,7 +155,7 @@ def detection_figures(counts: ScoreCounts) -> DetectionFigures:
     total = int(counts.positives.sum()), int(counts.negatives.sum())
     values = detection_rates(positives, negatives)
     errors = {} if counts.exact else _error_bounds(positives, negatives, float(values["auprc"]))
-    return DetectionFigures(
+    return DetectionMeasures(
         **{name: float(value) for name, value in values.items()},
         prevalence=total[0] / max(sum(total), 1),
         positives=total[0],
@@ -152,7 +172,7 @@ def detection_rates(positives: Floats, negatives: Floats) -> dict[str, Floats]:
         negatives: Likewise.
 
     Returns:
-        Name → ``(…)``; NaN where undefined, see :class:`DetectionFigures`.
+        Name → ``(…)``; NaN where undefined, see :class:`DetectionMeasures`.
     """
     if not positives.shape[-1]:
         positives = negatives = np.zeros((*positives.shape[:-1], 1))

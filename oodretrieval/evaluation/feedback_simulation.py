@@ -32,7 +32,11 @@ class Ranker(Protocol):
         """
 
     def scores(self) -> NDArray[np.floating]:
-        """How likely each candidate is of interest, ``(n,)``, higher first."""
+        """How likely each candidate is of interest.
+
+        Returns:
+            ``(n,)``, higher first.
+        """
 
 
 @dataclass(frozen=True, eq=False)

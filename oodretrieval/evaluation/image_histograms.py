@@ -57,7 +57,7 @@ class ImageHistograms:
             self._images = [_merged(image, 2) for image in self._images]
 
     def rates(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """``auroc``, ``auprc`` and ``fpr95`` of every resample, as far as the bins tell them.
+        """``auroc``, ``auprc`` and ``fpr95`` of every resample, as exactly as the bins allow.
 
         Args:
             weights: Number of times that every image is taken, ``(R, images)``.

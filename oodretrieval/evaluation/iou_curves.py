@@ -71,7 +71,11 @@ class IouCurveSums:
         self._counts += np.bincount(cell, minlength=self._counts.size).reshape(self._counts.shape)
 
     def curves(self) -> IouCurves:
-        """What was gathered so far."""
+        """What was gathered so far.
+
+        Returns:
+            Mean IoU on both sides of every threshold.
+        """
         below = np.cumsum(self._counts, axis=0)[:-1]
         everything = self._counts.sum(axis=0)
         above = everything - below

@@ -1,4 +1,4 @@
-"""Which metrics tell the IoU of a segment: each by itself, and each within a meta model.
+"""Which metrics predict the IoU of a segment: each by itself, and each within a meta model.
 
 Source:
     Rottmann et al., arXiv:1811.00648; permutation importance: Breiman, Random Forests, 2001.
@@ -27,7 +27,13 @@ _KINDS = (
 
 
 def kind_of_feature(name: str) -> str:
-    """What the feature ``name`` measures, for features of one kind say much the same.
+    """What a feature measures, for features of one kind say much the same.
+
+    Args:
+        name: Of the feature, e.g. a column of the segment table.
+
+    Returns:
+        Name of the kind; ``others`` where it is not known.
 
     Example:
         >>> kind_of_feature("E_var_in"), kind_of_feature("ndist3"), kind_of_feature("mine")

@@ -1,4 +1,4 @@
-"""How well a meta model tells the IoU of segments (regression), and whether it is above 0 (classification).
+"""How well a meta model predicts the IoU of segments (regression), and whether it is above 0 (classification).
 
 A measure that is undefined is NaN; its docstring says where.
 
@@ -15,7 +15,7 @@ from oodretrieval.evaluation.detection import detection_rates
 
 
 @dataclass(frozen=True)
-class MetaFigures:
+class MetaMeasures:
     """Measures of a meta model on a set of segments.
 
     Attributes:
@@ -35,9 +35,9 @@ class MetaFigures:
     accuracy: float
 
 
-def meta_figures(
+def meta_measures(
     iou: ArrayLike, predicted: ArrayLike, *, score: ArrayLike | None = None, threshold: ArrayLike = 0.5
-) -> MetaFigures:
+) -> MetaMeasures:
     """All measures of a meta model at once.
 
     Args:
@@ -58,7 +58,7 @@ def meta_figures(
         raise ValueError("iou must be >= 0; leave out the segments without truth (iou = -1)")
     hit = truth > 0
     ranked = estimate if score is None else np.asarray(score, np.float64)
-    return MetaFigures(
+    return MetaMeasures(
         segments=len(truth),
         r2=r2(truth, estimate),
         rmse=rmse(truth, estimate),

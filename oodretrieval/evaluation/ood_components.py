@@ -146,7 +146,14 @@ def _overlaps(
 
 
 def pool_components(images: Sequence[ComponentScores]) -> ComponentScores:
-    """The components of many ``images`` together; F1 is of the pool, not a mean over images."""
+    """The components of many images together; F1 is of the pool, not a mean over images.
+
+    Args:
+        images: Components of each image.
+
+    Returns:
+        Those of all.
+    """
     none = np.empty(0)
     return ComponentScores(
         np.concatenate([none, *(image.siou for image in images)]),

@@ -82,6 +82,9 @@ class LogitStatisticsSums:
     def statistics(self) -> LogitStatistics:
         """What was gathered.
 
+        Returns:
+            Mean and deviation of the largest logit of each predicted class.
+
         Raises:
             ValueError: If that is nothing.
         """
@@ -137,24 +140,29 @@ def pixel_scores(
         >>> scores["max_softmax"].tolist(), np.abs(scores["energy"]).round(6).tolist()
         ([[0.5, 0.25]], [[0.0, 0.0]])
     """
-    values = checked_logits(logits)
-    height, width, classes = values.shape
-    pixels = values.reshape(-1, classes)
-    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]  # of each pixel alone
+    maps = _of_single_pixels(checked_logits(logits), temperature, statistics)
+    height, width = maps["energy"].shape
+    maps["smoothed_energy"] = gaussian_filter(
+        maps["energy"], SMOOTHING * np.sqrt(height * width), mode="nearest"
+    )
+    if predicted_iou is not None:
+        maps[EXPECTED_IOU] = _expected_iou(predicted_iou, (height, width))
+    return maps
+
+
+def _of_single_pixels(
+    logits: NDArray[np.floating], temperature: float, statistics: LogitStatistics | None
+) -> dict[str, NDArray[np.float32]]:
+    """The scores of each pixel alone, ``(H, W)``."""
+    height, width, classes = logits.shape
+    pixels = logits.reshape(-1, classes)
+    names = [*SOFTMAX_SCORES, *LOGIT_SCORES[: 2 if statistics is None else 3]]
     scores = {name: np.empty(len(pixels), np.float32) for name in names}
     for start in range(0, len(pixels), _PIXELS_AT_ONCE):
         part = np.s_[start : start + _PIXELS_AT_ONCE]
         for name, score in _scores(pixels[part], temperature, statistics).items():
             scores[name][part] = score
-    maps = {name: score.reshape(height, width) for name, score in scores.items()}
-    maps["smoothed_energy"] = gaussian_filter(
-        maps["energy"], SMOOTHING * np.sqrt(height * width), mode="nearest"
-    )
-    return (
-        maps
-        if predicted_iou is None
-        else {**maps, EXPECTED_IOU: _expected_iou(predicted_iou, (height, width))}
-    )
+    return {name: score.reshape(height, width) for name, score in scores.items()}
 
 
 def _expected_iou(predicted_iou: ArrayLike, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -1,7 +1,6 @@
 """How well an embedding space brings segments of one class together: mean average precision."""
 
-import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +15,7 @@ BYTES_AT_ONCE = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class RetrievalFigures:
+class RetrievalMeasures:
     """Measures of a retrieval experiment in which every item is the query once.
 
     Attributes:
@@ -75,7 +74,7 @@ def mean_average_precision(
     groups: ArrayLike | None = None,
     group_window: float = 0,
     min_queries: int = 2,
-) -> RetrievalFigures:
+) -> RetrievalMeasures:
     """Let every item be the query once, and rank all others by their distance to it.
 
     Relevant is what has the query's label. The query itself is left out by its index, so that duplicates of
@@ -195,7 +194,7 @@ def _measures(
     names: NDArray[np.generic],
     classes: NDArray[np.intp],
     min_queries: int,
-) -> RetrievalFigures:
+) -> RetrievalMeasures:
     asked = np.isfinite(found)
     counts = np.bincount(classes[asked], minlength=len(names))
     counting = np.flatnonzero(counts >= max(1, min_queries))
@@ -203,7 +202,7 @@ def _measures(
     chosen = asked & np.isin(classes, counting)
     missing = not len(counting)
     at = np.full(len(PRECISION_AT), np.nan) if missing else precision[chosen].mean(axis=0)
-    return RetrievalFigures(
+    return RetrievalMeasures(
         mean=float("nan") if missing else float(np.mean(list(per_class.values()))),
         weighted=float("nan") if missing else float(found[chosen].mean()),
         per_class=per_class,
@@ -214,7 +213,7 @@ def _measures(
 
 
 def retrieval_intervals(
-    measures: RetrievalFigures,
+    measures: RetrievalMeasures,
     labels: ArrayLike,
     images: ArrayLike,
     *,
@@ -255,40 +254,3 @@ def retrieval_intervals(
         "mean": interval(mean, value=measures.mean),
         "weighted": interval(weighted, value=measures.weighted),
     }
-
-
-def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
-    """Place the frames of all clips on one line, those of different clips far apart.
-
-    An id is a clip's name around the number of the frame, which is the last number in it. Ids without a
-    number are clips of one frame.
-
-    Args:
-        image_ids: Image of each item, ``n`` ids.
-
-    Returns:
-        ``(n,)``, to be used as ``groups`` together with ``group_window``.
-
-    Example:
-        >>> positions = frame_positions(["0001TP_008", "0001TP_038", "0006R0_009"])
-        >>> int(positions[1] - positions[0]), int(positions[2] - positions[0]) > 10**9
-        (30, True)
-    """
-    frames = [_clip_and_frame(image_id) for image_id in image_ids]
-    clips = {clip: place for place, clip in enumerate(dict.fromkeys(clip for clip, _ in frames))}
-    return np.array([clips[clip] * 10**12 + frame for clip, frame in frames], np.int64)
-
-
-def clip_names(image_ids: Sequence[str]) -> list[str]:
-    """The clip of every image in ``image_ids``: the id without its last number, which is that of the frame.
-
-    Example:
-        >>> clip_names(["0001TP_008", "0001TP_038", "0006R0_009"])
-        ['0001TP_', '0001TP_', '0006R0_']
-    """
-    return [_clip_and_frame(image_id)[0].replace("\0", "") for image_id in image_ids]
-
-
-def _clip_and_frame(image_id: str) -> tuple[str, int]:
-    match = re.fullmatch(r"(.*?)(\d{1,9})(\D*)", image_id, re.DOTALL)
-    return (f"{match[1]}\0{match[3]}", int(match[2])) if match else (image_id, 0)

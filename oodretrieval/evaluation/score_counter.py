@@ -91,7 +91,11 @@ class ScoreCounter:
         return positives, negatives
 
     def counts(self) -> ScoreCounts:
-        """Everything counted so far; exact if it was few."""
+        """Everything counted so far.
+
+        Returns:
+            Exact counts if the pixels were few, else those of bins.
+        """
         if self._bins is None:
             return ScoreCounts.of_scores(*self._all_kept())
         first, last = self._used
@@ -100,19 +104,23 @@ class ScoreCounter:
         return ScoreCounts(_lower_edges(filled.astype(np.uint32), BITS), positives, negatives, False)
 
     def values(self) -> dict[str, float]:
-        """``auroc``, ``auprc`` and ``fpr95`` of everything counted so far; NaN where undefined."""
+        """Measures of everything counted so far.
+
+        Returns:
+            ``auroc``, ``auprc`` and ``fpr95``, 0…1 each; NaN where undefined.
+        """
         counts = self.counts()
         rates = detection_rates(counts.positives.astype(np.float64), counts.negatives.astype(np.float64))
         return {name: float(value) for name, value in rates.items()}
 
-    def draws(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
+    def resampled(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, NDArray[np.float64]]:
         """The measures of resampled images: of the histograms, moved by what those are off without resampling.
 
         Counters of the same images have the same resamples, so that differences of their measures are paired.
 
         Args:
             block: Images in a row that are resampled together.
-            repetitions: How often to resample.
+            repetitions: Number of resamples.
             seed: Same seed, same resamples.
 
         Returns:
@@ -140,7 +148,7 @@ class ScoreCounter:
         Returns:
             Name → lower and upper end; NaN where undefined.
         """
-        resamples = self.draws(block=block, repetitions=repetitions, seed=seed)
+        resamples = self.resampled(block=block, repetitions=repetitions, seed=seed)
         values = self.values()
         return {name: interval(resampled, value=values[name]) for name, resampled in resamples.items()}
 

@@ -1,6 +1,5 @@
-"""How good a segmentation is: classes by their confusion, the background by how distinct it is."""
+"""How good a segmentation is: classes by their confusion, the background by how distinctly it is predicted."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from oodretrieval.evaluation.bootstrap import block_weights, ratio_interval
-from oodretrieval.evaluation.confusion import OVERALL, PER_CLASS, ConfusionMatrix, confusion_intervals
-from oodretrieval.evaluation.detection import detection_figures
+from oodretrieval.evaluation.class_measures import ClassMeasures
+from oodretrieval.evaluation.confusion import OVERALL, PER_CLASS, ConfusionMatrix
+from oodretrieval.evaluation.detection import detection_measures
 from oodretrieval.evaluation.non_distinctiveness import MODES, non_distinctiveness
 from oodretrieval.evaluation.score_counter import ScoreCounter
 from oodretrieval.labels import NO_CLASS, LabelSet
@@ -24,21 +24,25 @@ class SegmentationQuality:
         label_set: Tables of the labels; a predicted class named ``background`` is evaluated as such.
 
     Attributes:
-        matrix: Confusion of the pixels whose truth is a predicted class.
-        background: Measures of the background; None where the labels have none, or fewer than two other classes.
+        classes: Of the pixels whose truth is a predicted class.
+        background: Of the background; None where the labels have none, or fewer than two classes next to it.
     """
 
     def __init__(self, label_set: LabelSet) -> None:
         self.label_set = label_set
-        self.matrix = ConfusionMatrix(label_set.num_classes)
-        evaluated = label_set.background_id is not None and label_set.num_classes > 2
-        self.background = BackgroundQuality(label_set) if evaluated else None
-        self._by_image: list[NDArray[np.int64]] = []
+        self.classes = ClassMeasures([label_set.pred_mapping[i][0] for i in range(label_set.num_classes)])
+        with_background = label_set.background_id is not None and label_set.num_classes > 2
+        self.background = BackgroundQuality(label_set) if with_background else None
 
     @property
     def images(self) -> int:
         """Images counted."""
-        return len(self._by_image)
+        return self.classes.images
+
+    @property
+    def matrix(self) -> ConfusionMatrix:
+        """Confusion of the pixels whose truth is a predicted class."""
+        return self.classes.matrix
 
     def update(
         self,
@@ -56,60 +60,51 @@ class SegmentationQuality:
         Raises:
             ValueError: If the shapes differ or a predicted id is none of the classes.
         """
-        image = ConfusionMatrix(self.label_set.num_classes)
-        image.update(prediction, self.label_set.to_predicted(labels))
-        self._by_image.append(image.counts)
-        self.matrix.counts += image.counts
+        self.classes.update(prediction, self.label_set.to_predicted(labels))
         if self.background is not None and logits is not None:
             self.background.update(logits, labels)
 
-    def figures(self) -> dict[str, Any]:
+    def measures(self) -> dict[str, Any]:
         """Everything measured, as JSON can hold it.
 
         Returns:
             ``images``; by name, 0…1 each: ``mean_iou``, ``frequency_weighted_iou``, ``mean_dice``, ``mean_accuracy``,
-            ``pixel_accuracy`` and those of :meth:`BackgroundQuality.figures`; by name and class ``iou``, ``dice``,
-            ``accuracy``. None is a measure of which nothing was seen, such as the accuracy of a class without truth.
+            ``pixel_accuracy`` and those of :meth:`BackgroundQuality.measures`; by name and class ``iou``, ``dice``,
+            ``accuracy``. None where nothing was seen that defines a measure, such as the accuracy of a class without
+            truth.
         """
-        counts = self.matrix.counts
-        overall = {name: float(measure(counts)) for name, measure in OVERALL.items()}
-        per_class = {
-            name: _seen(self._named(measure(counts).tolist())) for name, measure in PER_CLASS.items()
+        behind = self._behind.measures() if self._behind else {}
+        seen = {name: None if np.isnan(value) else value for name, value in behind.items()}
+        return {
+            "images": self.images,
+            **self.classes.values(OVERALL),
+            **seen,
+            **self.classes.values(PER_CLASS),
         }
-        behind = self._behind.figures() if self._behind else {}
-        return {"images": self.images, **_seen({**overall, **behind}), **per_class}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Any]:
-        """95 % intervals of :meth:`measures` by bootstrap over images.
+        """95 % intervals of :meth:`measures` by bootstrap over images, of the same form; NaN where undefined.
 
         Args:
-            block: Images in a row that are taken together, >= 1.
-            repetitions: Number of resamples, >= 1.
+            block: Images in a row that are resampled together.
+            repetitions: Number of resamples.
             seed: Same seed, same intervals.
 
         Returns:
-            Of the form of :meth:`measures`, with lower and upper end for each number; NaN where undefined.
+            Name → lower and upper end, or class → both.
 
         Raises:
             ValueError: If no image was counted.
         """
-        names = [*OVERALL, *PER_CLASS]
-        resampled = confusion_intervals(
-            self._by_image, block=block, repetitions=repetitions, seed=seed, names=names
-        )
-        resampled |= {name: self._named(resampled[name]) for name in PER_CLASS}
+        found = self.classes.intervals(block=block, repetitions=repetitions, seed=seed)
         if self._behind:
-            resampled |= self._behind.intervals(block=block, repetitions=repetitions, seed=seed)
-        return resampled
+            found |= self._behind.intervals(block=block, repetitions=repetitions, seed=seed)
+        return found
 
     @property
     def _behind(self) -> "BackgroundQuality | None":
         """The background, if anything of it was counted."""
         return self.background if self.background is not None and self.background.images else None
-
-    def _named(self, values: list[Any]) -> dict[str, Any]:
-        names = (self.label_set.pred_mapping[i][0] for i in range(self.label_set.num_classes))
-        return dict(zip(names, values, strict=True))
 
 
 class BackgroundQuality:
@@ -158,8 +153,8 @@ class BackgroundQuality:
             chosen = foreground | positive[name]
             counter.update(odds[chosen], positive[name][chosen])
 
-    def figures(self) -> dict[str, float]:
-        """Expected non-distinctiveness, and how well the background's softmax tells what is none of the classes.
+    def measures(self) -> dict[str, float]:
+        """Expected non-distinctiveness, and how well the background's softmax finds what is none of the classes.
 
         Returns:
             ``non_distinctiveness_1`` and ``_2`` by mode, over known and unknown pixels. AUROC by the background's
@@ -174,33 +169,32 @@ class BackgroundQuality:
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            measures[f"auroc_{name}"] = detection_figures(counter.counts()).auroc
+            measures[f"auroc_{name}"] = detection_measures(counter.counts()).auroc
         return measures
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, Interval]:
-        """95 % intervals of :meth:`measures` by bootstrap over images.
+        """95 % intervals of :meth:`measures` by bootstrap over images; NaN where undefined.
 
         Args:
-            block: Images in a row that are taken together, >= 1.
-            repetitions: Number of resamples, >= 1.
+            block: Images in a row that are resampled together.
+            repetitions: Number of resamples.
             seed: Same seed, same intervals.
 
         Returns:
-            Name → lower and upper end; NaN where undefined.
+            Name → lower and upper end.
+
+        Raises:
+            ValueError: If no image was counted.
         """
         weights = block_weights(self.images, block=block, repetitions=repetitions, seed=seed)
-        resampled = {
+        found = {
             f"non_distinctiveness_{mode}": ratio_interval(
                 [sums[mode] for sums in self._sums], self._pixels, weights
             )
             for mode in MODES
         }
         for name, counter in self._odds.items():
-            resampled[f"auroc_{name}"] = counter.intervals(block=block, repetitions=repetitions, seed=seed)[
+            found[f"auroc_{name}"] = counter.intervals(block=block, repetitions=repetitions, seed=seed)[
                 "auroc"
             ]
-        return resampled
-
-
-def _seen(measures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: None if np.isnan(value) else value for name, value in measures.items()}
+        return found

@@ -43,17 +43,16 @@ class ObjectCounts:
 
 
 @dataclass(frozen=True)
-class SelectionFigures:
-    """What a selection of segments is worth.
+class SelectionMeasures:
+    """What a selection of segments is worth; a share of nothing is NaN.
 
     Attributes:
         per_class: Label id → counts of its objects.
         segments: Number of segments that could have been selected.
         selected: Number of those that were.
-        share_selected: ``selected / segments``, 0…1; 0 without segments.
-        precision: Share of the selected segments whose majority is unknown, 0…1; 0 where none is selected.
-        unknown_selected: Share of the segments whose majority is unknown that were selected, 0…1; 0 if
-            there are none.
+        share_selected: ``selected / segments``, 0…1.
+        precision: Share of the selected segments whose majority is unknown, 0…1.
+        unknown_selected: Share of the segments whose majority is unknown that were selected, 0…1.
         prevalence: Share of all segments whose majority is unknown, 0…1: the precision of a random selection.
     """
 
@@ -170,12 +169,12 @@ def _covered(
     return np.bincount(components[union], minlength=count + 1)
 
 
-def selection_figures(
+def selection_measures(
     objects: Iterable[TrueObject],
     majority: ArrayLike,
     selected: ArrayLike,
     unknown_ids: Collection[int],
-) -> SelectionFigures:
+) -> SelectionMeasures:
     """What a selection of segments is worth, over all images.
 
     Args:
@@ -202,7 +201,7 @@ def selection_figures(
         per_class[item.label] = ObjectCounts(
             before.objects + item.counts, before.found + item.found, before.hit + item.hit
         )
-    return SelectionFigures(
+    return SelectionMeasures(
         per_class=dict(sorted(per_class.items())),
         segments=len(labels),
         selected=int(chosen.sum()),
@@ -214,4 +213,4 @@ def selection_figures(
 
 
 def _share(of: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
-    return float(of[among].mean()) if among.any() else 0.0
+    return float(of[among].mean()) if among.any() else np.nan

@@ -1,1 +1,1 @@
-"""What a run is told, and what its names stand for: settings, configuration, datasets, networks, trained models."""
+"""The settings of a run, and what its names stand for: settings, configuration, datasets, networks, trained models."""

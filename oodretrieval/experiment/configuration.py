@@ -27,12 +27,12 @@ class Configuration:
     """Named entries and defaults.
 
     Attributes:
-        path: The file they come from; relative weights are looked up beside it.
+        path: The file they come from; relative weights are looked up next to it.
         datasets: Name → entry.
         models: Name → entry.
         meta_models: Name → entry.
         workspace: Folder that all stages write to: ``OODRETRIEVAL_WORKSPACE`` where it is set, else the file's
-            ``WORKSPACE``, beside the file where relative.
+            ``WORKSPACE``, next to the file where relative.
         defaults: Names used where the command line gives none: ``DATASET``, ``TRAIN_DATASET``, ….
     """
 
@@ -44,7 +44,7 @@ class Configuration:
     defaults: Mapping[str, str]
 
     def dataset(self, name: str) -> DatasetEntry:
-        """Entry of a dataset.
+        """Entry of the dataset named ``name``.
 
         Raises:
             UnknownNameError: If there is none of that name.
@@ -52,7 +52,7 @@ class Configuration:
         return _lookup("dataset", name, self.datasets)
 
     def model(self, name: str) -> ModelEntry:
-        """Entry of a network, its files as absolute paths.
+        """Entry of the network named ``name``, its files as absolute paths.
 
         Raises:
             UnknownNameError: If there is none of that name.
@@ -64,7 +64,7 @@ class Configuration:
         return replace(entry, weights=weights, novelty=novelty)
 
     def meta_model(self, name: str) -> MetaModelEntry:
-        """Entry of a meta model, its path absolute.
+        """Entry of the meta model named ``name``, its path absolute.
 
         Raises:
             UnknownNameError: If there is none of that name.
@@ -73,7 +73,14 @@ class Configuration:
         return entry if entry.path is None else replace(entry, path=self.resolve(entry.path))
 
     def meta_model_for(self, model_name: str, named: str = "") -> str:
-        """Name of the meta model for a network: the one that is named, else its entry's, else ``META_MODEL``.
+        """Name of the meta model for a network.
+
+        Args:
+            model_name: Name of the network.
+            named: Name that the command line gives; empty for none.
+
+        Returns:
+            ``named``, else that of the network's entry, else ``META_MODEL``.
 
         Raises:
             UnknownNameError: If there is no such network.
@@ -86,6 +93,9 @@ class Configuration:
         Args:
             name: Name of the dataset.
             root: The folder.
+
+        Returns:
+            The extended configuration.
         """
         entry = DatasetEntry(*FOLDER, {"root": str(Path(root).expanduser().resolve())})
         return replace(self, datasets={**self.datasets, name: entry})
@@ -95,6 +105,9 @@ class Configuration:
 
         Args:
             settings: Of any stage.
+
+        Returns:
+            The configuration.
         """
         root = str(flat(settings).get("root", ""))
         name = Path(root).expanduser().resolve().name if root else ""
@@ -104,6 +117,9 @@ class Configuration:
     def require_names(self, settings: object) -> None:
         """Refuse settings that name an entry which does not exist, before anything is imported for them.
 
+        Args:
+            settings: Of any stage.
+
         Raises:
             UnknownNameError: If there is no dataset or network of a name; lists those that are there.
         """
@@ -112,10 +128,10 @@ class Configuration:
             _lookup(kind, name, tables[kind])
 
     def resolve(self, path: str | Path) -> Path:
-        """``path`` itself where it is absolute, else beside the configuration, or in the checkout if it is there."""
-        beside = (self.path.parent / Path(path).expanduser()).resolve()
+        """``path`` itself where it is absolute, else next to the configuration, or in the checkout if it is there."""
+        own = (self.path.parent / Path(path).expanduser()).resolve()
         shipped = CHECKOUT / path
-        return shipped if shipped.is_file() and not beside.exists() else beside
+        return shipped if shipped.is_file() and not own.exists() else own
 
 
 def _lookup(kind: str, name: str, table: Mapping[str, E_]) -> E_:
@@ -131,7 +147,7 @@ def configuration_path() -> Path:
 
 
 def load_configuration(path: Path | None = None) -> Configuration:
-    """Run a configuration file and check what it defines; modules beside it can be imported from then on.
+    """Run a configuration file and check what it defines; modules next to it can be imported from then on.
 
     Args:
         path: The file; by default :func:`configuration_path`.
@@ -175,7 +191,7 @@ def _run(path: Path) -> Any:
             f"no configuration {str(path)!r}; set {VARIABLE} to the path of yours, a file that ends in .py"
         )
     module: ModuleType = module_from_spec(spec)
-    if str(path.parent) not in sys.path:  # a user's own classes lie beside the configuration
+    if str(path.parent) not in sys.path:  # a user's own classes lie next to the configuration
         sys.path.append(str(path.parent))
     try:
         spec.loader.exec_module(module)

@@ -10,8 +10,8 @@ class EvaluationSettings:
     """What every evaluation over images understands.
 
     Attributes:
-        repetitions: Draws of the bootstrap that makes the 95 % intervals.
-        block: Images in a row that are drawn together; by default 20 in video, whose frames resemble each other,
+        repetitions: Resamples of the bootstrap that makes the 95 % intervals.
+        block: Images in a row that are taken together; by default 20 in video, whose frames resemble each other,
             else 1.
         save_dir: Folder for tables and charts; by default ``evaluation`` in the workspace.
     """

@@ -26,7 +26,7 @@ _SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
 _STEPS = 10_000
 """Of the entropy in a fingerprint."""
 FEWEST = 3
-"""Segments that tell an image from others; one of fewer is known by its id alone."""
+"""Segments that distinguish an image from others; one of fewer is known by its id alone."""
 Carried = Mapping[str, Any]
 
 
@@ -43,11 +43,11 @@ class SeenImages:
     notes: tuple[str, ...] = ()
 
     def others(self, images: Sequence[str]) -> list[str]:
-        """Those of some images that are a test, in their order."""
+        """Those of ``images`` that are a test, in their order."""
         return [image for image in images if image not in self.images]
 
     def rows_of_others(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of a segment table whose images are a test."""
+        """The rows of the segment table ``table`` whose images are a test."""
         return table[~table["image_id"].isin(self.images)] if self.images else table
 
 

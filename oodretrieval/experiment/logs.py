@@ -16,7 +16,7 @@ class Transcript(logging.Handler):
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
+        """Keep the line of ``record``."""
         self._lines.append(self.format(record) + "\n")
 
     @property

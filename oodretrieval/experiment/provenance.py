@@ -30,7 +30,7 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
         common: ``root`` of the dataset.
 
     Returns:
-        Name → plain value.
+        Name → value, as work records it.
     """
     entry = configuration.model(stored.model)
     extended = {"implicit_background": True} if entry.implicit_background else {}
@@ -44,13 +44,10 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
 
 
 def weights_hash_if_there(entry: ModelEntry) -> str:
-    """Hash of the weights, a file, a folder or what was downloaded; empty if there are none.
+    """Hash of the weights of ``entry``, a file, a folder or what was downloaded; empty if there are none.
 
     Args:
         entry: Of the network.
-
-    Returns:
-        16 hexadecimal digits, or nothing.
     """
     weights = weights_in_use(entry)
     return "" if weights is None else cached_weights_hash(weights)
@@ -100,12 +97,5 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
 
 
 def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """How the network looked at the images, of what predictions record: what is not as it is by default.
-
-    Args:
-        recorded: What predictions say of their making.
-
-    Returns:
-        Those of its settings.
-    """
+    """How the network saw the images, of what predictions record in ``recorded``; defaults left out."""
     return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}

@@ -34,30 +34,66 @@ class RunRecord(FileStorageObserver):
         self._lost: OSError | None = None
 
     def started_event(self, ex_info: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Make the folder; ``run.json`` names the commit of the code where that is a checkout."""
+        """Make the folder; ``run.json`` names the commit of the code where that is a checkout.
+
+        Args:
+            ex_info: What sacred says of the experiment.
+            *args: As of sacred.
+            **kwargs: As of sacred.
+
+        Returns:
+            Number of the run; None where it cannot be recorded.
+        """
         described = {**ex_info, "commit": code_commit()}
         return self._try(super().started_event, described, *args, **kwargs)
 
     def heartbeat_event(self, info: Any, captured_out: str, beat_time: Any, result: Any) -> None:
-        """Write what was said so far to ``cout.txt``."""
+        """Write what was said so far to ``cout.txt``.
+
+        Args:
+            info: As of sacred.
+            captured_out: What sacred captured, which is nothing: logs are kept by ourselves.
+            beat_time: As of sacred.
+            result: Of the run so far.
+        """
         self._try(super().heartbeat_event, info, self._transcript.text, beat_time, result)
 
     def completed_event(self, *args: Any, **kwargs: Any) -> None:
-        """The run is done."""
+        """Record that the run is done.
+
+        Args:
+            *args: As of sacred.
+            **kwargs: As of sacred.
+        """
         self._finish(super().completed_event, *args, **kwargs)
         if self._lost is not None:
             logger.warning("the record of this run is not kept (%s)", self._lost)
 
     def interrupted_event(self, *args: Any, **kwargs: Any) -> None:
-        """The run was interrupted."""
+        """Record that the run was interrupted.
+
+        Args:
+            *args: As of sacred.
+            **kwargs: As of sacred.
+        """
         self._finish(super().interrupted_event, *args, **kwargs)
 
     def failed_event(self, *args: Any, **kwargs: Any) -> None:
-        """The run failed."""
+        """Record that the run failed.
+
+        Args:
+            *args: As of sacred.
+            **kwargs: As of sacred.
+        """
         self._finish(super().failed_event, *args, **kwargs)
 
     def log_metrics(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing of ours uses sacred's metrics."""
+        """Do nothing: nothing of ours uses sacred's metrics.
+
+        Args:
+            *args: As of sacred.
+            **kwargs: As of sacred.
+        """
 
     def _finish(self, event: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         self.cout = self._transcript.text
@@ -74,7 +110,7 @@ class RunRecord(FileStorageObserver):
 
 
 def require_writable(folder: Path) -> None:
-    """Make a folder where it is missing, and try to write to it.
+    """Make ``folder`` where it is missing, and try to write to it.
 
     Raises:
         StoreError: If a file cannot be written there.
@@ -97,6 +133,9 @@ def code_commit(checkout: Path = CHECKOUT) -> str:
 
     Args:
         checkout: Folder above the package; a checkout of something else around it does not count.
+
+    Returns:
+        Hexadecimal digits, or nothing.
     """
     if not (checkout / ".git").exists():
         return ""

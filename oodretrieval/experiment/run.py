@@ -38,7 +38,7 @@ class Run:
             common: Its ``root`` and ``limit``.
 
         Returns:
-            The dataset, opened.
+            The dataset.
 
         Raises:
             UnknownNameError: If there is no such entry.
@@ -57,7 +57,7 @@ class Run:
             common: ``root`` and ``limit`` of the dataset.
 
         Returns:
-            What reads them.
+            Gives access to them.
         """
         from oodretrieval.experiment.stored_work import StoredWork
 
@@ -70,7 +70,7 @@ class Run:
             model: Name of the network.
 
         Returns:
-            16 hexadecimal digits, or nothing.
+            Hexadecimal digits, or nothing.
         """
         from oodretrieval.experiment.provenance import weights_hash_if_there
 

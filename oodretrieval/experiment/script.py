@@ -157,7 +157,7 @@ def _groups(settings: object) -> list[str]:
 def _in_args(argv: Sequence[str], groups: Sequence[str]) -> list[str]:
     """A command line in which groups of settings stand below ``args``.
 
-    The published scripts know them beside it (``tsne.perplexity=50``); both spellings are understood.
+    The published scripts know them next to it (``tsne.perplexity=50``); both spellings are understood.
     """
     start = argv.index("with") + 1 if "with" in argv else len(argv)
     named = [f"args.{text}" if text.partition(".")[0] in groups else text for text in argv[start:]]

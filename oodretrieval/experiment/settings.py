@@ -51,6 +51,9 @@ def group(kind: type[S]) -> S:
 
     Args:
         kind: Their dataclass; its defaults are the field's.
+
+    Returns:
+        A dataclass field.
     """
     made: S = field(default_factory=kind, metadata={"group": True})
     return made
@@ -58,6 +61,11 @@ def group(kind: type[S]) -> S:
 
 def require_at_least(settings: object, minimum: float, *names: str) -> None:
     """Refuse settings below a bound.
+
+    Args:
+        settings: The settings.
+        minimum: The bound.
+        *names: Attributes to check.
 
     Raises:
         SettingsError: If one of the named attributes is smaller than ``minimum``.
@@ -110,6 +118,9 @@ def changed(settings: S, values: Mapping[str, Any], where: str = "args") -> S:
         values: Flat name → value; groups as dicts.
         where: Prefix of names in messages.
 
+    Returns:
+        New settings.
+
     Raises:
         UnknownNameError: If a name is no setting.
         SettingsError: If a value has the wrong type.
@@ -126,7 +137,7 @@ def changed(settings: S, values: Mapping[str, Any], where: str = "args") -> S:
 
 
 def flat(settings: object) -> dict[str, Any]:
-    """The settings as the command line spells them: flat name → value, groups as dicts.
+    """The ``settings`` as the command line spells them: flat name → value, groups as dicts.
 
     Example:
         >>> flat(CommonSettings(limit=3))["limit"]

@@ -60,9 +60,6 @@ class StoredWork:
     def require_truth(self) -> LabelSet:
         """The dataset's labels.
 
-        Returns:
-            What they mean.
-
         Raises:
             TableError: If it has none.
         """
@@ -72,9 +69,6 @@ class StoredWork:
 
     def require_classes(self) -> LabelSet:
         """The dataset's labels, which name classes of the network.
-
-        Returns:
-            What they mean.
 
         Raises:
             TableError: If it has none, or they tell only known from unknown things.
@@ -91,7 +85,7 @@ class StoredWork:
             images: Ids of the images; None for all of the dataset.
 
         Returns:
-            Their ids, in the same order.
+            Ids, in order.
 
         Raises:
             StoreError: If none has.
@@ -129,14 +123,7 @@ class StoredWork:
         return records
 
     def made_by(self, images: Sequence[str]) -> dict[str, Any]:
-        """What made these predictions, inference included; see :meth:`records`.
-
-        Args:
-            images: Ids of the images.
-
-        Returns:
-            Name of a setting → its value.
-        """
+        """What made the predictions of ``images``, inference included; see :meth:`records`."""
         records = self.records(images)
         return next((dict(record.settings) for record in records.values()), self.provenance)
 
@@ -170,7 +157,7 @@ class StoredWork:
 
         Args:
             images: Ids of the images, as :meth:`predicted` gives them.
-            doing: What they are read for, beside the progress bar.
+            doing: What they are read for, next to the progress bar.
             with_truth: Leave out those without labels.
             failures: Gets image id → reason of those that cannot be read, which are left out; where it is not given,
                 the first of them is an error.
@@ -229,15 +216,11 @@ class StoredWork:
         return found
 
     def table(self) -> pd.DataFrame:
-        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images.
-
-        Returns:
-            The table.
-        """
+        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
         return self.segments().read()
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], table: pd.DataFrame) -> None:
-        """Say that a model was fitted on predictions of a network that looked at its images in another way.
+        """Say that a model was fitted on predictions of a network that saw its images in another way.
 
         It is not refused: whoever has no truth cannot fit one of their own. Nothing is said of the precision, nor of
         ``resize``, which brings images to the size that a network knows.

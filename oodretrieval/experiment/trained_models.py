@@ -34,15 +34,9 @@ class TrainedModels:
     workspace: Workspace
 
     def meta_model_entry(self, name: str) -> MetaModelEntry:
-        """The entry of a meta model, its path set: as configured, else in the workspace.
+        """The entry of the meta model named ``name``, its path set: as configured, else in the workspace.
 
         A name without an entry is that of a model which ``train_meta_nn`` saved there (``args.meta_model=…``).
-
-        Args:
-            name: Name of the meta model.
-
-        Returns:
-            The entry.
 
         Raises:
             UnknownNameError: If there is neither an entry nor a file of that name; lists both.
@@ -57,14 +51,7 @@ class TrainedModels:
         return MetaModelEntry("oodretrieval.meta_models", "MetaModel", path=files[name])
 
     def meta_model_path(self, name: str) -> Path:
-        """Where a meta model is read from and saved to; see :meth:`meta_model_entry`.
-
-        Args:
-            name: Name of the meta model.
-
-        Returns:
-            The file, whether it is there or not.
-        """
+        """Where the meta model named ``name`` is read from and saved to; see :meth:`meta_model_entry`."""
         return Path(self.meta_model_entry(name).path or "")
 
     def _own_path(self, entry: MetaModelEntry, name: str) -> Path:
@@ -128,13 +115,13 @@ class TrainedModels:
             )
 
     def novelty_model_path(self, model_name: str) -> Path:
-        """Where a network's novelty model is read from and saved to: its entry's path, else the workspace.
+        """File of a network's novelty model: that of its entry, else in the workspace.
 
         Args:
             model_name: Name of the network.
 
         Returns:
-            The file, whether it is there or not.
+            The path, whether there is a file or not.
         """
         entry = self.configuration.model(model_name)
         if entry.novelty is not None:

@@ -6,15 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-CLUSTER_COLOURS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C564B", "#B8A800"),
-    *("#5E4FA2", "#1B1B1B", "#66A61E", "#A6761D", "#E7298A", "#7F7F7F", "#17BECF", "#9E0142"),
-)
-SCORE_COLOURS = ("#FDE737", "#BBAF71", "#7D7C78", "#3F4C6B", "#00204D")
-"""Cividis from light to dark, which the colour-blind see in order, too."""
-UNIFORM = "#35618F"
-FAINT = "#DDDDDD"
-NAMELESS = (150, 150, 150)
+from oodretrieval.charts.palette import CLUSTERS, FAINT, NAMELESS, SHADES, hex_colour
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,37 +45,43 @@ def by_name(
     # a name that is known in one dataset may be unknown in another
     for name, strange in sorted(set(zip(names.tolist(), unknown.tolist(), strict=True))):
         rows = np.flatnonzero((names == name) & (unknown == strange))
-        found.append(Category(name, _hex(colours.get(name, NAMELESS)), rows, strange))
+        found.append(Category(name, hex_colour(colours.get(name, NAMELESS)), rows, strange))
     return sorted(found, key=lambda category: (not category.unknown, -len(category.rows)))
 
 
 def by_cluster(clusters: NDArray[np.integer]) -> list[Category]:
-    """Categories by number of cluster, ``(n,)``; counted from 1 for people."""
+    """Categories by cluster.
+
+    Args:
+        clusters: Number of each segment's cluster, ``(n,)``, from 0.
+
+    Returns:
+        By number; counted from 1 for people.
+    """
     return [
-        Category(f"cluster {i + 1}", CLUSTER_COLOURS[i % len(CLUSTER_COLOURS)], np.flatnonzero(clusters == i))
+        Category(f"cluster {i + 1}", CLUSTERS[i % len(CLUSTERS)], np.flatnonzero(clusters == i))
         for i in range(int(clusters.max()) + 1)
     ]
 
 
 def by_value(values: NDArray[np.floating], name: str) -> list[Category]:
-    """Categories by fifths of a score, the highest first and darkest.
+    """Categories by fifths of a score.
 
     Args:
         values: Score of each segment, ``(n,)`` with ``n >= 1``, finite.
         name: What to call it.
+
+    Returns:
+        The highest first and darkest.
     """
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    fifths = ranks * len(SCORE_COLOURS) // len(values)
+    fifths = ranks * len(SHADES) // len(values)
     found = []
     for fifth in sorted(set(fifths.tolist()), reverse=True):
         rows = np.flatnonzero(fifths == fifth)
         low, high = values[rows].min(), values[rows].max()
-        found.append(Category(f"{name} {low:.2f} … {high:.2f}", SCORE_COLOURS[fifth], rows))
+        found.append(Category(f"{name} {low:.2f} … {high:.2f}", SHADES[fifth], rows))
     return found
-
-
-def _hex(colour: tuple[int, int, int]) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
 def below(categories: list[Category], visible: NDArray[np.bool_]) -> list[Category]:
@@ -92,6 +90,9 @@ def below(categories: list[Category], visible: NDArray[np.bool_]) -> list[Catego
     Args:
         categories: Of all segments.
         visible: Which are shown, ``(n,)``.
+
+    Returns:
+        Those that have a visible segment; no faint one where all are visible.
     """
     if visible.all():
         return categories

@@ -1,4 +1,4 @@
-"""Projections of a catalogue, kept beside it under what made them."""
+"""Projections of a catalogue, kept with it under what made them."""
 
 import hashlib
 import json
@@ -27,15 +27,22 @@ class Projections:
     Args:
         catalogue: What is projected.
         embedding: Which of its embeddings.
-        settings: Method, seed and parameters of the projection, and whether to compute anew what is kept.
+        settings: Method, seed and parameters of the projection, and whether to compute again what is kept.
     """
 
     def __init__(self, catalogue: Catalogue, embedding: str, settings: ExplorerSettings) -> None:
         self.catalogue, self.embedding, self.settings = catalogue, embedding, settings
-        self._anew = settings.overwrite_embeddings
+        self._again = settings.overwrite_embeddings
 
     def recipe(self, dimensions: int) -> dict[str, Any]:
-        """Everything that a projection depends on."""
+        """Everything that a projection depends on.
+
+        Args:
+            dimensions: Of the projection.
+
+        Returns:
+            Plain values, for JSON.
+        """
         options = flat(self.settings.tsne) if self.settings.method == "tsne" else {}
         parts = [part["vectors"].get(self.embedding) for part in self.catalogue.manifest["parts"]]
         return {
@@ -50,16 +57,30 @@ class Projections:
         }
 
     def path(self, dimensions: int) -> Path:
-        """Where a projection lies; its recipe lies beside it."""
+        """Where a projection lies; its recipe lies next to it.
+
+        Args:
+            dimensions: Of the projection.
+
+        Returns:
+            File of an array; another one for every recipe.
+        """
         text = json.dumps(plain(self.recipe(dimensions)), sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:12]
         name = f"{self.embedding}-{self.settings.method}-{dimensions}d-{digest}.npy"
         return self.catalogue.path / FOLDER / name
 
     def kept(self, dimensions: int) -> NDArray[np.float32] | None:
-        """A projection made before, ``(n, dimensions)``; None if there is none or it is to be made anew."""
+        """A projection made before.
+
+        Args:
+            dimensions: Of the projection.
+
+        Returns:
+            ``(n, dimensions)``; None if there is none, it is damaged, or it is to be made again.
+        """
         path = self.path(dimensions)
-        if self._anew or not path.is_file():
+        if self._again or not path.is_file():
             return None
         try:
             noted = json.loads(path.with_suffix(".json").read_text(encoding="utf-8")).get("points")
@@ -74,7 +95,7 @@ class Projections:
     def compute(
         self, dimensions: int, project: Callable[..., NDArray[Any]], vectors: NDArray[np.floating]
     ) -> NDArray[np.float32]:
-        """A projection, from what is kept or anew; a new one is kept.
+        """A projection: the one that is kept, or a new one, which is then kept.
 
         Args:
             dimensions: How many.
@@ -103,5 +124,5 @@ class Projections:
                 np.save(temporary, points, allow_pickle=False)
                 checksum = checksum_of(temporary)
             write_json(path.with_suffix(".json"), {**recipe, "points": checksum})
-        except StoreError as error:  # somebody else's catalogue can be looked at all the same
+        except StoreError as error:  # somebody else's catalogue can be explored all the same
             logger.warning("the projection is not kept for the next time: %s", error)

@@ -1,10 +1,10 @@
-"""A question that is asked and answered in the window. Knows no toolkit."""
+"""A question that is asked and answered in the view. Knows no toolkit."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
-@dataclass
+@dataclass(frozen=True)
 class Prompt:
     """A line of text that keys write into. While it is open, keys are text and no commands.
 
@@ -20,22 +20,22 @@ class Prompt:
     text: str = ""
     problem: str = ""
 
-    def press(self, key: str) -> bool:
+    def press(self, key: str) -> "Prompt | None":
         """Take a key.
 
         Args:
             key: As matplotlib names it.
 
         Returns:
-            Whether the question is still open.
+            The question after it; None if it is closed.
         """
         if key == "escape":
-            return False
+            return None
         if key in ("enter", "return", "kp_enter"):
-            self.problem = self.submit(self.text.strip())
-            return bool(self.problem)
+            problem = self.submit(self.text.strip())
+            return replace(self, problem=problem) if problem else None
         if key == "backspace":
-            self.text = self.text[:-1]
-        elif key.removeprefix("shift+").isprintable() and len(key.removeprefix("shift+")) == 1:
-            self.text += key.removeprefix("shift+")
-        return True
+            return replace(self, text=self.text[:-1])
+        letter = key.removeprefix("shift+")
+        typed = letter if letter.isprintable() and len(letter) == 1 else ""
+        return replace(self, text=self.text + typed)

@@ -3,15 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.explorer.observable import Observable, Observed
 from oodretrieval.results.candidates import Candidates
 from oodretrieval.search import inspection_order
 from oodretrieval.stores import Catalogue
 
 STEPS = 10
-"""A step of the threshold hides, or shows again, one of so many equal parts of the segments."""
+"""A step of the threshold hides, or shows again, one of this number of equal parts of the segments."""
 
 
-class Ranking:
+class Ranking(Observable):
     """The segments of a catalogue as a person inspects them: the highest score first, each thing once.
 
     Args:
@@ -22,29 +23,41 @@ class Ranking:
     Attributes:
         scores: As given.
         first: As given.
-        place: Place of the candidate that is inspected, from 0; None before the first.
-        step: How far the threshold is raised, 0 … :data:`STEPS` - 1.
+        place: Place of the candidate that is inspected, from 0; None before the first. Observed.
+        step: How far the threshold is raised, 0 … :data:`STEPS` - 1. Observed.
     """
 
+    place = Observed[int | None]()
+    step = Observed[int]()
+
     def __init__(self, scores: NDArray[np.floating], first: NDArray[np.intp]) -> None:
+        super().__init__()
         self.scores, self.first = scores, first
-        self.place: int | None = None
-        self.step = 0
+        self.place, self.step = None, 0
         order = inspection_order(scores)
-        self._rows: list[int] = [int(row) for row in order if first[row] == row]
-        self._places = {row: place for place, row in enumerate(self._rows)}
+        self._all = order[first[order] == order]
+        self._shown: tuple[int, list[int]] | None = None
         self._repeats = np.bincount(first, minlength=len(first)) - 1
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> "Ranking | None":
-        """The ranking of a catalogue by the score that selected; None for a catalogue without one."""
+        """The ranking of a catalogue by the score that selected.
+
+        Args:
+            catalogue: Whose segments.
+
+        Returns:
+            The ranking; None for a catalogue without scores.
+        """
         candidates = Candidates.of(catalogue)
         return None if candidates is None else cls(candidates.scores, candidates.first)
 
     @property
     def rows(self) -> list[int]:
         """Rows above the threshold, highest score first, repetitions left out."""
-        return [row for row in self._rows if self.visible[row]]
+        if self._shown is None or self._shown[0] != self.step:
+            self._shown = self.step, self._all[self.visible[self._all]].tolist()
+        return self._shown[1]
 
     @property
     def threshold(self) -> float:
@@ -57,30 +70,47 @@ class Ranking:
         """Which segments are shown, ``(n,)``."""
         return self.scores >= self.threshold if self.step else np.ones(len(self.scores), np.bool_)
 
-    def place_of(self, row: int) -> int:
-        """Place of a segment, or of what it repeats, among all candidates, from 0."""
-        return self._places[int(self.first[row])]
-
     def repeats(self, row: int) -> int:
-        """How many segments of near frames repeat a first sighting."""
+        """How many segments of near frames repeat a first sighting.
+
+        Args:
+            row: Of the first sighting.
+
+        Returns:
+            Their number, itself not among them.
+        """
         return int(self._repeats[row])
 
     def move(self, by: int) -> int:
-        """Go to the candidate ``by`` places on, not beyond the ends; returns its row."""
+        """Go to a candidate further on or back, not beyond the ends.
+
+        Args:
+            by: How many places; negative ones lead back. The first move leads to the first candidate or the last.
+
+        Returns:
+            Its row.
+
+        Raises:
+            IndexError: If no candidate is above the threshold.
+        """
         last = len(self.rows) - 1
         wanted = (0 if by > 0 else last) if self.place is None else self.place + by
         self.place = min(max(wanted, 0), last)
         return self.rows[self.place]
 
-    def go_to(self, row: int) -> None:
-        """Inspect a segment, or what it repeats."""
-        rows, row = self.rows, int(self.first[row])
-        self.place = rows.index(row) if row in rows else None
-
     def raise_threshold(self, by: int) -> float:
-        """Raise the threshold by steps, lower it by negative ones; returns the lowest score that is shown."""
+        """Raise or lower the threshold; the inspected candidate stays the inspected one while it is shown.
+
+        Args:
+            by: How many steps; negative ones lower it.
+
+        Returns:
+            The lowest score that is shown.
+        """
         inspected = None if self.place is None else self.rows[self.place]
-        self.step = min(max(self.step + by, 0), STEPS - 1)
-        if inspected is not None:
-            self.go_to(inspected)
+        with self.together():
+            self.step = min(max(self.step + by, 0), STEPS - 1)
+            if inspected is not None:
+                rows = self.rows
+                self.place = rows.index(inspected) if inspected in rows else None
         return self.threshold

@@ -16,7 +16,7 @@ class SegmentValues:
     Attributes:
         name: What the values are.
         of_segment: Segment id → value.
-        limits: Lowest and highest value that colours tell apart.
+        limits: Lowest and highest value that differ in colour.
         high_is_unknown: Whether high values, not low ones, look unknown.
     """
 
@@ -34,6 +34,9 @@ class SegmentValues:
             image: Dataset and id of the image.
             column: Of the table; one that it lacks is known of no segment.
             name: What to call it, unless it is the predicted IoU.
+
+        Returns:
+            The values, with the limits that show most of them; none for an image without segments in the table.
         """
         values = table[column].astype(float) if column in table.columns else pd.Series(np.nan, table.index)
         here = (table["dataset"] == image[0]) & (table["image_id"] == image[1])

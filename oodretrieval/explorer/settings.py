@@ -1,4 +1,4 @@
-"""What the explorer can be told, on the command line and in Python."""
+"""Settings of the explorer, on the command line and in Python."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -43,7 +43,7 @@ class ExplorerSettings:
         method: Projection: tsne, isomap or pca.
         embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
             embedding itself.
-        overwrite_embeddings: Compute projections anew that are cached beside the catalogue.
+        overwrite_embeddings: Compute projections again that are kept with the catalogue.
         neighbours: How many nearest neighbours are shown at first; the wheel changes it.
         seed: Of projections and clusters.
         save_dir: Folder for saved pictures; by default ``pictures`` in the catalogue.

@@ -11,7 +11,7 @@ class Job:
 
     Args:
         title: What it is, for a person.
-        function: Does it; is given the job, so that it can see ``cancelled``, and set ``stage``.
+        function: Does it, given the job: it can see whether that is ``cancelled``, and set its ``stage``.
         done: Takes the result, in the thread that polls.
     """
 
@@ -63,7 +63,7 @@ class Work:
     def start(
         self, slot: str, title: str, function: Callable[[Job], Any], done: Callable[[Any], None]
     ) -> None:
-        """Do something; what runs in the slot is told that it is no longer wanted.
+        """Do something; what runs in the slot is cancelled.
 
         Args:
             slot: Where it belongs.
@@ -99,7 +99,11 @@ class Work:
         return bool(self._running)
 
     def cancel(self, slot: str) -> None:
-        """Drop what runs and waits in a slot."""
+        """Drop what runs and waits in a slot.
+
+        Args:
+            slot: Where it belongs.
+        """
         self._waiting.pop(slot, None)
         if slot in self._running:
             self._running[slot].cancelled.set()

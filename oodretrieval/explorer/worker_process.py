@@ -68,7 +68,7 @@ def call_in_process(
 
     Args:
         cancelled: Set when the result is no longer wanted.
-        report: Told how far it is, where that is known.
+        report: Takes how far it is, where that is known.
         name: Of :data:`FUNCTIONS`.
         vectors: ``(n, D)``.
         **options: Plain values.
@@ -132,7 +132,17 @@ def _environment() -> dict[str, str]:
 
 
 def main(name: str, source: str, target: str, options: str) -> int:
-    """What the process of its own does; returns its exit code."""
+    """What the process of its own does.
+
+    Args:
+        name: Of :data:`FUNCTIONS`.
+        source: File of the vectors.
+        target: File of the result.
+        options: Plain values as JSON.
+
+    Returns:
+        Its exit code.
+    """
     if hasattr(os, "nice"):
         os.nice(_POLITE)  # the window goes first
     vectors = np.load(source, mmap_mode="r", allow_pickle=False)

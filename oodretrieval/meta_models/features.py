@@ -190,7 +190,7 @@ def training_rows(table: pd.DataFrame, strict: bool = True) -> pd.DataFrame:
     """The segments that a meta model may learn from.
 
     Segments without truth (``iou < 0``) never are. Strict, the default, also leaves out those that are mostly
-    void or unknown: else the model learns that unknown things are bad, which in use nobody could tell it.
+    void or unknown: else the model learns that unknown things are bad, which nobody could say to it in use.
 
     Args:
         table: Segment table with ``iou``, and for ``strict`` with ``void_fraction`` and ``unknown_fraction``,

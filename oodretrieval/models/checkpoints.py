@@ -129,6 +129,9 @@ def no_weights_file(path: str | Path, source: str = "") -> str:
     Args:
         path: Where they should be.
         source: Where to get them; by default, that they can be made.
+
+    Returns:
+        A sentence.
     """
     remedy = "make it with scripts/train_segmentation.py, or set `weights` of its entry to where it lies"
     return f"no weights file {str(path)!r}; {source or remedy}"

@@ -10,7 +10,7 @@ from oodretrieval.errors import TableError, UnknownNameError
 
 
 class Score(NamedTuple):
-    """Where a score stands.
+    """Column of a score.
 
     Attributes:
         column: Column of the segment table.

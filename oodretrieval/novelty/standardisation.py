@@ -28,6 +28,9 @@ class Standardisation:
         Args:
             values: Scores, ``(n,)`` with ``n >= 1``, finite.
 
+        Returns:
+            The statistics.
+
         Example:
             >>> Standardisation.of(np.array([1.0, 2.0, 3.0, 90.0])).centre
             2.5

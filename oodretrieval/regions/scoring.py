@@ -17,6 +17,12 @@ BINS = 8
 DEFAULT_EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
 """Term → weight: ``-logsumexp`` of the logits, and the logarithm of the distance to known features."""
 
+CONTRAST = "local_distance_contrast"
+"""Term: how much farther from known features the pixels of a region are than those around it."""
+
+LARGE = 0.05
+"""Share of the image from which :data:`CONTRAST` begins to count; ten times as much, and it counts fully."""
+
 _CLIP = (-6.0, 8.0)
 _PER_DEVIATION = 1.4826
 _SMALLEST = 1e-6
@@ -125,17 +131,19 @@ class ScoreWeights:
         perimeter: Weight of a long border, likewise.
         sides: Weight of each side of the image that the region touches: ground, sky and houses are cut off there.
         log_share: Weight of the logarithm of the share of the image.
+        contrast: Weight of :data:`CONTRAST` for large regions: what is large is shown whole, and not with its ground.
     """
 
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
     sides: float = -1.0
     log_share: float = 0.2
+    contrast: float = 1.5
 
     @property
     def standardised(self) -> tuple[str, ...]:
         """The terms that need a reference."""
-        return (*self.evidence, "perimeter")
+        return (*self.evidence, "perimeter", *((CONTRAST,) if self.contrast else ()))
 
 
 def score_regions(
@@ -155,7 +163,11 @@ def score_regions(
         TableError: If a term is missing.
     """
     chosen = ScoreWeights() if weights is None else weights
-    score = chosen.sides * _term(terms, "sides") + chosen.log_share * np.log(_term(terms, "share"))
+    log_share = np.log(_term(terms, "share"))
+    score = chosen.sides * _term(terms, "sides") + chosen.log_share * log_share
+    if chosen.contrast:
+        large = np.clip((log_share - np.log(LARGE)) / np.log(10), 0, 1)
+        score = score + chosen.contrast * large * reference.standardise(terms, CONTRAST)
     for name, weight in {**chosen.evidence, "perimeter": chosen.perimeter}.items():
         score = score + weight * reference.standardise(terms, name)
     return np.asarray(score, np.float64)

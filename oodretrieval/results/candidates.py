@@ -25,7 +25,14 @@ class Candidates:
 
     @classmethod
     def of(cls, catalogue: Catalogue) -> "Candidates | None":
-        """The candidates of a catalogue; None for one without segments, or of before there were scores."""
+        """The candidates of a catalogue.
+
+        Args:
+            catalogue: With vectors of its segments.
+
+        Returns:
+            Scores and repetitions; None for a catalogue without segments, or of before there were scores.
+        """
         segments = catalogue.segments
         if SELECT_SCORE not in segments.columns or not len(segments):
             return None
@@ -38,6 +45,12 @@ class Candidates:
 
 def score_name(select_by: str) -> str:
     """What to call the score of a rule, which is higher where more unknown.
+
+    Args:
+        select_by: ``args.select_by`` of a catalogue.
+
+    Returns:
+        Its name, for people.
 
     Example:
         >>> score_name("nearest_neighbour"), score_name("predicted_iou")

@@ -1,6 +1,5 @@
-"""What every evaluation leaves behind: figures with the rules they were measured by, as JSON, Markdown and CSV."""
+"""What every evaluation leaves behind: measures with the rules that they follow, as JSON, Markdown and CSV."""
 
-import json
 import logging
 import math
 import re
@@ -9,28 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
 from oodretrieval.errors import StoreError
-from oodretrieval.files import CHECKSUM, atomic_path
+from oodretrieval.files import atomic_path
+from oodretrieval.results.tables import markdown_table, table_texts
 from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
 logger = logging.getLogger(__name__)
 output = logging.getLogger("oodretrieval.output")  # what a script was run for: standard output
-NO_VALUE = "–"
-_FRACTION = re.compile(r"-?\d+(\.\d+(e-?\d+)?|e-?\d+)")
 
 
 @dataclass(frozen=True)
 class Context:
-    """The rules that figures were measured by; part of every result.
+    """The rules that an evaluation follows; part of every result.
 
     Attributes:
         dataset: Name of the dataset.
         split: Its split, as its entry names it.
-        images: Number of images judged.
+        images: Number of images evaluated.
         void_rule: What happens to void, and what counts as unknown.
         resolution: At which size pixels are compared.
         threshold: How thresholds were chosen, and on which data; empty where there is none.
@@ -54,7 +51,11 @@ class Context:
     version: str = f"oodretrieval {__version__}, file format {FORMAT_VERSION}"
 
     def lines(self) -> dict[str, str]:
-        """Name → value of everything that is set, in words."""
+        """Everything that is set, in words.
+
+        Returns:
+            Name → value.
+        """
         return {key.replace("_", " "): str(value) for key, value in vars(self).items() if value != ""}
 
 
@@ -67,24 +68,43 @@ class Result:
         stem: File name without suffix.
         context: The rules.
         settings: Settings of the script.
-        figures: Everything measured, as JSON can hold it.
+        measures: Everything measured, as JSON can hold it.
         tables: Name → table for people; its index is the first column.
-        notes: Sentences that a reader of the figures must know, e.g. "one scene".
-        pictures: Caption → file of a chart or picture, saved beside; ``report.py`` shows them.
+        notes: Sentences that a reader of the measures must know, e.g. "one scene".
+        pictures: Caption → file of a chart or picture, saved next to it; ``report.py`` shows them.
     """
 
     title: str
     stem: str
     context: Context
     settings: Mapping[str, Any]
-    figures: Mapping[str, Any]
+    measures: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...] = ()
     pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
+def result_folder(place: Path, save_dir: str = "") -> Path:
+    """Where a result lies: where it is wanted, else in ``evaluation`` of what was evaluated.
+
+    Args:
+        place: A workspace, or the folder of a catalogue.
+        save_dir: ``args.save_dir``; empty for the default.
+
+    Returns:
+        The folder, which need not exist.
+
+    Example:
+        >>> result_folder(Path("workspace")).as_posix(), result_folder(Path("workspace"), "here").as_posix()
+        ('workspace/evaluation', 'here')
+    """
+    return Path(save_dir).expanduser() if save_dir else place / "evaluation"
+
+
 def save_result(folder: Path, result: Result) -> list[Path]:
     """Write ``<stem>.json``, ``<stem>.md`` and one ``<stem>_<table>.csv`` for each table, and log them.
+
+    Tables and pictures of the result that this one replaces, which it does not have, are removed.
 
     Args:
         folder: Where to write; made if need be. The pictures lie in it already, or below it.
@@ -92,16 +112,19 @@ def save_result(folder: Path, result: Result) -> list[Path]:
 
     Returns:
         The files written, pictures included.
+
+    Raises:
+        StoreError: If a file cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     json_path = folder / f"{result.stem}.json"
+    replaced = _listed_by(json_path)
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "title": result.title,
         "context": vars(result.context),
         "notes": list(result.notes),
         "settings": dict(result.settings),
-        "figures": _defined(plain(result.figures)),
+        "figures": _defined(plain(result.measures)),
         "tables": {name: f"{result.stem}_{_slug(name)}.csv" for name in result.tables},
         "pictures": {name: path.relative_to(folder).as_posix() for name, path in result.pictures.items()},
     }
@@ -110,8 +133,20 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     for name, table in result.tables.items():
         files.append(_write(folder / content["tables"][name], table.to_csv()))
     files += result.pictures.values()
+    for path in replaced - set(files):
+        path.unlink(missing_ok=True)
     _log(result, files)
     return files
+
+
+def _listed_by(json_path: Path) -> set[Path]:
+    """Tables and pictures of a result that was saved before; nothing of what is none, or damaged."""
+    try:
+        content = read_json(json_path, "measure it again")
+        names = [name for kind in ("tables", "pictures") for name in content[kind].values()]
+    except (OSError, StoreError, KeyError, AttributeError):
+        return set()
+    return {json_path.parent / name for name in names if Path(name).name.startswith(json_path.stem)}
 
 
 def _defined(value: Any) -> Any:
@@ -134,44 +169,20 @@ def _write(path: Path, text: str) -> Path:
 
 
 def as_markdown(result: Result) -> str:
-    """A result as a page of Markdown: title, rules, notes, tables."""
+    """A result as a page of Markdown: title, rules, notes, tables.
+
+    Args:
+        result: An evaluation.
+
+    Returns:
+        The page.
+    """
     rules = "\n".join(f"- {key}: {value}" for key, value in result.context.lines().items())
     parts = [f"# {result.title}", rules, *result.notes]
     for name, table in result.tables.items():
         parts += [f"## {name}", markdown_table(table)]
     parts += [f"![{name}]({path.name})" for name, path in result.pictures.items()]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def markdown_table(table: pd.DataFrame) -> str:
-    """A table as Markdown, index first; fractions with three digits, smaller ones with one, missing values as a dash.
-
-    Example:
-        >>> print(markdown_table(pd.DataFrame({"IoU": [0.51239]}, index=pd.Index(["road"], name="class"))))
-        | class | IoU |
-        | --- | --- |
-        | road | 0.512 |
-    """
-    head, *body = _texts(table)
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
-
-
-def _texts(table: pd.DataFrame) -> list[list[str]]:
-    """Names of the columns, then one row each, all as text; the index comes first."""
-    rows = zip(table.index, table.itertuples(index=False, name=None), strict=True)
-    head = [str(table.index.name or ""), *map(str, table.columns)]
-    return [head, *([_cell(name), *map(_cell, row)] for name, row in rows)]
-
-
-def _cell(value: Any) -> str:
-    if value is None or (isinstance(value, float | np.floating) and np.isnan(value)):
-        return NO_VALUE
-    if not isinstance(value, float | np.floating):
-        return str(value)
-    size = abs(float(value))
-    if size < 1e-6:  # rounding, of either sign
-        return "0.000"
-    return f"{value:.3f}" if size >= 5e-4 else f"{value:.1g}"
 
 
 def _log(result: Result, files: list[Path]) -> None:
@@ -182,75 +193,9 @@ def _log(result: Result, files: list[Path]) -> None:
         output.info("  %s", note)
     for name, table in result.tables.items():
         output.info("%s", name)
-        text = _texts(table)
+        text = table_texts(table)
         widths = [max(map(len, column)) for column in zip(*text, strict=True)]
         for first, *rest in text:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
             output.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
     logger.info("saved %s", ", ".join(map(str, files)))
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A result as it was saved.
-
-    Attributes:
-        stem: File name without suffix.
-        title: What was measured.
-        context: The rules, see :class:`Context`.
-        notes: See :class:`Result`.
-        tables: Name → rows of texts, the head first.
-        pictures: Caption → file.
-    """
-
-    stem: str
-    title: str
-    context: dict[str, Any]
-    notes: tuple[str, ...]
-    tables: dict[str, list[list[str]]]
-    pictures: dict[str, Path]
-
-
-def read_results(folder: Path) -> list[Evaluation]:
-    """All results that were saved into a folder, by name; other files are passed over.
-
-    Args:
-        folder: Where :func:`save_result` wrote; need not exist.
-
-    Raises:
-        StoreError: If a result is damaged, or names a table or picture that has gone.
-    """
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError(f"{path} is damaged ({error}); measure it again") from error
-        if isinstance(content, dict) and {"context", CHECKSUM} & content.keys():
-            found.append(_evaluation(path, read_json(path, "measure it again")))
-    return found
-
-
-def _evaluation(path: Path, content: Mapping[str, Any]) -> Evaluation:
-    named = [path.parent / name for kind in ("tables", "pictures") for name in content[kind].values()]
-    gone = [file.name for file in named if not file.is_file()]
-    if gone:
-        raise StoreError(f"{path} names {', '.join(gone)}, which has gone; measure it again")
-    tables = {name: _saved_texts(path.parent / file) for name, file in content["tables"].items()}
-    pictures = {caption: path.parent / file for caption, file in content["pictures"].items()}
-    return Evaluation(
-        path.stem, content["title"], content["context"], tuple(content["notes"]), tables, pictures
-    )
-
-
-def _saved_texts(path: Path) -> list[list[str]]:
-    """:func:`_texts` of a table as it was saved; cell by cell, as a column can hold counts beside means."""
-    table = pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
-    head, *body = _texts(table)
-    return [head, *([name, *map(_saved_cell, row)] for name, *row in body)]
-
-
-def _saved_cell(text: str) -> str:
-    if not text:
-        return NO_VALUE
-    return _cell(float(text)) if _FRACTION.fullmatch(text) else text

@@ -1,17 +1,12 @@
-"""The rules that figures are measured by: what void and unknown are, and how sure a figure is."""
+"""The rules that evaluations measure by: what void and unknown are, and how sure a measure is."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from math import isnan
-from pathlib import Path
-from typing import Any
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.evaluation import frame_positions
 from oodretrieval.evaluation.bootstrap import VIDEO_BLOCK
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.result import NO_VALUE
-from oodretrieval.stores import Workspace
 
 _BETWEEN_CLIPS = 10**12
 
@@ -30,12 +25,27 @@ class Resampling:
 
     @classmethod
     def of(cls, block: int, repetitions: int, *datasets: SegmentationDataset) -> "Resampling":
-        """As given; where ``block`` is 0, blocks if any dataset is video, else single images."""
+        """As given; where ``block`` is 0, blocks if any dataset is video, else single images.
+
+        Args:
+            block: Images in a row that stay together; 0 for the default.
+            repetitions: How often all are resampled.
+            datasets: What is evaluated.
+
+        Returns:
+            How images are resampled.
+        """
         video = any(getattr(dataset, "video", False) for dataset in datasets)
         return cls(block or (VIDEO_BLOCK if video else 1), repetitions)
 
     def words(self, images: int) -> str:
-        """For a reader of the measures of this number of images.
+        """For a reader of the measures.
+
+        Args:
+            images: Number of images.
+
+        Returns:
+            The rule, or why there are no intervals.
 
         Example:
             >>> Resampling(block=1, repetitions=500).words(14)
@@ -52,43 +62,15 @@ class Resampling:
         return f"none, as {held}; set args.block lower, or evaluate on more images"
 
 
-def result_folder(save_dir: str, workspace: Workspace) -> Path:
-    """Where a result goes, ``save_dir`` or ``evaluation`` in the workspace; made if need be."""
-    folder = Path(save_dir) if save_dir else workspace.path / "evaluation"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def interval_columns(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
-    """A row of a table: each figure followed by its interval.
-
-    Args:
-        values: Key → figure, and ``intervals``: key → lower and upper end.
-        columns: Title of the column → key.
-
-    Example:
-        >>> interval_columns({"f1": 0.5, "intervals": {"f1": (0.25, 0.75)}}, {"F1": "f1"})
-        {'F1': 0.5, 'F1, interval': '0.250…0.750'}
-    """
-    row: dict[str, Any] = {}
-    for title, key in columns.items():
-        row |= {title: values[key], f"{title}, interval": interval_words(values["intervals"][key])}
-    return row
-
-
-def interval_words(ends: tuple[float, float]) -> str:
-    """Both ends of an interval; a dash where it is undefined.
-
-    Example:
-        >>> interval_words((float("nan"), float("nan")))
-        '–'
-    """
-    low, high = ends
-    return NO_VALUE if isnan(low) else f"{low:.3f}…{high:.3f}"
-
-
 def resample_notes(left_out: int, repetitions: int) -> tuple[str, ...]:
     """A sentence on the resamples that intervals were made without; nothing where there was none.
+
+    Args:
+        left_out: Resamples without a positive, or with nothing else.
+        repetitions: All resamples.
+
+    Returns:
+        A note for the result.
 
     Example:
         >>> resample_notes(0, 500)
@@ -103,11 +85,18 @@ def resample_notes(left_out: int, repetitions: int) -> tuple[str, ...]:
 
 
 def scene_notes(dataset: SegmentationDataset) -> tuple[str, ...]:
-    """A sentence where all images of a video dataset are of one clip; nothing elsewhere."""
+    """A sentence where all images of a video dataset are of one clip; nothing elsewhere.
+
+    Args:
+        dataset: What is evaluated.
+
+    Returns:
+        A note for the result.
+    """
     if not getattr(dataset, "video", False) or not len(dataset):
         return ()
     clips = {int(position) // _BETWEEN_CLIPS for position in frame_positions(dataset.ids)}
-    return ("All images are frames of one clip: the figures are of one scene.",) if len(clips) == 1 else ()
+    return ("All images are frames of one clip: the measures are of one scene.",) if len(clips) == 1 else ()
 
 
 def no_truth(dataset: str) -> str:
@@ -115,6 +104,9 @@ def no_truth(dataset: str) -> str:
 
     Args:
         dataset: Its name.
+
+    Returns:
+        The message of an error.
     """
     return (
         f"dataset {dataset!r} has no truth, so nothing can be measured on it or learned from it; choose another "
@@ -127,6 +119,9 @@ def no_classes(dataset: str) -> str:
 
     Args:
         dataset: Its name.
+
+    Returns:
+        The message of an error.
     """
     return (
         f"dataset {dataset!r} has no truth of classes: its labels only tell known from unknown things; choose another "
@@ -139,6 +134,9 @@ def no_labels(dataset: str) -> str:
 
     Args:
         dataset: Its name.
+
+    Returns:
+        The message of an error.
     """
     return (
         f"no prediction on {dataset!r} holds labels: its images had none when they were predicted. Once they have, "
@@ -147,7 +145,14 @@ def no_labels(dataset: str) -> str:
 
 
 def void_rule(label_set: LabelSet) -> str:
-    """What is left out and what is unknown, by name."""
+    """What is left out and what is unknown, by name.
+
+    Args:
+        label_set: What the labels mean.
+
+    Returns:
+        The rule, for a reader of the measures.
+    """
     void = _names(label_set, label_set.void_ids) or "no label"
     unknown = _names(label_set, label_set.unknown_ids) or "nothing"
     return f"left out as void: {void}, and ids that the label set does not name; unknown: {unknown}"
@@ -159,6 +164,12 @@ def _names(label_set: LabelSet, ids: frozenset[int]) -> str:
 
 def size_words(sizes: Collection[tuple[int, ...]]) -> str:
     """At which sizes pixels were compared.
+
+    Args:
+        sizes: Height and width of the images.
+
+    Returns:
+        The rule, for a reader of the measures.
 
     Example:
         >>> size_words({(360, 480)})

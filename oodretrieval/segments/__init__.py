@@ -11,6 +11,7 @@ from oodretrieval.segments.dispersion import (
     predict_pixels,
 )
 from oodretrieval.segments.metrics import segment_metrics
+from oodretrieval.segments.painting import paint_segments
 from oodretrieval.segments.table import segment_table, segment_table_from_logits
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "entropy_levels",
     "label_components",
     "majority_label",
+    "paint_segments",
     "pixel_dispersion",
     "predict_classes",
     "predict_pixels",

@@ -12,8 +12,8 @@ def blocks(count: int) -> Iterator[tuple[int, range]]:
     Args:
         count: Of all images.
 
-    Returns:
-        Number of each block and its indices.
+    Yields:
+        Number and indices of each block.
     """
     for number, start in enumerate(range(0, count, BLOCK)):
         yield number, range(start, min(start + BLOCK, count))

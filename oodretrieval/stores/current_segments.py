@@ -222,7 +222,16 @@ def read_segments(
 def read_segment_settings(
     workspace: Workspace, stored: Stored, images: Sequence[str] | None = None
 ) -> dict[str, Any]:
-    """Settings that made the predictions which a segment table was computed from; see :func:`locate_segments`."""
+    """Settings of the predictions that a segment table was computed from; see :func:`locate_segments`.
+
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        images: Ids of the images; None for all that the table has.
+
+    Returns:
+        Name → value.
+    """
     return dict(locate_segments(workspace, stored, images).settings)
 
 

@@ -31,11 +31,7 @@ class PartFiles:
         self.folder, self._noted = folder, {"settings": settings}
 
     def next_number(self) -> int:
-        """A number that no part has, listed or not.
-
-        Returns:
-            From 0.
-        """
+        """A number that no part has, listed or not."""
         return 1 + max((_number(path.name) for path in self._tables()), default=-1)
 
     def write(self, number: int, rows: pd.DataFrame, done: Any = None) -> Part:
@@ -94,7 +90,7 @@ class PartFiles:
             part: One that is listed.
 
         Returns:
-            The rows, in order.
+            The table.
 
         Raises:
             StoreError: If its file is missing or damaged.

@@ -62,7 +62,10 @@ def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id:
         image_id: Id of the image.
 
     Returns:
-        The file.
+        The file, which need not exist.
+
+    Raises:
+        StoreError: If a name cannot be one of a file.
     """
     return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 
@@ -112,7 +115,15 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
 
 
 def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
-    """Whether the regions of an image are there, undamaged, and were made of the same."""
+    """Whether the regions of an image are there, undamaged, and were made of the same.
+
+    Args:
+        path: Their file.
+        made_by: What they shall be made of.
+
+    Returns:
+        False, too, where the file is damaged.
+    """
     if not path.is_file():
         return False
     try:
@@ -124,6 +135,12 @@ def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
 
 def read_regions(path: Path) -> StoredRegions:
     """Read what :func:`write_regions` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The regions.
 
     Raises:
         StoreError: If the file is missing or damaged.

@@ -93,6 +93,14 @@ def existing_parts(workspace: Workspace, stored: Stored) -> dict[int, Part]:
 def read_part(workspace: Workspace, stored: Stored, part: int) -> pd.DataFrame:
     """Read one part of a segment table.
 
+    Args:
+        workspace: Where it lies.
+        stored: Of which network on which dataset.
+        part: Its number, from 0.
+
+    Returns:
+        The table.
+
     Raises:
         StoreError: If it is missing or damaged.
     """

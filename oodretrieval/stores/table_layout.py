@@ -95,7 +95,17 @@ class TableLayout:
         *,
         from_scratch: bool,
     ) -> "TableLayout":
-        """Look what is there; the arguments are the attributes.
+        """Find out what is there.
+
+        Args:
+            workspace: Where the table lies.
+            stored: Of which network on which dataset.
+            ids: Ids of all images of the dataset, in order.
+            made_by: What the segments depend on.
+            from_scratch: Whether everything is made again.
+
+        Returns:
+            The layout.
 
         Raises:
             StoreError: If a part is damaged; not where the table is made from scratch.
@@ -114,6 +124,9 @@ class TableLayout:
             images: Ids.
             records: What their predictions say of themselves; an image without a record is outstanding.
 
+        Returns:
+            Ids, in the order of ``images``.
+
         Raises:
             SettingsMismatchError: If segments were computed from predictions of other settings.
         """
@@ -131,7 +144,7 @@ class TableLayout:
         return left
 
     def numbers(self, todo: Collection[str]) -> dict[str, int]:
-        """See :func:`part_numbers`."""
+        """Number of the part for each image of ``todo``; see :func:`part_numbers`."""
         own = self._own
         held = {number: part.images for number, part in own.items()}
         return part_numbers(self.ids, todo, held, self.parts.keys() - own.keys())
@@ -141,6 +154,9 @@ class TableLayout:
 
         Args:
             numbers: What :meth:`numbers` gave.
+
+        Yields:
+            Part to write, and the ids of its new images.
         """
         own = self._own
         images: dict[int, list[str]] = {}
@@ -154,6 +170,9 @@ class TableLayout:
 
     def remove_others(self, numbers: Collection[int]) -> None:
         """Remove all parts but these from a table that was made from scratch.
+
+        Args:
+            numbers: Numbers of the parts that stay.
 
         Raises:
             StoreError: If one cannot be removed.
@@ -183,7 +202,7 @@ def part_numbers(
         Image → number; part by part, each in the order of the dataset.
 
     Example:
-        With blocks of 64 images, one that came to the front of 65 joins the last part:
+        With blocks of 64 images, one that is new at the front of 65 joins the last part:
 
         >>> old = [f"image {i}" for i in range(65)]
         >>> part_numbers(["new", *old], ["new"], {0: old[:64], 1: old[64:]})

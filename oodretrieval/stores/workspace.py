@@ -31,13 +31,7 @@ class Workspace:
         return self.path / "runs"
 
     def prediction_folder(self, stored: Stored) -> Path:
-        """Folder of the predictions of a network on a dataset.
-
-        Args:
-            stored: Of which network on which dataset.
-
-        Returns:
-            The folder.
+        """Folder of the predictions of the work ``stored``.
 
         Raises:
             StoreError: If a name cannot be one of a folder.
@@ -52,7 +46,7 @@ class Workspace:
             image_id: Id of the image.
 
         Returns:
-            The file.
+            The path, whether there is a file or not.
 
         Raises:
             StoreError: If the id is empty, absolute, or leads out of the folder.
@@ -60,13 +54,7 @@ class Workspace:
         return nested_path(self.prediction_folder(stored), image_id, ".h5")
 
     def segments_folder(self, stored: Stored) -> Path:
-        """Folder of the segment table of a network on a dataset.
-
-        Args:
-            stored: Of which network on which dataset.
-
-        Returns:
-            The folder.
+        """Folder of the segment table of the work ``stored``.
 
         Raises:
             StoreError: If a name cannot be one of a folder.
@@ -74,13 +62,13 @@ class Workspace:
         return self.path / "segments" / _name(stored.model) / _name(stored.dataset)
 
     def regions_folder(self, stored: Stored) -> Path:
-        """Folder of the regions that may be objects, of a model on a dataset.
+        """Folder of the regions that may be objects.
 
         Args:
             stored: Of which network on which dataset.
 
         Returns:
-            The folder.
+            The folder, which need not exist.
 
         Raises:
             StoreError: If a name cannot be one of a folder.

@@ -65,7 +65,7 @@ def test_no_class_is_an_empty_chart(axes):
     assert len(axes.patches) == 0
 
 
-def test_every_line_is_told_apart_by_colour_and_by_stroke(axes):
+def test_every_line_differs_by_colour_and_by_stroke(axes):
     points = np.array([0.0, 1.0])
     lines = {f"score {i}": (points, points * i) for i in range(len(LINES))}
     line_chart(axes, lines, ("looks", "objects"))

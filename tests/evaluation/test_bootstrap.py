@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oodretrieval.evaluation import block_bootstrap, block_draws, block_weights, interval, ratio_interval
+from oodretrieval.evaluation import block_bootstrap, block_resamples, block_weights, interval, ratio_interval
 
 
 def test_interval_covers_the_mean_and_repeats():
@@ -54,7 +54,7 @@ def test_an_interval_holds_its_value_or_is_undefined():
 
 
 def test_weights_are_how_often_each_image_is_taken():
-    resamples = list(block_draws(7, block=3, repetitions=20, seed=5))
+    resamples = list(block_resamples(7, block=3, repetitions=20, seed=5))
     weights = block_weights(7, block=3, repetitions=20, seed=5)
     assert weights.shape == (20, 7)
     for resampled, weight in zip(resamples, weights, strict=True):
@@ -85,7 +85,7 @@ def test_errors():
 
 def test_the_interval_of_a_ratio_is_that_of_its_sums():
     parts, wholes = np.array([1.0, 0, 2, 0]), np.array([2.0, 1, 2, 0])
-    resamples = list(block_draws(4, block=1, repetitions=300))
+    resamples = list(block_resamples(4, block=1, repetitions=300))
     ratios = [parts[d].sum() / wholes[d].sum() if wholes[d].sum() else np.nan for d in resamples]
     found = ratio_interval(parts, wholes, block_weights(4, block=1, repetitions=300))
     assert found == pytest.approx(interval(ratios))

@@ -11,7 +11,7 @@ from sklearn.metrics import (
     recall_score,
 )
 
-from oodretrieval.evaluation import block_draws, interval
+from oodretrieval.evaluation import block_resamples, interval
 from oodretrieval.evaluation.confusion import (
     ConfusionMatrix,
     class_iou,
@@ -160,7 +160,7 @@ def test_intervals_are_those_of_resampling_images():
         return matrix
 
     found = confusion_intervals([matrix_of([i]).counts for i in range(9)], block=2, repetitions=40)
-    resamples = [matrix_of(resampled) for resampled in block_draws(9, block=2, repetitions=40)]
+    resamples = [matrix_of(resampled) for resampled in block_resamples(9, block=2, repetitions=40)]
     assert found["mean_iou"] == pytest.approx(interval([each.mean_iou() for each in resamples]))
     assert found["pixel_accuracy"] == pytest.approx(interval([each.pixel_accuracy() for each in resamples]))
     for c in range(3):

@@ -7,11 +7,11 @@ from sklearn.metrics import average_precision_score, f1_score, roc_auc_score, ro
 from oodretrieval.evaluation import (
     ScoreCounter,
     ScoreCounts,
-    block_draws,
+    block_resamples,
     block_weights,
-    detection_figures,
-    drawn_ranks,
+    detection_measures,
     interval,
+    resampled_ranks,
     score_counter,
 )
 from oodretrieval.evaluation.image_histograms import ImageHistograms
@@ -49,7 +49,7 @@ def counter_of(positive, score, exact_pixels):
 def test_exact_measures_are_those_of_scikit_learn(rows):
     positive, score = split(rows)
     counts = counter_of(positive, score, 1000).counts()
-    measures = detection_figures(counts)
+    measures = detection_measures(counts)
     assert counts.exact
     for name, value in sklearn_measures(positive, score).items():
         assert getattr(measures, name) == pytest.approx(value, abs=1e-12)
@@ -63,7 +63,7 @@ def test_exact_measures_are_those_of_scikit_learn(rows):
 def test_measures_of_bins_are_as_near_as_they_say(rows):
     positive, score = split(rows)
     counts = counter_of(positive, score, 0).counts()
-    measures = detection_figures(counts)
+    measures = detection_measures(counts)
     assert not counts.exact
     for name, value in sklearn_measures(positive, score).items():
         assert abs(getattr(measures, name) - value) <= getattr(measures, f"{name}_error") + 1e-9
@@ -82,7 +82,7 @@ def test_the_bound_holds_whatever_the_order_inside_coarse_bins(rows):
     np.add.at(table, (np.where(positive, 0, 1), place), 1)
     filled = table.any(axis=0)
     counts = ScoreCounts(np.arange(4.0, dtype=np.float32)[filled][::-1], *table[:, filled][:, ::-1], False)
-    measures = detection_figures(counts)
+    measures = detection_measures(counts)
     for name, value in sklearn_measures(positive, score).items():
         assert abs(getattr(measures, name) - value) <= getattr(measures, f"{name}_error") + 1e-9
 
@@ -91,7 +91,7 @@ def test_binned_measures_of_many_pixels_against_scikit_learn():
     rng = np.random.default_rng(0)
     positive = rng.random(200_000) < 0.03
     score = (rng.normal(size=len(positive)) + 2 * positive - 8).astype(np.float32)
-    measures = detection_figures(counter_of(positive, score, 0).counts())
+    measures = detection_measures(counter_of(positive, score, 0).counts())
     for name, value in sklearn_measures(positive, score).items():
         error = getattr(measures, f"{name}_error")
         assert abs(getattr(measures, name) - value) <= error, name
@@ -152,10 +152,10 @@ def test_intervals_are_those_of_resampling_images():
         positive = rng.random(80) < rng.random()
         images.append((positive, (rng.integers(0, 64, 80) / 64 + positive / 4).astype(np.float32)))
         counter.update(images[-1][1], positive)
-    found = counter.draws(block=3, repetitions=60)
+    found = counter.resampled(block=3, repetitions=60)
     resamples = [
         sklearn_measures(*(np.concatenate([images[i][side] for i in resampled]) for side in (0, 1)))
-        for resampled in block_draws(15, block=3, repetitions=60)
+        for resampled in block_resamples(15, block=3, repetitions=60)
     ]
     values = counter.values()
     assert counter.intervals(block=3, repetitions=60) == {
@@ -166,11 +166,11 @@ def test_intervals_are_those_of_resampling_images():
 
 
 def test_degenerate_sets_are_defined():
-    nothing = detection_figures(ScoreCounter().counts())
+    nothing = detection_measures(ScoreCounter().counts())
     assert np.isnan([nothing.auroc, nothing.auprc, nothing.fpr95]).all() and nothing.prevalence == 0
     only = ScoreCounts.of_scores([], [1.0])
-    assert np.isnan(detection_figures(only).auprc)
-    assert detection_figures(ScoreCounts.of_scores([1.0], [])).auprc == 1
+    assert np.isnan(detection_measures(only).auprc)
+    assert detection_measures(ScoreCounts.of_scores([1.0], [])).auprc == 1
     with pytest.raises(ValueError, match="no positive"):
         only.best_f1_threshold()
     with pytest.raises(ValueError, match="no negative"):
@@ -204,8 +204,8 @@ def test_intervals_are_those_of_the_scores_themselves(exact_pixels, sample, tole
     frames = np.repeat(np.arange(12), 3000)
     positive, score = (np.concatenate([image[side] for image in images]) for side in (0, 1))
     weights = block_weights(12, block=1, repetitions=40)
-    expected = drawn_ranks(weights, frames, positive, score)
-    resampled = counter.draws(block=1, repetitions=40)
+    expected = resampled_ranks(weights, frames, positive, score)
+    resampled = counter.resampled(block=1, repetitions=40)
     for name in ("auroc", "auprc"):
         np.testing.assert_allclose(resampled[name], expected[name], atol=tolerance)
         low, high = counter.intervals(block=1, repetitions=40)[name]
@@ -217,7 +217,7 @@ def test_intervals_are_those_of_the_scores_themselves(exact_pixels, sample, tole
 def test_an_interval_holds_its_own_value_or_is_undefined(rows, block, exact_pixels):
     positive, score = split(rows)
     counter = counter_of(positive, score, exact_pixels)
-    measures = detection_figures(counter.counts())
+    measures = detection_measures(counter.counts())
     for name, (low, high) in counter.intervals(block=block, repetitions=30).items():
         assert np.isnan(low) or low - 1e-9 <= getattr(measures, name) <= high + 1e-9
         assert np.isnan(low) or low < high
@@ -231,7 +231,7 @@ def test_resamples_without_positives_are_left_out():
     for _ in range(3):
         counter.update(np.array([0.85, 0.2]), np.array([False, False]))
     weights = block_weights(4, block=1, repetitions=200)
-    resampled = counter.draws(block=1, repetitions=200)
+    resampled = counter.resampled(block=1, repetitions=200)
     for name in ("auroc", "auprc", "fpr95"):
         assert np.array_equal(np.isnan(resampled[name]), weights[:, 0] == 0)
     without = ScoreCounter()
@@ -258,7 +258,7 @@ def test_memory_is_bounded_whatever_the_number_of_images():
     assert max(sizes) <= 2**16
     assert sum(len(side) for image in images for side in image) == histograms.items
     merged = histograms.rates(np.ones((1, 400)))["auroc"][0]
-    exact = detection_figures(
+    exact = detection_measures(
         ScoreCounts.of_scores(*(np.concatenate([i[s] for i in images]) for s in (0, 1)))
     )
     assert merged == pytest.approx(exact.auroc, abs=5e-3)

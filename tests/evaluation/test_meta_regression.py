@@ -9,7 +9,7 @@ from oodretrieval.evaluation import (
     accuracy_threshold,
     auprc,
     auroc,
-    meta_figures,
+    meta_measures,
     r2,
     rmse,
 )
@@ -61,18 +61,18 @@ def test_degenerate_cases_are_defined():
 
 def test_all_measures_at_once():
     iou, predicted = np.array([0.0, 0.4, 0.8, 0.0]), np.array([0.1, 0.6, 0.7, 0.2])
-    measures = meta_figures(iou, predicted, threshold=0.15)
+    measures = meta_measures(iou, predicted, threshold=0.15)
     assert measures.segments == 4
     assert measures.r2 == r2(iou, predicted)
     assert measures.rmse == rmse(iou, predicted)
     assert measures.auroc == measures.auprc == 1
     assert measures.accuracy == 0.75
-    assert meta_figures([], []).segments == 0
+    assert meta_measures([], []).segments == 0
 
 
 def test_errors():
     with pytest.raises(ValueError, match="without truth"):
-        meta_figures([-1.0, 0.5], [0.5, 0.5])
+        meta_measures([-1.0, 0.5], [0.5, 0.5])
     with pytest.raises(ValueError, match=r"\(2,\) and \(3,\)"):
         r2([0, 1], [0, 1, 2])
     with pytest.raises(ValueError, match="finite"):

@@ -137,9 +137,11 @@ def test_the_interval_is_that_of_pooling_the_resamples():
         ComponentScores(rng.random(rng.integers(0, 4)), rng.random(rng.integers(0, 4))) for _ in range(12)
     ]
     intervals = component_intervals(images, block=1, repetitions=200)
-    from oodretrieval.evaluation import block_draws, interval
+    from oodretrieval.evaluation import block_resamples, interval
 
-    resamples = [pool_components([images[i] for i in d]) for d in block_draws(12, block=1, repetitions=200)]
+    resamples = [
+        pool_components([images[i] for i in d]) for d in block_resamples(12, block=1, repetitions=200)
+    ]
     for name in ("mean_f1", "mean_siou", "mean_ppv"):
         assert intervals[name] == pytest.approx(interval([getattr(each, name) for each in resamples]))
 

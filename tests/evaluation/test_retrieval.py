@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.evaluation import (
     average_precision,
-    block_draws,
+    block_resamples,
     frame_positions,
     interval,
     mean_average_precision,
@@ -185,7 +185,7 @@ def test_intervals_are_those_of_resampling_the_images_of_the_queries():
     found = retrieval_intervals(measures, labels, images, block=3, repetitions=50)
     names = np.unique(images)
     means, weighted = [], []
-    for resampled in block_draws(len(names), block=3, repetitions=50):
+    for resampled in block_resamples(len(names), block=3, repetitions=50):
         rows = np.concatenate([np.flatnonzero(images == names[i]) for i in resampled])
         means.append(np.mean([precision[rows][labels[rows] == c].mean() for c in set(labels[rows])]))
         weighted.append(precision[rows].mean())

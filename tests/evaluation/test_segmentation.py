@@ -12,7 +12,7 @@ from oodretrieval.evaluation import (
     BackgroundQuality,
     ConfusionMatrix,
     SegmentationQuality,
-    block_draws,
+    block_resamples,
     interval,
     non_distinctiveness,
 )
@@ -42,7 +42,7 @@ def test_void_as_background(seed):
     quality = SegmentationQuality(VOID_BEHIND)
     for labels, logits in scenes:
         quality.update(logits.argmax(0), labels, logits)
-    measures = quality.figures()
+    measures = quality.measures()
     labels, logits = (np.concatenate(parts, axis=-1) for parts in zip(*scenes, strict=True))
     for mode in (1, 2):
         expected = non_distinctiveness(logits[None], mode).mean()
@@ -62,8 +62,8 @@ def test_unknown_as_background_leaves_void_out():
     quality = BackgroundQuality(UNKNOWN_BEHIND)
     quality.update(logits, labels)
     kept = non_distinctiveness(logits[None])[0][labels != 7]
-    assert quality.figures()["non_distinctiveness_1"] == pytest.approx(kept.mean())
-    assert np.isnan(quality.figures()["auroc_unknown"]), "nothing is unknown any longer"
+    assert quality.measures()["non_distinctiveness_1"] == pytest.approx(kept.mean())
+    assert np.isnan(quality.measures()["auroc_unknown"]), "nothing is unknown any longer"
 
 
 @settings(max_examples=10)
@@ -79,7 +79,8 @@ def test_intervals_are_those_of_measures_of_resampled_images(seed):
         return quality
 
     resamples = [
-        quality_of([scenes[i] for i in resampled]).figures() for resampled in block_draws(4, **resampling)
+        quality_of([scenes[i] for i in resampled]).measures()
+        for resampled in block_resamples(4, **resampling)
     ]
     found = quality_of(scenes).intervals(**resampling)
     for name in ("mean_iou", "mean_dice", "mean_accuracy", "frequency_weighted_iou", "pixel_accuracy"):
@@ -95,10 +96,10 @@ def test_intervals_are_those_of_measures_of_resampled_images(seed):
 def test_of_what_was_not_seen_there_is_no_measure():
     quality = SegmentationQuality(PLAIN)
     quality.update(np.array([[0, 1]]), np.array([[0, 0]]))
-    measures = json.loads(json.dumps(quality.figures(), allow_nan=False))
+    measures = json.loads(json.dumps(quality.measures(), allow_nan=False))
     assert measures["iou"] == {"class 0": 0.5, "class 1": 0, "class 2": None}
     assert measures["accuracy"] == {"class 0": 0.5, "class 1": None, "class 2": None}
-    assert SegmentationQuality(PLAIN).figures()["mean_iou"] is None
+    assert SegmentationQuality(PLAIN).measures()["mean_iou"] is None
 
 
 def test_the_confusion_is_that_of_predicted_ids():
@@ -107,7 +108,7 @@ def test_the_confusion_is_that_of_predicted_ids():
     quality.update(logits.argmax(0), labels)
     matrix = ConfusionMatrix(4)
     matrix.update(logits.argmax(0), VOID_BEHIND.to_predicted(labels))
-    measures = quality.figures()
+    measures = quality.measures()
     assert measures["mean_iou"] == matrix.mean_iou() and measures["mean_dice"] == matrix.mean_dice()
     assert list(measures["iou"]) == ["background", "class 0", "class 1", "class 2"]
     assert measures["accuracy"]["class 2"] == matrix.accuracy()[3]
@@ -119,7 +120,7 @@ def test_without_a_background_only_classes_are_evaluated():
     labels, logits = scene(4, channels=3)
     quality = SegmentationQuality(PLAIN)
     quality.update(logits.argmax(0), labels, logits)
-    assert not any(key.startswith(("auroc", "non_dist")) for key in quality.figures())
+    assert not any(key.startswith(("auroc", "non_dist")) for key in quality.measures())
     with pytest.raises(ValueError, match="none of the predicted classes is a background"):
         BackgroundQuality(PLAIN)
 
@@ -129,4 +130,4 @@ def test_one_class_and_the_background_has_no_distinctiveness():
     quality = SegmentationQuality(one)
     labels, logits = scene(5, channels=2)
     quality.update(logits.argmax(0), labels, logits)
-    assert "non_distinctiveness_1" not in quality.figures()
+    assert "non_distinctiveness_1" not in quality.measures()

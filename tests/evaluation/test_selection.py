@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import label as connected
 
-from oodretrieval.evaluation import ObjectCounts, TrueObject, selection_figures, true_objects
+from oodretrieval.evaluation import ObjectCounts, TrueObject, selection_measures, true_objects
 
 box = st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(1, 4), st.integers(1, 4)).map(
     lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
@@ -97,7 +97,7 @@ def test_measures_over_images():
         TrueObject(9, 2, 0.9, found=True, hit=True, counts=False),
         TrueObject(9, 10, 0.0, found=False, hit=False),
     ]
-    measures = selection_figures(objects, [9, 9, 1, 1, 4], [True, False, True, False, False], {9, 4})
+    measures = selection_measures(objects, [9, 9, 1, 1, 4], [True, False, True, False, False], {9, 4})
     assert measures.per_class == {4: ObjectCounts(1, 0, 1), 9: ObjectCounts(2, 2, 2)}
     assert list(measures.per_class) == [4, 9]
     assert (measures.segments, measures.selected, measures.share_selected) == (5, 2, 0.4)
@@ -107,9 +107,12 @@ def test_measures_over_images():
 
 
 def test_nothing_selected_and_nothing_there():
-    empty = selection_figures([], [], [], {3})
-    assert (empty.share_selected, empty.precision, empty.prevalence, empty.per_class) == (0, 0, 0, {})
-    assert selection_figures([], [3, 1], [False, False], {3}).precision == 0
+    empty = selection_measures([], [], [], {3})
+    assert empty.per_class == {}
+    assert np.isnan([empty.share_selected, empty.precision, empty.prevalence, empty.unknown_selected]).all()
+    none = selection_measures([], [3, 1], [False, False], {3})
+    assert np.isnan(none.precision), "0 of 0 is no share"
+    assert (none.share_selected, none.unknown_selected) == (0, 0)
 
 
 def test_errors():
@@ -121,4 +124,4 @@ def test_errors():
     with pytest.raises(ValueError, match="needs box_labels"):
         true_objects(labels, [(0, 0, 1, 1)], selected, published=True)
     with pytest.raises(ValueError, match="one shape"):
-        selection_figures([], [1, 2], [True], {1})
+        selection_measures([], [1, 2], [True], {1})

@@ -1,5 +1,6 @@
 """Catalogues with images and predictions behind them, and an explorer that real events are sent to."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from oodretrieval.explorer import Explorer
+from oodretrieval.explorer.details import (
+    CandidatePage,
+    ElbowCurve,
+    FourPanels,
+    KeysHelp,
+    Message,
+    NeighbourPage,
+    WholeImage,
+)
 from oodretrieval.stores import (
     PREDICTED_IOU,
     Catalogue,
@@ -24,6 +34,17 @@ from oodretrieval.stores import (
 PRED = {"0": ["road", [128, 64, 128]], "1": ["car", [0, 0, 142]]}
 LABELS = {**PRED, "7": ["cow", [250, 200, 20]], "9": ["void", [0, 0, 0]]}
 SIZE = (40, 60)
+DETAILS = {
+    KeysHelp: "keys",
+    Message: "message",
+    WholeImage: "image",
+    FourPanels: "panels",
+    CandidatePage: "candidates",
+    NeighbourPage: "neighbours",
+    ElbowCurve: "elbow",
+}
+PATIENCE = 600
+"""Seconds after which something that should have happened counts as failed: far more than any machine needs."""
 BUTTONS = {"left": 1, "middle": 2, "right": 3}
 
 
@@ -56,7 +77,7 @@ def make_catalogue(
     datasets=("field",),
     *,
     truth=True,
-    judged=True,
+    measured=True,
     dimensions=6,
     name="field",
     select_by="",
@@ -99,12 +120,29 @@ def make_catalogue(
     path = workspace.catalogue_folder(name)
     with CatalogueWriter(path, settings, overwrite=True) as writer:
         writer.add_part(pd.DataFrame(rows), vectors, "embedding")
-        if judged:
+        if measured:
             both = [{**row, "segment_id": i, "predicted_iou": 0.3 * i} for row in rows[::2] for i in (1, 2)]
             columns = ["dataset", "image_id", "segment_id", "predicted_iou"]
             writer.add_table(PREDICTED_IOU, pd.DataFrame(both)[columns])
         writer.commit()
     return Catalogue.open(path)
+
+
+class IdleCanvas(FigureCanvasAgg):
+    """Draws what is out of date once the events before it are handled, as windows do; Agg's own draws at every word."""
+
+    waiting = False
+
+    def draw_idle(self, *args, **kwargs):
+        self.waiting = True
+
+    def draw(self):
+        self.waiting = False
+        super().draw()
+
+    def flush_events(self):
+        if self.waiting:
+            self.draw()
 
 
 @dataclass
@@ -122,59 +160,98 @@ class Driver:
         return self.explorer.state
 
     @property
-    def board(self):
-        return self.explorer.board
+    def session(self):
+        return self.explorer.session
+
+    @property
+    def presentation(self):
+        return self.explorer.session.presentation
 
     @property
     def overlay(self):
-        return self.explorer.board.overlay
+        return self.explorer.view.overlay
+
+    @property
+    def detail(self):
+        """What is shown next to the scatter, by a short name."""
+        return DETAILS[type(self.presentation.detail)]
+
+    @property
+    def scatter(self):
+        """Axes of the scatter."""
+        return self.explorer.view.scatter.axes
+
+    @property
+    def right(self):
+        """The part of the figure next to the scatter."""
+        return self.explorer.view.detail.figure
+
+    @property
+    def rows(self):
+        """Axes next to the scatter → row of the segment that is drawn there."""
+        return self.explorer.view.detail.rows
 
     def place(self, target):
         """Pixel of a row's point, of the middle of axes, or a pixel itself."""
         if isinstance(target, int):
-            return self.board.axes.transData.transform(self.state.points[target])
+            return self.scatter.transData.transform(self.state.points[target])
         return target if isinstance(target, tuple) else target.bbox.get_points().mean(axis=0)
 
-    def _mouse(self, name, target, **what):
-        MouseEvent(name, self.canvas, *self.place(target), **what)._process()
+    def send(self, event):
+        """What a window does with an event: handle it, then draw what it left out of date."""
+        event._process()
+        self.canvas.flush_events()
+
+    def mouse(self, name, target, **what):
+        self.send(MouseEvent(name, self.canvas, *self.place(target), **what))
 
     def hover(self, target):
-        self._mouse("motion_notify_event", target)
+        self.mouse("motion_notify_event", target)
 
     def click(self, target, button="left", held=""):
         if held:
-            KeyEvent("key_press_event", self.canvas, held, 0, 0)._process()
-        self._mouse("button_press_event", target, button=BUTTONS[button])
-        self._mouse("button_release_event", target, button=BUTTONS[button])
+            self.send(KeyEvent("key_press_event", self.canvas, held, 0, 0))
+        self.mouse("button_press_event", target, button=BUTTONS[button])
+        self.mouse("button_release_event", target, button=BUTTONS[button])
         if held:
-            KeyEvent("key_release_event", self.canvas, held, 0, 0)._process()
+            self.send(KeyEvent("key_release_event", self.canvas, held, 0, 0))
 
     def wheel(self, target, step):
-        self._mouse("scroll_event", target, step=step)
+        self.mouse("scroll_event", target, step=step)
 
     def press(self, *keys):
         for key in keys:
-            KeyEvent("key_press_event", self.canvas, key, 0, 0)._process()
-            KeyEvent("key_release_event", self.canvas, key, 0, 0)._process()
+            self.send(KeyEvent("key_press_event", self.canvas, key, 0, 0))
+            self.send(KeyEvent("key_release_event", self.canvas, key, 0, 0))
 
     def pixels(self):
+        self.canvas.flush_events()
         return np.asarray(self.canvas.buffer_rgba()).copy()
 
     def detail_axes(self):
-        return [axes for axes in self.board.right.axes if axes.get_label() != "<colorbar>"]
+        return [axes for axes in self.right.axes if axes.get_label() != "<colorbar>"]
 
     def empty_pixel(self):
         """A pixel of the scatter far from every point."""
-        box = self.board.axes.bbox
-        pixels = self.board.axes.transData.transform(self.state.points)
+        box = self.scatter.bbox
+        pixels = self.scatter.transData.transform(self.state.points)
         corners = [(box.x0 + 3, box.y0 + 3), (box.x1 - 3, box.y0 + 3), (box.x1 - 3, box.y1 - 3)]
         return max(corners, key=lambda corner: np.hypot(*(pixels - corner).T).min())
+
+
+def wait_for(condition, poll=lambda: None):
+    """Poll until a condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        poll()
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
 
 
 def open_explorer(catalogue, size=(12, 6.5), **settings):
     """An explorer on an Agg canvas, drawn once."""
     figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
+    IdleCanvas(figure)
     explorer = Explorer(catalogue, figure=figure, **{"method": "pca", **settings})
     figure.canvas.draw()
     return Driver(explorer)

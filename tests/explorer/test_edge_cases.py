@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from driving import make_catalogue, open_explorer
+from driving import PATIENCE, make_catalogue, open_explorer
 from matplotlib.backend_bases import CloseEvent, ResizeEvent
 
 from oodretrieval.errors import SettingsError, StoreError, UnknownNameError
@@ -40,14 +40,14 @@ def test_few_segments(tmp_path, count, method):
     use_everything(drive)
     assert drive.state.points.shape == (count, 2)
     assert drive.state.neighbours == count - 1
-    assert drive.board.detail == "neighbours" and len(drive.board._rows) == count
+    assert drive.detail == "neighbours" and len(drive.rows) == count
     assert (drive.state.clusters == 0).all()
     for number in range(2, count + 1):
         drive.press("c", str(number), "enter")
         assert np.unique(drive.state.clusters).tolist() == list(range(number))
     drive.press("#", "c", str(count), "enter")
     drive.press("#", "c", *"elbow", "enter")
-    assert drive.board.detail == "elbow"
+    assert drive.detail == "elbow"
     drive.click(drive.detail_axes()[0])
     assert drive.state.clusters.max() < count
     assert len(list((drive.state.catalogue.path / "pictures").iterdir())) == 3
@@ -59,23 +59,23 @@ def test_equal_segments(tmp_path):
     drive.state.space = np.zeros((4, 1), np.float32)
     drive.press("c", "3", "enter")
     assert (drive.state.clusters == 0).all()
-    assert "no more different segments than 1" in drive.overlay.status
+    assert "no more different segments than 1" in drive.presentation.status
     drive.click(0, "right")
-    assert len(drive.board._rows) == 4
+    assert len(drive.rows) == 4
 
 
 def test_more_clusters_than_segments_are_refused(drive):
     drive.press("c", "9", "9", "enter")
-    assert "1 to 12" in drive.overlay.prompt.problem
+    assert "1 to 12" in drive.presentation.prompt.problem
 
 
 def test_no_truth(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, truth=False))
-    assert not drive.state.has_truth
+    assert not drive.state.segments.classes.has_truth
     use_everything(drive)
     drive.press("h", "g")
     assert drive.state.colouring == "prediction"
-    assert drive.overlay.status == "no truth in this catalogue; h colours by predicted class"
+    assert drive.presentation.status == "no truth in this catalogue; h colours by predicted class"
     drive.hover(1)
     assert drive.overlay.thumbnail.offsetbox.get_children()[1].get_text().startswith("predicted car")
     drive.click(0, "middle")
@@ -86,12 +86,12 @@ def test_no_truth(tmp_path):
 
 def test_no_column_of_labels(catalogue):
     del catalogue.segments["label"]
-    assert not open_explorer(catalogue).state.has_truth
+    assert not open_explorer(catalogue).state.segments.classes.has_truth
 
 
 def test_an_image_that_has_gone(catalogue):
     drive = open_explorer(catalogue)
-    path = drive.state.image_path(0)
+    path = drive.state.segments.image_path(0)
     path.unlink()
     drive.hover(0)
     picture, _ = drive.overlay.thumbnail.offsetbox.get_children()
@@ -99,12 +99,12 @@ def test_an_image_that_has_gone(catalogue):
     for button in ("left", "middle"):
         for held in ("", "control"):
             drive.click(0, button, held=held)
-            assert drive.board.detail == "message"
-            said = drive.board.right.texts[0].get_text().replace("\n", " ")
+            assert drive.detail == "message"
+            said = drive.right.texts[0].get_text().replace("\n", " ")
             assert path.name in said.replace(" ", "") and "has gone" in said
     drive.click(0, "right")
-    assert drive.board.detail == "neighbours"
-    shown = {row: np.asarray(axes.images[0].get_array()) for axes, row in drive.board._rows.items()}
+    assert drive.detail == "neighbours"
+    shown = {row: np.asarray(axes.images[0].get_array()) for axes, row in drive.rows.items()}
     np.testing.assert_array_equal(shown[0], gone())
     other = next(row for row in shown if row > 1)
     assert shown[other].shape != gone().shape
@@ -114,41 +114,41 @@ def test_an_image_that_is_another_one(catalogue):
     from PIL import Image
 
     drive = open_explorer(catalogue)
-    Image.new("RGB", (5, 5)).save(drive.state.image_path(0))
+    Image.new("RGB", (5, 5)).save(drive.state.segments.image_path(0))
     drive.click(0, held="t")
-    assert "not the image it was" in drive.board.right.texts[0].get_text().replace("\n", " ")
+    assert "not the image it was" in drive.right.texts[0].get_text().replace("\n", " ")
     drive.hover(0)
-    assert drive.state.hovered == 0
+    assert drive.presentation.hovered == 0
 
 
 def test_a_prediction_that_has_gone(catalogue, tmp_path):
     shutil.rmtree(tmp_path / "predictions")
     drive = open_explorer(catalogue)
     drive.click(0, "middle")
-    said = drive.board.right.texts[0].get_text().replace("\n", " ")
+    said = drive.right.texts[0].get_text().replace("\n", " ")
     assert "pred_images.py" in said
     drive.click(0)
-    assert drive.board.detail == "image"
+    assert drive.detail == "image"
 
 
-def test_a_catalogue_that_judges_only_the_selected(tmp_path):
-    drive = open_explorer(make_catalogue(tmp_path, judged=False))
+def test_a_catalogue_that_measures_only_the_selected(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, measured=False))
     drive.click(0, "middle")
     painted = np.asarray(drive.detail_axes()[1].images[0].get_array())
     assert painted[0, 0] == pytest.approx(0.1)
-    assert "only the selected" in drive.board.right.get_suptitle()
+    assert "only the selected" in drive.right.get_suptitle()
 
 
 def test_several_datasets(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, datasets=("field", "meadow")))
-    assert set(drive.state.segments["dataset"]) == {"field", "meadow"}
+    assert set(drive.state.segments.table["dataset"]) == {"field", "meadow"}
     use_everything(drive)
     for row in (0, 2):
         drive.click(row)
-        assert drive.detail_axes()[0].get_title().startswith(str(drive.state.value(row, "dataset")))
-        assert drive.state.value(row, "dataset") in str(drive.state.image_path(row))
+        assert drive.detail_axes()[0].get_title().startswith(str(drive.state.segments.value(row, "dataset")))
+        assert drive.state.segments.value(row, "dataset") in str(drive.state.segments.image_path(row))
         drive.click(row, "middle")
-        assert drive.board.detail == "panels"
+        assert drive.detail == "panels"
     drive.press("g")
     assert sum(len(category.rows) for category in drive.state.categories()) == 12
     assert len(drive.state.categories()) == 3, "one colour for a class of both"
@@ -160,23 +160,23 @@ def test_one_dataset_with_truth_and_one_without(tmp_path):
     drive = open_explorer(catalogue)
     drive.press("g")
     assert {c.name for c in drive.state.categories()} >= {"no truth"}
-    assert drive.state.same_class(0, 2) is None
+    assert drive.state.segments.classes.same_class(0, 2) is None
     drive.click(0, "right")
-    assert drive.board.detail == "neighbours"
+    assert drive.detail == "neighbours"
 
 
 def test_zero_neighbours(catalogue):
     drive = open_explorer(catalogue, neighbours=0)
     drive.click(0, "right")
-    assert list(drive.board._rows.values()) == [0]
+    assert list(drive.rows.values()) == [0]
     drive.wheel(0, 1)
-    assert len(drive.board._rows) == 2
+    assert len(drive.rows) == 2
 
 
 def test_as_many_neighbours_as_there_are(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, 40), neighbours=1000)
     drive.click(0, "right")
-    assert len(drive.board._rows) == 40
+    assert len(drive.rows) == 40
 
 
 @pytest.mark.parametrize("size", [(3, 2), (6, 20), (30, 4), (0.4, 0.3)])
@@ -192,9 +192,9 @@ def test_a_resized_window(drive, size, caplog):
         if min(size) > 1:
             for row in (0, 7):
                 drive.hover(row)
-                assert drive.state.hovered == row
+                assert drive.presentation.hovered == row
                 drive.click(row)
-                assert drive.board.detail == "image"
+                assert drive.detail == "image"
         for button in ("middle", "right"):
             drive.click(0, button)
         drive.press("c", *"elbow", "enter")
@@ -203,13 +203,13 @@ def test_a_resized_window(drive, size, caplog):
 
 
 def test_a_closed_window_drops_what_is_under_way(drive):
-    drive.explorer.work.immediate = False
+    drive.explorer.session.work.immediate = False
     delivered = []
-    drive.explorer.work.start("x", "wait", lambda job: job.cancelled.wait(20), delivered.append)
+    drive.explorer.session.work.start("x", "wait", lambda job: job.cancelled.wait(PATIENCE), delivered.append)
+    jobs = drive.explorer.session.work.under_way
     CloseEvent("close_event", drive.canvas)._process()
-    assert drive.explorer.work.under_way == []
-    for thread in list(drive.explorer.work._running.values()):
-        assert thread.finished.wait(5)
+    assert drive.explorer.session.work.under_way == []
+    assert all(job.finished.wait(PATIENCE) for job in jobs) and len(jobs) == 1
     drive.explorer.poll()
     assert delivered == []
 
@@ -222,20 +222,20 @@ def test_the_toolbars_pan_and_zoom_have_the_mouse_to_themselves(drive):
     drive.canvas.toolbar = Toolbar()
     drive.click(0)
     drive.hover(0)
-    assert drive.board.detail == "keys" and drive.state.hovered is None
+    assert drive.detail == "keys" and drive.presentation.hovered is None
     Toolbar.mode = ""
     drive.click(0)
-    assert drive.board.detail == "image"
+    assert drive.detail == "image"
 
 
 def test_an_unexpected_error_is_shown_and_the_window_lives(drive, monkeypatch, caplog):
-    monkeypatch.setattr(drive.explorer.commands.crops, "image", lambda row: 1 / 0)
+    monkeypatch.setattr(drive.explorer.session.crops, "image", lambda row: 1 / 0)
     drive.click(0)
-    assert "ZeroDivisionError" in drive.board.right.texts[0].get_text()
+    assert "ZeroDivisionError" in drive.right.texts[0].get_text()
     assert "ZeroDivisionError" in caplog.text
     monkeypatch.undo()
     drive.click(0)
-    assert drive.board.detail == "image"
+    assert drive.detail == "image"
 
 
 def test_settings_that_make_no_sense(catalogue, tmp_path):
@@ -255,11 +255,11 @@ def test_settings_that_make_no_sense(catalogue, tmp_path):
 
 def test_parameters_out_of_range_are_said_in_the_window(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path), method="tsne", tsne={"perplexity": -3})
-    assert "perplexity must be > 0" in drive.board.right.texts[0].get_text()
+    assert "perplexity must be > 0" in drive.right.texts[0].get_text()
     assert drive.state.points is None
     drive.press(*EVERY_KEY)
     drive.press("c", "2", "enter")
     assert drive.state.clusters is not None
-    drive._mouse("motion_notify_event", drive.board.axes)
-    drive.click(drive.board.axes)
-    assert drive.overlay.status == "no segment under the pointer"
+    drive.mouse("motion_notify_event", drive.scatter)
+    drive.click(drive.scatter)
+    assert drive.presentation.status == "no segment under the pointer"

@@ -1,4 +1,4 @@
-"""Projections are kept beside the catalogue by what made them."""
+"""Projections are kept with the catalogue by what made them."""
 
 import json
 
@@ -70,7 +70,7 @@ def test_tsne_gets_its_parameters(catalogue, counted):
     ]  # fmt: skip
 
 
-def test_overwrite_embeddings_computes_anew(catalogue, counted):
+def test_overwrite_embeddings_computes_again(catalogue, counted):
     open_explorer(catalogue)
     open_explorer(catalogue, overwrite_embeddings=True)
     assert len(counted) == 2 and len(kept(catalogue)) == 1
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_made_again(catalogue, damage):
     np.testing.assert_array_equal(np.load(path), first)
 
 
-def test_a_catalogue_made_anew_is_projected_anew(tmp_path):
+def test_a_catalogue_made_again_is_projected_again(tmp_path):
     first = open_explorer(make_catalogue(tmp_path, 12))
     second = open_explorer(make_catalogue(tmp_path, 10))
     assert len(first.state.points) == 12 and len(second.state.points) == 10
@@ -109,7 +109,7 @@ def test_embedding_size_is_the_space_that_is_searched(catalogue, size, dimension
     drive.click(4, "right")
     away = np.linalg.norm(drive.state.space.astype(float) - drive.state.space[4], axis=1)
     expected = [int(i) for i in np.argsort(away, kind="stable") if i != 4][:10]
-    assert list(drive.board._rows.values()) == [4, *expected]
+    assert list(drive.rows.values()) == [4, *expected]
     assert drive.state.points.shape == (12, 2)
 
 
@@ -117,9 +117,9 @@ def test_until_the_space_is_there_the_window_says_so(catalogue):
     drive = open_explorer(catalogue, embedding_size=3)
     space, drive.state.space = drive.state.space, None
     drive.click(4, "right")
-    assert "still being computed" in drive.overlay.status and drive.state.query == 4
+    assert "still being computed" in drive.presentation.status and drive.state.query == 4
     drive.press("c")
-    assert drive.overlay.prompt is None and "still being computed" in drive.overlay.status
+    assert drive.presentation.prompt is None and "still being computed" in drive.presentation.status
     drive.press("m", "g", "h", "b", "d", "#")
-    drive.explorer.commands._take_space(space)
-    assert drive.board.detail == "neighbours", "they come by themselves"
+    drive.state.space = space
+    assert drive.detail == "neighbours", "they come by themselves"

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from driving import DETAILS
 from matplotlib import pyplot as plt
 
 from oodretrieval.explorer import Explorer
@@ -14,30 +15,33 @@ from oodretrieval.explorer import Explorer
 
 def standing(explorer, QPoint):
     """State, and where on the screen each segment and each neighbour is."""
-    canvas, board, state = explorer.figure.canvas, explorer.board, explorer.state
+    canvas, view, state = explorer.figure.canvas, explorer.view, explorer.state
+    shown = explorer.session.presentation
 
     def on_screen(x, y):
         ratio = canvas.device_pixel_ratio
         place = canvas.mapToGlobal(QPoint(round(x / ratio), round((explorer.figure.bbox.height - y) / ratio)))
         return place.x(), place.y()
 
-    points = [] if state.points is None else board.axes.transData.transform(state.points)
+    points = [] if state.points is None else view.scatter.axes.transData.transform(state.points)
     return {
         "points": [on_screen(*point) for point in points],
-        "detail_places": [on_screen(*axes.bbox.get_points().mean(axis=0)) for axes in board.right.axes],
-        "rows": list(board._rows.values()),
+        "detail_places": [
+            on_screen(*axes.bbox.get_points().mean(axis=0)) for axes in view.detail.figure.axes
+        ],
+        "rows": list(view.detail.rows.values()),
         "preliminary": state.preliminary,
-        "hovered": state.hovered,
-        "thumbnail": board.overlay.thumbnail is not None,
-        "detail": board.detail,
+        "hovered": shown.hovered,
+        "thumbnail": shown.thumbnail is not None,
+        "detail": DETAILS[type(shown.detail)],
         "query": state.query,
         "neighbours": state.neighbours,
         "metric": state.metric,
         "colouring": state.colouring,
         "clusters": None if state.clusters is None else int(state.clusters.max()) + 1,
-        "prompt": None if board.overlay.prompt is None else board.overlay.prompt.text,
-        "help": board.overlay.help,
-        "status": board.overlay.status,
+        "prompt": None if shown.prompt is None else shown.prompt.text,
+        "help": shown.help,
+        "status": shown.status,
         "width": canvas.width(),
         "figures": len(plt.get_fignums()),
     }

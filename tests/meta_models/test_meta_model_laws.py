@@ -309,7 +309,7 @@ def test_neural_stops_early(make_table):
     networks = []
 
     class Counting(torch.nn.Sequential):
-        """Counts how often it is looked at in evaluation: once after every epoch."""
+        """Counts how often it is called in evaluation: once after every epoch."""
 
         epochs = 0
 

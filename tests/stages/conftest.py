@@ -1,44 +1,19 @@
-"""A workspace, a miniature dataset with unknown things in it, and a network that needs no training."""
+"""A miniature, and workspaces in which the first stages have run on it: once a session, and a copy for each test."""
 
+import shutil
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from miniature import configuration_for, write_miniature_camvid
+from steps import CPU, NETWORK, embed, fit_novelty, predict_and_measure, train_linear
 
-from oodretrieval.entries import DatasetEntry, MetaModelEntry, ModelEntry
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
+from oodretrieval.stages.fit.settings import LogitStatisticsSettings
 from oodretrieval.stores import Workspace
-
-# CamVid's ids: 0 sky, 1 building, 3 road, 8 car, 9 pedestrian
-COLOURS = {0: (120, 170, 230), 1: (150, 90, 70), 3: (90, 90, 95), 8: (30, 40, 150), 9: (240, 200, 60)}
-NEVER = (255, 0, 255)
-IMAGES = 6
-SIZE = (96, 72)
-
-
-def write_miniature_camvid(root: Path, split: str, seed: int) -> None:
-    """Boxes of buildings, cars and (unknown) pedestrians on a road, with noise; labels beside them."""
-    rng = np.random.default_rng(seed)
-    for folder in (split, f"{split}annot"):
-        (root / folder).mkdir(parents=True)
-    for number in range(IMAGES):
-        labels = Image.new("L", SIZE, 0)
-        draw = ImageDraw.Draw(labels)
-        draw.rectangle((0, 40, *SIZE), fill=3)
-        for label, count, width, height in ((1, 3, 24, 30), (8, 2, 20, 12), (9, 2, 12, 20)):
-            for _ in range(count):
-                x, y = rng.integers(0, SIZE[0] - width), rng.integers(10, SIZE[1] - height)
-                draw.rectangle((x, y, x + width, y + height), fill=label)
-        ids = np.asarray(labels)
-        image = np.zeros((*ids.shape, 3), np.float64)
-        for label, colour in COLOURS.items():
-            image[ids == label] = colour
-        image = (image + rng.normal(0, 12, image.shape)).clip(0, 255).astype(np.uint8)
-        name = f"0016E5_{100 * number + 5000 * (split == 'train'):05d}.png"
-        Image.fromarray(image).save(root / split / name)
-        labels.save(root / f"{split}annot" / name)
 
 
 @pytest.fixture(scope="session")
@@ -48,33 +23,6 @@ def camvid(tmp_path_factory) -> Path:
     write_miniature_camvid(root, "train", 0)
     write_miniature_camvid(root, "val", 1)
     return root
-
-
-def configuration_for(root: Path, folder: Path) -> Configuration:
-    """Entries for the miniature and the network of colours."""
-    known = [COLOURS.get(i, NEVER) for i in range(9)]
-
-    def entry(split: str) -> DatasetEntry:
-        arguments = {"root": str(root), "split": split, "unknown": ("pedestrian", "bicyclist")}
-        return DatasetEntry("oodretrieval.datasets", "CamVid", arguments)
-
-    images = DatasetEntry("oodretrieval.datasets", "ImageFolder", {"root": str(root / "val")})
-    network = {"colours": known}
-    return Configuration(
-        path=folder / "configuration.py",
-        datasets={"train": entry("train"), "val": entry("val"), "images": images},
-        models={
-            "colour": ModelEntry("colour_network", "ColourNetwork", network, mean=(0, 0, 0), std=(1, 1, 1)),
-            "other": ModelEntry("colour_network", "ColourNetwork", network, mean=(0, 0, 0), std=(2, 2, 2)),
-        },
-        meta_models={
-            "linear": MetaModelEntry("oodretrieval.meta_models", "LinearMetaModel"),
-            "boosting": MetaModelEntry("oodretrieval.meta_models", "BoostedMetaModel"),
-            "meta_nn": MetaModelEntry("oodretrieval.meta_models", "NeuralMetaModel"),
-        },
-        workspace=folder / "workspace",
-        defaults={},
-    )
 
 
 @pytest.fixture(scope="session")
@@ -93,3 +41,77 @@ def configuration(camvid, tmp_path) -> Configuration:
 def workspace(configuration) -> Workspace:
     """Where this test writes."""
     return Workspace(configuration.workspace)
+
+
+@pytest.fixture(scope="session")
+def grown(configuration_in, tmp_path_factory):
+    """``grown(workspace or None, step)``: the run of a new workspace that goes on from another, after a step."""
+
+    def grow(before, step) -> Workspace:
+        folder = tmp_path_factory.mktemp("grown")
+        run = Run(configuration_in(folder), Workspace(folder / "workspace"))
+        if before is not None:
+            shutil.copytree(before.path, run.workspace.path)
+        step(run)
+        return run.workspace
+
+    return grow
+
+
+@pytest.fixture(scope="session")
+def measured_once(grown) -> Workspace:
+    """``train`` and ``val`` predicted and measured. This and the others of a session are not to be written to."""
+    return grown(None, lambda run: predict_and_measure(run, "train", "val"))
+
+
+@pytest.fixture(scope="session")
+def trained_once(grown, measured_once) -> Workspace:
+    """And a meta model, and statistics of the logits."""
+    statistics = from_mapping(LogitStatisticsSettings, {"dataset": "train", **NETWORK, **CPU})
+
+    def step(run):
+        train_linear(run)
+        compute_logit_statistics(statistics, run)
+
+    return grown(measured_once, step)
+
+
+@pytest.fixture(scope="session")
+def fitted_once(grown, trained_once) -> Workspace:
+    """And a novelty model."""
+    return grown(trained_once, fit_novelty)
+
+
+@pytest.fixture(scope="session")
+def embedded_once(grown, trained_once) -> Workspace:
+    """And a catalogue of ``val``, by predicted IoU."""
+    return grown(trained_once, embed)
+
+
+def copied(once, workspace):
+    shutil.copytree(once.path, workspace.path)
+    return workspace
+
+
+@pytest.fixture
+def measured(measured_once, workspace):
+    """This test's copy of what is predicted and measured."""
+    return copied(measured_once, workspace)
+
+
+@pytest.fixture
+def trained(trained_once, workspace):
+    """This test's copy, with a meta model."""
+    return copied(trained_once, workspace)
+
+
+@pytest.fixture
+def fitted(fitted_once, workspace):
+    """This test's copy, with a meta model and a novelty model."""
+    return copied(fitted_once, workspace)
+
+
+@pytest.fixture
+def embedded(embedded_once, workspace):
+    """This test's copy, with a meta model and a catalogue."""
+    return copied(embedded_once, workspace)

@@ -63,7 +63,7 @@ def test_entries_and_defaults_are_those_of_the_file(write, tmp_path):
     assert set(configuration.defaults) == set(DEFAULTS)
 
 
-def test_relative_files_lie_beside_the_configuration(write, tmp_path):
+def test_relative_files_lie_next_to_the_configuration(write, tmp_path):
     configuration = load_configuration(write())
     assert configuration.workspace == tmp_path / "work"
     assert configuration.model("mine").weights == tmp_path / "weights" / "mine.pth"

@@ -1,4 +1,4 @@
-"""Classes of a user that break the contract are told so: class, file, line, and what was expected."""
+"""Classes of a user that break the contract get an error that says so: class, file, line, and what was expected."""
 
 from pathlib import Path
 

@@ -28,7 +28,7 @@ CHANGES = {
     "shrank at the front": [6, 7, 8, 9],
     "shrank in the middle": [3, 4, 9],
     "shrank to one block": [3, 4, 5],
-    "came and went": [0, 1, 4, 6, 8, 10, 12],
+    "added and removed": [0, 1, 4, 6, 8, 10, 12],
     "others altogether": [0, 1, 2, 10],
 }
 

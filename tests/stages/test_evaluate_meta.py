@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from steps import predict_and_measure, train_linear
 
 from oodretrieval.charts.meta_models import path_figure, rating_figure
 from oodretrieval.errors import TableError, UnknownNameError, WeightsError
@@ -17,34 +18,21 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.meta_models import load_meta_model, training_rows
 from oodretrieval.stages.evaluate.meta.eval_meta import EvalMetaSettings, eval_meta
-from oodretrieval.stages.fit.settings import TrainMetaSettings
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace, read_segments
 
 IMAGE = "0016E5_00300"
 
 
 @pytest.fixture(scope="module")
-def trained(configuration_in, tmp_path_factory):
-    configuration = configuration_in(tmp_path_factory.mktemp("trained"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val", "images"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    for kind in ("logistic", "boosting"):
-        settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "repetitions": 5}
-        train_meta_nn(
-            from_mapping(TrainMetaSettings, {**settings, "meta_model": kind, "gpu": -1}),
-            Run(configuration, workspace),
-        )
-    return configuration
+def trained(configuration_in, grown, measured_once):
+    """Configuration of a workspace in which meta models of two kinds are trained."""
+
+    def step(run):
+        predict_and_measure(run, "images")
+        for kind in ("logistic", "boosting"):
+            train_linear(run, meta_model_name="", meta_model=kind, repetitions=5)
+
+    return configuration_in(grown(measured_once, step).path.parent)
 
 
 def analyse(configuration, **options):
@@ -61,7 +49,7 @@ def analyse(configuration, **options):
     )
 
 
-def test_figures_tables_and_pictures(trained, tmp_path):
+def test_measures_tables_and_pictures(trained, tmp_path):
     result = analyse(trained, others=("boosting",), images=(IMAGE,), save_dir=str(tmp_path))
     workspace = Workspace(trained.workspace)
     table = read_segments(workspace, "colour", "val")
@@ -70,16 +58,16 @@ def test_figures_tables_and_pictures(trained, tmp_path):
         "logistic": load_meta_model(workspace.meta_model_path("logistic")),
         "boosting": load_meta_model(workspace.meta_model_path("boosting", ".skops")),
     }
-    figures = result["figures"]["known segments"]
-    assert list(figures) == ["logistic", "boosting"]
+    measures = result["figures"]["known segments"]
+    assert list(measures) == ["logistic", "boosting"]
     for name, model in models.items():
-        assert figures[name]["r2"] == pytest.approx(r2(known["iou"], model.predict(known)))
+        assert measures[name]["r2"] == pytest.approx(r2(known["iou"], model.predict(known)))
         right = (model.predict_positive(known) >= model.quality["threshold"]) == (known["iou"] > 0)
-        assert figures[name]["accuracy"] == pytest.approx(right.mean())
-    assert figures["boosting"]["r2_gain"] == pytest.approx(
-        figures["boosting"]["r2"] - figures["logistic"]["r2"]
+        assert measures[name]["accuracy"] == pytest.approx(right.mean())
+    assert measures["boosting"]["r2_gain"] == pytest.approx(
+        measures["boosting"]["r2"] - measures["logistic"]["r2"]
     )
-    assert figures["logistic"]["r2_gain"] == 0
+    assert measures["logistic"]["r2_gain"] == 0
     for name, values in result["features"].items():
         expected = known[name].corr(known["iou"]) if known[name].std() > 1e-9 else 0.0
         assert values["correlation with IoU"] == pytest.approx(expected, abs=1e-6)
@@ -108,7 +96,7 @@ def test_the_first_images_where_none_is_named(trained, tmp_path, undrawn):
     assert [name[-12:] for name in ratings] == ["0016E5_00000", "0016E5_00100"]
 
 
-def test_a_model_without_classifier_is_judged_by_its_predicted_iou(
+def test_a_model_without_classifier_is_evaluated_by_its_predicted_iou(
     trained, tmp_path, make_published, undrawn
 ):
     configuration = make_published(trained, tmp_path)

@@ -1,4 +1,4 @@
-"""The evaluations on a miniature: their figures against plain computations from the same stored predictions."""
+"""The evaluations on a miniature: their measures against plain computations from the same stored predictions."""
 
 import json
 import shutil
@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import configuration_for
 from PIL import Image
 from scipy import ndimage
 from scipy.special import logsumexp
@@ -28,7 +27,7 @@ from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_compone
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.files import verify
-from oodretrieval.results.result import read_results
+from oodretrieval.results.saved_results import read_results
 from oodretrieval.segments import label_components
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
@@ -52,28 +51,17 @@ from oodretrieval.stages.select.compute_embeddings import EmbedSettings, compute
 from oodretrieval.stores import Stored, Workspace, read_prediction, read_segments
 
 NETWORK = {"dataset": "val", "model_name": "colour"}
-JUDGED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20, "block": 2}
-SELECTED = {**JUDGED, "select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
+EVALUATED = {**NETWORK, "meta_model_name": "linear", "repetitions": 20, "block": 2}
+SELECTED = {**EVALUATED, "select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
 CPU = {"gpu": -1}
 
 
 @pytest.fixture(scope="module")
-def made(camvid, tmp_path_factory):
+def made(configuration_in, trained_once, tmp_path_factory):
     """Configuration and workspace of train and val: predicted, measured, a meta model trained. To be read only."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("judged"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    train_meta_nn(from_mapping(TrainMetaSettings, {**settings, **CPU}), Run(configuration, workspace))
-    compute_logit_statistics(
-        LogitStatisticsSettings(dataset="train", model_name="colour"), Run(configuration, workspace)
-    )
-    return configuration, workspace
+    folder = tmp_path_factory.mktemp("evaluated")
+    shutil.copytree(trained_once.path, folder / "workspace")
+    return configuration_in(folder), Workspace(folder / "workspace")
 
 
 @pytest.fixture
@@ -85,11 +73,11 @@ def own(made, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def judged(made, tmp_path_factory):
-    """The figures of eval_ood, and where they were saved."""
+def evaluated(made, tmp_path_factory):
+    """The measures of eval_ood, and where they were saved."""
     folder = tmp_path_factory.mktemp("ood")
     settings = from_mapping(
-        OodSettings, {**JUDGED, "dataset_val": "train", "save_dir": str(folder), "pictures": 2}
+        OodSettings, {**EVALUATED, "dataset_val": "train", "save_dir": str(folder), "pictures": 2}
     )
     return eval_ood(settings, Run(*made)), folder
 
@@ -126,12 +114,12 @@ def plain_scores(made):
     return {name: np.array(values) for name, values in scores.items()}, np.array(truths)
 
 
-def test_pixel_figures_are_those_of_scikit_learn(made, judged):
+def test_measures_of_pixels_are_those_of_scikit_learn(made, evaluated):
     scores, truth = plain_scores(made)
     kept = truth != 255
-    assert tuple(judged[0]["scores"]) == PIXEL_SCORES
-    for name, figures in judged[0]["scores"].items():
-        pixels = figures["pixels"]
+    assert tuple(evaluated[0]["scores"]) == PIXEL_SCORES
+    for name, measures in evaluated[0]["scores"].items():
+        pixels = measures["pixels"]
         assert pixels["auroc"] == pytest.approx(roc_auc_score(truth[kept], scores[name][kept]), abs=2e-4), (
             name
         )
@@ -143,10 +131,10 @@ def test_pixel_figures_are_those_of_scikit_learn(made, judged):
         assert low <= high and low >= 0 and high <= 1
 
 
-def test_component_figures_are_those_of_thresholding_each_image(made, judged):
+def test_measures_of_components_are_those_of_thresholding_each_image(made, evaluated):
     scores, truth = plain_scores(made)
     for where in ("train", ORACLE):
-        found = judged[0]["scores"]["entropy"]["components"][where]
+        found = evaluated[0]["scores"]["entropy"]["components"][where]
         area = 72 * 96 / (1280 * 720)
         images = [
             component_scores(
@@ -163,26 +151,26 @@ def test_component_figures_are_those_of_thresholding_each_image(made, judged):
         assert found["objects"] == len(pooled.siou)
 
 
-def test_the_oracle_is_chosen_on_the_judged_images_and_the_other_is_not(made, judged, tmp_path):
-    components = judged[0]["scores"]["energy"]["components"]
+def test_the_oracle_is_chosen_on_the_evaluated_images_and_the_other_is_not(made, evaluated, tmp_path):
+    components = evaluated[0]["scores"]["energy"]["components"]
     assert components["train"]["threshold"] != components[ORACLE]["threshold"]
     settings = from_mapping(
-        OodSettings, {**JUDGED, "scores": ("energy",), "save_dir": str(tmp_path), "pictures": 0}
+        OodSettings, {**EVALUATED, "scores": ("energy",), "save_dir": str(tmp_path), "pictures": 0}
     )
     alone = eval_ood(settings, Run(*made))["scores"]["energy"]["components"]
     assert alone == {ORACLE: components[ORACLE]}
 
 
-def test_results_are_saved_with_their_rules_tables_and_pictures(judged):
-    (saved,) = read_results(judged[1])
+def test_results_are_saved_with_their_rules_tables_and_pictures(evaluated):
+    (saved,) = read_results(evaluated[1])
     assert saved.stem == "ood_colour_val"
     assert saved.context["void_rule"].endswith("unknown: pedestrian, bicyclist")
     assert "F1 of pixels on train; oracle" in saved.context["threshold"]
     assert "moving blocks of 2 images" in saved.context["intervals"]
     assert any("expected_iou: no threshold from train, whose images" in note for note in saved.notes)
-    assert "train" not in judged[0]["scores"]["expected_iou"]["components"]
+    assert "train" not in evaluated[0]["scores"]["expected_iou"]["components"]
     assert any("one clip" in note for note in saved.notes)
-    scores = judged[0]["scores"]
+    scores = evaluated[0]["scores"]
     best = max((n for n in scores if n != "smoothed_energy"), key=lambda n: scores[n]["pixels"]["auprc"])
     assert scores[best]["pixels"]["differences"]["auroc"][0] == 0
     assert list(saved.tables) == [
@@ -197,7 +185,7 @@ def test_results_are_saved_with_their_rules_tables_and_pictures(judged):
 
 def test_no_evaluation_measures_a_model_on_what_it_was_fitted_on(made, tmp_path):
     """The meta model learned from train; of its first three images only a part is left elsewhere."""
-    own = {**JUDGED, "dataset": "train", "save_dir": str(tmp_path)}
+    own = {**EVALUATED, "dataset": "train", "save_dir": str(tmp_path)}
     for evaluate in (
         lambda: eval_iou(from_mapping(IouSettings, {**own}), Run(*made)),
         lambda: eval_selection(from_mapping(SelectionSettings, {**SELECTED, **own}), Run(*made)),
@@ -220,7 +208,7 @@ def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path
     train_meta_nn(
         from_mapping(TrainMetaSettings, {**settings, "meta_model_name": "few", "limit": 2, **CPU}), run
     )
-    there = {**JUDGED, "meta_model_name": "few", "save_dir": str(tmp_path)}
+    there = {**EVALUATED, "meta_model_name": "few", "save_dir": str(tmp_path)}
     for result in (
         eval_iou(from_mapping(IouSettings, {**there}), run),
         eval_ood(from_mapping(OodSettings, {**there, "pictures": 0}), run),
@@ -234,12 +222,12 @@ def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path
         )
 
 
-def test_scores_in_bins_say_how_far_they_may_be_off(made, judged, tmp_path):
+def test_scores_in_bins_say_how_far_they_may_be_off(made, evaluated, tmp_path):
     settings = from_mapping(
-        OodSettings, {**JUDGED, "exact_pixels": 0, "save_dir": str(tmp_path), "pictures": 0}
+        OodSettings, {**EVALUATED, "exact_pixels": 0, "save_dir": str(tmp_path), "pictures": 0}
     )
-    for name, figures in eval_ood(settings, Run(*made))["scores"].items():
-        pixels, exact = figures["pixels"], judged[0]["scores"][name]["pixels"]
+    for name, measures in eval_ood(settings, Run(*made))["scores"].items():
+        pixels, exact = measures["pixels"], evaluated[0]["scores"][name]["pixels"]
         assert not pixels["exact"]
         for key in ("auroc", "auprc", "fpr95"):
             assert abs(pixels[key] - exact[key]) <= pixels[f"{key}_error"] + 1e-12
@@ -260,16 +248,16 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
         from_mapping(PredictSettings, {"dataset": "known", "model_name": "colour", **CPU}),
         Run(configuration, workspace),
     )
-    options = {**JUDGED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
+    options = {**EVALUATED, "meta_model_name": "", "dataset_val": "known", "pictures": 0}
     with pytest.raises(TableError, match="nothing unknown.*args.threshold_rule=fpr"):
         eval_ood(from_mapping(OodSettings, {**options}), Run(configuration, workspace))
     settings = from_mapping(OodSettings, {**options, "threshold_rule": "fpr", "false_positive_rate": 0.1})
-    figures = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]
+    measures = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]
     energy = []
     for path in (root / "trainannot").glob("*.png"):
         prediction = read_prediction(workspace, "colour", "known", path.stem)
         energy.append(-logsumexp(prediction.full_logits(), axis=2)[prediction.unknown() == 0])
-    above = np.concatenate(energy) >= figures["components"]["known"]["threshold"]
+    above = np.concatenate(energy) >= measures["components"]["known"]["threshold"]
     assert 0.09 < above.mean() <= 0.1
     with pytest.raises(TableError, match="no pixel of 'known' is unknown"):
         eval_ood(
@@ -286,22 +274,24 @@ def test_predictions_that_kept_less_allow_fewer_scores(own, caplog):
         compute = from_mapping(MetricsSettings, {**NETWORK, "overwrite": True})
         if keep == "softmax":
             compute_metrics(compute, Run(configuration, workspace))
-        found = eval_ood(from_mapping(OodSettings, {**JUDGED, "pictures": 1}), Run(configuration, workspace))
+        found = eval_ood(
+            from_mapping(OodSettings, {**EVALUATED, "pictures": 1}), Run(configuration, workspace)
+        )
         assert list(found["scores"]) == [*scores, "expected_iou"]
         assert "energy is left out: no logits were kept; predict with args.keep=logits" in caplog.text
         with pytest.raises(
             StoreError, match=r"score energy of colour on val: no logits were kept.*args.keep=logits"
         ):
             eval_ood(
-                from_mapping(OodSettings, {**JUDGED, "scores": ("energy",)}), Run(configuration, workspace)
+                from_mapping(OodSettings, {**EVALUATED, "scores": ("energy",)}), Run(configuration, workspace)
             )
 
 
 def test_regions_without_labels_are_void(own, tmp_path):
-    """As in Lost and Found: outside of road and obstacles nothing is labelled, and nothing is judged."""
+    """As in Lost and Found: outside of road and obstacles nothing is labelled, and nothing is evaluated."""
     configuration, workspace = own
     settings = from_mapping(
-        OodSettings, {**JUDGED, "pictures": 0, "scores": ("energy",), "save_dir": str(tmp_path / "a")}
+        OodSettings, {**EVALUATED, "pictures": 0, "scores": ("energy",), "save_dir": str(tmp_path / "a")}
     )
     before = eval_ood(settings, Run(configuration, workspace))["scores"]["energy"]["pixels"]
     for path in workspace.prediction_folder(Stored("colour", "val")).glob("*.h5"):
@@ -317,13 +307,13 @@ def test_regions_without_labels_are_void(own, tmp_path):
 
 def test_settings_of_eval_ood_that_cannot_be_used(made):
     with pytest.raises(UnknownNameError, match="did you mean 'entropy'"):
-        from_mapping(OodSettings, {**JUDGED, "scores": ("entropie",)})
+        from_mapping(OodSettings, {**EVALUATED, "scores": ("entropie",)})
     with pytest.raises(SettingsError, match="oracle"):
-        from_mapping(OodSettings, {**JUDGED, "dataset_val": "val"})
+        from_mapping(OodSettings, {**EVALUATED, "dataset_val": "val"})
     with pytest.raises(SettingsError, match="temperature"):
-        from_mapping(OodSettings, {**JUDGED, "temperature": 0})
+        from_mapping(OodSettings, {**EVALUATED, "temperature": 0})
     with pytest.raises(TableError, match="no truth"):
-        eval_ood(from_mapping(OodSettings, {**JUDGED, "dataset": "images"}), Run(*made))
+        eval_ood(from_mapping(OodSettings, {**EVALUATED, "dataset": "images"}), Run(*made))
 
 
 def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
@@ -358,27 +348,27 @@ def test_logit_statistics_are_of_known_pixels_and_of_these_weights(own, caplog):
 
 def test_iou_on_both_sides_of_a_threshold(made, tmp_path):
     configuration, workspace = made
-    settings = from_mapping(IouSettings, {**JUDGED, "save_dir": str(tmp_path)})
-    figures = eval_iou(settings, Run(configuration, workspace))
-    curves = figures["curves"]
-    assert curves["above"][0] == pytest.approx(figures["mean_iou"])
+    settings = from_mapping(IouSettings, {**EVALUATED, "save_dir": str(tmp_path)})
+    measures = eval_iou(settings, Run(configuration, workspace))
+    curves = measures["curves"]
+    assert curves["above"][0] == pytest.approx(measures["mean_iou"])
     assert curves["share_above"][0] == 1
     assert all(a >= b for a, b in zip(curves["share_above"], curves["share_above"][1:], strict=False))
-    low, high = figures["intervals"]["mean_iou"]
-    assert low <= figures["mean_iou"] <= high + 0.05
+    low, high = measures["intervals"]["mean_iou"]
+    assert low <= measures["mean_iou"] <= high + 0.05
     saved = json.loads((tmp_path / "iou_colour_val.json").read_text(encoding="utf-8"))
     assert saved["pictures"] and saved["context"]["meta_model"] == "linear"
     plain = eval_iou(
         from_mapping(IouSettings, {**NETWORK, "save_dir": str(tmp_path), "repetitions": 5}),
         Run(configuration, workspace),
     )
-    assert "curves" not in plain and plain["mean_iou"] == figures["mean_iou"]
+    assert "curves" not in plain and plain["mean_iou"] == measures["mean_iou"]
 
 
-def test_orders_of_looking_against_plain(made, tmp_path):
+def test_orders_of_inspection_against_plain(made, tmp_path):
     configuration, workspace = made
     options = {**SELECTED, "save_dir": str(tmp_path)}
-    figures = eval_selection(
+    measures = eval_selection(
         from_mapping(SelectionSettings, {**options, "orders": ("-S",)}), Run(configuration, workspace)
     )
     table = read_segments(workspace, "colour", "val")
@@ -387,9 +377,9 @@ def test_orders_of_looking_against_plain(made, tmp_path):
         Run(configuration, workspace).trained.meta_model("linear", "colour").predict(table)
     )
     unknown = table["label"].isin((9, 10))
-    assert set(figures["orders"]) >= {"predicted IoU", "mean entropy", "mean energy", "random order", "-S"}
+    assert set(measures["orders"]) >= {"predicted IoU", "mean entropy", "mean energy", "random order", "-S"}
     for name, scores in (("mean entropy", table["E"]), ("mean energy", -table["energy"]), ("-S", table["S"])):
-        order = figures["orders"][name]
+        order = measures["orders"][name]
         assert order["auroc"] == pytest.approx(roc_auc_score(unknown, scores), abs=1e-6)
         assert order["auprc"] == pytest.approx(average_precision_score(unknown, scores), abs=1e-6)
         first = table.assign(score=scores).sort_values("score", ascending=False, kind="stable").index[:50]
@@ -397,13 +387,15 @@ def test_orders_of_looking_against_plain(made, tmp_path):
         assert order["found"]["all"]["50"] == found_in_boxes(workspace, seen, options)
         first = table.assign(score=scores).sort_values("score", ascending=False, kind="stable").index[:100]
         assert order["unknown_among_first"] == unknown[first].sum()
-    by_class = figures["orders"]["predicted IoU"]["found"]
+    by_class = measures["orders"]["predicted IoU"]["found"]
     assert by_class["all"]["500"] == sum(v["500"] for k, v in by_class.items() if k != "all")
     assert by_class["all"]["500"] == found_in_boxes(workspace, table, options)
-    assert figures["orders"]["random order"]["found"]["all"]["500"] == by_class["all"]["500"]
-    assert sum(figures["majorities"].values()) == figures["selected"]
+    assert measures["orders"]["random order"]["found"]["all"]["500"] == by_class["all"]["500"]
+    assert sum(measures["majorities"].values()) == measures["selected"]
     (saved,) = read_results(tmp_path)
-    assert len(saved.pictures) == 3 and "objects found by class" in saved.tables
+    assert len(saved.pictures) == 3 and "orders of inspection" in saved.tables
+    assert len(table) < 50 and "objects found by class" not in saved.tables
+    assert any("what 50, 100 and 500 looks find is left out" in note for note in saved.notes)
 
 
 def found_in_boxes(workspace, segments, options):
@@ -423,16 +415,16 @@ def found_in_boxes(workspace, segments, options):
     return found
 
 
-def test_intervals_of_the_selection_hold_its_figures(made, tmp_path):
+def test_intervals_of_the_selection_hold_its_measures(made, tmp_path):
     options = {**SELECTED, "iou_threshold": 0.8}
     options |= {"repetitions": 200, "block": 1}
-    figures = eval_selection(
+    measures = eval_selection(
         from_mapping(SelectionSettings, {**options, "save_dir": str(tmp_path)}), Run(*made)
     )
-    printed = {name: ends for name, ends in figures["intervals"].items() if not np.isnan(ends[0])}
+    printed = {name: ends for name, ends in measures["intervals"].items() if not np.isnan(ends[0])}
     assert len(printed) >= 3, "all but those that are the same in every resample"
     for name, (low, high) in printed.items():
-        assert low - 1e-9 <= figures[name] <= high + 1e-9, name
+        assert low - 1e-9 <= measures[name] <= high + 1e-9, name
     with pytest.raises(TableError, match="no column of numbers 'entropy'"):
         eval_selection(from_mapping(SelectionSettings, {**options, "orders": ("entropy",)}), Run(*made))
 
@@ -454,8 +446,8 @@ def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
     })  # fmt: skip
     compute_embeddings(settings, Run(configuration, workspace))
     options = {"embeddings_file": "val", "repetitions": 30, "block": 1, "save_dir": str(tmp_path)}
-    figures = eval_retrieval(from_mapping(RetrievalSettings, {**options}), Run(configuration, workspace))
-    low, high = figures["embedding"]["intervals"]["weighted"]
+    measures = eval_retrieval(from_mapping(RetrievalSettings, {**options}), Run(configuration, workspace))
+    low, high = measures["embedding"]["intervals"]["weighted"]
     assert 0 <= low <= high <= 1
     (saved,) = read_results(tmp_path)
     assert saved.context["model"] == "colour" and saved.context["meta_model"] == "linear"
@@ -466,7 +458,7 @@ def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):
     configuration, workspace = made
     settings = SearchSettings(dataset="val", classes=("pedestrian", 8), save_dir=str(tmp_path), min_pixels=5)
-    figures = search_classes(settings, Run(configuration, workspace))
+    measures = search_classes(settings, Run(configuration, workspace))
     listing = pd.read_csv(tmp_path / "classes_val_images.csv")
     root = Path(configuration.datasets["val"].kwargs["root"])
     for index, path in enumerate(sorted((root / "valannot").glob("*.png"))):
@@ -480,7 +472,7 @@ def test_classes_are_found_where_the_labels_show_them(made, tmp_path):
                 assert rows.loc[name, ["index", "label id", "pixels", "objects"]].tolist() == [
                     index, label, pixels, objects,
                 ]  # fmt: skip
-    summary = {row["class"]: row for row in figures["classes"]}
+    summary = {row["class"]: row for row in measures["classes"]}
     assert summary["pedestrian"]["images"] == (listing["class"] == "pedestrian").sum()
     assert summary["pedestrian"]["is"] == "unknown" and summary["car"]["is"] == "known"
     chosen = pred_images(
@@ -510,7 +502,7 @@ def test_searching_what_is_not_there(made, tmp_path):
     assert listing["image"].nunique() == 5
 
 
-def test_predictions_without_labels_cannot_be_judged(own):
+def test_predictions_without_labels_cannot_be_evaluated(own):
     configuration, workspace = own
     for path in (workspace.path / "predictions" / "colour" / "val").rglob("*.h5"):
         with h5py.File(path, "r+") as file:
@@ -527,7 +519,7 @@ def test_a_difference_that_is_undefined_is_not_printed():
     measures = {"auroc": float("nan"), "auprc": 1.0, "fpr95": float("nan"), "compared_with": "entropy"}
     measures["intervals"] = dict.fromkeys(("auroc", "auprc", "fpr95"), nothing[1:])
     measures["differences"] = {"auroc": nothing, "auprc": (0.0, -0.1, 0.1), "fpr95": nothing}
-    figures = {name: {"pixels": measures, "components": {}} for name in ("entropy", "energy")}
-    row = ood_tables(figures)["pixels, difference to entropy"].loc["energy"]
+    measures = {name: {"pixels": measures, "components": {}} for name in ("entropy", "energy")}
+    row = ood_tables(measures)["pixels, difference to entropy"].loc["energy"]
     assert row[["AUROC", "AUROC, interval", "FPR at 95 % TPR"]].tolist() == ["–", "–", "–"]
     assert row[["AUPRC", "AUPRC, interval"]].tolist() == ["+0.000", "-0.100…0.100"]

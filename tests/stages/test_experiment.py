@@ -138,7 +138,7 @@ def test_settings_come_from_the_command_line(sheep):
     )
 
 
-def test_groups_may_stand_beside_args_as_published(sheep):
+def test_groups_may_stand_next_to_args_as_published(sheep):
     code, _, err, [(settings, _)] = sheep("with", "args.dataset=hills", "mainplot.legend=False")
     assert (code, err) == (0, "")
     assert settings == SheepSettings(dataset="hills", mainplot=Plot(legend=False))
@@ -167,7 +167,7 @@ def test_args_workspace_is_where_everything_goes(sheep, tmp_path):
     assert not (tmp_path / "work").exists()
 
 
-def test_sacreds_own_observer_works_beside_ours(sheep, tmp_path):
+def test_sacreds_own_observer_works_next_to_ours(sheep, tmp_path):
     code, *_ = sheep("-F", str(tmp_path / "mine"), "with", "args.gpu=-1")
     assert code == 0
     for folder in (tmp_path / "mine", tmp_path / "work" / "runs"):

@@ -79,7 +79,7 @@ def test_a_masked_pixel_counts_as_missed_in_the_iou(made, tmp_path):
     settings = from_mapping(
         IouSettings, {**VAL, "meta_model_name": "linear", "repetitions": 20, "save_dir": str(tmp_path)}
     )
-    figures = eval_iou(settings, Run(configuration, workspace))
+    measures = eval_iou(settings, Run(configuration, workspace))
     truths, predictions = [], []
     for image in open_dataset(configuration.datasets["val"]).ids:
         one = read_prediction(workspace, "colour", "val", image)
@@ -91,10 +91,10 @@ def test_a_masked_pixel_counts_as_missed_in_the_iou(made, tmp_path):
         counted = truth != 255
         hit = ((truth == k) & (prediction == k)).sum()
         union = (((truth == k) | (prediction == k)) & counted).sum()
-        assert figures["iou"][name] == pytest.approx(hit / union)
-    assert figures["pixel_accuracy"] == pytest.approx((truth == prediction)[truth != 255].mean())
-    curves = figures["curves"]
-    assert curves["above"][0] == pytest.approx(figures["mean_iou"])  # all pixels are above 0
+        assert measures["iou"][name] == pytest.approx(hit / union)
+    assert measures["pixel_accuracy"] == pytest.approx((truth == prediction)[truth != 255].mean())
+    curves = measures["curves"]
+    assert curves["above"][0] == pytest.approx(measures["mean_iou"])  # all pixels are above 0
     assert curves["share_above"][1] < 1  # those of no segment are not
 
 
@@ -106,9 +106,9 @@ def test_no_segment_of_the_selection_lies_on_masked_pixels(made, tmp_path):
         "min_height": 4,
         "min_width": 4, "repetitions": 20, "save_dir": str(tmp_path), **CPU,
     })  # fmt: skip
-    figures = eval_selection(settings, Run(configuration, workspace))
-    assert figures["selected"] == 20
-    assert "nearest neighbour" in figures["orders"]
+    measures = eval_selection(settings, Run(configuration, workspace))
+    assert measures["selected"] == 20
+    assert "nearest neighbour" in measures["orders"]
     for image, rows in table.groupby("image_id"):
         components = read_prediction(workspace, "colour", "val", image).components()
         assert not components[MASKED].any()
@@ -120,8 +120,8 @@ def test_scores_of_masked_pixels(made, tmp_path):
         OodSettings,
         {**VAL, "meta_model_name": "linear", "repetitions": 20, "pictures": 1, "save_dir": str(tmp_path)},
     )
-    figures = eval_ood(settings, Run(*made))
-    assert {"max_softmax", "entropy", "expected_iou"} == set(figures["scores"])
+    measures = eval_ood(settings, Run(*made))
+    assert {"max_softmax", "entropy", "expected_iou"} == set(measures["scores"])
 
 
 def test_embedding_by_nearest_neighbour(made):

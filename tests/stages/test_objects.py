@@ -1,30 +1,33 @@
 """Objects as candidates, from predictions to the catalogue, on the miniature."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import configuration_for
 
+from oodretrieval.charts.contact_sheets import tiles
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
+from oodretrieval.images import read_image
 from oodretrieval.masks import decode_mask
-from oodretrieval.stages.fit.settings import TrainNoveltySettings
-from oodretrieval.stages.fit.train_novelty import train_novelty
+from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.report.report_segments import candidate_sheet
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
+from oodretrieval.stages.select.region_description import described_regions
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import (
     PREDICTED_IOU,
     SELECT_SCORE,
     Catalogue,
+    Prediction,
     Stored,
-    Workspace,
     read_prediction,
     read_segments,
     regions_folder,
@@ -46,26 +49,6 @@ def embed(configuration, workspace, **options):
     settings |= {"candidates": "objects", **CPU, **options}
     compute_embeddings(from_mapping(EmbedSettings, settings), Run(configuration, workspace))
     return Catalogue.named(workspace, settings.get("save_file", "val"))
-
-
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with all that comes before selecting; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    run = Run(configuration, Workspace(configuration.workspace))
-    for dataset in ("train", "val"):
-        pred_images(from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}), run)
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), run)
-    train_novelty(
-        from_mapping(TrainNoveltySettings, {"dataset": "train", "model_name": "colour", **CPU}), run
-    )
-    return run.workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
 
 
 def test_a_row_is_a_region_with_its_mask(configuration, fitted):
@@ -107,7 +90,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
     assert len(some) == 5
     highest = every[SELECT_SCORE].sort_values(ascending=False)
     assert sorted(some[SELECT_SCORE]) == sorted(highest[:5])
-    fewer = embed(configuration, fitted, select_quantile=0.99, save_file="fewer").segments
+    fewer = embed(configuration, fitted, select_quantile=0.9, save_file="fewer").segments
     assert len(fewer) < len(every)
     assert fewer[SELECT_SCORE].min() > every[SELECT_SCORE].min()
     large = embed(configuration, fitted, select_quantile=0.0, min_pixels=100, save_file="large").segments
@@ -160,6 +143,15 @@ def test_a_copy_with_another_embedding_keeps_the_masks(configuration, fitted):
     assert copy.candidates == "objects"
 
 
+def test_the_report_outlines_masks(configuration, fitted):
+    catalogue = embed(configuration, fitted, select_number=4)
+    sheet = candidate_sheet(catalogue, 4)
+    rows = catalogue.segments.sort_values(SELECT_SCORE, ascending=False, kind="stable")
+    plain = tiles(rows, lambda path: read_image(Path(path)), lambda row: (), by="image_path")
+    assert 0 < len(sheet.tiles) <= 4
+    assert not {tile.picture for tile in sheet.tiles} & {tile.picture for tile in plain}
+
+
 def test_settings_that_make_no_sense_are_refused():
     for options, said in (
         ({"candidates": "objects", "select_by": "predicted_iou"}, "score of predicted segments"),
@@ -181,3 +173,20 @@ def test_without_logits_there_are_no_objects(configuration, fitted):
     )
     with pytest.raises(StoreError, match="args.keep=logits"):
         embed(configuration, fitted, select_by="entropy")
+
+
+def test_an_image_of_one_colour_has_no_regions():
+    image, labels = np.full((40, 60, 3), 90, np.uint8), np.zeros((40, 60), np.uint8)
+    prediction = Prediction(prediction=labels, labels=labels, logits=np.zeros((3, 10, 15)), num_classes=3)
+    bank = FeatureBank.of(np.eye(4), np.zeros(4, int), np.arange(4))
+    found = described_regions(image, prediction, np.ones((4, 3, 4)), bank)
+    assert len(found.tree) == 0
+    assert {len(values) for values in found.columns.values()} == {0}
+
+
+def test_an_image_of_another_size_than_its_prediction_is_refused():
+    prediction = Prediction(
+        prediction=np.zeros((40, 60), np.uint8), logits=np.zeros((3, 10, 15)), num_classes=3
+    )
+    with pytest.raises(StoreError, match="predict again"):
+        described_regions(np.zeros((41, 60, 3), np.uint8), prediction, np.ones((4, 3, 4)), None)

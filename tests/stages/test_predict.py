@@ -182,7 +182,7 @@ def test_nothing_to_do_needs_no_network(configuration, expected, monkeypatch):
     assert (again["predicted"], again["skipped"]) == (0, 6)
 
 
-def test_a_worker_that_dies_is_told(configuration, workspace, monkeypatch):
+def test_a_worker_that_dies_is_reported(configuration, workspace, monkeypatch):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     monkeypatch.setattr(stage, "load_kernels", os.abort)
     with pytest.raises(WorkerError, match="a worker process died.*Run the same command again"):
@@ -210,7 +210,9 @@ def test_steps_run_at_once_but_not_far_ahead(
     lock, finish, get = threading.Lock(), Finisher.__call__, ImageFolder.__getitem__
 
     def slow(self, outcome):
-        time.sleep(0.005)
+        end = time.monotonic() + 120
+        while num_cores and len(read) - len(finished) <= 3 and len(read) < 40 and time.monotonic() < end:
+            time.sleep(0.001)  # what is read ahead meanwhile is bounded, and is more than that
         result = finish(self, outcome)
         finished.append(threading.get_ident())
         return result
@@ -388,7 +390,7 @@ def test_images_that_left_the_folder_stand_in_nobodys_way(configuration, workspa
 
 
 @pytest.mark.parametrize("keep", ["logits", "nothing"])
-def test_an_image_that_was_replaced_is_told_and_predicted_again(
+def test_an_image_that_was_replaced_is_reported_and_predicted_again(
     configuration, workspace, folders, tmp_path, caplog, keep
 ):
     run, path = Run(configuration, workspace), tmp_path / "one" / "a.png"

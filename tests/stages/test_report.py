@@ -10,12 +10,6 @@ from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.stages.fit.settings import TrainMetaSettings
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
-from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
@@ -23,43 +17,10 @@ from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue
 
 MODEL = {"model_name": "colour"}
-JUDGED = MODEL | {"meta_model_name": "linear"}
+EVALUATED = MODEL | {"meta_model_name": "linear"}
 SETTINGS = from_mapping(
-    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **JUDGED}
+    ReportSettings, {"dataset": "val", "min_pixels": 30, "segments": 5, "clusters": 3, **EVALUATED}
 )
-
-
-@pytest.fixture
-def measured(configuration, workspace):
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "gpu": -1, **MODEL}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(
-            from_mapping(MetricsSettings, {"dataset": dataset, **MODEL}), Run(configuration, workspace)
-        )
-    return workspace
-
-
-@pytest.fixture
-def finished(configuration, measured):
-    trained = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", "gpu": -1, **JUDGED})
-    train_meta_nn(trained, Run(configuration, measured))
-    selected = from_mapping(
-        EmbedSettings,
-        {
-            "dataset": ("val",),
-            "select_by": "predicted_iou",
-            "iou_threshold": 0.9,
-            "min_height": 4,
-            "min_width": 4,
-            "gpu": -1,
-            **JUDGED,
-        },
-    )
-    compute_embeddings(selected, Run(configuration, measured))
-    return measured
 
 
 def save_evaluation(workspace, stem, **context):
@@ -78,15 +39,15 @@ def save_evaluation(workspace, stem, **context):
 RULES = {"void_rule": "void left out", "resolution": "of the images"}
 
 
-def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(configuration, finished):
-    there = report(SETTINGS, Run(configuration, finished))["evaluations"]  # of the meta model's training
-    save_evaluation(finished, "iou_colour_val")
-    save_evaluation(finished, "iou_other_val", model="other")
-    outcome = report(SETTINGS, Run(configuration, finished))
-    page = (finished.path / "reports" / "colour_val.html").read_text()
+def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(configuration, embedded):
+    there = report(SETTINGS, Run(configuration, embedded))["evaluations"]  # of the meta model's training
+    save_evaluation(embedded, "iou_colour_val")
+    save_evaluation(embedded, "iou_other_val", model="other")
+    outcome = report(SETTINGS, Run(configuration, embedded))
+    page = (embedded.path / "reports" / "colour_val.html").read_text()
     assert outcome["evaluations"] == there + 1
     assert "Quality iou_colour_val" in page
-    assert "Predicted IoU by linear, trained on train" in page  # what train_meta_nn told
+    assert "Predicted IoU by linear, trained on train" in page  # what train_meta_nn noted
     assert "Quality iou_other_val" not in page  # another network's
     assert "0.123" in page and "&lt;road&gt;" in page and "<road>" not in page
     assert "void left out" in page and "One scene." in page
@@ -98,9 +59,9 @@ def test_the_page_holds_results_segments_and_clusters_and_needs_nothing_else(con
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
 
 
-def test_segments_are_ordered_by_predicted_iou(configuration, finished):
-    report(SETTINGS, Run(configuration, finished))
-    page = (finished.path / "reports" / "colour_val.html").read_text()
+def test_segments_are_ordered_by_predicted_iou(configuration, embedded):
+    report(SETTINGS, Run(configuration, embedded))
+    page = (embedded.path / "reports" / "colour_val.html").read_text()
     worst, best = page.split("<h3>Worst</h3>")[1].split("<h3>Best</h3>")
     shown = [
         [float(v) for v in re.findall(r"<span>[^<]*predicted IoU ([\d.]+)", part)] for part in (worst, best)
@@ -111,14 +72,14 @@ def test_segments_are_ordered_by_predicted_iou(configuration, finished):
     assert max(shown[0]) <= min(shown[1][:5])
 
 
-def test_the_candidates_lead_in_the_order_of_the_score(configuration, finished):
-    report(SETTINGS, Run(configuration, finished))
-    page = (finished.path / "reports" / "colour_val.html").read_text()
+def test_the_candidates_lead_in_the_order_of_the_score(configuration, embedded):
+    report(SETTINGS, Run(configuration, embedded))
+    page = (embedded.path / "reports" / "colour_val.html").read_text()
     assert page.index('id="candidates"') < page.index('id="evaluation-1"') < page.index('id="segments"')
     shown = page.split('id="candidates"')[1].split('id="evaluation-1"')[0]
     places, scores = zip(*re.findall(r"<span>(\d+)\. 1 - predicted IoU ([\d.]+)", shown), strict=True)
     assert [int(place) for place in places] == list(range(1, len(places) + 1)) and len(places) == 5
-    catalogue = Catalogue.open(finished.catalogue_folder("val"))
+    catalogue = Catalogue.open(embedded.catalogue_folder("val"))
     highest = catalogue.segments["select_score"].max()
     assert [float(s) for s in scores] == sorted(map(float, scores), reverse=True)
     assert float(scores[0]) == round(highest, 2)

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval import __version__
-from oodretrieval.results.result import Context, Result, markdown_table, read_results, save_result
+from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.results.saved_results import read_results
+from oodretrieval.results.tables import markdown_table
 
 
 def _result(**changes):
@@ -17,14 +19,14 @@ def _result(**changes):
         "stem": "iou_net",
         "context": context,
         "settings": {"dataset": "streets_val"},
-        "figures": {"mean_iou": 0.5},
+        "measures": {"mean_iou": 0.5},
         "tables": {"IoU by class": table},
         "notes": ("One scene.",),
     }
     return Result(**(values | changes))
 
 
-def test_json_carries_figures_settings_and_the_rules_they_were_measured_by(tmp_path):
+def test_json_carries_measures_settings_and_the_rules_they_were_measured_by(tmp_path):
     save_result(tmp_path / "new" / "folder", _result())
     content = json.loads((tmp_path / "new" / "folder" / "iou_net.json").read_text())
     assert content["figures"] == {"mean_iou": 0.5}
@@ -73,7 +75,9 @@ def test_pictures_are_named_relative_to_the_result(tmp_path):
 
 
 def test_what_is_undefined_is_null_in_the_json(tmp_path):
-    save_result(tmp_path, _result(figures={"iou": {"road": float("nan")}, "drawn": [np.float32("nan"), 0.5]}))
+    save_result(
+        tmp_path, _result(measures={"iou": {"road": float("nan")}, "drawn": [np.float32("nan"), 0.5]})
+    )
     text = (tmp_path / "iou_net.json").read_text()
     assert "NaN" not in text
     assert json.loads(text)["figures"] == {"iou": {"road": None}, "drawn": [None, 0.5]}
@@ -87,7 +91,7 @@ def test_small_fractions_keep_a_digit_and_rounding_shows_no_sign():
     assert cells == ["0.500", "0.0004", "-2e-05", "0.000", "0.000"]
 
 
-def test_a_saved_table_is_read_as_it_was_told(tmp_path):
+def test_a_saved_table_is_read_as_it_was_logged(tmp_path):
     table = pd.DataFrame(
         {"looks": [5, 10.04], "difference": ["+0.033", "-0.028"], "share": [0.25, np.nan]},
         index=pd.Index(["novelty", "random"], name="order"),
@@ -100,3 +104,28 @@ def test_a_saved_table_is_read_as_it_was_told(tmp_path):
         ["novelty", "5", "+0.033", "0.250"],
         ["random", "10.040", "-0.028", "–"],
     ]
+
+
+def test_what_an_earlier_run_wrote_and_this_one_does_not_is_removed(tmp_path):
+    table = _result().tables["IoU by class"]
+    picture = tmp_path / "iou_net_old.png"
+    picture.write_bytes(b"PNG")
+    before = save_result(
+        tmp_path,
+        _result(tables={"difference to energy": table, "IoU by class": table}, pictures={"Old": picture}),
+    )
+    others = save_result(tmp_path, _result(stem="iou_net_other"))
+    unnamed = tmp_path / "iou_net_mine.csv"
+    unnamed.write_text("kept\n")
+    after = save_result(tmp_path, _result(tables={"difference to entropy": table, "IoU by class": table}))
+    gone = {file.name for file in before if not file.exists()}
+    assert gone == {"iou_net_difference_to_energy.csv", "iou_net_old.png"}
+    assert all(file.is_file() for file in [*after, *others, unnamed])
+
+
+def test_a_damaged_result_is_replaced_and_its_tables_stay(tmp_path):
+    json_path, _, table = save_result(tmp_path, _result())
+    json_path.write_text(json_path.read_text().replace("iou_by_class", "iou_by_glass"))
+    save_result(tmp_path, _result(tables={}))
+    assert json.loads(json_path.read_text())["tables"] == {}
+    assert table.is_file()

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import configuration_for
 from safetensors import safe_open
 from torch.backends import cudnn
 from torch.backends.cuda import matmul
@@ -31,8 +30,7 @@ from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
-from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.fit.train_novelty import train_novelty
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -45,7 +43,7 @@ from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Stored, 
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
 CPU = {"gpu": -1}
-JUDGED = {"model_name": "colour", "meta_model_name": "linear"}
+EVALUATED = {"model_name": "colour", "meta_model_name": "linear"}
 
 
 def fit(configuration, workspace, **options):
@@ -56,58 +54,36 @@ def fit(configuration, workspace, **options):
 
 
 def embed(configuration, workspace, **options):
-    settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "overwrite": True, **JUDGED, **options}
+    settings = {
+        "dataset": ("val",),
+        "min_height": 4,
+        "min_width": 4,
+        "overwrite": True,
+        **EVALUATED,
+        **options,
+    }
     return compute_embeddings(from_mapping(EmbedSettings, {**settings, **CPU}), Run(configuration, workspace))
-
-
-@pytest.fixture(scope="module")
-def once(camvid, tmp_path_factory):
-    """A workspace with everything that comes before selecting, and a novelty model; not to be written to."""
-    configuration = configuration_for(camvid, tmp_path_factory.mktemp("once"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    settings = from_mapping(TrainMetaSettings, {"dataset": "train", "dataset_val": "val", **JUDGED, **CPU})
-    train_meta_nn(settings, Run(configuration, workspace))
-    fit(configuration, workspace)
-    return workspace
-
-
-@pytest.fixture
-def fitted(once, workspace):
-    shutil.copytree(once.path, workspace.path)
-    return workspace
-
-
-@pytest.fixture
-def measured(fitted):
-    fitted.novelty_model_path("colour").unlink()
-    return fitted
 
 
 @pytest.mark.parametrize("select_by", [name for name in get_args(SelectBy) if name != "predicted_iou"])
 def test_every_score_selects_what_lies_above_its_quantile(configuration, fitted, select_by):
     embed(configuration, fitted, select_by=select_by, select_quantile=0.5)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
+    evaluated, chosen = catalogue.table(PREDICTED_IOU), catalogue.segments
     limit = load_novelty_model(fitted.novelty_model_path("colour")).threshold(select_by, 0.5)
-    assert 0 < len(chosen) < len(judged)
+    assert 0 < len(chosen) < len(evaluated)
     assert (chosen[SELECT_SCORE] > limit).all()
     every = read_segments(fitted, "colour", "val")
     large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
-    assert len(chosen) == (judged[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
+    assert len(chosen) == (evaluated[SELECT_SCORE].to_numpy() > limit)[large.to_numpy()].sum()
     assert catalogue.settings["select_by"] == select_by
 
 
 def test_scores_are_higher_on_unknown_things(configuration, fitted):
     table = read_segments(fitted, "colour", "val")
     embed(configuration, fitted, select_by="novelty", select_quantile=0.0)
-    judged = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
-    score = judged.merge(table, on=["image_id", "segment_id"])
+    evaluated = Catalogue.open(fitted.catalogue_folder("val")).table(PREDICTED_IOU)
+    score = evaluated.merge(table, on=["image_id", "segment_id"])
     large = score[score["S"] >= 40]
     unknown = large["unknown_fraction"] > 0.5
     assert large.loc[unknown, SELECT_SCORE].median() > large.loc[~unknown, SELECT_SCORE].median() + 0.5
@@ -117,21 +93,21 @@ def test_scores_are_higher_on_unknown_things(configuration, fitted):
 def test_a_number_takes_the_highest(configuration, fitted, select_by):
     embed(configuration, fitted, select_by=select_by, select_number=5)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
+    evaluated, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
     large = (every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)
-    highest = np.sort(judged[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
+    highest = np.sort(evaluated[SELECT_SCORE].to_numpy()[large.to_numpy()])[-5:]
     assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
 
 
-def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, measured):
-    embed(configuration, measured, select_by="predicted_iou", iou_threshold=0.9)
-    segments = Catalogue.open(measured.catalogue_folder("val")).segments
+def test_the_published_rule_is_one_argument_away_and_needs_no_novelty_model(configuration, trained):
+    embed(configuration, trained, select_by="predicted_iou", iou_threshold=0.9)
+    segments = Catalogue.open(trained.catalogue_folder("val")).segments
     assert (segments["predicted_iou"] < 0.9).all()
     assert np.allclose(segments[SELECT_SCORE], 1 - segments["predicted_iou"])
-    embed(configuration, measured, select_by="energy", select_number=3)
+    embed(configuration, trained, select_by="energy", select_number=3)
     for select_by in ("novelty", "energy"):
         with pytest.raises(WeightsError, match="no novelty model.*train_novelty.*select_by=predicted_iou"):
-            embed(configuration, measured, select_by=select_by)
+            embed(configuration, trained, select_by=select_by)
 
 
 def test_without_logits_it_says_what_to_do(configuration, fitted):
@@ -170,11 +146,11 @@ def test_a_model_of_another_network_or_of_other_weights_is_refused(configuration
         Run(replace(configuration, models=models), fitted).trained.novelty_model("colour")
 
 
-def test_the_entry_says_where_its_novelty_model_lies(configuration, measured, tmp_path):
+def test_the_entry_says_where_its_novelty_model_lies(configuration, trained, tmp_path):
     entry = replace(configuration.models["colour"], novelty="mine/novelty.safetensors")
     named = replace(configuration, models={**configuration.models, "colour": entry})
-    assert fit(named, measured)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
-    assert embed(named, measured, select_number=2)["segments"] == 2
+    assert fit(named, trained)["path"] == str(tmp_path / "mine" / "novelty.safetensors")
+    assert embed(named, trained, select_number=2)["segments"] == 2
 
 
 def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, fitted, caplog):
@@ -188,27 +164,27 @@ def test_fitting_again_is_skipped_and_other_settings_are_refused(configuration, 
         assert json.loads(file.metadata()["made_by"])["seed"] == 1
 
 
-def test_the_fit_looks_at_no_unknown_segment(configuration, measured):
-    result = fit(configuration, measured)
-    table = read_segments(measured, "colour", "train")
+def test_the_fit_looks_at_no_unknown_segment(configuration, trained):
+    result = fit(configuration, trained)
+    table = read_segments(trained, "colour", "train")
     clean = (table["S"] >= 100) & (table["unknown_fraction"] + table["void_fraction"] <= 0.1)
     assert result["segments"] == clean.sum() < (table["S"] >= 100).sum()
-    bank = load_novelty_model(measured.novelty_model_path("colour")).bank
+    bank = load_novelty_model(trained.novelty_model_path("colour")).bank
     assert np.bincount(bank.classes).tolist() == np.bincount(table["class"][clean]).tolist()
 
 
-def test_what_cannot_be_learned_from_is_refused(configuration, measured):
+def test_what_cannot_be_learned_from_is_refused(configuration, trained):
     pred_images(
         from_mapping(PredictSettings, {"dataset": "images", "model_name": "colour", **CPU}),
-        Run(configuration, measured),
+        Run(configuration, trained),
     )
-    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, measured))
+    compute_metrics(MetricsSettings(dataset="images", model_name="colour"), Run(configuration, trained))
     with pytest.raises(TableError, match="'images' has no truth"):
-        fit(configuration, measured, dataset="images")
+        fit(configuration, trained, dataset="images")
     with pytest.raises(StoreError, match="no segments of 'other'"):
-        fit(configuration, measured, model_name="other")
+        fit(configuration, trained, model_name="other")
     with pytest.raises(SettingsError, match="tf_efficientnet_lite1.*'resnet50'"):
-        fit(configuration, measured, backbone="resnet50")
+        fit(configuration, trained, backbone="resnet50")
 
 
 def test_features_are_computed_once(configuration, fitted, monkeypatch):
@@ -287,9 +263,9 @@ def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
     (root / "val" / "0016E5_00200.png").write_bytes(b"no image")
     with pytest.raises(PartialFailure, match="0016E5_00200"):
         embed(configuration, workspace, root=str(root), select_quantile=0.0)
-    judged = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
-    lost = judged["image_id"] == "0016E5_00200"
-    assert judged.loc[lost, SELECT_SCORE].isna().all() and judged.loc[~lost, SELECT_SCORE].notna().all()
+    evaluated = Catalogue.open(workspace.catalogue_folder("val")).table(PREDICTED_IOU)
+    lost = evaluated["image_id"] == "0016E5_00200"
+    assert evaluated.loc[lost, SELECT_SCORE].isna().all() and evaluated.loc[~lost, SELECT_SCORE].notna().all()
 
 
 def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(configuration, fitted):
@@ -299,15 +275,15 @@ def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(confi
         "min_height": 6,
         "min_width": 6,
         "repetitions": 3,
-        **JUDGED,
+        **EVALUATED,
     }
-    figures = eval_selection(
+    measures = eval_selection(
         from_mapping(SelectionSettings, {**settings, "select_quantile": 0.6, **CPU}),
         Run(configuration, fitted),
     )
     embed(configuration, fitted, select_quantile=0.6, min_pixels=40, min_height=1, min_width=1)
-    assert figures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
-    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(figures["orders"])
+    assert measures["selected"] == len(Catalogue.open(fitted.catalogue_folder("val")))
+    assert {"novelty", "nearest neighbour", "mean energy", "predicted IoU"} <= set(measures["orders"])
     published = from_mapping(
         SelectionSettings, {**settings, "select_by": "predicted_iou", "iou_threshold": 0.9, **CPU}
     )
@@ -336,8 +312,10 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
     assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
 
 
-def test_the_pixel_score_is_judged_beside_the_others(configuration, fitted):
-    settings = from_mapping(OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **JUDGED, **CPU})
+def test_the_pixel_score_is_evaluated_next_to_the_others(configuration, fitted):
+    settings = from_mapping(
+        OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **EVALUATED, **CPU}
+    )
     scores = eval_ood(settings, Run(configuration, fitted))["scores"]
     assert scores["novelty"]["pixels"]["auroc"] > scores["max_softmax"]["pixels"]["auroc"]
     warm = eval_ood(changed(settings, {"temperature": 2.0}), Run(configuration, fitted))["scores"]

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from steps import CPU, embed, embed_settings, predict_and_measure, train_linear
 
+from oodretrieval.datasets import open_dataset
 from oodretrieval.errors import (
     ConfigurationError,
     DatasetError,
@@ -30,60 +32,14 @@ from oodretrieval.stages.evaluate.ood.settings import OodSettings
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
 from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings
-from oodretrieval.stages.fit.settings import TrainMetaSettings
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
-from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, read_prediction, read_segments
 from oodretrieval.stores.boxes import crop_boxes
-
-CPU = {"gpu": -1}
-
-
-def predict_and_measure(configuration, workspace, *datasets, **options):
-    for dataset in datasets:
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", **CPU, **options}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-
-
-def train_linear(configuration, workspace, **options):
-    settings = {"dataset": "train", "dataset_val": "val", "model_name": "colour", "meta_model_name": "linear"}
-    return train_meta_nn(
-        from_mapping(TrainMetaSettings, {**settings, **options, **CPU}), Run(configuration, workspace)
-    )
-
-
-def embed_settings(**options):
-    settings = {"model_name": "colour", "meta_model_name": "linear", "min_height": 4, "min_width": 4}
-    settings |= {
-        "select_by": "predicted_iou",
-        "iou_threshold": 0.9,
-        "min_crop_height": 40,
-        "min_crop_width": 40,
-        "dataset": ("val",),
-    }
-    return from_mapping(EmbedSettings, {**settings, **options, **CPU})
-
-
-@pytest.fixture
-def measured(configuration, workspace):
-    predict_and_measure(configuration, workspace, "train", "val")
-    return workspace
-
-
-@pytest.fixture
-def embedded(configuration, measured):
-    train_linear(configuration, measured)
-    compute_embeddings(embed_settings(), Run(configuration, measured))
-    return measured
 
 
 def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedded):
@@ -116,11 +72,11 @@ def test_the_pipeline_finds_what_the_network_never_learned(configuration, embedd
     retrieval = eval_retrieval(RetrievalSettings(embeddings_file="val"), Run(configuration, embedded))
     assert retrieval["embedding"]["mean"] > 0
 
-    judged = catalogue.table(PREDICTED_IOU)
+    evaluated = catalogue.table(PREDICTED_IOU)
     every = read_segments(embedded, "colour", "val")
-    assert len(judged) == len(every) > len(segments), "also those that were not selected"
+    assert len(evaluated) == len(every) > len(segments), "also those that were not selected"
     key = ["dataset", "image_id", "segment_id"]
-    found = segments[key].merge(judged, on=key)["predicted_iou"]
+    found = segments[key].merge(evaluated, on=key)["predicted_iou"]
     assert found.tolist() == segments["predicted_iou"].tolist()
     assert all(pd.io.common.file_exists(file) for file in retrieval["files"] + selection["files"])
 
@@ -169,16 +125,16 @@ def test_a_damaged_prediction_is_predicted_again(configuration, measured):
     assert (again["predicted"], again["skipped"]) == (1, 5)
 
 
-def test_other_settings_are_refused_and_overwrite_makes_anew(configuration, measured):
+def test_other_settings_are_refused_and_overwrite_makes_again(configuration, measured):
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", **CPU}
     with pytest.raises(
         SettingsMismatchError, match=r"keep: was 'logits', now 'softmax'.*args.overwrite=True"
     ):
         pred_images(from_mapping(PredictSettings, {**settings}), Run(configuration, measured))
-    anew = pred_images(
+    again = pred_images(
         from_mapping(PredictSettings, {**settings, "overwrite": True}), Run(configuration, measured)
     )
-    assert anew["predicted"] == 6
+    assert again["predicted"] == 6
     with pytest.raises(SettingsMismatchError, match="keep"):
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, measured))
     compute_metrics(
@@ -256,11 +212,11 @@ def test_a_damaged_image_fails_alone(configuration, workspace, camvid, tmp_path)
 
 
 def test_a_folder_of_photographs_without_truth(configuration, measured):
-    predict_and_measure(configuration, measured, "images")
-    train_linear(configuration, measured)
+    predict_and_measure(Run(configuration, measured), "images")
+    train_linear(Run(configuration, measured))
     table = read_segments(measured, "colour", "images")
     assert (table[["iou", "iou0", "label"]] == -1).all(axis=None)
-    compute_embeddings(embed_settings(dataset=("images",)), Run(configuration, measured))
+    embed(Run(configuration, measured), dataset=("images",))
     assert (Catalogue.open(measured.catalogue_folder("images")).segments["label"] == -1).all()
     with pytest.raises(StoreError, match="no truth.*report.py"):
         eval_retrieval(RetrievalSettings(embeddings_file="images"), Run(configuration, measured))
@@ -272,17 +228,17 @@ def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer
     configuration, measured, monkeypatch, caplog, tmp_path
 ):
     caplog.set_level("INFO")
-    train_linear(configuration, measured)
+    train_linear(Run(configuration, measured))
     models = {**configuration.models, "colour": replace(configuration.models["colour"], meta_model="linear")}
     run = Run(replace(configuration, models=models), measured)
-    compute_embeddings(embed_settings(meta_model_name=""), run)
+    embed(run, meta_model_name="")
     assert Catalogue.open(measured.catalogue_folder("val")).settings["meta_model"] == "linear"
     assert "args.select_number" not in caplog.text
     monkeypatch.setattr("oodretrieval.stages.select.compute_embeddings.MANY", 3)
-    compute_embeddings(embed_settings(meta_model_name="", save_file="many"), run)
+    embed(run, meta_model_name="", save_file="many")
     assert "args.select_number=100 args.save_file=first takes the 100 highest alone" in caplog.text
     caplog.clear()
-    compute_embeddings(embed_settings(meta_model_name="", save_file="few", select_number=5), run)
+    embed(run, meta_model_name="", save_file="few", select_number=5)
     assert "takes the 100 highest" not in caplog.text
     scores = eval_ood(
         from_mapping(
@@ -301,7 +257,7 @@ def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer
 
 
 def test_several_datasets_in_one_catalogue(configuration, embedded):
-    compute_embeddings(embed_settings(dataset=("train", "val")), Run(configuration, embedded))
+    embed(Run(configuration, embedded), dataset=("train", "val"))
     catalogue = Catalogue.open(embedded.catalogue_folder("train+val"))
     assert set(catalogue.segments["dataset"]) == {"train", "val"}
 
@@ -321,11 +277,11 @@ def test_the_same_segments_embedded_again(configuration, embedded):
 
 
 def test_a_catalogue_that_grows_leaves_incomplete_embeddings_out(configuration, measured, caplog):
-    train_linear(configuration, measured)
-    compute_embeddings(embed_settings(limit=2), Run(configuration, measured))
+    train_linear(Run(configuration, measured))
+    embed(Run(configuration, measured), limit=2)
     again = embed_settings(load_file="val", net="efficientnet_lite1")
     embed_again(again, Run(configuration, measured))
-    compute_embeddings(embed_settings(), Run(configuration, measured))
+    embed(Run(configuration, measured))
     assert "lacks the new segments" in caplog.text
     assert Catalogue.open(measured.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
     embed_again(again, Run(configuration, measured))
@@ -347,44 +303,47 @@ def test_an_image_that_is_gone_when_embedding_again(configuration, embedded, cam
 
 def test_embedding_again_with_other_settings(configuration, embedded):
     with pytest.raises(SettingsMismatchError, match="iou_threshold"):
-        compute_embeddings(embed_settings(iou_threshold=0.8), Run(configuration, embedded))
-    compute_embeddings(embed_settings(iou_threshold=0.8, overwrite=True), Run(configuration, embedded))
+        embed(Run(configuration, embedded), iou_threshold=0.8)
+    embed(Run(configuration, embedded), iou_threshold=0.8, overwrite=True)
     segments = Catalogue.open(embedded.catalogue_folder("val")).segments
     assert (segments["predicted_iou"] < 0.8).all()
 
 
 def test_nothing_selected_says_what_to_change(configuration, embedded):
     with pytest.raises(StoreError, match="raise args.iou_threshold"):
-        compute_embeddings(embed_settings(iou_threshold=-1.0, save_file="none"), Run(configuration, embedded))
+        embed(Run(configuration, embedded), iou_threshold=-1.0, save_file="none")
 
 
 def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
-    from oodretrieval.datasets import CamVid
+    def of_cars(*arguments):
+        dataset = open_dataset(*arguments)
+        dataset.pred_class_selection = [8]
+        return dataset
 
-    monkeypatch.setattr(CamVid, "pred_class_selection", [8], raising=False)
-    compute_embeddings(embed_settings(save_file="cars"), Run(configuration, embedded))
+    monkeypatch.setattr("oodretrieval.experiment.datasets.open_dataset", of_cars)
+    embed(Run(configuration, embedded), save_file="cars")
     assert set(Catalogue.open(embedded.catalogue_folder("cars")).segments["class"]) <= {8}
 
 
 def test_a_meta_model_of_another_network_is_refused(configuration, measured):
-    train_linear(configuration, measured)
+    train_linear(Run(configuration, measured))
     pred_images(
         from_mapping(PredictSettings, {"dataset": "val", "model_name": "other", **CPU}),
         Run(configuration, measured),
     )
     compute_metrics(MetricsSettings(dataset="val", model_name="other"), Run(configuration, measured))
     with pytest.raises(TableError, match="trained on segments of 'colour', not of 'other'"):
-        compute_embeddings(embed_settings(model_name="other"), Run(configuration, measured))
+        embed(Run(configuration, measured), model_name="other")
 
 
 def test_stages_out_of_order_say_which_comes_first(configuration, workspace):
     with pytest.raises(StoreError, match="pred_images"):
         compute_metrics(MetricsSettings(dataset="val", model_name="colour"), Run(configuration, workspace))
     with pytest.raises(StoreError, match="compute_metrics"):
-        train_linear(configuration, workspace)
-    predict_and_measure(configuration, workspace, "val")
+        train_linear(Run(configuration, workspace))
+    predict_and_measure(Run(configuration, workspace), "val")
     with pytest.raises(WeightsError, match="train_meta_nn"):
-        compute_embeddings(embed_settings(), Run(configuration, workspace))
+        embed(Run(configuration, workspace))
     with pytest.raises(StoreError, match="compute_embeddings"):
         eval_retrieval(RetrievalSettings(embeddings_file="val"), Run(configuration, workspace))
 
@@ -431,7 +390,7 @@ def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspa
     pred_images(from_mapping(PredictSettings, {**settings, "limit": 2, **CPU}), Run(configuration, workspace))
     compute_metrics(from_mapping(MetricsSettings, {**settings}), Run(configuration, workspace))
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 2
-    predict_and_measure(configuration, workspace, "val")
+    predict_and_measure(Run(configuration, workspace), "val")
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
 
 
@@ -446,9 +405,9 @@ def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, mo
 
 
 def test_iou_of_the_stored_predictions(configuration, measured):
-    figures = eval_iou(IouSettings(dataset="val", model_name="colour"), Run(configuration, measured))
-    assert 0.3 < figures["mean_iou"] <= 1
-    assert json.loads(Path(figures["file"]).read_text(encoding="utf-8"))["figures"]["images"] == 6
+    measures = eval_iou(IouSettings(dataset="val", model_name="colour"), Run(configuration, measured))
+    assert 0.3 < measures["mean_iou"] <= 1
+    assert json.loads(Path(measures["file"]).read_text(encoding="utf-8"))["figures"]["images"] == 6
 
 
 @pytest.mark.parametrize("keep", ["logits", "nothing"])
@@ -472,7 +431,7 @@ def test_an_image_that_could_not_be_read_is_embedded_by_the_next_run(
     root = tmp_path / "copy"
     shutil.copytree(camvid, root)
     predict_and_measure_at(configuration, measured, root)
-    train_linear(configuration, measured, dataset_val="", groups="image")
+    train_linear(Run(configuration, measured), dataset_val="", groups="image")
     broken = root / "val" / "0016E5_00200.png"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:300])

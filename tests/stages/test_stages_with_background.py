@@ -1,4 +1,4 @@
-"""Networks with a background through the stages, and how a segmentation is judged there."""
+"""Networks with a background through the stages, and how a segmentation is evaluated there."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from colour_network import ColourNetwork
-from conftest import COLOURS, NEVER
+from miniature import COLOURS, NEVER
 
 from oodretrieval.datasets import open_dataset
 from oodretrieval.entries import DatasetEntry, ModelEntry
@@ -82,7 +82,7 @@ def training(**options):
     return from_mapping(TrainSegmentationSettings, {**defaults, **sizes, **options})
 
 
-def judged(extended, workspace, name, dataset="val_behind", **options):
+def evaluated(extended, workspace, name, dataset="val_behind", **options):
     pred_images(
         from_mapping(PredictSettings, {"dataset": dataset, "model_name": name, **ON_CPU, **options}),
         Run(extended, workspace),
@@ -91,7 +91,7 @@ def judged(extended, workspace, name, dataset="val_behind", **options):
     return eval_segmentation(settings, Run(extended, workspace))  # each of the few frames by itself
 
 
-def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
+def test_trained_predicted_and_evaluated_by_the_entry_alone(extended, workspace):
     result = train_segmentation(training(), Run(extended, workspace))
     assert train_segmentation(training(), Run(extended, workspace)) == result, "its state can be gone on with"
     noted = read_metadata(result["path"])
@@ -99,14 +99,14 @@ def test_trained_predicted_and_judged_by_the_entry_alone(extended, workspace):
     assert noted["classes"]["0"][0] == "background"
     for key in ("mean_dice", "mean_accuracy", "frequency_weighted_iou", "non_distinctiveness_1"):
         assert noted["quality"][key] == result[key]
-    figures = judged(extended, workspace, "implicit", limit=2)
+    measures = evaluated(extended, workspace, "implicit", limit=2)
     prediction = read_prediction(workspace, "implicit", "val_behind", open_ids(extended)[0])
     assert prediction.num_classes == CLASSES + 1
     settings = from_mapping(
         SegmentationSettings, {"dataset": "val_behind", "model_name": "implicit", "limit": 2}
     )
     again = eval_segmentation(settings, Run(extended, workspace))
-    assert again["mean_iou"] == figures["mean_iou"] == pytest.approx(result["mean_iou"], abs=2e-3)
+    assert again["mean_iou"] == measures["mean_iou"] == pytest.approx(result["mean_iou"], abs=2e-3)
     for mode in (1, 2):
         key = f"non_distinctiveness_{mode}"
         assert again[key] == pytest.approx(result[key], abs=1e-3), "the network and its stored logits agree"
@@ -127,7 +127,7 @@ def test_weights_trained_without_a_background_are_extended_by_it(extended, works
     assert len(predicted_classes(replace(entry, implicit_background=False), images, 0)) == CLASSES
     both = replace(extended, models={**extended.models, "later": entry})
     assert both.model("later").weights.samefile(path)
-    assert judged(both, workspace, "later")["images"] == 6
+    assert evaluated(both, workspace, "later")["images"] == 6
 
 
 def test_weights_trained_with_it_serve_without(extended, workspace):
@@ -139,18 +139,18 @@ def test_weights_trained_with_it_serve_without(extended, workspace):
 
 
 def test_what_disagrees_is_said_before_the_training(extended, workspace):
-    with pytest.raises(ConfigurationError, match="num_classes=10, the dataset 9 .* beside the background"):
+    with pytest.raises(ConfigurationError, match="num_classes=10, the dataset 9 .* besides the background"):
         train_segmentation(training(model_name="too_wide"), Run(extended, workspace))
     with pytest.raises(ConfigurationError, match="implicit background, but predicted id 0 .* 'sky'"):
         train_segmentation(training(dataset="train", dataset_val="val"), Run(extended, workspace))
     with pytest.raises(ConfigurationError, match="num_classes=9, the dataset 10 predicted classes;"):
         train_segmentation(training(model_name="foreground"), Run(extended, workspace))
     with pytest.raises(ConfigurationError, match=r"10 classes, the dataset's pred_mapping 9; .*background"):
-        judged(extended, workspace, "colour_implicit", dataset="val")
+        evaluated(extended, workspace, "colour_implicit", dataset="val")
 
 
 def test_predictions_made_without_the_background_are_refused(extended, workspace):
-    judged(extended, workspace, "colour_implicit")
+    evaluated(extended, workspace, "colour_implicit")
     entry = replace(extended.model("colour_implicit"), implicit_background=False)
     changed = replace(extended, models={**extended.models, "colour_implicit": entry})
     with pytest.raises(SettingsMismatchError, match="implicit_background"):
@@ -191,29 +191,29 @@ def test_all_stages_run_with_a_background(extended, workspace):
     assert len(Catalogue.open(workspace.catalogue_folder("val_behind")).segments)
 
 
-def test_the_figures_are_those_of_the_stored_predictions(extended, workspace):
-    figures = judged(extended, workspace, "colour_implicit")
+def test_the_measures_are_those_of_the_stored_predictions(extended, workspace):
+    measures = evaluated(extended, workspace, "colour_implicit")
     dataset = open_dataset(extended.dataset("val_behind"))
     matrix, values = ConfusionMatrix(CLASSES + 1), []
     for image in dataset.ids:
         prediction = read_prediction(workspace, "colour_implicit", "val_behind", image)
         matrix.update(prediction.prediction, prediction.truth())
         values.append(non_distinctiveness(prediction.full_logits().transpose(2, 0, 1)[None], 2))
-    assert figures["mean_iou"] == matrix.mean_iou() and figures["mean_dice"] == matrix.mean_dice()
-    assert figures["non_distinctiveness_2"] == pytest.approx(np.mean(values))
-    assert figures["auroc_background"] > 0.9, "pedestrians have a colour that no class has"
-    low, high = figures["intervals"]["non_distinctiveness_2"]
-    assert low <= figures["non_distinctiveness_2"] <= high
-    written = {path.rsplit(".", 1)[-1]: path for path in figures["files"]}
+    assert measures["mean_iou"] == matrix.mean_iou() and measures["mean_dice"] == matrix.mean_dice()
+    assert measures["non_distinctiveness_2"] == pytest.approx(np.mean(values))
+    assert measures["auroc_background"] > 0.9, "pedestrians have a colour that no class has"
+    low, high = measures["intervals"]["non_distinctiveness_2"]
+    assert low <= measures["non_distinctiveness_2"] <= high
+    written = {path.rsplit(".", 1)[-1]: path for path in measures["files"]}
     assert set(written) == {"json", "md", "csv"}
     content = json.loads(Path(written["json"]).read_text(encoding="utf-8"))
-    assert content["figures"]["mean_iou"] == figures["mean_iou"]
+    assert content["figures"]["mean_iou"] == measures["mean_iou"]
     page = Path(written["md"]).read_text(encoding="utf-8")
     assert "expected non-distinctiveness, mode 1" in page and "background: pedestrian, bicyclist" in page
 
 
 def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
-    kept = judged(extended, workspace, "colour_implicit")
+    kept = evaluated(extended, workspace, "colour_implicit")
     pred_images(
         from_mapping(
             PredictSettings,
@@ -233,9 +233,9 @@ def test_softmax_serves_as_well_as_logits(extended, workspace, tmp_path):
         assert softmax[key] == pytest.approx(kept[key], abs=1e-3)
 
 
-def test_without_logits_only_classes_are_judged(extended, workspace):
-    figures = judged(extended, workspace, "colour_implicit", keep="nothing")
-    assert figures["mean_iou"] > 0 and "non_distinctiveness_1" not in figures
+def test_without_logits_only_classes_are_evaluated(extended, workspace):
+    measures = evaluated(extended, workspace, "colour_implicit", keep="nothing")
+    assert measures["mean_iou"] > 0 and "non_distinctiveness_1" not in measures
 
 
 def test_datasets_without_truth_or_predictions_are_refused(extended, workspace):

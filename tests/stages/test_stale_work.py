@@ -1,10 +1,11 @@
-"""Work that was made of other predictions than there are is refused, or told, by everything that reads it."""
+"""Work that was made of other predictions than there are is refused, or reported, by everything that reads it."""
 
 import shutil
 
 import numpy as np
 import pytest
 import torch
+from steps import predict_and_measure, train_linear
 
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.experiment.device import choose_device
@@ -31,7 +32,7 @@ from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Stored, Workspace, lock_folder
+from oodretrieval.stores import Stored, lock_folder
 
 NET = {"model_name": "colour", "gpu": -1}
 VAL = {"dataset": "val", **NET}
@@ -82,16 +83,14 @@ def predict(configuration, workspace, measure=True, **options):
 
 
 @pytest.fixture(scope="module")
-def once(configuration_in, tmp_path_factory):
-    """Predicted, measured and fitted; not to be written to."""
-    configuration = configuration_in(tmp_path_factory.mktemp("once"))
-    workspace = Workspace(configuration.workspace)
-    predict(configuration, workspace)
-    train_meta_nn(
-        from_mapping(TrainMetaSettings, {**META, "dataset_val": "", "groups": "image"}),
-        Run(configuration, workspace),
-    )
-    return workspace
+def once(grown):
+    """``val`` predicted and measured, and a meta model fitted on it; not to be written to."""
+
+    def step(run):
+        predict_and_measure(run, "val")
+        train_linear(run, dataset="val", dataset_val="", groups="image")
+
+    return grown(None, step)
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def test_predictions_of_two_kinds_are_not_put_together(configuration, fitted, na
         stage(settings, Run(configuration, fitted))
 
 
-def test_a_model_fitted_on_other_inference_is_told(configuration, fitted, caplog):
+def test_a_model_fitted_on_other_inference_is_reported(configuration, fitted, caplog):
     stage, settings = READERS["eval_selection"]
     stage(settings, Run(configuration, fitted))
     assert "may be off" not in caplog.text

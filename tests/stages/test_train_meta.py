@@ -1,4 +1,4 @@
-"""Training any meta model, and judging it on other images, by folds of images or by folds of clips."""
+"""Training any meta model, and evaluating it on other images, by folds of images or by folds of clips."""
 
 import json
 import shutil
@@ -23,37 +23,23 @@ from oodretrieval.meta_models import (
     training_rows,
 )
 from oodretrieval.results.rules import Resampling
-from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, draws_of, judge
+from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, evaluate, resamples_of
 from oodretrieval.stages.fit.meta_recipe import Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Stored, Workspace, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
 SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
 
 
-@pytest.fixture(scope="module")
-def measured_once(configuration_in, tmp_path_factory):
-    configuration = configuration_in(tmp_path_factory.mktemp("measured"))
-    workspace = Workspace(configuration.workspace)
-    for dataset in ("train", "val"):
-        pred_images(
-            from_mapping(PredictSettings, {"dataset": dataset, "model_name": "colour", "gpu": -1}),
-            Run(configuration, workspace),
-        )
-        compute_metrics(MetricsSettings(dataset=dataset, model_name="colour"), Run(configuration, workspace))
-    return configuration
-
-
 @pytest.fixture
-def measured(measured_once, tmp_path):
-    shutil.copytree(measured_once.workspace, tmp_path / "workspace")
-    return replace(measured_once, workspace=tmp_path / "workspace", defaults={"META_MODEL": "linear"})
+def measured(configuration, measured_once):
+    """Configuration of a workspace in which train and val are measured."""
+    shutil.copytree(measured_once.path, configuration.workspace)
+    return replace(configuration, defaults={"META_MODEL": "linear"})
 
 
 def train(configuration, **options):
@@ -76,11 +62,11 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
     assert list(result["figures"]) == SETS
     for rows in result["figures"].values():
         assert list(rows) == MODELS
-        for figures in rows.values():
-            assert set(figures["intervals"]) == {"r2", "rmse", "auroc", "auprc", "accuracy"}
-            for key, (low, high) in figures["intervals"].items():
-                assert np.isnan(low) or low <= figures[key] <= high
-                assert np.isnan(figures[key]) or 0 <= figures[key] <= 1 or key == "r2"
+        for measures in rows.values():
+            assert set(measures["intervals"]) == {"r2", "rmse", "auroc", "auprc", "accuracy"}
+            for key, (low, high) in measures["intervals"].items():
+                assert np.isnan(low) or low <= measures[key] <= high
+                assert np.isnan(measures[key]) or 0 <= measures[key] <= 1 or key == "r2"
     known = result["figures"]["known segments"]
     assert known["all features"]["r2"] > known["mean"]["r2"]
     assert known["all features"]["segments"] < result["figures"]["all segments"]["all features"]["segments"]
@@ -88,7 +74,7 @@ def test_reports_variants_and_baselines_with_intervals(measured, caplog):
     content = json.loads(Path(result["files"][0]).read_text(encoding="utf-8"))
     assert "void or unknown left out of the training" in content["context"]["void_rule"]
     assert "one block of 20 holds all 6 images" in content["context"]["intervals"]
-    assert content["notes"] == ["All images are frames of one clip: the figures are of one scene."]
+    assert content["notes"] == ["All images are frames of one clip: the measures are of one scene."]
     assert "entropy only" in caplog.text and "R² 95 %" in caplog.text
 
 
@@ -122,7 +108,7 @@ def test_a_model_is_not_evaluated_on_what_it_learned_from(measured, caplog):
     assert record["dataset"] == "train" and list(record["images"]) == list(table["image_id"].unique()[:4])
 
 
-def test_figures_are_those_of_the_saved_model(measured):
+def test_measures_are_those_of_the_saved_model(measured):
     result = train(measured, block=1)
     model = load_meta_model(result["path"])
     table = read_segments(Workspace(measured.workspace), "colour", "val")
@@ -132,7 +118,7 @@ def test_figures_are_those_of_the_saved_model(measured):
     np.testing.assert_equal(model.quality["figures"], result["figures"])
 
 
-def test_a_second_run_shows_the_figures_and_other_settings_are_a_conflict(measured, caplog):
+def test_a_second_run_shows_the_measures_and_other_settings_are_a_conflict(measured, caplog):
     result = train(measured)
     caplog.set_level("INFO")
     caplog.clear()
@@ -193,7 +179,7 @@ def test_the_options_of_an_entry_are_kept(measured):
     assert model.trees == 3 and len(model.feature_names) == 5
 
 
-def test_folds_are_judged_without_having_been_seen(measured, caplog):
+def test_folds_are_evaluated_without_having_been_seen(measured, caplog):
     """By hand: every image is predicted by a model of the images of the other folds."""
     table = read_segments(Workspace(measured.workspace), "colour", "train")
     settings = from_mapping(
@@ -204,16 +190,16 @@ def test_folds_are_judged_without_having_been_seen(measured, caplog):
     found = cross_validated(recipe, table, folds_of(images, 6, seed=0), 6, strict=True)
     assert list(found) == MODELS
     for image in set(images):
-        judged = table["image_id"] == image
-        model = LinearMetaModel().fit(training_rows(table[~judged]))
-        assert np.allclose(found["all features"].iou[judged], model.predict(table[judged]), atol=1e-9)
-        variant = LinearMetaModel().fit(training_rows(table[~judged], strict=False))
-        assert np.allclose(found["not strict"].iou[judged], variant.predict(table[judged]), atol=1e-9)
-        size = LinearMetaModel(features=["size"]).fit(training_rows(table[~judged]))
+        evaluated = table["image_id"] == image
+        model = LinearMetaModel().fit(training_rows(table[~evaluated]))
+        assert np.allclose(found["all features"].iou[evaluated], model.predict(table[evaluated]), atol=1e-9)
+        variant = LinearMetaModel().fit(training_rows(table[~evaluated], strict=False))
+        assert np.allclose(found["not strict"].iou[evaluated], variant.predict(table[evaluated]), atol=1e-9)
+        size = LinearMetaModel(features=["size"]).fit(training_rows(table[~evaluated]))
         assert np.allclose(
-            found["size only"].positive[judged], size.predict_positive(table[judged]), atol=1e-9
+            found["size only"].positive[evaluated], size.predict_positive(table[evaluated]), atol=1e-9
         )
-        assert np.allclose(found["mean"].iou[judged], training_rows(table[~judged])["iou"].mean())
+        assert np.allclose(found["mean"].iou[evaluated], training_rows(table[~evaluated])["iou"].mean())
     caplog.set_level("INFO")
     result = train(measured, folds=3, groups="image")
     assert result["figures"]["all segments"]["all features"]["segments"] == (table["iou"] >= 0).sum()
@@ -255,13 +241,13 @@ def test_differences_are_of_the_same_draws():
         Estimate(table["iou"].to_numpy() + shift + noise, random.random(240), np.full(240, 0.5))
         for shift in (0.0, 0.01)
     )
-    drawn = draws_of(table, {"a": first, "b": second}, Resampling(5, 100))
+    drawn = resamples_of(table, {"a": first, "b": second}, Resampling(5, 100))
     difference = drawn["a"]["rmse"] - drawn["b"]["rmse"]
     assert difference.std() < 0.2 * drawn["a"]["rmse"].std()
-    figures = judge(table, {"a": first}, Resampling(5, 100))["known segments"]["a"]
-    low, high = figures["intervals"]["rmse"]
-    assert low < figures["rmse"] < high
-    assert figures["segments"] == 240
+    measures = evaluate(table, {"a": first}, Resampling(5, 100))["known segments"]["a"]
+    low, high = measures["intervals"]["rmse"]
+    assert low < measures["rmse"] < high
+    assert measures["segments"] == 240
 
 
 def test_a_model_worse_than_the_mean_says_so_and_names_better_kinds(measured, caplog):
@@ -275,7 +261,7 @@ def test_a_model_worse_than_the_mean_says_so_and_names_better_kinds(measured, ca
     assert said in content["notes"]
     caplog.clear()
     Run(measured, Workspace(measured.workspace)).trained.meta_model("neural", "colour")
-    assert said in caplog.text, "whoever uses it is told"
+    assert said in caplog.text, "whoever uses it gets to know"
     caplog.clear()
     train(measured, meta_model="linear")
     assert "worse than the mean" not in caplog.text

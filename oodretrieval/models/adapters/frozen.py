@@ -16,7 +16,7 @@ from oodretrieval.models.contract import SegmentationNetwork
 
 Gives = Literal["logits", "probabilities"]
 PROBE = 256
-"""Side of the empty image that tells the number of classes, where the program takes any size."""
+"""Side of the empty image that shows the number of classes, where the program takes any size."""
 SUM_TOLERANCE = 1e-2
 """How far probabilities of a network in half precision may sum past 1."""
 
@@ -177,7 +177,7 @@ class FrozenNetwork(SegmentationNetwork):
         return next(iter(named.values()))
 
     def _checked(self, scores: Tensor) -> Tensor:
-        """Logits of scores; the top row of pixels tells whether they are probabilities, as the entry says."""
+        """Logits of scores; the top row of pixels shows whether they are probabilities, as the entry says."""
         row = scores[:, :, 0]
         normalised = bool((row >= 0).all() and ((row.sum(1) - 1).abs() < SUM_TOLERANCE).all())
         if normalised != (self.output == "probabilities"):

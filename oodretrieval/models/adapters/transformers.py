@@ -199,6 +199,9 @@ def quiet(transformers: Any) -> Iterator[None]:
 
     Args:
         transformers: The package.
+
+    Returns:
+        Nothing; while it is entered, the package is silent.
     """
     logging = transformers.utils.logging
     before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,174 +1,159 @@
 """How good the segmentation is: IoU per class, and on both sides of a threshold of the predicted IoU."""
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from oodretrieval.charts.bars_and_lines import line_chart
-from oodretrieval.evaluation import ConfusionMatrix, IouCurves, IouCurveSums
-from oodretrieval.evaluation.confusion import class_iou, confusion_intervals, mean_iou, pixel_accuracy
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.charts.saving import Picture
+from oodretrieval.charts.segmentation import iou_curve_figure
+from oodretrieval.evaluation import ClassMeasures, IouCurves, IouCurveSums
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet, lookup_table
-from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.results.rules import (
-    Resampling,
-    interval_words,
-    result_folder,
-    scene_notes,
-    size_words,
-    void_rule,
-)
-from oodretrieval.stages.evaluate.painted_iou import PaintedIou
+from oodretrieval.results.result import Result
+from oodretrieval.results.rules import Resampling, size_words
+from oodretrieval.results.tables import class_rows, interval_rows
+from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.segment_maps import SegmentMaps, predicted_iou_maps
 from oodretrieval.stages.evaluate.settings import IouSettings
 from oodretrieval.stores import Prediction
 
-logger = logging.getLogger(__name__)
+MEASURED = ("mean_iou", "pixel_accuracy", "iou")
 LISTED = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""Thresholds that the table of the curves has; the chart and the figures have a hundred."""
+"""Thresholds that the table of the curves has; the chart and the saved result have a hundred."""
 
 
 def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
     """IoU of every class over the pixels whose truth is a class of the network.
 
     Args:
-        settings: What to judge.
+        settings: What to evaluate.
         run: Configuration and workspace.
 
     Returns:
         ``mean_iou`` over the classes that occur, ``iou`` by class, ``pixel_accuracy``, ``intervals`` of these,
-        ``images``; ``curves`` where a meta model is named; ``file``, the figures as JSON.
+        ``images``; ``curves`` where a meta model is named; ``file``, all of this as JSON.
 
     Raises:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes, or the meta model was fitted on all of its images.
     """
-    work = run.stored(settings.model_name, settings.dataset, settings.common)
-    dataset, label_set = work.dataset, work.require_classes()
+    evaluated = Evaluated.of(settings, run, classes=True)
+    work = evaluated.work
     seen = seen_by(run, work, meta_models=[settings.meta_model_name])
-    painted = PaintedIou(run, work, settings.meta_model_name) if settings.meta_model_name else None
-    judged = _Judged(work, label_set, seen.others(dataset.ids), painted)
-    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, dataset)
-    figures = judged.figures(resampling)
-    folder = result_folder(settings.evaluation.save_dir, run.workspace)
-    stem = f"iou_{settings.model_name}_{settings.dataset}"
-    pictures = {}
-    if judged.curves is not None:
-        pictures["Mean IoU above and below a threshold"] = _draw(
-            folder / f"{stem}_curves.png", judged.curves, settings
-        )
-    tables = {"IoU by class": _class_table(figures)}
-    if "categories" in figures:
-        tables["IoU by category"] = _class_table(figures["categories"])
-    if judged.curves is not None:
-        tables["IoU above and below a threshold"] = _curve_table(judged.curves)
-    context = Context(
-        dataset=settings.dataset,
-        split=split_of(run.configuration, settings.dataset),
-        images=len(judged.images),
-        void_rule=f"{void_rule(label_set)}; pixels of both are left out",
-        resolution=size_words(judged.sizes),
-        threshold="all from 0 to 1, none is chosen" if judged.curves is not None else "",
-        intervals=resampling.words(len(judged.images)),
-        meta_model=settings.meta_model_name,
-        **model_context(run.configuration, settings.model_name),
+    images = work.predicted(seen.others(work.dataset.ids))
+    maps = predicted_iou_maps(run, work, settings.meta_model_name) if settings.meta_model_name else None
+    compared = _Compared(evaluated.label_set, maps)
+    for prediction in work.predictions(images, "IoU", with_truth=True):
+        compared.add(prediction)
+    measures, curves = compared.measures(evaluated.resampling), compared.curves
+    tables = {"IoU by class": _class_table(measures)}
+    if "categories" in measures:
+        tables["IoU by category"] = _class_table(measures["categories"])
+    if curves is not None:
+        tables["IoU above and below a threshold"] = _curve_table(curves)
+    result = Result(
+        title=f"Segmentation of {settings.dataset} by {settings.model_name}",
+        stem=f"iou_{settings.model_name}_{settings.dataset}",
+        context=evaluated.context(
+            compared.classes.images,
+            size_words(compared.sizes),
+            rule="pixels of both are left out",
+            threshold="all from 0 to 1, none is chosen" if curves is not None else "",
+            meta_model=settings.meta_model_name,
+        ),
+        settings=flat(settings),
+        measures=measures,
+        tables=tables,
+        notes=(*seen.notes, *evaluated.scene_notes),
     )
-    title = f"Segmentation of {settings.dataset} by {settings.model_name}"
-    notes = (*seen.notes, *scene_notes(dataset))
-    result = Result(title, stem, context, flat(settings), figures, tables, notes, pictures)
-    files = save_result(folder, result)
-    return {**figures, "file": str(files[0]), "files": [str(path) for path in files]}
+    files = evaluated.save(result, _pictures(settings, curves))
+    return {**measures, "file": files[0], "files": files}
 
 
-class _Judged:
-    """Confusion of every image, and the curves of all of them."""
+class _Compared:
+    """Predictions next to the truth: classes, categories where the labels have them, and the curves.
 
-    def __init__(
-        self,
-        work: StoredWork,
-        label_set: LabelSet,
-        image_ids: Sequence[str],
-        painted: PaintedIou | None,
-    ) -> None:
-        self.label_set = label_set
+    Args:
+        label_set: What the labels mean.
+        maps: Predicted IoU of every pixel's segment; None for no curves.
+    """
+
+    def __init__(self, label_set: LabelSet, maps: SegmentMaps | None) -> None:
+        self.classes = ClassMeasures([label_set.pred_mapping[i][0] for i in range(label_set.num_classes)])
         self.sizes: set[tuple[int, ...]] = set()
-        self.images = work.predicted(image_ids)
-        sums = IouCurveSums(self.label_set.num_classes)
-        self.classes: list[NDArray[np.int64]] = []
-        self.categories: list[NDArray[np.int64]] = []
-        for prediction in work.predictions(self.images, "IoU", with_truth=True):
-            truth = prediction.truth()
-            assert truth is not None  # with_truth
-            self.sizes.add(truth.shape)
-            self.classes.append(_confusion(prediction.prediction, truth, self.label_set.num_classes))
-            self.categories.extend(_category_confusion(prediction, self.label_set))
-            if painted is not None:
-                sums.update(prediction.prediction, truth, painted.of(prediction))
-        self.curves = None if painted is None else sums.curves()
+        self._categories = _Categories.of(label_set)
+        self._maps, self._sums = maps, IouCurveSums(label_set.num_classes)
 
-    def figures(self, resampling: Resampling) -> dict[str, Any]:
+    def add(self, prediction: Prediction) -> None:
+        """Compare one image, which has truth."""
+        truth = prediction.truth()
+        assert truth is not None
+        self.sizes.add(truth.shape)
+        self.classes.update(prediction.prediction, truth)
+        if self._categories is not None:
+            self._categories.add(prediction)
+        if self._maps is not None:
+            self._sums.update(prediction.prediction, truth, self._maps.of(prediction))
+
+    @property
+    def curves(self) -> IouCurves | None:
+        """On both sides of every threshold; None without predicted IoU."""
+        return None if self._maps is None else self._sums.curves()
+
+    def measures(self, resampling: Resampling) -> dict[str, Any]:
         """Everything measured, as plain values."""
-        names = [self.label_set.pred_mapping[i][0] for i in range(self.label_set.num_classes)]
-        figures = {"images": len(self.images), **_iou_figures(self.classes, names, resampling)}
-        if self.categories:
-            figures["categories"] = _iou_figures(
-                self.categories, list(self.label_set.category_mapping or ()), resampling
-            )
+        found = {"images": self.classes.images, **_measured(self.classes, resampling)}
+        if self._categories is not None:
+            found["categories"] = _measured(self._categories.measures, resampling)
         if self.curves is not None:
-            figures["curves"] = {key: values.tolist() for key, values in vars(self.curves).items()}
-        return figures
+            found["curves"] = {key: values.tolist() for key, values in vars(self.curves).items()}
+        return found
 
 
-def _confusion(prediction: NDArray[Any], truth: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    matrix = ConfusionMatrix(classes)
-    matrix.update(prediction, truth)
-    return matrix.counts
+def _measured(classes: ClassMeasures, resampling: Resampling) -> dict[str, Any]:
+    intervals = classes.intervals(**asdict(resampling), wanted=MEASURED)
+    return {**classes.values(MEASURED), "intervals": intervals}
 
 
-def _category_confusion(prediction: Prediction, label_set: LabelSet) -> Iterator[NDArray[np.int64]]:
-    """Confusion of categories, where the label set has them and they hold every class of the network."""
-    categories = list((label_set.category_mapping or {}).values())
-    true = {i: place for place, (labels, _) in enumerate(categories) for i in labels}
-    predicted = {i: place for place, (_, classes) in enumerate(categories) for i in classes}
-    if categories and prediction.labels is not None and len(predicted) == label_set.num_classes:
-        table = lookup_table(true)
-        truth = table[np.minimum(prediction.labels.astype(np.int64), len(table) - 1)]
-        classes = lookup_table(predicted)
-        of_pixels = classes[np.minimum(prediction.prediction, len(classes) - 1)]
-        yield _confusion(of_pixels, truth, len(categories))
+class _Categories:
+    """IoU of categories, in which labels and classes of the network agree that do not agree one by one.
+
+    Args:
+        mapping: Name → label ids, predicted ids.
+    """
+
+    def __init__(self, mapping: Mapping[str, tuple[frozenset[int], frozenset[int]]]) -> None:
+        self.measures = ClassMeasures(list(mapping))
+        pairs = list(mapping.values())
+        self._true = lookup_table({i: place for place, (labels, _) in enumerate(pairs) for i in labels})
+        self._predicted = lookup_table({i: place for place, (_, ids) in enumerate(pairs) for i in ids})
+
+    @classmethod
+    def of(cls, label_set: LabelSet) -> "_Categories | None":
+        """Those of the labels; None where there are none, or they do not hold every class of the network."""
+        mapping = label_set.category_mapping or {}
+        held = {i for _, ids in mapping.values() for i in ids}
+        return cls(mapping) if mapping and len(held) == label_set.num_classes else None
+
+    def add(self, prediction: Prediction) -> None:
+        """Compare one image, which has truth."""
+        labels = prediction.labels
+        assert labels is not None
+        truth = self._true[np.minimum(labels.astype(np.int64), len(self._true) - 1)]
+        predicted = self._predicted[np.minimum(prediction.prediction, len(self._predicted) - 1)]
+        self.measures.update(predicted, truth)
 
 
-def _iou_figures(images: list[NDArray[np.int64]], names: list[str], resampling: Resampling) -> dict[str, Any]:
-    counts = np.sum(images, axis=0)
-    intervals = confusion_intervals(images, **asdict(resampling))
-    intervals["iou"] = dict(zip(names, intervals["iou"], strict=True))
-    return {
-        "mean_iou": float(mean_iou(counts)),
-        "pixel_accuracy": float(pixel_accuracy(counts)),
-        "iou": dict(zip(names, map(float, class_iou(counts)), strict=True)),
-        "intervals": intervals,
-    }
-
-
-def _class_table(figures: dict[str, Any]) -> pd.DataFrame:
-    intervals = figures["intervals"]
-    rows = {name: (value, interval_words(intervals["iou"][name])) for name, value in figures["iou"].items()}
-    for name in ("mean_iou", "pixel_accuracy"):
-        rows[name.replace("_", " ").replace("iou", "IoU")] = figures[name], interval_words(intervals[name])
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=["IoU", "interval"])
-    table.index.name = "class"
-    return table
+def _class_table(measures: dict[str, Any]) -> pd.DataFrame:
+    classes = class_rows(measures, {"IoU": "iou"}).rename(columns={"IoU, interval": "interval"})
+    overall = {"mean IoU": "mean_iou", "pixel accuracy": "pixel_accuracy"}
+    return pd.concat([classes, interval_rows(measures, overall, "IoU")]).rename_axis("class")
 
 
 def _curve_table(curves: IouCurves) -> pd.DataFrame:
@@ -181,18 +166,8 @@ def _curve_table(curves: IouCurves) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index([f"{t:.1f}" for t in LISTED], name="t"))
 
 
-def _draw(path: Path, curves: IouCurves, settings: IouSettings) -> Path:
-    figure = Figure(figsize=(8, 4.8), layout="constrained")
-    axes = figure.subplots()
-    t = curves.thresholds
-    lines = {
-        "mean IoU of the pixels in segments with predicted IoU ≥ t": (t, curves.above),
-        "mean IoU of the pixels in segments with predicted IoU < t": (t, curves.below),
-        "share of the pixels with predicted IoU ≥ t": (t, curves.share_above),
-    }
-    line_chart(axes, lines, ("threshold t of the predicted IoU", "mean IoU over the classes present; share"))
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.02)
-    figure.suptitle(f"{settings.dataset}, {settings.model_name}, {settings.meta_model_name}", fontsize=11)
-    figure.savefig(path, dpi=120)
-    return path
+def _pictures(settings: IouSettings, curves: IouCurves | None) -> Iterator[Picture]:
+    if curves is not None:
+        title = f"{settings.dataset}, {settings.model_name}, {settings.meta_model_name}"
+        caption = "Mean IoU above and below a threshold"
+        yield Picture(caption, "curves", iou_curve_figure(curves, title))

@@ -1,23 +1,22 @@
 """How well an embedding space brings segments of one class together."""
 
 import logging
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from oodretrieval.charts.bars_and_lines import bar_chart
+from oodretrieval.charts.retrieval import retrieval_figure
+from oodretrieval.charts.saving import Picture
 from oodretrieval.choices import PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, StoreError, UnknownNameError
 from oodretrieval.evaluation import (
-    RetrievalFigures,
+    RetrievalMeasures,
     frame_positions,
     mean_average_precision,
     retrieval_intervals,
@@ -26,9 +25,11 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
-from oodretrieval.results.result import NO_VALUE, Context, Result, save_result
-from oodretrieval.results.rules import Resampling, interval_words, no_truth, scene_notes
+from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.rules import Resampling, no_truth, scene_notes
+from oodretrieval.results.tables import NO_VALUE, interval_words
 from oodretrieval.search import project
+from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import Catalogue
@@ -40,14 +41,14 @@ RANDOM_REPETITIONS = 5
 
 
 def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
-    """Mean average precision per class and over classes, beside a random embedding; with a bar chart.
+    """Mean average precision per class and over classes, next to a random embedding; with a bar chart.
 
     Args:
-        settings: What to judge.
+        settings: What to evaluate.
         run: Configuration, which may lack the catalogue's datasets and network, and workspace.
 
     Returns:
-        Figures of the ``embedding`` and of ``random`` vectors, ``segments`` judged, and files written.
+        Measures of the ``embedding`` and of ``random`` vectors, number of ``segments``, and ``files`` written.
 
     Raises:
         StoreError: If there is no such catalogue, or it has no truth.
@@ -56,39 +57,40 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
-    judged = judged_rows(catalogue)
-    segments = catalogue.segments[judged]
-    vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[judged]
+    kept = rows_with_truth(catalogue)
+    segments = catalogue.segments[kept]
+    vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[kept]
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
     names = label_names(catalogue, segments)
     options: dict[str, Any] = {"metric": settings.distance_metric, "min_queries": settings.min_queries}
     options |= _groups(settings.groups, segments)
-    figures = mean_average_precision(vectors, names, **options)
-    floor = random_floor(names, vectors.shape[1], settings.seed, options)
+    measures = mean_average_precision(vectors, names, **options)
+    chance = random_embedding(names, vectors.shape[1], settings.seed, options)
     opened = _opened(run.configuration, segments["dataset"].unique())
     resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, *opened)
     images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
-    intervals = retrieval_intervals(figures, names, images, **asdict(resampling))
+    intervals = retrieval_intervals(measures, names, images, **asdict(resampling))
     content = {
         "segments": len(segments),
-        "embedding": {**_plain_figures(figures), "intervals": intervals},
-        "random": _plain_figures(floor),
+        "embedding": {**_plain(measures), "intervals": intervals},
+        "random": _plain(chance),
     }
     context = _context(settings, run.configuration, catalogue, len(set(images)), resampling)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     result = Result(title, _stem(settings), context, flat(settings), content, _tables(content), notes)
-    folder = (
-        Path(settings.evaluation.save_dir) if settings.evaluation.save_dir else catalogue.path / "evaluation"
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    if figures.per_class:
-        chart = _draw(folder / f"{result.stem}.png", result, figures, floor)
-        result = replace(result, pictures={"Mean average precision by class": chart})
-    else:
+    folder = result_folder(catalogue.path, settings.evaluation.save_dir)
+    return {**content, "files": save_evaluation(folder, result, _pictures(result, measures, chance))}
+
+
+def _pictures(result: Result, measures: RetrievalMeasures, chance: RetrievalMeasures) -> Iterator[Picture]:
+    if not measures.per_class:
         logger.warning("no class has queries with something relevant outside their own group")
-    return {**content, "files": [str(file) for file in save_result(folder, result)]}
+        return
+    space = result.settings["method"] or result.settings["net"] or "default embedding"
+    title = f"{result.title}\n{space}, {result.settings['distance_metric']}"
+    yield Picture("Mean average precision by class", "", retrieval_figure(measures, chance, title))
 
 
 def _stem(settings: RetrievalSettings) -> str:
@@ -97,7 +99,7 @@ def _stem(settings: RetrievalSettings) -> str:
 
 
 def _opened(configuration: Configuration, names: Iterable[str]) -> list[SegmentationDataset]:
-    """The catalogue's datasets, as far as they can be opened here: a catalogue is judged without them too."""
+    """The catalogue's datasets, as far as they can be opened here: a catalogue is evaluated without them too."""
     opened = []
     for name in names:
         with suppress(OODRetrievalError):
@@ -139,8 +141,14 @@ def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
     )
 
 
-def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
-    """Rows of a catalogue with a majority label that means something, ``(n,)``.
+def rows_with_truth(catalogue: Catalogue) -> NDArray[np.bool_]:
+    """Rows of a catalogue with a majority label that means something.
+
+    Args:
+        catalogue: Whose segments.
+
+    Returns:
+        ``(n,)``.
 
     Raises:
         StoreError: If there are fewer than two.
@@ -161,7 +169,15 @@ def judged_rows(catalogue: Catalogue) -> NDArray[np.bool_]:
 
 
 def label_names(catalogue: Catalogue, segments: pd.DataFrame) -> NDArray[np.str_]:
-    """Name of each segment's majority label, by the tables of its dataset, ``(n,)``."""
+    """Name of each segment's majority label, by the tables of its dataset.
+
+    Args:
+        catalogue: Whose segments.
+        segments: Some of its rows, ``n``.
+
+    Returns:
+        ``(n,)``.
+    """
     mappings = catalogue.settings["label_mapping"]
     pairs = zip(segments["dataset"], segments["label"], strict=True)
     return np.array([mappings[d].get(str(i), [f"label {i}"])[0] for d, i in pairs], dtype=str)
@@ -176,39 +192,39 @@ def _groups(kind: str, segments: pd.DataFrame) -> dict[str, Any]:
     return {}
 
 
-def random_floor(
+def random_embedding(
     names: NDArray[np.str_], dimensions: int, seed: int, options: dict[str, Any]
-) -> RetrievalFigures:
-    """Figures of random vectors, averaged over several draws.
+) -> RetrievalMeasures:
+    """Retrieval among random vectors, averaged over several of them.
 
     Args:
         names: Class of each item, ``(n,)``.
         dimensions: D.
-        seed: Of the draws.
+        seed: Of the vectors.
         options: Passed on to :func:`~oodretrieval.evaluation.mean_average_precision`.
 
     Returns:
         What chance gives.
     """
     rng = np.random.default_rng(seed)
-    draws = [
+    repeated = [
         mean_average_precision(rng.normal(size=(len(names), dimensions)), names, **options)
         for _ in range(RANDOM_REPETITIONS)
     ]
-    first = draws[0]
-    return RetrievalFigures(
-        mean=float(np.mean([draw.mean for draw in draws])),
-        weighted=float(np.mean([draw.weighted for draw in draws])),
-        per_class={key: float(np.mean([draw.per_class[key] for draw in draws])) for key in first.per_class},
+    first = repeated[0]
+    return RetrievalMeasures(
+        mean=float(np.mean([one.mean for one in repeated])),
+        weighted=float(np.mean([one.weighted for one in repeated])),
+        per_class={key: float(np.mean([one.per_class[key] for one in repeated])) for key in first.per_class},
         num_queries=first.num_queries,
         precision_at={
-            k: float(np.mean([draw.precision_at[k] for draw in draws])) for k in first.precision_at
+            k: float(np.mean([one.precision_at[k] for one in repeated])) for k in first.precision_at
         },
     )
 
 
-def _plain_figures(figures: RetrievalFigures) -> dict[str, Any]:
-    content: dict[str, Any] = asdict(figures)
+def _plain(measures: RetrievalMeasures) -> dict[str, Any]:
+    content: dict[str, Any] = asdict(measures)
     del content["query_precision"]
     return {
         key: {str(k): v for k, v in value.items()} if isinstance(value, dict) else value
@@ -217,40 +233,19 @@ def _plain_figures(figures: RetrievalFigures) -> dict[str, Any]:
 
 
 def _tables(content: dict[str, Any]) -> dict[str, pd.DataFrame]:
-    figures, floor = content["embedding"], content["random"]
-    by_class = sorted(figures["per_class"], key=lambda name: -figures["per_class"][name])
+    measures, chance = content["embedding"], content["random"]
+    by_class = sorted(measures["per_class"], key=lambda name: -measures["per_class"][name])
     columns = {
-        "queries": [figures["num_queries"][name] for name in by_class],
-        "mAP": [figures["per_class"][name] for name in by_class],
-        "random": [floor["per_class"][name] for name in by_class],
+        "queries": [measures["num_queries"][name] for name in by_class],
+        "mAP": [measures["per_class"][name] for name in by_class],
+        "random": [chance["per_class"][name] for name in by_class],
     }
     means = {
-        text: (figures[key], interval_words(figures["intervals"][key]), floor[key])
+        text: (measures[key], interval_words(measures["intervals"][key]), chance[key])
         for text, key in (("mAP, mean over classes", "mean"), ("mAP, weighted by queries", "weighted"))
     }
-    for k, value in figures["precision_at"].items():
-        means[f"precision@{k}"] = value, NO_VALUE, floor["precision_at"][k]
+    for k, value in measures["precision_at"].items():
+        means[f"precision@{k}"] = value, NO_VALUE, chance["precision_at"][k]
     together = pd.DataFrame.from_dict(means, orient="index", columns=["embedding", "interval", "random"])
-    together.index.name = "figure"
+    together.index.name = "measure"
     return {"by class": pd.DataFrame(columns, index=pd.Index(by_class, name="class")), "together": together}
-
-
-def _draw(chart: Path, result: Result, figures: RetrievalFigures, floor: RetrievalFigures) -> Path:
-    figure = Figure(figsize=(8, 1.6 + 0.42 * len(figures.per_class)), layout="constrained")
-    bar_chart(
-        figure.subplots(),
-        _texts(figures.per_class),
-        {str(key): count for key, count in figures.num_queries.items()},
-        _texts(floor.per_class),
-        value_name="mean average precision",
-        reference_name="random embedding",
-        lines=[("mean over classes", figures.mean), ("weighted by queries", figures.weighted)],
-    )
-    space = result.settings["method"] or result.settings["net"] or "default embedding"
-    figure.suptitle(f"{result.title}\n{space}, {result.settings['distance_metric']}", fontsize=11)
-    figure.savefig(chart, dpi=120)
-    return chart
-
-
-def _texts(values: dict[Hashable, float]) -> dict[str, float]:
-    return {str(key): value for key, value in values.items()}

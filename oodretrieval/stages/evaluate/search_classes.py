@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,9 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.results.rules import size_words, void_rule
+from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.rules import no_truth, size_words, void_rule
+from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
     dataset = run.dataset(settings.dataset, settings.common)
     label_set = dataset.label_set
     if label_set is None:
-        raise TableError(f"dataset {settings.dataset!r} has no truth; classes are searched in labels")
+        raise TableError(no_truth(settings.dataset))
     wanted = list(label_set.label_mapping)
     if settings.classes:
         wanted = list(dict.fromkeys(i for name in settings.classes for i in label_ids(name, label_set)))
@@ -58,15 +58,15 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
     images = pd.DataFrame(search.rows, columns=COLUMNS)
     images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])
     result = _result(settings, run.configuration, label_set, search, _summary(images, wanted, label_set))
-    folder = Path(settings.save_dir) if settings.save_dir else run.workspace.path / "evaluation"
+    folder = result_folder(run.workspace.path, settings.save_dir)
     listing = folder / f"{result.stem}_images.csv"
     with atomic_path(listing) as temporary:
         images.to_csv(temporary, index=False)
-    files = [*save_result(folder, result), listing]
+    files = [*save_evaluation(folder, result), str(listing)]
     logger.info("every image with its classes: %s", listing)
     if search.failures:
         raise PartialFailure("search_classes", search.failures)
-    return {**result.figures, "files": [str(path) for path in files]}
+    return {**result.measures, "files": files}
 
 
 def _result(
@@ -89,7 +89,7 @@ def _result(
         stem=f"classes_{settings.dataset}",
         context=context,
         settings=flat(settings),
-        figures={"classes": summary.reset_index().to_dict("records")},
+        measures={"classes": summary.reset_index().to_dict("records")},
         tables={"classes": summary},
         notes=("The label id is what args.classindex of pred_images takes.",),
     )

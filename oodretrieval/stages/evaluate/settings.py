@@ -8,12 +8,12 @@ from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelN
 
 @dataclass(frozen=True)
 class IouSettings:
-    """Which predictions to judge.
+    """Which predictions to evaluate.
 
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
-        meta_model_name: Name of the meta model that tells good segments from poor ones; empty for the IoU alone.
+        meta_model_name: Name of the meta model that divides good segments from poor ones; empty for the IoU alone.
     """
 
     dataset: DatasetName = ""
@@ -25,13 +25,13 @@ class IouSettings:
 
 @dataclass(frozen=True)
 class RetrievalSettings:
-    """Which embedding space to judge, and how.
+    """Which embedding space to evaluate, and how.
 
     Attributes:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
         distance_metric: euclidean or cosine.
-        method: Judge a projection instead: pca, tsne or isomap; empty for the embedding itself.
+        method: Evaluate a projection instead: pca, tsne or isomap; empty for the embedding itself.
         embedding_size: Dimensions of the projection.
         groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
             (all within 30 frames of it, for video whose file names end in the number of the frame).
@@ -57,7 +57,7 @@ class RetrievalSettings:
 
 @dataclass(frozen=True)
 class SegmentationSettings:
-    """Which predictions to judge.
+    """Which predictions to evaluate.
 
     Attributes:
         dataset: Name of the dataset, which must have truth.

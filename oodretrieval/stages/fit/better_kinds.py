@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation import r2
 from oodretrieval.meta_models import KINDS, training_rows
-from oodretrieval.stages.fit.meta_evaluation import ALL_FEATURES, MEAN, judged_sets
+from oodretrieval.stages.fit.meta_evaluation import ALL_FEATURES, MEAN, evaluated_sets
 
 Split = tuple[pd.DataFrame, pd.DataFrame]
 
 
-def caution(figures: Mapping[str, Any], kind: str, splits: Sequence[Split], strict: bool, seed: int) -> str:
+def caution(measures: Mapping[str, Any], kind: str, splits: Sequence[Split], strict: bool, seed: int) -> str:
     """What to say of a meta model that predicts the IoU no better than its mean does; empty for a better one.
 
     Args:
-        figures: Set of segments → model or baseline → measures.
+        measures: Set of segments → model or baseline → measures.
         kind: Kind of the meta model.
         splits: Segments to learn from and to evaluate on: one pair, or one for each fold.
         strict: Whether segments that are mostly void or unknown teach nothing.
@@ -27,7 +27,7 @@ def caution(figures: Mapping[str, Any], kind: str, splits: Sequence[Split], stri
     Returns:
         One sentence, with the kinds that do better and their R², best first.
     """
-    what, rows = next(iter(figures.items()))
+    what, rows = next(iter(measures.items()))
     own, mean = rows[ALL_FEATURES]["r2"], rows[MEAN]["r2"]
     if not own <= mean:  # nor where it is undefined
         return ""
@@ -49,7 +49,7 @@ def caution(figures: Mapping[str, Any], kind: str, splits: Sequence[Split], stri
 def _r2_of(kind: str, splits: Sequence[Split], what: str, strict: bool, seed: int) -> float:
     truth, predicted = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     for train, evaluated in splits:
-        rows = judged_sets(evaluated).get(what)
+        rows = evaluated_sets(evaluated).get(what)
         if rows is None:
             continue
         model = KINDS[kind](seed=seed).fit(training_rows(train, strict))

@@ -64,20 +64,20 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
     if path.is_file() and not settings.common.overwrite:
         recorded, statistics = _read(path)
         require_same_settings(path, recorded, made_by)
-        logger.info("%s is there already; args.overwrite=True computes it anew", path)
+        logger.info("%s is there already; args.overwrite=True computes it again", path)
     else:
         statistics = _gather(work, images)
         _write(path, statistics, made_by)
         logger.info("saved %s", path)
     classes = [label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
-    figures = {
+    measures = {
         key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
         for key in ("mean", "std", "pixels")
     }
     logger.info("%-20s %10s %10s %12s", "largest logit of", "mean", "std", "pixels")
     for name in classes:
-        logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in figures.values()))
-    return {"path": str(path), **figures}
+        logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in measures.values()))
+    return {"path": str(path), **measures}
 
 
 def _gather(work: StoredWork, images: Sequence[str]) -> LogitStatistics:
@@ -91,7 +91,14 @@ def _gather(work: StoredWork, images: Sequence[str]) -> LogitStatistics:
 
 
 def require_logits(prediction: Prediction, purpose: str) -> NDArray[np.float32]:
-    """The logits of a prediction at full size, ``(H, W, C)``.
+    """The logits of a prediction at full size.
+
+    Args:
+        prediction: Of one image.
+        purpose: What needs them, for the message.
+
+    Returns:
+        ``(H, W, C)``.
 
     Raises:
         StoreError: If they were not kept.
@@ -106,7 +113,7 @@ def require_logits(prediction: Prediction, purpose: str) -> NDArray[np.float32]:
 
 
 def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
-    """The statistics of a network, from the workspace or else from beside its weights.
+    """The statistics of a network, from the workspace or else from the folder of its weights.
 
     Args:
         run: Configuration and workspace.

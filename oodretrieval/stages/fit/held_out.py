@@ -47,6 +47,13 @@ class Division:
     def of(cls, settings: TrainMetaSettings, run: Run) -> "Division":
         """Find the segments.
 
+        Args:
+            settings: What to learn from and to evaluate on.
+            run: Configuration and workspace.
+
+        Returns:
+            The division.
+
         Raises:
             StoreError: If a dataset has no segment table yet.
             SettingsMismatchError: If one was made with another network, weights or dataset.

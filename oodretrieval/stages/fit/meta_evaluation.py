@@ -1,4 +1,4 @@
-"""Judging meta models on segments that they have not seen, beside their baselines, with intervals."""
+"""Evaluation of meta models on segments that they have not seen, with their baselines and intervals."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,12 +12,13 @@ from oodretrieval.errors import TableError
 from oodretrieval.evaluation import (
     accuracy_threshold,
     block_weights,
-    drawn_figures,
     interval,
-    meta_figures,
+    meta_measures,
+    resampled_measures,
 )
 from oodretrieval.meta_models import MetaModel, training_rows
-from oodretrieval.results.rules import Resampling, interval_words
+from oodretrieval.results.rules import Resampling
+from oodretrieval.results.tables import interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 FIGURES = {
@@ -40,7 +41,7 @@ class Estimate:
     Attributes:
         iou: Predicted IoU, ``(n,)``, 0…1.
         positive: Probability of IoU > 0, ``(n,)``.
-        threshold: Probability from which a segment is told to have IoU > 0, ``(n,)``, chosen on training segments.
+        threshold: Probability from which a segment is predicted to have IoU > 0, ``(n,)``, chosen on training segments.
     """
 
     iou: NDArray[np.float64]
@@ -48,32 +49,59 @@ class Estimate:
     threshold: NDArray[np.float64]
 
     @classmethod
-    def of(cls, model: MetaModel, train: pd.DataFrame, judged: pd.DataFrame) -> "Estimate":
-        """Of a model trained on ``train``, for the segments of ``judged``."""
+    def of(cls, model: MetaModel, train: pd.DataFrame, evaluated: pd.DataFrame) -> "Estimate":
+        """Estimate with a trained model.
+
+        Args:
+            model: The model.
+            train: Segments that it was trained on; its threshold is chosen on them.
+            evaluated: Segments to estimate, ``n`` rows.
+
+        Returns:
+            Of the ``n`` segments.
+        """
         threshold = accuracy_threshold(train["iou"].to_numpy() > 0, model.predict_positive(train))
-        return cls(model.predict(judged), model.predict_positive(judged), np.full(len(judged), threshold))
+        return cls(
+            model.predict(evaluated), model.predict_positive(evaluated), np.full(len(evaluated), threshold)
+        )
 
     @classmethod
     def mean(cls, train: pd.DataFrame, count: int) -> "Estimate":
-        """The mean of the training segments for every one of ``count``."""
+        """Take the mean of the training segments for every segment.
+
+        Args:
+            train: Training segments.
+            count: Number of segments to estimate.
+
+        Returns:
+            Of ``count`` segments, all equal.
+        """
         iou = train["iou"].to_numpy()
         share = float((iou > 0).mean())
         return cls(np.full(count, iou.mean()), np.full(count, share), np.full(count, 0.5))
 
     def take(self, rows: NDArray[np.bool_]) -> "Estimate":
-        """For some of the segments."""
+        """The estimates of those of the segments that ``rows`` chooses, ``(n,)``."""
         return Estimate(self.iou[rows], self.positive[rows], self.threshold[rows])
 
 
 def positive_threshold(model: MetaModel, train: pd.DataFrame) -> float:
-    """Probability of IoU > 0 from which a segment is best told to have it, judged on training segments."""
+    """Probability of IoU > 0 from which a segment is best predicted to have it, chosen on training segments.
+
+    Args:
+        model: Trained.
+        train: Its training segments.
+
+    Returns:
+        0…1.
+    """
     return accuracy_threshold(train["iou"].to_numpy() > 0, model.predict_positive(train))
 
 
 def estimates(
-    recipe: Recipe, model: MetaModel, train: pd.DataFrame, judged: pd.DataFrame, strict: bool
+    recipe: Recipe, model: MetaModel, train: pd.DataFrame, evaluated: pd.DataFrame, strict: bool
 ) -> Estimates:
-    """The model, its other variant (not strict, or strict), and its baselines, for the segments of ``judged``.
+    """The model, its other variant (not strict, or strict), and its baselines, for the segments of ``evaluated``.
 
     The baselines are the same family on the entropy columns only and on the size columns only, and the mean.
 
@@ -81,19 +109,19 @@ def estimates(
         recipe: How the others are built.
         model: Trained on those of ``train`` that ``strict`` leaves.
         train: All segments that may be learned from.
-        judged: Segments to judge.
+        evaluated: Segments to evaluate.
         strict: Whether the model left out what is mostly void or unknown.
 
     Returns:
         Name → estimate.
     """
     rows, other = training_rows(train, strict), training_rows(train, not strict)
-    found = {ALL_FEATURES: Estimate.of(model, rows, judged)}
+    found = {ALL_FEATURES: Estimate.of(model, rows, evaluated)}
     variant = model if other.index.equals(rows.index) else recipe.build().fit(other)
-    found[NOT_STRICT if strict else STRICT] = Estimate.of(variant, other, judged)
+    found[NOT_STRICT if strict else STRICT] = Estimate.of(variant, other, evaluated)
     for name, group in BASELINES.items():
-        found[name] = Estimate.of(recipe.build([group]).fit(rows), rows, judged)
-    return {**found, MEAN: Estimate.mean(rows, len(judged))}
+        found[name] = Estimate.of(recipe.build([group]).fit(rows), rows, evaluated)
+    return {**found, MEAN: Estimate.mean(rows, len(evaluated))}
 
 
 def cross_validated(
@@ -103,7 +131,7 @@ def cross_validated(
 
     Args:
         recipe: How models are built.
-        table: Segments to learn from and to judge.
+        table: Segments to learn from and to evaluate.
         fold: The fold of every segment, of whole images or clips; see
             :func:`~oodretrieval.meta_models.folds_of`.
         folds: How often models are trained, each time without one fold.
@@ -114,9 +142,9 @@ def cross_validated(
     """
     places, parts = [], []
     for number in range(folds):
-        rest, judged = table[fold != number], table[fold == number]
+        rest, evaluated = table[fold != number], table[fold == number]
         model = recipe.build().fit(training_rows(rest, strict))
-        parts.append(estimates(recipe, model, rest, judged, strict))
+        parts.append(estimates(recipe, model, rest, evaluated, strict))
         places.append(np.flatnonzero(fold == number))
     order = np.argsort(np.concatenate(places))
     return {name: _joined([part[name] for part in parts], order) for name in parts[0]}
@@ -127,17 +155,23 @@ def _joined(parts: Sequence[Estimate], order: NDArray[np.intp]) -> Estimate:
     return Estimate(*(column[order] for column in columns))
 
 
-def judged_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
-    """Sets of segments that figures are told of: name → which rows.
+def evaluated_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    """Sets of segments that are measured.
 
-    Known are those not mostly void or unknown; MetaSeg looks at those with an inside, ``S_in > 0``.
+    Known are those not mostly void or unknown; MetaSeg measures those with an inside, ``S_in > 0``.
+
+    Args:
+        table: Segment table, ``n`` rows.
+
+    Returns:
+        Name of the set → whether each row is in it, ``(n,)``.
 
     Raises:
         TableError: If no segment has truth.
     """
     everything = table.index.isin(training_rows(table, strict=False).index)
     if not everything.any():
-        raise TableError("no segment to judge on has truth; choose another args.dataset_val")
+        raise TableError("no segment to evaluate on has truth; choose another args.dataset_val")
     known = table.index.isin(training_rows(table).index)
     inside = table["S_in"].to_numpy() > 0
     sets = {
@@ -149,63 +183,79 @@ def judged_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     return {name: rows for name, rows in sets.items() if rows.any()}
 
 
-def judge(
+def evaluate(
     table: pd.DataFrame, found: Mapping[str, Estimate], resampling: Resampling, against: str = ""
 ) -> dict[str, dict[str, Any]]:
-    """Figures of every estimate on every set of segments, with intervals.
+    """Measures of every estimate on every set of segments, with intervals.
 
     Args:
         table: The segments, with truth; the index has no repetitions.
         found: Name → estimate of all rows.
-        resampling: How images are drawn anew for intervals.
+        resampling: How images are resampled for intervals.
         against: Name to tell the gain of R² over; empty for none.
 
     Returns:
-        Set → name → figures (``segments``, ``r2``, …) and ``intervals``: figure → two ends. With ``against`` also
-        ``r2_gain``, whose interval is of the difference within the same draws.
+        Set → name → measures (``segments``, ``r2``, …) and ``intervals``: measure → two ends. With ``against`` also
+        ``r2_gain``, whose interval is of the difference within the same resamples.
     """
-    figures: dict[str, dict[str, Any]] = {}
-    for what, rows in judged_sets(table).items():
+    measures: dict[str, dict[str, Any]] = {}
+    for what, rows in evaluated_sets(table).items():
         part = {name: estimate.take(rows) for name, estimate in found.items()}
         iou = table["iou"].to_numpy()[rows]
-        drawn = draws_of(table[rows], part, resampling)
+        resampled = resamples_of(table[rows], part, resampling)
         values: dict[str, dict[str, Any]] = {
-            name: asdict(meta_figures(iou, e.iou, score=e.positive, threshold=e.threshold))
+            name: asdict(meta_measures(iou, e.iou, score=e.positive, threshold=e.threshold))
             for name, e in part.items()
         }
         for name in part if against else ():
             values[name]["r2_gain"] = values[name]["r2"] - values[against]["r2"]
-            drawn[name]["r2_gain"] = drawn[name]["r2"] - drawn[against]["r2"]
-        figures[what] = {
+            resampled[name]["r2_gain"] = resampled[name]["r2"] - resampled[against]["r2"]
+        measures[what] = {
             name: {
                 **values[name],
-                "resamples_left_out": int(np.isnan(drawn[name]["auroc"]).sum()),
+                "resamples_left_out": int(np.isnan(resampled[name]["auroc"]).sum()),
                 "intervals": {
-                    key: list(interval(v, value=values[name][key])) for key, v in drawn[name].items()
+                    key: list(interval(v, value=values[name][key])) for key, v in resampled[name].items()
                 },
             }
             for name in part
         }
-    return figures
+    return measures
 
 
-def draws_of(
+def resamples_of(
     table: pd.DataFrame, found: Mapping[str, Estimate], resampling: Resampling
 ) -> dict[str, dict[str, NDArray[np.float64]]]:
-    """Name → figure → its values, ``(repetitions,)``; the same draws for all, so differences can be taken."""
+    """Measures of every resample; the same resamples for all estimates, so differences can be taken.
+
+    Args:
+        table: Segments with truth, with ``image_id``.
+        found: Name → estimate of each row.
+        resampling: How images are resampled.
+
+    Returns:
+        Name → measure → its values, ``(repetitions,)``.
+    """
     frames, names = pd.factorize(table["image_id"])
     weights = block_weights(len(names), block=resampling.block, repetitions=resampling.repetitions)
     iou = table["iou"].to_numpy()
     return {
-        name: drawn_figures(weights, frames, iou, e.iou, e.positive, e.positive >= e.threshold)
+        name: resampled_measures(weights, frames, iou, e.iou, e.positive, e.positive >= e.threshold)
         for name, e in found.items()
     }
 
 
-def as_tables(figures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
-    """What :func:`judge` gave as tables for people, one for each set of segments."""
+def as_tables(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
+    """What :func:`evaluate` gave as tables for people.
+
+    Args:
+        measures: By set of segments and name.
+
+    Returns:
+        Set of segments → table, one row per name.
+    """
     tables = {}
-    for what, rows in figures.items():
+    for what, rows in measures.items():
         cells = {name: _cells(values) for name, values in rows.items()}
         table = pd.DataFrame.from_dict(cells, orient="index")
         table.index.name = "meta model"

@@ -43,6 +43,14 @@ class Recipe:
     ) -> "Recipe":
         """Look up name and class.
 
+        Args:
+            settings: What the command line says.
+            run: Configuration and workspace.
+            device: Where networks are trained.
+
+        Returns:
+            The recipe.
+
         Raises:
             UnknownNameError: If the name has no entry, and no kind is given.
             SettingsError: If the name's entry is of another kind than asked for.
@@ -76,6 +84,9 @@ class Recipe:
 
         Args:
             features: Instead of those of the command line or of the entry, for baselines.
+
+        Returns:
+            The model, not fitted.
 
         Raises:
             SettingsError: If the class has no such hyperparameter.

@@ -17,7 +17,7 @@ class LogitStatisticsSettings:
     Attributes:
         dataset: Name of the network's training dataset, predicted with keep=logits.
         model_name: Name of the segmentation network.
-        save_file: Where to write; by default in the workspace. ``<weights>.logits.safetensors`` beside the
+        save_file: Where to write; by default in the workspace. ``<weights>.logits.safetensors`` next to the
             weights is found too, whatever the workspace.
     """
 
@@ -60,11 +60,11 @@ class RecipeSettings:
 
 @dataclass(frozen=True)
 class TrainMetaSettings:
-    """What a meta model learns from, and how it is judged.
+    """What a meta model learns from, and how it is evaluated.
 
     Attributes:
         dataset: Name of the dataset whose segments it learns from.
-        dataset_val: Name of the dataset it is judged on; empty to hold out a fifth of the training images.
+        dataset_val: Name of the dataset it is evaluated on; empty to hold out a fifth of the training images.
         folds: Evaluate it by cross-validation with this number of folds on dataset instead; 0 for not.
         groups: What is held out together: image, or clip, as the frames of a video resemble each other. Empty for
             clip in video, image elsewhere.
@@ -85,7 +85,7 @@ class TrainMetaSettings:
     def __post_init__(self) -> None:
         require_at_least(self, 0, "folds")
         if self.folds == 1:
-            raise SettingsError("args.folds must be at least 2, or 0 to judge on args.dataset_val; got 1")
+            raise SettingsError("args.folds must be at least 2, or 0 to evaluate on args.dataset_val; got 1")
 
 
 @dataclass(frozen=True)

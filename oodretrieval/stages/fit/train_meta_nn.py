@@ -1,4 +1,4 @@
-"""Stage 3: train a meta model that predicts each segment's IoU, and judge it beside its baselines."""
+"""Stage 3: train a meta model that predicts each segment's IoU, and compare it with its baselines."""
 
 import logging
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.trained_models import load_meta_model_of
 from oodretrieval.meta_models import MetaModel, save_meta_model, training_rows
-from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.results.rules import Resampling, resample_notes, result_folder, scene_notes, void_rule
+from oodretrieval.results.result import Context, Result, result_folder, save_result
+from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.better_kinds import caution
 from oodretrieval.stages.fit.held_out import Division
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
     cross_validated,
     estimates,
-    judge,
+    evaluate,
     positive_threshold,
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe
@@ -36,7 +36,7 @@ CAUTION = "caution"
 
 
 def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
-    """Train a meta model, judge it beside its baselines and save it.
+    """Train a meta model, compare it with its baselines and save it.
 
     Args:
         settings: What to learn from.
@@ -56,17 +56,17 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     division = Division.of(settings, run)
     made_by = _made_by(division)
     trained = None if settings.common.overwrite else _trained(recipe, made_by)
-    (train, judged), notes = division.tables(run)
+    (train, evaluated), notes = division.tables(run)
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
-        figures, words = trained.quality["figures"], trained.quality.get(CAUTION, "")
+        measures, words = trained.quality["figures"], trained.quality.get(CAUTION, "")
     else:
-        # the best epoch is chosen on held-out training images: what evaluates it is not peeked at
+        # the best epoch is chosen on held-out training images: what evaluates it is not used
         model = recipe.build().fit(training_rows(train, settings.strict))
-        figures, words = _evaluated(division, recipe, model, train, judged)
-        _save(division, recipe, model, train, {"made_by": made_by, "figures": figures, CAUTION: words}, run)
+        measures, words = _evaluated(division, recipe, model, train, evaluated)
+        _save(division, recipe, model, train, {"made_by": made_by, "figures": measures, CAUTION: words}, run)
     notes = (*notes, *filter(None, [words]))
-    return _report(division, run, recipe, figures, judged["image_id"].nunique(), notes)
+    return _report(division, run, recipe, measures, evaluated["image_id"].nunique(), notes)
 
 
 def _made_by(division: Division) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
 
 
 def _evaluated(
-    division: Division, recipe: Recipe, model: MetaModel, train: pd.DataFrame, judged: pd.DataFrame
+    division: Division, recipe: Recipe, model: MetaModel, train: pd.DataFrame, evaluated: pd.DataFrame
 ) -> tuple[dict[str, Any], str]:
     """Measures of the model and its baselines, and what to say of one that is worse than the mean."""
     settings = division.settings
@@ -100,13 +100,13 @@ def _evaluated(
         splits = [(train[fold != number], train[fold == number]) for number in range(settings.folds)]
         found = cross_validated(recipe, train, fold, settings.folds, settings.strict)
     else:
-        splits = [(train, judged)]
-        found = estimates(recipe, model, train, judged, settings.strict)
-    figures = judge(judged, found, _resampling(division))
-    words = caution(figures, model.kind, splits, settings.strict, settings.recipe.seed)
+        splits = [(train, evaluated)]
+        found = estimates(recipe, model, train, evaluated, settings.strict)
+    measures = evaluate(evaluated, found, _resampling(division))
+    words = caution(measures, model.kind, splits, settings.strict, settings.recipe.seed)
     if words:
         logger.warning("%s", words)
-    return figures, words
+    return measures, words
 
 
 def _save(
@@ -133,8 +133,8 @@ def _resampling(division: Division) -> Resampling:
     return Resampling.of(chosen.block, chosen.repetitions, division.evaluated.dataset)
 
 
-def _resamples(figures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
-    left_out = (values.get("resamples_left_out", 0) for rows in figures.values() for values in rows.values())
+def _resamples(measures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
+    left_out = (values.get("resamples_left_out", 0) for rows in measures.values() for values in rows.values())
     return resample_notes(max(left_out, default=0), repetitions)
 
 
@@ -142,7 +142,7 @@ def _report(
     division: Division,
     run: Run,
     recipe: Recipe,
-    figures: Mapping[str, Any],
+    measures: Mapping[str, Any],
     images: int,
     notes: tuple[str, ...],
 ) -> dict[str, Any]:
@@ -155,7 +155,7 @@ def _report(
     )
     truth = void_rule(dataset.label_set) if dataset.label_set is not None else ""
     result = Result(
-        title=f"Predicted IoU by {recipe.name}, trained on {settings.dataset}, judged on {division.words()}",
+        title=f"Predicted IoU by {recipe.name}, trained on {settings.dataset}, evaluated on {division.words()}",
         stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
         context=Context(
             dataset=name,
@@ -169,9 +169,9 @@ def _report(
             **model_context(run.configuration, settings.model_name),
         ),
         settings=flat(settings),
-        figures=figures,
-        tables=as_tables(figures),
-        notes=(*notes, *scene_notes(dataset), *_resamples(figures, settings.evaluation.repetitions)),
+        measures=measures,
+        tables=as_tables(measures),
+        notes=(*notes, *scene_notes(dataset), *_resamples(measures, settings.evaluation.repetitions)),
     )
-    files = save_result(result_folder(settings.evaluation.save_dir, run.workspace), result)
-    return {"path": str(recipe.path), "figures": figures, "files": [str(file) for file in files]}
+    files = save_result(result_folder(run.workspace.path, settings.evaluation.save_dir), result)
+    return {"path": str(recipe.path), "figures": measures, "files": [str(file) for file in files]}

@@ -47,7 +47,7 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     }
     if path.is_file() and not settings.common.overwrite:
         _require_same(path, made_by)
-        logger.info("%s is fitted already; args.overwrite=True fits it anew", path)
+        logger.info("%s is fitted already; args.overwrite=True fits it again", path)
         return {"path": str(path)}
     table = segments.read()
     features = SegmentFeatures(settings.backbone, choose_device(settings.common.gpu))

@@ -144,7 +144,14 @@ class SegmentFeatures:
 
     @torch.inference_mode()
     def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The features of an image ``(H, W, 3)``, at the size at which the network shall see it; ``(D, h, w)``."""
+        """The features of an image.
+
+        Args:
+            image: ``(H, W, 3)``, at the size at which the network shall see it.
+
+        Returns:
+            ``(D, h, w)``.
+        """
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
         with full_float32():
             features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]

@@ -19,7 +19,16 @@ from oodretrieval.stores import Prediction, Stored, Workspace, write_prediction
 
 
 def with_truth(prediction: Prediction, outcome: Outcome, label_set: LabelSet | None) -> Prediction:
-    """The prediction with the image's labels and the dataset's tables, where there is truth."""
+    """Add the image's labels and the dataset's tables to a prediction, where there is truth.
+
+    Args:
+        prediction: Without truth.
+        outcome: Holds the labels.
+        label_set: What they mean; None without truth.
+
+    Returns:
+        The prediction.
+    """
     if outcome.labels is None or label_set is None:
         return prediction
     return replace(
@@ -66,7 +75,7 @@ class Finisher:
     label_set: LabelSet | None
 
     def __call__(self, outcome: Outcome) -> Finished:
-        """Finish one image; one that cannot be used is no exception, but a failure that is told.
+        """Finish one image; one that cannot be used is no exception, but a failure that is reported.
 
         Raises:
             StoreError: If it cannot be written.

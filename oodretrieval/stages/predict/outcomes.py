@@ -16,7 +16,7 @@ from oodretrieval.stores import Prediction, PublishedPredictions
 
 
 class Outcome(Protocol):
-    """What somebody said of one image; light enough to be sent to another process.
+    """What a source gives for one image; light enough to be sent to another process.
 
     Attributes:
         image_id: Id of the image.
@@ -25,16 +25,28 @@ class Outcome(Protocol):
     """
 
     @property
-    def image_id(self) -> str: ...  # noqa: D102
+    def image_id(self) -> str:
+        """Id of the image."""
+        ...
 
     @property
-    def image_path(self) -> str: ...  # noqa: D102
+    def image_path(self) -> str:
+        """File of the image."""
+        ...
 
     @property
-    def labels(self) -> NDArray[np.unsignedinteger] | None: ...  # noqa: D102
+    def labels(self) -> NDArray[np.unsignedinteger] | None:
+        """Label ids, ``(H, W)``; None without truth."""
+        ...
 
     def prediction(self, *, with_entropy: bool) -> Prediction:
-        """Work the prediction out.
+        """Compute the prediction.
+
+        Args:
+            with_entropy: Whether its entropy is wanted.
+
+        Returns:
+            The prediction, without truth.
 
         Raises:
             ImageError: If it cannot be used.
@@ -63,7 +75,7 @@ class NetworkOutcome:
     align_corners: bool
 
     def prediction(self, *, with_entropy: bool) -> Prediction:
-        """See :class:`Outcome`."""
+        """As :meth:`Outcome.prediction`."""
         if not np.isfinite(self.logits).all():
             raise ImageError(
                 f"{self.image_path}: the network's output is not finite; check its weights and mean, std, "
@@ -106,7 +118,7 @@ class PublishedOutcome:
     label_set: LabelSet | None
 
     def prediction(self, *, with_entropy: bool) -> Prediction:
-        """See :class:`Outcome`.
+        """As :meth:`Outcome.prediction`.
 
         Raises:
             ConfigurationError: If it has another number of classes than the dataset.
@@ -130,6 +142,10 @@ class PublishedOutcome:
 
 def require_classes(count: int, label_set: LabelSet | None) -> None:
     """Refuse predictions of another number of classes than the dataset has, if it has any.
+
+    Args:
+        count: Number of predicted classes.
+        label_set: What the labels of the dataset mean; None without truth.
 
     Raises:
         ConfigurationError: If the numbers differ.

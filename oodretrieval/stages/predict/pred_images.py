@@ -2,7 +2,7 @@
 
 Images flow through three steps at once: threads read ahead, the network works, and others finish what it is done
 with (:mod:`~oodretrieval.stages.predict.finish`). Each step waits when the one after it is behind, so memory does
-not grow with the dataset. With ``num_cores = n``, beside the network itself:
+not grow with the dataset. With ``num_cores = n``, next to the network itself:
 
 - ``batch_size + n`` images read ahead, 4 to 5 bytes a pixel each;
 - ``2n`` outcomes of the network, ``4C / stride² + 1`` bytes a pixel each (6 for 19 classes at stride 4);
@@ -37,7 +37,7 @@ from oodretrieval.stores import Workspace, plain, read_prediction_record, requir
 
 logger = logging.getLogger(__name__)
 WORTH_PROCESSES = 24
-"""So many images take longer to finish than processes take to start."""
+"""This number of images takes longer to finish than processes take to start."""
 
 
 def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _require_same_images(
     *,
     overwrite: bool,
 ) -> None:
-    """Refuse to put predictions of other images beside those of the dataset's; with ``overwrite`` they are removed.
+    """Refuse to put predictions of other images next to those of the dataset's; with ``overwrite`` they are removed.
 
     Predictions of images that have left the dataset stay, if it is built as it was then (from the same root).
 
@@ -117,7 +117,7 @@ def _require_same_images(
     removed = 0
     for path in sorted(folder.rglob("*.h5")):
         if path in own:
-            continue  # held against all settings when it is its turn
+            continue  # compared with all settings when its turn comes
         try:
             recorded = read_prediction_record(path).settings.get("dataset_arguments")
         except StoreError:  # nothing that anybody could use

@@ -35,13 +35,16 @@ class Plan:
 
     @classmethod
     def of(cls, finisher: Finisher, ids: Sequence[str], wanted: Set[str], *, overwrite: bool) -> "Plan":
-        """Look what is there.
+        """Find out what is left to do.
 
         Args:
             finisher: What will be written, and where.
             ids: Ids of all images of the dataset, in order.
             wanted: Ids asked for.
             overwrite: Make again what is there.
+
+        Returns:
+            The plan.
 
         Raises:
             SettingsMismatchError: If a prediction is there that was made with other settings.
@@ -113,7 +116,10 @@ class PartWriter:
             writing.result()
 
     def add(self, finished: Finished) -> None:
-        """Take what became of an image; images come in the order of the plan.
+        """Take in one image; images arrive in the order of the plan.
+
+        Args:
+            finished: The image.
 
         Raises:
             StoreError: If an earlier part could not be written.

@@ -87,7 +87,13 @@ class PublishedSource:
         return places
 
     def run(self, samples: Iterable[Sample]) -> Iterator[PublishedOutcome]:
-        """What is to be read for each sample, in order.
+        """Find the prediction of each sample.
+
+        Args:
+            samples: The samples.
+
+        Yields:
+            What is to be read for each, in order.
 
         Raises:
             DatasetError: If the file name of an image says that its prediction is another image's, too.

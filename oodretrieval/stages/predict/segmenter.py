@@ -1,4 +1,4 @@
-"""Images through a network: batches, precision, test-time averages, transfers beside the work."""
+"""Images through a network: batches, precision, test-time averages, transfers during the work."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,7 +68,15 @@ def network_input(
 
 
 def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
-    """Neighbours of equal size, up to ``size`` of them at a time, in order."""
+    """Neighbours of equal size together.
+
+    Args:
+        inputs: The images.
+        size: Most of them in a batch, >= 1.
+
+    Yields:
+        Batches, in order.
+    """
     batch: list[Input] = []
     for item in inputs:
         if batch and (len(batch) == size or batch[0].image.shape != item.image.shape):
@@ -132,7 +140,7 @@ class Segmenter:
         """Predict a stream of images, a batch after the other.
 
         On a GPU the next batch is under way before the logits of the last one are waited for, and transfers in both
-        directions lie beside the network's work.
+        directions run during the network's work.
 
         Args:
             inputs: The images; those of equal size that follow each other share a batch.
@@ -170,7 +178,7 @@ class Segmenter:
 
     def _logits(self, images: Tensor) -> Tensor:
         """``(N, H, W, 3)`` uint8 → ``(N, C, h, w)`` float32."""
-        # Channels stay last in memory, as convolutions like them.
+        # Channels stay last in memory, as convolutions are fastest so.
         scaled = images.permute(0, 3, 1, 2).float() / 255
         precision = _PRECISIONS.get(self.settings.precision(self.device.type))
         with torch.autocast(self.device.type, precision) if precision else nullcontext():
@@ -197,7 +205,7 @@ class Segmenter:
 
 
 def is_softmax(values: NDArray[np.floating]) -> bool:
-    """Whether outputs ``(N, C, h, w)`` are probabilities: at no pixel negative, and of sum 1 over the classes.
+    """Whether the outputs ``values``, ``(N, C, h, w)``, are nowhere negative and sum to 1 over the classes.
 
     Example:
         >>> is_softmax(np.full((1, 4, 2, 2), 0.25)), is_softmax(np.zeros((1, 4, 2, 2)))

@@ -1,4 +1,4 @@
-"""Settings of prediction: what is predicted and kept, and how the network looks at images."""
+"""Settings of prediction: what is predicted and kept, and how the network sees images."""
 
 import re
 from collections.abc import Mapping
@@ -24,6 +24,9 @@ def size_seen(recorded: Mapping[str, Any], height: int, width: int) -> tuple[int
         height: Of the image, pixels.
         width: Of the image, pixels.
 
+    Returns:
+        Height and width, pixels.
+
     Example:
         >>> size_seen({"resize": {"longest": 480, "above": 720}}, 1080, 1920), size_seen({}, 1080, 1920)
         ((270, 480), (1080, 1920))
@@ -42,7 +45,7 @@ def _shrunk(height: int, width: int, longest: int, above: int) -> tuple[int, int
 
 @dataclass(frozen=True)
 class InferenceSettings:
-    """How the network looks at images. All but ``batch_size`` are noted in what they make, where not the default.
+    """How the network sees images. All but ``batch_size`` are noted in what they make, where not the default.
 
     Attributes:
         mixed_precision: no, bf16 or fp16 (finer, but with a smaller range); auto is fp16 on a GPU, no on the CPU.
@@ -92,7 +95,7 @@ class InferenceSettings:
         return int(match[1]), int(match[2])
 
     def precision(self, device: str) -> Literal["no", "bf16", "fp16"]:
-        """What ``auto`` means on a device, ``"cpu"`` or ``"cuda"``."""
+        """What ``auto`` means on the ``device``, ``"cpu"`` or ``"cuda"``."""
         if self.mixed_precision != "auto":
             return self.mixed_precision
         return "fp16" if device == "cuda" else "no"
@@ -104,6 +107,9 @@ class InferenceSettings:
             height: Of the image, pixels.
             width: Of the image, pixels.
             trained: Height and width of the images that the network was trained on; None if that is not said.
+
+        Returns:
+            Height and width, pixels.
 
         Example:
             >>> InferenceSettings().seen_size(1080, 1920, (360, 480))
@@ -121,11 +127,14 @@ class InferenceSettings:
         return longest, int(LARGER * longest)
 
     def recorded(self, device: str, trained: tuple[int, int] | None = None) -> dict[str, Any]:
-        """What work made with these settings is told by: those that are not as they are by default.
+        """Choose what is recorded in work made with these settings: what differs from the defaults.
 
         Args:
             device: ``"cpu"`` or ``"cuda"``.
             trained: Height and width of the images that the network was trained on; None if that is not said.
+
+        Returns:
+            Name → value.
         """
         longest, above = self._shrinking(trained)
         values = {name: getattr(self, name) for name in RECORDED} | {
@@ -154,7 +163,7 @@ class PredictSettings:
         source: Folder of published input<i>.hdf5 or of .npy softmax files to take instead of running the
             network; its predictions are matched to the dataset's images by file name.
         num_cores: Threads that read images ahead, and processes that finish what the network is done with
-            (metrics, compression, writing). 1 finishes in a thread beside the network, 0 does everything in turn.
+            (metrics, compression, writing). 1 finishes in a thread next to the network, 0 does everything in turn.
     """
 
     dataset: DatasetName = ""

@@ -1,4 +1,4 @@
-"""Images to a GPU and logits back, beside the network's work."""
+"""Images to a GPU and logits back, while the network works."""
 
 from typing import Any, NamedTuple
 
@@ -39,7 +39,14 @@ class Lanes:
         self.up, self.down = torch.cuda.Stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def upload(self, images: Tensor) -> Tensor:
-        """Images on the device, before any work that is queued from now on."""
+        """Copy images to the device, before any work that is queued from now on.
+
+        Args:
+            images: In the main memory.
+
+        Returns:
+            On the device.
+        """
         work = torch.cuda.current_stream(self.device)
         with torch.cuda.stream(self.up):
             there = images.pin_memory().to(self.device, non_blocking=True)
@@ -48,7 +55,14 @@ class Lanes:
         return there
 
     def download(self, logits: Tensor) -> Download:
-        """Logits in the main memory, after all work that is queued by now."""
+        """Copy logits to the main memory, after all work that is queued by now.
+
+        Args:
+            logits: On the device.
+
+        Returns:
+            The copy; wait for it before it is read.
+        """
         logits = logits.contiguous()
         self.down.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.down):

@@ -1,4 +1,4 @@
-"""A run on one page: the candidates by score, every figure, chart and picture, best and worst segments, clusters."""
+"""A run on one page: candidates by score, every result with its pictures, best and worst segments, clusters."""
 
 import logging
 from functools import partial
@@ -10,15 +10,17 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from oodretrieval import __version__
+from oodretrieval.charts.contact_sheets import Sheet, data_address, tiles
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
-from oodretrieval.results.result import NO_VALUE, Evaluation, read_results
+from oodretrieval.results.result import result_folder
+from oodretrieval.results.saved_results import SavedResult, read_results
+from oodretrieval.results.tables import NO_VALUE
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.report.contact_sheets import Sheet, data_address, tiles
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
@@ -57,15 +59,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     catalogue = _catalogue(settings, run.workspace, missing)
     evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
     class_names = _class_names(settings, run.configuration, dataset, table)
-    segment_sheets = _judged_sheets(settings, run, dataset, table, class_names, missing)
-    candidates = candidate_sheet(catalogue, settings.segments) if catalogue is not None else None
-    clusters = list(
-        cluster_sheets(
-            catalogue, settings.method, settings.clusters or None, settings.segments, settings.seed
-        )
-        if catalogue is not None
-        else ()
-    )
+    segment_sheets = _rated_sheets(settings, run, dataset, table, class_names, missing)
     page = (
         _environment()
         .get_template("report.html")
@@ -74,9 +68,9 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
             facts=_facts(settings, dataset, table, catalogue),
             settings=flat(settings),
             evaluations=[_shown(evaluation) for evaluation in evaluations],
-            candidates=candidates,
+            candidates=candidate_sheet(catalogue, settings.segments) if catalogue is not None else None,
             segment_sheets=segment_sheets,
-            cluster_sheets=clusters,
+            cluster_sheets=_clusters(settings, catalogue),
             missing=missing,
         )
     )
@@ -87,6 +81,13 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     for what in missing:
         logger.info("not in it: %s", what)
     return {"file": str(path), "evaluations": len(evaluations), "missing": missing}
+
+
+def _clusters(settings: ReportSettings, catalogue: Catalogue | None) -> list[Sheet]:
+    if catalogue is None:
+        return []
+    number = settings.clusters or None
+    return list(cluster_sheets(catalogue, settings.method, number, settings.segments, settings.seed))
 
 
 def _environment() -> Environment:
@@ -142,16 +143,16 @@ def _evaluations(
     catalogue: Catalogue | None,
     with_truth: bool,
     missing: list[str],
-) -> list[Evaluation]:
+) -> list[SavedResult]:
     """Results of this network on this dataset, in the order of :data:`EVALUATIONS`, then all others."""
     found = [
         evaluation
-        for evaluation in read_results(workspace.path / "evaluation")
+        for evaluation in read_results(result_folder(workspace.path))
         if (evaluation.context["dataset"], evaluation.context["model"])
         == (settings.dataset, settings.model_name)
     ]
     if catalogue is not None:
-        found += read_results(catalogue.path / "evaluation")
+        found += read_results(result_folder(catalogue.path))
     order = list(EVALUATIONS)
     kinds = [evaluation.stem.split("_")[0] for evaluation in found]
     if with_truth:
@@ -176,7 +177,7 @@ def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None)
     return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
 
 
-def _shown(evaluation: Evaluation) -> dict[str, Any]:
+def _shown(evaluation: SavedResult) -> dict[str, Any]:
     pictures = {
         caption: data_address(
             path.read_bytes(), "image/jpeg" if path.suffix in (".jpg", ".jpeg") else "image/png"
@@ -201,7 +202,7 @@ def _class_names(
     return {i: name for i, (name, _) in mapping.items()}
 
 
-def _judged_sheets(
+def _rated_sheets(
     settings: ReportSettings,
     run: Run,
     dataset: SegmentationDataset,

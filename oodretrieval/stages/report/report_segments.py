@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.charts.contact_sheets import Sheet, Tile, tiles
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.images import read_image
 from oodretrieval.results.candidates import Candidates, score_name
 from oodretrieval.search import cluster, inspection_order
-from oodretrieval.stages.report.contact_sheets import Sheet, Tile, tiles
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
 
@@ -20,14 +20,20 @@ def orders(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
 
     Args:
         table: Rows with predicted and true IoU; a true one below 0 is none.
+
+    Yields:
+        Title, sentence, and places of rows, ``(n,)``.
     """
     predicted = table[PREDICTED_IOU].to_numpy()
     yield "Worst", "Lowest predicted IoU first.", np.argsort(predicted, kind="stable")
     yield "Best", "Highest predicted IoU first.", np.argsort(-predicted, kind="stable")
-    judged = np.flatnonzero(table["iou"].to_numpy() >= 0)
-    if len(judged):
-        excess = predicted[judged] - table["iou"].to_numpy()[judged]
-        high, low = judged[np.argsort(-excess, kind="stable")], judged[np.argsort(excess, kind="stable")]
+    with_truth = np.flatnonzero(table["iou"].to_numpy() >= 0)
+    if len(with_truth):
+        excess = predicted[with_truth] - table["iou"].to_numpy()[with_truth]
+        high, low = (
+            with_truth[np.argsort(-excess, kind="stable")],
+            with_truth[np.argsort(excess, kind="stable")],
+        )
         yield "Overestimated", "Predicted IoU furthest above the true one.", high
         yield "Underestimated", "Predicted IoU furthest below the true one.", low
 
@@ -37,7 +43,7 @@ def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
 
     Args:
         catalogue: Whose segments.
-        shown: How many, at most.
+        shown: Segments shown, at most.
 
     Returns:
         The sheet; None for a catalogue without scores.
@@ -81,7 +87,16 @@ def _catalogue_tiles(
 def segment_lines(
     row: pd.Series, class_names: Mapping[int, str], dataset: SegmentationDataset
 ) -> Sequence[str]:
-    """What stands below a segment: classes, predicted and true IoU, image."""
+    """What stands below a segment: classes, predicted and true IoU, image.
+
+    Args:
+        row: Of a segment table, with predicted IoU.
+        class_names: Predicted id → name.
+        dataset: Whose labels they are.
+
+    Returns:
+        One text a line.
+    """
     predicted = f"predicted {class_names[int(row['class'])]}, its predicted IoU {row[PREDICTED_IOU]:.2f}"
     if row["label"] < 0 or dataset.label_set is None:
         return predicted, str(row["image_id"])
@@ -98,8 +113,11 @@ def cluster_sheets(
         catalogue: Whose segments.
         method: kmeans, spectral or agglomerative.
         clusters: Their number; None for the elbow of k-means.
-        shown: How many segments of each, at most; those nearest to its centre.
+        shown: Segments shown of each, at most; those nearest to its centre.
         seed: Of the clustering.
+
+    Yields:
+        One sheet a cluster.
 
     Raises:
         ImageError: If an image cannot be read.

@@ -16,7 +16,7 @@ class ReportSettings:
             names.
         embeddings_file: Name of the catalogue whose clusters are shown; by default that of the dataset.
         min_pixels: Fewest pixels of a segment among the best and worst.
-        segments: How many segments a sheet shows, at most.
+        segments: Segments that a sheet shows, at most.
         clusters: Number of clusters; 0 for the elbow of k-means.
         method: Clustering: kmeans, spectral or agglomerative.
         seed: Of the clusters.

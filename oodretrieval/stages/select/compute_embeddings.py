@@ -1,7 +1,8 @@
 """Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
+from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
@@ -28,8 +30,8 @@ from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
-JUDGED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns of the table of all segments that lies beside the selected ones."""
+SCORED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
+"""Columns of the table of all segments that lies next to the selected ones."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -37,20 +39,24 @@ MANY = 1000
 def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """Fill a catalogue: one row and one vector per selected segment of the images asked for.
 
-    What it holds already stays where it is selected still, and goes where it is not.
+    What it holds already stays where it is selected still, and goes where it is not. With ``load_file`` the segments
+    of that catalogue are embedded again: :func:`~oodretrieval.stages.select.embed_again.embed_again`.
 
     Args:
         settings: What to select and how to embed it.
         run: Configuration and workspace.
 
     Returns:
-        ``catalogue``, its number of ``segments``, and how many there were to select from.
+        ``catalogue``, its number of ``segments``, and how many there were to select from; or as of ``embed_again``.
 
     Raises:
+        SettingsError: If no dataset is named, or a root for several.
         StoreError: If a table is missing, no segment is selected, or ``limit`` would cut a finished catalogue.
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
     """
+    if settings.load_file:
+        return embed_again(settings, run)
     _require_datasets(settings)
     settings = run.with_meta_model(settings)
     network = embedding_network(settings.net)
@@ -63,20 +69,21 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
-        judged, selected, masks, failures = _select(settings, selector, works.values())
+        selection = _select(settings, selector, works.values())
+        selected, failures = selection.candidates, dict(selection.failures)
         writer.retain(lambda rows: among(rows, selected))
         for dataset, work in works.items():
             rows = selected[selected["dataset"] == dataset]
-            crops = Crops(work.dataset, rows, masks[dataset], settings)
+            crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
             failures |= _add(writer, dataset, crops, network, device)
         if writer.rows:
-            writer.add_table(PREDICTED_IOU, judged)
+            writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(folder))
     logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
-    return {"catalogue": name, "segments": count, "considered": len(judged)}
+    return {"catalogue": name, "segments": count, "considered": selection.considered}
 
 
 def _require_datasets(settings: EmbedSettings) -> None:
@@ -88,48 +95,64 @@ def _require_datasets(settings: EmbedSettings) -> None:
         )
 
 
-def _select(
-    settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, MasksOf], dict[str, str]]:
-    """Score the segments of the images asked for, and select candidates.
+@dataclass(frozen=True, eq=False)
+class _Selection:
+    """What is selected.
 
-    Returns:
-        All segments with their scores; the candidates selected; dataset → what knows their masks; image id → reason of
-        those that failed.
+    Attributes:
+        segments: All segments of the images, with their scores.
+        considered: How many candidates there were to select from.
+        candidates: Those selected.
+        masks: Dataset → what knows the masks of its candidates.
+        failures: Image id → why it failed.
     """
-    judged, selected = [], []
+
+    segments: pd.DataFrame
+    considered: int
+    candidates: pd.DataFrame
+    masks: Mapping[str, MasksOf]
+    failures: Mapping[str, str]
+
+
+def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
+    """Score the segments of the images asked for, and select candidates."""
+    segments, selected = [], []
+    considered = 0
     failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
     for work in works:
         table, failed = selector.score(work.table(), work)
         failures |= failed
         table.insert(0, "dataset", work.names.dataset)
-        judged.append(table[[column for column in JUDGED if column in table.columns]])
+        segments.append(table[[column for column in SCORED if column in table.columns]])
         if settings.candidates == OBJECTS:
-            chosen, masks[work.names.dataset], failed = _objects(settings, selector, work, table, failed)
+            found, chosen, masks[work.names.dataset], failed = _objects(
+                settings, selector, work, table, failed
+            )
+            considered += found
             failures |= failed
         else:
             large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
             chosen = table[selector.select(table, large)]
+            considered += len(table)
             masks[work.names.dataset] = partial(segment_masks, work)
         selected.append(chosen)
-    considered = pd.concat(judged, ignore_index=True)
     candidates = pd.concat(selected, ignore_index=True)
     if candidates.empty and not failures:
         raise StoreError(
-            f"none of the {len(considered)} segments is selected ({settings.rule.words()}); {_remedy(settings.rule)} "
-            "args.min_height, args.min_width, args.min_pixels" + _instead(settings.rule)
+            f"none of the {considered} {settings.candidates} is selected "
+            f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
+            "args.min_width, args.min_pixels" + _instead(settings.rule)
         )
     logger.info(
-        "%d %s selected (%s); %d segments in %d images%s",
+        "%d of %d %s selected (%s)%s",
         len(candidates),
+        considered,
         settings.candidates,
         settings.rule.words(settings.candidates),
-        len(considered),
-        considered["image_id"].nunique(),
         _hint(candidates, settings.rule),
     )
-    return considered, candidates, masks, failures
+    return _Selection(pd.concat(segments, ignore_index=True), considered, candidates, masks, failures)
 
 
 def _objects(
@@ -138,15 +161,15 @@ def _objects(
     work: StoredWork,
     table: pd.DataFrame,
     failed: dict[str, str],
-) -> tuple[pd.DataFrame, MasksOf, dict[str, str]]:
-    """Objects selected among the regions of the images whose segments could be scored."""
+) -> tuple[int, pd.DataFrame, MasksOf, dict[str, str]]:
+    """Objects of the images whose segments could be scored: how many, those selected, their masks, what failed."""
     images = [str(image) for image in table["image_id"].unique() if image not in failed]
     by = settings.rule.select_by
     objects = Objects(work, by, selector.novelty_file, selector.device, settings.objects)
     found, failures = objects.found(images)
     found.insert(0, "dataset", work.names.dataset)
     chosen = selector.select(found, eligible(found, settings), objects.threshold)
-    return found[chosen], objects.masks, failures
+    return len(found), found[chosen], objects.masks, failures
 
 
 def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:

@@ -31,7 +31,7 @@ def segment_masks(work: StoredWork, image_id: str, segment_ids: Sequence[int]) -
         segment_ids: Of the segments.
 
     Returns:
-        One for each segment.
+        A mask for each.
     """
     if not work.workspace.prediction_path(work.names, image_id).is_file():
         return [None] * len(segment_ids)

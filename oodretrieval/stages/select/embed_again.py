@@ -19,26 +19,11 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.segments import crop
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
 from oodretrieval.stores.boxes import crop_boxes
 
 logger = logging.getLogger(__name__)
-
-
-def compute_or_embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
-    """What ``scripts/compute_embeddings.py`` does: embed again where ``load_file`` is set, else select.
-
-    Args:
-        settings: What to select and how to embed it.
-        run: Configuration and workspace.
-
-    Returns:
-        As :func:`embed_again` or
-        :func:`~oodretrieval.stages.select.compute_embeddings.compute_embeddings`.
-    """
-    return (embed_again if settings.load_file else compute_embeddings)(settings, run)
 
 
 def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
@@ -113,8 +98,8 @@ def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
     writer.add_part(
         source.segments, vectors, source.default_embedding, (source.name, ()), masks if any(masks) else None
     )
-    for beside in source.table_names:
-        writer.add_table(beside, source.table(beside))
+    for other in source.table_names:
+        writer.add_table(other, source.table(other))
 
 
 def _fill(

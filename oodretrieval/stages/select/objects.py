@@ -1,6 +1,6 @@
 """Objects as candidates: regions of the images in use, scored next to each other, and the best set of each image."""
 
-import logging
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -16,9 +16,10 @@ from oodretrieval.errors import ImageError, PartialFailure, SettingsError, Store
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.masks import RunLengthMask
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel
+from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import (
     Choice,
     RegionOptions,
@@ -28,7 +29,7 @@ from oodretrieval.regions import (
     tree_of_masks,
 )
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
-from oodretrieval.stages.select.region_choice import chosen_regions, weights_for
+from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, weights_for
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import (
@@ -41,17 +42,15 @@ from oodretrieval.stores import (
     regions_path,
 )
 
-logger = logging.getLogger(__name__)
 REGIONS = "regions"
-VERSION = 1
+VERSION = 2
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""
-REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 500
-"""Images, spread over the dataset, and regions of each that others are compared with."""
+REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 100_000
+"""Images, spread over the dataset, and regions of all of them that others are compared with, at most."""
 AHEAD = 2
 """Images that wait for each process."""
-COLUMNS = ("class", "label", "unknown_fraction", "void_fraction")
 
 
 class Objects:
@@ -200,7 +199,7 @@ class Objects:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else cached_weights_hash(self._novelty[1]),
+            "known": "" if self._novelty is None else _digest(self._novelty[0].bank),
         }
 
     def compare(self, images: Sequence[str]) -> None:
@@ -213,11 +212,12 @@ class Objects:
             StoreError: If there is no region at all, or a file is damaged.
         """
         places = np.linspace(0, len(images) - 1, min(len(images), REFERENCE_IMAGES)).round().astype(int)
+        places = np.unique(places)
         random = np.random.default_rng(0)
         sampled = []
-        for place in dict.fromkeys(places.tolist()):
+        for place in places.tolist():
             columns = read_regions(self._path(images[place])).columns
-            rows = random.permutation(len(columns["share"]))[:REFERENCE_REGIONS]
+            rows = random.permutation(len(columns["share"]))[: REFERENCE_REGIONS // len(places)]
             sampled.append({name: values[rows] for name, values in columns.items()})
         if not sum(len(terms["share"]) for terms in sampled):
             raise StoreError(
@@ -228,7 +228,14 @@ class Objects:
         self._scores = np.concatenate([score_regions(t, self.reference, self.weights) for t in sampled])
 
     def threshold(self, quantile: float) -> float:
-        """The score that this share of all regions stays below."""
+        """The score that a share of all regions stays below.
+
+        Args:
+            quantile: The share, 0…1.
+
+        Returns:
+            The score.
+        """
         return float(np.quantile(self._scores, quantile))
 
     def table(self, images: Sequence[str], choice: Choice | None = None) -> pd.DataFrame:
@@ -256,22 +263,47 @@ class Objects:
         return pd.concat(tables, ignore_index=True)
 
     def masks(self, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask]:
-        """The masks of regions of an image, by ``segment_id``."""
+        """The masks of regions of an image.
+
+        Args:
+            image_id: Its id.
+            segment_ids: ``segment_id`` of each region.
+
+        Returns:
+            A mask for each.
+        """
         masks = read_regions(self._path(image_id)).tree.masks
         return [masks[int(number) - 1] for number in segment_ids]
 
     def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
-        """The best IoU of any region of an image, shown or not, with each of some objects, ``(o,)``."""
-        tree = read_regions(self._path(image_id)).tree
-        if not len(tree) or not len(objects):
-            return np.zeros(len(objects))
-        superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
-        on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
-        shared = np.asarray(tree.membership @ np.stack(on, axis=1).astype(np.float64))
-        union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
-        return np.asarray((shared / union).max(axis=0), np.float64)
+        """How well the regions of an image, shown or not, fit some objects at best.
+
+        Args:
+            image_id: Its id.
+            objects: Masks in the image.
+
+        Returns:
+            The best IoU of any region with each, ``(o,)``.
+        """
+        return best_iou_of_any(read_regions(self._path(image_id)).tree, objects)
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
-        """Features ``(D, h, w)`` of an image ``(H, W, 3)``, seen at the size at which its prediction was made."""
+        """Features of an image, seen at the size at which its prediction was made.
+
+        Args:
+            image: ``(H, W, 3)``.
+            image_id: Its id.
+
+        Returns:
+            ``(D, h, w)``.
+        """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
+
+
+def _digest(bank: FeatureBank) -> str:
+    """Of known features: a novelty model that is fitted again may keep the same ones."""
+    content = hashlib.blake2b(digest_size=16)
+    for values in (bank.mean, bank.std, bank.vectors):
+        content.update(np.ascontiguousarray(values).data)
+    return content.hexdigest()

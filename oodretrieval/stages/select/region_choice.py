@@ -1,15 +1,24 @@
 """Which regions of an image are shown as candidates, and by which weights they are scored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.errors import SettingsError
-from oodretrieval.regions import Choice, RegionReference, ScoreWeights, choose_regions, score_regions
+from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.regions import (
+    Choice,
+    RegionReference,
+    RegionTree,
+    ScoreWeights,
+    choose_regions,
+    score_regions,
+)
 from oodretrieval.stores import SELECT_SCORE, read_regions
 from oodretrieval.stores.boxes import SIDES
 
@@ -32,7 +41,7 @@ def weights_for(select_by: str) -> ScoreWeights:
         raise SettingsError("the predicted IoU is one of segments; regions have another score")
     if select_by == DISTANCE:
         return ScoreWeights(evidence={"distance": 1.5})
-    return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25})
+    return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25}, contrast=0.0)
 
 
 def chosen_regions(
@@ -73,3 +82,22 @@ def chosen_regions(
         SELECT_SCORE: scores[rows],
     }
     return pd.DataFrame(values)
+
+
+def best_iou_of_any(tree: RegionTree, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
+    """How well any region of an image fits some objects at best.
+
+    Args:
+        tree: The regions.
+        objects: Masks in the image.
+
+    Returns:
+        The best IoU with each, ``(o,)``.
+    """
+    if not len(tree) or not len(objects):
+        return np.zeros(len(objects))
+    superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
+    on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
+    shared = np.asarray(tree.membership @ np.stack(on, axis=1).astype(np.float64))
+    union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
+    return np.asarray((shared / union).max(axis=0), np.float64)

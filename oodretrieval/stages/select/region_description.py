@@ -99,7 +99,8 @@ def described_regions(
         tree: Regions from elsewhere; None to propose them.
 
     Returns:
-        The regions; columns: what :func:`~oodretrieval.regions.region_terms` gives of :data:`MAPS`, ``distance``, and
+        The regions; columns: what ``region_terms`` gives of :data:`MAPS` and ``local_distance``
+        (of each cell of the features by itself), ``distance`` (of the features pooled over the region), and
         ``class`` (majority of the prediction), ``label`` (majority by truth, -1 without), ``unknown_fraction``,
         ``void_fraction`` (-1 without truth).
 
@@ -119,15 +120,31 @@ def described_regions(
     logits = np.asarray(prediction.logits, np.float32)
     if tree is None:
         tree = propose_regions(image, logits=logits, features=features, min_share=MIN_SHARE)
-    columns = region_terms(tree, pixel_maps(logits)) | _classes(tree, prediction)
+    maps = pixel_maps(logits)
     if bank is not None:
-        pooled = pool_features(tree, features)
-        columns["distance"] = bank.log_distance(pooled, np.full(len(tree), -1))  # of any class
+        maps["local_distance"] = _distance(bank, features.reshape(len(features), -1).T).reshape(
+            features.shape[1:]
+        )
+    columns = region_terms(tree, maps) | _classes(tree, prediction)
+    if bank is not None:
+        columns["distance"] = _distance(bank, pool_features(tree, features))
     return StoredRegions(tree, columns)
 
 
-def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
-    """:data:`MAPS` of logits ``(C, h, w)``, each ``(h, w)``, higher where more unknown."""
+def _distance(bank: FeatureBank, features: NDArray[np.floating]) -> NDArray[np.float64]:
+    """``ln`` of the distance to known features of any class, ``(n,)``."""
+    return bank.log_distance(features, np.full(len(features), -1))
+
+
+def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
+    """The maps of :data:`MAPS`, higher where more unknown.
+
+    Args:
+        logits: ``(C, h, w)``.
+
+    Returns:
+        Name → ``(h, w)``.
+    """
     largest = logits.max(axis=0)
     energy = -(largest + np.log(np.exp(logits - largest).sum(axis=0)))
     softmax = np.exp(logits + energy)

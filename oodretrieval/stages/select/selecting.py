@@ -1,4 +1,4 @@
-"""Which segments are looked at: their score, and the rule that selects by it."""
+"""Which segments are shown: their score, and the rule that selects by it."""
 
 import logging
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class Selector:
             self.features = SegmentFeatures(backbone, device)
 
     def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Judge the segments of a dataset.
+        """Score the segments of a dataset.
 
         Args:
             table: Its segment table.
@@ -122,6 +122,9 @@ class Selector:
             table: What :meth:`score` gave, or other candidates with a score.
             eligible: Large enough, of a class worth looking at, ``(n,)``.
             threshold: Quantile → score above which these candidates are selected; by default that of segments.
+
+        Returns:
+            ``(n,)``.
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:

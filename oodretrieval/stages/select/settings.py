@@ -26,7 +26,7 @@ class SelectionRule:
             ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
         select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1;
             objects above that of all regions of the images searched.
-        select_number: If positive, the so many segments of each dataset that score highest instead.
+        select_number: If positive, that number of candidates of each dataset instead: those that score highest.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
 
@@ -60,6 +60,9 @@ class SelectionRule:
 
         Args:
             candidates: segments or objects.
+
+        Returns:
+            A few words.
         """
         if self.select_number:
             return f"the {self.select_number} highest by {self.select_by}"

@@ -36,7 +36,7 @@ def accelerator(gpu: int, precision: str = "auto", accumulation: int = 1) -> Acc
 
 
 def seed_process(seed: int) -> None:
-    """Seed what a process of a training draws: augmentation, of every process another; with one process, ``seed``.
+    """Seed the augmentation of a training: with one process by ``seed``, of several each by another number.
 
     The order of the images is the same in all (accelerate sees to that), so that each gets a share of its own.
     """

@@ -16,7 +16,7 @@ def fresh_network(entry: ModelEntry, name: str, label_set: LabelSet, pretrained:
     """Build a network with as many classes as the dataset predicts, and an implicit background where wanted.
 
     Args:
-        entry: The network; what it does not say of classes and ImageNet weights is told to it, if it asks.
+        entry: The network; what it does not say of classes and ImageNet weights is passed to it, if it takes that.
         name: Its name, for messages.
         label_set: Tables of the dataset.
         pretrained: ``packaged``, ``download`` or ``no``.
@@ -39,7 +39,7 @@ def fresh_network(entry: ModelEntry, name: str, label_set: LabelSet, pretrained:
     if entry.kwargs.get("num_classes", classes) != classes:
         raise ConfigurationError(
             f"the entry {name!r} has num_classes={entry.kwargs['num_classes']}, the dataset {classes} predicted "
-            f"classes{' beside the background' * implicit}; correct the entry, or choose another dataset"
+            f"classes{' besides the background' * implicit}; correct the entry, or choose another dataset"
         )
     offered = {"num_classes": classes, "pretrained": PRETRAINED[pretrained]}
     network: nn.Module = build(entry, **{k: v for k, v in offered.items() if k in known})

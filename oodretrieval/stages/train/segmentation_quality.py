@@ -1,4 +1,4 @@
-"""How good a network's segmentation is, judged image by image while it is trained."""
+"""How good a network's segmentation is, measured image by image while it is trained."""
 
 import logging
 from typing import Any
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 @torch.inference_mode()
-def judge(
+def evaluate(
     network: nn.Module, data: TrainingTensors, device: torch.device, background: bool = True
 ) -> SegmentationQuality:
     """Run a network over a dataset and compare it with the truth at full size.
@@ -24,7 +24,7 @@ def judge(
         network: In evaluation mode, on ``device``.
         data: Images with truth, and their normalisation.
         device: Where to compute.
-        background: Also judge the background, where the labels have one; takes longer.
+        background: Also evaluate the background, where the labels have one; takes longer.
 
     Returns:
         What was counted.
@@ -43,22 +43,22 @@ def judge(
     return quality
 
 
-def rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    """Figures, also those per class, to four digits."""
+def rounded(measures: dict[str, Any]) -> dict[str, Any]:
+    """The ``measures``, also those per class, to four digits."""
     return {
         key: rounded(value)
         if isinstance(value, dict)
         else round(value, 4)
         if isinstance(value, float)
         else value
-        for key, value in figures.items()
+        for key, value in measures.items()
     }
 
 
-def log_quality(figures: dict[str, Any]) -> None:
-    """Log figures, one a line, and those per class side by side."""
-    per_class = {key: values for key, values in figures.items() if isinstance(values, dict)}
-    for key, value in figures.items():
+def log_quality(measures: dict[str, Any]) -> None:
+    """Log the ``measures``, one a line, and those per class side by side."""
+    per_class = {key: values for key, values in measures.items() if isinstance(values, dict)}
+    for key, value in measures.items():
         if isinstance(value, float):
             logger.info("  %-24s %.4f", key.replace("_", " "), value)
     logger.info("  %-24s %s", "", "  ".join(f"{key:>8}" for key in per_class))

@@ -24,7 +24,7 @@ from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
-from oodretrieval.stages.train.segmentation_quality import judge, log_quality, rounded
+from oodretrieval.stages.train.segmentation_quality import evaluate, log_quality, rounded
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
@@ -39,7 +39,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
         run: Configuration and workspace.
 
     Returns:
-        Quality of the kept weights, as stored: figures of :class:`~oodretrieval.evaluation.SegmentationQuality` on
+        Quality of the kept weights, as stored: measures of :class:`~oodretrieval.evaluation.SegmentationQuality` on
         the validation data, with ``epoch``; and their ``path``.
 
     Raises:
@@ -70,7 +70,7 @@ def _require_nothing_lost(path: Path, state: Path, overwrite: bool) -> None:
         return
     if path.is_file():
         raise SettingsError(
-            f"{path} is there already; add args.overwrite=True to train it anew, or choose args.save_file"
+            f"{path} is there already; add args.overwrite=True to train it again, or choose args.save_file"
         )
 
 
@@ -131,19 +131,19 @@ class _Training:
         )
         device = self.accelerator.device
         trainer.fit(
-            lambda network: judge(network, self.held_out, device, background=False).matrix.mean_iou(),
+            lambda network: evaluate(network, self.held_out, device, background=False).matrix.mean_iou(),
             lambda network, figure, epoch: self._save(network, {"mean_iou": figure, "epoch": epoch}),
         )
         self.accelerator.wait_for_everyone()
         if not self.path.is_file():
             raise SettingsError(
                 f"the training recorded in {state} has ended, but its weights {self.path} are not there (removed, "
-                "or no validation gave a figure); add args.overwrite=True to train anew"
+                "or no validation gave a value); add args.overwrite=True to train again"
             )
         noted = read_metadata(self.path)["quality"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
         load_weights(stored, self.path)
-        quality = {"epoch": noted["epoch"], **rounded(judge(stored, self.held_out, device).figures())}
+        quality = {"epoch": noted["epoch"], **rounded(evaluate(stored, self.held_out, device).measures())}
         if self.accelerator.is_main_process and quality != noted:  # predictions know the file's hash
             self._save(stored, quality)
         return quality

@@ -80,6 +80,7 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
             "meta_model_name": "linear",
             "select_by": "predicted_iou",
             "iou_threshold": 2.0,  # a random network is right nowhere: this is not what is tested
+            "select_number": 9,
             "min_height": 12,
             "min_width": 12,
             "min_crop_height": 16,
@@ -101,9 +102,10 @@ def test_an_entry_runs_the_five_stages(kind, configuration):
     catalogue = Catalogue.open(workspace.catalogue_folder("searched"))
     assert len(catalogue.segments) == len(catalogue.vectors) > 2
     assert np.isfinite(catalogue.vectors).all()
-    explorer = Explorer(catalogue, method="pca")
-    explorer.figure.canvas.draw()
-    assert len(explorer.state) == len(catalogue.segments)
+    if kind == KINDS[0]:  # a catalogue names no network's kind: all look alike to the explorer
+        explorer = Explorer(catalogue, method="pca")
+        explorer.figure.canvas.draw()
+        assert len(explorer.state) == len(catalogue.segments)
 
     again = pred_images(
         from_mapping(PredictSettings, {"dataset": "searched", **CPU}), Run(configuration, workspace)

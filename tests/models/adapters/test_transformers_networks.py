@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -247,11 +246,15 @@ def fill_cache(cache: Path, commit="a" * 40, kind="segformer") -> Path:
 
 
 SCRIPT = """
-import sys, time
+import time
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import WeightsError
 from oodretrieval.models import load_model, weights_in_use
 from oodretrieval.models.adapters import hub
+def wait(seconds):
+    raise SystemExit(f"waited for {seconds} s")
+
+time.sleep = wait
 name = "oodretrieval.models.adapters"
 there = ModelEntry(name, "TransformersNetwork", {"repository": "someone/streets"})
 print(load_model(there).num_classes, weights_in_use(there).name)
@@ -260,11 +263,10 @@ for entry in (
     ModelEntry(name, "TransformersNetwork", {"repository": "someone/streets", "revision": "v2"}),
     ModelEntry(name, "TorchvisionNetwork", {"name": "fcn_resnet50", "published": "DEFAULT"}),
 ):
-    start = time.perf_counter()
     try:
         load_model(entry)
     except WeightsError as error:
-        print(round(time.perf_counter() - start), weights_in_use(entry), error)
+        print(weights_in_use(entry), error)
 """
 
 
@@ -294,23 +296,22 @@ def test_the_cache_and_the_offline_switches_are_honoured(offline, tmp_path):
     found, other, revision, torch_cache = ran.stdout.splitlines()
     assert found == f"{CLASSES} {'a' * 40}"
     for line, repository in ((other, "someone/else"), (revision, "someone/streets")):
-        assert line.startswith("0 None") and f"{repository!r} is not in the cache {cache}" in line
+        assert line.startswith("None") and f"{repository!r} is not in the cache {cache}" in line
         assert "offline mode is on" in line and f"hf download {repository}" in line
     assert str(tmp_path / "torch" / "hub" / "checkpoints") in torch_cache and "TORCH_HOME" in torch_cache
-    assert "in place of `published`" in torch_cache and int(torch_cache.split()[0]) <= 5
+    assert "in place of `published`" in torch_cache
 
 
+@pytest.mark.usefixtures("at_once")
 def test_a_hub_that_does_not_answer_is_an_error_at_once(monkeypatch, tmp_path):
     monkeypatch.setattr(hub, "ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setattr(hub, "is_offline_mode", lambda: False)
     for key in [key for key in os.environ if key.lower().endswith("_proxy")]:
         monkeypatch.delenv(key)
-    start = time.perf_counter()
     with pytest.raises(
         WeightsError, match=r"the hub cannot be reached \(127\.0\.0\.1: .*by `weights` of the entry"
     ):
         hub.repository_folder("someone/nothing-of-this-name")
-    assert time.perf_counter() - start < 5
 
 
 @pytest.fixture

@@ -13,6 +13,9 @@ def catalogue_curve(workspace: Workspace, catalogue: Catalogue) -> DiscoveryCurv
         workspace: Where the predictions lie, which hold the truth.
         catalogue: With masks; its images are those that its candidates were selected from.
 
+    Returns:
+        The curve.
+
     Raises:
         TableError: If it keeps no masks, or its images show no unknown object.
         StoreError: If a prediction is missing or damaged.

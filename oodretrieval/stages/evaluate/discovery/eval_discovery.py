@@ -2,13 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from oodretrieval.charts.discovery import discovery_figure
-from oodretrieval.charts.saving import Picture, save_pictures
+from oodretrieval.charts.saving import Picture
 from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.evaluation import DiscoveryCurve
 from oodretrieval.evaluation.discovery import AREA_LOOKS, FOUND, MIN_SHARE, OUTLINED
@@ -16,9 +15,9 @@ from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.results.rules import Resampling, result_folder, scene_notes, size_words, void_rule
-from oodretrieval.stages.evaluate.discovery.looks_sheet import draw_looks
+from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.rules import Resampling, scene_notes, size_words, void_rule
+from oodretrieval.stages.evaluate.discovery.looks_sheet import looks_picture
 from oodretrieval.stages.evaluate.discovery.measures import (
     RANDOM,
     SHARES,
@@ -37,6 +36,7 @@ from oodretrieval.stages.evaluate.discovery.tables import (
     looks_table,
     oracle_table,
 )
+from oodretrieval.stages.evaluate.evaluated import save_evaluation
 
 logger = logging.getLogger(__name__)
 RULE = (
@@ -68,7 +68,7 @@ def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
             "args.root is the root of one dataset; set the roots of several in configuration.py"
         )
     device = choose_device(settings.common.gpu)
-    files: list[Path] = []
+    files: list[str] = []
     measured: dict[str, _Measured] = {}
     failures: dict[str, str] = {}
     for name in settings.dataset:
@@ -76,13 +76,13 @@ def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
         failures |= scene.failures
         measured[name] = _Measured.of(settings, scene)
         files += _save_scene(settings, run, scene, measured[name])
-    figures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
+    measures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
     if len(measured) > 1:
-        figures["mean"], saved = _save_mean(settings, run, measured)
+        measures["mean"], saved = _save_mean(settings, run, measured)
         files += saved
     if failures:
         raise PartialFailure("eval_discovery", failures)
-    return {**figures, "files": [str(path) for path in files]}
+    return {**measures, "files": files}
 
 
 class _Measured:
@@ -144,9 +144,8 @@ def _tables(
     return tables
 
 
-def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Measured) -> list[Path]:
+def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Measured) -> list[str]:
     stem = f"discovery_{settings.model_name}_{scene.name}"
-    folder = result_folder(settings.evaluation.save_dir, run.workspace)
     candidates = scene.candidates[OBJECTS]
     void = float((candidates.table["void_fraction"] > 0.5).mean()) if len(candidates.table) else 0.0
     curve = found.curves[OBJECTS]
@@ -159,7 +158,6 @@ def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Mea
         *scene_notes(scene.dataset),
         *((f"Left out, as they could not be read: {', '.join(scene.failures)}.",) if scene.failures else ()),
     )
-    pictures = save_pictures(folder, stem, _pictures(settings, scene, found))
     context = Context(
         dataset=scene.name,
         split=split_of(run.configuration, scene.name),
@@ -175,15 +173,15 @@ def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Mea
         stem=stem,
         context=context,
         settings=flat(settings),
-        figures=found.plain(),
+        measures=found.plain(),
         tables={
             **_tables(found.ways, found.oracles, found.answered),
             "area": area_table({scene.name: found.ways}),
         },
         notes=notes,
-        pictures=pictures,
     )
-    return save_result(folder, result)
+    folder = result_folder(run.workspace.path, settings.evaluation.save_dir)
+    return save_evaluation(folder, result, _pictures(settings, scene, found))
 
 
 def _pictures(settings: DiscoverySettings, scene: Scene, found: _Measured) -> Iterator[Picture]:
@@ -193,12 +191,12 @@ def _pictures(settings: DiscoverySettings, scene: Scene, found: _Measured) -> It
         "Objects over looks", "", discovery_figure(_lines(found.curves), _limits(found.oracles), title)
     )
     for kind in scene.candidates:
-        yield Picture(f"The first {kind} inspected", kind, draw_looks(scene, kind, settings.sheet))
+        yield looks_picture(scene, kind, settings.sheet)
 
 
 def _save_mean(
     settings: DiscoverySettings, run: Run, measured: Mapping[str, _Measured]
-) -> tuple[dict[str, Any], list[Path]]:
+) -> tuple[dict[str, Any], list[str]]:
     """The mean over scenes, each of the same weight (METRICS.md, section 11)."""
     every = list(measured.values())
     ways = {way: mean_of_scenes([found.ways[way] for found in every]) for way in every[0].ways}
@@ -209,7 +207,7 @@ def _save_mean(
         }
         for name in every[0].oracles
     }
-    figures = {"ways": {name: way.plain() for name, way in ways.items()}, "oracle": oracles}
+    measures = {"ways": {name: way.plain() for name, way in ways.items()}, "oracle": oracles}
     scenes = {name: found.ways for name, found in measured.items()}
     joined = "+".join(measured)
     images = sum(found.images for found in every)
@@ -228,11 +226,12 @@ def _save_mean(
         stem=f"discovery_{settings.model_name}_{joined}",
         context=context,
         settings=flat(settings),
-        figures=figures,
+        measures=measures,
         tables={**_tables(ways, oracles, {}), "area by scene": area_table({**scenes, "mean": ways})},
         notes=("Mean over scenes, never pooled.", RULE),
     )
-    return figures, save_result(result_folder(settings.evaluation.save_dir, run.workspace), result)
+    folder = result_folder(run.workspace.path, settings.evaluation.save_dir)
+    return measures, save_evaluation(folder, result)
 
 
 def _lines(curves: Mapping[str, DiscoveryCurve]) -> dict[str, dict[str, Any]]:

@@ -4,39 +4,40 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from oodretrieval.charts.discovery import Look, looks_figure
 from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.saving import Picture
 from oodretrieval.evaluation.discovery import FOUND, OUTLINED, TOUCHED
 from oodretrieval.search import inspection_order
 from oodretrieval.segments import Box, enlarge_box
 from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
 from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 150
 SURROUNDINGS = 1.6
 """How much wider and higher than the candidate its crop is."""
 
 
-def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
-    """Draw the first candidates in the order of their scores.
+def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
+    """The first candidates in the order of their scores.
 
     Args:
         scene: The scene.
         kind: Of candidates.
-        number: How many, at most.
+        number: Candidates shown, at most.
 
     Returns:
-        The figure.
+        The picture.
 
     Raises:
         ImageError: If an image cannot be read.
     """
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
-    success = _successes(candidates, order)
+    success = _successes(candidates, order.tolist())
     places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
@@ -55,11 +56,11 @@ def draw_looks(scene: Scene, kind: str, number: int) -> Figure:
         f"{scene.name}: the first {len(order)} {kind}, most unknown first\n"
         "blue: the first to find or outline an object; orange: touches one, or finds it again"
     )
-    return looks_figure(numbered, title)
+    return Picture(f"The first {kind} inspected", kind, looks_figure(numbered, title))
 
 
 def _around(row: pd.Series, shape: Sequence[int]) -> Box:
-    box = Box(*(int(row[side]) for side in Box._fields))
+    [box] = segment_boxes(row.to_frame().T)
     height, width = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
     return enlarge_box(box, height, width, shape[0], shape[1])
 

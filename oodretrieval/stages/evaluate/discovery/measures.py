@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation import DiscoveryCurve, block_draws, interval, simulate_feedback
+from oodretrieval.evaluation import DiscoveryCurve, block_resamples, interval, simulate_feedback
 from oodretrieval.evaluation.discovery import LOOKS_IN_ALL, LOOKS_PER_IMAGE
 from oodretrieval.results.rules import Resampling
 from oodretrieval.search import RelevanceFeedback
@@ -25,6 +25,14 @@ Measures = dict[str, float]
 def key(share: str, looks: int, *, per_image: bool) -> str:
     """Name of a measure.
 
+    Args:
+        share: touched, found or outlined.
+        looks: How many.
+        per_image: Whether an image, not in all.
+
+    Returns:
+        The name.
+
     Example:
         >>> key("found", 5, per_image=True), key("touched", 50, per_image=False)
         ('found after 5 looks an image', 'touched after 50 looks')
@@ -33,7 +41,14 @@ def key(share: str, looks: int, *, per_image: bool) -> str:
 
 
 def curve_measures(curve: DiscoveryCurve) -> Measures:
-    """Everything reported of a curve: name → share 0…1, and ``area``."""
+    """Everything reported of a curve.
+
+    Args:
+        curve: Of one way of inspecting.
+
+    Returns:
+        Name → share, 0…1, and ``area``.
+    """
     found = {AREA: curve.area}
     for looks, shares in curve.per_image.items():
         found |= {key(name, looks, per_image=True): value for name, value in shares.items()}
@@ -42,9 +57,16 @@ def curve_measures(curve: DiscoveryCurve) -> Measures:
     return found
 
 
-def mean_measures(all_: Sequence[Mapping[str, float]]) -> Measures:
-    """Mean of each measure over several sets of them, NaN left out."""
-    return {name: float(np.nanmean([one[name] for one in all_])) for name in all_[0]}
+def mean_measures(sets: Sequence[Mapping[str, float]]) -> Measures:
+    """Mean of each measure over several sets of them, NaN left out.
+
+    Args:
+        sets: Name → measure, at least one set, all with the same names.
+
+    Returns:
+        Name → mean.
+    """
+    return {name: float(np.nanmean([one[name] for one in sets])) for name in sets[0]}
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,55 +75,85 @@ class WayMeasures:
 
     Attributes:
         values: Name → measure.
-        drawn: Name → its values over resamples, ``(repetitions,)``, NaN where a resample shows no object; empty where
-            none were made.
+        resampled: Name → its values over resamples, ``(repetitions,)``, NaN where a resample shows no object;
+            empty where none were made.
     """
 
     values: Measures
-    drawn: Mapping[str, NDArray[np.float64]]
+    resampled: Mapping[str, NDArray[np.float64]]
 
     def interval(self, name: str) -> tuple[float, float]:
-        """95 % interval of a measure; NaN where there is none."""
-        if name not in self.drawn:
+        """95 % interval of a measure.
+
+        Args:
+            name: Of the measure.
+
+        Returns:
+            Lower and upper end; NaN where there is none.
+        """
+        if name not in self.resampled:
             return float("nan"), float("nan")
-        return interval(self.drawn[name], value=self.values[name])
+        return interval(self.resampled[name], value=self.values[name])
 
     def plain(self) -> dict[str, Any]:
         """As plain values."""
-        intervals = {name: self.interval(name) for name in self.drawn}
+        intervals = {name: self.interval(name) for name in self.resampled}
         return {"values": self.values, "intervals": intervals}
 
 
 def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
-    """Measures in the order of scores, and over resampled images."""
+    """Measures in the order of scores, and over resampled images.
+
+    Args:
+        candidates: Of one kind.
+        resampling: How images are resampled.
+
+    Returns:
+        The measures.
+    """
     scores = candidates.scores
     values = curve_measures(candidates.curve(scores))
-    drawn = []
+    resampled = []
     images = len(candidates.rows)
-    for chosen in block_draws(images, block=resampling.block, repetitions=resampling.repetitions):
+    for chosen in block_resamples(images, block=resampling.block, repetitions=resampling.repetitions):
         try:
-            drawn.append(curve_measures(candidates.curve(scores, chosen)))
+            resampled.append(curve_measures(candidates.curve(scores, chosen)))
         except ValueError:  # no object in these images
-            drawn.append(dict.fromkeys(values, float("nan")))
-    return WayMeasures(values, {name: np.array([one[name] for one in drawn]) for name in values})
+            resampled.append(dict.fromkeys(values, float("nan")))
+    return WayMeasures(values, {name: np.array([one[name] for one in resampled]) for name in values})
 
 
 def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
-    """Mean of the measures over random orders of the same candidates."""
+    """Mean of the measures over random orders of the same candidates.
+
+    Args:
+        candidates: Of one kind.
+        seeds: How many orders.
+
+    Returns:
+        The measures, without intervals.
+    """
     number = len(candidates.table)
     orders = [np.random.default_rng(seed).permutation(number).astype(np.float64) for seed in range(seeds)]
     return WayMeasures(mean_measures([curve_measures(candidates.curve(order)) for order in orders]), {})
 
 
 def mean_of_scenes(scenes: Sequence[WayMeasures]) -> WayMeasures:
-    """Mean over scenes, each of the same weight; resamples are drawn in each by itself."""
+    """Mean over scenes, each of the same weight; each is resampled by itself.
+
+    Args:
+        scenes: Measures of one way on each.
+
+    Returns:
+        The mean; with intervals where all scenes have them.
+    """
     values = mean_measures([scene.values for scene in scenes])
-    drawn = {
-        name: np.mean([scene.drawn[name] for scene in scenes], axis=0)
+    resampled = {
+        name: np.mean([scene.resampled[name] for scene in scenes], axis=0)
         for name in values
-        if all(name in scene.drawn for scene in scenes)
+        if all(name in scene.resampled for scene in scenes)
     }
-    return WayMeasures(values, drawn)
+    return WayMeasures(values, resampled)
 
 
 def answered_measures(scene: Scene, kind: str, looks: int, seeds: int) -> dict[str, Measures]:

@@ -60,10 +60,17 @@ class Candidates:
     def curve(
         self, scores: NDArray[np.float64], images: Sequence[int] | NDArray[np.intp] | None = None
     ) -> DiscoveryCurve:
-        """What is found in the order of some scores ``(n,)``; of these images alone, with repetitions.
+        """What is found in the order of some scores.
+
+        Args:
+            scores: Of all candidates, ``(n,)``, higher first.
+            images: Places of the images that count, with repetitions; None for each once.
+
+        Returns:
+            The curve.
 
         Raises:
-            ValueError: If they show no object.
+            ValueError: If these images show no object.
         """
         chosen = range(len(self.rows)) if images is None else images
         return curve_of_matches([self.matches[i] for i in chosen], [scores[self.rows[i]] for i in chosen])
@@ -98,7 +105,14 @@ class Scene:
     failures: dict[str, str] = field(default_factory=dict)
 
     def answers(self, candidates: Candidates) -> list[Answer]:
-        """What a person who never errs says of each: False, or the kind of unknown thing that it mostly is."""
+        """What a person who never errs says of candidates.
+
+        Args:
+            candidates: Of the scene.
+
+        Returns:
+            Of each the kind of unknown thing that it mostly is; True where that has no name, False where it is none.
+        """
         unknown = candidates.table["unknown_fraction"].to_numpy() > 0.5
         labels = candidates.table["label"].to_numpy(np.int64)
         known = self.label_set.unknown_ids
@@ -116,6 +130,9 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         run: Configuration and workspace.
         name: Name of the dataset.
         device: Where features are computed.
+
+    Returns:
+        The scene.
 
     Raises:
         StoreError: If a stage before has not run.

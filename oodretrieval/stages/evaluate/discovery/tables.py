@@ -1,12 +1,12 @@
 """Tables of discovery for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from oodretrieval.evaluation.discovery import AREA_LOOKS
-from oodretrieval.results.rules import interval_words
+from oodretrieval.results.tables import interval_words
 from oodretrieval.stages.evaluate.discovery.measures import (
     ANSWERED,
     AREA,
@@ -27,6 +27,9 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
     Args:
         ways: Name → measures.
         share: touched, found or outlined.
+
+    Returns:
+        The table.
     """
     rows = {}
     for name, way in ways.items():
@@ -46,7 +49,14 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
 
 
 def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
-    """Area under the curve of objects found, a row for each scene, columns for each way."""
+    """Area under the curve of objects found.
+
+    Args:
+        scenes: Scene → way of inspecting → measures.
+
+    Returns:
+        A row for each scene, columns for each way.
+    """
     rows = {}
     for scene, ways in scenes.items():
         row: dict[str, Any] = {}
@@ -61,7 +71,14 @@ def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
 
 
 def oracle_table(oracles: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
-    """Share of objects that the candidates hold, in whatever order."""
+    """Share of objects that candidates hold, in whatever order.
+
+    Args:
+        oracles: What is held → found, outlined → share.
+
+    Returns:
+        The table.
+    """
     table = pd.DataFrame.from_dict(dict(oracles), orient="index")
     table.index.name = "what the candidates hold"
     return table
@@ -72,6 +89,9 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
 
     Args:
         answered: Kind of candidates → how the person answers → measures.
+
+    Returns:
+        The table.
     """
     rows = {}
     for kind, ways in answered.items():
@@ -88,8 +108,3 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.index.name = "learning from answers"
     return table
-
-
-def titles(scene: str, several: Sequence[str]) -> str:
-    """What a table of this scene is called where there are several."""
-    return f" of {scene}" if len(several) > 1 else ""

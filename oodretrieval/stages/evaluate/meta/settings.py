@@ -12,13 +12,13 @@ class EvalMetaSettings:
 
     Attributes:
         dataset: Name of the dataset with truth, which the meta model has not learned from.
-        dataset_train: Name of the dataset on whose segments the lasso path is computed; the judged one if empty.
+        dataset_train: Name of the dataset on whose segments the lasso path is computed; the evaluated one if empty.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model; empty for the one that the entry of model_name names.
-        others: Names of trained meta models to tell beside it, with the difference of R².
+        others: Names of trained meta models to compare it with, by the difference of R².
         images: Ids of the images to draw rating pictures of; the first ones if empty.
         pictures: Number of rating pictures, where no images are named.
-        permutations: How often each metric is dealt out anew.
+        permutations: How often each metric is shuffled.
         seed: Of that.
     """
 

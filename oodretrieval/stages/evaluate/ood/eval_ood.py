@@ -1,54 +1,35 @@
 """How well each score tells unknown things from known ones: pixel by pixel, and object by object."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from oodretrieval.charts.saving import Picture
+from oodretrieval.charts.unknown_scores import detection_figure, score_map_figure
 from oodretrieval.errors import TableError, UnknownNameError
-from oodretrieval.evaluation import (
-    ScoreCounter,
-    ScoreCounts,
-    component_scores,
-)
-from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.evaluation import ScoreCounter, ScoreCounts, component_scores
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
-from oodretrieval.results.result import Context, Result, save_result
-from oodretrieval.results.rules import (
-    Resampling,
-    resample_notes,
-    result_folder,
-    scene_notes,
-    size_words,
-    void_rule,
-)
-from oodretrieval.stages.evaluate.ood.ood_measures import Components, ood_figures, ood_tables
-from oodretrieval.stages.evaluate.ood.ood_pictures import draw_curves, draw_score_maps
+from oodretrieval.results.result import Result
+from oodretrieval.results.rules import resample_notes, size_words
+from oodretrieval.stages.evaluate.ood.ood_measures import Components, ood_measures, ood_tables
 from oodretrieval.stages.evaluate.ood.ood_scores import ScoreReader, known_and_unknown, scaled_size
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
 
 logger = logging.getLogger(__name__)
-ORACLE = "the judged images (oracle)"
-
-
-def _with_meta_model(settings: OodSettings, run: Run) -> OodSettings:
-    """A meta model named where the settings name none, if it is trained."""
-    named = run.with_meta_model(settings)
-    try:
-        there = run.trained.meta_model_path(named.scoring.meta_model_name).is_file()
-    except UnknownNameError:
-        there = False
-    return named if settings.scoring.meta_model_name or there else settings
+ORACLE = "the evaluated images (oracle)"
+SHOWN = (0.01, 0.995)
+"""Quantiles of a score between which its map is coloured."""
 
 
 def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
-    """Pixel and component figures of every score side by side, with tables, curves and pictures.
+    """Every score side by side, over pixels and over components, with tables, curves and pictures.
 
     Args:
-        settings: What to judge.
+        settings: What to evaluate.
         run: Configuration and workspace.
 
     Returns:
@@ -67,44 +48,61 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     thresholds: dict[str, dict[str, float]] = {}
     if settings.dataset_val:
         thresholds[settings.dataset_val] = _validated(settings, run, reader.names)
-    counters, sizes = _count_pixels(reader, settings.exact_pixels)
-    counts = {name: counter.counts() for name, counter in counters.items()}
-    if not next(iter(counts.values())).positives.sum():
+    pixels = _count_pixels(reader, settings.exact_pixels)
+    counts = {name: counter.counts() for name, counter in pixels.counters.items()}
+    if not any(pixels.unknown.values()):
         raise TableError(
             f"no pixel of {settings.scoring.dataset!r} is unknown; choose an args.dataset that shows what the network "
             "never learned"
         )
     thresholds[ORACLE] = {name: count.best_f1_threshold() for name, count in counts.items()}
     components = _count_components(reader, thresholds, settings)
-    resampling = Resampling.of(
-        settings.scoring.evaluation.block, settings.scoring.evaluation.repetitions, reader.dataset
-    )
-    figures = ood_figures(counters, counts, thresholds, components, resampling)
-    folder = result_folder(settings.scoring.evaluation.save_dir, run.workspace)
-    result = _result(settings, run.configuration, reader, resampling, figures, sizes)
-    curves = draw_curves(folder / f"{result.stem}_curves.png", counts, result.title)
-    maps = draw_score_maps(folder, result.stem, reader, counts, settings.pictures)
-    files = save_result(folder, replace(result, pictures={"ROC, and precision over recall": curves, **maps}))
-    return {"scores": figures, "left_out": reader.left_out, "files": [str(path) for path in files]}
+    evaluated = reader.evaluated
+    measures = ood_measures(pixels.counters, counts, thresholds, components, evaluated.resampling)
+    result = _result(settings, reader, pixels, measures)
+    files = evaluated.save(result, _pictures(settings, result.title, reader, counts, pixels.unknown))
+    return {"scores": measures, "left_out": reader.left_out, "files": files}
 
 
-def _count_pixels(
-    reader: ScoreReader, exact_pixels: int
-) -> tuple[dict[str, ScoreCounter], set[tuple[int, ...]]]:
-    """The scores of all pixels that are not void, and the sizes of the images."""
-    counters = {name: ScoreCounter(exact_pixels) for name in reader.names}
-    sizes = set()
-    for maps, truth in reader.read_all(f"pixels of {reader.settings.dataset}"):
+def _with_meta_model(settings: OodSettings, run: Run) -> OodSettings:
+    """A meta model named where the settings name none, if it is trained."""
+    named = run.with_meta_model(settings)
+    try:
+        there = run.trained.meta_model_path(named.scoring.meta_model_name).is_file()
+    except UnknownNameError:
+        there = False
+    return named if settings.scoring.meta_model_name or there else settings
+
+
+@dataclass
+class _Pixels:
+    """The scores of all pixels that are not void.
+
+    Attributes:
+        counters: Score → its counter.
+        unknown: Id of an image → its unknown pixels.
+        sizes: Of the images.
+    """
+
+    counters: dict[str, ScoreCounter]
+    unknown: dict[str, int] = field(default_factory=dict)
+    sizes: set[tuple[int, ...]] = field(default_factory=set)
+
+
+def _count_pixels(reader: ScoreReader, exact_pixels: int) -> _Pixels:
+    pixels = _Pixels({name: ScoreCounter(exact_pixels) for name in reader.names})
+    for image, maps, truth in reader.read(f"pixels of {reader.settings.dataset}"):
         scores, unknown = known_and_unknown(maps, truth)
-        sizes.add(truth.shape)
+        pixels.sizes.add(truth.shape)
+        pixels.unknown[image] = int(unknown.sum())
         for name, values in scores.items():
-            counters[name].update(values, unknown)
-    return counters, sizes
+            pixels.counters[name].update(values, unknown)
+    return pixels
 
 
 def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[str, float]:
     """Thresholds chosen on the validation dataset, of the scores whose models have not seen it."""
-    # args.root and args.limit are of the dataset that is judged
+    # args.root and args.limit are of the dataset that is evaluated
     there = changed(
         settings,
         {"dataset": settings.dataset_val, "dataset_val": "", "root": "", "limit": 0, "scores": names},
@@ -117,7 +115,7 @@ def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[
             )
     if not reader.names:
         return {}
-    counters, _ = _count_pixels(reader, 0)
+    counters = _count_pixels(reader, 0).counters
     return {name: _threshold(counter.counts(), settings) for name, counter in counters.items()}
 
 
@@ -139,7 +137,7 @@ def _count_components(
     found: dict[str, Components] = {
         where: {name: [] for name in chosen} for where, chosen in thresholds.items()
     }
-    for maps, truth in reader.read_all(f"components of {settings.scoring.dataset}"):
+    for _, maps, truth in reader.read(f"components of {settings.scoring.dataset}"):
         sizes = {
             key: scaled_size(getattr(settings, key), truth.shape) for key in ("min_predicted", "min_true")
         }
@@ -150,56 +148,51 @@ def _count_components(
     return found
 
 
-def _result(
-    settings: OodSettings,
-    configuration: Configuration,
-    reader: ScoreReader,
-    resampling: Resampling,
-    figures: dict[str, Any],
-    sizes: set[tuple[int, ...]],
-) -> Result:
-    pixels = next(iter(figures.values()))["pixels"]
-    context = Context(
-        dataset=settings.scoring.dataset,
-        split=split_of(configuration, settings.scoring.dataset),
-        images=len(reader.images),
-        void_rule=void_rule(reader.label_set),
-        resolution=f"{size_words(sizes)}; smallest components "
-        f"{settings.min_predicted} predicted and {settings.min_true} true pixels at 1280×720, scaled by area",
+def _result(settings: OodSettings, reader: ScoreReader, pixels: _Pixels, measures: dict[str, Any]) -> Result:
+    first, evaluated = next(iter(measures.values()))["pixels"], reader.evaluated
+    context = evaluated.context(
+        len(pixels.unknown),
+        f"{size_words(pixels.sizes)}; smallest components {settings.min_predicted} predicted and "
+        f"{settings.min_true} true pixels at 1280×720, scaled by area",
         threshold=_threshold_words(settings),
-        intervals=resampling.words(len(reader.images)),
         meta_model=settings.scoring.meta_model_name,
-        **model_context(configuration, settings.scoring.model_name),
     )
-    bound = max(f["pixels"][f"{key}_error"] for f in figures.values() for key in ("auroc", "auprc", "fpr95"))
+    bound = max(
+        score["pixels"][f"{key}_error"] for score in measures.values() for key in ("auroc", "auprc", "fpr95")
+    )
     counted = (
-        "Pixel figures are exact."
-        if pixels["exact"]
-        else f"Pixel scores were counted in bins; no pixel figure is off by more than {bound:.1g}."
+        "Measures of pixels are exact."
+        if first["exact"]
+        else f"Pixel scores were counted in bins; no measure of pixels is off by more than {bound:.1g}."
     )
-    share = f"{100 * pixels['prevalence']:.2f} % of the pixels that are not void are unknown: the AUPRC of chance."
+    share = (
+        f"{100 * first['prevalence']:.2f} % of the pixels that are not void are unknown: the AUPRC of chance."
+    )
     return Result(
         title=f"Unknown objects of {settings.scoring.dataset}, by {settings.scoring.model_name}",
         stem=f"ood_{settings.scoring.model_name}_{settings.scoring.dataset}",
         context=context,
         settings=flat(settings),
-        figures={"scores": figures, "left_out": reader.left_out},
-        tables=ood_tables(figures),
+        measures={"scores": measures, "left_out": reader.left_out},
+        tables=ood_tables(measures),
         notes=(
             share,
             counted,
-            *resample_notes(pixels["resamples_left_out"], resampling.repetitions),
+            *resample_notes(first["resamples_left_out"], evaluated.resampling.repetitions),
             *reader.notes,
-            *_without_threshold(figures),
-            *scene_notes(reader.dataset),
+            *_without_threshold(measures),
+            *evaluated.scene_notes,
         ),
     )
 
 
-def _without_threshold(figures: dict[str, Any]) -> tuple[str, ...]:
+def _without_threshold(measures: dict[str, Any]) -> tuple[str, ...]:
     """Which scores have no threshold from the validation data."""
-    places = dict.fromkeys(where for f in figures.values() for where in f["components"])
-    lacking = {where: [n for n, f in figures.items() if where not in f["components"]] for where in places}
+    places = dict.fromkeys(where for score in measures.values() for where in score["components"])
+    lacking = {
+        where: [name for name, score in measures.items() if where not in score["components"]]
+        for where in places
+    }
     return tuple(
         f"{' and '.join(names)}: no threshold from {where}, whose images the model was fitted on; for one, name other "
         "images by args.dataset_val."
@@ -215,4 +208,30 @@ def _threshold_words(settings: OodSettings) -> str:
         else f"at most {100 * settings.false_positive_rate:g} % of the known pixels above"
     )
     chosen = f"{rule} on {settings.dataset_val}; " if settings.dataset_val else ""
-    return f"{chosen}oracle: highest F1 of pixels on the judged images themselves"
+    return f"{chosen}oracle: highest F1 of pixels on the evaluated images themselves"
+
+
+def _pictures(
+    settings: OodSettings,
+    title: str,
+    reader: ScoreReader,
+    counts: Mapping[str, ScoreCounts],
+    unknown: Mapping[str, int],
+) -> Iterator[Picture]:
+    """Curves over all pixels, and the scores of a few images as maps."""
+    yield Picture("ROC, and precision over recall", "curves", detection_figure(counts, title))
+    # one scale of colours for all images
+    scales = {name: (count.quantile(SHOWN[0]), count.quantile(SHOWN[1])) for name, count in counts.items()}
+    places = {image: place for place, image in enumerate(reader.evaluated.dataset.ids)}
+    for image, maps, truth in reader.read("pictures", _most_unknown(unknown, settings.pictures)):
+        pixels = reader.evaluated.dataset[places[image]].image
+        yield Picture(f"Scores of {image}", image, score_map_figure(pixels, maps, truth, scales, image))
+
+
+def _most_unknown(unknown: Mapping[str, int], number: int) -> Sequence[str]:
+    """Of each of ``number`` stretches of the dataset, the image with the most unknown pixels, if it has any."""
+    if not number:
+        return []
+    stretches = [part.tolist() for part in np.array_split(np.array(list(unknown)), number) if len(part)]
+    best = [max(part, key=lambda image: unknown[image]) for part in stretches]
+    return [image for image in best if unknown[image]]

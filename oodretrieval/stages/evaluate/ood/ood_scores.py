@@ -1,4 +1,4 @@
-"""The scores of stored predictions, image by image, beside what is unknown in truth."""
+"""The scores of stored predictions, image by image, next to what is unknown in truth."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -7,24 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.choices import EXPECTED_IOU, LOGIT_SCORES, NOVELTY, SOFTMAX_SCORES
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, TableError, WeightsError
 from oodretrieval.evaluation import LogitStatistics, pixel_scores
 from oodretrieval.evaluation.ood_components import IGNORE, UNKNOWN
-from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import SeenImages
 from oodretrieval.experiment.run import Run
-from oodretrieval.labels import LabelSet
+from oodretrieval.novelty import pixel_novelty
+from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.ood.settings import SCORES, ScoreSettings
-from oodretrieval.stages.evaluate.painted_iou import PaintedIou
-from oodretrieval.stages.evaluate.painted_novelty import PaintedNovelty
 from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.segment_maps import SegmentMaps, novelty_maps, predicted_iou_maps
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stores import Prediction
 
 logger = logging.getLogger(__name__)
 Maps = dict[str, NDArray[np.float32]]
+Scored = tuple[str, Maps, NDArray[np.uint8]]
+"""Id of an image; name → score ``(H, W)``, higher = more unknown; truth ``(H, W)``: 1 unknown, 0 known, 255 void."""
 
 
 class ScoreReader:
@@ -36,8 +36,7 @@ class ScoreReader:
         demanded: Whether a score that is named and cannot be computed is an error; else it is left out.
 
     Attributes:
-        dataset: What was predicted.
-        label_set: Its labels.
+        evaluated: The network on the dataset.
         images: Ids of the predicted images that no model was fitted on.
         names: Scores that are computed.
         left_out: Score → why it is not.
@@ -48,20 +47,14 @@ class ScoreReader:
         StoreError: If something was not predicted or not kept that a score asked for needs.
     """
 
-    def __init__(
-        self,
-        settings: ScoreSettings,
-        run: Run,
-        demanded: bool = True,
-    ) -> None:
+    def __init__(self, settings: ScoreSettings, run: Run, demanded: bool = True) -> None:
         self.settings = settings
-        self._work = run.stored(settings.model_name, settings.dataset, settings.common)
-        self.dataset: SegmentationDataset = self._work.dataset
-        self.label_set: LabelSet = self._work.require_truth()
+        self.evaluated = Evaluated.of(settings, run)
+        self._work = self.evaluated.work
         self.images = self._work.predicted()
-        self._made_by = self._work.made_by(self.images)
         self._statistics = find_logit_statistics(run, settings.model_name)
-        self.left_out = self._impossible(self._work.prediction(self.images[0], self._made_by))
+        first = self._work.prediction(self.images[0], self._work.made_by(self.images))
+        self.left_out = self._impossible(first)
         try:
             run.trained.novelty_model(settings.model_name)
         except (WeightsError, TableError) as error:
@@ -69,22 +62,21 @@ class ScoreReader:
         seen = self._seen(run)
         self.images, self.notes = seen.others(self.images), seen.notes
         self.names = self._chosen(demanded)
-        self._painted: PaintedIou | None = None
-        self._novelty: PaintedNovelty | None = None
+        self._predicted_iou: SegmentMaps | None = None
+        self._novelty: tuple[SegmentMaps, float] | None = None
         if NOVELTY in self.names:
-            device = choose_device(settings.common.gpu)
-            self._novelty = PaintedNovelty(run, self._work, device)
+            self._novelty = novelty_maps(run, self._work, choose_device(settings.common.gpu))
         if EXPECTED_IOU in self.names:
-            self._painted = PaintedIou(run, self._work, settings.meta_model_name)
+            self._predicted_iou = predicted_iou_maps(run, self._work, settings.meta_model_name)
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""
-        anew = "predict with args.keep=logits args.overwrite=True"
+        remedy = "predict with args.keep=logits args.overwrite=True"
         reasons: dict[str, str] = {}
         if prediction.logits is None:
-            reasons |= dict.fromkeys((*LOGIT_SCORES, NOVELTY), f"no logits were kept; {anew}")
+            reasons |= dict.fromkeys((*LOGIT_SCORES, NOVELTY), f"no logits were kept; {remedy}")
             if prediction.softmax is None:
-                reasons["max_softmax"] = f"neither logits nor softmax were kept; {anew}"
+                reasons["max_softmax"] = f"neither logits nor softmax were kept; {remedy}"
         elif self._statistics is None:
             reasons["standardised_max_logit"] = (
                 "the logits of the training images are not known; run scripts/compute_logit_statistics.py with "
@@ -127,48 +119,43 @@ class ScoreReader:
         wanted = self.settings.scores or SCORES
         return tuple(name for name in SCORES if name in wanted and name not in self.left_out)
 
-    def read(self, image_id: str) -> tuple[Maps, NDArray[np.uint8]]:
-        """Scores and truth of one image.
+    def read(self, doing: str, images: Sequence[str] | None = None) -> Iterator[Scored]:
+        """Scores and truth, image by image; images without truth are left out.
 
         Args:
-            image_id: One of ``images``.
+            doing: What they are read for, for the progress bar.
+            images: Some of ``images``; all of them by default.
 
-        Returns:
-            Name → score ``(H, W)``, higher = more unknown; and the truth ``(H, W)``: 1 unknown, 0 known, 255
-            void.
+        Yields:
+            Id, scores and truth of each image.
 
         Raises:
-            StoreError: If the prediction is damaged, of other settings, or lacks what the first one had.
+            StoreError: If a prediction is damaged, of other settings, or lacks what the first one had.
+            TableError: If none has truth.
         """
-        prediction = self._work.prediction(image_id, self._made_by)
-        truth = prediction.unknown()
-        if truth is None:
-            raise StoreError(f"the prediction of {image_id!r} has no labels; predict it again")
+        wanted = self.images if images is None else images
+        for prediction in self._work.predictions(wanted, doing, with_truth=True):
+            truth = prediction.unknown()
+            assert truth is not None  # with_truth
+            yield prediction.image_id, self._scores(prediction), truth
+
+    def _scores(self, prediction: Prediction) -> Maps:
         maps = _maps(prediction, self.settings.temperature, self._statistics)
-        if self._painted is not None:
-            maps[EXPECTED_IOU] = np.asarray(1 - self._painted.of(prediction), np.float32)
+        if self._predicted_iou is not None:
+            maps[EXPECTED_IOU] = np.asarray(1 - self._predicted_iou.of(prediction), np.float32)
         if self._novelty is not None and "energy" in maps:
             energy = maps["energy"]  # at temperature 1, as the novelty model was fitted
             if self.settings.temperature != 1:
                 energy = _maps(prediction, 1.0, None)["energy"]
-            maps[NOVELTY] = self._novelty.of(prediction, energy)
+            segments, scale = self._novelty
+            maps[NOVELTY] = pixel_novelty(energy, segments.of(prediction), scale)
         missing = [name for name in self.names if name not in maps]
         if missing:
             raise StoreError(
-                f"the prediction of {image_id!r} keeps less than the others and has no {', '.join(missing)}; "
-                "predict it again with args.keep=logits args.overwrite=True"
+                f"the prediction of {prediction.image_id!r} keeps less than the others and has no "
+                f"{', '.join(missing)}; predict it again with args.keep=logits args.overwrite=True"
             )
-        return {name: maps[name] for name in self.names}, truth
-
-    def read_all(self, purpose: str) -> Iterator[tuple[Maps, NDArray[np.uint8]]]:
-        """:meth:`read` of every image, with a progress bar."""
-        for image_id in progress(self.images, desc=purpose, unit="image"):
-            yield self.read(image_id)
-
-    def unknown_pixels(self, image_id: str) -> int:
-        """How many pixels of an image are unknown in truth."""
-        truth = self._work.prediction(image_id, self._made_by).unknown()
-        return 0 if truth is None else int((truth == UNKNOWN).sum())
+        return {name: maps[name] for name in self.names}
 
 
 def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistics | None) -> Maps:
@@ -178,7 +165,7 @@ def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistic
         return pixel_scores(logits, temperature=temperature, statistics=statistics)
     log_probabilities = prediction.log_probabilities()
     if log_probabilities is not None:
-        # its logarithm is the logits but for a constant, which no score of the softmax sees
+        # they are the logits but for a constant, which no score of the softmax sees
         maps = pixel_scores(log_probabilities)
         return {name: maps[name] for name in SOFTMAX_SCORES}
     if prediction.entropy is None:
@@ -189,13 +176,28 @@ def _maps(prediction: Prediction, temperature: float, statistics: LogitStatistic
 def known_and_unknown(
     maps: Maps, truth: NDArray[np.uint8]
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.bool_]]:
-    """Pixels that are not void: name → scores ``(n,)``, and whether each is unknown ``(n,)``."""
+    """The pixels that are not void.
+
+    Args:
+        maps: Name → score, ``(H, W)``.
+        truth: ``(H, W)``: 1 unknown, 0 known, 255 void.
+
+    Returns:
+        Name → scores ``(n,)``, and whether each pixel is unknown ``(n,)``.
+    """
     kept = truth != IGNORE
     return {name: values[kept] for name, values in maps.items()}, truth[kept] == UNKNOWN
 
 
 def scaled_size(pixels: int, shape: Sequence[int]) -> int:
-    """A number of pixels at 1280×720, for an image of another area; at least 1.
+    """A number of pixels at 1280×720, for an image of another area.
+
+    Args:
+        pixels: At 1280×720.
+        shape: Height and width of the image.
+
+    Returns:
+        Pixels of the image, at least 1.
 
     Example:
         >>> scaled_size(500, (360, 480))

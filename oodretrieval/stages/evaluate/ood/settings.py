@@ -43,11 +43,11 @@ class ScoreSettings:
 
 @dataclass(frozen=True)
 class OodSettings:
-    """What to judge, and how thresholds are chosen.
+    """What to evaluate, and how thresholds are chosen.
 
     Attributes:
         dataset_val: Name of the dataset on which the thresholds of the components are chosen, predicted by the same
-            network; empty for the oracle alone. All of its images are read: args.limit is of the judged ones.
+            network; empty for the oracle alone. All of its images are read: args.limit is of the evaluated ones.
         threshold_rule: f1: of the highest F1 of pixels, which needs unknown things in dataset_val; or fpr: at
             most a share of its known pixels is above.
         false_positive_rate: That share.
@@ -75,6 +75,6 @@ class OodSettings:
             )
         if self.dataset_val and self.dataset_val == self.scoring.dataset:
             raise SettingsError(
-                "args.dataset_val is the judged dataset itself; thresholds chosen there are the oracle's, which is "
+                "args.dataset_val is the evaluated dataset itself; thresholds chosen there are the oracle's, which is "
                 "reported anyway: leave args.dataset_val empty, or name another dataset"
             )

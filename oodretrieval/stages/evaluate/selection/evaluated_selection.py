@@ -1,4 +1,4 @@
-"""What a selection and each order of looking lead to, gathered image by image."""
+"""What a selection and each order of inspection lead to, gathered image by image."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation import (
     ObjectCounts,
-    SelectionFigures,
+    SelectionMeasures,
     TrueObject,
     block_weights,
     ratio_interval,
-    selection_figures,
+    selection_measures,
     true_objects,
 )
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.rules import Resampling
-from oodretrieval.stages.evaluate.selection.inspection_orders import Finds, LookOrders
+from oodretrieval.stages.evaluate.selection.inspection_orders import FoundObjects, InspectionOrders
 from oodretrieval.stores import Prediction
 from oodretrieval.stores.boxes import SIDES
 
@@ -30,7 +30,7 @@ class ObjectRule:
     """Which objects count, and how; see :func:`~oodretrieval.evaluation.true_objects`.
 
     Attributes:
-        ids: Label ids to look for.
+        ids: Label ids of the objects.
         min_height: Smallest height, pixels.
         min_width: Smallest width, pixels.
         published: Count found and hit as the published code does.
@@ -47,19 +47,19 @@ class ObjectRule:
         return {"ids": self.ids, "min_height": self.min_height, "min_width": self.min_width}
 
 
-class JudgedSelection:
+class EvaluatedSelection:
     """Counts objects and segments of one image after the other.
 
     Args:
-        table: The segments that are looked at, with ``label``, ``selected`` (bool), id and box.
+        table: The segments that can be inspected, with ``label``, ``selected`` (bool), id and box.
         label_set: What the labels mean.
         rule: Which objects count.
-        orders: In which the segments could be looked at.
-        resampling: How images are drawn for intervals.
+        orders: In which the segments can be inspected.
+        resampling: How images are resampled for intervals.
 
     Attributes:
         sizes: Of the images, (H, W).
-        finds: What each order finds.
+        found: What each order finds.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class JudgedSelection:
         table: pd.DataFrame,
         label_set: LabelSet,
         rule: ObjectRule,
-        orders: LookOrders,
+        orders: InspectionOrders,
         resampling: Resampling,
     ) -> None:
         self.table, self.label_set, self.rule, self.resampling = table, label_set, rule, resampling
         self.unknown = table["label"].isin(label_set.unknown_ids).to_numpy()
-        self.finds = Finds(orders, resampling)
+        self.found = FoundObjects(orders, resampling)
         self.sizes: set[tuple[int, ...]] = set()
         images = table.groupby("image_id").indices
         self._rows: dict[str, NDArray[np.intp]] = {str(k): np.asarray(v) for k, v in images.items()}
@@ -80,13 +80,17 @@ class JudgedSelection:
         self._segments: list[tuple[int, int, int, int]] = []
 
     def add(self, prediction: Prediction) -> None:
-        """Judge one image; one without truth shows nothing."""
+        """Count one image; one without truth shows nothing.
+
+        Args:
+            prediction: Of the image.
+        """
         if prediction.labels is None:
             return
         rows = self._rows.get(prediction.image_id, np.empty(0, np.intp))
         unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
         boxes = self.table[SIDES].to_numpy()[rows]
-        self.finds.add(rows, boxes, prediction.labels, **self.rule.size)
+        self.found.add(rows, boxes, prediction.labels, **self.rule.size)
         selected = self.table.iloc[rows[chosen]]
         published = self.rule.published
         self._objects.append(
@@ -104,22 +108,30 @@ class JudgedSelection:
         self.sizes.add(prediction.labels.shape)
 
     def counts(self) -> dict[str, ObjectCounts]:
-        """Class → its objects, hit and found."""
-        return {self.label_set.label_name(i): count for i, count in self._figures().per_class.items()}
+        """The unknown objects of all images.
 
-    def figures(self) -> dict[str, Any]:
-        """Everything measured, as plain values."""
-        found = self._figures()
+        Returns:
+            Class → its objects, hit and found.
+        """
+        return {self.label_set.label_name(i): count for i, count in self._over_all().per_class.items()}
+
+    def measures(self) -> dict[str, Any]:
+        """Everything measured, as plain values.
+
+        Returns:
+            Shares, counts, their ``intervals``, ``orders`` and ``majorities``.
+        """
+        found = self._over_all()
         names = {i: self.label_set.label_name(i) for i in found.per_class}
         return {
             **_plain(found, self.counts()),
             "intervals": self._intervals(),
-            "orders": self.finds.figures(self.unknown, names),
+            "orders": self.found.measures(self.unknown, names),
             "majorities": self._majorities(),
         }
 
-    def _figures(self) -> SelectionFigures:
-        return selection_figures(
+    def _over_all(self) -> SelectionMeasures:
+        return selection_measures(
             [item for items in self._objects for item in items],
             self.table["label"].to_numpy(),
             self.table["selected"].to_numpy(bool),
@@ -148,11 +160,11 @@ class JudgedSelection:
         return {name: ratio_interval(*parts, weights) for name, parts in shares.items()}
 
 
-def _plain(figures: SelectionFigures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:
-    content = asdict(figures)
+def _plain(measures: SelectionMeasures, counts: dict[str, ObjectCounts]) -> dict[str, Any]:
+    content = asdict(measures)
     content["per_class"] = {name: asdict(count) for name, count in counts.items()}
     for key in ("objects", "found", "hit"):
         content[key] = sum(getattr(count, key) for count in counts.values())
     for key in ("found", "hit"):
-        content[f"share_{key}"] = content[key] / max(content["objects"], 1)
+        content[f"share_{key}"] = content[key] / content["objects"] if content["objects"] else np.nan
     return content

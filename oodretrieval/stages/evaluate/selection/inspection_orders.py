@@ -1,4 +1,4 @@
-"""Orders in which segments can be looked at, and what each finds how soon."""
+"""Orders in which segments can be inspected, and what each finds how soon."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.evaluation import auprc, auroc, block_weights, drawn_ranks, interval, looks_until_found
-from oodretrieval.results.rules import Resampling, interval_columns
+from oodretrieval.evaluation import auprc, auroc, block_weights, interval, looks_until_found, resampled_ranks
+from oodretrieval.results.rules import Resampling
 
 LOOKS = (50, 100, 500)
+"""Looks after which the objects found are counted."""
 FIRST = 100
-"""Looks of which it is told how many show something unknown."""
+"""Looks among which the mostly unknown segments are counted."""
 RANDOM = "random order"
 RANDOM_ORDERS = 50
 ORDERS = {
@@ -31,7 +32,7 @@ ORDERS = {
 
 
 @dataclass(frozen=True, eq=False)
-class LookOrders:
+class InspectionOrders:
     """Several orders of the same segments, and many random ones.
 
     Attributes:
@@ -45,13 +46,16 @@ class LookOrders:
     looks: NDArray[np.float64]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, further: Mapping[str, str], seed: int = 0) -> "LookOrders":
+    def of(cls, table: pd.DataFrame, further: Mapping[str, str], seed: int = 0) -> "InspectionOrders":
         """The usual orders, as far as the table has their columns, and some by further columns.
 
         Args:
             table: One row per segment; ties keep its order.
             further: Name → column of it, lowest first, or with ``-`` in front highest first.
             seed: Of the random orders.
+
+        Returns:
+            The orders, the usual ones first.
 
         Raises:
             TableError: If there is no such column of numbers.
@@ -80,12 +84,12 @@ def _higher_first(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
 
 @dataclass
-class Finds:
+class FoundObjects:
     """When the objects of all images are found, gathered image by image.
 
     Args:
-        orders: In which segments are looked at.
-        resampling: How images are drawn for intervals.
+        orders: In which segments are inspected.
+        resampling: How images are resampled for intervals.
 
     Attributes:
         labels: Label id of each object, one array per image.
@@ -93,7 +97,7 @@ class Finds:
         rows: Places of the segments in the table, one array per image.
     """
 
-    orders: LookOrders
+    orders: InspectionOrders
     resampling: Resampling
     labels: list[NDArray[np.int64]] = field(default_factory=list)
     found_at: list[NDArray[np.float64]] = field(default_factory=list)
@@ -119,7 +123,7 @@ class Finds:
         self.found_at.append(looks)
         self.rows.append(rows)
 
-    def figures(self, unknown: NDArray[np.bool_], names: Mapping[int, str]) -> dict[str, Any]:
+    def measures(self, unknown: NDArray[np.bool_], names: Mapping[int, str]) -> dict[str, Any]:
         """What each order is worth.
 
         Args:
@@ -132,19 +136,19 @@ class Finds:
             ``unknown_among_first``, and ``found``: class, or ``all`` → number of looks → objects found.
         """
         among = ((self.orders.looks <= FIRST) & unknown).sum(axis=1)
-        figures: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for place, name in enumerate(self.orders.names):
-            figures[name] = {
+            found[name] = {
                 **self._ranked(self.orders.scores[place], unknown),
                 "unknown_among_first": int(among[place]),
                 "found": self._found(np.s_[place : place + 1], names),
             }
         random = np.s_[len(self.orders.names) :]
-        figures[RANDOM] = {
+        found[RANDOM] = {
             "unknown_among_first": float(among[random].mean()),
             "found": self._found(random, names),
         }
-        return figures
+        return found
 
     def _ranked(self, scores: NDArray[np.float64], unknown: NDArray[np.bool_]) -> dict[str, Any]:
         """AUROC and average precision of a score over the segments of all images, with their intervals."""
@@ -154,15 +158,15 @@ class Finds:
             len(self.rows), block=self.resampling.block, repetitions=self.resampling.repetitions
         )
         values = {"auroc": auroc(unknown[rows], scores[rows]), "auprc": auprc(unknown[rows], scores[rows])}
-        drawn = drawn_ranks(weights, frames, unknown[rows], scores[rows])
+        resampled = resampled_ranks(weights, frames, unknown[rows], scores[rows])
         return {
             **values,
-            "intervals": {key: interval(drawn[key], value=values[key]) for key in values},
-            "resamples_left_out": int(np.isnan(drawn["auroc"]).sum()),
+            "intervals": {key: interval(resampled[key], value=values[key]) for key in values},
+            "resamples_left_out": int(np.isnan(resampled["auroc"]).sum()),
         }
 
     def _found(self, orders: slice, names: Mapping[int, str]) -> dict[str, dict[str, float]]:
-        """Objects found after so many looks; the mean over these orders."""
+        """Objects found after each number of :data:`LOOKS`; the mean over these orders."""
         labels, looks = np.concatenate(self.labels), np.concatenate(self.found_at, axis=1)[orders]
         chosen = {"all": np.ones(len(labels), bool)} | {name: labels == i for i, name in names.items()}
         return {
@@ -171,37 +175,13 @@ class Finds:
         }
 
     def curves(self) -> Iterator[tuple[str, NDArray[np.float64]]]:
-        """Order → objects found after each number of looks, from 0, ``(segments + 1,)``."""
+        """Objects found over segments inspected.
+
+        Yields:
+            Order, and the objects found after each number of looks, from 0, ``(segments + 1,)``.
+        """
         looks = np.concatenate(self.found_at, axis=1)
         segments = self.orders.looks.shape[1]
         found = np.array([(np.sort(row) <= np.arange(segments + 1)[:, None]).sum(axis=1) for row in looks])
         yield from zip(self.orders.names, found.astype(np.float64), strict=False)
         yield RANDOM, found[len(self.orders.names) :].mean(axis=0)
-
-
-def order_table(figures: Mapping[str, Any]) -> pd.DataFrame:
-    """Quality of each order over segments and over objects."""
-    rows = {}
-    for name, values in figures.items():
-        row: dict[str, Any] = {}
-        if "auroc" in values:
-            row = interval_columns(values, {"AUROC": "auroc", "AP": "auprc"})
-        row[f"unknown among first {FIRST}"] = f"{values['unknown_among_first']:g}"
-        rows[name] = row | {f"objects after {n}": f"{values['found']['all'][str(n)]:g}" for n in LOOKS}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "order of looking"
-    return table
-
-
-def class_table(figures: Mapping[str, Any]) -> pd.DataFrame:
-    """Objects of each class found after so many looks, in each order."""
-    rows = {
-        f"{name}, {n} looks": {
-            label: f"{found[str(n)]:g}" for label, found in values["found"].items() if label != "all"
-        }
-        for name, values in figures.items()
-        for n in LOOKS
-    }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "order of looking"
-    return table

@@ -9,16 +9,16 @@ from oodretrieval.stages.select.settings import SelectionRule
 
 @dataclass(frozen=True)
 class SelectionSettings:
-    """Which selection to judge.
+    """Which selection to evaluate.
 
     Attributes:
         dataset: Name of the dataset, which must have truth.
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model, which only ``select_by=predicted_iou`` needs; empty for the one that
             the entry of model_name names.
-        orders: Further columns of the segment table to look in the order of, lowest values first; with a - in front
+        orders: Further columns of the segment table to inspect in the order of, lowest values first; with a - in front
             highest first.
-        min_pixels: Only segments of at least so many pixels are looked at.
+        min_pixels: Only segments of at least this number of pixels are inspected.
         min_height: Smallest height of a true object that counts, pixels.
         min_width: Smallest width of a true object that counts, pixels.
         published: Count found and hit objects as the published code does (see the documentation of true_objects).

@@ -1,0 +1,94 @@
+"""Crops of segments side by side: candidates in their order, a query with its nearest neighbours."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from numpy.typing import NDArray
+
+from oodretrieval.charts.palette import BLUE, GREEN, GREY, ORANGE
+
+
+def draw_neighbours(
+    figure: FigureBase,
+    query: NDArray[np.uint8],
+    query_caption: str,
+    neighbours: Sequence[NDArray[np.uint8]],
+    captions: Sequence[str],
+    relevant: Sequence[bool] | None = None,
+    columns: int = 5,
+) -> list[Axes]:
+    """A query and its nearest neighbours, row by row; clears the figure.
+
+    Args:
+        figure: Where to draw.
+        query: Crop ``(h, w, 3)``.
+        query_caption: Text below it.
+        neighbours: Crops, nearest first.
+        captions: Text below each.
+        relevant: Whether each neighbour is of the query's class: framed green with a tick, else orange with a
+            cross; None for no frames.
+        columns: Neighbours in a row.
+
+    Returns:
+        Where the query is drawn, then where each neighbour is.
+
+    Raises:
+        ValueError: If there are not as many captions as neighbours.
+    """
+    figure.clear()
+    rows = max(1, -(-len(neighbours) // columns))
+    grid = figure.add_gridspec(rows, columns + 1, wspace=0.1, hspace=0.3)
+    left = figure.add_subplot(grid[:, 0])
+    _crop(left, query, query_caption, BLUE)
+    left.set_title("query")
+    drawn = [left]
+    for number, (crop, caption) in enumerate(zip(neighbours, captions, strict=True)):
+        axis = figure.add_subplot(grid[number // columns, 1 + number % columns])
+        drawn.append(axis)
+        if relevant is None:
+            _crop(axis, crop, caption, GREY)
+        else:
+            mark, colour = ("✓", GREEN) if relevant[number] else ("✗", ORANGE)
+            _crop(axis, crop, f"{mark} {caption}", colour)
+    return drawn
+
+
+def draw_candidates(
+    figure: FigureBase, crops: Sequence[NDArray[np.uint8]], captions: Sequence[str], columns: int, rows: int
+) -> list[Axes]:
+    """A contact sheet of candidates, in their order, row by row; clears the figure.
+
+    Args:
+        figure: Where to draw.
+        crops: ``(h, w, 3)`` each, at most ``columns * rows``.
+        captions: Text below each.
+        columns: Candidates in a row.
+        rows: Rows that there is room for.
+
+    Returns:
+        Where each candidate is drawn.
+
+    Raises:
+        ValueError: If there are not as many captions as crops.
+    """
+    figure.clear()
+    grid = figure.add_gridspec(rows, columns, wspace=0.1, hspace=0.42)
+    drawn = []
+    for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
+        axis = figure.add_subplot(grid[number // columns, number % columns])
+        _crop(axis, crop, caption, GREY)
+        drawn.append(axis)
+    return drawn
+
+
+def _crop(axis: Axes, crop: NDArray[np.uint8], caption: str, colour: str) -> None:
+    axis.imshow(crop)
+    axis.set_xlabel(caption, fontsize=9)
+    axis.set_xticks([])
+    axis.set_yticks([])
+    spines: Any = axis.spines
+    for spine in spines.values():
+        spine.set(color=colour, linewidth=2.5)

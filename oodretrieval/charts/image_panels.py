@@ -1,0 +1,100 @@
+"""The four panels of an image: entropy, score of each segment, truth, predicted classes."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
+
+from oodretrieval.charts.image_view import ImageView
+from oodretrieval.charts.palette import ENTROPY_MAP, IOU_MAP, RED, hex_colour
+from oodretrieval.labels import ClassMapping, colourise
+
+
+def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 6) -> None:
+    """Entropy, score or predicted IoU of each segment, image with truth overlaid, predicted classes; clears the figure.
+
+    Args:
+        figure: Where to draw.
+        view: What is known of the image.
+        legend_columns: Classes in a row of a legend.
+    """
+    figure.clear()
+    axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.02, "hspace": 0.08})
+    heat = axes[0, 0].imshow(view.entropy, cmap=ENTROPY_MAP, vmin=0, vmax=1)
+    low, high = view.limits
+    colours = f"{IOU_MAP}_r" if view.high_is_unknown else IOU_MAP
+    quality = axes[0, 1].imshow(view.values, cmap=colours, vmin=low, vmax=high)
+    for axis, drawn in ((axes[0, 0], heat), (axes[0, 1], quality)):
+        figure.colorbar(drawn, ax=axis, fraction=0.025, pad=0.01)
+    axes[0, 0].set_title("entropy (0 certain … 1 uniform)")
+    axes[0, 1].set_title(f"{view.value_name} of each segment")
+    axes[1, 0].imshow(_overlay(view))
+    truth = view.labels is not None and view.label_mapping is not None
+    axes[1, 0].set_title("image with truth overlaid" if truth else "image")
+    axes[1, 1].imshow(colourise(view.prediction, view.pred_mapping))
+    axes[1, 1].set_title("predicted classes")
+    present = np.unique(view.prediction)
+    _legend(axes[1, 1], view.pred_mapping, present, legend_columns)
+    if view.labels is not None and view.label_mapping is not None:
+        _legend(axes[1, 0], view.label_mapping, np.unique(view.labels), legend_columns)
+    for axis in axes.flat:
+        axis.set_axis_off()
+        if view.box is not None:
+            axis.add_patch(frame(view.box))
+
+
+def four_panel_figure(view: ImageView, title: str) -> Figure:
+    """The four panels as a picture of their own.
+
+    Args:
+        view: What is known of the image.
+        title: One line, above the panels.
+
+    Returns:
+        A figure to save.
+    """
+    figure = Figure(figsize=(14, 8.2))
+    draw_four_panels(figure, view)
+    figure.suptitle(title)
+    figure.subplots_adjust(
+        0.01, 0.06, 0.965, 0.92
+    )  # the colour bars' numbers stand to the right of the panels
+    return figure
+
+
+def frame(box: tuple[int, int, int, int], colour: str = RED) -> Rectangle:
+    """A rectangle around pixels of an image.
+
+    Args:
+        box: ``left, top, right, bottom``, half-open pixels.
+        colour: As matplotlib names it.
+
+    Returns:
+        A patch to add to the axes that show the image.
+    """
+    left, top, right, bottom = box
+    return Rectangle(
+        (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2
+    )
+
+
+def _overlay(view: ImageView) -> NDArray[np.uint8]:
+    if view.labels is None or view.label_mapping is None:
+        return view.image
+    painted = colourise(view.labels, view.label_mapping).astype(np.float32)
+    return (0.55 * view.image + 0.45 * painted).astype(np.uint8)
+
+
+def _legend(axis: Axes, mapping: ClassMapping, present: NDArray[np.integer], columns: int) -> None:
+    handles = [
+        Patch(color=hex_colour(mapping[i][1]), label=mapping[i][0]) for i in map(int, present) if i in mapping
+    ]
+    axis.legend(
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=columns,
+        fontsize=7,
+        frameon=False,
+    )

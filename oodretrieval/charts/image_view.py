@@ -1,0 +1,40 @@
+"""What is known of one image, pixel by pixel: what the four panels show. Knows no toolkit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.labels import ClassMapping
+
+
+@dataclass(frozen=True, eq=False)
+class ImageView:
+    """What is known of one image.
+
+    Attributes:
+        image: RGB, ``(H, W, 3)`` uint8.
+        prediction: Predicted ids, ``(H, W)``.
+        pred_mapping: Predicted id → (name, colour).
+        entropy: ``(H, W)``, 0 certain … 1 uniform.
+        values: Of the segment at each pixel, ``(H, W)``, NaN where not known: the score that selected, or the
+            predicted IoU.
+        labels: Label ids, ``(H, W)``, or None.
+        label_mapping: Label id → (name, colour).
+        box: ``left, top, right, bottom`` to frame in red, or None.
+        value_name: What the values are.
+        limits: Lowest and highest value that differ in colour.
+        high_is_unknown: Whether high values, not low ones, look unknown; what does is dark.
+    """
+
+    image: NDArray[np.uint8]
+    prediction: NDArray[np.integer]
+    pred_mapping: ClassMapping
+    entropy: NDArray[np.floating]
+    values: NDArray[np.floating]
+    labels: NDArray[np.integer] | None = None
+    label_mapping: ClassMapping | None = None
+    box: tuple[int, int, int, int] | None = None
+    value_name: str = "predicted IoU"
+    limits: tuple[float, float] = (0.0, 1.0)
+    high_is_unknown: bool = False

@@ -1,0 +1,153 @@
+"""Candidates by rank: the contact sheet, one after the other, and the threshold."""
+
+from oodretrieval.explorer.commands.neighbours import show_neighbours
+from oodretrieval.explorer.commands.pointer import show_image, show_panels
+from oodretrieval.explorer.details import CandidatePage, FourPanels, NeighbourPage
+from oodretrieval.explorer.ranking import Ranking
+from oodretrieval.explorer.session import Session
+
+COLUMNS, LINES = 5, 4
+PAGE = COLUMNS * LINES
+"""Candidates on a page of the contact sheet."""
+
+
+def show_candidates(session: Session) -> None:
+    """Show the page of the contact sheet that the inspected candidate is on; the first one at first.
+
+    Args:
+        session: Whose view.
+    """
+    ranking = _ranking(session)
+    if ranking is not None:
+        _show_page(session, ranking, (ranking.place or 0) // PAGE)
+
+
+def next_page(session: Session) -> None:
+    """Show the next page of the contact sheet.
+
+    Args:
+        session: Whose view.
+    """
+    _turn(session, 1)
+
+
+def previous_page(session: Session) -> None:
+    """Show the page of the contact sheet before.
+
+    Args:
+        session: Whose view.
+    """
+    _turn(session, -1)
+
+
+def next_candidate(session: Session) -> None:
+    """Show the next candidate by score.
+
+    Args:
+        session: Whose view.
+    """
+    _inspect(session, 1)
+
+
+def previous_candidate(session: Session) -> None:
+    """Show the candidate before, by score.
+
+    Args:
+        session: Whose view.
+    """
+    _inspect(session, -1)
+
+
+def raise_threshold(session: Session) -> None:
+    """Hide the tenth of lowest score.
+
+    Args:
+        session: Whose state.
+    """
+    _move_threshold(session, 1)
+
+
+def lower_threshold(session: Session) -> None:
+    """Show the tenth again that was hidden last.
+
+    Args:
+        session: Whose state.
+    """
+    _move_threshold(session, -1)
+
+
+def follow_ranking(session: Session, changed: frozenset[str]) -> None:
+    """Show the contact sheet again where it is shown and the threshold was moved.
+
+    Args:
+        session: Whose view.
+        changed: Attributes of the state.
+    """
+    if "step" in changed and isinstance(session.presentation.detail, CandidatePage):
+        show_candidates(session)
+
+
+def _ranking(session: Session) -> Ranking | None:
+    if session.state.ranking is None:
+        session.say("no score in this catalogue; compute_embeddings writes it")
+    return session.state.ranking
+
+
+def _turn(session: Session, by: int) -> None:
+    ranking = _ranking(session)
+    if ranking is None:
+        return
+    shown = isinstance(session.presentation.detail, CandidatePage)
+    page = (ranking.place or 0) // PAGE + (by if shown else 0)
+    page = min(max(page, 0), (len(ranking.rows) - 1) // PAGE)
+    ranking.place = page * PAGE
+    _show_page(session, ranking, page)
+
+
+def _show_page(session: Session, ranking: Ranking, page: int) -> None:
+    first = page * PAGE
+    rows = tuple(ranking.rows[first : first + PAGE])
+    captions = tuple(_caption(session, ranking, row, place) for place, row in enumerate(rows, first + 1))
+    again = " (×: how often it is seen in near frames)" if any(map(ranking.repeats, rows)) else ""
+    heading = (
+        f"Candidates {first + 1} to {first + len(rows)} of {len(ranking.rows)}, highest "
+        f"{session.state.segments.score_name} first{again}"
+    )
+
+    def read() -> CandidatePage:
+        pictures = tuple(session.crops.thumbnail_or_gone(row) for row in rows)
+        return CandidatePage(heading, rows, pictures, captions, COLUMNS, LINES)
+
+    session.show_detail("candidates", read)
+
+
+def _caption(session: Session, ranking: Ranking, row: int, place: int) -> str:
+    more = f" ×{ranking.repeats(row) + 1}" if ranking.repeats(row) else ""
+    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.state.segments.classes.class_name(row)}"
+
+
+def _inspect(session: Session, by: int) -> None:
+    ranking = _ranking(session)
+    if ranking is None:
+        return
+    row = ranking.move(by)
+    place = (ranking.place or 0) + 1
+    with session.presentation.together():
+        session.presentation.marked = row
+        session.say(f"candidate {place} of {len(ranking.rows)} · {session.state.segments.origin(row)}")
+    match session.presentation.detail:
+        case FourPanels():
+            show_panels(session, row)
+        case NeighbourPage():
+            show_neighbours(session, row)
+        case _:
+            show_image(session, row)
+
+
+def _move_threshold(session: Session, by: int) -> None:
+    ranking = _ranking(session)
+    if ranking is None:
+        return
+    lowest = ranking.raise_threshold(by)
+    shown, name = int(ranking.visible.sum()), session.state.segments.score_name
+    session.say(f"{shown} of {len(session.state)} segments shown: {name} from {lowest:.2f}")

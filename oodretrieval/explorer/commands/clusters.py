@@ -1,0 +1,97 @@
+"""Clusters: asked for in the view, found in the background."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.explorer.details import ElbowCurve
+from oodretrieval.explorer.prompt import Prompt
+from oodretrieval.explorer.session import Session
+
+CLUSTERING_NAMES = {
+    "kmeans": "k-means",
+    "spectral": "spectral clustering",
+    "agglomerative": "agglomerative (Ward)",
+}
+
+
+def cycle_clustering(session: Session) -> None:
+    """Take the next method of clustering; clusters that are shown are found again with it.
+
+    Args:
+        session: Whose state.
+    """
+    session.say(f"clustering: {CLUSTERING_NAMES[session.state.cycle_clustering()]}")
+    if session.state.colouring == "clusters" and session.state.groups:
+        find_clusters(session, session.state.groups)
+
+
+def ask_for_clusters(session: Session) -> None:
+    """Ask for the number of clusters.
+
+    Args:
+        session: Whose view.
+    """
+    state = session.state
+    if state.space is None:
+        session.say("clusters are searched in a projection that is still being computed; try again soon")
+        return
+    or_elbow = ", or elbow for the curve" if state.clustering == "kmeans" else ""
+    name = CLUSTERING_NAMES[state.clustering]
+    question = f"{name}: number of clusters, 1 to {len(state)}{or_elbow}\nEnter takes it, Escape does not"
+    session.presentation.prompt = Prompt(question, partial(_take_answer, session))
+
+
+def _take_answer(session: Session, text: str) -> str:
+    """Do what was answered; returns what is wrong with it."""
+    if text.lower() == "elbow":
+        if session.state.clustering != "kmeans":
+            return "the elbow is one of k-means; Escape, and # for k-means"
+        _show_elbow(session)
+        return ""
+    if not text.isdecimal() or not 1 <= int(text) <= len(session.state):
+        return f"{text!r} is no number from 1 to {len(session.state)}"
+    find_clusters(session, int(text))
+    return ""
+
+
+def _show_elbow(session: Session) -> None:
+    space, seed = session.state.space, session.state.settings.seed
+
+    def show(curve: NDArray[np.floating]) -> None:
+        session.presentation.detail = ElbowCurve(curve)
+
+    session.work.start(
+        "detail",
+        "k-means with 1, 2, 3, … clusters",
+        lambda job: session.calculation(job)("elbow_curve", space, seed=seed),
+        show,
+    )
+
+
+def find_clusters(session: Session, number: int) -> None:
+    """Cluster, and colour by it.
+
+    Args:
+        session: Whose state.
+        number: Of clusters, 1 … n.
+    """
+    state = session.state
+    state.groups = number
+    session.presentation.close_elbow()
+    options = {"method": state.clustering, "clusters": number, "seed": state.settings.seed}
+    name, space = CLUSTERING_NAMES[state.clustering], state.space
+
+    def show(clusters: NDArray[np.int64]) -> None:
+        state.show_clusters(clusters)
+        found = int(clusters.max()) + 1
+        fewer = f" (there are no more different segments than {found})" if found < number else ""
+        session.say(f"{found} clusters by {name}{fewer}")
+
+    session.work.start(
+        "clusters",
+        f"{name}, {number} clusters",
+        lambda job: session.calculation(job)("cluster", space, **options),
+        show,
+    )

@@ -1,0 +1,91 @@
+"""Nearest neighbours of a segment: asked for, more or fewer of them, by another distance."""
+
+from oodretrieval.explorer.details import NeighbourPage
+from oodretrieval.explorer.session import Session
+
+
+def show_neighbours(session: Session, row: int) -> None:
+    """Show the nearest neighbours of a segment; once the space to search in is there.
+
+    Args:
+        session: Whose view.
+        row: Of the segment.
+    """
+    session.presentation.awaits_neighbours = True
+    if session.state.space is None:
+        session.say(
+            "neighbours are searched in a projection that is still being computed; they will be shown then"
+        )
+    if session.state.query == row:
+        _show_page(session)
+    else:
+        session.state.query = row  # which is followed
+
+
+def follow_query(session: Session, changed: frozenset[str]) -> None:
+    """Show the neighbours again where they are shown and what they depend on has changed.
+
+    Args:
+        session: Whose view.
+        changed: Attributes of the state.
+    """
+    shown = isinstance(session.presentation.detail, NeighbourPage)
+    if changed & {"query", "space", "metric", "neighbours"} and (
+        shown or session.presentation.awaits_neighbours
+    ):
+        _show_page(session)
+
+
+def _show_page(session: Session) -> None:
+    state, classes = session.state, session.state.segments.classes
+    query = state.query
+    if query is None or state.space is None:
+        return
+    session.presentation.awaits_neighbours = False
+    found = state.nearest(query)
+    rows = (query, *(row for row, _ in found))
+    known = [classes.same_class(query, row) for row, _ in found]
+    relevant = None if any(same is None for same in known) else tuple(bool(same) for same in known)
+    names = [classes.class_name(row) for row in rows]
+    captions = (names[0], *(f"{name}\n{away:.3g}" for name, (_, away) in zip(names[1:], found, strict=True)))
+    heading = f"{len(found)} nearest neighbours by {state.metric} distance"
+
+    def read() -> NeighbourPage:
+        pictures = tuple(session.crops.thumbnail_or_gone(row) for row in rows)
+        return NeighbourPage(heading, rows, pictures, captions, relevant)
+
+    session.show_detail("neighbours", read)
+
+
+def more_neighbours(session: Session) -> None:
+    """Show one neighbour more.
+
+    Args:
+        session: Whose state.
+    """
+    _want(session, session.state.neighbours + 1)
+
+
+def fewer_neighbours(session: Session) -> None:
+    """Show one neighbour less.
+
+    Args:
+        session: Whose state.
+    """
+    _want(session, session.state.neighbours - 1)
+
+
+def _want(session: Session, count: int) -> None:
+    before = session.state.neighbours
+    now = session.state.want_neighbours(count)
+    limit = "" if now != before else ", no more" if count > before else ", no less"
+    session.say(f"{now} neighbours{limit}")
+
+
+def cycle_metric(session: Session) -> None:
+    """Take the next distance metric.
+
+    Args:
+        session: Whose state.
+    """
+    session.say(f"distance: {session.state.cycle_metric()}")

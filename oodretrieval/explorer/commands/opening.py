@@ -1,0 +1,64 @@
+"""How a session starts: the candidates or the keys next to the scatter, and the projection under way."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
+from oodretrieval.explorer.commands.neighbours import follow_query
+from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.work import Job
+from oodretrieval.search import project
+
+_QUICK = 20_000_000
+"""Values of an embedding whose PCA is done at once."""
+
+
+def start(session: Session) -> None:
+    """Let the session follow its state, show the first page of candidates, and have the points projected.
+
+    Args:
+        session: A new one, whose view is listening.
+    """
+    session.state.subscribe(partial(follow_query, session))
+    session.state.subscribe(partial(follow_ranking, session))
+    if session.state.ranking is not None:
+        show_candidates(session)
+    _project(session)
+
+
+def _project(session: Session) -> None:
+    """Get the points to draw and the space to search in, from what is kept or computed."""
+    state, size = session.state, session.state.settings.embedding_size
+    quick = state.vectors.size <= _QUICK and not session.work.immediate
+    if quick and state.settings.method != "pca" and session.projections.kept(2) is None:
+        with state.together():
+            state.points, state.preliminary = project(state.vectors, "pca"), True
+    name = METHOD_NAMES[state.settings.method]
+    title = f"{name} of {len(state)} segments"
+    session.work.start("points", title, _projection(session, 2), partial(_take_points, session))
+    if size not in (0, 2):
+        title = f"{name} to {size} dimensions"
+        session.work.start("space", title, _projection(session, size), partial(_take_space, session))
+
+
+def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np.float32]]:
+    return lambda job: session.projections.compute(
+        dimensions, session.calculation(job), session.state.vectors
+    )
+
+
+def _take_points(session: Session, points: NDArray[np.float32]) -> None:
+    leave_segment(session)
+    with session.state.together():
+        session.state.points, session.state.preliminary = points, False
+        if session.state.settings.embedding_size == 2:
+            session.state.space = points
+
+
+def _take_space(session: Session, space: NDArray[np.float32]) -> None:
+    session.state.space = space

@@ -1,0 +1,70 @@
+"""What the pointer does over a segment: its thumbnail, its image, its four panels."""
+
+from oodretrieval.explorer.details import FourPanels, WholeImage
+from oodretrieval.explorer.presentation import Thumbnail
+from oodretrieval.explorer.session import Session
+
+
+def show_thumbnail(session: Session, row: int) -> None:
+    """Show the thumbnail of a segment next to the pointer; its caption at once, its picture when it is read.
+
+    Args:
+        session: Whose view.
+        row: Of the segment.
+    """
+    presentation, picture = session.presentation, session.crops.ready(row)
+    with presentation.together():
+        if row != presentation.hovered:
+            session.say(session.state.segments.origin(row))
+        presentation.marked = row
+        presentation.thumbnail = Thumbnail(row, presentation.pointer, picture, session.state.caption(row))
+        if picture is None:
+            _fetch(session, presentation.thumbnail)
+
+
+def _fetch(session: Session, waiting: Thumbnail) -> None:
+    def show(thumbnail: Thumbnail) -> None:
+        if session.presentation.hovered == waiting.row:
+            session.presentation.thumbnail = thumbnail
+
+    def read() -> Thumbnail:
+        picture = session.crops.thumbnail_or_gone(waiting.row)
+        return Thumbnail(waiting.row, waiting.pointer, picture, waiting.caption)
+
+    session.work.start("thumbnail", "", lambda job: read(), show)
+
+
+def leave_segment(session: Session) -> None:
+    """Take the thumbnail away: the pointer is over no segment any more.
+
+    Args:
+        session: Whose view.
+    """
+    presentation = session.presentation
+    if presentation.thumbnail is not None:
+        with presentation.together():
+            presentation.thumbnail, presentation.marked = None, None
+
+
+def show_image(session: Session, row: int) -> None:
+    """Show the full image with the segment in a red box.
+
+    Args:
+        session: Whose view.
+        row: Of the segment.
+    """
+    heading, box = session.heading(row), session.state.segments.box(row)
+    session.show_detail("reading the image", lambda: WholeImage(heading, session.crops.outlined(row), box))
+
+
+def show_panels(session: Session, row: int) -> None:
+    """Show the four panels of a segment's image.
+
+    Args:
+        session: Whose view.
+        row: Of the segment.
+    """
+    heading = session.heading(row)
+    if not session.state.segments.all_are_measured:
+        heading += "\nonly the selected segments' values are known"
+    session.show_detail("four panels", lambda: FourPanels(heading, session.image_view(row)))

@@ -1,0 +1,73 @@
+"""Saving instead of showing: the image with the box, the crop, the four panels."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.charts.framed_image import framed_image
+from oodretrieval.explorer.session import Session
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_NO_PART_OF_A_NAME = r"[^\w.+-]+"
+"""Letters of every language stay: names of images that differ only in them are not one file."""
+
+
+def save_image(session: Session, row: int) -> None:
+    """Save the full image with the segment in a red box.
+
+    Args:
+        session: Whose pictures.
+        row: Of the segment.
+    """
+    box = session.state.segments.box(row)
+    _save(session, row, "image", lambda: framed_image(session.crops.outlined(row), box))
+
+
+def save_crop(session: Session, row: int) -> None:
+    """Save the crop of a segment alone.
+
+    Args:
+        session: Whose pictures.
+        row: Of the segment.
+    """
+    _save(session, row, "crop", lambda: session.crops.crop(row))
+
+
+def save_panels(session: Session, row: int) -> None:
+    """Save the four panels of a segment's image.
+
+    Args:
+        session: Whose pictures.
+        row: Of the segment.
+    """
+    title = " · ".join(session.heading(row).splitlines())
+
+    def draw() -> "Figure":
+        # matplotlib only now: other views than its own do without it
+        from oodretrieval.charts.image_panels import four_panel_figure
+
+        return four_panel_figure(session.image_view(row), title)
+
+    _save(session, row, "panels", draw)
+
+
+def _save(session: Session, row: int, kind: str, make: Callable[[], "NDArray[np.uint8] | Figure"]) -> None:
+    value = session.state.segments.value
+    parts = value(row, "dataset"), value(row, "image_id"), value(row, "segment_id"), kind
+    path = session.folder / f"{re.sub(_NO_PART_OF_A_NAME, '_', '_'.join(map(str, parts)))}.png"
+
+    def save() -> Path:
+        from oodretrieval.charts.saving import save_picture
+
+        return save_picture(path, make())
+
+    # a slot of its own for each: a picture that was asked for is not dropped for the next one
+    session.work.start(
+        f"save {id(save)}", "saving", lambda job: save(), lambda path: session.say(f"saved {path}")
+    )

@@ -1,0 +1,167 @@
+"""The one table of mouse and keys: what a view does, its help and docs/explorer.md are made from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from oodretrieval.explorer.commands import (
+    candidates,
+    clusters,
+    colours,
+    leaving,
+    neighbours,
+    pointer,
+    saving,
+)
+from oodretrieval.explorer.session import Session
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing that a person can do.
+
+    Attributes:
+        trigger: What does it: a key as matplotlib names it, or ``"wheel up"``, ``"wheel down"``.
+        shown: The trigger in words.
+        text: What happens.
+        run: Does it.
+    """
+
+    trigger: str
+    shown: str
+    text: str
+    run: Callable[[Session], None]
+
+
+@dataclass(frozen=True)
+class SegmentCommand:
+    """One thing that a person can do with a segment: the one under the pointer.
+
+    Attributes:
+        trigger: What does it: ``"pointer"``, or a button (``"left"``, ``"middle"``, ``"right"``) with what is held,
+            as in ``"ctrl+left"``.
+        shown: The trigger in words.
+        text: What happens.
+        run: Does it, given the row of the segment.
+    """
+
+    trigger: str
+    shown: str
+    text: str
+    run: Callable[[Session, int], None]
+
+
+MOUSE: tuple[SegmentCommand | Command, ...] = (
+    SegmentCommand(
+        "pointer",
+        "pointer",
+        "thumbnail of the segment under it, with classes, predicted IoU and score",
+        pointer.show_thumbnail,
+    ),
+    SegmentCommand(
+        "left", "left button", "the full image, with the segment in a red box", pointer.show_image
+    ),
+    SegmentCommand(
+        "middle",
+        "middle button",
+        "four panels: entropy, score of each segment, image with truth, predicted classes",
+        pointer.show_panels,
+    ),
+    SegmentCommand("right", "right button", "nearest neighbours of the segment", neighbours.show_neighbours),
+    Command("wheel up", "wheel up", "one neighbour more", neighbours.more_neighbours),
+    Command("wheel down", "wheel down", "one neighbour less", neighbours.fewer_neighbours),
+    SegmentCommand(
+        "ctrl+left", "Ctrl + left button", "save the full image instead of showing it", saving.save_image
+    ),
+    SegmentCommand(
+        "ctrl+middle",
+        "Ctrl + middle button",
+        "save the four panels instead of showing them",
+        saving.save_panels,
+    ),
+    SegmentCommand("t+left", "t + left button", "save the crop of the segment alone", saving.save_crop),
+)
+"""What the mouse does where segments are: in the scatter, among candidates and neighbours."""
+
+KEYS: tuple[Command, ...] = (
+    Command(
+        "s",
+        "s",
+        "contact sheet: the candidates, highest score first; equal ones of near frames count once",
+        candidates.show_candidates,
+    ),
+    Command("pagedown", "Page down", "next page of the contact sheet", candidates.next_page),
+    Command("pageup", "Page up", "the page before", candidates.previous_page),
+    Command("n", "n", "next candidate by score", candidates.next_candidate),
+    Command("p", "p", "the candidate before", candidates.previous_candidate),
+    Command("+", "+", "raise the threshold: hide the tenth of lowest score", candidates.raise_threshold),
+    Command("-", "-", "lower the threshold", candidates.lower_threshold),
+    Command("m", "m", "next distance metric: euclidean, cosine", neighbours.cycle_metric),
+    Command(
+        "g",
+        "g",
+        "colour by truth; classes that the network never learned are diamonds",
+        colours.colour_by_truth,
+    ),
+    Command("h", "h", "colour by predicted class", colours.colour_by_prediction),
+    Command("u", "u", "colour by the score that selected, the most unknown darkest", colours.colour_by_score),
+    Command("b", "b", "one colour for all", colours.colour_uniformly),
+    Command("d", "d", "density of the segments behind them, on and off", colours.toggle_density),
+    Command(
+        "c",
+        "c",
+        "clusters: type their number, or elbow for the curve of k-means; a click in the curve takes the number",
+        clusters.ask_for_clusters,
+    ),
+    Command(
+        "#",
+        "#",
+        "next clustering: k-means, spectral, agglomerative (Ward)",
+        clusters.cycle_clustering,
+    ),
+    Command("?", "?", "this help", leaving.toggle_help),
+    Command("escape", "Escape", "close the help, a question or the elbow; else leave", leaving.leave),
+)
+"""What keys do."""
+
+COMMANDS = MOUSE + KEYS
+
+_BY_TRIGGER = {command.trigger: command for command in COMMANDS}
+
+
+def command_for(trigger: str) -> Command | SegmentCommand | None:
+    """The command of a trigger.
+
+    Args:
+        trigger: As in the table.
+
+    Returns:
+        The command; None if there is none.
+
+    Example:
+        >>> command_for("ctrl+left").run.__name__
+        'save_image'
+    """
+    return _BY_TRIGGER.get(trigger)
+
+
+def help_lines() -> list[tuple[str, str]]:
+    """What a view shows as its help.
+
+    Returns:
+        Trigger in words, and what happens.
+    """
+    return [(command.shown, command.text) for command in COMMANDS]
+
+
+def markdown_table() -> str:
+    """The table as Markdown, for docs/explorer.md between ``<!-- keys -->`` and ``<!-- /keys -->``.
+
+    Returns:
+        Its lines, joined.
+    """
+    rows = [f"| {_code(shown)} | {text} |" for shown, text in help_lines()]
+    return "\n".join(["| Mouse or key | What happens |", "| --- | --- |", *rows])
+
+
+def _code(shown: str) -> str:
+    return f"`{shown}`" if len(shown) == 1 else shown

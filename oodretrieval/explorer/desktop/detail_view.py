@@ -1,0 +1,139 @@
+"""What is shown next to the scatter: each kind of detail in its own way."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from math import ceil, sqrt
+from types import MappingProxyType
+from typing import Any, assert_never
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+
+from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.elbow import draw_elbow
+from oodretrieval.charts.image_panels import draw_four_panels, frame
+from oodretrieval.charts.palette import RED
+from oodretrieval.explorer.commands.table import help_lines
+from oodretrieval.explorer.details import (
+    CandidatePage,
+    Detail,
+    ElbowCurve,
+    FourPanels,
+    KeysHelp,
+    Message,
+    NeighbourPage,
+    WholeImage,
+)
+
+
+class DetailView:
+    """Draws a detail, and knows which segment, or which number of clusters, lies under a pixel of it.
+
+    Args:
+        figure: Where.
+
+    Attributes:
+        figure: As given.
+    """
+
+    def __init__(self, figure: SubFigure) -> None:
+        self.figure = figure
+        self._rows: dict[Axes, int] = {}
+        self._elbow: Axes | None = None
+
+    @property
+    def rows(self) -> Mapping[Axes, int]:
+        """Where which segment is drawn; empty for details that show none by themselves."""
+        return MappingProxyType(self._rows)
+
+    def draw(self, detail: Detail) -> None:
+        """Draw a detail; replaces what was there.
+
+        Args:
+            detail: What is shown.
+        """
+        self.figure.clear()
+        self._rows, self._elbow = {}, None
+        match detail:
+            case KeysHelp():
+                self._draw_keys()
+            case Message():
+                text = textwrap.fill(detail.text, 60)
+                self.figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11, color=RED)
+            case WholeImage():
+                self._draw_image(detail)
+            case FourPanels():
+                self._draw_panels(detail)
+            case CandidatePage():
+                self._draw_candidates(detail)
+            case NeighbourPage():
+                self._draw_neighbours(detail)
+            case ElbowCurve():
+                self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
+                draw_elbow(self._elbow, detail.spread, "k-means: click on the number of clusters to take")
+            case _:
+                assert_never(detail)
+
+    def clusters_at(self, axes: Axes | None, x: float | None) -> int | None:
+        """The number of clusters under the pointer in the elbow curve.
+
+        Args:
+            axes: Under the pointer.
+            x: Of the pointer, in their data.
+
+        Returns:
+            The number; None elsewhere.
+        """
+        if self._elbow is None or axes is not self._elbow or x is None:
+            return None
+        low, high = self._elbow.get_xlim()
+        return int(np.clip(round(x), ceil(low), int(high)))
+
+    def _draw_keys(self) -> None:
+        width = max(len(shown) for shown, _ in help_lines())
+        lines = []
+        for shown, text in help_lines():
+            first, *more = textwrap.wrap(text, 52)
+            lines += [f"{shown:<{width}}  {first}", *(f"{'':<{width}}  {line}" for line in more)]
+        self.figure.text(
+            0.06, 0.93, "\n".join(lines), family="monospace", fontsize=8.5, va="top", linespacing=1.55,
+            color="#444444",
+        )  # fmt: skip
+
+    def _draw_image(self, detail: WholeImage) -> None:
+        axes = self.figure.add_axes((0.02, 0.1, 0.96, 0.8))
+        axes.imshow(detail.image)
+        axes.add_patch(frame(detail.box))
+        axes.set_axis_off()
+        axes.set_title(detail.heading, fontsize=10.5)
+
+    def _draw_panels(self, detail: FourPanels) -> None:
+        draw_four_panels(self.figure, detail.view, legend_columns=4)
+        self.figure.suptitle(detail.heading, fontsize=10.5)
+        self.figure.subplots_adjust(0.01, 0.12, 0.95, 0.86)
+        place: Any = self.figure.axes[0].get_subplotspec()
+        place.get_topmost_subplotspec().get_gridspec().update(wspace=0.06, hspace=0.16)
+        for axes in self.figure.axes:
+            axes.set_title(axes.get_title(), fontsize=9)
+            axes.tick_params(labelsize=8)
+
+    def _draw_candidates(self, detail: CandidatePage) -> None:
+        drawn = draw_candidates(self.figure, detail.pictures, detail.captions, detail.columns, detail.lines)
+        self._finish_sheet(drawn, detail.rows, detail.heading, font_size=8, top=0.93)
+
+    def _draw_neighbours(self, detail: NeighbourPage) -> None:
+        (picture, *pictures), (caption, *captions) = detail.pictures, detail.captions
+        columns = max(4, ceil(sqrt(len(pictures))))
+        drawn = draw_neighbours(self.figure, picture, caption, pictures, captions, detail.relevant, columns)
+        small = len(pictures) > 30
+        self._finish_sheet(drawn, detail.rows, detail.heading, font_size=6 if small else 8, top=0.9)
+
+    def _finish_sheet(
+        self, drawn: Sequence[Axes], rows: Sequence[int], heading: str, font_size: int, top: float
+    ) -> None:
+        for axes in drawn:
+            axes.xaxis.label.set_fontsize(font_size)
+        self._rows = dict(zip(drawn, rows, strict=True))
+        self.figure.suptitle(heading, fontsize=10.5, y=0.968)
+        self.figure.subplots_adjust(0.02, 0.09, 0.985, top)

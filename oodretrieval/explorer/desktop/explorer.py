@@ -1,0 +1,203 @@
+"""The explorer: events of a figure's canvas → commands of the table."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, MouseEvent, TimerBase
+from matplotlib.figure import Figure
+
+from oodretrieval.experiment.settings import flat, from_mapping
+from oodretrieval.explorer.commands.clusters import find_clusters
+from oodretrieval.explorer.commands.opening import start
+from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
+from oodretrieval.explorer.desktop.figure_view import FigureView
+from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.state import State
+from oodretrieval.stores import Catalogue, Workspace
+
+SIZE = (15.5, 8.2)
+"""Of a new figure, inches."""
+BUTTONS = {MouseButton.LEFT: "left", MouseButton.MIDDLE: "middle", MouseButton.RIGHT: "right"}
+_POLLING = 60
+"""How often finished work is looked for, milliseconds."""
+
+
+class Explorer:
+    """Look around in an embedding space.
+
+    Works under any backend of matplotlib: with an event loop, long work is done in the background; without one (Agg, a
+    static notebook figure) everything is done when it is asked for.
+
+    Args:
+        catalogue: What is explored, or its folder.
+        workspace: Where the predictions lie; by default that of the catalogue.
+        figure: An empty figure to draw in; by default a new one of pyplot.
+        **settings: As in :class:`~oodretrieval.explorer.settings.ExplorerSettings`; groups as dicts.
+
+    Attributes:
+        figure: The figure.
+        session: State, what is presented, and work under way.
+        view: What is drawn.
+
+    Raises:
+        StoreError: If the catalogue cannot be read.
+        SettingsError: If a setting is unknown or unusable.
+
+    Example:
+        ::
+
+            explorer = Explorer("workspace/catalogues/streets_test", method="pca", tsne={"perplexity": 50})
+            explorer.figure.savefig("space.png")
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue | str | Path,
+        workspace: Workspace | None = None,
+        figure: Figure | None = None,
+        **settings: Any,
+    ) -> None:
+        opened = catalogue if isinstance(catalogue, Catalogue) else Catalogue.open(catalogue)
+        state = State(opened, from_mapping(ExplorerSettings, settings, "settings"))
+        self.figure = figure if figure is not None else _new_figure(opened.name)
+        canvas: Any = self.figure.canvas
+        self._timer = canvas.new_timer(interval=_POLLING)
+        self._timer.add_callback(self.poll)
+        self._polling = False
+        self.session = Session(
+            state,
+            workspace or Workspace(opened.path.resolve().parents[1]),
+            immediate=type(self._timer)
+            is TimerBase,  # which never fires: nobody would deliver anything later
+            started=self._start_polling,
+            close=self.close,
+        )
+        self.view = FigureView(self.figure, state, self.session.presentation)
+        self._connect()
+        start(self.session)
+
+    @property
+    def state(self) -> State:
+        """What is known."""
+        return self.session.state
+
+    @classmethod
+    def from_settings(cls, settings: ExplorerSettings, workspace: Workspace) -> "Explorer":
+        """Open the catalogue that settings name.
+
+        Args:
+            settings: As from the command line.
+            workspace: Where it lies.
+
+        Returns:
+            The explorer.
+
+        Raises:
+            StoreError: If the catalogue cannot be read.
+            SettingsError: If a setting is unusable.
+        """
+        catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.common.verify)
+        values = {name: value for name, value in flat(settings).items() if name != "workspace"}
+        return cls(catalogue, workspace, **values)
+
+    def poll(self) -> None:
+        """Deliver finished work and show how the rest stands; the canvas's timer calls this."""
+        if not self.session.poll():
+            self._timer.stop()
+            self._polling = False
+
+    def close(self) -> None:
+        """Close the window, and drop what is under way."""
+        self._closed()
+        if self.figure.canvas.manager is not None:
+            from matplotlib import pyplot as plt
+
+            plt.close(self.figure)
+
+    def _start_polling(self) -> None:
+        # Starting a timer that runs starts its wait again: a pointer on its way would put it off for ever.
+        if not self._polling:
+            self._polling = True
+            self._timer.start()
+
+    # -- events --------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        canvas: Any = self.figure.canvas
+        _take_off_bindings(canvas)
+        for event, handler in (
+            ("motion_notify_event", self._moved),
+            ("figure_leave_event", self._left),
+            ("button_press_event", self._clicked),
+            ("scroll_event", self._scrolled),
+            ("key_press_event", self._pressed),
+            ("resize_event", self._resized),
+            ("close_event", self._closed),
+        ):
+            canvas.mpl_connect(event, handler)
+
+    def _moved(self, event: LocationEvent) -> None:
+        if not self._mouse_is_taken():
+            move_pointer(self.session, self.view.row_at(event), (event.x, event.y))
+
+    def _left(self, event: LocationEvent) -> None:
+        leave_segment(self.session)
+
+    def _clicked(self, event: MouseEvent) -> None:
+        if self._mouse_is_taken() or event.button not in BUTTONS:
+            return
+        number = self.view.clusters_at(event)
+        if number is not None:
+            find_clusters(self.session, number)
+        elif self.view.is_pointed_at(event):
+            trigger = _held(event) + BUTTONS[MouseButton(event.button)]
+            press_button(self.session, trigger, self.view.row_at(event))
+
+    def _scrolled(self, event: MouseEvent) -> None:
+        if not self._mouse_is_taken() and self.view.is_pointed_at(event):
+            turn_wheel(self.session, event.step > 0)
+
+    def _pressed(self, event: KeyEvent) -> None:
+        press_key(self.session, event.key)
+
+    def _resized(self, event: object) -> None:
+        leave_segment(self.session)
+        self.view.fit()
+
+    def _closed(self, event: object = None) -> None:
+        self.session.work.stop()
+        self._timer.stop()
+
+    def _mouse_is_taken(self) -> bool:
+        """Whether the mouse belongs to an open question, the help, or the toolbar's pan and zoom."""
+        toolbar: Any = getattr(self.figure.canvas, "toolbar", None)
+        return self.session.presentation.is_covered or bool(toolbar is not None and toolbar.mode)
+
+
+def _new_figure(name: str) -> Figure:
+    # pyplot only here: whoever hands in a figure needs none of its global state
+    from matplotlib import pyplot as plt
+
+    figure = plt.figure(figsize=SIZE)
+    if figure.canvas.manager is not None:
+        figure.canvas.manager.set_window_title(f"{name} – embedding space")
+    return figure
+
+
+def _take_off_bindings(canvas: Any) -> None:
+    """Take matplotlib's own keys, wheel and mouse buttons off this window; other figures keep theirs."""
+    for name in ("key_press_handler_id", "button_press_handler_id", "scroll_handler_id"):
+        handler = getattr(canvas.manager, name, None)
+        if handler is not None:
+            canvas.mpl_disconnect(handler)
+
+
+def _held(event: MouseEvent) -> str:
+    """What is held with a button, as the table of commands spells it."""
+    modifiers: frozenset[str] = getattr(event, "modifiers", None) or frozenset()
+    keys = set((event.key or "").split("+"))
+    if modifiers & {"ctrl", "cmd"} or keys & {"control", "ctrl", "cmd", "super"}:
+        return "ctrl+"
+    return "t+" if "t" in keys else ""

@@ -1,0 +1,144 @@
+"""What comes and goes over the picture: drawn on a copy of it, so that ten thousand points are not drawn again."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
+from matplotlib.text import Text
+
+from oodretrieval.explorer.commands.table import help_lines
+from oodretrieval.explorer.desktop.rings import Rings
+from oodretrieval.explorer.presentation import Presentation, Thumbnail
+
+_SPINNER = "◐◓◑◒"
+_SHORTEST = 110
+"""A thumbnail's longer side on screen, pixels at 100 dpi."""
+_ROOM = 215
+"""What a thumbnail with its caption takes next to the pointer, pixels at 100 dpi."""
+_PAPER = {"boxstyle": "round,pad=0.8", "facecolor": "#fffef5", "edgecolor": "#333333", "alpha": 0.98}
+
+
+class Overlay:
+    """Thumbnail, rings, status line, progress, question and help.
+
+    Args:
+        figure: Over which.
+        axes: The scatter, in which the rings are.
+        presentation: What is shown.
+
+    Attributes:
+        rings: In the scatter.
+        thumbnail: The box next to the pointer, or None.
+        bottom: The status line.
+        working: The sign and the line of what is under way.
+        question: The open question with what was typed.
+        help_text: The help.
+    """
+
+    def __init__(self, figure: Figure, axes: Axes, presentation: Presentation) -> None:
+        self._figure, self._presentation = figure, presentation
+        self._background: Any = None
+        self.rings = Rings(axes)
+        self.thumbnail: AnnotationBbox | None = None
+        self.bottom = _text(figure, 0.008, 0.012, va="bottom", ha="left", fontsize=9.5, color="#333333")
+        self.working = _text(figure, 0.992, 0.012, va="bottom", ha="right", fontsize=9.5, color="#8a3b00")
+        middle = {"va": "center", "ha": "center", "bbox": _PAPER}
+        self.question = _text(figure, 0.5, 0.5, fontsize=12, linespacing=1.6, **middle)
+        self.help_text = _text(figure, 0.5, 0.5, ma="left", family="monospace", linespacing=1.45, **middle)
+        figure.canvas.mpl_connect("draw_event", self._after_draw)
+
+    def place_thumbnail(self) -> None:
+        """Put the box next to the pointer, as it is presented; it is seen after the next :meth:`refresh`."""
+        shown = self._presentation.thumbnail
+        self.thumbnail = None if shown is None else _thumbnail_box(self._figure, shown)
+
+    def refresh(self) -> None:
+        """Show what changed, over the picture as it was drawn last."""
+        canvas = self._figure.canvas
+        if self._background is None or not canvas.supports_blit:
+            canvas.draw_idle()
+            return
+        blitting: Any = canvas
+        blitting.restore_region(self._background)
+        self._draw(canvas)
+        blitting.blit(self._figure.bbox)
+
+    def _after_draw(self, event: Any) -> None:
+        if event.canvas is not self._figure.canvas:
+            return
+        blitting: Any = event.canvas
+        if blitting.supports_blit:
+            self._background = blitting.copy_from_bbox(self._figure.bbox)
+        self._draw(event.canvas)
+
+    def _draw(self, canvas: FigureCanvasBase) -> None:
+        self._write_texts()
+        artists: list[Artist | None] = [*self.rings.placed(), self.bottom, self.working, self.thumbnail]
+        renderer = canvas.get_renderer()  # type: ignore[attr-defined]
+        for artist in [*artists, self.help_text, self.question]:
+            if artist is not None and not (isinstance(artist, Text) and not artist.get_text()):
+                artist.draw(renderer)
+
+    def _write_texts(self) -> None:
+        shown = self._presentation
+        self.bottom.set_text(shown.status)
+        sign = _SPINNER[shown.turns % len(_SPINNER)]
+        self.working.set_text(f"{sign} {shown.progress}" if shown.progress else "")
+        prompt = shown.prompt
+        self.question.set_text(
+            "" if prompt is None else f"{prompt.question}\n› {prompt.text}▏\n{prompt.problem}"
+        )
+        self.help_text.set_text(help_text() if shown.help else "")
+        if shown.help:
+            self.help_text.set_fontsize(self._fitting(help_text()))
+
+    def _fitting(self, text: str) -> float:
+        """Size of a letter, points, at which a text fits the figure."""
+        lines = text.splitlines()
+        width, height = (72 * side for side in self._figure.get_size_inches())
+        fitting = min(0.92 * width / (0.62 * max(map(len, lines))), 0.86 * height / (1.5 * len(lines)))
+        return float(np.clip(fitting, 3, 11))
+
+
+def help_text() -> str:
+    """The table of commands as text.
+
+    Returns:
+        One command a line, in two columns.
+    """
+    width = max(len(shown) for shown, _ in help_lines())
+    return "\n".join(f"{shown:<{width}}   {text}" for shown, text in help_lines())
+
+
+def _thumbnail_box(figure: Figure, shown: Thumbnail) -> AnnotationBbox:
+    """A thumbnail with its caption, or the caption alone, on the side of the pointer where there is room."""
+    parts: list[Artist] = []
+    if shown.picture is not None:
+        zoom = _SHORTEST / max(shown.picture.shape[:2])
+        parts.append(OffsetImage(shown.picture, zoom=zoom, interpolation="bilinear"))
+    parts.append(TextArea(shown.caption, textprops={"fontsize": 8.5, "linespacing": 1.25}))
+    x, y = shown.pointer
+    width, height = figure.bbox.size
+    edge = width / 2 if x < width / 2 else width  # the box stays on its side of the figure
+    right, up = x + _ROOM * figure.dpi / 100 < edge, y < height * 0.65
+    box = AnnotationBbox(
+        VPacker(children=parts, align="center", pad=3, sep=4),
+        shown.pointer,
+        xybox=(16 if right else -16, 16 if up else -16),
+        xycoords="figure pixels",
+        boxcoords="offset points",
+        box_alignment=(0 if right else 1, 0 if up else 1),
+        pad=0.2,
+        bboxprops={"facecolor": "white", "edgecolor": "#444444", "linewidth": 1.0},
+        annotation_clip=False,
+    )
+    box.set_figure(figure)
+    return box
+
+
+def _text(figure: Figure, x: float, y: float, **style: Any) -> Text:
+    return figure.text(x, y, "", animated=True, **style)

@@ -1,0 +1,68 @@
+"""The explorer in a window on the desktop, by Qt."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+from oodretrieval.errors import DisplayError
+from oodretrieval.experiment.run import Run
+from oodretrieval.explorer.desktop.explorer import Explorer
+from oodretrieval.explorer.settings import ExplorerSettings
+
+_PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
+_PATIENCE = 180
+"""Seconds: starting Qt takes one, and very much longer on a machine that is busy."""
+_NAMED = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+
+
+def display_problem() -> str | None:
+    """Why no window can be opened here.
+
+    Qt ends the whole process where it finds no display, so a process of its own tries.
+
+    Returns:
+        A sentence; None if one can be opened.
+    """
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _NAMED):
+        return "there is no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", _PROBE], capture_output=True, text=True, timeout=_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"Qt did not answer within {_PATIENCE} s"
+    if tried.returncode == 0:
+        return None
+    lines = [line for line in tried.stderr.splitlines() if line.strip()]
+    return f"Qt cannot open a window ({lines[0].strip() if lines else f'exit code {tried.returncode}'})"
+
+
+def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
+    """Explore a catalogue in a window, until that is closed.
+
+    Args:
+        settings: What to explore, and how.
+        run: Configuration and workspace.
+
+    Returns:
+        Name of the ``catalogue`` and its number of ``segments``.
+
+    Raises:
+        DisplayError: If no window can be opened here.
+        StoreError: If the catalogue cannot be read.
+        SettingsError: If a setting is unusable.
+    """
+    problem = display_problem()
+    if problem is not None:
+        raise DisplayError(
+            f"{problem}; without a window there are the pictures of scripts/demo.py, the tables and charts of "
+            "scripts/eval_retrieval.py, and Explorer(catalogue).figure.savefig(…) in Python"
+        )
+    # Only now, and only for a window: choosing a backend is a matter of the whole process.
+    from matplotlib import pyplot as plt
+
+    plt.switch_backend("QtAgg")
+    explorer = Explorer.from_settings(settings, run.workspace)
+    plt.show(block=True)
+    return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}

@@ -1,0 +1,106 @@
+"""What can be shown of segments next to the scatter: texts and pixels, ready to be drawn. Knows no toolkit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.charts.image_view import ImageView
+
+
+@dataclass(frozen=True, eq=False)
+class KeysHelp:
+    """What mouse and keys do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Message:
+    """A text where a picture was asked for.
+
+    Attributes:
+        text: What it says.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class WholeImage:
+    """The image of a segment.
+
+    Attributes:
+        heading: What it is.
+        image: ``(H, W, 3)``.
+        box: Left, top, right, bottom of the segment, half-open pixels, which is framed.
+    """
+
+    heading: str
+    image: NDArray[np.uint8]
+    box: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class FourPanels:
+    """The four panels of a segment's image.
+
+    Attributes:
+        heading: What they are of.
+        view: What is known of the image.
+    """
+
+    heading: str
+    view: ImageView
+
+
+@dataclass(frozen=True, eq=False)
+class CandidatePage:
+    """A page of the contact sheet.
+
+    Attributes:
+        heading: Which candidates these are.
+        rows: Of the candidates, highest score first.
+        pictures: Crop of each, ``(h, w, 3)``.
+        captions: Text below each.
+        columns: Candidates in a line.
+        lines: Lines that a full page has.
+    """
+
+    heading: str
+    rows: tuple[int, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    captions: tuple[str, ...]
+    columns: int
+    lines: int
+
+
+@dataclass(frozen=True, eq=False)
+class NeighbourPage:
+    """A query and its nearest neighbours.
+
+    Attributes:
+        heading: What they are.
+        rows: Of the query, then of its neighbours, nearest first.
+        pictures: Crop of each, ``(h, w, 3)``.
+        captions: Text below each.
+        relevant: Whether each neighbour is of the query's class; None where that is not known of all.
+    """
+
+    heading: str
+    rows: tuple[int, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    captions: tuple[str, ...]
+    relevant: tuple[bool, ...] | None
+
+
+@dataclass(frozen=True, eq=False)
+class ElbowCurve:
+    """The spread within clusters over their number; choosing a number clusters by it.
+
+    Attributes:
+        spread: With 1, 2, 3, … clusters, ``(k,)``.
+    """
+
+    spread: NDArray[np.floating]
+
+
+Detail = KeysHelp | Message | WholeImage | FourPanels | CandidatePage | NeighbourPage | ElbowCurve

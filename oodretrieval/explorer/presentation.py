@@ -1,0 +1,78 @@
+"""What one view of the state shows at the moment. Knows no toolkit."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.explorer.details import Detail, ElbowCurve, KeysHelp
+from oodretrieval.explorer.observable import Observable, Observed
+from oodretrieval.explorer.prompt import Prompt
+
+
+@dataclass(frozen=True, eq=False)
+class Thumbnail:
+    """The small picture of the segment under the pointer.
+
+    Attributes:
+        row: Of the segment.
+        pointer: Where the pointer is, in the view's own units.
+        picture: Crop ``(h, w, 3)``; None while it is being read.
+        caption: What is known of the segment.
+    """
+
+    row: int
+    pointer: tuple[float, float]
+    picture: NDArray[np.uint8] | None
+    caption: str
+
+
+class Presentation(Observable):
+    """What a view shows, apart from the state: the view draws it and follows its changes.
+
+    Attributes:
+        detail: What is shown next to the scatter. Observed.
+        thumbnail: Of the segment under the pointer, or None. Observed.
+        marked: Row whose point is ringed, as the one under the pointer or as the one inspected; or None. Observed.
+        density: Whether the density of the points is shaded. Observed.
+        help: Whether the help lies over everything. Observed.
+        prompt: Open question, or None. Observed.
+        status: Last thing said. Observed.
+        progress: What is under way, in one line; empty for nothing. Observed.
+        turns: Grows while something is under way: the sign of work turns by it. Observed.
+        pointer: Where the pointer was last, in the view's own units.
+        awaits_neighbours: Whether neighbours were asked for before the space to search in was there.
+    """
+
+    detail = Observed[Detail]()
+    thumbnail = Observed[Thumbnail | None]()
+    marked = Observed[int | None]()
+    density = Observed[bool]()
+    help = Observed[bool]()
+    prompt = Observed[Prompt | None]()
+    status = Observed[str]()
+    progress = Observed[str]()
+    turns = Observed[int]()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.detail, self.thumbnail, self.marked = KeysHelp(), None, None
+        self.density, self.help, self.prompt = False, False, None
+        self.status, self.progress, self.turns = "? shows what mouse and keys do", "", 0
+        self.pointer: tuple[float, float] = (0.0, 0.0)
+        self.awaits_neighbours = False
+
+    @property
+    def hovered(self) -> int | None:
+        """Row of the segment under the pointer, or None."""
+        return None if self.thumbnail is None else self.thumbnail.row
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether an open question or the help has mouse and keys to itself."""
+        return self.prompt is not None or self.help
+
+    def close_elbow(self) -> None:
+        """Show what mouse and keys do where the elbow is shown; a number can no longer be chosen there."""
+        if isinstance(self.detail, ElbowCurve):
+            self.detail = KeysHelp()

@@ -1,0 +1,127 @@
+"""What the segments of a catalogue are: by prediction and by truth."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.labels import ClassMapping
+from oodretrieval.stores import Catalogue
+
+NO_TRUTH = -1
+"""In place of a label id."""
+
+
+class SegmentClasses:
+    """Predicted and true classes of segments.
+
+    Args:
+        catalogue: Whose segments.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._table: pd.DataFrame = catalogue.segments
+        self._made_by = catalogue.settings
+
+    @cached_property
+    def labels(self) -> NDArray[np.int64]:
+        """Label id by truth, ``(n,)``; -1 without truth."""
+        if "label" not in self._table.columns:
+            return np.full(len(self._table), NO_TRUTH, np.int64)
+        labels = self._table["label"].fillna(NO_TRUTH).to_numpy(np.int64)
+        # a dataset without a table of labels has no truth, whatever its numbers say
+        without = [dataset for dataset in self.datasets if not self.label_mapping(dataset)]
+        return np.where(self._table["dataset"].isin(without), NO_TRUTH, labels)
+
+    @cached_property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that the segments come from, sorted."""
+        return tuple(sorted(set(self._table["dataset"])))
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether any segment has truth."""
+        return bool((self.labels != NO_TRUTH).any())
+
+    def label_mapping(self, dataset: str) -> ClassMapping:
+        """The classes of a dataset's truth.
+
+        Args:
+            dataset: Its name.
+
+        Returns:
+            Label id → (name, colour); empty without truth.
+        """
+        return _mapping(self._made_by.get("label_mapping", {}).get(dataset, {}))
+
+    @cached_property
+    def pred_mapping(self) -> ClassMapping:
+        """Predicted id → (name, colour)."""
+        return _mapping(self._made_by.get("pred_mapping", {}))
+
+    @cached_property
+    def truth_names(self) -> NDArray[np.str_]:
+        """Name of the class by truth, ``(n,)``; "no truth" without."""
+        tables = {dataset: self.label_mapping(dataset) for dataset in self.datasets}
+        pairs = zip(self._table["dataset"], self.labels, strict=True)
+        return np.array(
+            ["no truth" if i == NO_TRUTH else _name(tables[d], int(i), "label") for d, i in pairs], dtype=str
+        )
+
+    @cached_property
+    def predicted_names(self) -> NDArray[np.str_]:
+        """Name of the predicted class, ``(n,)``."""
+        return np.array([_name(self.pred_mapping, int(i), "class") for i in self._table["class"]], dtype=str)
+
+    @cached_property
+    def unknown(self) -> NDArray[np.bool_]:
+        """Whether a segment is, by truth, of a class that the network never learned, ``(n,)``."""
+        found = np.zeros(len(self._table), np.bool_)
+        for dataset, ids in self._made_by.get("unknown_ids", {}).items():
+            found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
+        return found
+
+    def truth_name(self, row: int) -> str | None:
+        """Name of the class by truth.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            The name; None without truth.
+        """
+        return str(self.truth_names[row]) if self.labels[row] != NO_TRUTH else None
+
+    def class_name(self, row: int) -> str:
+        """What a segment is called: its class by truth, or, without truth, the predicted one.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            The name.
+        """
+        return self.truth_name(row) or str(self.predicted_names[row])
+
+    def same_class(self, row: int, other: int) -> bool | None:
+        """Whether two segments are of one class by truth.
+
+        Args:
+            row: Of one segment.
+            other: Of the other.
+
+        Returns:
+            Whether they are; None where that is not known.
+        """
+        ours, theirs = self.truth_name(row), self.truth_name(other)
+        return None if ours is None or theirs is None else ours == theirs
+
+
+def _mapping(listed: dict[str, Any]) -> ClassMapping:
+    return {int(key): (str(name), (int(c[0]), int(c[1]), int(c[2]))) for key, (name, c) in listed.items()}
+
+
+def _name(mapping: ClassMapping, key: int, kind: str) -> str:
+    return mapping[key][0] if key in mapping else f"{kind} {key}"

@@ -1,0 +1,155 @@
+"""What every command works with: the state, what the view shows, work under way, files. Knows no toolkit."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from oodretrieval.charts.image_view import ImageView
+from oodretrieval.errors import OODRetrievalError
+from oodretrieval.explorer import worker_process
+from oodretrieval.explorer.crops import Crops
+from oodretrieval.explorer.details import Detail, Message
+from oodretrieval.explorer.image_views import image_view
+from oodretrieval.explorer.presentation import Presentation
+from oodretrieval.explorer.projections import Projections
+from oodretrieval.explorer.state import State
+from oodretrieval.explorer.work import Job, Work
+from oodretrieval.stores import Workspace, read_prediction
+
+logger = logging.getLogger(__name__)
+
+
+class Session:
+    """One view of a state, with everything that its commands need; several sessions may share a state.
+
+    Args:
+        state: What is known.
+        workspace: Where predictions lie.
+        immediate: Do all work at once, where nobody would ever call :meth:`poll`.
+        started: Called when there is something to poll for.
+        close: Closes the view.
+
+    Attributes:
+        state: As given.
+        presentation: What the view shows apart from it.
+        work: What is under way.
+        crops: Images and crops.
+        projections: Projections that are kept.
+        folder: Where pictures are saved.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        workspace: Workspace,
+        *,
+        immediate: bool = False,
+        started: Callable[[], None] = lambda: None,
+        close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.state, self.presentation = state, Presentation()
+        self.work = Work(self._failed, immediate, started)
+        self.workspace, self.close = workspace, close
+        self.crops = Crops(state.segments)
+        self.projections = Projections(state.catalogue, state.embedding, state.settings)
+        self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
+
+    def say(self, text: str) -> None:
+        """Say something in the status line.
+
+        Args:
+            text: One line.
+        """
+        self.presentation.status = text
+
+    def poll(self) -> bool:
+        """Deliver finished work, and say how the rest stands; call it where the view lives.
+
+        Returns:
+            Whether anything is still under way.
+        """
+        busy = self.work.poll()
+        progress = "   ".join(job.line for job in self.work.under_way if job.title)
+        with self.presentation.together():
+            self.presentation.progress = progress
+            if progress:
+                self.presentation.turns += 1
+        return busy
+
+    def show_detail(self, title: str, get: Callable[[], Detail]) -> None:
+        """Get a detail in the background, and show it unless another one was asked for meanwhile.
+
+        Args:
+            title: What is done, for a person.
+            get: Reads what is to be shown.
+        """
+
+        def show(detail: Detail) -> None:
+            self.presentation.detail = detail
+
+        self.presentation.close_elbow()
+        self.work.start("detail", title, lambda job: get(), show)
+
+    def calculation(self, job: Job) -> Callable[..., NDArray[Any]]:
+        """How a job calls the functions of :mod:`~oodretrieval.explorer.worker_process`.
+
+        Args:
+            job: Which is cancelled, and says how far it is.
+
+        Returns:
+            Takes the function's name, vectors and options: here where work is immediate, else in a process.
+        """
+        if self.work.immediate:
+            return worker_process.call
+
+        def report(stage: str) -> None:
+            job.stage = stage
+
+        return partial(worker_process.call_in_process, job.cancelled, report)
+
+    def image_view(self, row: int) -> ImageView:
+        """What is known of a segment's image, with the segment framed.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            What the four panels show.
+
+        Raises:
+            StoreError: If the prediction is missing or kept nothing that an entropy can be taken of.
+            ImageError: If the image has gone or cannot be read.
+        """
+        segments = self.state.segments
+        dataset, image_id = segments.image_of(row)
+        model = str(self.state.catalogue.settings.get("model", ""))
+        return image_view(
+            read_prediction(self.workspace, model, dataset, image_id),
+            self.crops.outlined(row),
+            segments.values_in_image(row),
+            segments.classes.pred_mapping,
+            segments.classes.label_mapping(dataset) or None,
+            segments.box(row),
+        )
+
+    def heading(self, row: int) -> str:
+        """What a picture of a segment is headed by.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            Two lines: its origin, and what is known of it.
+        """
+        return f"{self.state.segments.origin(row)}\n{' · '.join(self.state.caption(row).splitlines())}"
+
+    def _failed(self, error: Exception) -> None:
+        if not isinstance(error, OODRetrievalError):
+            logger.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
+        said = str(error) if isinstance(error, OODRetrievalError) else f"{type(error).__name__}: {error}"
+        self.say("that did not work; see on the right")
+        self.presentation.detail = Message(said)

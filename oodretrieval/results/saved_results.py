@@ -1,0 +1,86 @@
+"""Results as they were saved, read back for a report."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from oodretrieval.errors import StoreError
+from oodretrieval.files import CHECKSUM
+from oodretrieval.results.tables import NO_VALUE, cell_text, table_texts
+from oodretrieval.stores import read_json
+
+_FRACTION = re.compile(r"-?\d+(\.\d+(e-?\d+)?|e-?\d+)")
+
+
+@dataclass(frozen=True)
+class SavedResult:
+    """A result as it was saved.
+
+    Attributes:
+        stem: File name without suffix.
+        title: What was measured.
+        context: The rules, see :class:`~oodretrieval.results.result.Context`.
+        notes: See :class:`~oodretrieval.results.result.Result`.
+        tables: Name → rows of texts, the head first.
+        pictures: Caption → file.
+    """
+
+    stem: str
+    title: str
+    context: dict[str, Any]
+    notes: tuple[str, ...]
+    tables: dict[str, list[list[str]]]
+    pictures: dict[str, Path]
+
+
+def read_results(folder: Path) -> list[SavedResult]:
+    """All results that were saved into a folder, by name; other files are passed over.
+
+    Args:
+        folder: Where :func:`~oodretrieval.results.result.save_result` wrote; need not exist.
+
+    Returns:
+        The results.
+
+    Raises:
+        StoreError: If a result is damaged, or names a table or picture that has gone.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreError(f"{path} is damaged ({error}); measure it again") from error
+        if isinstance(content, dict) and {"context", CHECKSUM} & content.keys():
+            found.append(_read(path, read_json(path, "measure it again")))
+    return found
+
+
+def _read(path: Path, content: Mapping[str, Any]) -> SavedResult:
+    named = [path.parent / name for kind in ("tables", "pictures") for name in content[kind].values()]
+    gone = [file.name for file in named if not file.is_file()]
+    if gone:
+        raise StoreError(f"{path} names {', '.join(gone)}, which has gone; measure it again")
+    tables = {name: _saved_texts(path.parent / file) for name, file in content["tables"].items()}
+    pictures = {caption: path.parent / file for caption, file in content["pictures"].items()}
+    return SavedResult(
+        path.stem, content["title"], content["context"], tuple(content["notes"]), tables, pictures
+    )
+
+
+def _saved_texts(path: Path) -> list[list[str]]:
+    """A table as it was saved, as texts; cell by cell, as a column can hold counts and means."""
+    table = pd.read_csv(path, index_col=0, dtype=str, keep_default_na=False)
+    head, *body = table_texts(table)
+    return [head, *([name, *map(_saved_cell, row)] for name, *row in body)]
+
+
+def _saved_cell(text: str) -> str:
+    if not text:
+        return NO_VALUE
+    return cell_text(float(text)) if _FRACTION.fullmatch(text) else text

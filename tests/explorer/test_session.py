@@ -1,0 +1,116 @@
+"""Commands without any view: they change state and presentation, which a view of any toolkit follows."""
+
+import pytest
+from driving import DETAILS, make_catalogue
+
+from oodretrieval.explorer.commands.opening import start
+from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
+from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.state import State
+from oodretrieval.stores import Workspace
+
+
+def session_of(state, folder, **options):
+    session = Session(state, Workspace(folder), immediate=True, **options)
+    start(session)
+    return session
+
+
+@pytest.fixture
+def state(tmp_path):
+    catalogue = make_catalogue(tmp_path, count=60, select_by="novelty", dimensions=40)
+    return State(catalogue, ExplorerSettings(method="pca"))
+
+
+@pytest.fixture
+def session(state, tmp_path):
+    return session_of(state, tmp_path)
+
+
+def shown(session):
+    return DETAILS[type(session.presentation.detail)]
+
+
+def test_a_session_opens_on_the_candidates_with_its_points(session):
+    assert shown(session) == "candidates" and session.state.points.shape == (60, 2)
+    assert not session.state.preliminary and not session.poll()
+
+
+def test_buttons_and_keys_show_what_the_table_says(session):
+    for trigger, detail in (("left", "image"), ("middle", "panels"), ("right", "neighbours")):
+        press_button(session, trigger, 3)
+        assert shown(session) == detail
+    press_key(session, "s")
+    assert shown(session) == "candidates"
+    for key in ("c", *"elbow", "enter"):
+        press_key(session, key)
+    assert shown(session) == "elbow"
+    press_key(session, "escape")
+    assert shown(session) == "keys"
+
+
+def test_the_pointer_brings_a_thumbnail_and_takes_it_away(session):
+    move_pointer(session, 4, (20.0, 30.0))
+    thumbnail = session.presentation.thumbnail
+    assert (thumbnail.row, thumbnail.pointer) == (4, (20.0, 30.0)) and thumbnail.picture is not None
+    assert session.presentation.marked == 4 and "segment" in session.presentation.status
+    move_pointer(session, None, (0.0, 0.0))
+    assert session.presentation.thumbnail is None and session.presentation.marked is None
+
+
+def test_a_movement_is_announced_once(session):
+    heard = []
+    session.presentation.subscribe(heard.append)
+    move_pointer(session, 4, (20.0, 30.0))
+    move_pointer(session, None, (0.0, 0.0))
+    move_pointer(session, None, (1.0, 0.0))
+    assert heard == [{"thumbnail", "marked", "status"}, {"thumbnail", "marked"}]
+
+
+def test_closing_is_left_to_the_view(state, tmp_path):
+    closed = []
+    session = session_of(state, tmp_path, close=lambda: closed.append(True))
+    press_key(session, "?")
+    press_key(session, "escape")
+    assert closed == []
+    press_key(session, "escape")
+    assert closed == [True]
+
+
+def test_two_views_follow_one_state_and_present_it_in_their_own_way(state, tmp_path):
+    one, other = session_of(state, tmp_path), session_of(state, tmp_path)
+    press_button(one, "right", 2)
+    assert (shown(one), shown(other)) == ("neighbours", "candidates")
+    press_key(other, "+")
+    assert shown(other) == "candidates" and shown(one) == "neighbours"
+    page, before = other.presentation.detail, one.presentation.detail
+    press_key(other, "m")
+    assert one.presentation.detail is not before and "cosine" in one.presentation.detail.heading
+    turn_wheel(one, up=True)
+    assert len(one.presentation.detail.rows) == 12 and other.presentation.detail is page
+    press_key(one, "-")
+    assert other.presentation.detail is not page, "the contact sheet shows what is above the threshold again"
+    press_key(one, "?")
+    assert one.presentation.help and not other.presentation.help
+
+
+def test_every_change_of_the_state_is_announced(session):
+    changes = set()
+    session.state.subscribe(changes.update)
+    press_button(session, "right", 2)
+    turn_wheel(session, up=False)
+    for key in ("m", "h", "n", "+", "#", "c", "3", "enter"):
+        press_key(session, key)
+    expected = {
+        "query",
+        "neighbours",
+        "metric",
+        "colouring",
+        "place",
+        "step",
+        "clustering",
+        "groups",
+        "clusters",
+    }
+    assert changes == expected
