@@ -1,5 +1,6 @@
 """Distance to the nearest known training segment of the same predicted class."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,17 @@ class FeatureBank:
     std: NDArray[np.float32]
     vectors: NDArray[np.float16]
     classes: NDArray[np.int64]
+
+    def digest(self) -> str:
+        """What tells known features from others: a model that is fitted again may keep the same ones.
+
+        Returns:
+            32 hexadecimal digits.
+        """
+        content = hashlib.blake2b(digest_size=16)
+        for values in (self.mean, self.std, self.vectors):
+            content.update(np.ascontiguousarray(values).data)
+        return content.hexdigest()
 
     @classmethod
     def of(

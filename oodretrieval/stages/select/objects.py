@@ -1,6 +1,5 @@
 """Objects as candidates: regions of the images in use, scored next to each other, and the best set of each image."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -19,7 +18,6 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel
-from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import (
     Choice,
     RegionOptions,
@@ -32,15 +30,8 @@ from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_see
 from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, weights_for
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
-from oodretrieval.stores import (
-    PredictionRecord,
-    has_regions,
-    lock_folder,
-    read_prediction_record,
-    read_regions,
-    regions_folder,
-    regions_path,
-)
+from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record
+from oodretrieval.stores.regions import has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
 VERSION = 2
@@ -199,7 +190,7 @@ class Objects:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else _digest(self._novelty[0].bank),
+            "known": "" if self._novelty is None else self._novelty[0].bank.digest(),
         }
 
     def compare(self, images: Sequence[str]) -> None:
@@ -299,11 +290,3 @@ class Objects:
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
-
-
-def _digest(bank: FeatureBank) -> str:
-    """Of known features: a novelty model that is fitted again may keep the same ones."""
-    content = hashlib.blake2b(digest_size=16)
-    for values in (bank.mean, bank.std, bank.vectors):
-        content.update(np.ascontiguousarray(values).data)
-    return content.hexdigest()

@@ -19,8 +19,9 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
-from oodretrieval.stores import SELECT_SCORE, read_regions
+from oodretrieval.stores import SELECT_SCORE
 from oodretrieval.stores.boxes import SIDES
+from oodretrieval.stores.regions import read_regions
 
 
 def weights_for(select_by: str) -> ScoreWeights:
