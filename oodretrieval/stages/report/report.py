@@ -16,13 +16,16 @@ from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.files import atomic_path
+from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.result import result_folder
 from oodretrieval.results.saved_results import SavedResult, read_results
 from oodretrieval.results.tables import NO_VALUE
 from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
+from oodretrieval.stages.select.crops import segment_masks
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
 
 logger = logging.getLogger(__name__)
@@ -59,7 +62,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     catalogue = _catalogue(settings, run.workspace, missing)
     evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
     class_names = _class_names(settings, run.configuration, dataset, table)
-    segment_sheets = _rated_sheets(settings, run, dataset, table, class_names, missing)
+    segment_sheets = _rated_sheets(settings, run, work, table, class_names, missing)
     page = (
         _environment()
         .get_template("report.html")
@@ -205,7 +208,7 @@ def _class_names(
 def _rated_sheets(
     settings: ReportSettings,
     run: Run,
-    dataset: SegmentationDataset,
+    work: StoredWork,
     table: pd.DataFrame,
     class_names: dict[int, str],
     missing: list[str],
@@ -223,13 +226,25 @@ def _rated_sheets(
         )
         return []
     large[PREDICTED_IOU] = model.predict(large)
+    dataset = work.dataset
     index = {image_id: i for i, image_id in enumerate(dataset.ids)}
     make = partial(
         tiles,
         image_of=lambda image_id: dataset[index[image_id]].image,
         lines_of=lambda row: segment_lines(row, class_names, dataset),
     )
-    return [
-        Sheet(title, note, make(large.loc[order[: settings.segments]]))
-        for title, note, order in orders(large)
-    ]
+    sheets = []
+    for title, note, order in orders(large):
+        shown = large.loc[order[: settings.segments]]
+        sheets.append(Sheet(title, note, make(shown, masks=_masks(work, shown))))
+    return sheets
+
+
+def _masks(work: StoredWork, segments: pd.DataFrame) -> list[RunLengthMask | None]:
+    """The mask of each segment, so that it can be outlined."""
+    masks: list[RunLengthMask | None] = [None] * len(segments)
+    for image, places in segments.groupby("image_id").indices.items():
+        numbers = segments["segment_id"].to_numpy()[places].tolist()
+        for place, mask in zip(places, segment_masks(work, str(image), numbers), strict=True):
+            masks[int(place)] = mask
+    return masks

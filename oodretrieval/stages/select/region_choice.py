@@ -1,7 +1,6 @@
 """Which regions of an image are shown as candidates, and by which weights they are scored."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,8 +18,9 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
-from oodretrieval.stores import SELECT_SCORE, read_regions
+from oodretrieval.stores import SELECT_SCORE
 from oodretrieval.stores.boxes import SIDES
+from oodretrieval.stores.regions import StoredRegions
 
 
 def weights_for(select_by: str) -> ScoreWeights:
@@ -45,12 +45,12 @@ def weights_for(select_by: str) -> ScoreWeights:
 
 
 def chosen_regions(
-    path: Path, image: str, reference: RegionReference, weights: ScoreWeights, choice: Choice
+    stored: StoredRegions, image: str, reference: RegionReference, weights: ScoreWeights, choice: Choice
 ) -> pd.DataFrame:
     """The best set of regions of an image.
 
     Args:
-        path: File of its regions.
+        stored: Its regions.
         image: Its id.
         reference: What regions are compared with.
         weights: Of the terms of the score.
@@ -58,11 +58,7 @@ def chosen_regions(
 
     Returns:
         One row per region; see :meth:`~oodretrieval.stages.select.objects.Objects.table`.
-
-    Raises:
-        StoreError: If the file is damaged.
     """
-    stored = read_regions(path)
     tree, columns = stored.tree, stored.columns
     scores = score_regions(columns, reference, weights) if len(tree) else np.zeros(0)
     rows = choose_regions(tree, scores, choice)

@@ -147,7 +147,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     table = work.table()
     table, failures = selector.score(table[table["image_id"].isin(images)].reset_index(drop=True), work)
     objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
-    failures |= objects.describe([i for i in images if i not in failures])
+    failures |= objects.regions.describe([i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
     truth = _Truth.of(work, label_set, images)
     images = [image for image in images if image in truth.masks]
@@ -209,11 +209,11 @@ class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
     def __init__(self, objects: Objects) -> None:
-        self._objects, self._dataset = objects, objects.work.dataset
+        self._objects, self._dataset = objects, objects.regions.work.dataset
         self._places = {image: index for index, image in enumerate(self._dataset.ids)}
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
-        features = self._objects.feature_map(self._dataset[self._places[image_id]].image, image_id)
+        features = self._objects.regions.feature_map(self._dataset[self._places[image_id]].image, image_id)
         components = np.zeros(masks[0].size, np.int32)
         for number, mask in enumerate(masks, 1):
             components[decode_mask(mask)] = number

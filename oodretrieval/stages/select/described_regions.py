@@ -1,0 +1,181 @@
+"""The regions of a dataset's images: proposed and described once, in worker processes, and kept in the workspace."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oodretrieval.errors import ImageError, StoreError
+from oodretrieval.execution import map_ahead, progress, worker_processes
+from oodretrieval.experiment.provenance import cached_weights_hash
+from oodretrieval.experiment.stored_work import StoredWork
+from oodretrieval.models.adapters import MaskGenerator
+from oodretrieval.novelty import NoveltyModel
+from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
+from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
+from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
+from oodretrieval.stages.select.settings import ObjectSettings
+from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record
+from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
+
+REGIONS = "regions"
+VERSION = 2
+"""Of how regions are proposed and described; another one makes them again."""
+BACKBONE = "tf_efficientnet_lite0"
+"""What gives features where there is no novelty model."""
+AHEAD = 2
+"""Images that wait for each process."""
+
+
+class DescribedRegions:
+    """The regions of one network on one dataset.
+
+    Args:
+        work: Of which network on which dataset; its images are read.
+        novelty: The novelty model, and its file; None where there is none: then regions have no distance.
+        device: Where features and masks are computed.
+        proposed_by: What proposes regions.
+
+    Raises:
+        WeightsError: If the network that proposes regions is not there, or its weights are damaged.
+        ConfigurationError: If it needs a package that is missing, or is of another kind.
+    """
+
+    def __init__(
+        self,
+        work: StoredWork,
+        novelty: tuple[NoveltyModel, Path] | None,
+        device: torch.device,
+        proposed_by: ObjectSettings,
+    ) -> None:
+        self.work, self.proposals = work, proposed_by.proposals
+        self._generator: MaskGenerator | None = None
+        self._generated_by: dict[str, str] = {}
+        if proposed_by.proposals != REGIONS:
+            folder = proposed_by.proposals_weights
+            self._generator = MaskGenerator(folder, proposed_by.proposals, device)
+            self._generated_by = {"generator": cached_weights_hash(Path(folder).expanduser())}
+        self._novelty = novelty
+        backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
+        self.features = SegmentFeatures(backbone, device)
+
+    def read(self, image_id: str) -> StoredRegions:
+        """The regions of an image.
+
+        Args:
+            image_id: Its id.
+
+        Returns:
+            What is kept of it.
+
+        Raises:
+            StoreError: If they were never described, or their file is damaged.
+        """
+        return read_regions(self._path(image_id))
+
+    def _path(self, image_id: str) -> Path:
+        return regions_path(self.work.workspace, self.work.names, self.proposals, image_id)
+
+    def describe(self, images: Sequence[str]) -> dict[str, str]:
+        """Propose and describe the regions of images that have none yet; what is there already stays.
+
+        Args:
+            images: Ids of the images.
+
+        Returns:
+            Image id → reason of those that failed.
+
+        Raises:
+            StoreError: If no logits were kept, another process describes them, or nothing can be written.
+        """
+        work = self.work
+        records = work.records(images)
+        kept = {str(record.settings.get("keep", "logits")) for record in records.values()} - {"logits"}
+        if kept:
+            raise StoreError(
+                f"objects are proposed from the logits, and the predictions of {work.names} were made with "
+                f"args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
+                "args.candidates=segments"
+            )
+        failures = {image: "it has no prediction" for image in images if image not in records}
+        made_by = {image: self._made_by(record.digest) for image, record in records.items()}
+        missing = [i for i in made_by if not has_regions(self._path(i), made_by[i])]
+        if not missing:
+            return failures
+        cores = min(work.common.num_cores, len(missing))
+        workers = worker_processes(cores) if cores > 1 else nullcontext()
+        with (
+            lock_folder(regions_folder(work.workspace, work.names, self.proposals)),
+            workers as pool,
+            progress(total=len(missing), desc=f"regions {work.names.dataset}", unit="image") as bar,
+        ):
+            tasks = self._tasks({image: records[image] for image in missing}, failures, bar)
+            for image, reason in map_ahead(describe_image, tasks, pool, ahead=AHEAD * max(1, cores)):
+                bar.update()
+                if reason:
+                    failures[image] = reason
+        return failures
+
+    def _tasks(
+        self, records: Mapping[str, PredictionRecord], failures: dict[str, str], bar: progress
+    ) -> Iterator[ImageTask]:
+        """What worker processes need to describe these images; one that cannot be read is a failure."""
+        dataset = self.work.dataset
+        places = {image: index for index, image in enumerate(dataset.ids)}
+        novelty = None if self._novelty is None else self._novelty[1].resolve()
+        for image, record in records.items():
+            try:
+                pixels = dataset[places[image]].image
+            except ImageError as error:
+                failures[image] = str(error)
+                bar.update()
+                continue
+            features = self.features.feature_map(as_seen(pixels, record.settings))
+            yield ImageTask(
+                self.work.workspace.path,
+                self.work.names,
+                image,
+                self.proposals,
+                pixels,
+                features,
+                novelty,
+                self._made_by(record.digest),
+                self._generated(pixels),
+            )
+
+    def _generated(self, image: NDArray[np.uint8]) -> RegionTree | None:
+        """The masks of Segment Anything, where it proposes regions."""
+        if self._generator is None:
+            return None
+        masks = self._generator(image)
+        shares = masks.mean(axis=(1, 2))
+        fitting = masks[(shares >= MIN_SHARE) & (shares <= RegionOptions().max_share)]
+        return tree_of_masks(fitting, (image.shape[0], image.shape[1]), self.proposals)
+
+    def _made_by(self, digest: str) -> dict[str, Any]:
+        return {
+            "prediction": digest,
+            "proposals": self.proposals,
+            "version": VERSION,
+            "backbone": self.features.backbone,
+            **self._generated_by,
+            "device": self.features.device.type,  # as it has a rounding of its own
+            "known": "" if self._novelty is None else self._novelty[0].bank.digest,
+        }
+
+    def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
+        """Features of an image, seen at the size at which its prediction was made.
+
+        Args:
+            image: ``(H, W, 3)``.
+            image_id: Its id.
+
+        Returns:
+            ``(D, h, w)``.
+        """
+        path = self.work.workspace.prediction_path(self.work.names, image_id)
+        return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
