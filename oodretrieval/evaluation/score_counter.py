@@ -138,7 +138,7 @@ class ScoreCounter:
         return {name: np.clip(resampled[name] + (values[name] - coarse[name][0]), 0, 1) for name in resampled}
 
     def intervals(self, *, block: int, repetitions: int, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """95 % intervals of :meth:`values`: the middle of :meth:`resamples`.
+        """95 % intervals of :meth:`values`: the middle of :meth:`resampled`.
 
         Args:
             block: Images in a row that are taken together, >= 1.
