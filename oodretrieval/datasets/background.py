@@ -14,7 +14,6 @@ from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.subset import Subset, opened
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetError
-from oodretrieval.labels import LabelSet
 
 
 class BackgroundDataset(Subset):
@@ -39,12 +38,7 @@ class BackgroundDataset(Subset):
                 "that has a background"
             )
         super().__init__(dataset, range(len(dataset)))
-        self._label_set = dataset.label_set.with_background(void=void, unknown=unknown)
-
-    @property
-    def label_set(self) -> LabelSet:
-        """Tables of the labels."""
-        return self._label_set
+        self.label_set = dataset.label_set.with_background(void=void, unknown=unknown)
 
     @property
     def pred_class_selection(self) -> Sequence[int] | None:

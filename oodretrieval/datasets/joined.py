@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from oodretrieval.datasets.sample import Sample, SegmentationDataset
+from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDataset
 from oodretrieval.datasets.subset import opened, read_labels_at
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import ConfigurationError, DatasetError
-from oodretrieval.labels import ClassMapping, LabelSet
+from oodretrieval.labels import LabelSet
 
 
-class JoinedDataset(Dataset[Sample]):
+class JoinedDataset(LabelTables, Dataset[Sample]):
     """The samples of several datasets; ids get the name of the part in front, label ids move up part by part.
 
     Label ids of the first part stay, those of each further part begin after the largest of the part before; names and
@@ -58,7 +58,7 @@ class JoinedDataset(Dataset[Sample]):
                 f"label ids of joined datasets must end at 65535, these end at {self.offsets[-1]}"
             )
         self.starts = [0, *accumulate(len(part) for part in parts.values())]
-        self._label_set = _joined_labels(dict(zip(self.offsets, sets.values(), strict=False)))
+        self.label_set: LabelSet = _joined_labels(dict(zip(self.offsets, sets.values(), strict=False)))
 
     @property
     def ids(self) -> list[str]:
@@ -66,34 +66,9 @@ class JoinedDataset(Dataset[Sample]):
         return [f"{name}/{key}" for name, part in self.parts.items() for key in part.ids]
 
     @property
-    def label_set(self) -> LabelSet:
-        """Tables of the labels of all parts."""
-        return self._label_set
-
-    @property
     def video(self) -> bool:
         """Whether neighbouring samples of some part are frames of one video."""
         return any(getattr(part, "video", False) for part in self.parts.values())
-
-    @property
-    def label_mapping(self) -> ClassMapping:
-        """Label id → (name, colour)."""
-        return self.label_set.label_mapping
-
-    @property
-    def pred_mapping(self) -> ClassMapping:
-        """Predicted id → (name, colour)."""
-        return self.label_set.pred_mapping
-
-    @property
-    def label_to_pred(self) -> dict[int, int]:
-        """Label id → predicted id or 255."""
-        return dict(self.label_set.label_to_pred)
-
-    @property
-    def void_ids(self) -> frozenset[int]:
-        """Label ids that mean nothing."""
-        return self.label_set.void_ids
 
     def __len__(self) -> int:
         return self.starts[-1]

@@ -69,7 +69,37 @@ class FileItem(NamedTuple):
     labels: Path | None
 
 
-class FileDataset(Dataset[Sample]):
+class LabelTables:
+    """The tables of a dataset's labels one by one, next to ``label_set``, which holds them all.
+
+    Attributes:
+        label_set: Tables of the labels; None without truth.
+    """
+
+    label_set: LabelSet | None
+
+    @property
+    def label_mapping(self) -> ClassMapping:
+        """Label id → (name, colour); empty without truth."""
+        return self.label_set.label_mapping if self.label_set else {}
+
+    @property
+    def pred_mapping(self) -> ClassMapping:
+        """Predicted id → (name, colour); empty without truth."""
+        return self.label_set.pred_mapping if self.label_set else {}
+
+    @property
+    def label_to_pred(self) -> dict[int, int]:
+        """Label id → predicted id or 255; empty without truth."""
+        return dict(self.label_set.label_to_pred) if self.label_set else {}
+
+    @property
+    def void_ids(self) -> frozenset[int]:
+        """Label ids that mean nothing."""
+        return self.label_set.void_ids if self.label_set else frozenset()
+
+
+class FileDataset(LabelTables, Dataset[Sample]):
     """Samples read from image files and, where there is truth, label files.
 
     Args:
@@ -81,8 +111,8 @@ class FileDataset(Dataset[Sample]):
         UnpairedFilesError: If two items have the same id.
 
     Attributes:
-        video: Whether neighbouring samples are frames of one video and resemble each other; intervals then take
-            intervals that know it.
+        video: Whether neighbouring samples are frames of one video and resemble each other; intervals are then
+            resampled in blocks of frames.
     """
 
     video = False
@@ -102,26 +132,6 @@ class FileDataset(Dataset[Sample]):
     def ids(self) -> list[str]:
         """Id of every sample, in order."""
         return [item.id for item in self.items]
-
-    @property
-    def label_mapping(self) -> ClassMapping:
-        """Label id → (name, colour); empty without truth."""
-        return self.label_set.label_mapping if self.label_set else {}
-
-    @property
-    def pred_mapping(self) -> ClassMapping:
-        """Predicted id → (name, colour); empty without truth."""
-        return self.label_set.pred_mapping if self.label_set else {}
-
-    @property
-    def label_to_pred(self) -> dict[int, int]:
-        """Label id → predicted id or 255."""
-        return dict(self.label_set.label_to_pred) if self.label_set else {}
-
-    @property
-    def void_ids(self) -> frozenset[int]:
-        """Label ids that mean nothing."""
-        return self.label_set.void_ids if self.label_set else frozenset()
 
     def __len__(self) -> int:
         return len(self.items)

@@ -96,12 +96,7 @@ class StreetClassDataset(Subset):
         if dataset.label_set is None:
             raise DatasetError("only labels can be mapped to street classes, and this dataset has none")
         super().__init__(dataset, range(len(dataset)))
-        self._label_set = street_labels(dataset.label_set)
-
-    @property
-    def label_set(self) -> LabelSet:
-        """Tables of the labels."""
-        return self._label_set
+        self.label_set = street_labels(dataset.label_set)
 
     @property
     def pred_class_selection(self) -> Sequence[int] | None:

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from oodretrieval.datasets.adapt import open_dataset
-from oodretrieval.datasets.sample import Sample, SegmentationDataset
+from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import ConfigurationError, DatasetError, DatasetNotFoundError, UnknownNameError
-from oodretrieval.labels import ClassMapping, LabelSet
+from oodretrieval.labels import LabelSet
 
 
-class Subset(Dataset[Sample]):
+class Subset(LabelTables, Dataset[Sample]):
     """Some samples of a dataset, in a given order; ids and label tables are those of the dataset.
 
     Args:
@@ -41,6 +41,7 @@ class Subset(Dataset[Sample]):
 
     def __init__(self, dataset: SegmentationDataset, indices: Sequence[int]) -> None:
         self.dataset = dataset
+        self.label_set = dataset.label_set
         self.indices = [int(index) for index in indices]
         outside = [index for index in self.indices if not 0 <= index < len(dataset)]
         if outside:
@@ -60,11 +61,6 @@ class Subset(Dataset[Sample]):
         return list(self._ids)
 
     @property
-    def label_set(self) -> LabelSet | None:
-        """Tables of the labels; None without truth."""
-        return self.dataset.label_set
-
-    @property
     def pred_class_selection(self) -> Sequence[int] | None:
         """Predicted ids worth looking at; None for all."""
         selection: Sequence[int] | None = getattr(self.dataset, "pred_class_selection", None)
@@ -74,26 +70,6 @@ class Subset(Dataset[Sample]):
     def video(self) -> bool:
         """Whether neighbouring samples are frames of one video."""
         return bool(getattr(self.dataset, "video", False))
-
-    @property
-    def label_mapping(self) -> ClassMapping:
-        """Label id → (name, colour); empty without truth."""
-        return self.label_set.label_mapping if self.label_set else {}
-
-    @property
-    def pred_mapping(self) -> ClassMapping:
-        """Predicted id → (name, colour); empty without truth."""
-        return self.label_set.pred_mapping if self.label_set else {}
-
-    @property
-    def label_to_pred(self) -> dict[int, int]:
-        """Label id → predicted id or 255; empty without truth."""
-        return dict(self.label_set.label_to_pred) if self.label_set else {}
-
-    @property
-    def void_ids(self) -> frozenset[int]:
-        """Label ids that mean nothing."""
-        return self.label_set.void_ids if self.label_set else frozenset()
 
     def __len__(self) -> int:
         return len(self.indices)

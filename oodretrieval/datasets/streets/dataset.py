@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
-from oodretrieval.datasets.sample import Sample
+from oodretrieval.datasets.sample import LabelTables, Sample
 from oodretrieval.datasets.streets.classes import LABELS
 from oodretrieval.datasets.streets.render import Rendering, render
 from oodretrieval.datasets.streets.weather import MOODS, OTHER_MOODS
@@ -20,7 +20,6 @@ from oodretrieval.errors import DatasetError, ImageError, StoreError, UnknownNam
 from oodretrieval.execution import worker_processes
 from oodretrieval.files import atomic_path
 from oodretrieval.images import read_image, read_label_image
-from oodretrieval.labels import ClassMapping
 
 VERSION = 1
 """Version of the generator; raised whenever its pictures change, so that cached ones are made again."""
@@ -31,7 +30,7 @@ SPLITS = {"train": 600, "val": 80, "test": 60}
 logger = logging.getLogger(__name__)
 
 
-class Streets(Dataset[Sample]):
+class Streets(LabelTables, Dataset[Sample]):
     """Rendered street scenes with exact truth, made when first asked for and cached.
 
     Equal arguments give equal pictures, to the bit; the splits share no scene.
@@ -87,26 +86,6 @@ class Streets(Dataset[Sample]):
     def ids(self) -> list[str]:
         """Id of every sample, in order."""
         return [f"{self.split}_{self.seed}_{index:04d}" for index in range(self.count)]
-
-    @property
-    def label_mapping(self) -> ClassMapping:
-        """Label id → (name, colour)."""
-        return self.label_set.label_mapping
-
-    @property
-    def pred_mapping(self) -> ClassMapping:
-        """Predicted id → (name, colour)."""
-        return self.label_set.pred_mapping
-
-    @property
-    def label_to_pred(self) -> dict[int, int]:
-        """Label id → predicted id or 255."""
-        return dict(self.label_set.label_to_pred)
-
-    @property
-    def void_ids(self) -> frozenset[int]:
-        """Label ids that mean nothing."""
-        return self.label_set.void_ids
 
     def __len__(self) -> int:
         return self.count
