@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.segments.adjusted_iou import iou_of
 from oodretrieval.segments.components import as_class_map, kernel_classes, number_components
-from oodretrieval.segments.regions import COUNTS, find_slots, mark_boundary
+from oodretrieval.segments.row_blocks import COUNTS, find_slots, mark_boundary
 from oodretrieval.segments.sources import Softmax, Source, for_blocks
 from oodretrieval.segments.sums import HEAT
 
@@ -42,7 +42,7 @@ class Sums(NamedTuple):
     Attributes:
         signed: Ids, negated on the boundary, ``(H, W)``.
         classes: Class of each segment, ``(n,)``.
-        counts: ``(n, COUNTS)``, see :mod:`~oodretrieval.segments.regions`.
+        counts: ``(n, COUNTS)``, see :mod:`~oodretrieval.segments.row_blocks`.
         neighbours: Neighbours of another class by class, the last of no class, ``(n, C + 1)``.
         values: Sums of probabilities and dispersion, and of the scores of logits, ``(n, …)``.
     """

@@ -1,4 +1,4 @@
-"""Sums over the segments of a region: softmax, dispersion, scores of logits. Compiled."""
+"""Sums over the segments of a block: softmax, dispersion, scores of logits. Compiled."""
 
 from typing import Any
 
@@ -27,16 +27,16 @@ def sum_softmax(
     slots: NDArray[Any],
     sums: NDArray[Any],
 ) -> None:
-    """Sum softmax and dispersion over the segments of a region.
+    """Sum softmax and dispersion over the segments of a block.
 
     Args:
         flat: Memory of the softmax, float32.
-        start: Where the region's first pixel's first class lies.
+        start: Where the block's first pixel's first class lies.
         steps: Distance from row to row, pixel to pixel and class to class; one of the last two is 1.
-        top: First row of the region.
+        top: First row of the block.
         heat: Entropy, probability difference and variation ratio of the whole image, ``(3, H, W)`` float32.
-        signed: Signed ids of the region, ``(h, W)``.
-        slots: As :func:`~oodretrieval.segments.regions.find_slots` gives them.
+        signed: Signed ids of the block, ``(h, W)``.
+        slots: As :func:`~oodretrieval.segments.row_blocks.find_slots` gives them.
         sums: Result, (m, C + :data:`HEAT`); zeros before.
     """
     classes = sums.shape[1] - HEAT
@@ -58,14 +58,14 @@ def sum_logits(
     slots: NDArray[Any],
     sums: NDArray[Any],
 ) -> None:
-    """Sum softmax, dispersion and scores over the segments of a region, from logits of another size.
+    """Sum softmax, dispersion and scores over the segments of a block, from logits of another size.
 
     Args:
         logits: ``(C, h', w')`` float32.
-        rows: For every row of the region the row of the logits above and below, and the lower one's weight.
+        rows: For every row of the block the row of the logits above and below, and the lower one's weight.
         columns: The same for the columns.
-        signed: Signed ids of the region, ``(h, W)``.
-        slots: As :func:`~oodretrieval.segments.regions.find_slots` gives them.
+        signed: Signed ids of the block, ``(h, W)``.
+        slots: As :func:`~oodretrieval.segments.row_blocks.find_slots` gives them.
         sums: Result, (m, C + :data:`HEAT` + :data:`SCORES`); zeros before.
     """
     classes, width = logits.shape[0], signed.shape[1]

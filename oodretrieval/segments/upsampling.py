@@ -83,7 +83,7 @@ def predict_rows(
 
     Args:
         logits: ``(C, h', w')`` float32.
-        rows: For every row of the region the row of the logits above and below, and the lower one's weight.
+        rows: For every row of the block the row of the logits above and below, and the lower one's weight.
         columns: The same for the columns.
         chosen: Result, ``(h, W)`` int32.
         entropy: Result, ``(h, W)`` uint8, over ``ln C`` times 255; none is computed where it is empty.

@@ -1,6 +1,6 @@
-"""Which segments a region, that is a block of whole rows, shows, and where their boundary is. Compiled.
+"""Which segments a block of whole rows shows, and where their boundary is. Compiled.
 
-A region numbers the segments that it shows, its **slots**, so that it needs memory for these only. Regions
+A block numbers the segments that it shows, its **slots**, so that it needs memory for these only. Blocks
 do not depend on each other: any thread may do any of them, and adding them up in order gives one result.
 """
 
@@ -18,10 +18,10 @@ COUNTS = 4
 
 @compiled
 def find_slots(classes: NDArray[Any], ids: NDArray[Any], number: int) -> Any:
-    """Number the segments of a region in the order of their appearance.
+    """Number the segments of a block in the order of their appearance.
 
     Args:
-        classes: Classes of the region's pixels, ``(h, W)``.
+        classes: Classes of the block's pixels, ``(h, W)``.
         ids: Their segments, ``(h, W)``, 0 for none.
         number: Largest id.
 
@@ -54,12 +54,12 @@ def mark_boundary(
     counts: NDArray[Any],
     neighbours: NDArray[Any],
 ) -> None:
-    """Find the boundary of a region, and count its pixels and their neighbours.
+    """Find the boundary of a block, and count its pixels and their neighbours.
 
     Args:
         classes: Classes of the whole image, ``(H, W)``.
-        ids: Ids of the region, ``(h, W)``.
-        top: First row of the region.
+        ids: Ids of the block, ``(h, W)``.
+        top: First row of the block.
         slots: As :func:`find_slots` gives them.
         signed: Result, ``(h, W)``: ids, negated on the boundary.
         counts: Result, (m, :data:`COUNTS`); zeros before.
