@@ -1,4 +1,4 @@
-"""Meta models, baselines and features side by side: how well each tells the IoU of segments it has not seen.
+"""Meta models, baselines and features side by side: how well each predicts the IoU of segments it has not seen.
 
     python benchmarks/meta_models.py --model deeplabv3plus_camvid --train camvid_train --val camvid_val --block 20 \
         --groups clip

@@ -53,7 +53,7 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
     names: dict[str, Any] = {"dataset": settings.dataset, "model_name": settings.model_name}
     dataset = run.dataset(settings.dataset, settings.common)
     if dataset.label_set is None:
-        raise TableError(f"{no_truth(settings.dataset)}; the demo tells what it found from what there is")
+        raise TableError(f"{no_truth(settings.dataset)}; the demo compares what it found with what there is")
     if isinstance(dataset, Streets):
         logger.info("1/6 rendering %d streets", len(dataset))
         dataset.render_all(settings.common.num_cores)

@@ -101,7 +101,7 @@ def build(entry: Entry, *args: Any, **overrides: Any) -> Any:
     kwargs = {**entry.kwargs, **overrides}
     try:
         signature = inspect.signature(factory)
-    except ValueError:  # a class written in C may not tell
+    except ValueError:  # a class written in C may not say
         signature = inspect.Signature.from_callable(lambda *args, **kwargs: None)
     try:
         signature.bind(*args, **kwargs)

@@ -35,7 +35,7 @@ class LabelSet:
     Attributes:
         label_mapping: Label id → (name, colour).
         pred_mapping: Predicted id → (name, colour), ids 0 … C-1.
-        label_to_pred: Label id → predicted id, or 255 where the network has no such class. Labels that only tell
+        label_to_pred: Label id → predicted id, or 255 where the network has no such class. Labels that only distinguish
             known from unknown things lead to 254 and 255, for a network of any classes; ``pred_mapping`` is then
             empty.
         void_ids: Label ids that mean nothing and are ignored everywhere.
@@ -72,7 +72,7 @@ class LabelSet:
 
     @classmethod
     def binary(cls, known: int = 0, unknown: int = 1, void: int = NO_CLASS) -> "LabelSet":
-        """Labels that only tell known from unknown things, as sets of anomalies have them; for any network.
+        """Labels that only distinguish known from unknown things, as sets of anomalies have them; for any network.
 
         Nothing is said of which class is known, so that neither IoU nor meta models are measured with them.
 
@@ -108,7 +108,7 @@ class LabelSet:
 
     @property
     def num_classes(self) -> int:
-        """Number of predicted classes; 0 where the labels only tell known from unknown things."""
+        """Number of predicted classes; 0 where the labels only distinguish known from unknown things."""
         return len(self.pred_mapping)
 
     @property
@@ -188,8 +188,8 @@ class LabelSet:
         """
         if not self.pred_mapping:
             raise ConfigurationError(
-                "labels that only tell known from unknown things say nothing of a background; use the dataset as it "
-                "is, also with a network that has one"
+                "labels that only distinguish known from unknown things say nothing of a background; use the dataset "
+                "as it is, also with a network that has one"
             )
         if self.background_id is not None:
             raise ConfigurationError(

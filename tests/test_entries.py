@@ -35,7 +35,7 @@ def test_a_function_will_do(entry):
     assert vars(build(entry("make_thing", size=1))) == {"size": 1, "colour": "made"}
 
 
-def test_a_class_that_tells_no_signature_will_do():
+def test_a_class_that_says_no_signature_will_do():
     assert build(Entry("builtins", "dict", {"a": 1})) == {"a": 1}
     assert build(Entry("builtins", "int"), "12") == 12
 

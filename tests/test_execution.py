@@ -275,7 +275,7 @@ def test_a_bar_on_a_terminal(monkeypatch, caplog):
 
 
 @pytest.mark.parametrize(("answer", "kept"), [(1, True), (0, False)])
-def test_keeping_freed_memory_asks_glibc_and_tells_what_it_said(monkeypatch, answer, kept):
+def test_keeping_freed_memory_asks_glibc_and_returns_what_it_said(monkeypatch, answer, kept):
     asked = []
     library = SimpleNamespace(mallopt=lambda key, value: asked.append((key, value)) or answer)
     monkeypatch.setattr("ctypes.CDLL", lambda name: library)

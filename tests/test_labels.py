@@ -100,7 +100,7 @@ BINARY = LabelSet(
 )
 
 
-def test_labels_without_classes_tell_known_from_unknown():
+def test_labels_without_classes_distinguish_known_from_unknown():
     assert BINARY.unknown_ids == {1} and BINARY.num_classes == 0 and BINARY.background_id is None
     assert BINARY.to_predicted(np.array([0, 1, 255, 7])).tolist() == [ANY_CLASS, NO_CLASS, NO_CLASS, NO_CLASS]
     assert BINARY.with_unknown([]) == BINARY

@@ -8,7 +8,7 @@ import pytest
 from documented import PAGES, ROOT
 
 INSTEAD = {
-    r"told": "predicted, estimated, given, distinguished",
+    r"told|tells?|telling": "predicted, estimated, given, said, distinguished",
     r"anew": "again",
     r"so many": "n, at most n, this number of",
     r"judges?|judged|judging|judgement": "evaluate, measure, compare",

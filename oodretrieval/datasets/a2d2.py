@@ -6,8 +6,8 @@ Layout below ``root``, as in the dataset's archive::
     camera_lidar_semantic/<sequence>/camera/cam_<position>/*_camera_*.png
     camera_lidar_semantic/<sequence>/label/cam_<position>/*_label_*.png
 
-``class_list.json`` (below ``camera_lidar_semantic`` or ``root``) gives 55 colours; several of one class tell
-neighbouring instances apart ("Car 1" … "Car 4"). These numbers carry no meaning from image to image, so they
+``class_list.json`` (below ``camera_lidar_semantic`` or ``root``) gives 55 colours; several of one class
+distinguish neighbouring instances ("Car 1" … "Car 4"). These numbers carry no meaning from image to image, so they
 are merged: 38 classes, whose **label ids 0 … 37 are fixed here**, by name in alphabetical order, whatever the
 order of the file. Black, which the list does not name, stands for pixels without a label (undistorted label
 images have such borders): id 255, void.

@@ -1,4 +1,4 @@
-"""Sets of street scenes with anomalies, whose labels only tell known things from unknown ones.
+"""Sets of street scenes with anomalies, whose labels only distinguish known things from unknown ones.
 
 Label ids: 0 known, 1 unknown, 255 void. Nothing is said of which known class a pixel is, so the labels fit any network;
 only unknown against known is evaluated on them. Layouts below ``root``:

@@ -7,7 +7,7 @@ Layout below ``root``, as in the dataset's archives::
 
 Label ids are the 34 ids of ``labelIds`` files, predicted ids the 19 train ids. Of the ids that are no train
 id, the category "void" (0 … 6: unlabeled, ego vehicle, rectification border, out of roi, static, dynamic,
-ground) is void: these are borders of the picture and leftovers that the labelling did not tell apart, so
+ground) is void: these are borders of the picture and leftovers that the labelling did not distinguish, so
 nobody can say whether a segment on them is right. "dynamic" does hold some unusual things (bags, bins,
 animals), but mixed with everything else that moves. The eight others are things that the network was not
 taught, hence **unknown**: parking, rail track, guard rail, bridge, tunnel, polegroup, caravan, trailer.

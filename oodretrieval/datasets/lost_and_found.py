@@ -11,7 +11,7 @@ the road, 2 … 43 the obstacles. The polygon files count obstacles from "01": t
 one. Predicted ids are Cityscapes' 19 classes: free space is road, 0 is void, every obstacle is unknown.
 
 Two groups of obstacles stand out. *Random non-hazards* (flat or thin things) are obstacles here, while the
-published two-class evaluation counts them as background: :data:`GROUPS` tells them apart. A bicycle and
+published two-class evaluation counts them as background: :data:`GROUPS` distinguishes them. A bicycle and
 children are obstacles by the dataset's purpose, but classes that a network trained on Cityscapes knows: with
 ``known_things=True`` they map to bicycle and person (benchmarks for unknown objects leave these frames out).
 

@@ -140,7 +140,7 @@ def _checked(
 
 
 class _OwnGroup:
-    """Tells which items are of a query's own group."""
+    """Finds the items of a query's own group."""
 
     def __init__(self, count: int, groups: ArrayLike | None, window: float) -> None:
         own = np.arange(count) if groups is None else np.asarray(groups)

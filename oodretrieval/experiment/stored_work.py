@@ -71,7 +71,7 @@ class StoredWork:
         """The dataset's labels, which name classes of the network.
 
         Raises:
-            TableError: If it has none, or they tell only known from unknown things.
+            TableError: If it has none, or they only distinguish known from unknown things.
         """
         label_set = self.require_truth()
         if not label_set.pred_mapping:

@@ -161,7 +161,7 @@ def feature_matrix(
         )
     forbidden = [name for name in names if name in NO_FEATURES]
     if forbidden:
-        raise TableError(f"{', '.join(forbidden)} tell(s) the truth or names the segment, and is no feature")
+        raise TableError(f"{', '.join(forbidden)} holds the truth or names the segment, and is no feature")
     missing = [name for name in names if name not in table.columns and not is_derived(name)]
     if missing:
         raise _lacks(table, missing)

@@ -59,7 +59,7 @@ def _file_arguments(entry: ModelEntry, weights: Path | None) -> dict[str, Any]:
     """What a class that reads its file by itself is called with; empty for every other one, or without a file."""
     try:
         parameters = signature(factory_of(entry)).parameters
-    except ValueError:  # a class written in C may not tell
+    except ValueError:  # a class written in C may not say
         return {}
     where = f"entry {entry.module}.{entry.class_name}"
     if "weights_file" not in parameters:

@@ -1,4 +1,4 @@
-"""Which files a network is made of, and what tells their content apart."""
+"""Which files a network is made of, and what distinguishes their content."""
 
 import hashlib
 import json

@@ -115,7 +115,7 @@ def no_truth(dataset: str) -> str:
 
 
 def no_classes(dataset: str) -> str:
-    """What to say of a dataset whose truth only tells known from unknown things, where classes are asked for.
+    """What to say of a dataset whose truth only distinguishes known from unknown things, where classes are asked for.
 
     Args:
         dataset: Its name.
@@ -124,8 +124,8 @@ def no_classes(dataset: str) -> str:
         The message of an error.
     """
     return (
-        f"dataset {dataset!r} has no truth of classes: its labels only tell known from unknown things; choose another "
-        "args.dataset"
+        f"dataset {dataset!r} has no truth of classes: its labels only distinguish known from unknown things; choose "
+        "another args.dataset"
     )
 
 

@@ -1,4 +1,4 @@
-"""Few directions that tell vectors apart: principal components, found on a sample of the vectors."""
+"""Few directions that distinguish vectors: principal components, found on a sample of the vectors."""
 
 from collections.abc import Iterator
 

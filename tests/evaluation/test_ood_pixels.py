@@ -62,7 +62,7 @@ def test_images_of_more_pixels_than_are_taken_at_once():
         assert name == "smoothed_energy" or np.array_equal(values, whole[name][350:])
 
 
-def test_smoothing_tells_things_from_seams():
+def test_smoothing_distinguishes_things_from_seams():
     """A seam is as high as a thing, pixel by pixel, but a pixel wide."""
     logits = np.full((100, 100, 2), 5.0)
     logits[:, 20] = logits[40:70, 50:80] = 0

@@ -67,7 +67,7 @@ def test_predictions_are_shares(fitted, make_table):
     assert predicted.max() <= 1
 
 
-def test_tells_which_segments_hit_something(fitted, make_table):
+def test_predicts_which_segments_hit_something(fitted, make_table):
     table = make_table(300, seed=1)
     hit = table["iou"] > 0
     probability = fitted.predict_positive(table)
@@ -133,7 +133,7 @@ def test_features_by_name(build, make_table, group):
 def test_unknown_features_are_named(build, make_table):
     with pytest.raises(TableError, match=r"E_bdd.*did you mean 'E_bd'"):
         build(features=["E_bdd"]).fit(make_table(20))
-    with pytest.raises(TableError, match="tell.* the truth"):
+    with pytest.raises(TableError, match="holds the truth"):
         build(features=["E", "iou"]).fit(make_table(20))
     with pytest.raises(TableError, match=r"extent follows from the column right"):
         build(features=["extent"]).fit(make_table(20).drop(columns="right"))

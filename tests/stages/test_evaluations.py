@@ -437,7 +437,7 @@ def test_published_counts_are_said_to_be_such(made, tmp_path):
     assert any("as the published code does" in note for note in saved.notes)
 
 
-def test_retrieval_tells_its_rules_and_intervals(own, tmp_path):
+def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
     configuration, workspace = own
     settings = from_mapping(EmbedSettings, {
         "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "predicted_iou",

@@ -68,7 +68,7 @@ def deeplab(**settings):
 
 
 def street(height=48, width=64, seed=0):
-    """Something smooth to look at: noise that changes from pixel to pixel tells scales apart too well."""
+    """Something smooth to look at: noise that changes from pixel to pixel differs too much between scales."""
     rows, columns = np.mgrid[:height, :width] / 9
     image = 128 + 100 * np.sin(np.stack([rows + seed, columns, rows + columns], axis=2))
     return Sample(image.astype(np.uint8), None, f"{seed}.png", str(seed))

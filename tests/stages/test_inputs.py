@@ -70,7 +70,7 @@ def test_an_unknown_dataset_lists_the_known_ones(configuration):
         dataset_in_use(configuration, "photso", CommonSettings())
 
 
-def test_provenance_tells_weights_and_data_apart(configuration, tmp_path):
+def test_provenance_distinguishes_weights_and_data(configuration, tmp_path):
     made_by = provenance(configuration, Stored("net", "photos"), CommonSettings())
     assert made_by["model"] == "net"
     assert made_by["weights"] == "ba7816bf8f01cfea"

@@ -1,4 +1,4 @@
-"""Labels that only tell known from unknown things, through the stages, by a network of any classes."""
+"""Labels that only distinguish known from unknown things, through the stages, by a network of any classes."""
 
 import json
 from dataclasses import replace

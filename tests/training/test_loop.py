@@ -32,7 +32,7 @@ def fresh_accelerator():
 
 
 class Net(nn.Module):
-    """Tells dark from bright pixels, in three classes."""
+    """Distinguishes dark from bright pixels, in three classes."""
 
     def __init__(self, norm=True):
         super().__init__()

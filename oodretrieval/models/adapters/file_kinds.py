@@ -11,7 +11,7 @@ MEMBERS = {
     "constants.pkl": "TorchScriptNetwork",
     "data.pkl": "",
 }
-"""A file that tells a kind of zip archive apart → the adapter that reads it; none for mere tensors."""
+"""A file by which a kind of zip archive is known → the adapter that reads it; none for mere tensors."""
 
 
 def adapter_for(path: Path) -> str | None:

@@ -173,7 +173,7 @@ def _load(folder: Path, kind: str, config: Any) -> nn.Module:
 
 
 def _task_tokens(folder: Path, length: int) -> Tensor:
-    """The text that tells OneFormer what to do, as ids, zero where it has ended: ``(1, length)``."""
+    """The text that asks OneFormer for its task, as ids, zero where it has ended: ``(1, length)``."""
     transformers = require_extra("transformers", "transformers")
     if not any((folder / name).is_file() for name in VOCABULARIES):  # it would be taken for an empty one
         raise WeightsError(

@@ -62,7 +62,7 @@ class Evaluated:
         Args:
             settings: Of an evaluation.
             run: Configuration and workspace.
-            classes: Whether the truth must name classes of the network, not only tell known from unknown things.
+            classes: Whether the truth must name classes of the network, not only distinguish known from unknown things.
 
         Returns:
             Network and dataset; no prediction is read yet.

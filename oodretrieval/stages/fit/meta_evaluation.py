@@ -21,7 +21,7 @@ from oodretrieval.results.rules import Resampling
 from oodretrieval.results.tables import interval_words
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
-FIGURES = {
+MEASURES = {
     "R²": "r2",
     "gain of R²": "r2_gain",
     "RMSE": "rmse",
@@ -192,7 +192,7 @@ def evaluate(
         table: The segments, with truth; the index has no repetitions.
         found: Name → estimate of all rows.
         resampling: How images are resampled for intervals.
-        against: Name to tell the gain of R² over; empty for none.
+        against: Name of what the gain of R² is compared with; empty for none.
 
     Returns:
         Set → name → measures (``segments``, ``r2``, …) and ``intervals``: measure → two ends. With ``against`` also
@@ -265,7 +265,7 @@ def as_tables(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFra
 
 def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
     cells: dict[str, Any] = {"segments": values["segments"]}
-    for title, key in FIGURES.items():
+    for title, key in MEASURES.items():
         if key in values:
             cells |= {title: values[key], f"{title} 95 %": interval_words(values["intervals"][key])}
     return cells

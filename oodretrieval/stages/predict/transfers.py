@@ -13,7 +13,7 @@ class Download(NamedTuple):
 
     Attributes:
         logits: ``(N, C, h, w)`` float32 in the main memory, complete when ``arrived``.
-        arrived: What tells; None if they are there.
+        arrived: Event of their arrival; None if they are there.
     """
 
     logits: Tensor

@@ -199,7 +199,7 @@ def _common_label_set(train: SegmentationDataset, validation: SegmentationDatase
         raise DatasetError("a network is trained and validated on labelled images; one dataset has no truth")
     if not train.label_set.pred_mapping:
         raise DatasetError(
-            "labels that only tell known from unknown things teach no classes; choose another dataset"
+            "labels that only distinguish known from unknown things teach no classes; choose another dataset"
         )
     if train.label_set.pred_mapping != validation.label_set.pred_mapping:
         raise DatasetError("training and validation dataset have different predicted classes")

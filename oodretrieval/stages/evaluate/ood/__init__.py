@@ -1,1 +1,1 @@
-"""How well scores tell unknown pixels and components from known ones."""
+"""How well scores distinguish unknown pixels and components from known ones."""

@@ -1,4 +1,4 @@
-"""How well each score tells unknown things from known ones: pixel by pixel, and object by object."""
+"""How well each score distinguishes unknown things from known ones: pixel by pixel, and object by object."""
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
