@@ -1,14 +1,13 @@
 """Logistic meta model: L1 chooses the metrics, an unpenalised refit on them predicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.meta_models.contract import Arrays, MetaModel, Problem, Task
-from oodretrieval.meta_models.linear import Weights
+from oodretrieval.meta_models.contract import Problem, Task
 from oodretrieval.meta_models.logistic_regression import (
     LassoPath,
     fit_logistic,
@@ -17,12 +16,13 @@ from oodretrieval.meta_models.logistic_regression import (
     sigmoid,
 )
 from oodretrieval.meta_models.sampling import held_out_rows
+from oodretrieval.meta_models.weighted_sum import WeightedSumModel, Weights
 
 _RIDGE = 1e-6
 _TOLERATED = 0.01
 
 
-class LogisticMetaModel(MetaModel):
+class LogisticMetaModel(WeightedSumModel):
     """Logistic regression of IoU > 0 with L1, refitted without penalty on the metrics that survive.
 
     Held-out images choose the penalty: the largest whose log loss is at most 1 % above the best of the path. The
@@ -58,15 +58,6 @@ class LogisticMetaModel(MetaModel):
         if not isinstance(learned, Weights):
             return ()
         return tuple(name for name, w in zip(self.feature_names, learned.weights, strict=True) if w)
-
-    def arrays_of(self, task: Task) -> Arrays:
-        """Weights ``(F,)``, 0 where a feature did not survive, and intercept ``(1,)``."""
-        learned: Weights = self.learned[task]
-        return learned.arrays()
-
-    def restore(self, task: Task, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take what :meth:`arrays_of` gave."""
-        self.learned[task] = Weights.of_arrays(arrays, len(self.feature_names))
 
     def _learn(self, problem: Problem) -> Weights:
         kept = self._choose(problem) if problem.task == "positive" else self._survived(problem)
