@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
+from oodretrieval.errors import TableError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.labels import LabelSet
+from oodretrieval.results.rules import no_truth
 
 
 def dataset_in_use(configuration: Configuration, name: str, common: CommonSettings) -> SegmentationDataset:
@@ -29,6 +32,24 @@ def dataset_in_use(configuration: Configuration, name: str, common: CommonSettin
     if common.limit and common.limit < len(dataset):
         return subset_by_index(dataset, range(common.limit))
     return dataset
+
+
+def require_truth(dataset: SegmentationDataset, name: str) -> LabelSet:
+    """The labels of a dataset that cannot do without.
+
+    Args:
+        dataset: The dataset.
+        name: Of its entry.
+
+    Returns:
+        Its labels.
+
+    Raises:
+        TableError: If it has none.
+    """
+    if dataset.label_set is None:
+        raise TableError(no_truth(name))
+    return dataset.label_set
 
 
 def dataset_arguments(configuration: Configuration, name: str, common: CommonSettings) -> dict[str, str]:

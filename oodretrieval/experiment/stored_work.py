@@ -11,11 +11,11 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.datasets import dataset_in_use
+from oodretrieval.experiment.datasets import dataset_in_use, require_truth
 from oodretrieval.experiment.provenance import inference_of, provenance, require_current
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.rules import no_classes, no_labels, no_truth
+from oodretrieval.results.rules import no_classes, no_labels
 from oodretrieval.stores import (
     CurrentSegments,
     Prediction,
@@ -63,9 +63,7 @@ class StoredWork:
         Raises:
             TableError: If it has none.
         """
-        if self.dataset.label_set is None:
-            raise TableError(no_truth(self.names.dataset))
-        return self.dataset.label_set
+        return require_truth(self.dataset, self.names.dataset)
 
     def require_classes(self) -> LabelSet:
         """The dataset's labels, which name classes of the network.

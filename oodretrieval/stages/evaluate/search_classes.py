@@ -11,16 +11,17 @@ from scipy import ndimage
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.subset import label_ids, read_labels_at
-from oodretrieval.errors import ImageError, PartialFailure, TableError
+from oodretrieval.errors import ImageError, PartialFailure
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import split_of
+from oodretrieval.experiment.datasets import require_truth
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, result_folder
-from oodretrieval.results.rules import no_truth, size_words, void_rule
+from oodretrieval.results.rules import size_words, void_rule
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import SearchSettings
 
@@ -46,9 +47,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some labels could not be read; all others were searched.
     """
     dataset = run.dataset(settings.dataset, settings.common)
-    label_set = dataset.label_set
-    if label_set is None:
-        raise TableError(no_truth(settings.dataset))
+    label_set = require_truth(dataset, settings.dataset)
     wanted = list(label_set.label_mapping)
     if settings.classes:
         wanted = list(dict.fromkeys(i for name in settings.classes for i in label_ids(name, label_set)))
