@@ -3,7 +3,7 @@
 import ast
 import re
 import runpy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -12,8 +12,7 @@ from unittest.mock import patch
 from sphinx.application import Sphinx
 
 from oodretrieval.experiment.configuration import load_configuration
-from oodretrieval.experiment.descriptions import descriptions
-from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.descriptions import default_values, descriptions
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "settings"
@@ -53,7 +52,7 @@ def page(script: Path) -> str:
     doc = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
     settings = default_settings(script)
     lines = ["| `args.…` | default | meaning |", "|---|---|---|"]
-    values = dict(_values(flat(settings)))
+    values = default_values(settings)
     for name, text in descriptions(type(settings)).items():
         default = f"`{values[name]!r}`" if name in values else ""
         lines.append(f"| `{name}` | {default} | {_cell(text)} |")
@@ -80,14 +79,6 @@ def default_settings(script: Path) -> Any:
     ):
         runpy.run_path(str(script), run_name="__main__")
     return found[0](load_configuration(ROOT / "configuration.py"))
-
-
-def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _values(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _write(path: Path, text: str) -> None:

@@ -18,13 +18,25 @@ def describe(settings: object) -> str:
     Returns:
         Lines of name, description and default; a group is followed by its own settings.
     """
-    texts, defaults = descriptions(type(settings)), dict(_values(flat(settings)))
+    texts, defaults = descriptions(type(settings)), default_values(settings)
     width = max((len(name) for name in texts), default=0)
     lines = []
     for name, text in texts.items():
         default = f" [{_as_typed(defaults[name])}]" if name in defaults else ""
         lines.append(f"  {name:<{width}}  {text}{default}")
     return "\n".join(lines)
+
+
+def default_values(settings: object) -> dict[str, Any]:
+    """Name of every setting → its value, those of a group as ``group.name``.
+
+    Args:
+        settings: The defaults of a script.
+
+    Returns:
+        The values.
+    """
+    return dict(_values(flat(settings)))
 
 
 def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
