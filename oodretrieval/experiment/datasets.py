@@ -40,7 +40,7 @@ def dataset_arguments(configuration: Configuration, name: str, common: CommonSet
         common: ``root``.
 
     Returns:
-        Name → value.
+        Name of an argument → its value.
     """
     arguments = {**configuration.dataset(name).kwargs}
     if common.root:
@@ -51,5 +51,12 @@ def dataset_arguments(configuration: Configuration, name: str, common: CommonSet
 
 
 def as_texts(arguments: Mapping[str, Any]) -> dict[str, str]:
-    """The ``arguments`` of an entry as they are noted in work, in the order of their names."""
+    """Arguments of an entry as they are noted in work, in the order of their names.
+
+    Args:
+        arguments: Name → value.
+
+    Returns:
+        Name → text.
+    """
     return {key: str(value) for key, value in sorted(arguments.items())}

@@ -30,7 +30,7 @@ def provenance(configuration: Configuration, stored: Stored, common: CommonSetti
         common: ``root`` of the dataset.
 
     Returns:
-        Name → value, as work records it.
+        Name → plain value.
     """
     entry = configuration.model(stored.model)
     extended = {"implicit_background": True} if entry.implicit_background else {}
@@ -48,6 +48,9 @@ def weights_hash_if_there(entry: ModelEntry) -> str:
 
     Args:
         entry: Of the network.
+
+    Returns:
+        16 hexadecimal digits, or nothing.
     """
     weights = weights_in_use(entry)
     return "" if weights is None else cached_weights_hash(weights)
@@ -97,5 +100,12 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
 
 
 def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:
-    """How the network saw the images, of what predictions record in ``recorded``; defaults left out."""
+    """How the network saw the images, of what predictions record: what is not as it is by default.
+
+    Args:
+        recorded: What predictions say of their making.
+
+    Returns:
+        Those of its settings.
+    """
     return {key: value for key, value in recorded.items() if key not in _OTHER_THAN_INFERENCE}

@@ -38,7 +38,7 @@ class Run:
             common: Its ``root`` and ``limit``.
 
         Returns:
-            The dataset.
+            The dataset, opened.
 
         Raises:
             UnknownNameError: If there is no such entry.
@@ -57,7 +57,7 @@ class Run:
             common: ``root`` and ``limit`` of the dataset.
 
         Returns:
-            Gives access to them.
+            What reads them.
         """
         from oodretrieval.experiment.stored_work import StoredWork
 
@@ -70,7 +70,7 @@ class Run:
             model: Name of the network.
 
         Returns:
-            Hexadecimal digits, or nothing.
+            16 hexadecimal digits, or nothing.
         """
         from oodretrieval.experiment.provenance import weights_hash_if_there
 

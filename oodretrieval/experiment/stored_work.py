@@ -60,6 +60,9 @@ class StoredWork:
     def require_truth(self) -> LabelSet:
         """The dataset's labels.
 
+        Returns:
+            What they mean.
+
         Raises:
             TableError: If it has none.
         """
@@ -69,6 +72,9 @@ class StoredWork:
 
     def require_classes(self) -> LabelSet:
         """The dataset's labels, which name classes of the network.
+
+        Returns:
+            What they mean.
 
         Raises:
             TableError: If it has none, or they tell only known from unknown things.
@@ -85,7 +91,7 @@ class StoredWork:
             images: Ids of the images; None for all of the dataset.
 
         Returns:
-            Ids, in order.
+            Their ids, in the same order.
 
         Raises:
             StoreError: If none has.
@@ -123,7 +129,14 @@ class StoredWork:
         return records
 
     def made_by(self, images: Sequence[str]) -> dict[str, Any]:
-        """What made the predictions of ``images``, inference included; see :meth:`records`."""
+        """What made these predictions, inference included; see :meth:`records`.
+
+        Args:
+            images: Ids of the images.
+
+        Returns:
+            Name of a setting → its value.
+        """
         records = self.records(images)
         return next((dict(record.settings) for record in records.values()), self.provenance)
 
@@ -216,7 +229,11 @@ class StoredWork:
         return found
 
     def table(self) -> pd.DataFrame:
-        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
+        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images.
+
+        Returns:
+            The table.
+        """
         return self.segments().read()
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], table: pd.DataFrame) -> None:

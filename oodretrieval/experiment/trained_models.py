@@ -38,6 +38,12 @@ class TrainedModels:
 
         A name without an entry is that of a model which ``train_meta_nn`` saved there (``args.meta_model=…``).
 
+        Args:
+            name: Name of the meta model.
+
+        Returns:
+            The entry.
+
         Raises:
             UnknownNameError: If there is neither an entry nor a file of that name; lists both.
             ConfigurationError: If the entry's class cannot be found.
@@ -51,7 +57,14 @@ class TrainedModels:
         return MetaModelEntry("oodretrieval.meta_models", "MetaModel", path=files[name])
 
     def meta_model_path(self, name: str) -> Path:
-        """Where the meta model named ``name`` is read from and saved to; see :meth:`meta_model_entry`."""
+        """Where a meta model is read from and saved to; see :meth:`meta_model_entry`.
+
+        Args:
+            name: Name of the meta model.
+
+        Returns:
+            The file, whether it is there or not.
+        """
         return Path(self.meta_model_entry(name).path or "")
 
     def _own_path(self, entry: MetaModelEntry, name: str) -> Path:
@@ -115,13 +128,13 @@ class TrainedModels:
             )
 
     def novelty_model_path(self, model_name: str) -> Path:
-        """File of a network's novelty model: that of its entry, else in the workspace.
+        """Where a network's novelty model is read from and saved to: its entry's path, else the workspace.
 
         Args:
             model_name: Name of the network.
 
         Returns:
-            The path, whether there is a file or not.
+            The file, whether it is there or not.
         """
         entry = self.configuration.model(model_name)
         if entry.novelty is not None:

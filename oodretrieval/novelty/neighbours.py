@@ -1,5 +1,6 @@
 """Distance to the nearest known training segment of the same predicted class."""
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,14 @@ class FeatureBank:
         std = np.maximum(features.std(axis=0), _SMALLEST).astype(np.float32)
         vectors = ((features[kept] - mean) / std).astype(np.float16)
         return cls(mean, std, vectors, classes[kept].astype(np.int64))
+
+    @property
+    def digest(self) -> str:
+        """Hash of what is known: a novelty model that is fitted again may keep the same features."""
+        content = hashlib.blake2b(digest_size=16)
+        for values in (self.mean, self.std, self.vectors):
+            content.update(np.ascontiguousarray(values).data)
+        return content.hexdigest()
 
     def log_distance(
         self,

@@ -12,8 +12,8 @@ def blocks(count: int) -> Iterator[tuple[int, range]]:
     Args:
         count: Of all images.
 
-    Yields:
-        Number and indices of each block.
+    Returns:
+        Number of each block and its indices.
     """
     for number, start in enumerate(range(0, count, BLOCK)):
         yield number, range(start, min(start + BLOCK, count))

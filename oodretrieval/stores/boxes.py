@@ -17,7 +17,7 @@ def segment_boxes(rows: pd.DataFrame) -> list[Box]:
         rows: Of a segment table or a catalogue.
 
     Returns:
-        One box for each row.
+        ``n`` boxes.
     """
     return _boxes(rows, "")
 
@@ -29,7 +29,7 @@ def crop_boxes(rows: pd.DataFrame) -> list[Box]:
         rows: Of a catalogue.
 
     Returns:
-        One box for each row.
+        ``n`` boxes.
     """
     return _boxes(rows, "crop_")
 
@@ -42,7 +42,7 @@ def with_crop_boxes(rows: pd.DataFrame, boxes: Sequence[Box]) -> pd.DataFrame:
         boxes: Of their crops, ``n``.
 
     Returns:
-        The rows, with four columns more.
+        A table with four columns more.
     """
     return rows.assign(**{f"crop_{side}": [getattr(box, side) for box in boxes] for side in SIDES})
 

@@ -31,7 +31,11 @@ class PartFiles:
         self.folder, self._noted = folder, {"settings": settings}
 
     def next_number(self) -> int:
-        """A number that no part has, listed or not."""
+        """A number that no part has, listed or not.
+
+        Returns:
+            From 0.
+        """
         return 1 + max((_number(path.name) for path in self._tables()), default=-1)
 
     def write(self, number: int, rows: pd.DataFrame, done: Any = None) -> Part:
@@ -90,7 +94,7 @@ class PartFiles:
             part: One that is listed.
 
         Returns:
-            The table.
+            The rows, in order.
 
         Raises:
             StoreError: If its file is missing or damaged.

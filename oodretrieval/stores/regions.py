@@ -62,10 +62,7 @@ def regions_path(workspace: Workspace, stored: Stored, proposals: str, image_id:
         image_id: Id of the image.
 
     Returns:
-        The file, which need not exist.
-
-    Raises:
-        StoreError: If a name cannot be one of a file.
+        The file.
     """
     return nested_path(regions_folder(workspace, stored, proposals), image_id, ".h5")
 

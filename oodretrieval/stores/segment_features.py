@@ -30,7 +30,7 @@ def features_path(workspace: Workspace, stored: Stored, network: str, image_id: 
         image_id: Id of the image.
 
     Returns:
-        The path, whether there is a file or not.
+        The file.
 
     Raises:
         StoreError: If a name cannot be one of a folder, or the id leads out of it.
@@ -47,7 +47,7 @@ def features_folder(workspace: Workspace, stored: Stored, network: str) -> Path:
         network: Name of the network that gives the features.
 
     Returns:
-        The path.
+        The folder.
     """
     return workspace.segments_folder(stored) / "features" / network
 

@@ -33,6 +33,12 @@ class Workspace:
     def prediction_folder(self, stored: Stored) -> Path:
         """Folder of the predictions of the work ``stored``.
 
+        Args:
+            stored: Of which network on which dataset.
+
+        Returns:
+            The folder.
+
         Raises:
             StoreError: If a name cannot be one of a folder.
         """
@@ -46,7 +52,7 @@ class Workspace:
             image_id: Id of the image.
 
         Returns:
-            The path, whether there is a file or not.
+            The file.
 
         Raises:
             StoreError: If the id is empty, absolute, or leads out of the folder.
@@ -56,19 +62,25 @@ class Workspace:
     def segments_folder(self, stored: Stored) -> Path:
         """Folder of the segment table of the work ``stored``.
 
+        Args:
+            stored: Of which network on which dataset.
+
+        Returns:
+            The folder.
+
         Raises:
             StoreError: If a name cannot be one of a folder.
         """
         return self.path / "segments" / _name(stored.model) / _name(stored.dataset)
 
     def regions_folder(self, stored: Stored) -> Path:
-        """Folder of the regions that may be objects.
+        """Folder of the regions that may be objects, of a model on a dataset.
 
         Args:
             stored: Of which network on which dataset.
 
         Returns:
-            The folder, which need not exist.
+            The folder.
 
         Raises:
             StoreError: If a name cannot be one of a folder.

@@ -314,7 +314,7 @@ def test_nothing_selected_says_what_to_change(configuration, embedded):
         embed(Run(configuration, embedded), iou_threshold=-1.0, save_file="none")
 
 
-def test_only_chosen_predicted_classes_are_looked_at(configuration, embedded, monkeypatch):
+def test_only_chosen_predicted_classes_are_candidates(configuration, embedded, monkeypatch):
     def of_cars(*arguments):
         dataset = open_dataset(*arguments)
         dataset.pred_class_selection = [8]

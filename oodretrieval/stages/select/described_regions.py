@@ -1,6 +1,5 @@
 """The regions of a dataset's images: proposed and described once, in worker processes, and kept in the workspace."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +15,6 @@ from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel
-from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
@@ -174,7 +172,7 @@ class DescribedRegions:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else _digest(self._novelty[0].bank),
+            "known": "" if self._novelty is None else self._novelty[0].bank.digest,
         }
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
@@ -189,11 +187,3 @@ class DescribedRegions:
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
-
-
-def _digest(bank: FeatureBank) -> str:
-    """Of known features: a novelty model that is fitted again may keep the same ones."""
-    content = hashlib.blake2b(digest_size=16)
-    for values in (bank.mean, bank.std, bank.vectors):
-        content.update(np.ascontiguousarray(values).data)
-    return content.hexdigest()

@@ -37,7 +37,7 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
     """
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
-    success = _successes(candidates, order.tolist())
+    success = _successes(candidates, order)
     places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
