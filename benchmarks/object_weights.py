@@ -30,14 +30,8 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
-from oodretrieval.stores import (
-    Stored,
-    StoredRegions,
-    Workspace,
-    read_regions,
-    regions_path,
-    stored_prediction,
-)
+from oodretrieval.stores import Stored, Workspace, stored_prediction
+from oodretrieval.stores.regions import StoredRegions, read_regions, regions_path
 
 SHARES = ("touched", "found", "outlined")
 

@@ -35,7 +35,8 @@ from oodretrieval.regions import (
 )
 from oodretrieval.regions.description import class_probabilities
 from oodretrieval.stages.select.region_description import described_regions
-from oodretrieval.stores import Prediction, read_regions, write_regions
+from oodretrieval.stores import Prediction
+from oodretrieval.stores.regions import read_regions, write_regions
 
 ROUNDS = 3
 KNOWN = 3600

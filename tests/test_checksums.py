@@ -38,7 +38,7 @@ from oodretrieval.stores import (
     write_prediction,
     write_segments,
 )
-from oodretrieval.stores import catalogue as catalogues
+from oodretrieval.stores import vectors as vector_files
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 PLACES = 12
@@ -238,7 +238,7 @@ def test_damage_anywhere_is_an_error(tmp_path, kind):
 
 def test_large_vectors_are_compared_where_that_is_asked_for(tmp_path, monkeypatch):
     """And are not read whole where it is not."""
-    monkeypatch.setattr(catalogues, "SMALL", 100)
+    monkeypatch.setattr(vector_files, "SMALL", 100)
     file, read = vectors(tmp_path)
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
@@ -249,7 +249,7 @@ def test_large_vectors_are_compared_where_that_is_asked_for(tmp_path, monkeypatc
 
 
 def test_vectors_of_several_parts_are_compared_as_they_are_put_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogues, "SMALL", 100)
+    monkeypatch.setattr(vector_files, "SMALL", 100)
     with CatalogueWriter(tmp_path, {}) as writer:
         for number in range(2):
             writer.add_part(TABLE, VECTORS, embedding="net", done=number)

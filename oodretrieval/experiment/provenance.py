@@ -48,9 +48,6 @@ def weights_hash_if_there(entry: ModelEntry) -> str:
 
     Args:
         entry: Of the network.
-
-    Returns:
-        16 hexadecimal digits, or nothing.
     """
     weights = weights_in_use(entry)
     return "" if weights is None else cached_weights_hash(weights)

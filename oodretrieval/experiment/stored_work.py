@@ -60,9 +60,6 @@ class StoredWork:
     def require_truth(self) -> LabelSet:
         """The dataset's labels.
 
-        Returns:
-            What they mean.
-
         Raises:
             TableError: If it has none.
         """
@@ -72,9 +69,6 @@ class StoredWork:
 
     def require_classes(self) -> LabelSet:
         """The dataset's labels, which name classes of the network.
-
-        Returns:
-            What they mean.
 
         Raises:
             TableError: If it has none, or they tell only known from unknown things.
@@ -229,11 +223,7 @@ class StoredWork:
         return found
 
     def table(self) -> pd.DataFrame:
-        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images.
-
-        Returns:
-            The table.
-        """
+        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
         return self.segments().read()
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], table: pd.DataFrame) -> None:

@@ -38,12 +38,6 @@ class TrainedModels:
 
         A name without an entry is that of a model which ``train_meta_nn`` saved there (``args.meta_model=…``).
 
-        Args:
-            name: Name of the meta model.
-
-        Returns:
-            The entry.
-
         Raises:
             UnknownNameError: If there is neither an entry nor a file of that name; lists both.
             ConfigurationError: If the entry's class cannot be found.

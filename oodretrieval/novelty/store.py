@@ -17,8 +17,10 @@ from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import Standardisation
 
 FORMAT = "oodretrieval novelty model"
-FORMAT_VERSION = "2"
-"""Version 1 standardised by class; its files are refused."""
+FORMAT_VERSION = "3"
+"""Version 1 standardised by class, version 2 knew no thickness; their files are refused."""
+EARLIER = ("1", "2")
+_PARTS = ("energy", "distance", "thickness")
 
 
 def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
@@ -29,7 +31,7 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
         path: File to write, usually ``*.safetensors``; missing folders are made.
     """
     arrays = {f"bank.{name}": np.ascontiguousarray(array) for name, array in vars(model.bank).items()}
-    for part in ("energy", "distance"):
+    for part in _PARTS:
         standardisation: Standardisation = getattr(model, part)
         arrays[part] = np.array([standardisation.centre, standardisation.scale])
     arrays |= {f"quantiles.{name}": values for name, values in model.quantiles.items()}
@@ -68,10 +70,10 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
     except (SafetensorError, OSError, ChecksumError) as error:
         raise WeightsError(f"the novelty model {str(path)!r} is damaged ({error}); {remedy}") from error
     kind, version = description.get("format"), description.get("version")
-    if (kind, version) == (FORMAT, "1"):
+    if kind == FORMAT and version in EARLIER:
         raise WeightsError(
-            f"the novelty model {str(path)!r} is of format version 1, whose score was standardised by class; fit it "
-            "again with scripts/train_novelty.py and args.overwrite=True"
+            f"the novelty model {str(path)!r} is of format version {version}, of an earlier score; fit it again with "
+            "scripts/train_novelty.py and args.overwrite=True"
         )
     if (kind, version) != (FORMAT, FORMAT_VERSION):
         raise WeightsError(
@@ -90,7 +92,7 @@ def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -
     bank = FeatureBank(*(arrays[f"bank.{name}"] for name in ("mean", "std", "vectors", "classes")))
     kept, dimensions = bank.vectors.shape
     shapes = {"bank.mean": (dimensions,), "bank.std": (dimensions,), "bank.classes": (kept,)}
-    for part in ("energy", "distance"):
+    for part in _PARTS:
         shapes[part] = (2,)
     quantiles = {
         name.removeprefix("quantiles."): array for name, array in arrays.items() if "quantiles." in name
@@ -101,8 +103,7 @@ def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -
             raise ValueError(f"{name} is {arrays[name].shape}, expected {shape}")
     return NoveltyModel(
         bank=bank,
-        energy=_standardisation(arrays, "energy"),
-        distance=_standardisation(arrays, "distance"),
+        **{part: _standardisation(arrays, part) for part in _PARTS},
         quantiles=quantiles,
         num_classes=int(description["num_classes"]),
         made_by=json.loads(description["made_by"]),

@@ -1,6 +1,7 @@
 """What the stages leave on disk: predictions, segment tables and catalogues, and where they lie.
 
-Importing this package loads no torch, so that processes which only read stay light.
+Importing this package loads no torch, so that processes which only read stay light; regions, which need more, are in
+:mod:`oodretrieval.stores.regions`.
 """
 
 from oodretrieval.files import atomic_path
@@ -28,14 +29,6 @@ from oodretrieval.stores.predictions import (
     write_prediction,
 )
 from oodretrieval.stores.published import PublishedPredictions
-from oodretrieval.stores.regions import (
-    StoredRegions,
-    has_regions,
-    read_regions,
-    regions_folder,
-    regions_path,
-    write_regions,
-)
 from oodretrieval.stores.segment_features import (
     features_folder,
     features_path,
@@ -59,14 +52,12 @@ __all__ = [
     "PredictionRecord",
     "PublishedPredictions",
     "Stored",
-    "StoredRegions",
     "Workspace",
     "atomic_path",
     "differing_settings",
     "existing_parts",
     "features_folder",
     "features_path",
-    "has_regions",
     "images_key",
     "is_current",
     "locate_segments",
@@ -79,11 +70,8 @@ __all__ = [
     "read_prediction",
     "read_prediction_file",
     "read_prediction_record",
-    "read_regions",
     "read_segment_settings",
     "read_segments",
-    "regions_folder",
-    "regions_path",
     "remove_parts",
     "require_format",
     "require_same_settings",
@@ -91,6 +79,5 @@ __all__ = [
     "write_features",
     "write_json",
     "write_prediction",
-    "write_regions",
     "write_segments",
 ]

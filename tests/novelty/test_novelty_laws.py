@@ -16,6 +16,7 @@ from oodretrieval.novelty.neighbours import (
     known_bank,
     require_comparable,
 )
+from oodretrieval.novelty.terms import energy_less_image, log_thickness
 
 CLASSES, DIMENSIONS, PER_IMAGE = 3, 6, 10
 
@@ -34,6 +35,7 @@ def scene(seed, segments=300, shift=0.0, unknown=0.0):
             "image_id": [f"image {i // PER_IMAGE}" for i in range(segments)],
             "class": classes,
             "S": size,
+            "S_rel": np.sqrt(size) / 4 * rng.uniform(0.3, 1, segments),
             "E": np.exp(-energy / 10),
             "V": np.exp(-energy / 8),
             "max_logit": energy - 0.1,
@@ -66,28 +68,53 @@ def test_unknown_segments_score_higher(model):
 def test_each_part_alone_raises_the_novelty(model):
     table, features = scene(1)
     before = model.score(table, features)
-    assert (model.score(table.assign(energy=table["energy"] - 1), features) > before).all()
+    one = np.arange(len(table)) == 7
+    assert model.score(table.assign(energy=table["energy"] - one), features)[one] > before[one]
     far = features + 20 * np.sign(features - features.mean(axis=0))
     assert (model.score(table, far) > before).all()
+    assert (model.score(table.assign(S_rel=2 * table["S_rel"]), features) > before).all()
 
 
-def test_novelty_is_the_sum_of_both_terms_in_deviations_of_all_known_segments(model):
+def test_novelty_is_a_weighted_sum_of_terms_in_deviations_of_all_known_segments(model):
     """Not by class: what a class showed in training means little on streets never seen."""
     (table, features), (probe, vectors) = scene(0), scene(1)
     classes, places = table["class"].to_numpy(), np.arange(len(table)) // PER_IMAGE
     _, apart = known_bank(features, classes, places, seed=0)
-    terms = (
-        (-table["energy"].to_numpy(), -probe["energy"].to_numpy()),
-        (
-            apart,
-            model.score(probe, vectors, DISTANCE),
-        ),
-    )
+    energies, thicknesses = [], []
+    for part in (table, probe):
+        energy, thickness = np.zeros(len(part)), np.zeros(len(part))
+        for image in set(part["image_id"]):
+            rows = (part["image_id"] == image).to_numpy()
+            mean = np.average(part["energy"][rows], weights=part["S"][rows] ** 0.5)
+            energy[rows] = mean - part["energy"][rows]
+            thickness[rows] = np.log(part["S_rel"][rows] / part["S"][rows].sum() ** 0.5)
+        energies.append(energy)
+        thicknesses.append(thickness)
+    terms = [(1, *energies), (2, apart, model.score(probe, vectors, DISTANCE)), (1, *thicknesses)]
     expected = np.zeros(len(probe))
-    for known, searched in terms:
+    for weight, known, searched in terms:
         middle = np.median(known)
-        expected += (searched - middle) / (1.4826 * np.median(np.abs(known - middle)))
+        expected += weight * (searched - middle) / (1.4826 * np.median(np.abs(known - middle)))
     assert np.allclose(model.score(probe, vectors), expected, rtol=0, atol=1e-6)
+
+
+def test_thickness_is_the_same_at_any_resolution():
+    table, _ = scene(1, 40)
+    larger = table.assign(S=16 * table["S"], S_rel=4 * table["S_rel"])
+    assert np.allclose(log_thickness(larger), log_thickness(table), rtol=0, atol=1e-12)
+    with pytest.raises(TableError, match="novelty needs S_rel.*compute_metrics"):
+        log_thickness(table.drop(columns="S_rel"))
+
+
+def test_less_evidence_in_the_whole_image_is_not_novel(model):
+    """Dusk and haze lower the evidence of everything that is seen."""
+    table, features = scene(1)
+    darker = table["image_id"] == "image 3"
+    assert np.allclose(
+        model.score(table.assign(energy=table["energy"] - 5 * darker), features), model.score(table, features)
+    )
+    with pytest.raises(TableError, match="novelty needs image_id"):
+        energy_less_image(table.drop(columns="image_id"))
 
 
 def test_nothing_unknown_and_nothing_void_is_learned_from(model):
@@ -95,6 +122,7 @@ def test_nothing_unknown_and_nothing_void_is_learned_from(model):
     for column in ("unknown_fraction", "void_fraction"):
         strange, vectors = scene(3, 200, shift=5.0)
         strange[column] = 0.2
+        strange["image_id"] = "another " + strange["image_id"]
         both = pd.concat([table, strange], ignore_index=True)
         polluted = NoveltyModel.fit(both, np.concatenate([features, vectors]), num_classes=CLASSES)
         assert not known_rows(strange).any()

@@ -39,20 +39,28 @@ def test_what_is_no_novelty_model_is_refused(saved, tmp_path):
         load_novelty_model(damaged)
     other = tmp_path / "other.safetensors"
     save_file({"a": np.zeros(1)}, other)
-    with pytest.raises(WeightsError, match="is no novelty model of format version 2"):
+    with pytest.raises(WeightsError, match="is no novelty model of format version 3"):
         load_novelty_model(other)
-    described = {"format": "oodretrieval novelty model", "version": "2", "num_classes": "3", "made_by": "{}"}
+    described = {"format": "oodretrieval novelty model", "version": "3", "num_classes": "3", "made_by": "{}"}
     save_file({"bank.mean": np.zeros(1)}, other, described)
     with pytest.raises(WeightsError, match="does not fit together"):
         load_novelty_model(other)
 
 
-def test_a_model_by_class_of_earlier_is_refused_with_the_way_out(tmp_path):
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_a_model_of_an_earlier_score_is_refused_with_the_way_out(tmp_path, version):
     """Without args.overwrite, train_novelty reads what is there, and would refuse it in a circle."""
     path = tmp_path / "earlier.safetensors"
-    described = {"format": "oodretrieval novelty model", "version": "1", "num_classes": "3", "made_by": "{}"}
+    described = {
+        "format": "oodretrieval novelty model",
+        "version": version,
+        "num_classes": "3",
+        "made_by": "{}",
+    }
     save_file({"energy.centre": np.zeros(3), "energy.slope": np.zeros(1)}, path, described)
-    with pytest.raises(WeightsError, match="version 1.*by class.*again.*train_novelty.*overwrite=True"):
+    with pytest.raises(
+        WeightsError, match=f"version {version}.*earlier.*again.*train_novelty.*overwrite=True"
+    ):
         load_novelty_model(path)
 
 
@@ -62,7 +70,7 @@ def test_arrays_that_do_not_belong_together_are_refused(saved, tmp_path):
     with safe_open(saved[1], framework="numpy") as file:
         description = {key: text for key, text in file.metadata().items() if key != "checksum"}
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    for name in ("bank.mean", "bank.classes", "energy", "distance", "quantiles.novelty"):
+    for name in ("bank.mean", "bank.classes", "energy", "distance", "thickness", "quantiles.novelty"):
         path = tmp_path / "wrong.safetensors"
         save_file({**arrays, name: arrays[name][:-1]}, path, description)
         with pytest.raises(WeightsError, match=name):

@@ -30,8 +30,8 @@ from oodretrieval.stores import (
     Stored,
     read_prediction,
     read_segments,
-    regions_folder,
 )
+from oodretrieval.stores.regions import regions_folder
 
 CPU = {"gpu": -1}
 NAMES = ("colour", "val")

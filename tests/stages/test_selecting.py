@@ -306,9 +306,20 @@ def test_rules_that_make_no_sense_are_refused(options, message):
             from_mapping(kind, options)
 
 
+def test_something_is_shown_where_nothing_lies_above_the_quantile(configuration, fitted):
+    """On new streets the scores of training mean little: one segment an image is shown, the highest."""
+    embed(configuration, fitted, select_quantile=1.0)
+    catalogue = Catalogue.open(fitted.catalogue_folder("val"))
+    judged, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
+    large = ((every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)).to_numpy()
+    highest = np.sort(judged[SELECT_SCORE].to_numpy()[large])[-every["image_id"].nunique() :]
+    assert len(highest) == 6
+    assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
+
+
 def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
     with pytest.raises(StoreError, match="novelty above the 1 quantile.*lower args.select_quantile"):
-        embed(configuration, fitted, select_quantile=1.0, min_pixels=3000)
+        embed(configuration, fitted, select_quantile=1.0, min_pixels=10**6)
     assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
 
 

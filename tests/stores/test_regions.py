@@ -6,15 +6,8 @@ import pytest
 from oodretrieval.errors import StoreError
 from oodretrieval.masks import decode_mask
 from oodretrieval.regions import propose_regions
-from oodretrieval.stores import (
-    Stored,
-    StoredRegions,
-    Workspace,
-    has_regions,
-    read_regions,
-    regions_path,
-    write_regions,
-)
+from oodretrieval.stores import Stored, Workspace
+from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_path, write_regions
 
 MADE_BY = {"prediction": "abc", "version": 1}
 

@@ -19,16 +19,8 @@ from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
-from oodretrieval.stores import (
-    PredictionRecord,
-    StoredRegions,
-    has_regions,
-    lock_folder,
-    read_prediction_record,
-    read_regions,
-    regions_folder,
-    regions_path,
-)
+from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record
+from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
 VERSION = 2

@@ -18,8 +18,9 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
-from oodretrieval.stores import SELECT_SCORE, StoredRegions
+from oodretrieval.stores import SELECT_SCORE
 from oodretrieval.stores.boxes import SIDES
+from oodretrieval.stores.regions import StoredRegions
 
 
 def weights_for(select_by: str) -> ScoreWeights:

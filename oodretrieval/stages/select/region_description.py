@@ -13,15 +13,8 @@ from oodretrieval.errors import StoreError
 from oodretrieval.novelty import load_novelty_model
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
-from oodretrieval.stores import (
-    Prediction,
-    Stored,
-    StoredRegions,
-    Workspace,
-    regions_path,
-    stored_prediction,
-    write_regions,
-)
+from oodretrieval.stores import Prediction, Stored, Workspace, stored_prediction
+from oodretrieval.stores.regions import StoredRegions, regions_path, write_regions
 
 MAPS = ("energy", "max_logit", "entropy", "variation_ratio")
 """How unknown each pixel is, by what the logits say; each is pooled over every region."""

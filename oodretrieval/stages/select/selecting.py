@@ -21,6 +21,9 @@ from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 
 logger = logging.getLogger(__name__)
 
+LEAST_PER_IMAGE = 1
+"""Segments an image that are selected by quantile at least: on new streets the scores of training mean little."""
+
 
 class Selector:
     """Scores segments of one network, and selects by the score.
@@ -118,6 +121,8 @@ class Selector:
     ) -> NDArray[np.bool_]:
         """Which candidates are selected among those that may be, ``(n,)``.
 
+        By quantile, the highest are taken where fewer than :data:`LEAST_PER_IMAGE` segments an image lie above it.
+
         Args:
             table: What :meth:`score` gave, or other candidates with a score.
             eligible: Large enough, of a class worth looking at, ``(n,)``.
@@ -128,18 +133,24 @@ class Selector:
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:
-            order = np.argsort(-np.where(eligible & np.isfinite(score), score, -np.inf), kind="stable")
-            highest = np.zeros(len(table), np.bool_)
-            highest[order[: self.rule.select_number]] = True
-            highest &= eligible & np.isfinite(score)
-            return highest
+            return _highest(score, eligible, self.rule.select_number)
         if self.rule.select_by == PUBLISHED:
-            selected: NDArray[np.bool_] = table[PREDICTED_IOU].to_numpy() < self.rule.iou_threshold
-        else:
-            bound = self.threshold() if threshold is None else threshold(self.rule.select_quantile)
-            selected = score > bound  # never so for NaN
-        chosen: NDArray[np.bool_] = selected & eligible
-        return chosen
+            chosen: NDArray[np.bool_] = table[PREDICTED_IOU].to_numpy() < self.rule.iou_threshold
+            return chosen & eligible
+        bound = self.threshold() if threshold is None else threshold(self.rule.select_quantile)
+        above: NDArray[np.bool_] = (score > bound) & eligible  # never so for NaN
+        least = LEAST_PER_IMAGE * table["image_id"].nunique() if threshold is None else 0
+        return _highest(score, eligible, least) if above.sum() < least else above
+
+
+def _highest(score: NDArray[np.floating], eligible: NDArray[np.bool_], number: int) -> NDArray[np.bool_]:
+    """Which are the highest scores among those that may be selected, ``(n,)``; ties keep their order."""
+    allowed = eligible & np.isfinite(score)
+    order = np.argsort(-np.where(allowed, score, -np.inf), kind="stable")
+    highest: NDArray[np.bool_] = np.zeros(len(score), np.bool_)
+    highest[order[:number]] = True
+    highest &= allowed
+    return highest
 
 
 def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> MetaModel | None:

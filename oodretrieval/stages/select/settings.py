@@ -24,8 +24,9 @@ class SelectionRule:
     Attributes:
         select_by: What is selected: ``novelty``, the best of the scores, or ``nearest_neighbour``, ``energy``,
             ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
-        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1;
-            objects above that of all regions of the images searched.
+        select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1, and
+            where these are fewer than one an image, the highest up to that number; objects above that of all regions
+            of the images searched.
         select_number: If positive, that number of candidates of each dataset instead: those that score highest.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
