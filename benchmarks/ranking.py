@@ -23,7 +23,7 @@ from ranking_terms import Scene
 from safetensors import safe_open
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset
-from oodretrieval.evaluation import auprc, block_weights, drawn_ranks, interval
+from oodretrieval.evaluation import auprc, block_weights, interval, resampled_ranks
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.results.result import markdown_table
@@ -192,7 +192,7 @@ def intervals(scenes: Mapping[str, Scene], scores: Scores, min_pixels: int) -> p
         )
         unknown = scene.unknown[rows]
         drawn = {
-            recipe: drawn_ranks(weights, frames, unknown, scores[recipe][name][rows])["auprc"]
+            recipe: resampled_ranks(weights, frames, unknown, scores[recipe][name][rows])["auprc"]
             for recipe in (*SINGLES, PLAIN, CHOSEN)
         }
         value = {recipe: auprc(unknown, scores[recipe][name][rows]) for recipe in drawn}

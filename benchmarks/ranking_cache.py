@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from oodretrieval.datasets import Sample
 from oodretrieval.datasets.transforms import image_tensor
+from oodretrieval.embedding.pooling import pool_by_segment
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.models import load_model
 from oodretrieval.models.backbones import Backbone
-from oodretrieval.novelty import pool_by_segment
 from oodretrieval.segments import label_components, segment_table_from_logits
 from oodretrieval.stages.predict.settings import InferenceSettings
 from oodretrieval.stores.bilinear import resize_bilinear, softmax

@@ -9,10 +9,13 @@ from oodretrieval.novelty.scores import dispersion_score
 
 
 def energy_less_image(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Energy of every segment less the mean of its image's segments, weighted by the root of their areas, ``(n,)``.
+    """Energy of every segment less the mean of its image's segments, weighted by the root of their areas.
 
     Args:
-        table: Segment table, whole images of it.
+        table: Segment table, ``n`` rows, whole images of it.
+
+    Returns:
+        ``(n,)``, in the unit of the logits, higher where more unknown.
 
     Raises:
         TableError: If columns are missing.
@@ -31,13 +34,15 @@ def energy_less_image(table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def log_thickness(table: pd.DataFrame) -> NDArray[np.float64]:
-    """``ln`` of area over length of the boundary, over the root of the image's area, ``(n,)``.
+    """``ln`` of area over length of the boundary, over the root of the image's area.
 
-    A row of the image's own size has the same thickness at any resolution. The image's area is the sum over its
-    segments.
+    So a segment has the same thickness at any resolution. The image's area is the sum over its segments.
 
     Args:
-        table: Segment table, whole images of it.
+        table: Segment table, ``n`` rows, whole images of it.
+
+    Returns:
+        ``(n,)``, unitless.
 
     Raises:
         TableError: If columns are missing.

@@ -310,9 +310,9 @@ def test_something_is_shown_where_nothing_lies_above_the_quantile(configuration,
     """On new streets the scores of training mean little: one segment an image is shown, the highest."""
     embed(configuration, fitted, select_quantile=1.0)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
-    judged, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
+    scored, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
     large = ((every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)).to_numpy()
-    highest = np.sort(judged[SELECT_SCORE].to_numpy()[large])[-every["image_id"].nunique() :]
+    highest = np.sort(scored[SELECT_SCORE].to_numpy()[large])[-every["image_id"].nunique() :]
     assert len(highest) == 6
     assert np.sort(catalogue.segments[SELECT_SCORE]).tolist() == highest.tolist()
 
