@@ -55,9 +55,10 @@ class Scene:
         name: Of the scene.
         known: Known training segments.
         searched: Segments of the scene, of at least 100 pixels.
-        of_known: Term → ``(m,)``.
-        of_searched: Term → ``(n,)``.
+        classifier: Weight and bias of the network's last layer, on the features of its decoder.
         seen: Whether the network has seen the place in training: shown apart, nothing is chosen by it.
+        of_known: Term → of each known segment, ``(m,)``.
+        of_searched: Term → of each segment searched, ``(n,)``.
     """
 
     name: str
@@ -79,14 +80,15 @@ class Scene:
     ) -> "Scene":
         """From what :mod:`ranking_cache` keeps."""
         large = (test.table["S"] >= SMALLEST).to_numpy()
-        scene = cls(
+        return cls(
             name, Part.of(training, known_rows(training.table)), Part.of(test, large), classifier, seen
         )
-        scene._table_terms()
-        scene._distances()
-        scene._densities()
-        scene._activations()
-        return scene
+
+    def __post_init__(self) -> None:
+        self._table_terms()
+        self._distances()
+        self._densities()
+        self._activations()
 
     def evaluated(self, min_pixels: int) -> NDArray[np.bool_]:
         """Segments that count: large enough, not mostly void, ``(n,)``."""
