@@ -87,7 +87,7 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
         "earlier weights: sides -0.5, size 0.3, no contrast": earlier,
         "without contrast of large regions": (replace(default, contrast=0.0), choice),
         "sides -0.5": (replace(default, sides=-0.5), choice),
-        "sides -2": (replace(default, sides=-2.0), choice),
+        "sides -1": (replace(default, sides=-1.0), choice),
         "size 0": (default, replace(choice, size_power=0.0)),
         "size 0.3": (default, replace(choice, size_power=0.3)),
         **{name: (weights, choice) for name, weights in without.items()},

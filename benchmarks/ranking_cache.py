@@ -148,7 +148,7 @@ class Describer:
         arrays["decoder"] = pool_by_segment(decoded, components)
         arrays["logits"] = pool_by_segment(logits, components)
         kept = np.flatnonzero(table["S"].to_numpy() >= SMALLEST)
-        ring = _ring(components, kept + 1, [energy, *_full(maps[2], size)])
+        ring = _ring(components, kept + 1, energy, maps[2])
         table = table.iloc[kept].reset_index(drop=True)
         table["ring_energy"] = ring[:, 0]
         for quantile in (0.1, 0.5, 0.9):
@@ -157,13 +157,10 @@ class Describer:
         return Described(table, arrays | {"ring": ring[:, 1:].astype(np.float32)})
 
 
-def _full(features: Floats, size: tuple[int, int]) -> list[Floats]:
-    return list(features) and [features]  # pooled at its own stride below
-
-
-def _ring(components: NDArray[np.integer], ids: NDArray[np.integer], maps: list[Floats]) -> Floats:
-    """Mean of an energy map ``(H, W)`` and of features ``(D, h, w)`` over the ring around each segment."""
-    energy, features = maps
+def _ring(
+    components: NDArray[np.integer], ids: NDArray[np.integer], energy: Floats, features: Floats
+) -> Floats:
+    """Mean of energy ``(H, W)`` and of features ``(D, h, w)`` over the ring around each segment."""
     height, width = components.shape
     reach = max(2, round(RING * float(np.hypot(height, width))))
     step = max(1, reach // 8)

@@ -8,43 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from ranking_cache import Described
+from ranking_parts import Part, Values, nearest
 
 from oodretrieval.novelty import known_rows
 from oodretrieval.novelty.standardisation import Standardisation
 
-NEAR_IMAGES = 2
 SMALLEST = 100
 PRIOR = 30
 """Segments of all classes that a class's own statistics are mixed with."""
 DEPTHS = ("imagenet4", "imagenet8", "imagenet16", "decoder", "logits")
 DISTANCE = "distance"
-Values = NDArray[np.float64]
-_ROWS = 2000
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Segments, as terms need them.
-
-    Attributes:
-        described: Table and features.
-        places: Place of each one's image, ``(n,)``.
-        classes: Predicted classes, ``(n,)``.
-    """
-
-    described: Described
-    places: NDArray[np.intp]
-    classes: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, described: Described, rows: NDArray[np.bool_]) -> "Part":
-        """Some of the segments."""
-        places = pd.factorize(described.table["image_id"])[0][rows]
-        taken = described.take(rows)
-        return cls(taken, places, taken.table["class"].to_numpy(np.int64))
 
 
 @dataclass(eq=False)
@@ -55,9 +30,10 @@ class Scene:
         name: Of the scene.
         known: Known training segments.
         searched: Segments of the scene, of at least 100 pixels.
-        of_known: Term → ``(m,)``.
-        of_searched: Term → ``(n,)``.
+        classifier: Weight and bias of the network's last layer, on the features of its decoder.
         seen: Whether the network has seen the place in training: shown apart, nothing is chosen by it.
+        of_known: Term → of each known segment, ``(m,)``.
+        of_searched: Term → of each segment searched, ``(n,)``.
     """
 
     name: str
@@ -79,14 +55,15 @@ class Scene:
     ) -> "Scene":
         """From what :mod:`ranking_cache` keeps."""
         large = (test.table["S"] >= SMALLEST).to_numpy()
-        scene = cls(
+        return cls(
             name, Part.of(training, known_rows(training.table)), Part.of(test, large), classifier, seen
         )
-        scene._table_terms()
-        scene._distances()
-        scene._densities()
-        scene._activations()
-        return scene
+
+    def __post_init__(self) -> None:
+        self._table_terms()
+        self._distances()
+        self._densities()
+        self._activations()
 
     def evaluated(self, min_pixels: int) -> NDArray[np.bool_]:
         """Segments that count: large enough, not mostly void, ``(n,)``."""
@@ -257,44 +234,6 @@ class Scene:
         )
         for terms in (self.of_known, self.of_searched):
             terms["ViM"] = factor * np.exp(terms["residual, decoder"]) + terms["energy"]
-
-
-def nearest(
-    queries: Values,
-    of: Part,
-    stored: Values,
-    bank: Part,
-    *,
-    k: int = 1,
-    by_class: bool = True,
-    apart: bool = False,
-) -> Values:
-    """Distance to the k-th nearest vector, of the own class or of any, ``(n,)``; the median where there is none.
-
-    Args:
-        queries: ``(n, D)``.
-        of: Their segments.
-        stored: ``(m, D)``.
-        bank: Their segments.
-        k: Which neighbour.
-        by_class: Among those of the own class, where it has more than ``k``.
-        apart: Without those of images close by.
-    """
-    result = np.full(len(queries), np.nan)
-    for c in np.unique(of.classes) if by_class else (None,):
-        rows = np.flatnonzero(of.classes == c) if c is not None else np.arange(len(queries))
-        own = np.flatnonzero(bank.classes == c) if c is not None else np.arange(len(stored))
-        own = own if len(own) > k else np.arange(len(stored))
-        squares = (stored[own] ** 2).sum(axis=1)
-        for start in range(0, len(rows), _ROWS):
-            some = rows[start : start + _ROWS]
-            distance = (queries[some] ** 2).sum(axis=1)[:, None] + squares - 2 * queries[some] @ stored[own].T
-            if apart:
-                close = np.abs(of.places[some][:, None] - bank.places[own][None]) <= NEAR_IMAGES
-                distance = np.where(close, np.inf, distance)
-            found = np.partition(distance, k - 1, axis=1)[:, k - 1]
-            result[some] = np.where(np.isfinite(found), np.sqrt(np.maximum(found, 1e-6)), np.nan)
-    return np.where(np.isfinite(result), result, np.nanmedian(result))
 
 
 def _less_image(part: Part) -> Values:

@@ -4,14 +4,20 @@
 
 Prints, per script, the median over some runs of the CPU seconds (user and system) of `-h`, `print_config` and three
 refusals, divided by those of `python -c "import numpy, pandas, pyarrow"` in the same round. Asked: at most 2.5.
+
+Then, for `pred_images.py` on a folder with one image, the CPU seconds until it opens that image, divided by those of
+importing torch and reading the weights, without and with timm, which makes the network and imports torchvision.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from statistics import median
+
+from PIL import Image
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 BASE = [sys.executable, "-c", "import numpy, pandas, pyarrow"]
@@ -21,6 +27,20 @@ REFUSED = {
     "misspelt network": ["with", "args.model_name=deeplabv3plus_camvit"],
 }
 CALLS = {"-h": ["-h"], "print_config": ["print_config"], **REFUSED}
+MODEL = "deeplabv3plus_streets"
+WEIGHTS = str(SCRIPTS.parent / "pretrained" / f"{MODEL}.safetensors")
+READ_WEIGHTS = f"from safetensors.torch import load_file; load_file({WEIGHTS!r})"
+UNTIL_FIRST_IMAGE = """
+import os, runpy, sys
+image = sys.argv.pop(1)
+def stop(event, arguments):
+    if event == "open" and str(arguments[0]) == image:
+        os._exit(0)
+sys.addaudithook(stop)
+sys.argv.pop(0)
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 def main() -> None:
@@ -38,6 +58,29 @@ def main() -> None:
         worst = max(worst, *ratios.values())
         print(f"| {script.name} | {' | '.join(f'{value:.2f}' for value in ratios.values())} |", flush=True)
     print(f"\nlargest ratio {worst:.2f} (asked: at most 2.5); {chosen.rounds} rounds, medians")
+    for modules in ("torch", "torch, timm"):
+        print(
+            f"first image: {first_image(modules, chosen.rounds):.2f} times importing {modules} and reading the weights"
+        )
+
+
+def first_image(modules: str, rounds: int) -> float:
+    """CPU time until `pred_images.py` opens its first image, over that of importing modules and reading the weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder).resolve() / "photographs" / "one.png"
+        image.parent.mkdir()
+        Image.new("RGB", (64, 48)).save(image)
+        settings = {
+            "dataset": "photographs",
+            "root": image.parent,
+            "model_name": MODEL,
+            "workspace": f"{folder}/workspace",
+            "gpu": -1,
+        }
+        script = [str(SCRIPTS / "pred_images.py"), "with", *(f"args.{k}={v}" for k, v in settings.items())]
+        command = [sys.executable, "-c", UNTIL_FIRST_IMAGE, str(image), *script]
+        base = [sys.executable, "-c", f"import {modules}; {READ_WEIGHTS}"]
+        return median(cpu_seconds(command) / cpu_seconds(base) for _ in range(rounds))
 
 
 def ratio(command: list[str], rounds: int) -> float:

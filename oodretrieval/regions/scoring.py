@@ -136,7 +136,7 @@ class ScoreWeights:
 
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
-    sides: float = -1.0
+    sides: float = -2.0
     log_share: float = 0.2
     contrast: float = 1.5
 

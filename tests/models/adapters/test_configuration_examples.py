@@ -25,7 +25,8 @@ EXAMPLES = {name: entry for name, entry in examples().items() if entry.module ==
 
 
 def test_every_adapter_has_its_example():
-    assert {entry.class_name for entry in EXAMPLES.values()} == set(adapters.__all__)
+    # MaskGenerator proposes objects (args.proposals), it is no entry
+    assert {entry.class_name for entry in EXAMPLES.values()} == set(adapters.__all__) - {"MaskGenerator"}
     assert '"mine"' in TEXT, "and a class of one's own"
 
 
