@@ -11,7 +11,7 @@ from oodretrieval.experiment.datasets import as_texts, dataset_arguments
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.models import weights_hash, weights_in_use
 from oodretrieval.models.weights_files import files_of
-from oodretrieval.stores import Stored, require_same_settings
+from oodretrieval.stores import Stored, require_asked_settings
 
 _OTHER_THAN_INFERENCE = (
     *("model", "weights", "model_arguments", "dataset", "dataset_arguments"),
@@ -93,7 +93,7 @@ def require_current(where: object, recorded: Mapping[str, Any], current: Mapping
     if not current.get("weights"):
         ignored.add("weights")  # there is no file to compare with
     compared = {key: value for key, value in current.items() if key not in ignored}
-    require_same_settings(where, {key: recorded.get(key) for key in compared}, compared)
+    require_asked_settings(where, recorded, compared)
 
 
 def inference_of(recorded: Mapping[str, Any]) -> dict[str, Any]:

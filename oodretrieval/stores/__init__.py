@@ -18,7 +18,7 @@ from oodretrieval.stores.current_segments import (
 )
 from oodretrieval.stores.json_files import FORMAT_VERSION, plain, read_json, require_format, write_json
 from oodretrieval.stores.locks import lock_folder
-from oodretrieval.stores.made_alike import differing_settings, require_same_settings
+from oodretrieval.stores.made_alike import differing_settings, require_asked_settings, require_same_settings
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import (
     PredictionRecord,
@@ -73,6 +73,7 @@ __all__ = [
     "read_segment_settings",
     "read_segments",
     "remove_parts",
+    "require_asked_settings",
     "require_format",
     "require_same_settings",
     "stored_prediction",

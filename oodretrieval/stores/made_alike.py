@@ -29,6 +29,20 @@ def require_same_settings(
         raise SettingsMismatchError(where, differences, remedy)
 
 
+def require_asked_settings(where: object, recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> None:
+    """:func:`require_same_settings` of work that notes more of its making than is asked for.
+
+    Args:
+        where: The existing work, for the message.
+        recorded: All that it notes; None stands for what it does not.
+        asked: Settings wanted now.
+
+    Raises:
+        SettingsMismatchError: Naming every setting asked for that differs.
+    """
+    require_same_settings(where, {name: recorded.get(name) for name in asked}, asked)
+
+
 def differing_settings(
     recorded: Mapping[str, Any], asked: Mapping[str, Any]
 ) -> dict[str, tuple[object, object]]:

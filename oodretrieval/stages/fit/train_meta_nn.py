@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from oodretrieval.errors import SettingsMismatchError
 from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
@@ -28,7 +27,7 @@ from oodretrieval.stages.fit.meta_evaluation import (
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stores import plain
+from oodretrieval.stores import plain, require_asked_settings
 
 logger = logging.getLogger(__name__)
 CAUTION = "caution"
@@ -81,12 +80,7 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     if not recipe.path.is_file():
         return None
     model = load_meta_model_of(recipe.entry, recipe.path)
-    recorded = model.quality.get("made_by", {})
-    differing = {
-        key: (recorded.get(key), value) for key, value in made_by.items() if recorded.get(key) != value
-    }
-    if differing:
-        raise SettingsMismatchError(recipe.path, differing)
+    require_asked_settings(recipe.path, model.quality.get("made_by", {}), made_by)
     return model
 
 

@@ -1,10 +1,9 @@
 """Fit the novelty score of a network on segments of images with truth, none of them unknown."""
 
 import logging
-from pathlib import Path
 from typing import Any
 
-from oodretrieval.errors import PartialFailure, SettingsMismatchError
+from oodretrieval.errors import PartialFailure
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
 from oodretrieval.experiment.provenance import inference_of
@@ -14,6 +13,7 @@ from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stores import require_asked_settings
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
         **{name: flat(settings)[name] for name in ("dataset", "backbone", "seed", "limit")},
     }
     if path.is_file() and not settings.common.overwrite:
-        _require_same(path, made_by)
+        require_asked_settings(path, load_novelty_model(path).made_by, made_by)
         logger.info("%s is fitted already; args.overwrite=True fits it again", path)
         return {"path": str(path)}
     table = segments.read()
@@ -61,12 +61,3 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     known = int(known_rows(table).sum())
     logger.info("%d known segments of %s; saved %s", known, settings.dataset, path)
     return {"path": str(path), "segments": known}
-
-
-def _require_same(path: Path, made_by: dict[str, Any]) -> None:
-    recorded = load_novelty_model(path).made_by
-    differing = {
-        key: (recorded.get(key), value) for key, value in made_by.items() if recorded.get(key) != value
-    }
-    if differing:
-        raise SettingsMismatchError(path, differing)

@@ -26,7 +26,7 @@ from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.crops import segment_masks
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, Workspace
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, Workspace
 
 logger = logging.getLogger(__name__)
 EVALUATIONS = {
@@ -134,8 +134,8 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
         if settings.embeddings_file:
             raise
         missing.append(
-            f"candidates and clusters: scripts/compute_embeddings.py with args.dataset={settings.dataset} "
-            f"args.model_name={settings.model_name} args.meta_model_name={settings.meta_model_name}"
+            f"candidates and clusters: scripts/compute_embeddings.py with "
+            f"{_named(settings).arguments} args.meta_model_name={settings.meta_model_name}"
         )
         return None
 
@@ -168,11 +168,15 @@ def _evaluations(
     return [found[i] for i in np.argsort(places, kind="stable")]
 
 
+def _named(settings: ReportSettings) -> Stored:
+    return Stored(settings.model_name, settings.dataset)
+
+
 def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
     """What an evaluation that is missing is called with."""
     if kind == "retrieval" and catalogue is not None:
         return f"args.embeddings_file={catalogue.name}"
-    arguments = f"args.dataset={settings.dataset} args.model_name={settings.model_name}"
+    arguments = _named(settings).arguments
     if settings.common.root:
         arguments += f" args.root={settings.common.root}"
     if kind not in ("segmentation", "discovery"):
