@@ -17,7 +17,7 @@ from oodretrieval.results.result import Result
 from oodretrieval.results.rules import Resampling, size_words
 from oodretrieval.results.tables import class_rows, interval_rows
 from oodretrieval.stages.evaluate.evaluated import Evaluated
-from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.seen_images import seen_by
 from oodretrieval.stages.evaluate.segment_maps import SegmentMaps, predicted_iou_maps
 from oodretrieval.stages.evaluate.settings import IouSettings
 from oodretrieval.stores import Prediction

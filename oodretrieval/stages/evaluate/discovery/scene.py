@@ -21,7 +21,7 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
-from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.seen_images import seen_by
 from oodretrieval.stages.select.crops import MasksOf, segment_masks
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE

@@ -19,7 +19,7 @@ from oodretrieval.meta_models import (
 )
 from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
-from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.seen_images import seen_by
 from oodretrieval.stages.fit.meta_evaluation import Estimate, evaluated_sets
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.novelty import pixel_novelty
 from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.ood.settings import SCORES, ScoreSettings
-from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.seen_images import seen_by
 from oodretrieval.stages.evaluate.segment_maps import SegmentMaps, novelty_maps, predicted_iou_maps
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stores import Prediction

@@ -15,7 +15,7 @@ from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result
 from oodretrieval.results.rules import resample_notes, size_words
 from oodretrieval.stages.evaluate.evaluated import Evaluated
-from oodretrieval.stages.evaluate.seen import seen_by
+from oodretrieval.stages.evaluate.seen_images import seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import EvaluatedSelection, ObjectRule
 from oodretrieval.stages.evaluate.selection.inspection_orders import InspectionOrders
 from oodretrieval.stages.evaluate.selection.selection_tables import (
