@@ -16,6 +16,8 @@ from oodretrieval.experiment.configuration import load_configuration
 
 SHELL = sorted(name for name, page in PAGES.items() if commands(page))
 START = "docs/quick_start.md"  # whoever reads another page has done what this one says
+QUICK = (START, "README.md", "docs/pipeline.md", "docs/objects.md")
+"""Pages that are followed each time; of the commands of all others, names and settings are checked each time."""
 BEFORE = {"docs/selection.md": "docs/extending.md"}  # trains the network that it speaks of
 
 PARSED_ONLY = {
@@ -139,7 +141,9 @@ def follow(page, workspace, done, capsys):
     return ran
 
 
-@pytest.mark.parametrize("page", SHELL)
+@pytest.mark.parametrize(
+    "page", [page if page in QUICK else pytest.param(page, marks=pytest.mark.slow) for page in SHELL]
+)
 def test_commands_work(page, reader, done, capsys):
     follow(page, reader, done, capsys)
     assert list(reader.glob("catalogues/camvid_val/manifest.json"))

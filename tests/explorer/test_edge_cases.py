@@ -179,7 +179,9 @@ def test_as_many_neighbours_as_there_are(tmp_path):
     assert len(drive.rows) == 40
 
 
-@pytest.mark.parametrize("size", [(3, 2), (6, 20), (30, 4), (0.4, 0.3)])
+@pytest.mark.parametrize(
+    "size", [(3, 2), (0.4, 0.3), *(pytest.param(size, marks=pytest.mark.slow) for size in ((6, 20), (30, 4)))]
+)
 def test_a_resized_window(drive, size, caplog):
     use_everything(drive)
     figure = drive.explorer.figure

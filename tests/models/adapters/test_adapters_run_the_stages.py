@@ -64,6 +64,13 @@ def configuration(kind, streets, tmp_path):
     )
 
 
+QUICK = ("torchvision", "exported")
+"""One network by its class and one by its file; the others give the stages the same, which the laws of adapters say."""
+
+
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_an_entry_runs_the_five_stages(kind, configuration):
     workspace = Workspace(configuration.workspace)
     for dataset in ("known", "searched"):
