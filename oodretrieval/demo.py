@@ -69,7 +69,13 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         kind: _discovery(Catalogue.named(run.workspace, name), run)
         for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects_name))
     }
-    pictures = DemoPictures(catalogue, run.workspace, dataset.label_set, settings.save_dir).draw()
+    pictures = DemoPictures(
+        catalogue,
+        Catalogue.named(run.workspace, objects_name),
+        run.workspace,
+        dataset.label_set,
+        settings.save_dir,
+    ).draw()
     _report(found, pictures, time.monotonic() - started)
     if settings.explore:
         explore_if_possible(catalogue_name, run)

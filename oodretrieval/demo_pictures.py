@@ -32,13 +32,19 @@ class DemoPictures:
 
     Args:
         catalogue: Segments of one dataset with truth.
+        objects: Objects of the same.
         workspace: Where the predictions lie.
         label_set: What the labels mean.
         folder: Where the pictures go; made where missing.
     """
 
     def __init__(
-        self, catalogue: Catalogue, workspace: Workspace, label_set: LabelSet, folder: str | Path
+        self,
+        catalogue: Catalogue,
+        objects: Catalogue,
+        workspace: Workspace,
+        label_set: LabelSet,
+        folder: str | Path,
     ) -> None:
         self.catalogue, self.workspace, self.label_set, self.folder = (
             catalogue,
@@ -46,6 +52,7 @@ class DemoPictures:
             label_set,
             Path(folder),
         )
+        self.objects = objects
         self.made_by = catalogue.settings
         self.segments = catalogue.segments
         self.vectors = np.asarray(catalogue.vectors)
@@ -64,7 +71,8 @@ class DemoPictures:
         """
         query = self._query()
         figures = {
-            "candidates": self._candidates(),
+            "candidates": self._candidates(self.catalogue, "segments"),
+            "objects": self._candidates(self.objects, "objects"),
             "embedding_space": self._embedding_space(),
             "neighbours": self._neighbours(query),
             "four_panels": self._four_panels(query),
@@ -90,25 +98,25 @@ class DemoPictures:
         others = [(int(i), float(d)) for i, d in zip(indices, distances, strict=True)]
         return [(i, d) for i, d in others if images[i] != images[query]][:NEIGHBOURS]
 
-    def _candidates(self) -> Figure:
+    def _candidates(self, catalogue: Catalogue, kind: str) -> Figure:
         figure = Figure(figsize=(13, 7.5))
-        scores = self.segments[SELECT_SCORE].to_numpy()
+        table = catalogue.segments
+        scores, labels = table[SELECT_SCORE].to_numpy(), table["label"].to_numpy()
         rows = inspection_order(scores)[: CANDIDATES[0] * CANDIDATES[1]]
         captions = [
-            f"{place}. {self.score_name} {scores[row]:.1f}\n{self._name(int(row))}"
+            f"{place}. {self.score_name} {scores[row]:.1f}\n{self._label_name(int(labels[row]))}"
             for place, row in enumerate(rows, 1)
         ]
-        draw_candidates(figure, [self._crop(int(row)) for row in rows], captions, *CANDIDATES)
+        draw_candidates(figure, [_crop(catalogue, int(row)) for row in rows], captions, *CANDIDATES)
         figure.suptitle(
-            f"What looks most unknown: the {len(rows)} segments of highest {self.score_name}, the score that selected\n"
+            f"What looks most unknown: the {len(rows)} {kind} of highest {self.score_name}, the score that selected\n"
             "(and what most of their pixels are in truth)"
         )
         figure.subplots_adjust(0.01, 0.06, 0.99, 0.91)
         return figure
 
     def _crop(self, row: int) -> NDArray[np.uint8]:
-        image = read_image(Path(self.segments["image_path"].iloc[row]))
-        return outlined_crop(image, crop_boxes(self.segments.iloc[[row]])[0], self.catalogue.masks[row])
+        return _crop(self.catalogue, row)
 
     def _embedding_space(self) -> Figure:
         figure = Figure(figsize=(13, 7.5), layout="constrained")
@@ -146,7 +154,10 @@ class DemoPictures:
         return figure
 
     def _name(self, row: int) -> str:
-        return self.names.get(int(self.labels[row]), "no truth")
+        return self._label_name(int(self.labels[row]))
+
+    def _label_name(self, label: int) -> str:
+        return self.names.get(label, "no truth")
 
     def _four_panels(self, query: int) -> Figure:
         row = self.segments.iloc[query]
@@ -164,6 +175,13 @@ class DemoPictures:
         )
         title = f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
         return four_panel_figure(view, title)
+
+
+def _crop(catalogue: Catalogue, row: int) -> NDArray[np.uint8]:
+    rows = catalogue.segments.iloc[[row]]
+    return outlined_crop(
+        read_image(Path(rows["image_path"].iloc[0])), crop_boxes(rows)[0], catalogue.masks[row]
+    )
 
 
 def _spread(points: NDArray[np.floating], rows: NDArray[np.integer], count: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import CandidateKind
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, flat, group, paths
 from oodretrieval.stages.predict.settings import PredictSettings
@@ -22,6 +23,8 @@ class PipelineSettings:
         model_name: Name of the segmentation network.
         meta_model_name: Name of the meta model.
         net: Embedding network.
+        candidates: ``segments``, the predicted ones, or ``objects``: regions that may be an object, whatever the
+            classes inside.
         save_file: Name of the catalogue; by default that of the dataset.
         explore: Open the explorer at the end; else, or where there is no display, an HTML report is written.
         predict: Group of settings of scripts/pred_images.py.
@@ -33,6 +36,7 @@ class PipelineSettings:
     model_name: ModelName = ""
     meta_model_name: str = ""
     net: str = "efficientnet_lite0"
+    candidates: CandidateKind = "segments"
     save_file: str = ""
     explore: bool = True
     predict: PredictSettings = group(PredictSettings)

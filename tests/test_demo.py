@@ -39,6 +39,7 @@ def test_the_demo_finds_unknown_things_and_draws_them(configuration, tmp_path, c
         assert "unknown" in caplog.text and "retrieval mAP" in caplog.text
     assert [Path(path).name for path in result["pictures"]] == [
         "candidates.png",
+        "objects.png",
         "embedding_space.png",
         "neighbours.png",
         "four_panels.png",

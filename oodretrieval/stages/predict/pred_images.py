@@ -246,7 +246,8 @@ class _Flow:
             self._say(
                 "size",
                 f"images of {size[1]}×{size[0]} are shrunk to {seen[1]}×{seen[0]} for {self.settings.model_name}, "
-                f"which was trained on {self.trained[1]}×{self.trained[0]}; args.resize=0 shows them as they are",
+                f"which was trained on {self.trained[1]}×{self.trained[0]}; resize=0 of this stage shows them as "
+                "they are",
             )
 
     def _note_disk(self, image_id: str) -> None:

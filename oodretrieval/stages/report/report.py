@@ -121,7 +121,9 @@ def _facts(
         "images": f"{len(dataset):,}",
         "segments": f"{len(table):,} in {table['image_id'].nunique():,} images",
         "meta model": settings.meta_model_name,
-        "catalogue": f"{catalogue.name}, {len(catalogue):,} segments" if catalogue is not None else NO_VALUE,
+        "catalogue": f"{catalogue.name}, {len(catalogue):,} {catalogue.candidates}"
+        if catalogue is not None
+        else NO_VALUE,
         "made by": f"oodretrieval {__version__}",
     }
 

@@ -114,7 +114,7 @@ class _Measured:
             "outlined": float((best >= OUTLINED).mean()),
         }
         order = np.random.default_rng(0).permutation(len(kinds[OBJECTS].table)).astype(np.float64)
-        curves[f"{OBJECTS} {RANDOM}"] = kinds[OBJECTS].curve(order)
+        curves[f"{OBJECTS} in one random order"] = kinds[OBJECTS].curve(order)
         answered = {
             kind: answered_measures(scene, kind, settings.looks, settings.seeds)
             for kind in kinds
