@@ -70,8 +70,8 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         for kind, name in (("predicted segments", catalogue_name), (OBJECTS, objects_name))
     }
     pictures = DemoPictures(
-        catalogue,
         Catalogue.named(run.workspace, objects_name),
+        catalogue,
         run.workspace,
         dataset.label_set,
         settings.save_dir,

@@ -31,8 +31,8 @@ class DemoPictures:
     """The pictures of the demo, from what the stages left on disk.
 
     Args:
-        catalogue: Segments of one dataset with truth.
-        objects: Objects of the same.
+        catalogue: Objects of one dataset with truth.
+        segments: Predicted segments of the same.
         workspace: Where the predictions lie.
         label_set: What the labels mean.
         folder: Where the pictures go; made where missing.
@@ -41,7 +41,7 @@ class DemoPictures:
     def __init__(
         self,
         catalogue: Catalogue,
-        objects: Catalogue,
+        segments: Catalogue,
         workspace: Workspace,
         label_set: LabelSet,
         folder: str | Path,
@@ -52,7 +52,7 @@ class DemoPictures:
             label_set,
             Path(folder),
         )
-        self.objects = objects
+        self.of_segments = segments
         self.made_by = catalogue.settings
         self.segments = catalogue.segments
         self.vectors = np.asarray(catalogue.vectors)
@@ -71,8 +71,8 @@ class DemoPictures:
         """
         query = self._query()
         figures = {
-            "candidates": self._candidates(self.catalogue, "segments"),
-            "objects": self._candidates(self.objects, "objects"),
+            "candidates": self._candidates(self.of_segments),
+            "objects": self._candidates(self.catalogue),
             "embedding_space": self._embedding_space(),
             "neighbours": self._neighbours(query),
             "four_panels": self._four_panels(query),
@@ -98,7 +98,7 @@ class DemoPictures:
         others = [(int(i), float(d)) for i, d in zip(indices, distances, strict=True)]
         return [(i, d) for i, d in others if images[i] != images[query]][:NEIGHBOURS]
 
-    def _candidates(self, catalogue: Catalogue, kind: str) -> Figure:
+    def _candidates(self, catalogue: Catalogue) -> Figure:
         figure = Figure(figsize=(13, 7.5))
         table = catalogue.segments
         scores, labels = table[SELECT_SCORE].to_numpy(), table["label"].to_numpy()
@@ -109,8 +109,8 @@ class DemoPictures:
         ]
         draw_candidates(figure, [_crop(catalogue, int(row)) for row in rows], captions, *CANDIDATES)
         figure.suptitle(
-            f"What looks most unknown: the {len(rows)} {kind} of highest {self.score_name}, the score that selected\n"
-            "(and what most of their pixels are in truth)"
+            f"What looks most unknown: the {len(rows)} {catalogue.candidates} of highest {self.score_name}, the score "
+            "that selected\n(and what most of their pixels are in truth)"
         )
         figure.subplots_adjust(0.01, 0.06, 0.99, 0.91)
         return figure
@@ -131,8 +131,8 @@ class DemoPictures:
         draw_embedding_space(axes, points, self.labels, self.names, unknown, thumbnails)
         axes.margins(y=0.14)  # thumbnails stand above their points
         axes.set_title(
-            f"{len(points)} segments that look unknown in the embedding space of {self.made_by['net']} (t-SNE), "
-            "coloured by truth"
+            f"{len(points)} {self.catalogue.candidates} that look unknown in the embedding space of "
+            f"{self.made_by['net']} (t-SNE), coloured by truth"
         )
         return figure
 

@@ -57,7 +57,9 @@ def four_panel_figure(view: ImageView, title: str) -> Figure:
     figure = Figure(figsize=(14, 8.2))
     draw_four_panels(figure, view)
     figure.suptitle(title)
-    figure.subplots_adjust(0.01, 0.06, 0.95, 0.92)  # room for the colour bars' numbers, right of the panels
+    figure.subplots_adjust(
+        0.01, 0.06, 0.95, 0.92, wspace=0.09
+    )  # room for the colour bars' numbers, right of the panels
     return figure
 
 
