@@ -305,7 +305,7 @@ def test_larger_images_are_shrunk_to_what_the_network_knows(configuration, works
     caplog.set_level("INFO")
     run = Run(trained_at(configuration, (36, 48)), workspace)
     pred_images(from_mapping(PredictSettings, {**NAMES, "limit": 2}), run)
-    said = "images of 96×72 are shrunk to 48×36 for colour, which was trained on 48×36; args.resize=0"
+    said = "images of 96×72 are shrunk to 48×36 for colour, which was trained on 48×36; resize=0"
     assert caplog.text.count(said) == 1
     prediction = read_prediction(workspace, "colour", "val", IDS[0])
     assert prediction.prediction.shape == (72, 96)
