@@ -28,6 +28,7 @@ def configuration(tmp_path_factory):
     return replace(shipped, datasets=datasets)
 
 
+@pytest.mark.slow
 def test_the_demo_finds_unknown_things_and_draws_them(configuration, tmp_path, caplog):
     caplog.set_level("INFO")
     settings = from_mapping(DemoSettings, {"gpu": -1, "save_dir": str(tmp_path / "demo"), "explore": False})

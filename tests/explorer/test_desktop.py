@@ -179,6 +179,7 @@ def leave(process, env):
     return process.communicate(timeout=PATIENCE)[1]
 
 
+@pytest.mark.slow
 def test_the_script_opens_a_window_and_ends_with_it(display, tmp_path):
     make_catalogue(tmp_path, 6)
     env = environment(DISPLAY=display, OODRETRIEVAL_WORKSPACE=str(tmp_path))
@@ -194,6 +195,7 @@ def test_the_script_opens_a_window_and_ends_with_it(display, tmp_path):
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", [{}, {"DISPLAY": ":4711"}])
 def test_without_a_display_the_script_says_so_and_names_the_alternatives(broken, tmp_path):
     make_catalogue(tmp_path, 2)

@@ -78,6 +78,7 @@ def test_a_change_of_any_kernel_is_noticed(compiled, tmp_path, changed):
     assert run(copy, tmp_path) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_folder_of_choice(copy, tmp_path):
     folder = tmp_path / "chosen"
     assert run(copy, tmp_path, NUMBA_CACHE_DIR=str(folder)) == (0, 1)
@@ -95,6 +96,7 @@ def test_works_where_nothing_can_be_written(copy, tmp_path):
         assert run(copy, home, LOCALAPPDATA=str(home / ".cache"), NUMBA_CACHE_DIR="")[0] == 0
 
 
+@pytest.mark.slow
 def test_a_full_disk_at_the_first_call_is_no_error(copy, tmp_path):
     prepare = copy / "segments" / "__init__.py"
     broken = "import numba.core.caching as c, errno\n"

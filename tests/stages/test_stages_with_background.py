@@ -162,6 +162,7 @@ def test_predictions_made_without_the_background_are_refused(extended, workspace
         )
 
 
+@pytest.mark.slow
 def test_all_stages_run_with_a_background(extended, workspace):
     for dataset in ("train_behind", "val_behind"):
         names = {"dataset": dataset, "model_name": "colour_implicit"}
@@ -247,6 +248,7 @@ def test_datasets_without_truth_or_predictions_are_refused(extended, workspace):
         eval_segmentation(SegmentationSettings(dataset="val", model_name="colour"), Run(extended, workspace))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"attraction": 1.0}, {"repulsion": 1.0}, {"similarity": "correlation"}])
 def test_template_losses_are_options_of_the_training(extended, workspace, options):
     plain = {"dataset": "train", "dataset_val": "val", "model_name": "foreground"}

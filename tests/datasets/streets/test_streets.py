@@ -199,6 +199,7 @@ def test_render_all_fills_the_cache(tmp_path):
     assert len(list(streets.folder.glob("*.png"))) == 9
 
 
+@pytest.mark.slow
 def test_render_all_in_processes_gives_the_same_pictures(tmp_path):
     streets = Streets("val", count=3, size=(64, 32), cache=tmp_path / "a")
     streets.render_all(processes=2)

@@ -270,6 +270,7 @@ for entry in (
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "offline", ["TRANSFORMERS_OFFLINE", pytest.param("HF_HUB_OFFLINE", marks=pytest.mark.slow)]
 )
