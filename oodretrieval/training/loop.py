@@ -41,15 +41,15 @@ class Schedule:
         validate_every: Epochs between validations; the last epoch is always validated.
     """
 
-    epochs: int = 40
-    learning_rate: float = 1e-3
-    encoder_factor: float = 0.5
-    weight_decay: float = 1e-2
-    optimiser: str = "adamw"
+    epochs: int
+    learning_rate: float
+    encoder_factor: float
+    weight_decay: float
+    optimiser: str
+    average_decay: float
+    validate_every: int
     power: float = 0.9
     warmup: int = 50
-    average_decay: float = 0.99
-    validate_every: int = 1
 
 
 def build_optimiser(model: nn.Module, schedule: Schedule) -> Optimizer:

@@ -15,7 +15,16 @@ from oodretrieval.models import WithImplicitBackground
 from oodretrieval.training import Schedule, Trainer, cross_entropy
 from oodretrieval.training.loop import build_optimiser, poly
 
-SCHEDULE = Schedule(epochs=4, learning_rate=0.02, warmup=2, average_decay=0.5)
+SCHEDULE = Schedule(
+    epochs=4,
+    learning_rate=0.02,
+    encoder_factor=0.5,
+    weight_decay=1e-2,
+    optimiser="adamw",
+    average_decay=0.5,
+    validate_every=1,
+    warmup=2,
+)
 
 
 def forget_accelerators():
