@@ -18,6 +18,7 @@ RANKS = {
     "choices": 0,
     "labels": 0,
     "masks": 0,
+    "parted_arrays": 0,
     "entries": 0,
     "files": 0,
     "execution": 0,
