@@ -14,6 +14,7 @@ ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
     "errors": 0,
+    "extras": 0,
     "compilation": 0,
     "choices": 0,
     "labels": 0,
