@@ -144,7 +144,12 @@ class PartFiles:
         listed |= set(state["tables"].values())
         others = (
             path
-            for pattern in ("vectors/*/part-*.npy", "lengths/*/of-part-*.npy", "tables/*/part-*", "masks/part-*")
+            for pattern in (
+                "vectors/*/part-*.npy",
+                "lengths/*/of-part-*.npy",
+                "tables/*/part-*",
+                "masks/part-*",
+            )
             for path in self.folder.glob(pattern)
         )
         for path in [*self._tables(), *others]:
