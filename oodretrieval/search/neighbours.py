@@ -120,8 +120,8 @@ class NearestNeighbours:
                 (:func:`~oodretrieval.search.near_duplicates`).
             among: Which stored vectors may be found and are counted, ``(n,)`` bool; None for all.
             same: Cosine from which groups are one thing, wherever they lie, that is found once and counted together,
-                such as one picture that was saved twice (:data:`SAME`), among the nearest ``2 k`` groups at least; None to
-                keep groups apart.
+                such as one picture that was saved twice (:data:`SAME`); at least the nearest ``2 k`` groups are
+                compared. None to keep groups apart.
 
         Returns:
             At most ``k``, with how many members each group has.
