@@ -1,10 +1,12 @@
-"""Encoders: any timm network that gives features at a chosen stride."""
+"""Encoders: any timm network that gives features at a chosen stride.
+
+timm, which imports torchvision, takes longer to import than torch: only a network that is built waits for it.
+"""
 
 import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import timm
 from huggingface_hub import is_offline_mode, try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 from torch import Tensor, nn
@@ -44,6 +46,8 @@ class Backbone(nn.Module):
         pretrained: bool | Literal["packaged"] = False,
     ) -> None:
         super().__init__()
+        import timm
+
         if not timm.is_model(name):
             raise UnknownNameError("backbone", name, timm.list_models())
         indices = _deepest_indices(name, strides, output_stride)
@@ -56,6 +60,8 @@ class Backbone(nn.Module):
             self._load_imagenet(name, output_stride, indices)
 
     def _load_imagenet(self, name: str, output_stride: int, indices: Sequence[int]) -> None:
+        import timm
+
         if name in LITE:
             full = timm.create_model(name).state_dict()
             state = efficientnet_lite_state(name.removeprefix("tf_"), full)
@@ -85,6 +91,8 @@ class Backbone(nn.Module):
 
 def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> list[int]:
     """For each stride the deepest feature map that has it."""
+    import timm
+
     try:
         network: Any = timm.create_model(name, features_only=True, output_stride=output_stride)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
@@ -104,6 +112,8 @@ def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> l
 
 def _require_timm_weights(name: str) -> None:
     """Fail at once, not after a minute of retries, where the weights are neither cached nor reachable."""
+    import timm
+
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.hf_hub_id:
         raise WeightsError(f"timm has no ImageNet weights of {name!r}; train it with pretrained=False")
