@@ -7,17 +7,10 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from huggingface_hub import is_offline_mode, try_to_load_from_cache
-from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 from torch import Tensor, nn
 
-from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
-from oodretrieval.imagenet_weights import efficientnet_lite_state, unreachable
-
-LITE = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
-"""Backbones whose ImageNet weights come with an installed package, without a download."""
-
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.imagenet_weights import LITE, efficientnet_lite_state, require_timm_weights
 
 
 class Backbone(nn.Module):
@@ -68,7 +61,7 @@ class Backbone(nn.Module):
             own = self.network.state_dict()
             self.network.load_state_dict({key: state[key] for key in own})
             return
-        _require_timm_weights(name)
+        require_timm_weights(name)
         logging.getLogger(__name__).info("loading ImageNet weights of %s", name)
         self.network = timm.create_model(
             name, features_only=True, output_stride=output_stride, out_indices=indices, pretrained=True
@@ -108,24 +101,3 @@ def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> l
             "choose another output_stride or backbone"
         )
     return [len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides]
-
-
-def _require_timm_weights(name: str) -> None:
-    """Fail at once, not after a minute of retries, where the weights are neither cached nor reachable."""
-    import timm
-
-    config = timm.get_pretrained_cfg(name)
-    if config is None or not config.hf_hub_id:
-        raise WeightsError(f"timm has no ImageNet weights of {name!r}; train it with pretrained=False")
-    repository = config.hf_hub_id
-    if repository.endswith("/"):
-        repository += f"{config.architecture}.{config.tag}" if config.tag else str(config.architecture)
-    if any(isinstance(try_to_load_from_cache(repository, file), str) for file in HUB_FILES):
-        return
-    reason = "offline mode is on" if is_offline_mode() else unreachable(ENDPOINT)
-    if reason:
-        raise WeightsError(
-            f"ImageNet weights of {name!r} are not in the cache {HF_HUB_CACHE}, and the hub cannot be reached "
-            f"({reason}); fetch the repository {repository!r} on a machine with network access and copy the "
-            f"cache, or use one of {', '.join(LITE)}, whose weights are installed"
-        )
