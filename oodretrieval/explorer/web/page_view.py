@@ -1,0 +1,189 @@
+"""One page that shows a session: it follows the changes of the state and of what is presented."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import panel as pn
+from numpy.typing import NDArray
+
+from oodretrieval.explorer.commands.table import KEYS
+from oodretrieval.explorer.details import Detail
+from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.web.card import card
+from oodretrieval.explorer.web.contents import detail_content, keys
+from oodretrieval.explorer.web.menus import candidate_buttons, menus
+from oodretrieval.explorer.web.page import Page
+from oodretrieval.explorer.web.scatter import Scatter
+from oodretrieval.explorer.web.visited import Visited
+
+COLOURINGS = {
+    "truth": "truth",
+    "prediction": "predicted class",
+    "score": "the score that selected",
+    "uniform": "one colour",
+    "clusters": "cluster",
+}
+_POINTS = {"points", "preliminary", "colouring", "clusters", "metric", "step"}
+"""Of the state: what the scatter and its legend show."""
+_RINGS = {"points", "query", "space", "metric", "neighbours"}
+
+
+class PageView:
+    """The page of one browser window.
+
+    Args:
+        session: What is shown; several pages may show one.
+
+    Attributes:
+        page: What Panel serves.
+        scatter: The points on it.
+        hidden: Names of the categories that are not drawn.
+        row: The candidate that the card is of, or None.
+        visited: What was shown next to the scatter.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.hidden = session, set[str]()
+        self.scatter = Scatter(session.state)
+        self.row: int | None = None
+        self._waiting: set[str] = set()
+        self.visited: Visited[Detail] = Visited(session.presentation.detail)
+        self.page = Page(scatter=pn.pane.Bokeh(self.scatter.figure, sizing_mode="stretch_both"))
+        self._document = pn.state.curdoc
+        self._ends = [
+            session.state.subscribe(lambda changed: self.refresh(*(f"state.{name}" for name in changed))),
+            session.presentation.subscribe(self._follow_presentation),
+        ]
+        self._draw_all()
+
+    def close(self) -> None:
+        """Follow no changes any more."""
+        for end in self._ends:
+            end()
+
+    # -- changes ---------------------------------------------------------------------------------------------
+
+    def _follow_presentation(self, changed: frozenset[str]) -> None:
+        self.refresh(*changed)
+
+    def refresh(self, *changed: str) -> None:
+        """Have parts of the page drawn again, once, where its document may be changed.
+
+        Args:
+            changed: Names of attributes; those of the state begin with ``state.``.
+        """
+        first = not self._waiting
+        self._waiting.update(changed)
+        if first and self._waiting:
+            self._later(self._draw_waiting)
+
+    def _later(self, function: Callable[[], None]) -> None:
+        if self._document is None or self._document.session_context is None:
+            function()
+        else:
+            self._document.add_next_tick_callback(function)
+
+    def _draw_waiting(self) -> None:
+        changed, self._waiting = self._waiting, set()
+        state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
+        if state & _POINTS or "hidden" in changed:
+            self._draw_points()
+        if state & _RINGS or "marked" in changed:
+            self._draw_rings()
+        if changed & {"thumbnail", "marked"} or "clusters" in state:
+            self._draw_card()
+        if "detail" in changed:
+            self._draw_detail()
+        if changed & {"status", "progress", "turns"}:
+            self._draw_status()
+        if changed & {"help", "prompt"}:
+            self._draw_cover()
+
+    def _draw_all(self) -> None:
+        state = self.session.state
+        self.page.catalogue = {
+            "name": state.catalogue.name,
+            "count": len(state),
+            "menus": menus(),
+            "buttons": candidate_buttons(),
+            "keys": keys(),
+            "triggers": [command.trigger for command in KEYS],
+        }
+        self._draw_points()
+        self._draw_rings()
+        self._draw_card()
+        self._draw_detail()
+        self._draw_status()
+        self._draw_cover()
+
+    # -- parts of the page -----------------------------------------------------------------------------------
+
+    def _draw_points(self) -> None:
+        state = self.session.state
+        categories = state.categories()
+        self.scatter.draw(categories, self.hidden)
+        method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
+        self.page.legend = {
+            "title": f"{method} · coloured by {COLOURINGS.get(state.colouring, state.colouring)}",
+            "shown": state.settings.mainplot.legend,
+            "entries": [
+                {
+                    "name": category.name,
+                    "colour": category.colour,
+                    "count": len(category.rows),
+                    "unknown": category.unknown,
+                    "hidden": category.name in self.hidden,
+                }
+                for category in categories
+            ],
+        }
+
+    def _draw_rings(self) -> None:
+        state, marked = self.session.state, self.session.presentation.marked
+        query = state.query
+        found = [] if query is None or state.space is None else [row for row, _ in state.nearest(query)]
+        self.scatter.ring("query", [] if query is None else [query])
+        self.scatter.ring("neighbours", found)
+        self.scatter.ring("marked", [] if marked is None else [marked])
+
+    def _draw_card(self) -> None:
+        presentation = self.session.presentation
+        row = presentation.hovered if presentation.hovered is not None else presentation.marked
+        if row is None:
+            return  # the last one stays, so that its buttons can be reached
+        self.row = row
+        ready = self.session.crops.ready(row)
+        self.page.card = card(self.session.state, row, ready)
+
+    def _draw_detail(self) -> None:
+        self.visited.visit(self.session.presentation.detail)
+        content = detail_content(self.session.presentation.detail)
+        self.page.detail = {**content, "back": self.visited.can(-1), "forward": self.visited.can(1)}
+
+    def _draw_status(self) -> None:
+        presentation = self.session.presentation
+        self.page.status = {"said": presentation.status, "progress": presentation.progress}
+
+    def _draw_cover(self) -> None:
+        prompt = self.session.presentation.prompt
+        asked: dict[str, Any] | None = None
+        if prompt is not None:
+            asked = {"question": prompt.question, "text": prompt.text, "problem": prompt.problem}
+        self.page.cover = {"help": self.session.presentation.help, "prompt": asked}
+
+    def visible(self) -> NDArray[np.bool_] | None:
+        """Which candidates are drawn.
+
+        Returns:
+            ``(n,)``; None where all are.
+        """
+        ranking = self.session.state.ranking
+        shown = None if ranking is None or not ranking.step else ranking.visible.copy()
+        for category in self.session.state.categories() if self.hidden else ():
+            if category.name in self.hidden:
+                if shown is None:
+                    shown = np.ones(len(self.session.state), np.bool_)
+                shown[category.rows] = False
+        return shown
