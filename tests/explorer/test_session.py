@@ -112,5 +112,6 @@ def test_every_change_of_the_state_is_announced(session):
         "clustering",
         "groups",
         "clusters",
+        "history",
     }
     assert changes == expected
