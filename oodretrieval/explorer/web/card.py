@@ -59,7 +59,7 @@ def facts(state: State, row: int) -> list[Fact]:
                 "Higher is more unlike what was learned; the share of candidates below it.",
             )
         )
-    if state.clusters is not None:
+    if state.clusters is not None and state.clusters[row] >= 0:
         found.append(Fact("Cluster", str(state.clusters[row] + 1), "Group of like candidates."))
     if "S" in segments.table.columns:
         found.append(Fact("Size", f"{int(segments.value(row, 'S')):,} pixels", "Pixels of its mask."))
@@ -77,13 +77,14 @@ def card(state: State, row: int, picture: NDArray[np.uint8] | None) -> dict[str,
         picture: Its crop, ``(h, w, 3)``; None while that is being read.
 
     Returns:
-        ``row``, ``name``, ``unknown``, ``picture`` and ``facts``.
+        ``row``, ``name``, ``unknown``, ``tags``, ``picture`` and ``facts``.
     """
     classes = state.segments.classes
     return {
         "row": row,
         "name": classes.class_name(row),
         "unknown": bool(classes.unknown[row]),
+        "tags": [[name, state.tags.colour(name)] for name in state.tags.of_row(row)],
         "picture": "" if picture is None else data_address(picture),
         "facts": [[fact.name, fact.value, fact.meaning] for fact in facts(state, row)],
     }

@@ -64,7 +64,7 @@ function scatter(model, pointer, held) {
   const outline = svg("svg", { class: "lasso" })
   const legend = h("div", { class: "legend" })
   const tools = h("div", { class: "tools" })
-  const map = h("div", { class: "map" }, points, outline, legend, tools)
+  const map = h("div", { class: "map" }, points, outline, legend, tools, selectionBar(model))
   let mode = "pan", drag = null
 
   const at = (event) => {
@@ -95,7 +95,7 @@ function scatter(model, pointer, held) {
     if (!inside(event)) return
     const selecting = event.button === 0 && (mode !== "pan" || event.shiftKey)
     drag = { selecting, shape: mode === "rectangle" ? "rectangle" : "lasso", path: [at(event)], far: 0,
-             x: event.clientX, y: event.clientY, shift: event.shiftKey && mode !== "pan", alt: event.altKey }
+             x: event.clientX, y: event.clientY, shift: event.shiftKey && mode !== "pan", take: event.altKey || event.ctrlKey || event.metaKey }
     if (selecting) { swallow(event); points.setPointerCapture(event.pointerId) }
   }, true)
   map.addEventListener("pointermove", (event) => {
@@ -112,7 +112,7 @@ function scatter(model, pointer, held) {
     const [x, y] = drag.path[0]
     if (drag.far <= STILL) model.send_msg({ type: "button", trigger: trigger(event), x, y })
     else if (drag.selecting) {
-      const how = drag.alt ? "remove" : drag.shift ? "add" : "replace"
+      const how = drag.take ? "remove" : drag.shift ? "add" : "replace"
       model.send_msg({ type: "select", polygon: thinned(corners(drag)), how })
     }
     if (drag.selecting) swallow(event)
@@ -143,8 +143,8 @@ function scatter(model, pointer, held) {
   }
   for (const [name, label, title] of [
     ["pan", "Move", "Drag moves the view, the wheel zooms; Shift + drag draws a lasso"],
-    ["lasso", "Lasso", "Drag around candidates to select them; Shift adds, Alt removes"],
-    ["rectangle", "Rectangle", "Drag a rectangle over candidates to select them; Shift adds, Alt removes"],
+    ["lasso", "Lasso", "Drag around candidates to select them; Shift adds, Ctrl takes away"],
+    ["rectangle", "Rectangle", "Drag a rectangle over candidates to select them; Shift adds, Ctrl takes away"],
   ]) {
     const button = h("button", { title, onclick: () => choose(name) }, label)
     button.dataset.mode = name
@@ -158,13 +158,13 @@ function scatter(model, pointer, held) {
     legend.style.display = shown ? "" : "none"
     legend.replaceChildren(h("div", { class: "title" }, title ?? ""), ...entries.map((entry) =>
       h("button", {
-        class: entry.hidden ? "off" : "",
-        title: entry.hidden ? "Click to show" : "Click to hide",
+        class: entry.hidden ? "off" : "", disabled: entry.faint,
+        title: entry.faint ? "Below the threshold, filtered away, or hidden" : entry.hidden ? "Click to show" : "Click to hide",
         onclick: () => model.send_msg({ type: "legend", name: entry.name }),
       },
       h("span", { class: entry.unknown ? "dot unknown" : "dot", style: `background:${entry.colour}` }),
       h("span", { class: "label" }, entry.name),
-      h("span", { class: "number" }, entry.chosen === undefined ? String(entry.count) : `${entry.chosen} / ${entry.count}`))))
+      h("span", { class: "number" }, entry.count))))
   }
   model.on("legend", drawLegend)
   drawLegend()
@@ -176,6 +176,72 @@ function thinned(path) { // a lasso needs no more corners than this
   return path.filter((_, index) => index % step === 0)
 }
 
+// -- the selection and its name ---------------------------------------------------------------------------------------
+
+function nameField(model, placeholder, send) {
+  const list = h("datalist", { id: `tags-${Math.random().toString(36).slice(2)}` })
+  const input = h("input", { placeholder, spellcheck: false, autocomplete: "off", "aria-label": placeholder })
+  input.setAttribute("list", list.id)
+  const take = () => { if (input.value.trim()) { send(input.value.trim()); input.value = "" } }
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation()
+    if (event.key === "Enter") take()
+    if (event.key === "Escape") input.blur()
+  })
+  const draw = () => list.replaceChildren(...(model.choice.tags ?? []).map(([name]) => h("option", { value: name })))
+  model.on("choice", draw)
+  draw()
+  return [h("span", { class: "name-field" }, input, list), take]
+}
+
+function selectionBar(model) {
+  const count = h("b")
+  const [field, take] = nameField(model, "name them …", (name) => model.send_msg({ type: "tag", name }))
+  const change = (action) => () => model.send_msg({ type: "selection", do: action })
+  const element = h("div", { class: "selection" }, count, field,
+    h("button", { class: "on", title: "Give the selected candidates this name (Enter)", onclick: take }, "Name"),
+    h("button", { title: "Select what is shown and not selected, instead", onclick: change("invert") }, "Invert"),
+    h("button", { title: "Select nothing", onclick: change("clear") }, "Clear"))
+  const draw = () => {
+    const { selected = 0 } = model.choice
+    element.classList.toggle("open", selected > 0)
+    count.textContent = `${selected.toLocaleString("en")} selected`
+  }
+  model.on("choice", draw)
+  draw()
+  return element
+}
+
+function filterField(model) {
+  const list = h("datalist", { id: "columns" }, (model.catalogue.columns ?? []).map((name) => h("option", { value: name })))
+  const input = h("input", { class: "filter", placeholder: 'Show only …  e.g. predicted == "car" and S > 500', spellcheck: false,
+    autocomplete: "off", "aria-label": "Filter", title: `Columns: ${(model.catalogue.columns ?? []).join(", ")}` })
+  const problem = h("div", { class: "problem", role: "alert" })
+  const shown = h("span", { class: "shown" })
+  const send = () => model.send_msg({ type: "filter", text: input.value })
+  input.addEventListener("keydown", (event) => {
+    event.stopPropagation()
+    if (event.key === "Enter") send()
+    if (event.key === "Escape") { input.value = ""; send(); input.blur() }
+  })
+  input.addEventListener("search", send)
+  const draw = () => {
+    const { filter = "", shown: number, count } = model.choice
+    if (input.getRootNode().activeElement !== input) input.value = filter
+    shown.textContent = number === count || number === undefined ? "" : `${number.toLocaleString("en")} shown`
+    input.classList.toggle("active", Boolean(filter))
+  }
+  model.on("choice", draw)
+  model.on("msg:custom", (message) => {
+    if (message.filter === undefined) return
+    problem.textContent = message.filter
+    problem.classList.toggle("open", Boolean(message.filter))
+  })
+  input.addEventListener("input", () => problem.classList.remove("open"))
+  draw()
+  return h("div", { class: "filtering" }, input, list, shown, problem)
+}
+
 // -- the card of the candidate under the pointer ----------------------------------------------------------------------
 
 function card(model) {
@@ -183,10 +249,16 @@ function card(model) {
   const list = h("dl")
   const meaning = h("div", { class: "meaning" })
   const buttons = h("div", { class: "buttons" })
-  const element = h("div", { class: "card" }, crop, h("div", { class: "about" }, list, meaning, buttons))
+  const chips = h("span", { class: "chips" })
+  const [field] = nameField(model, "name it …", (name) => {
+    if (model.card.row !== undefined) model.send_msg({ type: "tag", row: model.card.row, name })
+  })
+  const naming = h("div", { class: "naming" }, chips, field)
+  const element = h("div", { class: "card" }, crop, h("div", { class: "about" }, list, naming, meaning, buttons))
   const usual = "Hover a number to see what it means; the buttons do what the mouse does."
   const draw = () => {
-    const { row, name, picture, facts = [] } = model.card
+    const { row, name, picture, facts = [], tags = [] } = model.card
+    naming.style.visibility = row === undefined ? "hidden" : ""
     if (row === undefined) {
       crop.replaceChildren("Move the pointer over a point")
       return
@@ -197,6 +269,10 @@ function card(model) {
       const tell = { title: says, onmouseenter: () => { meaning.textContent = says }, onmouseleave: () => { meaning.textContent = usual } }
       return [h("dt", tell, fact), h("dd", { ...tell, class: index === 0 ? "first" : "" }, value)]
     }))
+    chips.replaceChildren(...tags.map(([tag, colour]) => h("button", {
+      class: "chip", style: `border-color:${colour}`, title: `Click takes the name ${tag} off`,
+      onclick: () => model.send_msg({ type: "untag", row, name: tag }),
+    }, h("i", { style: `background:${colour}` }), tag, " ×")))
     buttons.replaceChildren(...(model.catalogue.buttons ?? []).map((button) =>
       h("button", { title: `${button.text} (${button.shown})`,
         onclick: () => model.send_msg({ type: "button", trigger: button.trigger, row: model.card.row }) }, button.label)))
@@ -306,7 +382,7 @@ function topBar(model) {
   }
   const bar = h("div", { class: "bar" },
     h("div", { class: "name", title: name }, name ?? ""), h("div", { class: "count" }, `${(count ?? 0).toLocaleString("en")} candidates`),
-    menus.map(menu), h("div", { class: "space" }),
+    menus.map(menu), filterField(model),
     h("button", { class: "help", title: "What mouse and keys do (?)", onclick: () => model.send_msg({ type: "key", key: "?" }) }, "?"))
   return [bar, closeAll]
 }
@@ -333,8 +409,10 @@ function cover(model, back) {
   const help = () => h("div", { class: "sheet" },
     h("h2", {}, "What mouse and keys do", h("button", { onclick: () => key("escape") }, "Close")),
     h("div", { class: "columns" }, (model.catalogue.keys ?? []).map(([shown, text]) => h("div", { class: "pair" }, h("kbd", {}, shown), h("span", {}, text)))))
-  const ask = ({ question, text, problem }) => {
-    const input = h("input", { value: text, spellcheck: false, "aria-label": question })
+  const ask = ({ question, text, problem, choices = [] }) => {
+    const list = h("datalist", { id: "choices" }, choices.map((choice) => h("option", { value: choice })))
+    const input = h("input", { value: text, spellcheck: false, autocomplete: "off", "aria-label": question })
+    input.setAttribute("list", "choices")
     const take = () => model.send_msg({ type: "answer", text: input.value })
     input.addEventListener("keydown", (event) => {
       event.stopPropagation()
@@ -342,7 +420,7 @@ function cover(model, back) {
       if (event.key === "Escape") key("escape")
     })
     setTimeout(() => { input.focus(); input.select() })
-    return h("div", { class: "sheet ask" }, h("div", { class: "question" }, question), input, h("div", { class: "problem" }, problem),
+    return h("div", { class: "sheet ask" }, h("div", { class: "question" }, question), input, list, h("div", { class: "problem" }, problem),
       h("div", { class: "do" }, h("button", { onclick: () => key("escape") }, "Cancel"), h("button", { class: "on", onclick: take }, "OK")))
   }
   const draw = () => {

@@ -18,6 +18,7 @@ class Page(pn.custom.JSComponent):  # type: ignore[misc]  # Panel gives it no ty
         scatter: The figure with the points.
         catalogue: Name and size of the catalogue, menus and buttons: what stays.
         legend: Categories by colour.
+        choice: How many are shown and selected, the filter, and the tags.
         card: What is known of the candidate under the pointer.
         detail: What is shown next to the scatter.
         status: What was said last and what is under way.
@@ -27,6 +28,7 @@ class Page(pn.custom.JSComponent):  # type: ignore[misc]  # Panel gives it no ty
     scatter = pn.custom.Child()
     catalogue = param.Dict(default={})
     legend = param.Dict(default={})
+    choice = param.Dict(default={})
     card = param.Dict(default={})
     detail = param.Dict(default={})
     status = param.Dict(default={})

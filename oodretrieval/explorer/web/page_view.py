@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import panel as pn
-from numpy.typing import NDArray
 
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
@@ -18,16 +17,11 @@ from oodretrieval.explorer.web.page import Page
 from oodretrieval.explorer.web.scatter import Scatter
 from oodretrieval.explorer.web.visited import Visited
 
-COLOURINGS = {
-    "truth": "truth",
-    "prediction": "predicted class",
-    "score": "the score that selected",
-    "uniform": "one colour",
-    "clusters": "cluster",
-}
-_POINTS = {"points", "preliminary", "colouring", "clusters", "metric", "step"}
+_MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters": "cluster", "tags": "tag"}
+"""Colourings, and what to call them where their own name does not say it."""
+_POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
 
 
 class PageView:
@@ -39,13 +33,12 @@ class PageView:
     Attributes:
         page: What Panel serves.
         scatter: The points on it.
-        hidden: Names of the categories that are not drawn.
         row: The candidate that the card is of, or None.
         visited: What was shown next to the scatter.
     """
 
     def __init__(self, session: Session) -> None:
-        self.session, self.hidden = session, set[str]()
+        self.session = session
         self.scatter = Scatter(session.state)
         self.row: int | None = None
         self._waiting: set[str] = set()
@@ -88,11 +81,15 @@ class PageView:
     def _draw_waiting(self) -> None:
         changed, self._waiting = self._waiting, set()
         state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
-        if state & _POINTS or "hidden" in changed:
+        if state & _POINTS:
             self._draw_points()
+        if state & _POINTS or "selected" in state:
+            self._draw_legend()
+        if state & {"points", "selected", "filter", "hidden", "step", "tags", "history"}:
+            self._draw_choice()
         if state & _RINGS or "marked" in changed:
             self._draw_rings()
-        if changed & {"thumbnail", "marked"} or "clusters" in state:
+        if changed & {"thumbnail", "marked"} or state & {"clusters", "tags"}:
             self._draw_card()
         if "detail" in changed:
             self._draw_detail()
@@ -110,8 +107,11 @@ class PageView:
             "buttons": candidate_buttons(),
             "keys": keys(),
             "triggers": [command.trigger for command in KEYS],
+            "columns": list(state.columns),
         }
         self._draw_points()
+        self._draw_legend()
+        self._draw_choice()
         self._draw_rings()
         self._draw_card()
         self._draw_detail()
@@ -122,22 +122,46 @@ class PageView:
 
     def _draw_points(self) -> None:
         state = self.session.state
-        categories = state.categories()
-        self.scatter.draw(categories, self.hidden)
+        self.scatter.draw(state.categories())
+
+    def _draw_legend(self) -> None:
+        state = self.session.state
         method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
         self.page.legend = {
-            "title": f"{method} · coloured by {COLOURINGS.get(state.colouring, state.colouring)}",
+            "title": f"{method} · coloured by {self._meaning()}",
             "shown": state.settings.mainplot.legend,
             "entries": [
                 {
                     "name": category.name,
                     "colour": category.colour,
-                    "count": len(category.rows),
+                    "count": category.count,
                     "unknown": category.unknown,
-                    "hidden": category.name in self.hidden,
+                    "hidden": category.hidden,
+                    "faint": category.faint,
                 }
-                for category in categories
+                for category in state.categories()
             ],
+        }
+
+    def _meaning(self) -> str:
+        state = self.session.state
+        if state.colouring == "score":
+            return state.segments.score_name
+        return _MEANINGS.get(state.colouring, state.colouring)
+
+    def _draw_choice(self) -> None:
+        """What is shown and selected, in numbers, and what there is to name it with."""
+        state = self.session.state
+        chosen, tags = state.selection, state.tags
+        self.scatter.ring(
+            "chosen", [] if chosen.selected is None else np.flatnonzero(chosen.selected & chosen.visible)
+        )
+        self.page.choice = {
+            "selected": len(chosen),
+            "shown": int(chosen.visible.sum()),
+            "count": len(state),
+            "filter": "" if chosen.filter is None else chosen.filter.text,
+            "tags": [[name, tags.colour(name), tags.count(name)] for name in tags.names],
         }
 
     def _draw_rings(self) -> None:
@@ -171,19 +195,5 @@ class PageView:
         asked: dict[str, Any] | None = None
         if prompt is not None:
             asked = {"question": prompt.question, "text": prompt.text, "problem": prompt.problem}
+            asked["choices"] = list(getattr(prompt, "choices", ()))
         self.page.cover = {"help": self.session.presentation.help, "prompt": asked}
-
-    def visible(self) -> NDArray[np.bool_] | None:
-        """Which candidates are drawn.
-
-        Returns:
-            ``(n,)``; None where all are.
-        """
-        ranking = self.session.state.ranking
-        shown = None if ranking is None or not ranking.step else ranking.visible.copy()
-        for category in self.session.state.categories() if self.hidden else ():
-            if category.name in self.hidden:
-                if shown is None:
-                    shown = np.ones(len(self.session.state), np.bool_)
-                shown[category.rows] = False
-        return shown

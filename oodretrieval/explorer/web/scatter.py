@@ -38,7 +38,7 @@ class Scatter:
         self.figure = _empty_figure()
         self._points = {kind: self._add_points(kind) for kind in _KINDS}
         self._rings = {
-            "chosen": self._add_ring(7, _CHOSEN, 1.4),
+            "chosen": self._add_ring(self._point_size("known") + 3, _CHOSEN, 2.0),
             "neighbours": self._add_ring(14, _NEIGHBOUR, 1.4),
             "query": self._add_ring(19, _QUERY, 2.4),
             "marked": self._add_ring(16, RED, 2.4),
@@ -46,21 +46,19 @@ class Scatter:
 
     # -- what is drawn ---------------------------------------------------------------------------------------
 
-    def draw(self, categories: Sequence[Category], hidden: Collection[str]) -> None:
+    def draw(self, categories: Sequence[Category]) -> None:
         """Draw the points as the state has them; replaces what was there, and leaves the view as it is.
 
         Args:
             categories: Points by colour.
-            hidden: Names of categories that are not drawn.
         """
         points = self._state.points
         if points is None:
             return
         if self._fitted is not points:
             self.fit()
-        shown = [category for category in categories if category.name not in hidden]
         for kind in _KINDS:
-            self._draw_kind(kind, points, [category for category in shown if _kind(category) == kind])
+            self._draw_kind(kind, points, [category for category in categories if _kind(category) == kind])
 
     def _draw_kind(self, kind: str, points: NDArray[np.floating], categories: list[Category]) -> None:
         source, mapper, glyph = self._points[kind]
@@ -143,13 +141,12 @@ class Scatter:
         self.figure.x_range.update(start=view.left, end=view.right)
         self.figure.y_range.update(start=view.bottom, end=view.top)
 
-    def row_at(self, x: float, y: float, visible: NDArray[np.bool_] | None) -> int | None:
+    def row_at(self, x: float, y: float) -> int | None:
         """The segment under the pointer.
 
         Args:
             x: From 0 left to 1 right.
             y: From 0 at the top to 1 at the bottom.
-            visible: Which segments are shown, ``(n,)``; all for None.
 
         Returns:
             Row of the nearest point that is shown; None if none is near.
@@ -158,7 +155,10 @@ class Scatter:
             return None
         place = self.view.place(np.array([[x, y]]))[0]
         return nearest_point(
-            self._state.points, (float(place[0]), float(place[1])), REACH * self.view.unit, visible
+            self._state.points,
+            (float(place[0]), float(place[1])),
+            REACH * self.view.unit,
+            self._state.selection.visible,
         )
 
     # -- parts of the figure ---------------------------------------------------------------------------------
