@@ -1,17 +1,14 @@
 """Where the explorer is shown: in a window of the desktop, or as a page in the browser."""
 
 import logging
-from importlib.util import find_spec
 from typing import Any
 
-from oodretrieval.errors import DisplayError
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.desktop.window import discover_in_window, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.web import require_page
 
 logger = logging.getLogger(__name__)
-NEEDED = ("panel", "bokeh", "tornado")
-INSTALL = "in the checkout run `pip install -c constraints.txt -e '.[web]'`"
 
 
 def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
@@ -39,14 +36,3 @@ def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
 
         return discover_in_browser(settings, run)
     return discover_in_window(settings, run)
-
-
-def require_page() -> None:
-    """Make sure that the page's packages are there.
-
-    Raises:
-        DisplayError: If one is missing; names the command that installs them.
-    """
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise DisplayError(f"the explorer's page needs {', '.join(missing)}; {INSTALL}")

@@ -65,8 +65,8 @@ class Visitor:
         self.wait()
 
     def wait(self):
+        self.page.wait_for_selector(".map[data-ready]")
         self.page.wait_for_selector(".legend button")
-        self.page.wait_for_function("document.querySelector('body') !== null")
 
     def pixel(self, row):
         """Where a candidate's point is on the screen, before anybody zoomed."""

@@ -36,7 +36,7 @@ class Messages:
             "key": self._key,
             "answer": self._answer,
             "legend": self._toggle,
-            "fit": lambda message: view.scatter.fit(),
+            "fit": lambda message: self._fit(),
             "history": self._go,
             "clusters": self._clusters,
             "select": self._select,
@@ -66,6 +66,12 @@ class Messages:
 
     def _resize(self, message: dict[str, Any]) -> None:
         self._view.scatter.resize(float(message["width"]), float(message["height"]))
+        self._view.refresh("size")
+        self._view.page.answer({"sized": True})
+
+    def _fit(self) -> None:
+        self._view.scatter.fit()
+        self._view.refresh("view")
 
     def _row(self, message: dict[str, Any]) -> int | None:
         """The candidate that a message is about: named, or the one at a place of the scatter."""

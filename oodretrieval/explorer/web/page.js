@@ -166,6 +166,7 @@ function scatter(model, pointer, held) {
       h("span", { class: "label" }, entry.name),
       h("span", { class: "number" }, entry.count))))
   }
+  model.on("msg:custom", (message) => { if (message.sized) map.dataset.ready = "yes" })
   model.on("legend", drawLegend)
   drawLegend()
   return map

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import panel as pn
+from bokeh.events import RangesUpdate
 
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
@@ -45,6 +46,7 @@ class PageView:
         self.visited: Visited[Detail] = Visited(session.presentation.detail)
         self.page = Page(scatter=pn.pane.Bokeh(self.scatter.figure, sizing_mode="stretch_both"))
         self._document = pn.state.curdoc
+        self.scatter.figure.on_event(RangesUpdate, lambda event: self.refresh("view"))
         self._ends = [
             session.state.subscribe(lambda changed: self.refresh(*(f"state.{name}" for name in changed))),
             session.presentation.subscribe(self._follow_presentation),
@@ -83,6 +85,10 @@ class PageView:
         state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
         if state & _POINTS:
             self._draw_points()
+        elif changed & {"view", "size"}:
+            self.scatter.draw_view()
+        if "density" in changed or "points" in state:
+            self.scatter.draw_density(self.session.presentation.density)
         if state & _POINTS or "selected" in state:
             self._draw_legend()
         if state & {"points", "selected", "filter", "hidden", "step", "tags", "history"}:
@@ -110,6 +116,7 @@ class PageView:
             "columns": list(state.columns),
         }
         self._draw_points()
+        self.scatter.draw_density(self.session.presentation.density)
         self._draw_legend()
         self._draw_choice()
         self._draw_rings()

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.state import State
+from oodretrieval.explorer.web.raster import density_picture, inside, points_picture
 from oodretrieval.explorer.web.view_port import ViewPort, nearest_point
 
 REACH = 14
 """How near the pointer must come to a point, pixels."""
+EXACT = 30_000
+"""Points up to which each is drawn by the browser; of more, the view is drawn as a picture."""
 LEGEND_ROOM = 190
 """Kept free for the legend on the left when all points are shown, pixels."""
 _QUERY, _NEIGHBOUR, _CHOSEN = RED, "#111111", "#111111"
@@ -36,6 +39,8 @@ class Scatter:
         self._size = (800.0, 600.0)
         self._fitted: NDArray[np.floating] | None = None
         self.figure = _empty_figure()
+        self._categories: Sequence[Category] = ()
+        self._pictures = {kind: self._add_picture() for kind in ("density", "points")}
         self._points = {kind: self._add_points(kind) for kind in _KINDS}
         self._rings = {
             "chosen": self._add_ring(self._point_size("known") + 3, _CHOSEN, 2.0),
@@ -57,15 +62,70 @@ class Scatter:
             return
         if self._fitted is not points:
             self.fit()
-        for kind in _KINDS:
-            self._draw_kind(kind, points, [category for category in categories if _kind(category) == kind])
+        self._categories = categories
+        if self.is_crowded:
+            self.draw_view()
+        else:
+            self._draw_exactly(points, None)
 
-    def _draw_kind(self, kind: str, points: NDArray[np.floating], categories: list[Category]) -> None:
+    @property
+    def is_crowded(self) -> bool:
+        """Whether points are so many that only what the view shows is drawn."""
+        return len(self._state) > EXACT
+
+    def draw_view(self) -> None:
+        """Draw what the view shows: as points where these are few, else as a picture."""
+        points = self._state.points
+        if points is None or not self.is_crowded:
+            return
+        view = self.view
+        shown = inside(points, view)
+        if int(shown.sum()) <= EXACT:
+            self._show_picture("points", None)
+            self._draw_exactly(points, shown)
+        else:
+            self._show_picture("points", (points_picture(points, self._categories, view), view))
+            self._draw_exactly(points, np.zeros(len(points), np.bool_))
+
+    def draw_density(self, wanted: bool) -> None:
+        """Shade where points are dense, or no longer.
+
+        Args:
+            wanted: Whether to.
+        """
+        points = self._state.points
+        self._show_picture("density", density_picture(points) if wanted and points is not None else None)
+
+    def _show_picture(self, kind: str, shown: tuple[NDArray[np.uint8], ViewPort] | None) -> None:
+        source = self._pictures[kind]
+        if shown is None:
+            if len(source.data["image"]):
+                source.data = {name: [] for name in source.data}
+            return
+        picture, view = shown
+        colours = np.ascontiguousarray(picture).view(np.uint32).reshape(picture.shape[:2])
+        source.data = {
+            "image": [colours],
+            "x": [view.left],
+            "y": [view.bottom],
+            "dw": [view.right - view.left],
+            "dh": [view.top - view.bottom],
+        }
+
+    def _draw_exactly(self, points: NDArray[np.floating], which: NDArray[np.bool_] | None) -> None:
+        for kind in _KINDS:
+            self._draw_kind(kind, points, which)
+
+    def _draw_kind(self, kind: str, points: NDArray[np.floating], which: NDArray[np.bool_] | None) -> None:
         source, mapper, glyph = self._points[kind]
         # the most frequent first, so that rare ones lie above them
-        ordered = sorted(categories, key=lambda category: -len(category.rows))
-        rows = np.concatenate([category.rows for category in ordered]) if ordered else np.empty(0, np.intp)
-        colours = np.repeat(np.arange(len(ordered), dtype=np.float32), [len(c.rows) for c in ordered])
+        ordered = sorted(
+            (category for category in self._categories if _kind(category) == kind),
+            key=lambda category: -len(category.rows),
+        )
+        parts = [c.rows if which is None else c.rows[which[c.rows]] for c in ordered]
+        rows = np.concatenate(parts) if parts else np.empty(0, np.intp)
+        colours = np.repeat(np.arange(len(ordered), dtype=np.float32), [len(part) for part in parts])
         mapper.update(
             palette=[category.colour for category in ordered] or ["#000000"],
             low=-0.5,
@@ -177,6 +237,11 @@ class Scatter:
             line_width=0.6,
         )
         return source, mapper, drawn.glyph
+
+    def _add_picture(self) -> ColumnDataSource:
+        source = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
+        self.figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
+        return source
 
     def _add_ring(self, size: float, colour: str, width: float) -> ColumnDataSource:
         source = ColumnDataSource({name: np.empty(0, np.float32) for name in ("x", "y")})

@@ -3,9 +3,12 @@
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
+import threading
 import webbrowser
+from contextlib import suppress
 from typing import Any
 
 import panel as pn
@@ -35,9 +38,8 @@ class WebExplorer:
     """Serves one session as a page; every browser window that opens it shows the same.
 
     Args:
-        catalogue: What is explored.
+        state: What is explored.
         workspace: Where the predictions lie.
-        settings: How.
         port: To listen at; a free one for 0.
 
     Attributes:
@@ -45,10 +47,8 @@ class WebExplorer:
         address: Of the page, with the token that opens it.
     """
 
-    def __init__(
-        self, catalogue: Catalogue, workspace: Workspace, settings: ExplorerSettings, port: int = 0
-    ) -> None:
-        self.session = Session(State(catalogue, settings), workspace, started=self._start_polling)
+    def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
+        self.session = Session(state, workspace, started=self._start_polling)
         self._poller = PeriodicCallback(self._poll, _POLLING)
         self._token = secrets.token_urlsafe(24)
         self._server = self._serve(port)
@@ -61,17 +61,21 @@ class WebExplorer:
         logging.getLogger("bokeh.server.util").setLevel(
             logging.ERROR
         )  # warns of "*", which the guard narrows
+        interrupted = signal.getsignal(signal.SIGINT)
         server = pn.io.server.get_server(
             {"/": self._open_page},
             port=port,
             address=ADDRESS,
             title=f"{self.session.state.catalogue.name} – embedding space",
             prefix=f"/{self._token}",
+            show=False,
             websocket_origin=["*"],  # the guard compares it with the host, whatever port was forwarded
             websocket_max_message_size=LONGEST_MESSAGE,
             unused_session_lifetime_milliseconds=_PATIENCE,
             session_token_expiration=_PATIENCE // 1000,
         )
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, interrupted)  # Panel would end a notebook's kernel
         guard(server._tornado, self._token)
         server.start()
         return server
@@ -92,7 +96,8 @@ class WebExplorer:
 
     def run(self) -> None:
         """Serve until the process is interrupted."""
-        IOLoop.current().start()
+        with suppress(KeyboardInterrupt):
+            IOLoop.current().start()
         self.close()
 
     def close(self) -> None:
@@ -117,7 +122,7 @@ def discover_in_browser(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
         SettingsError: If a setting is unusable.
     """
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
-    explorer = WebExplorer(catalogue, run.workspace, settings, settings.port)
+    explorer = WebExplorer(State(catalogue, settings), run.workspace, settings.port)
     for line in invitation(explorer.address, explorer.port):
         logger.info("%s", line)
     if _has_display():
