@@ -179,6 +179,12 @@ def test_light_parts_do_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_prediction_starts_without_timm():
+    """It and torchvision take longer to import than torch: the first images are read meanwhile."""
+    code = "import sys, oodretrieval.stages.predict.pred_images; sys.exit('torchvision' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_the_package_imports_no_configuration_by_path():
     """Only the stages' loader may run the user's file."""
     loaders = {

@@ -89,7 +89,7 @@ class _Cache(FunctionCache):
 
 @cache
 def _source_stamp(package: Path) -> str:
-    """Of all sources that a package's kernels may call: its own, and those of the lowest rank."""
+    """Of all sources that a package's kernels may call: its own, and those of this folder."""
     digest = hashlib.sha256()
     for folder in dict.fromkeys((Path(__file__).parent, package)):
         for path in sorted(folder.glob("*.py")):
