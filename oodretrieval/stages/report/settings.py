@@ -57,7 +57,7 @@ class SimilarSettings:
         image: Image file that shows what is wanted.
         box: Where in it: left, top, right, bottom, pixels, half-open; all of it if empty.
         text: Description of what is wanted, for networks with a text side.
-        where: Conditions that what is found must meet, ``column<value`` each: ``predicted_iou<0.5``, ``class=car``.
+        filter: What may be found: ``predicted == "car" and predicted_iou < 0.5``, as in the explorer; all if empty.
         by: ``nearest`` to the examples' mean; or ``feedback``: by what is learned from the candidates as answers.
         distance_metric: cosine or euclidean.
         number: Candidates found, at most.
@@ -72,7 +72,7 @@ class SimilarSettings:
     image: str = ""
     box: tuple[int, ...] = ()
     text: str = ""
-    where: tuple[str, ...] = ()
+    filter: str = ""
     by: Literal["nearest", "feedback"] = "nearest"
     distance_metric: str = "cosine"
     number: int = 20
