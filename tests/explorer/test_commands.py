@@ -189,8 +189,8 @@ def test_the_wheel_zooms_at_the_pointer_and_home_shows_everything(drive):
 
 def test_a_drag_moves_the_view_and_is_no_click(drive):
     start = drive.place(3)
-    drive.drag(tuple(start), tuple(start + (30, 0)), tuple(start + (60, -20)))
-    np.testing.assert_allclose(drive.place(3), start + (60, -20), atol=0.5)
+    drive.drag(tuple(start), tuple(np.add(start, (30, 0))), tuple(np.add(start, (60, -20))))
+    np.testing.assert_allclose(drive.place(3), np.add(start, (60, -20)), atol=0.5)
     assert drive.detail == "keys"
 
 
