@@ -13,7 +13,7 @@ from oodretrieval.errors import ConfigurationError
 class SegmentationFeatures(EmbeddingNetwork):
     """The features that a segmentation network's last convolution, its classifier, reads.
 
-    They are good for what the network has learned to tell apart; on images that it was trained on they look better than
+    They are good for what the network has learned to separate; on images that it was trained on they look better than
     they are.
 
     Args:

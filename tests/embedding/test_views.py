@@ -179,7 +179,7 @@ def test_names_of_views():
     st.lists(st.sampled_from(VIEWS), min_size=1, max_size=5, unique=True).map("+".join),
     st.sampled_from(["", "native", "160"]),
 )
-def test_a_name_tells_the_network(net, embedded, size):
+def test_the_network_is_read_from_the_name(net, embedded, size):
     assert network_of(embedding_name(net, embedded, size)) == net
 
 

@@ -86,8 +86,8 @@ def test_what_stays_selected_is_not_embedded_again(configuration, fitted, monkey
     embedded = []
     real = embedder.embed_candidates
 
-    def counting(network, crops, **options):
-        vectors = real(network, crops, **options)
+    def counting(network, images, views, **options):
+        vectors = real(network, images, views, **options)
         embedded.append(len(vectors))
         return vectors
 
