@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import timm
 import torch
 from huggingface_hub import is_offline_mode, try_to_load_from_cache
 from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
@@ -218,6 +217,8 @@ def require_timm_weights(name: str, instead: str = "") -> None:
         WeightsError: If timm publishes none, or they are not in the hub's cache and the hub cannot be reached; says
             what to fetch.
     """
+    import timm  # not above: every stage reads this file, and timm takes longer to import than torch
+
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.hf_hub_id:
         raise WeightsError(f"timm has no ImageNet weights of {name!r}; train it with pretrained=False")

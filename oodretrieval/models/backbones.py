@@ -1,10 +1,12 @@
-"""Encoders: any timm network that gives features at a chosen stride."""
+"""Encoders: any timm network that gives features at a chosen stride.
+
+timm, which imports torchvision, takes longer to import than torch: only a network that is built waits for it.
+"""
 
 import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import timm
 from torch import Tensor, nn
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError
@@ -37,6 +39,8 @@ class Backbone(nn.Module):
         pretrained: bool | Literal["packaged"] = False,
     ) -> None:
         super().__init__()
+        import timm
+
         if not timm.is_model(name):
             raise UnknownNameError("backbone", name, timm.list_models())
         indices = _deepest_indices(name, strides, output_stride)
@@ -49,6 +53,8 @@ class Backbone(nn.Module):
             self._load_imagenet(name, output_stride, indices)
 
     def _load_imagenet(self, name: str, output_stride: int, indices: Sequence[int]) -> None:
+        import timm
+
         if name in LITE:
             full = timm.create_model(name).state_dict()
             state = efficientnet_lite_state(name.removeprefix("tf_"), full)
@@ -78,6 +84,8 @@ class Backbone(nn.Module):
 
 def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> list[int]:
     """For each stride the deepest feature map that has it."""
+    import timm
+
     try:
         network: Any = timm.create_model(name, features_only=True, output_stride=output_stride)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
