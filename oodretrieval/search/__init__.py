@@ -1,19 +1,33 @@
 """Search an embedding space: nearest neighbours, projections, clusters, and learning from answers."""
 
 from oodretrieval.search.candidates import first_sightings, inspection_order
-from oodretrieval.search.clustering import cluster, elbow, elbow_curve
+from oodretrieval.search.class_ranking import (
+    CandidateClass,
+    ClassEvidence,
+    candidate_classes,
+    shown_members,
+)
+from oodretrieval.search.cluster_quality import silhouette, silhouette_curve
+from oodretrieval.search.clustering import cluster, elbow, elbow_curve, noise_share
 from oodretrieval.search.feedback import FeedbackOptions, RelevanceFeedback
 from oodretrieval.search.neighbours import NearestNeighbours
 from oodretrieval.search.projection import project
 
 __all__ = [
+    "CandidateClass",
+    "ClassEvidence",
     "FeedbackOptions",
     "NearestNeighbours",
     "RelevanceFeedback",
+    "candidate_classes",
     "cluster",
     "elbow",
     "elbow_curve",
     "first_sightings",
     "inspection_order",
+    "noise_share",
     "project",
+    "shown_members",
+    "silhouette",
+    "silhouette_curve",
 ]
