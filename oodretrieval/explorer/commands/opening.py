@@ -10,6 +10,7 @@ from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
 from oodretrieval.explorer.commands.neighbours import follow_query
 from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.commands.reviewing import follow_tags
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.state import METHOD_NAMES
 from oodretrieval.explorer.work import Job
@@ -27,6 +28,9 @@ def start(session: Session) -> None:
     """
     session.state.subscribe(partial(follow_query, session))
     session.state.subscribe(partial(follow_ranking, session))
+    session.state.subscribe(partial(follow_tags, session))
+    if session.state.tags.problem:
+        session.say(session.state.tags.problem)
     if session.state.ranking is not None:
         show_candidates(session)
     if not session.work.immediate:
@@ -57,6 +61,7 @@ def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np
 
 def _take_points(session: Session, points: NDArray[np.float32]) -> None:
     leave_segment(session)
+    session.presentation.limits = None  # of other points they mean nothing
     with session.state.together():
         session.state.points, session.state.preliminary = points, False
         if session.state.settings.embedding_size == 2:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.framed_image import framed_image
-from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.session import SAVING, Session
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,5 +69,5 @@ def _save(session: Session, row: int, kind: str, make: Callable[[], "NDArray[np.
 
     # a slot of its own for each: a picture that was asked for is not dropped for the next one
     session.work.start(
-        f"save {id(save)}", "saving", lambda job: save(), lambda path: session.say(f"saved {path}")
+        f"save {id(save)}", SAVING, lambda job: save(), lambda path: session.say(f"saved {path}")
     )
