@@ -7,6 +7,7 @@ from typing import Any
 
 from oodretrieval.errors import DisplayError
 from oodretrieval.experiment.run import Run
+from oodretrieval.explorer.commands.leaving import leave
 from oodretrieval.explorer.desktop.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
 
@@ -64,5 +65,32 @@ def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
 
     plt.switch_backend("QtAgg")
     explorer = Explorer.from_settings(settings, run.workspace)
+    asking = ask_before_closing(explorer)  # kept as long as the window is there
     plt.show(block=True)
+    del asking
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}
+
+
+def ask_before_closing(explorer: Explorer) -> Any:
+    """Let the window of an explorer ask before it closes while something is being saved.
+
+    Args:
+        explorer: In a window of Qt.
+
+    Returns:
+        What asks; it must be kept as long as the window.
+    """
+    from PySide6.QtCore import QEvent, QObject
+
+    class Asking(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Close and explorer.session.unsaved:
+                event.ignore()
+                leave(explorer.session)
+                return True
+            return super().eventFilter(watched, event)
+
+    manager: Any = explorer.figure.canvas.manager
+    asking = Asking()
+    manager.window.installEventFilter(asking)
+    return asking
