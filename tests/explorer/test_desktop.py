@@ -197,15 +197,20 @@ def test_the_script_opens_a_window_and_ends_with_it(display, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", [{}, {"DISPLAY": ":4711"}])
-def test_without_a_display_the_script_says_so_and_names_the_alternatives(broken, tmp_path):
+def test_without_a_display_a_window_is_refused_and_the_alternatives_are_named(broken, tmp_path):
     make_catalogue(tmp_path, 2)
     env = environment(OODRETRIEVAL_WORKSPACE=str(tmp_path), **broken)
-    command = [sys.executable, str(SCRIPT), "with", "args.embeddings_file=field"]
+    command = [sys.executable, str(SCRIPT), "with", "args.embeddings_file=field", "args.host=window"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert ("no display" in line) or ("cannot open a window" in line)
-    for alternative in ("scripts/demo.py", "scripts/eval_retrieval.py", "figure.savefig"):
+    for alternative in (
+        "scripts/demo.py",
+        "scripts/eval_retrieval.py",
+        "figure.savefig",
+        "args.host=browser",
+    ):
         assert alternative in line
 
 

@@ -1,7 +1,7 @@
 """The explorer: events of a figure's canvas → commands of the table."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, MouseEvent, TimerBase
 from matplotlib.figure import Figure
@@ -16,7 +16,11 @@ from oodretrieval.explorer.desktop.figure_view import FigureView
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
+from oodretrieval.explorer.web import require_page
 from oodretrieval.stores import Catalogue, Workspace
+
+if TYPE_CHECKING:
+    from oodretrieval.explorer.web.notebook import NotebookPage
 
 SIZE = (15.5, 8.2)
 """Of a new figure, inches."""
@@ -108,6 +112,21 @@ class Explorer:
         catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.common.verify)
         values = {name: value for name, value in flat(settings).items() if name != "workspace"}
         return cls(catalogue, workspace, **values)
+
+    def servable(self) -> "NotebookPage":
+        """The same state as a page, which a notebook shows in a frame; a window of pyplot closes.
+
+        Returns:
+            The page; its ``address`` opens it in a browser's own tab.
+
+        Raises:
+            DisplayError: If the page's packages are missing; names the command that installs them.
+        """
+        require_page()
+        from oodretrieval.explorer.web.notebook import NotebookPage
+
+        self.close()
+        return NotebookPage(self.state, self.session.workspace)
 
     def poll(self) -> None:
         """Deliver finished work and show how the rest stands; the canvas's timer calls this."""

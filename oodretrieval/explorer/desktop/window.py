@@ -39,7 +39,7 @@ def display_problem() -> str | None:
     return f"Qt cannot open a window ({lines[0].strip() if lines else f'exit code {tried.returncode}'})"
 
 
-def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
+def discover_in_window(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
     """Explore a catalogue in a window, until that is closed.
 
     Args:
@@ -58,7 +58,7 @@ def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
     if problem is not None:
         raise DisplayError(
             f"{problem}; without a window there are the pictures of scripts/demo.py, the tables and charts of "
-            "scripts/eval_retrieval.py, and Explorer(catalogue).figure.savefig(…) in Python"
+            "scripts/eval_retrieval.py, Explorer(catalogue).figure.savefig(…) in Python, and args.host=browser"
         )
     # Only now, and only for a window: choosing a backend is a matter of the whole process.
     from matplotlib import pyplot as plt
