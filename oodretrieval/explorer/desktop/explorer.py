@@ -95,12 +95,15 @@ class Explorer:
         return self.session.state
 
     @classmethod
-    def from_settings(cls, settings: ExplorerSettings, workspace: Workspace) -> "Explorer":
+    def from_settings(
+        cls, settings: ExplorerSettings, workspace: Workspace, figure: Figure | None = None
+    ) -> "Explorer":
         """Open the catalogue that settings name.
 
         Args:
             settings: As from the command line.
             workspace: Where it lies.
+            figure: An empty figure to draw in; by default a new one of pyplot.
 
         Returns:
             The explorer.
@@ -111,7 +114,7 @@ class Explorer:
         """
         catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.common.verify)
         values = {name: value for name, value in flat(settings).items() if name != "workspace"}
-        return cls(catalogue, workspace, **values)
+        return cls(catalogue, workspace, figure, **values)
 
     def servable(self) -> "NotebookPage":
         """The same state as a page, which a notebook shows in a frame; a window of pyplot closes.
