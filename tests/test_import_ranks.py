@@ -82,7 +82,7 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
-STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report"]
+STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report", "export"]
 """Folders of the stages, in the order of the pipeline: one imports only from those before it."""
 
 
