@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import lcm
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from torch.backends import cudnn
 from torch.backends.cuda import matmul
 from torch.nn import functional
 
-from oodretrieval.embedding.networks import EmbeddingNetwork
+from oodretrieval.embedding.contract import EmbeddingNetwork
 
 PIXELS_AT_ONCE = 2**20
 """Pixels in one batch: a network's maps take some 300 bytes of memory for each. A larger crop goes alone."""
@@ -27,12 +29,13 @@ def embed_crops(
     device: str | torch.device = "cpu",
     batch_size: int = 32,
     size: int | tuple[int, int] | None = None,
+    step: int = 1,
 ) -> NDArray[np.float32]:
     """Embed crops, each independently of the others.
 
-    Crops of equal size go through the network together, as soon as there are enough of them; what was read ahead
-    for that is bounded, so ``crops`` may be a generator over more than fits into memory. A vector depends on its
-    crop alone up to rounding: in a batch, sums are taken in another order (measured: 4e-6 of the largest entry).
+    Crops that the network sees in equal size go through it together, as soon as there are enough of them; what was
+    read ahead for that is bounded, so ``crops`` may be a generator over more than fits into memory. A vector depends
+    on its crop alone up to rounding: in a batch, sums are taken in another order (measured: 4e-6 of the largest entry).
 
     Args:
         network: The embedding network; it is moved to ``device``.
@@ -40,7 +43,10 @@ def embed_crops(
         device: Where to compute.
         batch_size: Most crops in one batch, >= 1; large crops go in smaller batches.
         size: Height and width, or both as one number, that every crop is resized to (bilinear, antialiased).
-            None: crops keep their size; only sides shorter than the network's ``min_size`` are enlarged.
+            None: crops keep their size as far as the network can take it; sides shorter than its ``min_size`` are
+            enlarged, and one that takes a single size sees that.
+        step: Heights and widths are resized to the nearest multiples of this, pixels, so that more crops go together;
+            1 leaves them as they are.
 
     Returns:
         ``(n, D)``; row i belongs to the i-th crop.
@@ -49,7 +55,7 @@ def embed_crops(
         ValueError: If a crop is not ``(h, w, 3)`` uint8 with at least one pixel, or an argument is out of
             range.
     """
-    target = _target(network, size)
+    seen = _Sizes.of(network, size, step)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     device = torch.device(device)
@@ -57,7 +63,7 @@ def embed_crops(
     vectors: dict[int, NDArray[np.float32]] = {}
     checked = (_checked(crop, i) for i, crop in enumerate(crops))
     with torch.inference_mode(), full_float32():
-        for shape, places, batch in _batches(checked, network.min_size, target, batch_size):
+        for shape, places, batch in _batches(checked, seen, batch_size):
             inputs = torch.stack([_prepare(network, crop, shape) for crop in batch]).to(device)
             inputs = inputs.contiguous(memory_format=torch.channels_last)
             rows = network(inputs).float().cpu().numpy()
@@ -87,13 +93,39 @@ def full_float32() -> Iterator[None]:
             matmul.allow_tf32 = before
 
 
-def _target(network: EmbeddingNetwork, size: int | tuple[int, int] | None) -> _Key | None:
-    if size is None:
-        return None
-    target = (size, size) if isinstance(size, int) else (size[0], size[1])
-    if min(target) < network.min_size:
-        raise ValueError(f"size must be at least {network.min_size} for {network.name}, got {size}")
-    return target
+@dataclass(frozen=True)
+class _Sizes:
+    """In what size a network sees crops.
+
+    Attributes:
+        smallest: Least height and width.
+        step: Both are multiples of it.
+        fixed: The one size of all; None for that of each crop.
+    """
+
+    smallest: int
+    step: int
+    fixed: _Key | None
+
+    @classmethod
+    def of(cls, network: EmbeddingNetwork, size: int | _Key | None, step: int) -> "_Sizes":
+        if step < 1:
+            raise ValueError(f"step must be at least 1, got {step}")
+        together = lcm(step, network.multiple_of)
+        if network.input_size is not None or size is None:
+            return cls(network.min_size, together, network.input_size)
+        target = (size, size) if isinstance(size, int) else (size[0], size[1])
+        if min(target) < network.min_size:
+            raise ValueError(f"size must be at least {network.min_size} for {network.name}, got {size}")
+        height, width = (-(-side // network.multiple_of) * network.multiple_of for side in target)
+        return cls(network.min_size, together, (height, width))
+
+    def __call__(self, height: int, width: int) -> _Key:
+        return self.fixed or (self._side(height), self._side(width))
+
+    def _side(self, length: int) -> int:
+        least = -(-self.smallest // self.step) * self.step
+        return max(least, (2 * length + self.step) // (2 * self.step) * self.step)
 
 
 def _checked(crop: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
@@ -113,7 +145,7 @@ def _prepare(network: EmbeddingNetwork, crop: NDArray[np.uint8], size: _Key) -> 
 
 
 def _batches(
-    crops: Iterable[NDArray[np.uint8]], smallest: int, target: _Key | None, batch_size: int
+    crops: Iterable[NDArray[np.uint8]], seen: _Sizes, batch_size: int
 ) -> Iterator[tuple[_Key, list[int], list[NDArray[np.uint8]]]]:
     """Bring crops together that the network sees in one size.
 
@@ -125,7 +157,7 @@ def _batches(
     pending: dict[_Key, list[tuple[int, NDArray[np.uint8]]]] = {}
     waiting = 0
     for place, crop in enumerate(crops):
-        size = target or (max(crop.shape[0], smallest), max(crop.shape[1], smallest))
+        size = seen(*crop.shape[:2])
         group = pending.setdefault(size, [])
         group.append((place, crop))
         waiting += crop.shape[0] * crop.shape[1]

@@ -42,12 +42,19 @@ class FigureView:
         self.overlay = Overlay(figure, axes, presentation)
         self.scatter.draw()
         self.detail.draw(presentation.detail)
-        state.subscribe(self._follow_state)
-        presentation.subscribe(self._follow_presentation)
+        self._ends = [
+            state.subscribe(self._follow_state),
+            presentation.subscribe(self._follow_presentation),
+        ]
+
+    def stop(self) -> None:
+        """No longer follow state and presentation."""
+        for end in self._ends:
+            end()
 
     def _follow_state(self, changed: frozenset[str]) -> None:
         if changed & _RINGS:
-            self._ring()
+            self.ring()
         if changed & _SCATTER:
             self.scatter.draw()
             self._figure.canvas.draw_idle()
@@ -70,7 +77,8 @@ class FigureView:
         else:
             self.overlay.refresh()
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Put rings around the marked point, the query and its neighbours."""
         state = self._state
         found = state.nearest(state.query) if state.query is not None and state.space is not None else []
         self.overlay.rings.mark(state.points, self._presentation.marked)

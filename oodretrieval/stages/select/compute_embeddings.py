@@ -59,7 +59,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         return embed_again(settings, run)
     _require_datasets(settings)
     settings = run.with_meta_model(settings)
-    network = embedding_network(settings.net)
+    network = embedding_network(run.configuration.embedding(settings.net))
     device = choose_device(settings.common.gpu)
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
     works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}

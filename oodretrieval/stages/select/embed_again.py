@@ -110,7 +110,7 @@ def _fill(
     configuration: Configuration,
 ) -> dict[str, str]:
     """Embed every part that lacks vectors; returns the images that failed."""
-    network = embedding_network(settings.net)
+    network = embedding_network(configuration.embedding(settings.net))
     device = choose_device(settings.common.gpu)
     images = _Images(settings, configuration, segments["dataset"].unique())
     failures: dict[str, str] = {}
