@@ -1,7 +1,14 @@
 """Search an embedding space: nearest neighbours, projections, clusters, and learning from answers."""
 
 from oodretrieval.search.candidates import first_sightings, inspection_order, near_duplicates
-from oodretrieval.search.clustering import cluster, elbow, elbow_curve
+from oodretrieval.search.class_ranking import (
+    CandidateClass,
+    ClassEvidence,
+    candidate_classes,
+    shown_members,
+)
+from oodretrieval.search.cluster_quality import silhouette, silhouette_curve
+from oodretrieval.search.clustering import cluster, elbow, elbow_curve, noise_share
 from oodretrieval.search.density import density
 from oodretrieval.search.examples import query_vector
 from oodretrieval.search.feedback import FeedbackOptions, RelevanceFeedback
@@ -10,10 +17,13 @@ from oodretrieval.search.partial_sort import smallest
 from oodretrieval.search.projection import project
 
 __all__ = [
+    "CandidateClass",
+    "ClassEvidence",
     "FeedbackOptions",
     "NearestNeighbours",
     "Neighbours",
     "RelevanceFeedback",
+    "candidate_classes",
     "cluster",
     "density",
     "elbow",
@@ -21,7 +31,11 @@ __all__ = [
     "first_sightings",
     "inspection_order",
     "near_duplicates",
+    "noise_share",
     "project",
     "query_vector",
+    "shown_members",
+    "silhouette",
+    "silhouette_curve",
     "smallest",
 ]
