@@ -189,8 +189,8 @@ def test_the_wheel_zooms_at_the_pointer_and_home_shows_everything(drive):
 
 def test_a_drag_moves_the_view_and_is_no_click(drive):
     start = drive.place(3)
-    drive.drag(tuple(start), tuple(start + (30, 0)), tuple(start + (60, -20)))
-    np.testing.assert_allclose(drive.place(3), start + (60, -20), atol=0.5)
+    drive.drag(tuple(start), tuple(np.add(start, (30, 0))), tuple(np.add(start, (60, -20))))
+    np.testing.assert_allclose(drive.place(3), np.add(start, (60, -20)), atol=0.5)
     assert drive.detail == "keys"
 
 
@@ -320,7 +320,7 @@ def test_names_are_given_changed_and_taken_off(drive):
     drive.click(4, held="shift")
     drive.click(5, held="shift")
     drive.press("w", *"big bin", "enter", "y")
-    assert "big bin (2)" in legend(drive) and "no tag (9)" in legend(drive)
+    assert "big bin (2 / 2)" in legend(drive) and "no tag (0 / 9)" in legend(drive)
     drive.press("z", *"big", "tab", "enter")
     drive.press(*"cone", "enter")
     assert drive.state.tags.names == ("cone",) and drive.state.tags.count("cone") == 3
@@ -353,7 +353,7 @@ def test_a_review_by_keys(tmp_path):
     review = drive.session.review
     assert drive.detail == "review" and len(drive.rows) == 12 and review.place == 0
     first = review.page
-    assert first == tuple(range(12)), "before anything is said in the order of the score"
+    assert list(first) == drive.state.ranking.rows[:12], "before anything is said in the order of the score"
     drive.press("1", "0", "w", *"pony", "enter")
     assert [review.answer_of(row) for row in first[:3]] == [True, False, "pony"]
     assert drive.presentation.marked == first[3]
@@ -557,6 +557,16 @@ def test_escape_leaves_the_elbow(drive):
     assert drive.detail == "image"
 
 
+def test_clusters_are_of_what_is_selected_or_shown(drive):
+    drive.press("/", *"class==1", "enter", "c")
+    assert "of the 6 segments that are selected or shown, 1 to 6" in drive.presentation.prompt.question
+    drive.press("7", "enter")
+    assert "no number from 1 to 6" in drive.presentation.prompt.problem
+    drive.press("backspace", "2", "enter")
+    assert np.flatnonzero(drive.state.clusters >= 0).tolist() == [1, 3, 5, 7, 9, 11]
+    assert drive.state.clusters.max() == 1
+
+
 def test_hash_cycles_the_clustering(drive):
     names = []
     for _ in range(3):
@@ -602,6 +612,14 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
     assert "segments shown: novelty from" in scored.presentation.status and scored.state.ranking.step == 1
     scored.press("-")
     assert scored.state.ranking.step == 0
+
+
+def test_files_are_a_key_away(drive):
+    drive.press("e")
+    assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
+    drive.press("ctrl+s")
+    assert "save the view as" in drive.presentation.prompt.question
+    drive.press("escape")
 
 
 def test_escape_never_closes_and_ctrl_w_does(drive):

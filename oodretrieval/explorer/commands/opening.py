@@ -29,8 +29,12 @@ def start(session: Session) -> None:
     session.state.subscribe(partial(follow_query, session))
     session.state.subscribe(partial(follow_ranking, session))
     session.state.subscribe(partial(follow_tags, session))
+    came_back = session.keeping.restore()
+    session.state.history.forget()
     if session.state.tags.problem:
         session.say(session.state.tags.problem)
+    elif came_back:
+        session.say(f"as you left it: {came_back}")
     if session.state.ranking is not None:
         show_candidates(session)
     if not session.work.immediate:
@@ -61,7 +65,8 @@ def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np
 
 def _take_points(session: Session, points: NDArray[np.float32]) -> None:
     leave_segment(session)
-    session.presentation.limits = None  # of other points they mean nothing
+    kept, session.keeping.limits = session.keeping.limits, None
+    session.presentation.limits = kept  # others, of other points, mean nothing
     with session.state.together():
         session.state.points, session.state.preliminary = points, False
         if session.state.settings.embedding_size == 2:

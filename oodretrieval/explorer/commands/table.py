@@ -7,6 +7,7 @@ from oodretrieval.explorer.commands import (
     candidates,
     clusters,
     colours,
+    exporting,
     leaving,
     moving,
     naming,
@@ -174,6 +175,13 @@ KEYS: tuple[Command, ...] = (
     Command("arrow right", "→", "review: the next one", reviewing.next_in_review),
     Command("arrow left", "←", "review: the one before", reviewing.previous_in_review),
     Command("enter", "Enter", "review: rank again, and show the next twelve", reviewing.next_page),
+    Command(
+        "e",
+        "e",
+        "export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
+        exporting.export_tagged,
+    ),
+    Command("ctrl+s", "Ctrl + s", "save the whole view as PNG, SVG or PDF", saving.ask_for_snapshot),
     Command("?", "?", "this help", leaving.toggle_help),
     Command(
         "escape",

@@ -80,6 +80,7 @@ def _draw_points(
         edgecolors=("#202020" if category.unknown else "#ffffff") if rim else "none",
         linewidths=(0.7 if category.unknown else 0.35) if rim else 0,
         alpha=opacity,
+        rasterized=len(points) > _FEW,  # in SVG and PDF
         zorder=3 if category.unknown else 2,
     )
 
