@@ -9,6 +9,7 @@ from oodretrieval.errors import StoreError
 from oodretrieval.explorer.commands.reviewing import give_answer
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
+from oodretrieval.stores.tags import tag_name
 
 
 def ask_for_tag(session: Session) -> None:
@@ -39,7 +40,7 @@ def ask_for_tag(session: Session) -> None:
 def _ask_in_review(session: Session) -> None:
     def take(text: str) -> str:
         try:
-            give_answer(session, text.strip())
+            give_answer(session, tag_name(text))
         except StoreError as error:
             return str(error)
         return ""
