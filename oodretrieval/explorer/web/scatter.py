@@ -181,6 +181,14 @@ class Scatter:
             room = min(LEGEND_ROOM, 0.3 * self._size[0]) if self._state.settings.mainplot.legend else 0.0
             self._show(ViewPort.around(points, *self._size, room))
 
+    def show(self, limits: tuple[float, float, float, float]) -> None:
+        """Show a part of the plane, and what more of it the figure has room for.
+
+        Args:
+            limits: Left, bottom, right, top.
+        """
+        self._show(ViewPort.showing(limits, *self._size))
+
     def resize(self, width: float, height: float) -> None:
         """Take the size that the figure has on screen; what lies in its middle stays there.
 
