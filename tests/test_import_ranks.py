@@ -37,6 +37,7 @@ RANKS = {
     "search": 1,
     "evaluation": 1,
     "stores": 2,
+    "explain": 2,
     "charts": 3,
     "results": 3,
     "experiment": 4,

@@ -158,6 +158,12 @@ class State(Observable):
             self._grouped = key, groups
         return self._grouped[1]
 
+    @property
+    def depends_on_tags(self) -> bool:
+        """Whether colours, or what is shown, change with the tags."""
+        shown = self.selection.filter
+        return self.colouring == "tags" or (shown is not None and "tags" in shown.names)
+
     def categories(self) -> list[Category]:
         """The segments by colour, with their numbers.
 

@@ -8,11 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search import passes
-from oodretrieval.search.smallest import group_sizes, smallest
+from oodretrieval.search.partial_sort import group_sizes, smallest
 
 METRICS = ("euclidean", "cosine")
 FEW = 2**18
 """Values that are measured without a first pass: a few thousand vectors, for which nothing need be compiled."""
+SAME = 0.98
+"""Cosine between vectors of one picture that was cut or saved twice; different things of a kind are below it."""
 _ROUNDING = 2.0**-52
 """Of float64, twice: that of the first pass and that of the measured distance."""
 _LEAST = 2.0**-1074
@@ -101,7 +103,13 @@ class NearestNeighbours:
         return self._nearest(self._checked(vector), k, among, None)
 
     def query_groups(
-        self, vector: ArrayLike, k: int, groups: ArrayLike, *, among: ArrayLike | None = None
+        self,
+        vector: ArrayLike,
+        k: int,
+        groups: ArrayLike,
+        *,
+        among: ArrayLike | None = None,
+        same: float | None = None,
     ) -> Neighbours:
         """The ``k`` groups of stored vectors nearest to a vector, each by its nearest member.
 
@@ -111,6 +119,9 @@ class NearestNeighbours:
             groups: Group of each stored vector, ``(n,)`` integers
                 (:func:`~oodretrieval.search.near_duplicates`).
             among: Which stored vectors may be found and are counted, ``(n,)`` bool; None for all.
+            same: Cosine from which groups are one thing, wherever they lie, that is found once and counted together,
+                such as one picture that was saved twice (:data:`SAME`); at least the nearest ``2 k`` groups are
+                compared. None to keep groups apart.
 
         Returns:
             At most ``k``, with how many members each group has.
@@ -118,8 +129,27 @@ class NearestNeighbours:
         Raises:
             ValueError: As of :meth:`query`; or if there is not one group for each vector.
         """
-        rows, distances = self._nearest(self._checked(vector), k, among, groups)
-        return Neighbours(rows, distances, group_sizes(groups, rows, among))
+        query = self._checked(vector)
+        asked = k if same is None else 2 * k
+        while True:
+            rows, distances = self._nearest(query, asked, among, groups)
+            counts = group_sizes(groups, rows, among)
+            first = np.arange(len(rows)) if same is None else self._first_of_same(rows, same)
+            if (first == np.arange(len(rows))).sum() >= k or len(rows) < asked:
+                kept = np.unique(first)[:k]
+                together = np.bincount(first, weights=counts, minlength=len(rows)).astype(np.intp)
+                return Neighbours(rows[kept], distances[kept], together[kept])
+            asked *= 2
+
+    def _first_of_same(self, rows: NDArray[np.intp], same: float) -> NDArray[np.intp]:
+        """Which of some rows, the first, each one equals; itself if none."""
+        units = np.asarray(self.vectors[rows], np.float64) / np.maximum(self.norms[rows], _LEAST)[:, None]
+        alike = np.tril(units @ units.T >= same)
+        np.fill_diagonal(alike, True)
+        first = np.arange(len(rows))
+        for place in range(len(rows)):
+            first[place] = first[int(alike[place].argmax())]
+        return first
 
     def distances(self, vector: ArrayLike) -> NDArray[np.float64]:
         """Distance of every stored vector from a vector, by one pass.

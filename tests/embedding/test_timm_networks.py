@@ -105,7 +105,7 @@ def test_names_and_options_that_are_none():
 
 def test_a_packaged_network_needs_no_download(monkeypatch):
     monkeypatch.setattr(imagenet_weights, "unreachable", lambda url: pytest.fail("asked the network"))
-    network, own = TimmEmbedding("tf_efficientnet_lite0"), embedding_network("efficientnet_lite0")
+    network, own = TimmEmbedding("tf_efficientnet_lite0").eval(), embedding_network("efficientnet_lite0")
     crops = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         torch.testing.assert_close(network(crops), own(crops))

@@ -557,6 +557,16 @@ def test_escape_leaves_the_elbow(drive):
     assert drive.detail == "image"
 
 
+def test_clusters_are_of_what_is_selected_or_shown(drive):
+    drive.press("/", *"class==1", "enter", "c")
+    assert "of the 6 segments that are selected or shown, 1 to 6" in drive.presentation.prompt.question
+    drive.press("7", "enter")
+    assert "no number from 1 to 6" in drive.presentation.prompt.problem
+    drive.press("backspace", "2", "enter")
+    assert np.flatnonzero(drive.state.clusters >= 0).tolist() == [1, 3, 5, 7, 9, 11]
+    assert drive.state.clusters.max() == 1
+
+
 def test_hash_cycles_the_clustering(drive):
     names = []
     for _ in range(3):

@@ -228,3 +228,15 @@ def test_masks_and_groups_of_another_length_are_refused():
         index.query([0.0], 1, among=np.array([0, 1]))
     with pytest.raises(ValueError, match=r"groups must be \(2,\), got \(1,\)"):
         index.query_groups([0.0], 1, [4])
+
+
+def test_one_picture_that_was_saved_twice_is_found_once_and_counted():
+    stored = np.array([[1, 0], [1, 0.01], [1, 0.5], [1, 0.51], [0, 1]], np.float32)
+    index = NearestNeighbours(stored, "cosine")
+    groups = [0, 0, 2, 3, 4]
+    apart = index.query_groups([1, 0], 3, groups)
+    assert (apart.rows.tolist(), apart.counts.tolist()) == ([0, 2, 3], [2, 1, 1])
+    together = index.query_groups([1, 0], 3, groups, same=0.98)
+    assert (together.rows.tolist(), together.counts.tolist()) == ([0, 2, 4], [2, 2, 1])
+    few = index.query_groups([1, 0], 2, groups, same=0.98, among=np.array([0, 1, 1, 1, 0], bool))
+    assert (few.rows.tolist(), few.counts.tolist()) == ([1, 2], [1, 2])

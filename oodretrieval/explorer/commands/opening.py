@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
 from oodretrieval.explorer.commands.neighbours import follow_query
 from oodretrieval.explorer.commands.pointer import leave_segment
@@ -36,6 +37,8 @@ def start(session: Session) -> None:
         session.say(f"as you left it: {came_back}")
     if session.state.ranking is not None:
         show_candidates(session)
+    if not session.work.immediate:
+        worker_process.warm()
     _project(session)
 
 

@@ -13,7 +13,7 @@ from oodretrieval.explorer.state import State
 
 _SCATTER = {
     *("points", "preliminary", "colouring", "clusters", "metric", "step"),
-    *("selected", "filter", "hidden", "tags"),
+    *("selected", "filter", "hidden"),
 }
 """Of the state: what the scatter and its title show."""
 _RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
@@ -55,7 +55,7 @@ class FigureView:
     def _follow_state(self, changed: frozenset[str]) -> None:
         if changed & _RINGS:
             self.ring()
-        if changed & _SCATTER:
+        if changed & _SCATTER or ("tags" in changed and self._state.depends_on_tags):
             self.scatter.draw()
             self._figure.canvas.draw_idle()
         elif changed & _RINGS:
