@@ -6,7 +6,14 @@ Edit this file, or point OODRETRIEVAL_CONFIGURATION at your own copy. Nothing ha
 import os
 from pathlib import Path
 
-from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, MetaModelEntry, ModelEntry
+from oodretrieval.entries import (
+    LITE_MEAN,
+    LITE_STD,
+    DatasetEntry,
+    EmbeddingEntry,
+    MetaModelEntry,
+    ModelEntry,
+)
 
 # Where everything is written; OODRETRIEVAL_WORKSPACE or args.workspace take precedence.
 WORKSPACE = "workspace"
@@ -310,4 +317,17 @@ META_MODELS = {
         {"features": ("extended",)},
         path="pretrained/boosting_roads.skops",
     ),
+}
+
+EMBEDDINGS: dict[str, EmbeddingEntry] = {
+    # Networks for args.net that need more than a name: weights from a file, a text side, a class of yours. Those of
+    # oodretrieval.embedding and all of timm's go by their names alone (docs/embeddings.md).
+    # "dinov2": EmbeddingEntry(
+    #     "oodretrieval.embedding",
+    #     "TimmEmbedding",
+    #     {"name": "vit_small_patch14_dinov2"},
+    #     weights="weights/dinov2_vits14.safetensors",
+    # ),
+    # With a text side, pip install -e '.[text]': `weights` names the folder of a repository of open_clip's.
+    # "clip": EmbeddingEntry("oodretrieval.embedding", "OpenClipEmbedding", weights="weights/CLIP-ViT-B-32"),
 }

@@ -4,7 +4,8 @@
 
     OODRetrievalError                 one line that says what was expected, what was got, what to do
     ├── SettingsError                 a command line or a settings value that cannot be used
-    │   └── UnknownNameError          a name that is not among the known ones (which are listed)
+    │   ├── UnknownNameError          a name that is not among the known ones (which are listed)
+    │   └── FilterError               a filter that cannot be read, and where
     ├── ConfigurationError            an entry of configuration.py that cannot be built
     ├── DatasetError                  a dataset as a whole is unusable
     │   ├── DatasetNotFoundError      its root or a required folder is missing or empty
@@ -58,6 +59,33 @@ class UnknownNameError(SettingsError):
         if len(names) > LISTED:
             listed = f"{len(names)} names, close to it: {', '.join(close) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {hint}Known: {listed}")
+
+
+class FilterError(SettingsError):
+    """A filter that cannot be read, or that compares what cannot be compared.
+
+    Args:
+        problem: What is wrong, and what to write instead.
+        text: The filter.
+        start: Where in it, in letters from 0.
+        end: Behind the last letter of the place.
+
+    Attributes:
+        problem: As given.
+        text: As given.
+        start: As given.
+        end: As given, at least one letter further than ``start``.
+
+    Example:
+        >>> print(FilterError("write == to compare", "class = 2", 6, 7))
+        write == to compare
+          class = 2
+                ^
+    """
+
+    def __init__(self, problem: str, text: str, start: int, end: int) -> None:
+        self.problem, self.text, self.start, self.end = problem, text, start, max(end, start + 1)
+        super().__init__(f"{problem}\n  {text}\n  {' ' * start}{'^' * (self.end - start)}")
 
 
 class ConfigurationError(OODRetrievalError):

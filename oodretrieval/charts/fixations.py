@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure, FigureBase
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 
 from oodretrieval.charts.palette import BLACK, ENTROPY_MAP, RED, YELLOW
 
 FADED = 0.55
-"""How much of the image is left below points and heat."""
+"""How much of the image is left below points."""
+DOT = (86, 180, 233)
+"""Of a fixation over its heat map, which is black, red and yellow; red, green, blue."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +33,11 @@ class ExplainedSegment:
     mask: NDArray[np.bool_]
     points: NDArray[np.int64]
     heat: NDArray[np.float32]
+
+    @property
+    def share_inside(self) -> float:
+        """Share of the fixations that lie in the segment, 0…1."""
+        return float(self.mask[tuple(self.points.T)].mean()) if len(self.points) else 0.0
 
 
 def fixation_figure(image: NDArray[np.uint8], segments: Sequence[ExplainedSegment], title: str) -> Figure:
@@ -58,19 +67,25 @@ def fixation_figure(image: NDArray[np.uint8], segments: Sequence[ExplainedSegmen
     return figure
 
 
-def draw_fixations(figure: FigureBase, image: NDArray[np.uint8], segment: ExplainedSegment) -> None:
-    """Fixations of one segment above their heat map; clears the figure.
+def painted_fixations(image: NDArray[np.uint8], segment: ExplainedSegment) -> NDArray[np.uint8]:
+    """Fixations and their heat map painted over a grey image, at its own size.
 
     Args:
-        figure: Where to draw.
         image: ``(H, W, 3)`` RGB.
         segment: What is explained.
+
+    Returns:
+        ``(H, W, 3)`` RGB.
     """
-    figure.clear()
-    upper, lower = figure.subplots(2, 1)
-    for axes in (upper, lower):
-        axes.set_axis_off()
-    _draw_pair(upper, lower, image, segment)
+    grey = image.mean(axis=2, keepdims=True).repeat(3, axis=2)
+    heat = colormaps[ENTROPY_MAP](segment.heat)[..., :3] * 255
+    opacity = 0.6 * np.sqrt(segment.heat)[..., None]
+    painted: NDArray[np.uint8] = (grey * (1 - opacity) + heat * opacity).astype(np.uint8)
+    radius = max(1, round(max(image.shape[:2]) / 500))
+    dots = np.zeros(image.shape[:2], np.bool_)
+    dots[tuple(segment.points.T)] = True
+    painted[maximum_filter(dots, 2 * radius + 1)] = DOT
+    return painted
 
 
 def _draw_pair(points: Axes, heat: Axes, image: NDArray[np.uint8], segment: ExplainedSegment) -> None:
@@ -91,6 +106,5 @@ def _draw_pair(points: Axes, heat: Axes, image: NDArray[np.uint8], segment: Expl
     if segment.mask.any() and not segment.mask.all():
         points.contour(segment.mask, levels=[0.5], colors=BLACK, linewidths=1.0)
         heat.contour(segment.mask, levels=[0.5], colors=YELLOW, linewidths=0.8)
-    inside = float(segment.mask[tuple(segment.points.T)].mean()) if len(segment.points) else 0.0
     points.set_title(segment.title, fontsize=9)
-    heat.set_title(f"{len(segment.points)} fixations, {inside:.0%} of them inside", fontsize=9)
+    heat.set_title(f"{len(segment.points)} fixations, {segment.share_inside:.0%} of them inside", fontsize=9)

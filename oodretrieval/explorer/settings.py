@@ -47,6 +47,9 @@ class ExplorerSettings:
         neighbours: How many nearest neighbours are shown at first; the wheel changes it.
         seed: Of projections and clusters.
         save_dir: Folder for saved pictures; by default ``pictures`` in the catalogue.
+        host: Where it is shown: window, browser, or auto: a window where there is a display.
+        port: Of the page in the browser; 0 takes a free one.
+        snapshot: Save the view as it was left to this PNG, SVG or PDF file, and open none.
         mainplot: Group of settings of the scatter.
         tsne: Group of settings of t-SNE.
     """
@@ -60,6 +63,9 @@ class ExplorerSettings:
     neighbours: int = 10
     seed: int = 0
     save_dir: str = ""
+    host: Literal["auto", "window", "browser"] = "auto"
+    port: int = 0
+    snapshot: str = ""
     mainplot: MainPlotSettings = group(MainPlotSettings)
     tsne: TsneSettings = group(TsneSettings)
     common: CommonSettings = CommonSettings()

@@ -6,9 +6,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
 from oodretrieval.explorer.commands.neighbours import follow_query
 from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.commands.reviewing import follow_tags
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.state import METHOD_NAMES
 from oodretrieval.explorer.work import Job
@@ -26,8 +28,17 @@ def start(session: Session) -> None:
     """
     session.state.subscribe(partial(follow_query, session))
     session.state.subscribe(partial(follow_ranking, session))
+    session.state.subscribe(partial(follow_tags, session))
+    came_back = session.keeping.restore()
+    session.state.history.forget()
+    if session.state.tags.problem:
+        session.say(session.state.tags.problem)
+    elif came_back:
+        session.say(f"as you left it: {came_back}")
     if session.state.ranking is not None:
         show_candidates(session)
+    if not session.work.immediate:
+        worker_process.warm()
     _project(session)
 
 
@@ -54,6 +65,8 @@ def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np
 
 def _take_points(session: Session, points: NDArray[np.float32]) -> None:
     leave_segment(session)
+    kept, session.keeping.limits = session.keeping.limits, None
+    session.presentation.limits = kept  # others, of other points, mean nothing
     with session.state.together():
         session.state.points, session.state.preliminary = points, False
         if session.state.settings.embedding_size == 2:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.elbow import draw_elbow
 from oodretrieval.charts.image_panels import draw_four_panels, frame
 from oodretrieval.charts.palette import RED
@@ -23,6 +23,7 @@ from oodretrieval.explorer.details import (
     KeysHelp,
     Message,
     NeighbourPage,
+    ReviewPage,
     WholeImage,
 )
 
@@ -69,6 +70,11 @@ class DetailView:
                 self._draw_candidates(detail)
             case NeighbourPage():
                 self._draw_neighbours(detail)
+            case ReviewPage():
+                drawn = draw_review(
+                    self.figure, detail.pictures, detail.captions, detail.colours, detail.place, detail.curve
+                )
+                self._finish_sheet(drawn, detail.rows, detail.heading, font_size=8, top=0.87)
             case ElbowCurve():
                 self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
                 draw_elbow(self._elbow, detail.spread, "k-means: click on the number of clusters to take")

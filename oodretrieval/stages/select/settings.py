@@ -7,11 +7,14 @@ from oodretrieval.choices import (
     DISTANCE,
     NOVELTY,
     OBJECTS,
+    POOLED,
     PUBLISHED,
+    SEGMENTATION,
     SEGMENTS,
     CandidateKind,
     Proposals,
     SelectBy,
+    views_of,
 )
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
@@ -105,7 +108,11 @@ class EmbedSettings:
             the entry of model_name names.
         candidates: ``segments``, the predicted ones, as published; ``objects``: regions that may be an object, whatever
             the classes inside (docs/objects.md).
-        net: Embedding network.
+        net: Embedding network: a name of oodretrieval.embedding, of timm or of EMBEDDINGS; ``segmentation`` for the
+            features of the segmentation network itself.
+        embedded: What is embedded of a candidate: ``crop``, as published; ``context``, more around it; ``dimmed``, less
+            of its background; ``masked``, its own pixels in its crop; ``pooled``, its own pixels in the whole image;
+            or the mean of several, joined by ``+`` (docs/embeddings.md).
         min_height: Smallest height of a segment's box, pixels.
         min_width: Smallest width of a segment's box, pixels.
         min_pixels: Fewest pixels of a segment.
@@ -122,6 +129,7 @@ class EmbedSettings:
     meta_model_name: str = ""
     candidates: CandidateKind = "segments"
     net: str = "efficientnet_lite0"
+    embedded: str = "crop"
     min_height: int = 16
     min_width: int = 16
     min_pixels: int = 0
@@ -139,6 +147,11 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        views = views_of(self.embedded)
+        if self.net == SEGMENTATION and views != (POOLED,):
+            raise SettingsError(
+                f"args.net={self.net} sees whole images; add args.embedded={POOLED}, got args.embedded={self.embedded}"
+            )
         if self.candidates != OBJECTS and self.objects != ObjectSettings():
             raise SettingsError(
                 f"args.proposals={self.objects.proposals} means nothing to args.candidates={self.candidates}; add "
@@ -149,3 +162,17 @@ class EmbedSettings:
                 "args.select_by=predicted_iou is a score of predicted segments; choose args.candidates=segments, or "
                 "args.select_by=novelty, nearest_neighbour, energy, max_logit, entropy or variation_ratio"
             )
+
+
+@dataclass(frozen=True)
+class MergeSettings:
+    """Which catalogues are put together.
+
+    Attributes:
+        catalogues: Their names; what several hold is taken from the first of them.
+        save_file: Name of the new catalogue; by default theirs, joined by ``+``.
+    """
+
+    catalogues: tuple[str, ...] = ()
+    save_file: str = ""
+    common: CommonSettings = CommonSettings()
