@@ -77,8 +77,8 @@ def space_table(scene: SceneVectors, *, min_queries: int = 2, seed: int = 0) -> 
 
     Returns:
         A row a space, its name as :data:`SPACE` says. Columns: ``mAP``, ``weighted`` (by queries), ``P@1``, ``P@5``,
-        ``P@10`` among all others; the same, followed by ``other frames``, without the query's own; ``NMI``, ``ARI``, ``purity``
-        of k-means with as many groups as classes.
+        ``P@10`` among all others; the same, followed by ``other frames``, without the query's own; ``NMI``, ``ARI``,
+        ``purity`` of k-means with as many groups as classes.
     """
     random = np.random.default_rng(seed).normal(size=(len(scene.labels), RANDOM_DIMENSIONS))
     spaces = [(RANDOM, "euclidean", random)]
