@@ -33,8 +33,8 @@ def isomap(
         ``(n, dimensions)``.
 
     Source:
-        Tenenbaum et al., A global geometric framework for nonlinear dimensionality reduction, Science 2000; de Silva and
-        Tenenbaum, Global versus local methods in nonlinear dimensionality reduction, NIPS 2002.
+        Tenenbaum et al., A global geometric framework for nonlinear dimensionality reduction, Science 2000; de Silva
+        and Tenenbaum, Global versus local methods in nonlinear dimensionality reduction, NIPS 2002.
     """
     neighbours = min(neighbours, len(points) - 1)
     if len(points) > LARGEST_WHOLE:
