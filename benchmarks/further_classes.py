@@ -59,10 +59,10 @@ def main() -> None:
     )
     parser.add_argument("--folder", type=Path, required=True, help="workspace of its own")
     parser.add_argument("--kinds", nargs=2, default=["cone", "wheelie bin"])
-    parser.add_argument("--images", type=int, default=40, help="of each city")
-    parser.add_argument("--looks", type=int, default=240)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--limit", type=int, default=120, help="images of the first training to go on with")
+    parser.add_argument("--images", type=int, default=24, help="of each city")
+    parser.add_argument("--looks", type=int, default=180)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--limit", type=int, default=60, help="images of the first training to go on with")
     parser.add_argument("--candidates", default="objects")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
@@ -79,8 +79,9 @@ def main() -> None:
     recipe = {
         "dataset": "streets_train", "dataset_val": "streets_val", "model_name": MODEL, "exports": [str(export)],
         "save_file": str(weights), "epochs": chosen.epochs, "limit": chosen.limit, "gpu": -1, "num_cores": 0,
-        "learning_rate": 3e-4, "encoder_factor": 0.1, "crop_height": 256, "crop_width": 448, "batch_size": 4,
-        "scale_min": 0.8, "scale_max": 1.6, "average_decay": 0.9,
+        "validate_every": 2,
+        "learning_rate": 3e-4, "encoder_factor": 0.1, "crop_height": 192, "crop_width": 320, "batch_size": 4,
+        "scale_min": 0.75, "scale_max": 1.5, "average_decay": 0.9,
     }  # fmt: skip
     train_segmentation(from_mapping(TrainSegmentationSettings, recipe), run)
     report(run, chosen.folder, weights, export)

@@ -1,5 +1,7 @@
 """Every command of the table, given by real mouse, wheel and key events on the canvas of an Agg figure."""
 
+import textwrap
+
 import numpy as np
 import pytest
 from driving import make_catalogue, open_explorer
@@ -354,7 +356,8 @@ def test_a_review_by_keys(tmp_path):
     assert drive.detail == "review" and len(drive.rows) == 12 and review.place == 0
     first = review.page
     assert list(first) == drive.state.ranking.rows[:12], "before anything is said in the order of the score"
-    drive.press("1", "0", "w", *"pony", "enter")
+    drive.press("a", "1", "0", "w", *"pony", "enter")
+    assert drive.state.tags.count("pony") == 1, "the one at hand, whatever is selected"
     assert [review.answer_of(row) for row in first[:3]] == [True, False, "pony"]
     assert drive.presentation.marked == first[3]
     drive.press("2", "right", "left", "0")
@@ -367,7 +370,9 @@ def test_a_review_by_keys(tmp_path):
     assert review.curve.tolist() == [1, 1, 2, 3, *[3] * 8]
     drive.press("9")
     assert "no name on 9" in drive.presentation.status
-    drive.press("enter", "escape")
+    drive.press("w", "enter")
+    assert "a tag is one line" in drive.presentation.prompt.problem
+    drive.press("escape", "enter", "escape")
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
@@ -603,7 +608,7 @@ def test_question_mark_shows_everything_of_the_table(drive):
     assert changed(drive, lambda: drive.press("?"))
     assert drive.overlay.help_text.get_text() == help_text()
     for command in COMMANDS:
-        assert command.shown in help_text() and command.text in help_text()
+        assert command.shown in help_text() and textwrap.wrap(command.text, 50)[0] in help_text()
     extent = drive.overlay.help_text.get_window_extent(drive.canvas.get_renderer())
     assert extent.x0 > 0 and extent.x1 < drive.explorer.figure.bbox.width
     assert changed(drive, lambda: drive.press("?"))
