@@ -574,11 +574,11 @@ def test_clusters_are_of_what_is_selected_or_shown(drive):
 
 def test_hash_cycles_the_clustering(drive):
     names = []
-    for _ in range(3):
+    for _ in range(5):
         drive.press("#")
         names.append(drive.state.clustering)
         assert "clustering" in drive.presentation.status
-    assert names == ["spectral", "agglomerative", "kmeans"]
+    assert names == ["spectral", "agglomerative", "dbscan", "hdbscan", "kmeans"]
     assert drive.state.clusters is None, "none were asked for"
 
 
@@ -591,6 +591,17 @@ def test_hash_clusters_again_what_is_shown(drive):
     assert "Ward" in drive.presentation.status
     drive.press("c", *"elbow", "enter")
     assert "k-means" in drive.presentation.prompt.problem
+
+
+def test_clusters_by_density_ask_for_no_number_and_say_what_is_in_none(drive):
+    drive.press("c", "3", "enter", "#", "#", "#")
+    assert drive.state.clustering == "dbscan" and drive.presentation.prompt is None
+    drive.state.space = np.r_[np.zeros((6, 2)), np.ones((5, 2)), [[99.0, 99.0]]].astype(np.float32)
+    drive.press("c")
+    assert drive.presentation.prompt is None
+    assert drive.state.clusters.tolist() == [0] * 6 + [1] * 5 + [-1]
+    assert drive.presentation.status == "2 clusters by DBSCAN, 8% in none"
+    assert drive.state.groups == 3, "what was asked for of others"
 
 
 def test_question_mark_shows_everything_of_the_table(drive):
