@@ -17,12 +17,13 @@ Made by `python benchmarks/fixations.py deletion`, `signal`, `speed` and `report
 """
 DELETION = """## Deletion
 
-Of {segments} predicted segments of at least 400 pixels in {images} of CamVid's validation images (random ones, at most six
-segments each), as many pixels as the segment has fixations (median {points}) are set to the mean colour, and the network
-sees the image again. `drop` is how much the class's mean logit over the segment falls; in brackets 95 %, by resampling
-images. `ahead` is the share of segments in which it falls more than with random pixels of the same segment. `inside` and
-`within 10` are the shares of the pixels in the segment and at most ten pixels from it. Seg-Grad-CAM is of the pyramid's
-output, feature ablation of {cells} cells; all three are captum's.
+Of {segments} predicted segments of at least 400 pixels in {images} of CamVid's validation images (random ones,
+at most six segments each), as many pixels as the segment has fixations (median {points}) are set to the mean
+colour, and the network sees the image again. `drop` is how much the class's mean logit over the segment falls;
+in brackets 95 %, by resampling images. `ahead` is the share of segments in which it falls more than with random
+pixels of the same segment. `inside` and `within 10` are the shares of the pixels in the segment and at most ten
+pixels from it. Seg-Grad-CAM is of the pyramid's output, feature ablation of {cells} cells; all three are
+captum's.
 
 | Pixels | drop | ahead | inside | within 10 |
 |---|---|---|---|---|
@@ -30,11 +31,11 @@ output, feature ablation of {cells} cells; all three are captum's.
 """
 SIGNAL = """## Unknown objects against ordinary errors
 
-Of CamVid's drives with full labels, each by the network that never saw it: segments of at least 400 pixels, not mostly void.
-*Unknown* is unknown by more than half; an *error* is any other whose predicted class holds for less than half of its pixels.
-Higher is more unknown: `share outside` of the segment's fixations, their mean `distance` to it, their mean `spread` around
-their median (pixels; also over the segment's size), their number per pixel; mean entropy and energy for comparison. AUROC,
-AP in brackets.
+Of CamVid's drives with full labels, each by the network that never saw it: segments of at least 400 pixels, not
+mostly void. *Unknown* is unknown by more than half; an *error* is any other whose predicted class holds for
+less than half of its pixels. Higher is more unknown: `share outside` of the segment's fixations, their mean
+`distance` to it, their mean `spread` around their median (pixels; also over the segment's size), their number
+per pixel; mean entropy and energy for comparison. AUROC, AP in brackets.
 
 {counts}
 
@@ -50,9 +51,9 @@ The same scores, unknown against everything else:
 """
 SPEED = """## Time
 
-One segment a sixth of the image long and wide, random image, {threads} thread(s); the machine was at work on other things,
-so that seconds of processor time stand next to those of the clock. `record` is a forward pass during which every operation
-is noted, `follow` the way back.
+One segment a sixth of the image long and wide, random image, {threads} thread(s); the machine was at work on
+other things, so that seconds of processor time stand next to those of the clock. `record` is a forward pass
+during which every operation is noted, `follow` the way back.
 
 | Network | image | forward | record | follow | kept in memory |
 |---|---|---|---|---|---|
