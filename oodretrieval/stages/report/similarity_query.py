@@ -112,7 +112,15 @@ def row_of(catalogue: Catalogue, name: str | int) -> int:
 
 
 def name_of(catalogue: Catalogue, row: int) -> str:
-    """What :func:`row_of` finds a candidate by: ``image id#number``."""
+    """What :func:`row_of` finds a candidate by.
+
+    Args:
+        catalogue: Where.
+        row: Of the candidate.
+
+    Returns:
+        ``image id#number``.
+    """
     values = catalogue.segments.iloc[row]
     return f"{values['image_id']}#{values['segment_id']}"
 
