@@ -41,6 +41,7 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "z": "Rename, merge, remove …",
             "ctrl+z": "Undo",
             "ctrl+y": "Do again",
+            "e": "Export what is named",
         },
         "View": {
             "g": "Colour by truth",
@@ -53,6 +54,7 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "home": "Show all points",
             "wheel up": "Zoom in",
             "wheel down": "Zoom out",
+            "ctrl+s": "Save the view …",
         },
         "Neighbours": {"]": "One more", "[": "One less", "m": "Next distance"},
         "Clusters": {"c": "Find clusters …", "#": "Next method"},

@@ -69,8 +69,7 @@ class Messages:
     # -- mouse -----------------------------------------------------------------------------------------------
 
     def _resize(self, message: dict[str, Any]) -> None:
-        self._view.scatter.resize(float(message["width"]), float(message["height"]))
-        self._view.note_view()
+        self._view.resize(float(message["width"]), float(message["height"]))
         self._view.page.answer({"sized": True})
 
     def _fit(self) -> None:
@@ -80,9 +79,15 @@ class Messages:
     def _row(self, message: dict[str, Any]) -> int | None:
         """The candidate that a message is about: named, or the one at a place of the scatter."""
         if "row" in message:
-            row = int(message["row"])
-            return row if 0 <= row < len(self._session.state) else None
+            return self._named(message)
         return self._view.scatter.row_at(float(message["x"]), float(message["y"]))
+
+    def _named(self, message: dict[str, Any]) -> int:
+        """The candidate that a message names; a ValueError where there is no such one."""
+        row = int(message["row"])
+        if not 0 <= row < len(self._session.state):
+            raise ValueError(f"no candidate {row}")
+        return row
 
     def _move(self, message: dict[str, Any]) -> None:
         try:
@@ -143,15 +148,18 @@ class Messages:
 
     def _tag(self, message: dict[str, Any]) -> None:
         """Name a candidate, or, where the message is about none, the selection."""
-        state, row = self._session.state, message.get("row")
-        rows = state.selection.scope if row is None else [int(row)]
-        if row is None and not len(state.selection):
+        state = self._session.state
+        if "row" in message:
+            rows: Any = [self._named(message)]
+        elif len(state.selection):
+            rows = state.selection.scope
+        else:
             self._session.say("nothing is selected")
             return
         self._save(lambda: state.tags.tag(rows, str(message["name"])), f"named {message['name']}")
 
     def _untag(self, message: dict[str, Any]) -> None:
-        row, name = int(message["row"]), str(message["name"])
+        row, name = self._named(message), str(message["name"])
         self._save(lambda: self._session.state.tags.untag([row], name), f"no longer {name}")
 
     def _save(self, step: Callable[[], int], done: str) -> None:

@@ -85,11 +85,11 @@ class PageView:
     def _draw_waiting(self) -> None:
         changed, self._waiting = self._waiting, set()
         state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
-        if "limits" in changed:
-            self._follow_limits()
         if state & _POINTS:
             self._draw_points()
-        elif changed & {"view", "size"}:
+        if "limits" in changed or "points" in state:
+            self._follow_limits()
+        if "view" in changed:
             self.scatter.draw_view()
         if "density" in changed or "points" in state:
             self.scatter.draw_density(self.session.presentation.density)
@@ -129,6 +129,19 @@ class PageView:
         self._draw_status()
         self._draw_cover()
 
+    def resize(self, width: float, height: float) -> None:
+        """Take the size that the scatter has on screen; the first time, show what was inspected before.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+        """
+        self.scatter.resize(width, height)
+        limits = self.session.presentation.limits
+        if self._limits is None and limits is not None:
+            self.scatter.show(limits)
+        self.note_view()
+
     def note_view(self) -> None:
         """Take what the scatter shows after a wheel, a drag or another size of the window as what is wanted."""
         view = self.scatter.view
@@ -140,7 +153,7 @@ class PageView:
     def _follow_limits(self) -> None:
         """Show what a command wants; what this page's own wheel and drag did is there already."""
         limits = self.session.presentation.limits
-        if limits is self._limits:
+        if limits is not None and limits is self._limits:
             return
         self._limits = limits
         if limits is None:

@@ -49,6 +49,15 @@ class Scatter:
             "marked": self._add_ring(16, RED, 2.4),
         }
 
+    @property
+    def sources(self) -> list[ColumnDataSource]:
+        """What the browser is sent of the points: drawn one by one, ringed, and as pictures."""
+        return [
+            *(source for source, _, _ in self._points.values()),
+            *self._rings.values(),
+            *self._pictures.values(),
+        ]
+
     # -- what is drawn ---------------------------------------------------------------------------------------
 
     def draw(self, categories: Sequence[Category]) -> None:
@@ -70,7 +79,7 @@ class Scatter:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether points are so many that only what the view shows is drawn."""
+        """Whether there are too many points to draw more than the view shows."""
         return len(self._state) > EXACT
 
     def draw_view(self) -> None:
@@ -196,7 +205,7 @@ class Scatter:
             width: Pixels.
             height: Pixels.
         """
-        if width < 10 or height < 10 or (width, height) == self._size:
+        if not (width >= 10 and height >= 10) or (width, height) == self._size:
             return
         before, first = self.view, self._size == (800.0, 600.0)
         self._size = (width, height)

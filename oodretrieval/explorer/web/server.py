@@ -31,7 +31,7 @@ LONGEST_MESSAGE = 1_000_000
 _POLLING = 40
 """How often finished work is looked for, milliseconds."""
 _WATCHING = 2000
-"""How often tags of other windows are looked for, milliseconds."""
+"""How often tags of other windows are looked for, and how this one stands is kept, milliseconds."""
 _PATIENCE = 24 * 60 * 60 * 1000
 """How long a page that lost its connection is waited for, milliseconds."""
 
@@ -52,7 +52,7 @@ class WebExplorer:
     def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
         self.session = Session(state, workspace, started=self._start_polling)
         self._poller = PeriodicCallback(self._poll, _POLLING)
-        self._watch = PeriodicCallback(self._look_for_tags, _WATCHING)
+        self._watch = PeriodicCallback(self._look_around, _WATCHING)
         self._token = secrets.token_urlsafe(24)
         self._server = self._serve(port)
         self.port = int(self._server.port)
@@ -98,9 +98,8 @@ class WebExplorer:
         if not self.session.poll():
             self._poller.stop()
 
-    def _look_for_tags(self) -> None:
-        """Take what was tagged in other windows."""
-        self.session.attempt(lambda: self.session.state.tags.refresh() and None)
+    def _look_around(self) -> None:
+        self.session.attempt(self.session.look_around)
 
     def run(self) -> None:
         """Serve until the process is interrupted."""
@@ -111,6 +110,7 @@ class WebExplorer:
     def close(self) -> None:
         """Serve no more, and drop what is under way."""
         self.session.work.stop()
+        self.session.keeping.save()
         self._poller.stop()
         self._watch.stop()
         self._server.stop()

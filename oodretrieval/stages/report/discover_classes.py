@@ -16,7 +16,14 @@ from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import Context, Result, result_folder
 from oodretrieval.results.tables import NO_VALUE
-from oodretrieval.search import CandidateClass, ClassEvidence, candidate_classes, cluster
+from oodretrieval.search import (
+    CandidateClass,
+    ClassEvidence,
+    candidate_classes,
+    cluster,
+    noise_share,
+    silhouette,
+)
 from oodretrieval.search.clustering import DENSITY_METHODS
 from oodretrieval.search.principal_directions import principal_directions
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
@@ -26,9 +33,9 @@ from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
-THINGS_A_CLUSTER = 8
-FEWEST = 8
-"""Clusters by default, at least."""
+THINGS_A_CLUSTER = 6
+FEWEST, MOST = 8, 60
+"""Clusters by default: at least, and at most."""
 FIRST = 10
 """Classes that a person is sure to see: what they hold is measured where there is truth."""
 
@@ -58,7 +65,12 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     groups = cluster(directions, settings.method, number, settings.seed)
     found = candidate_classes(directions, groups, evidence)
     described = [_described(one, catalogue, truth) for one in found]
-    measures: dict[str, Any] = {"candidates": len(catalogue), "classes": described}
+    measures: dict[str, Any] = {
+        "candidates": len(catalogue),
+        "noise": noise_share(groups),
+        "silhouette": silhouette(directions, groups, settings.seed),
+        "classes": described,
+    }
     if truth is not None:
         measures["first"] = first_classes(found[:FIRST], truth)
     result = Result(
@@ -68,7 +80,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         settings=flat(settings),
         measures=measures,
         tables={"classes": _table(described[: settings.classes])},
-        notes=_notes(catalogue, found, evidence, measures.get("first")),
+        notes=_notes(catalogue, found, evidence, measures),
     )
     folder = result_folder(catalogue.path, settings.save_dir)
     listing = _list_members(folder / f"{result.stem}_members.csv", catalogue, found)
@@ -82,7 +94,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
 
 
 def default_number(evidence: ClassEvidence) -> int:
-    """How many clusters to look for: one for every eight different things, at least eight.
+    """How many clusters to look for: one for every six different things, at least 8, at most 60.
 
     Args:
         evidence: Of the candidates.
@@ -91,7 +103,7 @@ def default_number(evidence: ClassEvidence) -> int:
         Their number; never more than there are candidates.
     """
     things = len(np.unique(evidence.things))
-    return max(1, min(len(evidence.things), max(FEWEST, things // THINGS_A_CLUSTER)))
+    return max(1, min(len(evidence.things), min(MOST, max(FEWEST, things // THINGS_A_CLUSTER))))
 
 
 def first_classes(first: Sequence[CandidateClass], truth: CandidateTruth) -> dict[str, Any]:
@@ -166,17 +178,14 @@ def _words(rank: int, one: dict[str, Any]) -> list[str]:
 
 
 def _notes(
-    catalogue: Catalogue,
-    found: Sequence[CandidateClass],
-    evidence: ClassEvidence,
-    first: dict[str, Any] | None,
+    catalogue: Catalogue, found: Sequence[CandidateClass], evidence: ClassEvidence, measures: dict[str, Any]
 ) -> tuple[str, ...]:
     things = len(np.unique(evidence.things))
-    inside = sum(len(one.rows) for one in found)
     notes = [
         f"{len(found)} clusters of {len(catalogue)} {catalogue.candidates}, {things} different things; "
-        f"{1 - inside / max(1, len(catalogue)):.0%} of them are noise, in no cluster."
+        f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1)."
     ]
+    first = measures.get("first")
     if first is not None:
         led = ", ".join(f"{name} ({rank})" for name, rank in first["led"].items()) or "none"
         notes.append(
@@ -197,7 +206,7 @@ def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, 
     ):  # a catalogue can be searched where its datasets and network are not named
         named = model_context(run.configuration, model)
         splits = [split_of(run.configuration, name) for name in datasets]
-    number: object = settings.clusters or "one for every eight different things"
+    number: object = settings.clusters or "one for every six different things"
     number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
     return Context(
         dataset=", ".join(datasets),
