@@ -30,6 +30,7 @@ class Messages:
     def __init__(self, view: PageView) -> None:
         self._view, self._session = view, view.session
         self._takers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "alive": lambda message: view.page.answer({"alive": True}),
             "size": self._resize,
             "pointer": self._move,
             "left": lambda message: leave_segment(self._session),
