@@ -58,20 +58,25 @@ def latencies(n: int, size: int, repetitions: int) -> list[str]:
     with_published = vectors.nbytes < free_bytes() / 4
     lines = []
     for metric in METRICS:
-        index = NearestNeighbours(vectors, metric)
+        index, short = NearestNeighbours(vectors, metric), NearestNeighbours(vectors, metric, short=True)
         cases = {
             "product": lambda: vectors @ query,
             "query": lambda index=index: index.query(query, NEIGHBOURS + 1),
+            "short query": lambda short=short: short.query(query, NEIGHBOURS + 1),
         }
         if with_published:
             cases["published"] = lambda metric=metric: published(vectors, query, metric)
         seconds = alternate(cases, repetitions)
         times = {name: f"{1000 * value:.1f} ms" for name, value in seconds.items()}
-        ratio = f"{seconds['query'] / seconds['product']:.2f} products"
-        if with_published:
-            ratio += f", {seconds['published'] / seconds['query']:.1f} x the published formula"
         said = ", ".join(f"{name} {value}" for name, value in times.items())
-        lines.append(f"{n} x {size}, {metric}: {said}; a query is {ratio}")
+        for name in ("query", "short query"):
+            said += f"; a {name} is {seconds[name] / seconds['product']:.2f} products"
+            if with_published:
+                said += f" and {seconds['published'] / seconds[name]:.1f} times as fast as published"
+        same = all(map(np.array_equal, index.query(query, NEIGHBOURS), short.query(query, NEIGHBOURS)))
+        lines.append(
+            f"{n} x {size}, {metric}: {said}; short ones have {'the same' if same else 'OTHER'} neighbours"
+        )
     return lines
 
 

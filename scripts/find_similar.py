@@ -6,7 +6,7 @@ Saves a contact sheet and a table (CSV), whose column candidate is what args.can
 A box in any image: args.image=photo.jpg args.box=40,60,200,180
 Several examples, and what is not wanted: args.candidates=3,17 args.unlike=5
 By description, where args.net has a text side: "args.text=a photo of a dog"
-Only some: "args.where=['predicted_iou<0.5', 'class=car']"
+Only some: 'args.filter=predicted == "car" and predicted_iou < 0.5'
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light

@@ -56,7 +56,7 @@ class Keeping:
         gone.
 
         Returns:
-            What came back, in words; empty for nothing.
+            What was restored, in words; empty for nothing.
         """
         if not self.path.is_file():
             return ""

@@ -6,6 +6,10 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 
 _FAR = 5.5
 """Standard deviations beyond which a Gaussian is nothing (3e-7 of its top)."""
+_FLAT = 1e-16
+"""Of the extent's area, squared: points whose kernel covers less are on one line."""
+_FINEST = 4096
+"""Nodes a side of the refined grid, at most; a kernel that is too narrow for it is taken as wide as it can show."""
 _OWN = 1.0
 """Standard deviation, in cells, of the part of the kernel that each point is drawn with."""
 _REACH = 5
@@ -27,7 +31,8 @@ def density(
     little on the number of points. A grid that is too coarse for the kernel is refined on the way.
 
     Args:
-        points: ``(n, 2)``, ``n >= 2``, not all on one line; those outside the extent count where they reach into it.
+        points: ``(n, 2)``, ``n >= 1``; those outside the extent count where they reach into it. Points on one line,
+            which have no spread across it, get a kernel that is a hundredth of the extent wider.
         extent: Left, right, bottom, top of the grid: its first and last nodes.
         cells: Nodes along each side, >= 2.
         bandwidth: Width of the kernel as a share of the points' own spread, in every direction; None for Scott's
@@ -38,7 +43,7 @@ def density(
         the plane is 1.
 
     Raises:
-        ValueError: If the points are not ``(n, 2)``, finite and spread in the plane, or the extent is empty.
+        ValueError: If the points are not ``(n, 2)``, finite, or the extent is empty, or the bandwidth not positive.
 
     Source:
         Silverman, Kernel density estimation using the fast Fourier transform, Applied Statistics 31, 1982; the same
@@ -51,26 +56,48 @@ def density(
     """
     places = np.asarray(points, np.float64)
     low, high = np.array(extent[::2], np.float64), np.array(extent[1::2], np.float64)
-    if places.ndim != 2 or places.shape[1] != 2 or len(places) < 2 or not np.isfinite(places).all():
-        raise ValueError(f"points must be (n >= 2, 2) and finite, got {places.shape}")
-    if not (high > low).all() or cells < 2:
-        raise ValueError(f"the grid must have an extent and 2 cells a side, got {extent} and {cells}")
+    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or not np.isfinite(places).all():
+        raise ValueError(f"points must be (n >= 1, 2) and finite, got {places.shape}")
     width = len(places) ** (-1 / 6) if bandwidth is None else bandwidth
-    covariance = np.cov(places.T) * width**2
-    if not width > 0 or not np.linalg.det(covariance) > 1e-12 * np.prod(np.diag(covariance)) > 0:
+    if not ((high > low).all() and cells >= 2 and width > 0):
         raise ValueError(
-            "points must be spread in the plane, and bandwidth positive; all of them lie on one line"
+            f"the grid must have an extent and 2 cells a side, the kernel a width; got {extent}, {cells}, {width}"
         )
+    covariance = np.cov(places.T) * width**2 if len(places) > 1 else np.zeros((2, 2))
+    if not np.linalg.det(covariance) > _FLAT * np.prod(high - low) ** 2:
+        covariance += np.diag(((high - low) / 100) ** 2)
     step = (high - low) / (cells - 1)
     narrowest = np.sqrt(np.linalg.eigvalsh(covariance / np.outer(step, step))[0])
-    finer = max(1, int(np.ceil(_LEAST / narrowest)))
+    finer = max(1, min(int(np.ceil(_LEAST / narrowest)), _FINEST // cells))
     step = step / finer
-    remaining = covariance / np.outer(step, step) - _OWN**2 * np.eye(2)
+    covariance = covariance / np.outer(step, step)
+    short = max(0.0, _LEAST**2 - float(np.linalg.eigvalsh(covariance)[0]))
+    remaining = covariance + (short - _OWN**2) * np.eye(2)
     margin = np.ceil(_FAR * np.sqrt(np.diag(remaining))).astype(int) + _REACH + 1
     drawn = _drawn((places - low) / step + margin, (cells - 1) * finer + 1 + 2 * margin)
     smooth = _folded(drawn, _gaussian(remaining, margin))
     found = smooth[tuple(slice(m, m + (cells - 1) * finer + 1, finer) for m in margin)]
     return np.asarray(np.maximum(found, 0) / (len(places) * np.prod(step)), np.float64)
+
+
+def density_around(
+    points: NDArray[np.floating], cells: int
+) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
+    """Density of points as it is shaded behind them: on a square around all, by a kernel that keeps groups apart.
+
+    Args:
+        points: ``(n, 2)``, ``n >= 1``.
+        cells: Nodes along each side.
+
+    Returns:
+        Density as of :func:`density`, with half of the width of Scott's rule, which is for one bell and would melt
+        groups into one; and the extent: left, right, bottom, top of the first and last nodes.
+    """
+    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
+    reach = 0.65 * float((high - low).max()) or 1.0
+    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
+    extent = float(left), float(right), float(bottom), float(top)
+    return density(points, extent, cells, 0.5 * len(points) ** (-1 / 6)), extent
 
 
 def _drawn(places: NDArray[np.float64], shape: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -55,7 +55,7 @@ def query_vector(
         like, unlike = _directions(like), _directions(unlike)
     middle = like.mean(axis=0)
     if not len(unlike):
-        return middle
+        return np.asarray(middle, np.float64)
     if metric == "cosine":
         return np.asarray(middle - AWAY * unlike.mean(axis=0))
     return np.asarray(middle + AWAY * (middle - unlike.mean(axis=0)))

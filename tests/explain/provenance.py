@@ -157,8 +157,8 @@ def pool_maximum(x, kernel_size, stride, padding, dilation=1, ceil_mode=False, r
     return pool(x, function, *spans, maximum=True)
 
 
-def pool_average(x, kernel_size, stride=None, padding=0, *_):
-    function = lambda value: F.avg_pool2d(value, kernel_size, stride, padding)  # noqa: E731
+def pool_average(x, kernel_size, stride=None, padding=0, *more):
+    function = lambda value: F.avg_pool2d(value, kernel_size, stride, padding, *more)  # noqa: E731
     shape = function(x.value).shape
     return pool(x, function, *(windows(x.shape[a], shape[a], kernel_size, stride, padding) for a in (2, 3)))
 

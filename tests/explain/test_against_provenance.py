@@ -110,8 +110,7 @@ def test_random_networks(layers, seed):
 FAMILIES = {
     "DeepLabV3Plus": lambda: DeepLabV3Plus(3, channels=8, low_level_channels=8),
     "DeepWV3Plus": lambda: DeepWV3Plus(3, width=2, channels=8, low_level_channels=4),
-    "FCN": lambda: FCN(3, channels=8),
-    "PSPNet": lambda: PSPNet(3, channels=8),
+    "FCN": lambda: FCN(3, "resnet10t", channels=8),
     "PSPNet on ResNet": lambda: PSPNet(3, "resnet10t", channels=8),
     "FCN on MobileNetV3": lambda: FCN(3, "mobilenetv3_small_050", "16s", channels=8),
 }

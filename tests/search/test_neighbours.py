@@ -199,6 +199,36 @@ def test_all_distances_by_one_pass(case, number):
             )
 
 
+@given(grid, st.integers(1, 12), st.integers(0, 2**31))
+def test_short_vectors_have_the_same_neighbours(case, k, seed):
+    vectors, row = case
+    vectors = vectors + np.random.default_rng(seed).normal(scale=1e-3, size=vectors.shape).astype(np.float32)
+    for metric in ("euclidean", "cosine"):
+        with few_are(0):
+            expected = NearestNeighbours(vectors, metric).query(vectors[row], k)
+            found = NearestNeighbours(vectors, metric, short=True).query(vectors[row], k)
+        assert [values.tolist() for values in found] == [values.tolist() for values in expected]
+
+
+def test_short_vectors_leave_little_open(monkeypatch):
+    monkeypatch.setattr(neighbours, "FEW", 0)
+    vectors = np.random.default_rng(6).normal(size=(3000, 32)).astype(np.float32)
+    measured, real = [], neighbours.smallest
+
+    def counting(values, *arguments, **options):
+        measured.append(len(values))
+        return real(values, *arguments, **options)
+
+    monkeypatch.setattr(neighbours, "smallest", counting)
+    for metric in ("euclidean", "cosine"):
+        NearestNeighbours(vectors, metric, short=True).query(vectors[5], 10)
+        NearestNeighbours(vectors, metric).query(vectors[5], 10)
+    assert measured[::2] == [3000] * 4
+    assert 10 <= measured[1] <= 40 and measured[3] == 10 and 10 <= measured[5] <= 40 and measured[7] == 10
+    with pytest.raises(ValueError, match="beyond the range of float32"):
+        NearestNeighbours(np.array([[1e50, 0.0]]), short=True)
+
+
 def test_norms_that_are_known_are_not_computed_again(monkeypatch):
     vectors = np.random.default_rng(5).normal(size=(40, 6)).astype(np.float32)
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)

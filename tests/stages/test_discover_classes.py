@@ -59,8 +59,8 @@ def test_what_leads_the_first_classes():
     }
 
 
-@pytest.mark.parametrize(("things", "number"), [(1, 1), (5, 5), (60, 8), (240, 30)])
-def test_one_cluster_for_every_eight_things(things, number):
+@pytest.mark.parametrize(("things", "number"), [(1, 1), (5, 5), (40, 8), (240, 40), (4000, 60)])
+def test_one_cluster_for_every_six_things(things, number):
     same = np.zeros(things, int)
     own = np.arange(things)
     assert default_number(ClassEvidence(np.ones(things), same, 2, own, same, own)) == number

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from oodretrieval.embedding import EmbeddingNetwork
-from oodretrieval.errors import SettingsError, UnknownNameError
+from oodretrieval.errors import FilterError, SettingsError, UnknownNameError
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.report import similarity_query
 from oodretrieval.stages.report.find_similar import find_similar
@@ -109,7 +109,7 @@ def test_by_a_box_in_an_image_and_by_a_description(run):
 def test_counterexamples_filters_and_answers(run):
     found = names(search(run, candidates=(10,), unlike=("drive_09000#2",), number=2))
     assert found[0] == "drive_07000#2" and "drive_09000#2" not in found
-    plants = search(run, candidates=(10,), where=("class=plant", "predicted_iou>0.4"))
+    plants = search(run, candidates=(10,), filter='predicted == "plant" and predicted_iou > 0.4')
     assert names(plants) == ["drive_08000#1"] and plants["found"][0]["seen"] == 3
     assert all(float(row) > 0.4 for row in pd.read_csv(plants["files"][0])["predicted_iou"])
     learned = search(run, candidates=(10, 15), unlike=(13,), by="feedback", number=2, once=False)
@@ -123,12 +123,10 @@ def test_what_is_not_there_is_said(run):
         search(run, candidates=(20,))
     with pytest.raises(SettingsError, match=r"names 0 candidates.*image id#number, e.g. 'drive_00000#1'"):
         search(run, candidates=("nowhere#1",))
-    with pytest.raises(UnknownNameError, match="column"):
-        search(run, candidates=(1,), where=("ious<1",))
-    with pytest.raises(UnknownNameError, match="plant"):
-        search(run, candidates=(1,), where=("class=plants",))
-    with pytest.raises(SettingsError, match="a condition is column<value"):
-        search(run, candidates=(1,), where=("class",))
+    with pytest.raises(FilterError, match="ious"):
+        search(run, candidates=(1,), filter="ious < 1")
+    with pytest.raises(UnknownNameError, match="catalogue"):
+        search(run, candidates=(1,), embeddings_file="find")
     with pytest.raises(SettingsError, match="args.image"):
         search(run, candidates=(1,), box=(1, 2, 3, 4))
     with pytest.raises(SettingsError, match="leave out"):

@@ -33,7 +33,7 @@ def made(folder, dataset, images, embeddings=("net",), seed=0, **settings):
                 {"dataset": dataset, "image_id": image, "segment_id": [1, 2], "E": random.random(2)}
             )
             for number, name in enumerate(embeddings):
-                vectors = random.normal(size=(2, 3 + number))
+                vectors = random.normal(size=(2, len(name)))
                 if number == 0:
                     writer.add_part(rows, vectors, name, image, [MASK, None])
                 else:

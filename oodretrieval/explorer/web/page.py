@@ -1,4 +1,4 @@
-"""The page: what Python and the page's script tell each other. Its script draws it."""
+"""The page: the messages between Python and the page's script, which draws it."""
 
 from collections.abc import Callable
 from pathlib import Path

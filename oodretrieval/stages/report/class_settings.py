@@ -13,7 +13,8 @@ class DiscoverClassesSettings:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
         method: Clustering: agglomerative, kmeans, spectral, dbscan or hdbscan.
-        clusters: Number of clusters; 0 for one for every eight different things. dbscan and hdbscan find their own.
+        clusters: Number of clusters; 0 for one for every six different things, at most 60; dbscan and
+            hdbscan find their own.
         components: Principal components that are clustered.
         classes: Candidate classes that are shown, at most.
         seed: Of components and clusters.
@@ -24,7 +25,7 @@ class DiscoverClassesSettings:
     net: str = ""
     method: str = "agglomerative"
     clusters: int = 0
-    components: int = 50
+    components: int = 100
     classes: int = 12
     seed: int = 0
     save_dir: str = ""

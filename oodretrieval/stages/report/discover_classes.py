@@ -26,9 +26,9 @@ from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
-THINGS_A_CLUSTER = 8
-FEWEST = 8
-"""Clusters by default, at least."""
+THINGS_A_CLUSTER = 6
+FEWEST, MOST = 8, 60
+"""Clusters by default: at least, and at most."""
 FIRST = 10
 """Classes that a person is sure to see: what they hold is measured where there is truth."""
 
@@ -82,7 +82,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
 
 
 def default_number(evidence: ClassEvidence) -> int:
-    """How many clusters to look for: one for every eight different things, at least eight.
+    """How many clusters to look for: one for every six different things, at least 8, at most 60.
 
     Args:
         evidence: Of the candidates.
@@ -91,7 +91,7 @@ def default_number(evidence: ClassEvidence) -> int:
         Their number; never more than there are candidates.
     """
     things = len(np.unique(evidence.things))
-    return max(1, min(len(evidence.things), max(FEWEST, things // THINGS_A_CLUSTER)))
+    return max(1, min(len(evidence.things), min(MOST, max(FEWEST, things // THINGS_A_CLUSTER))))
 
 
 def first_classes(first: Sequence[CandidateClass], truth: CandidateTruth) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, 
     ):  # a catalogue can be searched where its datasets and network are not named
         named = model_context(run.configuration, model)
         splits = [split_of(run.configuration, name) for name in datasets]
-    number: object = settings.clusters or "one for every eight different things"
+    number: object = settings.clusters or "one for every six different things"
     number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
     return Context(
         dataset=", ".join(datasets),

@@ -15,10 +15,10 @@ from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import atomic_path
 from oodretrieval.results.candidates import groups_of
-from oodretrieval.results.conditions import rows_where
 from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
+from oodretrieval.search.row_filter import parse_filter
 from oodretrieval.stages.report.settings import SimilarSettings
 from oodretrieval.stages.report.similarity_query import (
     SimilarityQuery,
@@ -30,6 +30,8 @@ from oodretrieval.stages.report.similarity_query import (
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
 logger = logging.getLogger(__name__)
+PREDICTED, TRUTH = "predicted", "truth"
+"""Columns of names, of the table and for filters."""
 COLUMNS = 5
 SHOWN = 40
 """Candidates on the sheet, at most; the table has all."""
@@ -111,33 +113,45 @@ def _groups(settings: SimilarSettings, catalogue: Catalogue) -> NDArray[np.intp]
 def _allowed(
     settings: SimilarSettings, catalogue: Catalogue, groups: NDArray[np.intp], named: tuple[int, ...]
 ) -> NDArray[np.bool_]:
-    """What meets the conditions and is not one of the examples, nor repeats one."""
-    names = {"class": {int(i): name for i, (name, _) in catalogue.settings.get("pred_mapping", {}).items()}}
-    for labels in catalogue.settings.get("label_mapping", {}).values():
-        names.setdefault("label", {}).update({int(i): name for i, (name, _) in labels.items()})
-    among = rows_where(catalogue.segments, settings.where, names)
+    """What the filter means and is not one of the examples, nor repeats one."""
+    segments = catalogue.segments
+    among = np.ones(len(segments), np.bool_)
+    if settings.filter:
+        columns = {name: segments[name].to_numpy() for name in segments.columns}
+        columns |= {PREDICTED: _predicted(catalogue, segments), TRUTH: _truths(catalogue, segments)}
+        among &= parse_filter(settings.filter, columns).rows(columns)
     return among & ~np.isin(groups, groups[list(named)]) if named else among
+
+
+def _predicted(catalogue: Catalogue, rows: pd.DataFrame) -> NDArray[np.str_]:
+    names = {int(i): name for i, (name, _) in catalogue.settings.get("pred_mapping", {}).items()}
+    return np.array([names.get(int(number), "") for number in rows["class"]], np.str_)
+
+
+def _truths(catalogue: Catalogue, rows: pd.DataFrame) -> NDArray[np.str_]:
+    """Names of the labels; empty where there is no truth."""
+    labels = catalogue.settings.get("label_mapping", {})
+    names = [
+        (labels.get(str(dataset)) or {}).get(str(label), [""])[0]
+        for dataset, label in zip(rows["dataset"], rows["label"], strict=True)
+    ]
+    return np.array(names, np.str_)
 
 
 def _table(catalogue: Catalogue, found: Neighbours) -> pd.DataFrame:
     rows = catalogue.segments.iloc[found.rows].reset_index(drop=True)
-    classes = {int(i): name for i, (name, _) in catalogue.settings.get("pred_mapping", {}).items()}
-    labels = catalogue.settings.get("label_mapping", {})
     table = pd.DataFrame(
         {
             "candidate": [name_of(catalogue, int(row)) for row in found.rows],
             "row": found.rows,
             "distance": found.distances,
             "seen": found.counts,
-            "predicted": [classes.get(int(number), "") for number in rows["class"]],
+            PREDICTED: _predicted(catalogue, rows),
         }
     )
-    truths = [
-        (labels.get(str(dataset)) or {}).get(str(label), [""])[0]
-        for dataset, label in zip(rows["dataset"], rows["label"], strict=True)
-    ]
-    if any(truths):
-        table["truth"] = truths
+    truths = _truths(catalogue, rows)
+    if (truths != "").any():
+        table[TRUTH] = truths
     kept = ["dataset", "image_id", "segment_id", "left", "top", "right", "bottom", "image_path"]
     scores = [column for column in (PREDICTED_IOU, SELECT_SCORE) if column in rows.columns]
     return pd.concat([table, rows[[*kept, *scores]]], axis=1)
@@ -147,7 +161,7 @@ def _sheet(catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) ->
     shown = table.iloc[:SHOWN]
     crops = [picture_of(catalogue, int(row)) for row in shown["row"]]
     captions = [
-        f"{values['distance']:.3f} {values.get('truth') or values['predicted']}"
+        f"{values['distance']:.3f} {values.get(TRUTH) or values[PREDICTED]}"
         + (f"\nseen {values['seen']} times" if values["seen"] > 1 else "")
         for values in shown.to_dict("records")
     ]

@@ -1,10 +1,11 @@
-"""Settings of the report, and of the search for what is similar."""
+"""Settings of the report, of the search for what is similar, and of explanations."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+from oodretrieval.stages.predict.settings import InferenceSettings
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class SimilarSettings:
         image: Image file that shows what is wanted.
         box: Where in it: left, top, right, bottom, pixels, half-open; all of it if empty.
         text: Description of what is wanted, for networks with a text side.
-        where: Conditions that what is found must meet, ``column<value`` each: ``predicted_iou<0.5``, ``class=car``.
+        filter: What may be found: ``predicted == "car" and predicted_iou < 0.5``, as in the explorer; all if empty.
         by: ``nearest`` to the examples' mean; or ``feedback``: by what is learned from the candidates as answers.
         distance_metric: cosine or euclidean.
         number: Candidates found, at most.
@@ -72,7 +73,7 @@ class SimilarSettings:
     image: str = ""
     box: tuple[int, ...] = ()
     text: str = ""
-    where: tuple[str, ...] = ()
+    filter: str = ""
     by: Literal["nearest", "feedback"] = "nearest"
     distance_metric: str = "cosine"
     number: int = 20
@@ -93,3 +94,35 @@ class SimilarSettings:
                 "args.by=feedback learns from candidates of the catalogue, args.candidates and args.unlike; leave out "
                 "args.image and args.text"
             )
+
+
+@dataclass(frozen=True)
+class ExplainSettings:
+    """Which images are explained, and what of them.
+
+    Attributes:
+        dataset: Name of the dataset.
+        model_name: Name of the segmentation network.
+        images: Ids of images; empty for the first ones of the dataset.
+        number: How many of the first ones.
+        classes: Names of predicted classes; empty for all that are predicted.
+        segment: Number of the one segment that is explained, as ``segment_id`` of the segment table; 0 for classes as
+            a whole.
+        outliers: Also show fixations that lie by themselves.
+        save_dir: Folder of the pictures; by default ``evaluation/fixations`` in the workspace.
+    """
+
+    dataset: DatasetName = ""
+    model_name: ModelName = ""
+    images: tuple[str, ...] = ()
+    number: int = 4
+    classes: tuple[str, ...] = ()
+    segment: int = 0
+    outliers: bool = True
+    save_dir: str = ""
+    inference: InferenceSettings = InferenceSettings()
+    common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "number")
+        require_at_least(self, 0, "segment")

@@ -1,0 +1,1 @@
+"""The page of fixations' measurements, from what benchmarks/fixations.py noted."""
