@@ -105,11 +105,18 @@ class Messages:
         trigger = str(message["trigger"])
         command = command_for(trigger)
         if isinstance(command, Command):
+            self._mark()
             self._session.presentation.key, self._session.presentation.focus = trigger, None
             self._session.attempt(partial(command.run, self._session))
 
     def _key(self, message: dict[str, Any]) -> None:
+        self._mark()
         press_key(self._session, str(message["key"]))
+
+    def _mark(self) -> None:
+        """Away from the points, commands for the marked candidate are for the one that the card is of."""
+        if self._session.presentation.marked is None:
+            self._session.presentation.marked = self._view.row
 
     def _answer(self, message: dict[str, Any]) -> None:
         prompt = self._session.presentation.prompt
