@@ -72,7 +72,7 @@ def milliseconds(act: Callable[[int], object], events: int = EVENTS) -> tuple[fl
 
 
 def sent(view: PageView) -> int:
-    """Bytes of the points and pictures that a page gets for one drawing."""
+    """Bytes of the points and pictures that a page gets when it is drawn once."""
     arrays = [np.asarray(value) for source in view.scatter.sources for value in source.data.values()]
     return sum(array.nbytes for array in arrays)
 

@@ -56,18 +56,18 @@ class Keeping:
         gone.
 
         Returns:
-            What came back, in words; empty for nothing.
+            What was restored, in words; empty for nothing.
         """
         if not self.path.is_file():
             return ""
         try:
             content = read_json(self.path, "it is written again")
-            came_back = self._restore(content)
+            restored = self._restore(content)
         except (OODRetrievalError, KeyError, TypeError, ValueError) as error:
             logger.info("how the explorer was left cannot be read: %s", error)
             return ""
         self._written = plain(self._standing())
-        return came_back
+        return restored
 
     def _standing(self) -> dict[str, Any]:
         state, chosen = self._state, self._state.selection
@@ -93,7 +93,7 @@ class Keeping:
     def _restore(self, content: dict[str, Any]) -> str:
         state, chosen = self._state, self._state.selection
         same = content["made_of"] == plain(self._made_of())
-        came_back = []
+        restored = []
         with state.together(), self._presentation.together():
             state.metric = content["metric"] if content["metric"] in METRICS else state.metric
             state.clustering = (
@@ -106,18 +106,18 @@ class Keeping:
             chosen.hidden = frozenset(map(str, content["hidden"]))
             if content["filter"]:
                 chosen.filter_by(str(content["filter"]))
-                came_back.append(f"filter {content['filter']}")
+                restored.append(f"filter {content['filter']}")
             if state.ranking is not None:
                 state.ranking.raise_threshold(int(content["step"]) - state.ranking.step)
             if same and content["selected"]:
-                came_back.append(f"{chosen.select(content['selected'])} selected")
+                restored.append(f"{chosen.select(content['selected'])} selected")
             if same and content["query"] is not None:
                 state.query = int(content["query"])
             self._presentation.density = bool(content["density"])
             if same and content["limits"] and content["method"] == state.settings.method:
                 left, bottom, right, top = map(float, content["limits"])
                 self.limits = left, bottom, right, top
-        return ", ".join(came_back)
+        return ", ".join(restored)
 
     def _made_of(self) -> dict[str, Any]:
         """What rows and points of the catalogue depend on."""

@@ -47,10 +47,16 @@ class Tagging(Observable):
         return self._journal.problem
 
     def colour(self, name: str) -> str:
-        """The colour of a tag as ``#rrggbb``.
+        """The colour of a tag.
+
+        Args:
+            name: Of the tag.
+
+        Returns:
+            ``#rrggbb``.
 
         Raises:
-            KeyError: If there is no tag ``name``.
+            KeyError: If there is no such tag.
         """
         return self._table.colours[name]
 

@@ -8,8 +8,12 @@ import pytest
 from driving import make_catalogue, open_explorer
 from PIL import Image
 
+from oodretrieval.errors import SettingsError
+from oodretrieval.experiment.run import Run
+from oodretrieval.explorer.desktop.snapshot import snapshot_embedding_space
 from oodretrieval.explorer.keeping import FILE
-from oodretrieval.stores import Catalogue
+from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.stores import Catalogue, Workspace
 
 
 @pytest.fixture
@@ -74,6 +78,21 @@ def test_a_catalogue_that_cannot_be_written_to_is_explored_all_the_same(catalogu
     assert drive.state.colouring == "prediction" and not (catalogue.path / FILE).exists()
 
 
+def test_a_damaged_journal_is_said_when_the_window_opens_and_the_rest_is_there(catalogue):
+    drive = open_explorer(catalogue)
+    for row, name in ((3, "cone"), (4, "bin")):
+        drive.hover(row)
+        drive.press("w", *name, "enter")
+    journal = catalogue.path / "tags" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"cone", b"c0ne", 1))
+    again = open_explorer(Catalogue.open(catalogue.path))
+    assert "1 line(s) of the tags" in again.presentation.status and "kept as" in again.presentation.status
+    assert again.state.tags.of_row(4) == ("bin",) and again.state.tags.of_row(3) == ()
+    again.hover(3)
+    again.press("w", *"cone", "enter")
+    assert again.state.tags.of_row(3) == ("cone",)
+
+
 def test_windows_see_what_the_other_tags(catalogue):
     one, other = open_explorer(catalogue), open_explorer(Catalogue.open(catalogue.path))
     one.hover(3)
@@ -98,6 +117,19 @@ def test_a_snapshot_shows_what_the_view_shows(catalogue, name, begins):
         assert (pixels.reshape(-1, 3) == (0xD6, 0x27, 0x28)).all(axis=1).any(), "the ring around the query"
     drive.press("ctrl+s", *["backspace"] * 8, *"a.txt", "enter")
     assert ".png, .svg, .pdf" in drive.presentation.prompt.problem
+
+
+def test_a_script_saves_a_view_as_it_was_left_without_a_window(catalogue, tmp_path):
+    left(catalogue)
+    run = Run(None, Workspace(tmp_path))
+    path = tmp_path / "view.png"
+    done = snapshot_embedding_space(
+        ExplorerSettings(embeddings_file="field", snapshot=str(path), method="pca"), run
+    )
+    assert done == {"catalogue": "field", "segments": 20, "path": str(path)}
+    assert np.ptp(np.asarray(Image.open(path).convert("L"))) > 100
+    with pytest.raises(SettingsError, match=r"must end in \.png, \.svg, \.pdf"):
+        snapshot_embedding_space(ExplorerSettings(embeddings_file="field", snapshot="view.txt"), run)
 
 
 def test_closing_asks_while_something_is_being_saved(catalogue):

@@ -30,12 +30,12 @@ def start(session: Session) -> None:
     session.state.subscribe(partial(follow_query, session))
     session.state.subscribe(partial(follow_ranking, session))
     session.state.subscribe(partial(follow_tags, session))
-    came_back = session.keeping.restore()
+    restored = session.keeping.restore()
     session.state.history.forget()
     if session.state.tags.problem:
         session.say(session.state.tags.problem)
-    elif came_back:
-        session.say(f"as you left it: {came_back}")
+    elif restored:
+        session.say(f"as you left it: {restored}")
     if session.state.ranking is not None:
         show_candidates(session)
     if not session.work.immediate:

@@ -130,7 +130,7 @@ class PageView:
         self._draw_cover()
 
     def resize(self, width: float, height: float) -> None:
-        """Take the size that the scatter has on screen; the first time, show what was looked at before.
+        """Take the size that the scatter has on screen; the first time, show what was inspected before.
 
         Args:
             width: Pixels.

@@ -79,7 +79,7 @@ class Scatter:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether points are so many that only what the view shows is drawn."""
+        """Whether there are too many points to draw more than the view shows."""
         return len(self._state) > EXACT
 
     def draw_view(self) -> None:
