@@ -29,7 +29,7 @@ from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
-from oodretrieval.novelty import NoveltyModel, load_novelty_model
+from oodretrieval.novelty import NoveltyModel
 from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
 from oodretrieval.results.tables import markdown_table
@@ -130,42 +130,51 @@ METHODS: Mapping[str, Method] = {
     "the same, prior with decaying weight": Method(lambda part, _: PlainRegression(part, 16.0)),
     "**feedback**": feedback(),
     "without exploring": feedback(explore_every=0),
-    "one of six explores": feedback(explore_every=6),
-    "one of four explores": feedback(explore_every=4),
+    "explores from the first answer on": feedback(explore_after=0),
+    "from the first answer on, one of six": feedback(explore_after=0, explore_every=6),
     "prior as offset only": feedback(slope_variance=1e-9),
     "prior as feature only": feedback(slope=1e-3, slope_variance=2.0),
     "no prior after the first page": feedback(slope=1e-3, slope_variance=1e-9),
     "16 dimensions": feedback(dimensions=16),
     "64 dimensions": feedback(dimensions=64),
     "256 dimensions": feedback(dimensions=256),
+    "interest is three times as frequent (base -4)": feedback(base=-4.0),
+    "three times as rare (base -6)": feedback(base=-6.0),
     "answers move half as much": feedback(variance=2.0),
     "answers move twice as much": feedback(variance=8.0),
 }
 
 
-WITH_ERRORS = ("prior order", "plain logistic regression", "**feedback**", "without exploring")
+WITH_ERRORS = (
+    "prior order",
+    "plain logistic regression",
+    "**feedback**",
+    "without exploring",
+    "interest is three times as frequent (base -4)",
+)
 """Those that are also shown with wrong answers."""
 
 
 def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.Namespace) -> Iterator[Part]:
     """Runs of images of a dataset that have enough unknown segments to look for."""
     configuration = load_configuration()
-    work = Run(configuration, workspace).stored(*names)
+    run = Run(configuration, workspace)
+    work = run.stored(*names)
     table = work.table()
     features = SegmentFeatures(arguments.backbone, choose_device(arguments.gpu))
     vectors, failures = features.of(work, table)
     if failures:
         raise PartialFailure("benchmarks/feedback.py", failures)
-    novelty = load_novelty_model(Path(str(configuration.model(names[0]).novelty)))
+    novelty = run.trained.novelty_model(names[0])
     large = table["S"].to_numpy() >= arguments.min_pixels
     scores = prior_score(novelty, table, vectors, arguments.prior)[large]
     table, vectors = table[large], vectors[large]
     unknown = table["unknown_fraction"].to_numpy() > 0.5
     images = pd.factorize(table["image_id"])[0]
     number = max(1, round(len(table) / arguments.segments))
-    run = images * number // (images.max() + 1)
+    part = images * number // (images.max() + 1)
     for place in range(number):
-        rows = np.flatnonzero(run == place)
+        rows = np.flatnonzero(part == place)
         if unknown[rows].sum() >= FEWEST:
             yield Part(vectors[rows], scores[rows], unknown[rows])
 
@@ -269,7 +278,7 @@ def main() -> None:
     of_scenes = commands.add_parser("scenes", help="unknown segments found")
     of_scenes.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
     of_scenes.add_argument("--scene", nargs=2, action="append", required=True, metavar=("MODEL", "DATASET"))
-    of_scenes.add_argument("--prior", choices=PRIORS, default="sum", help="score to start from")
+    of_scenes.add_argument("--prior", choices=PRIORS, default="novelty", help="score to start from")
     of_scenes.add_argument(
         "--backbone", default=TrainNoveltySettings.backbone, help="network of the features"
     )

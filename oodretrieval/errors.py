@@ -18,6 +18,7 @@
     ├── WorkerError                   a worker process died
     ├── DisplayError                  no window can be opened here
     ├── TableError                    a segment table lacks what is asked of it
+    ├── UnknownOperationError         a network computes with something that has no rule of explanation
     └── PartialFailure                the run is done, but some images failed (exit code 3)
 """
 
@@ -148,6 +149,23 @@ class DisplayError(OODRetrievalError):
 
 class TableError(OODRetrievalError):
     """A segment table lacks what is asked of it."""
+
+
+class UnknownOperationError(OODRetrievalError):
+    """A network computes with an operation of which it is not known how evidence passes through it.
+
+    Args:
+        operation: Its name, as torch spells it.
+        known: What has a rule.
+    """
+
+    def __init__(self, operation: str, known: Iterable[str]) -> None:
+        close = get_close_matches(operation, list(known), n=3)
+        hint = f" (there is one for {', '.join(close)})" if close else ""
+        super().__init__(
+            f"no rule says how evidence passes through {operation}{hint}; write one and register it with "
+            "oodretrieval.explain.register_rule, see docs/explain.md"
+        )
 
 
 class PartialFailure(OODRetrievalError):

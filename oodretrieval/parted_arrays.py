@@ -47,7 +47,7 @@ class PartedArray:
     @property
     def size(self) -> int:
         """Number of values."""
-        return self.shape[0] * self.shape[1]
+        return int(self.shape[0] * self.shape[1])
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +55,7 @@ class PartedArray:
         return self.size * self.dtype.itemsize
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __iter__(self) -> Iterator[NDArray[Any]]:
         for part in self.parts:

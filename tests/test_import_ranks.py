@@ -37,6 +37,7 @@ RANKS = {
     "search": 1,
     "evaluation": 1,
     "stores": 2,
+    "explain": 2,
     "charts": 3,
     "results": 3,
     "experiment": 4,
@@ -82,7 +83,7 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
-STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report"]
+STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report", "export"]
 """Folders of the stages, in the order of the pipeline: one imports only from those before it."""
 
 

@@ -189,9 +189,17 @@ def by_value(values: NDArray[np.floating], name: str) -> Grouping:
         for fifth in sorted(set(fifths.tolist()), reverse=True):
             here = known[fifths == fifth]
             codes[finite[fifths == fifth]] = len(groups)
-            groups.append(Group(f"{name} {here.min():.4g} … {here.max():.4g}", SHADES[fifth]))
+            groups.append(
+                Group(f"{name} {_short(here.min(), known)} … {_short(here.max(), known)}", SHADES[fifth])
+            )
     codes[~np.isfinite(values)] = len(groups)
     return Grouping(codes, (*groups, Group(f"{name} not known", GREY)), values, name)
+
+
+def _short(value: float, values: NDArray[np.floating]) -> str:
+    """A number with as many digits as its column needs."""
+    spread = float(np.ptp(values))
+    return f"{value:.2f}" if spread == 0 or 0.5 <= spread < 1000 else f"{value:.4g}"
 
 
 def by_column(values: NDArray[Any], name: str) -> Grouping:

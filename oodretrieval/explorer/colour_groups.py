@@ -7,8 +7,8 @@ from oodretrieval.charts.palette import UNIFORM
 from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.explorer.catalogue_segments import CatalogueSegments
 from oodretrieval.explorer.categories import Group, Grouping, by_cluster, by_column, by_name, by_tag, by_value
-from oodretrieval.explorer.columns import Columns
 from oodretrieval.explorer.tagging import Tagging
+from oodretrieval.results.columns import Columns
 from oodretrieval.search.row_comparisons import Groups
 
 COLOURINGS = ("truth", "prediction", "score", "uniform", "clusters", "tags")

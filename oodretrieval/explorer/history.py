@@ -63,6 +63,11 @@ class History(Observable):
         self._undone = []
         self.announce("history")
 
+    def forget(self) -> None:
+        """Forget all changes: they cannot be undone any more."""
+        self._done, self._undone = [], []
+        self.announce("history")
+
     def undo(self) -> str | None:
         """Take the last change back.
 

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from oodretrieval.experiment.run import Run
+from oodretrieval.explorer.desktop.snapshot import snapshot_embedding_space
 from oodretrieval.explorer.desktop.window import discover_in_window, display_problem
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.web import require_page
@@ -26,6 +27,8 @@ def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
         StoreError: If the catalogue cannot be read.
         SettingsError: If a setting is unusable.
     """
+    if settings.snapshot:
+        return snapshot_embedding_space(settings, run)
     problem = display_problem() if settings.host == "auto" else None
     if settings.host == "browser" or problem is not None:
         if problem is not None:

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.explorer.observable import Observable, Observed
-from oodretrieval.explorer.tagging import NOT_OF_INTEREST, OF_INTEREST, Tagging
+from oodretrieval.explorer.tagging import Tagging
+from oodretrieval.results.tagged import NOT_OF_INTEREST, OF_INTEREST
 from oodretrieval.search.feedback import Answer, RelevanceFeedback
 
 PAGE = 12

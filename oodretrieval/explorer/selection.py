@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.explorer.categories import Grouping
-from oodretrieval.explorer.columns import Columns
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.polygons import points_inside
+from oodretrieval.results.columns import Columns
 from oodretrieval.search.row_filter import RowFilter, parse_filter
 
 How = Literal["replace", "add", "remove"]

@@ -14,6 +14,7 @@ from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.crops import Crops
 from oodretrieval.explorer.details import Detail, Message
 from oodretrieval.explorer.image_views import image_view
+from oodretrieval.explorer.keeping import Keeping
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.projections import Projections
 from oodretrieval.explorer.review import Review
@@ -45,6 +46,7 @@ class Session:
         projections: Projections that are kept.
         folder: Where pictures are saved.
         review: The review under way, or None.
+        keeping: How it stands, kept for the next time.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Session:
         self.crops = Crops(state.segments)
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
         self.review: Review | None = None
+        self.keeping = Keeping(state, self.presentation)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
 
     def say(self, text: str) -> None:
@@ -96,6 +99,15 @@ class Session:
             act()
         except OODRetrievalError as error:
             self.say(" ".join(str(error).split()))
+
+    def look_around(self) -> None:
+        """Take what was tagged in other windows, and keep how this one stands; call it every few seconds.
+
+        Raises:
+            StoreError: If the tags cannot be read.
+        """
+        self.state.tags.refresh()
+        self.keeping.save()
 
     @property
     def unsaved(self) -> str:

@@ -9,7 +9,6 @@ from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.explorer.catalogue_segments import CatalogueSegments
 from oodretrieval.explorer.categories import Category, Grouping, categories
 from oodretrieval.explorer.colour_groups import checked_colouring, colour_groups
-from oodretrieval.explorer.columns import Columns
 from oodretrieval.explorer.history import History
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
@@ -17,12 +16,20 @@ from oodretrieval.explorer.selection import Selection
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.explorer.visible_neighbours import nearest_visible
+from oodretrieval.results.columns import Columns
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
 from oodretrieval.stores import Catalogue
 
-METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
+METHOD_NAMES = {
+    "tsne": "t-SNE",
+    "isomap": "Isomap",
+    "pca": "PCA",
+    "opentsne": "openTSNE",
+    "umap": "UMAP",
+    "pacmap": "PaCMAP",
+}
 """Methods of projection, and what to call them."""
 _UNDOABLE = {
     "selected": "selection",
@@ -104,7 +111,9 @@ class State(Observable):
         self.colouring = self._most_instructive_colouring()
         self.history = History()
         self.tags = Tagging(catalogue, self.history)
-        self.columns = Columns(self.segments, self.tags, lambda: self.clusters)
+        self.columns = Columns(
+            catalogue, self.segments.classes, lambda: self.tags.groups, lambda: self.clusters
+        )
         self.selection = Selection(
             self.columns,
             self._above_threshold,
@@ -155,6 +164,12 @@ class State(Observable):
             groups = colour_groups(self.colouring, self.segments, self.columns, self.clusters, self.tags)
             self._grouped = key, groups
         return self._grouped[1]
+
+    @property
+    def depends_on_tags(self) -> bool:
+        """Whether colours, or what is shown, change with the tags."""
+        shown = self.selection.filter
+        return self.colouring == "tags" or (shown is not None and "tags" in shown.names)
 
     def categories(self) -> list[Category]:
         """The segments by colour, with their numbers.

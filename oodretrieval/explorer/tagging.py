@@ -2,22 +2,16 @@
 
 from collections.abc import Callable, Iterable
 
-import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from oodretrieval.charts.palette import CLUSTERS
 from oodretrieval.explorer.history import History
 from oodretrieval.explorer.observable import Observable
+from oodretrieval.results.tagged import CandidateRows
 from oodretrieval.search.row_comparisons import Groups
 from oodretrieval.stores import Catalogue
 from oodretrieval.stores.tag_journal import TagJournal
-from oodretrieval.stores.tags import CandidateKey, TagStep, TagTable
-
-KEY = ["dataset", "image_id", "segment_id"]
-"""Columns of a catalogue that a candidate is known by."""
-OF_INTEREST, NOT_OF_INTEREST = "of interest", "not of interest"
-"""Tags that the answers of a review without a name are kept as."""
+from oodretrieval.stores.tags import TagStep, TagTable
 
 
 class Tagging(Observable):
@@ -33,11 +27,10 @@ class Tagging(Observable):
 
     def __init__(self, catalogue: Catalogue, history: History) -> None:
         super().__init__()
-        self._catalogue, self._history = catalogue, history
+        self._rows, self._history = CandidateRows(catalogue), history
         self._journal = TagJournal(catalogue.path)
         self._table = TagTable()
-        self._rows: Groups | None = None
-        self._index: pd.MultiIndex | None = None
+        self._groups: Groups | None = None
         self.version = 0
         self._take(self._journal.read())
 
@@ -54,10 +47,16 @@ class Tagging(Observable):
         return self._journal.problem
 
     def colour(self, name: str) -> str:
-        """The colour of a tag as ``#rrggbb``.
+        """The colour of a tag.
+
+        Args:
+            name: Of the tag.
+
+        Returns:
+            ``#rrggbb``.
 
         Raises:
-            KeyError: If there is no tag ``name``.
+            KeyError: If there is no such tag.
         """
         return self._table.colours[name]
 
@@ -69,14 +68,14 @@ class Tagging(Observable):
     def elsewhere(self) -> int:
         """Number of tagged candidates that this catalogue has not, or no longer."""
         keys = {key for name in self.names for key in self._table.candidates(name)}
-        return int((self._rows_of(keys) < 0).sum())
+        return int((self._rows.rows(keys) < 0).sum())
 
     @property
     def groups(self) -> Groups:
         """Tag → which rows have it."""
-        if self._rows is None:
-            self._rows = Groups({name: self._mask(name) for name in self.names}, len(self._catalogue))
-        return self._rows
+        if self._groups is None:
+            self._groups = self._rows.groups(self._table)
+        return self._groups
 
     def of_row(self, row: int) -> tuple[str, ...]:
         """Tags of a candidate.
@@ -105,7 +104,7 @@ class Tagging(Observable):
         Raises:
             StoreError: If the name is none, or the step cannot be saved; then nothing is changed.
         """
-        step = self._table.tagging(self._keys(rows), name, colour or self._free_colour())
+        step = self._table.tagging(self._rows.keys(rows), name, colour or self._free_colour())
         self._do(step)
         return sum(map(len, step.added.values()))
 
@@ -122,7 +121,7 @@ class Tagging(Observable):
         Raises:
             StoreError: If the step cannot be saved; then nothing is changed.
         """
-        step = self._table.untagging(self._keys(rows), name)
+        step = self._table.untagging(self._rows.keys(rows), name)
         self._do(step)
         return sum(map(len, step.removed.values()))
 
@@ -138,7 +137,7 @@ class Tagging(Observable):
         Raises:
             StoreError: If the name is none, or the step cannot be saved; then nothing is changed.
         """
-        keys = self._keys([row])
+        keys = self._rows.keys([row])
         removed = {other: self._table.untagging(keys, other).removed[other] for other in others}
         if not name:
             self._do(TagStep("take an answer back", {}, removed))
@@ -215,34 +214,10 @@ class Tagging(Observable):
         for step in steps:
             self._table.apply(step)
         if steps:
-            self._rows = None
+            self._groups = None
             self.version += 1
             self.announce("tags")
         return bool(steps)
-
-    # -- keys and rows -------------------------------------------------------------------------------------
-
-    def _keys(self, rows: ArrayLike) -> list[CandidateKey]:
-        chosen = np.asarray(rows)
-        places = np.flatnonzero(chosen) if chosen.dtype == np.bool_ else chosen.astype(np.intp)
-        picked = self._catalogue.segments[KEY].iloc[places]
-        return [CandidateKey(str(d), str(i), int(c)) for d, i, c in picked.itertuples(index=False)]
-
-    def _mask(self, name: str) -> NDArray[np.bool_]:
-        mask = np.zeros(len(self._catalogue), np.bool_)
-        found = self._rows_of(self._table.candidates(name))
-        mask[found[found >= 0]] = True
-        return mask
-
-    def _rows_of(self, keys: Iterable[CandidateKey]) -> NDArray[np.intp]:
-        """Row of each candidate; -1 of one that is not in the catalogue."""
-        wanted = list(keys)
-        if not wanted:
-            return np.zeros(0, np.intp)
-        if self._index is None:
-            self._index = pd.MultiIndex.from_frame(self._catalogue.segments[KEY])
-        found: NDArray[np.intp] = self._index.get_indexer(pd.MultiIndex.from_tuples(wanted, names=KEY))
-        return found
 
     def _free_colour(self) -> str:
         used = {colour.upper() for colour in self._table.colours.values()}

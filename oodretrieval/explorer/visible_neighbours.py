@@ -9,7 +9,7 @@ from oodretrieval.search import NearestNeighbours
 def nearest_visible(
     index: NearestNeighbours, row: int, vector: NDArray[np.floating], wanted: int, visible: NDArray[np.bool_]
 ) -> list[tuple[int, float]]:
-    """Ask for more and more neighbours until there are enough that are shown.
+    """Neighbours of a segment among those that are shown.
 
     Args:
         index: Of all segments.
@@ -21,12 +21,8 @@ def nearest_visible(
     Returns:
         Rows and distances, nearest first.
     """
-    asked, others = wanted + 1, list[tuple[int, float]]()
-    while wanted:
-        found, distances = index.query(vector, asked)
-        pairs = zip(found, distances, strict=True)
-        others = [(int(i), float(d)) for i, d in pairs if i != row and visible[i]]
-        if len(others) >= wanted or asked >= len(visible):
-            break
-        asked = min(4 * asked, len(visible))
+    if not wanted or not visible.any():
+        return []
+    found, distances = index.query(vector, wanted + 1, among=None if visible.all() else visible)
+    others = [(int(i), float(d)) for i, d in zip(found, distances, strict=True) if i != row]
     return others[:wanted]

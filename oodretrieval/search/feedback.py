@@ -33,16 +33,18 @@ class FeedbackOptions:
         base_variance: How far they may change the base.
         explore_every: Of as many places of the ranking one goes to an item that may be better than is known yet;
             0 for none, else at least 4.
+        explore_after: Answers from which on it does: with fewer, the ranking is still mostly the prior's.
         optimism: How much better than its prior score says: standard deviations of its log-odds.
     """
 
     dimensions: int = 32
-    base: float = -4.0
+    base: float = -5.0
     slope: float = 1.25
     slope_variance: float = 0.2
     variance: float = 4.0
     base_variance: float = 1.0
     explore_every: int = 12
+    explore_after: int = 48
     optimism: float = 3.0
 
     def __post_init__(self) -> None:
@@ -51,6 +53,8 @@ class FeedbackOptions:
             raise ValueError(f"expected dimensions >= 1 and variances > 0, got {self}")
         if self.explore_every != 0 and self.explore_every < 4:
             raise ValueError(f"explore_every must be 0 or at least 4, got {self.explore_every}")
+        if self.explore_after < 0:
+            raise ValueError(f"explore_after must be at least 0, got {self.explore_after}")
 
 
 class RelevanceFeedback:
@@ -58,9 +62,9 @@ class RelevanceFeedback:
 
     The log-odds of an item start from its prior score, by rank, and answers move them along the directions in which
     the vectors differ: a Bayesian logistic regression around the prior. So the first answer helps already, answers
-    that are all alike do no harm, and a wrong one can be outvoted. Once something was answered, one of twelve places
-    of the ranking goes to an item that differs from all that were answered and that the prior score does not rule
-    out: what the answers have not reached is not forgotten.
+    that are all alike do no harm, and a wrong one can be outvoted. From the 48th answer on, one of twelve places of
+    the ranking goes to an item that differs from all that were answered and that the prior score does not rule out:
+    what the answers have not reached is not forgotten.
 
     A kind as an answer says "of interest"; items can be ranked by one kind, which is learned against all the rest.
 
@@ -161,9 +165,9 @@ class RelevanceFeedback:
 
         Returns:
             Log-odds, ``(n,)``, finite, higher first. Before the first answer in the order of the prior score.
-            Afterwards items to explore are put among the first 120 unanswered ones. An item that was answered keeps
-            a score: above all unanswered ones if it is of interest, else below them; who pages through the ranking
-            leaves :attr:`answers` out.
+            Later (``explore_after``) items to explore are put among the first 120 unanswered ones. An item that was
+            answered keeps a score: above all unanswered ones if it is of interest, else below them; who pages through
+            the ranking leaves :attr:`answers` out.
 
         Raises:
             UnknownNameError: If nothing was answered with this kind.
@@ -180,7 +184,7 @@ class RelevanceFeedback:
         interesting = np.array([answer is not False for answer in given])
         overall = self._fit(rows, interesting)
         scores = self._log_odds(overall)
-        if self._options.explore_every:
+        if self._options.explore_every and len(rows) >= self._options.explore_after:
             self._explore(scores, overall, rows)
         return _settled(scores, rows, interesting)
 

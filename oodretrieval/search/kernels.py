@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.compilation import compiled_in_any_order
+from oodretrieval.compilation import compiled_in_any_order, inlined
 
 Kernel = Callable[[NDArray[np.floating], NDArray[np.float64], NDArray[np.float64]], Any]
 """Rows ``(n, D)``, a query ``(D,)`` → what is written into ``(n,)``."""
@@ -43,5 +43,46 @@ def squared_distances(
         total = 0.0
         for i in range(rows.shape[1]):
             away = np.float64(rows[row, i]) - query[i]
+            total += away * away
+        into[row] = total
+
+
+@inlined
+def _widened(short: np.uint16) -> np.float64:
+    """The number whose upper half, as float32, this is."""
+    return np.float64(np.uint32(np.uint32(short) << np.uint32(16)).view(np.float32))
+
+
+@compiled_in_any_order
+def short_products(rows: NDArray[np.uint16], query: NDArray[np.float64], into: NDArray[np.float64]) -> None:
+    """:func:`products` of rows in bfloat16.
+
+    Args:
+        rows: ``(n, D)``, upper halves of float32.
+        query: ``(D,)``.
+        into: ``(n,)``, written.
+    """
+    for row in range(rows.shape[0]):
+        total = 0.0
+        for i in range(rows.shape[1]):
+            total += _widened(rows[row, i]) * query[i]
+        into[row] = total
+
+
+@compiled_in_any_order
+def short_squared_distances(
+    rows: NDArray[np.uint16], query: NDArray[np.float64], into: NDArray[np.float64]
+) -> None:
+    """:func:`squared_distances` of rows in bfloat16.
+
+    Args:
+        rows: ``(n, D)``, upper halves of float32.
+        query: ``(D,)``.
+        into: ``(n,)``, written.
+    """
+    for row in range(rows.shape[0]):
+        total = 0.0
+        for i in range(rows.shape[1]):
+            away = _widened(rows[row, i]) - query[i]
             total += away * away
         into[row] = total

@@ -8,14 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search import passes
-from oodretrieval.search.smallest import group_sizes, smallest
+from oodretrieval.search.partial_sort import group_sizes, smallest
+from oodretrieval.search.short_vectors import shortened
 
 METRICS = ("euclidean", "cosine")
 FEW = 2**18
 """Values that are measured without a first pass: a few thousand vectors, for which nothing need be compiled."""
+SAME = 0.98
+"""Cosine between vectors of one picture that was cut or saved twice; different things of a kind are below it."""
 _ROUNDING = 2.0**-52
 """Of float64, twice: that of the first pass and that of the measured distance."""
-_LEAST = 2.0**-1074
+_LEAST = 2.0**-512
+"""Squares below the square of this are lost."""
 
 
 class Neighbours(NamedTuple):
@@ -45,9 +49,12 @@ class NearestNeighbours:
         metric: ``"euclidean"``; or ``"cosine"``: 1 minus the cosine of the angle, 0…2, and 1 between a zero
             vector, which has no direction, and any other.
         norms: Length of each vector, ``(n,)`` float64, where that is known; else it is computed, once.
+        short: Keep a copy in bfloat16, of half the size of float32, that the first pass reads. What it leaves open is
+            measured in the vectors themselves: the neighbours are the same, and found faster.
 
     Raises:
-        ValueError: If the vectors are not ``(n, D)`` or not finite, or there is not one norm for each.
+        ValueError: If the vectors are not ``(n, D)`` or not finite, or there is not one norm for each; or if ``short``
+            vectors are beyond the range of float32.
         UnknownNameError: If there is no such metric.
 
     Example:
@@ -62,6 +69,7 @@ class NearestNeighbours:
         metric: str = "euclidean",
         *,
         norms: NDArray[np.float64] | None = None,
+        short: bool = False,
     ) -> None:
         if metric not in METRICS:
             raise UnknownNameError("metric", metric, METRICS)
@@ -77,6 +85,7 @@ class NearestNeighbours:
             raise ValueError(f"norms must be ({len(stored)},), got {self.norms.shape}")
         if not np.isfinite(self.norms).all():
             raise ValueError("vectors must be finite, got NaN or infinity (or values whose square is)")
+        self._short = shortened(stored) if short and stored.size > FEW else None
 
     def __len__(self) -> int:
         """Number of stored vectors."""
@@ -101,7 +110,13 @@ class NearestNeighbours:
         return self._nearest(self._checked(vector), k, among, None)
 
     def query_groups(
-        self, vector: ArrayLike, k: int, groups: ArrayLike, *, among: ArrayLike | None = None
+        self,
+        vector: ArrayLike,
+        k: int,
+        groups: ArrayLike,
+        *,
+        among: ArrayLike | None = None,
+        same: float | None = None,
     ) -> Neighbours:
         """The ``k`` groups of stored vectors nearest to a vector, each by its nearest member.
 
@@ -111,6 +126,9 @@ class NearestNeighbours:
             groups: Group of each stored vector, ``(n,)`` integers
                 (:func:`~oodretrieval.search.near_duplicates`).
             among: Which stored vectors may be found and are counted, ``(n,)`` bool; None for all.
+            same: Cosine from which groups are one thing, wherever they lie, that is found once and counted together,
+                such as one picture that was saved twice (:data:`SAME`); at least the nearest ``2 k`` groups are
+                compared. None to keep groups apart.
 
         Returns:
             At most ``k``, with how many members each group has.
@@ -118,8 +136,27 @@ class NearestNeighbours:
         Raises:
             ValueError: As of :meth:`query`; or if there is not one group for each vector.
         """
-        rows, distances = self._nearest(self._checked(vector), k, among, groups)
-        return Neighbours(rows, distances, group_sizes(groups, rows, among))
+        query = self._checked(vector)
+        asked = k if same is None else 2 * k
+        while True:
+            rows, distances = self._nearest(query, asked, among, groups)
+            counts = group_sizes(groups, rows, among)
+            first = np.arange(len(rows)) if same is None else self._first_of_same(rows, same)
+            if (first == np.arange(len(rows))).sum() >= k or len(rows) < asked:
+                kept = np.unique(first)[:k]
+                together = np.bincount(first, weights=counts, minlength=len(rows)).astype(np.intp)
+                return Neighbours(rows[kept], distances[kept], together[kept])
+            asked *= 2
+
+    def _first_of_same(self, rows: NDArray[np.intp], same: float) -> NDArray[np.intp]:
+        """Which of some rows, the first, each one equals; itself if none."""
+        units = np.asarray(self.vectors[rows], np.float64) / np.maximum(self.norms[rows], _LEAST)[:, None]
+        alike = np.tril(units @ units.T >= same)
+        np.fill_diagonal(alike, True)
+        first = np.arange(len(rows))
+        for place in range(len(rows)):
+            first[place] = first[int(alike[place].argmax())]
+        return first
 
     def distances(self, vector: ArrayLike) -> NDArray[np.float64]:
         """Distance of every stored vector from a vector, by one pass.
@@ -133,8 +170,8 @@ class NearestNeighbours:
         Raises:
             ValueError: If ``vector`` is not ``(D,)`` or not finite.
         """
-        rough, _ = self._rough(self._checked(vector))
-        return np.maximum(rough, 0.0) if self.metric == "cosine" else np.sqrt(rough)
+        rough, _ = self._rough(self._checked(vector), self.vectors, np.zeros(1))
+        return np.maximum(rough, 0.0)
 
     def _checked(self, vector: ArrayLike) -> NDArray[np.float64]:
         query = np.ascontiguousarray(vector, np.float64)
@@ -149,12 +186,17 @@ class NearestNeighbours:
             exact = self._measure(np.arange(len(self)), query)
             found = smallest(exact, k, among, groups)
             return found, exact[found]
-        rough, slack = self._rough(query)
+        short = self._short
+        rough, slack = (
+            self._rough(query, self.vectors, np.zeros(1))
+            if short is None
+            else self._rough(query, short.values, short.errors)
+        )
         first = smallest(rough, k, among, groups)
         if not len(first):
             return first, np.zeros(0)
         # what is taken is at most this far, so that what is certainly farther is not needed
-        reach = rough[first[-1]] + slack[first[-1]]
+        reach = (rough + slack)[first].max()
         with np.errstate(invalid="ignore"):  # beyond float64's range nothing is certain
             near = ~(rough - slack > reach)
         candidates = np.flatnonzero(near if among is None else near & np.asarray(among))
@@ -162,20 +204,23 @@ class NearestNeighbours:
         found = smallest(exact, k, groups=None if groups is None else np.asarray(groups)[candidates])
         return candidates[found], exact[found]
 
-    def _rough(self, query: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Cosine or squared Euclidean distance of every vector, and how far it may be off."""
-        roundings = (self.vectors.shape[1] + 8) * _ROUNDING
+    def _rough(
+        self, query: NDArray[np.float64], vectors: passes.Vectors, errors: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distance of every vector, from what stands for them, and how far it may be off."""
+        roundings = (vectors.shape[1] + 8) * _ROUNDING
         if self.metric == "euclidean":
-            squares = passes.squared_distances(self.vectors, query)
-            return squares, roundings * squares + self.vectors.shape[1] * _LEAST
+            away = np.sqrt(passes.squared_distances(vectors, query))
+            return away, roundings * away + (errors + vectors.shape[1] * _LEAST)
         length = float(np.sqrt(query @ query))
         scale = self.norms * length
         straight = scale > 0
-        products = passes.products(self.vectors, query)
+        products = passes.products(vectors, query)
         cosines = np.divide(products, scale, out=np.zeros(len(self)), where=straight)
         rough = np.where((self.norms > 0) == (length > 0), 1 - cosines, 1.0)
         rough[(self.norms == 0) & (length == 0)] = 0.0
-        return rough, np.full(len(self), 4 * roundings)
+        off = np.broadcast_to(errors, len(self))
+        return rough, 4 * roundings + np.divide(off, self.norms, out=np.zeros(len(self)), where=straight)
 
     def _measure(self, rows: NDArray[np.intp], query: NDArray[np.float64]) -> NDArray[np.float64]:
         distances = np.empty(len(rows))

@@ -21,7 +21,7 @@ def squared_distances(vectors: Vectors, query: NDArray[np.float64]) -> NDArray[n
     """Squared Euclidean distance of each vector from a query.
 
     Args:
-        vectors: ``(n, D)``, any float type.
+        vectors: ``(n, D)``, any float type; or uint16, which is bfloat16.
         query: ``(D,)``.
 
     Returns:
@@ -34,7 +34,7 @@ def products(vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64
     """Scalar product of each vector with a query.
 
     Args:
-        vectors: ``(n, D)``, any float type.
+        vectors: ``(n, D)``, any float type; or uint16, which is bfloat16.
         query: ``(D,)``.
 
     Returns:
@@ -65,7 +65,7 @@ def usable_threads() -> int:
 def _over_rows(name: str, vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64]:
     from oodretrieval.search import kernels  # numba takes half a second, which few vectors need not wait for
 
-    kernel: kernels.Kernel = getattr(kernels, name)
+    kernel: kernels.Kernel = getattr(kernels, f"short_{name}" if vectors.dtype == np.uint16 else name)
     into = np.empty(len(vectors))
     blocks = row_blocks(vectors, BYTES_AT_ONCE)
     one_at_a_time = threading.Lock()
@@ -99,8 +99,8 @@ def _next(
 
 
 def _readable(values: NDArray[Any]) -> NDArray[Any]:
-    """A block in the one form that the kernels are compiled for: contiguous, float32 or float64, read-only."""
-    wide = values.dtype if values.dtype in (np.float32, np.float64) else np.float32
-    block = np.ascontiguousarray(values, wide).view()
+    """A block in the one form that the kernels are compiled for: contiguous, of their types, read-only."""
+    kind = np.float32 if values.dtype == np.float16 else values.dtype
+    block = np.ascontiguousarray(values, kind).view()
     block.setflags(write=False)
     return block

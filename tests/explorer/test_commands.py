@@ -1,5 +1,7 @@
 """Every command of the table, given by real mouse, wheel and key events on the canvas of an Agg figure."""
 
+import textwrap
+
 import numpy as np
 import pytest
 from driving import make_catalogue, open_explorer
@@ -8,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from oodretrieval.charts.fixations import DOT
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands import triggers
 from oodretrieval.explorer.commands.table import COMMANDS, command_for
@@ -189,8 +192,8 @@ def test_the_wheel_zooms_at_the_pointer_and_home_shows_everything(drive):
 
 def test_a_drag_moves_the_view_and_is_no_click(drive):
     start = drive.place(3)
-    drive.drag(tuple(start), tuple(start + (30, 0)), tuple(start + (60, -20)))
-    np.testing.assert_allclose(drive.place(3), start + (60, -20), atol=0.5)
+    drive.drag(tuple(start), tuple(np.add(start, (30, 0))), tuple(np.add(start, (60, -20))))
+    np.testing.assert_allclose(drive.place(3), np.add(start, (60, -20)), atol=0.5)
     assert drive.detail == "keys"
 
 
@@ -320,7 +323,7 @@ def test_names_are_given_changed_and_taken_off(drive):
     drive.click(4, held="shift")
     drive.click(5, held="shift")
     drive.press("w", *"big bin", "enter", "y")
-    assert "big bin (2)" in legend(drive) and "no tag (9)" in legend(drive)
+    assert "big bin (2 / 2)" in legend(drive) and "no tag (0 / 9)" in legend(drive)
     drive.press("z", *"big", "tab", "enter")
     drive.press(*"cone", "enter")
     assert drive.state.tags.names == ("cone",) and drive.state.tags.count("cone") == 3
@@ -353,8 +356,9 @@ def test_a_review_by_keys(tmp_path):
     review = drive.session.review
     assert drive.detail == "review" and len(drive.rows) == 12 and review.place == 0
     first = review.page
-    assert first == tuple(range(12)), "before anything is said in the order of the score"
-    drive.press("1", "0", "w", *"pony", "enter")
+    assert list(first) == drive.state.ranking.rows[:12], "before anything is said in the order of the score"
+    drive.press("a", "1", "0", "w", *"pony", "enter")
+    assert drive.state.tags.count("pony") == 1, "the one at hand, whatever is selected"
     assert [review.answer_of(row) for row in first[:3]] == [True, False, "pony"]
     assert drive.presentation.marked == first[3]
     drive.press("2", "right", "left", "0")
@@ -367,7 +371,9 @@ def test_a_review_by_keys(tmp_path):
     assert review.curve.tolist() == [1, 1, 2, 3, *[3] * 8]
     drive.press("9")
     assert "no name on 9" in drive.presentation.status
-    drive.press("enter", "escape")
+    drive.press("w", "enter")
+    assert "a tag is one line" in drive.presentation.prompt.problem
+    drive.press("escape", "enter", "escape")
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
@@ -557,13 +563,23 @@ def test_escape_leaves_the_elbow(drive):
     assert drive.detail == "image"
 
 
+def test_clusters_are_of_what_is_selected_or_shown(drive):
+    drive.press("/", *"class==1", "enter", "c")
+    assert "of the 6 segments that are selected or shown, 1 to 6" in drive.presentation.prompt.question
+    drive.press("7", "enter")
+    assert "no number from 1 to 6" in drive.presentation.prompt.problem
+    drive.press("backspace", "2", "enter")
+    assert np.flatnonzero(drive.state.clusters >= 0).tolist() == [1, 3, 5, 7, 9, 11]
+    assert drive.state.clusters.max() == 1
+
+
 def test_hash_cycles_the_clustering(drive):
     names = []
-    for _ in range(3):
+    for _ in range(5):
         drive.press("#")
         names.append(drive.state.clustering)
         assert "clustering" in drive.presentation.status
-    assert names == ["spectral", "agglomerative", "kmeans"]
+    assert names == ["spectral", "agglomerative", "dbscan", "hdbscan", "kmeans"]
     assert drive.state.clusters is None, "none were asked for"
 
 
@@ -578,11 +594,22 @@ def test_hash_clusters_again_what_is_shown(drive):
     assert "k-means" in drive.presentation.prompt.problem
 
 
+def test_clusters_by_density_ask_for_no_number_and_say_what_is_in_none(drive):
+    drive.press("c", "3", "enter", "#", "#", "#")
+    assert drive.state.clustering == "dbscan" and drive.presentation.prompt is None
+    drive.state.space = np.r_[np.zeros((6, 2)), np.ones((5, 2)), [[99.0, 99.0]]].astype(np.float32)
+    drive.press("c")
+    assert drive.presentation.prompt is None
+    assert drive.state.clusters.tolist() == [0] * 6 + [1] * 5 + [-1]
+    assert drive.presentation.status == "2 clusters by DBSCAN, 8% in none"
+    assert drive.state.groups == 3, "what was asked for of others"
+
+
 def test_question_mark_shows_everything_of_the_table(drive):
     assert changed(drive, lambda: drive.press("?"))
     assert drive.overlay.help_text.get_text() == help_text()
     for command in COMMANDS:
-        assert command.shown in help_text() and command.text in help_text()
+        assert command.shown in help_text() and textwrap.wrap(command.text, 50)[0] in help_text()
     extent = drive.overlay.help_text.get_window_extent(drive.canvas.get_renderer())
     assert extent.x0 > 0 and extent.x1 < drive.explorer.figure.bbox.width
     assert changed(drive, lambda: drive.press("?"))
@@ -604,6 +631,36 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
     assert scored.state.ranking.step == 0
 
 
+def test_files_are_a_key_away(drive):
+    drive.press("e")
+    assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
+    drive.press("ctrl+s")
+    assert "save the view as" in drive.presentation.prompt.question
+    drive.press("escape")
+
+
+NETWORK = """
+from oodretrieval.entries import ModelEntry
+CONVOLUTION = {"in_channels": 3, "out_channels": 2, "kernel_size": 3, "padding": 1}
+MODELS = {"net": ModelEntry("torch.nn", "Conv2d", CONVOLUTION)}
+DATASETS, META_MODELS, WORKSPACE = {}, {}, "workspace"
+"""
+
+
+def test_f_asks_the_network_why(drive, tmp_path, monkeypatch):
+    """The segment's image with the pixels that speak for its class; without a segment it says what to do."""
+    (tmp_path / "configuration.py").write_text(NETWORK, encoding="utf-8")
+    monkeypatch.setenv("OODRETRIEVAL_CONFIGURATION", str(tmp_path / "configuration.py"))
+    drive.press("f")
+    assert "point at a segment" in drive.presentation.status and drive.detail == "keys"
+    drive.hover(3)
+    drive.press("f")
+    assert drive.detail == "image" and "fixations" in drive.presentation.detail.heading
+    image, box = drive.presentation.detail.image, drive.presentation.detail.box
+    assert box == drive.state.segments.box(3)
+    assert (image == DOT).all(axis=2).sum() > 100
+
+
 def test_escape_never_closes_and_ctrl_w_does(drive):
     left = []
     drive.explorer.session.close = lambda: left.append(True)
@@ -615,7 +672,7 @@ def test_escape_never_closes_and_ctrl_w_does(drive):
 
 def test_other_keys_do_nothing(drive):
     before = drive.pixels()
-    drive.press("f", "left", "backspace", "ctrl+f", "f5", "tab")
+    drive.press(";", "left", "backspace", "ctrl+f", "f5", "tab")
     bottom_line = 30
     np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
 

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import PATIENCE, make_catalogue
 
@@ -167,6 +168,47 @@ def test_a_person_at_a_real_window(window, tmp_path):
     window.until(detail="image")
     window.do("key", "Escape", "key", "ctrl+w")
     assert window.process.wait(PATIENCE) == 0
+
+
+def test_a_person_selects_and_names_in_a_real_window(window, tmp_path):
+    places = np.array(window.now()["points"])
+    low, high = places.min(axis=0) - 8, places.max(axis=0) + 8
+    window.do("mousemove", *(low - 4).astype(int), "key", "l")
+    window.until(tool="lasso")
+    corners = [low, (high[0], low[1]), high, (low[0], high[1]), np.add(low, (0, 12))]
+    window.do("mousemove", *low.astype(int), "mousedown", 1)
+    for x, y in corners[1:]:
+        window.do("mousemove", int(x), int(y))
+    window.do("mouseup", 1)
+    window.until(selected=14)
+    window.do("key", "r")
+    window.until(tool="rectangle")
+    x, y = places[3]
+    window.do("keydown", "ctrl", "mousemove", int(x - 5), int(y - 5), "mousedown", 1)
+    window.do("mousemove", int(x + 5), int(y + 5), "mouseup", 1, "keyup", "ctrl")
+    fewer = window.until(tool="rectangle", status=f"{window.now()['selected']} of 14 selected")["selected"]
+    assert 10 <= fewer <= 13
+    window.do("key", "w")
+    window.until(prompt="")
+    window.do("type", "traffic cone")
+    window.until(prompt="traffic cone")
+    window.do("key", "Return")
+    window.until(tags={"traffic cone": fewer}, prompt=None)
+    window.do("key", "slash")
+    window.until(prompt="")
+    window.do("type", "not tags or class == 7")
+    window.do("key", "Return")
+    window.until(visible=14 - fewer, prompt=None)
+    window.do("key", "ctrl+z", "key", "ctrl+z")
+    window.until(tags={}, visible=14)
+    window.do("key", "ctrl+y")
+    window.until(tags={"traffic cone": fewer})
+    window.do("key", "Escape", "key", "Escape", "mousemove", int(x), int(y), "click", 4)
+    window.until(tool="", selected=0)
+    assert window.now()["limits"] is not None
+    window.process.kill()
+    journal = tmp_path / "catalogues" / "field" / "tags" / "journal.jsonl"
+    assert journal.read_text().count("traffic cone") >= 3, "killed, and all that was confirmed is there"
 
 
 def leave(process, env):

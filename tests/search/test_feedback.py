@@ -195,12 +195,12 @@ def test_never_forgets_the_unseen():
 @pytest.mark.parametrize("every", [4, 7, 12])
 def test_every_nth_place_explores(every):
     vectors, relevant, prior = two_clusters()
-    answered = np.arange(40)
+    answered = np.arange(48)
     rankings = []
     for options in (GREEDY, FeedbackOptions(explore_every=every)):
         feedback = RelevanceFeedback(vectors, prior, options=options)
         feedback.update(answered, relevant[answered])
-        rest = np.arange(40, len(vectors))
+        rest = np.arange(48, len(vectors))
         rankings.append(rest[np.argsort(-feedback.scores()[rest], kind="stable")])
     greedy, explores = rankings
     moved = [place for place in range(60) if explores[place] not in greedy[: place + 1]]
@@ -210,6 +210,18 @@ def test_every_nth_place_explores(every):
     kept = [row for place, row in enumerate(explores[:60]) if place not in exploring]
     raised = {explores[place] for place in exploring}
     assert kept == [row for row in greedy if row not in raised][: len(kept)]
+
+
+def test_few_answers_do_not_explore():
+    vectors, relevant, prior = two_clusters()
+    rankings = []
+    for options in (GREEDY, FeedbackOptions(explore_after=31), FeedbackOptions(explore_after=30)):
+        feedback = RelevanceFeedback(vectors, prior, options=options)
+        feedback.update(range(30), relevant[:30])
+        rankings.append(np.argsort(-feedback.scores(), kind="stable").tolist())
+    greedy, before, after = rankings
+    assert before == greedy
+    assert after != greedy
 
 
 def test_a_kind_of_one_member_ranks_its_like():
@@ -330,7 +342,7 @@ def test_no_answers_at_all_change_nothing():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"dimensions": 0}, {"variance": 0.0}, {"explore_every": 1}],
+    [{"dimensions": 0}, {"variance": 0.0}, {"explore_every": 1}, {"explore_after": -1}],
 )
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="expected|at least|must be"):

@@ -199,6 +199,36 @@ def test_all_distances_by_one_pass(case, number):
             )
 
 
+@given(grid, st.integers(1, 12), st.integers(0, 2**31))
+def test_short_vectors_have_the_same_neighbours(case, k, seed):
+    vectors, row = case
+    vectors = vectors + np.random.default_rng(seed).normal(scale=1e-3, size=vectors.shape).astype(np.float32)
+    for metric in ("euclidean", "cosine"):
+        with few_are(0):
+            expected = NearestNeighbours(vectors, metric).query(vectors[row], k)
+            found = NearestNeighbours(vectors, metric, short=True).query(vectors[row], k)
+        assert [values.tolist() for values in found] == [values.tolist() for values in expected]
+
+
+def test_short_vectors_leave_little_open(monkeypatch):
+    monkeypatch.setattr(neighbours, "FEW", 0)
+    vectors = np.random.default_rng(6).normal(size=(3000, 32)).astype(np.float32)
+    measured, real = [], neighbours.smallest
+
+    def counting(values, *arguments, **options):
+        measured.append(len(values))
+        return real(values, *arguments, **options)
+
+    monkeypatch.setattr(neighbours, "smallest", counting)
+    for metric in ("euclidean", "cosine"):
+        NearestNeighbours(vectors, metric, short=True).query(vectors[5], 10)
+        NearestNeighbours(vectors, metric).query(vectors[5], 10)
+    assert measured[::2] == [3000] * 4
+    assert 10 <= measured[1] <= 40 and measured[3] == 10 and 10 <= measured[5] <= 40 and measured[7] == 10
+    with pytest.raises(ValueError, match="beyond the range of float32"):
+        NearestNeighbours(np.array([[1e50, 0.0]]), short=True)
+
+
 def test_norms_that_are_known_are_not_computed_again(monkeypatch):
     vectors = np.random.default_rng(5).normal(size=(40, 6)).astype(np.float32)
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
@@ -228,3 +258,15 @@ def test_masks_and_groups_of_another_length_are_refused():
         index.query([0.0], 1, among=np.array([0, 1]))
     with pytest.raises(ValueError, match=r"groups must be \(2,\), got \(1,\)"):
         index.query_groups([0.0], 1, [4])
+
+
+def test_one_picture_that_was_saved_twice_is_found_once_and_counted():
+    stored = np.array([[1, 0], [1, 0.01], [1, 0.5], [1, 0.51], [0, 1]], np.float32)
+    index = NearestNeighbours(stored, "cosine")
+    groups = [0, 0, 2, 3, 4]
+    apart = index.query_groups([1, 0], 3, groups)
+    assert (apart.rows.tolist(), apart.counts.tolist()) == ([0, 2, 3], [2, 1, 1])
+    together = index.query_groups([1, 0], 3, groups, same=0.98)
+    assert (together.rows.tolist(), together.counts.tolist()) == ([0, 2, 4], [2, 2, 1])
+    few = index.query_groups([1, 0], 2, groups, same=0.98, among=np.array([0, 1, 1, 1, 0], bool))
+    assert (few.rows.tolist(), few.counts.tolist()) == ([1, 2], [1, 2])

@@ -6,16 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.explorer.commands.reviewing import give_answer
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
+from oodretrieval.stores.tags import tag_name
 
 
 def ask_for_tag(session: Session) -> None:
-    """Ask for the name of the selected segments; without a selection, of the marked one.
+    """Ask for the name of the selected segments, else of the marked one; in a review, of the one at hand.
 
     Args:
         session: Whose view.
     """
+    if session.review is not None:
+        _ask_in_review(session)
+        return
     rows = _subject(session)
     if rows is None:
         return
@@ -29,6 +34,18 @@ def ask_for_tag(session: Session) -> None:
         return ""
 
     question = f"name for {_called(session, rows)}"
+    session.presentation.prompt = Prompt(question, take, choices=session.state.tags.names)
+
+
+def _ask_in_review(session: Session) -> None:
+    def take(text: str) -> str:
+        try:
+            give_answer(session, tag_name(text))
+        except StoreError as error:
+            return str(error)
+        return ""
+
+    question = "name for the candidate at hand; it gets the next number"
     session.presentation.prompt = Prompt(question, take, choices=session.state.tags.names)
 
 

@@ -66,7 +66,7 @@ def answer_of_interest(session: Session) -> None:
     Args:
         session: Whose view.
     """
-    _answer(session, True)
+    give_answer(session, True)
 
 
 def answer_not_of_interest(session: Session) -> None:
@@ -75,7 +75,7 @@ def answer_not_of_interest(session: Session) -> None:
     Args:
         session: Whose view.
     """
-    _answer(session, False)
+    give_answer(session, False)
 
 
 def answer_name(session: Session) -> None:
@@ -90,7 +90,7 @@ def answer_name(session: Session) -> None:
     digit = session.presentation.key
     number = int(digit) - 2 if digit.isdecimal() else NAMES
     if number < len(review.names):
-        _answer(session, review.names[number])
+        give_answer(session, review.names[number])
     else:
         session.say(f"no name on {digit} yet; w names the candidate, and the name gets the next number")
 
@@ -130,7 +130,16 @@ def _review(session: Session) -> Review | None:
     return session.review
 
 
-def _answer(session: Session, answer: Answer) -> None:
+def give_answer(session: Session, answer: Answer) -> None:
+    """Answer for the candidate at hand, and go on; after the last one of a page to the next page.
+
+    Args:
+        session: Whose view.
+        answer: True, False, or a name.
+
+    Raises:
+        StoreError: If the answer cannot be saved, or the name is none.
+    """
     review = _review(session)
     if review is None:
         return

@@ -7,6 +7,8 @@ from oodretrieval.explorer.commands import (
     candidates,
     clusters,
     colours,
+    explaining,
+    exporting,
     leaving,
     moving,
     naming,
@@ -131,7 +133,7 @@ KEYS: tuple[Command, ...] = (
     Command(
         "#",
         "#",
-        "next clustering: k-means, spectral, agglomerative (Ward)",
+        "next clustering: k-means, spectral, agglomerative (Ward), DBSCAN, HDBSCAN",
         clusters.cycle_clustering,
     ),
     Command(
@@ -174,6 +176,19 @@ KEYS: tuple[Command, ...] = (
     Command("arrow right", "→", "review: the next one", reviewing.next_in_review),
     Command("arrow left", "←", "review: the one before", reviewing.previous_in_review),
     Command("enter", "Enter", "review: rank again, and show the next twelve", reviewing.next_page),
+    Command(
+        "e",
+        "e",
+        "export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
+        exporting.export_tagged,
+    ),
+    Command(
+        "f",
+        "f",
+        "why the network says so: the pixels that the evidence for the marked segment's class is followed back to",
+        explaining.explain_marked,
+    ),
+    Command("ctrl+s", "Ctrl + s", "save the whole view as PNG, SVG or PDF", saving.ask_for_snapshot),
     Command("?", "?", "this help", leaving.toggle_help),
     Command(
         "escape",

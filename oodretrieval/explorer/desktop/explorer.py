@@ -95,12 +95,15 @@ class Explorer:
         return self.session.state
 
     @classmethod
-    def from_settings(cls, settings: ExplorerSettings, workspace: Workspace) -> "Explorer":
+    def from_settings(
+        cls, settings: ExplorerSettings, workspace: Workspace, figure: Figure | None = None
+    ) -> "Explorer":
         """Open the catalogue that settings name.
 
         Args:
             settings: As from the command line.
             workspace: Where it lies.
+            figure: An empty figure to draw in; by default a new one of pyplot.
 
         Returns:
             The explorer.
@@ -111,7 +114,7 @@ class Explorer:
         """
         catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.common.verify)
         values = {name: value for name, value in flat(settings).items() if name != "workspace"}
-        return cls(catalogue, workspace, **values)
+        return cls(catalogue, workspace, figure, **values)
 
     def servable(self) -> "NotebookPage":
         """The same state as a page, which a notebook shows in a frame; a window of pyplot closes.
@@ -135,8 +138,8 @@ class Explorer:
             self._polling = False
 
     def look_for_tags(self) -> None:
-        """Take what was tagged in other windows; a timer of the canvas calls this."""
-        self.session.attempt(lambda: self.state.tags.refresh() and None)
+        """Take what was tagged in other windows, and keep how this one stands; a timer of the canvas calls this."""
+        self.session.attempt(self.session.look_around)
 
     def close(self) -> None:
         """Close the window, and drop what is under way."""
@@ -222,6 +225,7 @@ class Explorer:
 
     def _closed(self, event: object = None) -> None:
         self.session.work.stop()
+        self.session.keeping.save()
         self._timer.stop()
         self._watch.stop()
 

@@ -13,7 +13,7 @@ from oodretrieval.explorer.state import State
 
 _SCATTER = {
     *("points", "preliminary", "colouring", "clusters", "metric", "step"),
-    *("selected", "filter", "hidden", "tags"),
+    *("selected", "filter", "hidden"),
 }
 """Of the state: what the scatter and its title show."""
 _RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
@@ -42,13 +42,20 @@ class FigureView:
         self.overlay = Overlay(figure, axes, presentation)
         self.scatter.draw()
         self.detail.draw(presentation.detail)
-        state.subscribe(self._follow_state)
-        presentation.subscribe(self._follow_presentation)
+        self._ends = [
+            state.subscribe(self._follow_state),
+            presentation.subscribe(self._follow_presentation),
+        ]
+
+    def stop(self) -> None:
+        """No longer follow state and presentation."""
+        for end in self._ends:
+            end()
 
     def _follow_state(self, changed: frozenset[str]) -> None:
         if changed & _RINGS:
-            self._ring()
-        if changed & _SCATTER:
+            self.ring()
+        if changed & _SCATTER or ("tags" in changed and self._state.depends_on_tags):
             self.scatter.draw()
             self._figure.canvas.draw_idle()
         elif changed & _RINGS:
@@ -70,7 +77,8 @@ class FigureView:
         else:
             self.overlay.refresh()
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Put rings around the marked point, the query and its neighbours."""
         state = self._state
         found = state.nearest(state.query) if state.query is not None and state.space is not None else []
         self.overlay.rings.mark(state.points, self._presentation.marked)

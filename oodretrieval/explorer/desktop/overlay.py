@@ -2,12 +2,13 @@
 
 import textwrap
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
@@ -26,6 +27,8 @@ _ROOM = 215
 """What a thumbnail with its caption takes next to the pointer, pixels at 100 dpi."""
 _WIDEST = 92
 """Letters in a line of a question."""
+_HELP = 58
+"""Letters in a line of the help, next to the key."""
 _PAPER = {"boxstyle": "round,pad=0.8", "facecolor": "#fffef5", "edgecolor": "#333333", "alpha": 0.98}
 
 
@@ -86,7 +89,7 @@ class Overlay:
             return
         blitting: Any = canvas
         blitting.restore_region(self._background)
-        self._draw(canvas)
+        self._draw(blitting.get_renderer())
         blitting.blit(self._figure.bbox)
 
     def _after_draw(self, event: Any) -> None:
@@ -95,14 +98,13 @@ class Overlay:
         blitting: Any = event.canvas
         if blitting.supports_blit:
             self._background = blitting.copy_from_bbox(self._figure.bbox)
-        self._draw(event.canvas)
+        self._draw(event.renderer)  # of any kind of file, too
 
-    def _draw(self, canvas: FigureCanvasBase) -> None:
+    def _draw(self, renderer: RendererBase) -> None:
         self._write_texts()
         artists: list[Artist | None] = [
             *self.rings.placed(), self.traced, self.bottom, self.working, self.thumbnail,
         ]  # fmt: skip
-        renderer = canvas.get_renderer()  # type: ignore[attr-defined]
         for artist in [*artists, self.help_text, self.question]:
             if artist is not None and not (isinstance(artist, Text) and not artist.get_text()):
                 artist.draw(renderer)
@@ -130,10 +132,20 @@ def help_text() -> str:
     """The table of commands as text.
 
     Returns:
-        One command a line, in two columns.
+        Lines of two columns of commands, long texts in several lines.
     """
     width = max(len(shown) for shown, _ in help_lines())
-    return "\n".join(f"{shown:<{width}}   {text}" for shown, text in help_lines())
+    entries = []
+    for shown, text in help_lines():
+        first, *more = textwrap.wrap(text, _HELP)
+        entries.append([f"{shown:<{width}}  {first}", *(f"{'':<{width}}  {line}" for line in more)])
+    height = -(-sum(map(len, entries)) // 2)
+    left: list[str] = []
+    while entries and len(left) + len(entries[0]) <= height:
+        left += entries.pop(0)
+    right = [line for entry in entries for line in entry]
+    pairs = zip_longest(left, right, fillvalue="")
+    return "\n".join(f"{one:<{width + _HELP + 5}}{other}".rstrip() for one, other in pairs)
 
 
 def _asked(prompt: Prompt) -> str:

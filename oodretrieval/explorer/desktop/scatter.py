@@ -7,10 +7,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
+from oodretrieval.search.density import density_around
 
 MOST_IN_LEGEND = 18
 _CELLS = 160
@@ -80,6 +80,7 @@ def _draw_points(
         edgecolors=("#202020" if category.unknown else "#ffffff") if rim else "none",
         linewidths=(0.7 if category.unknown else 0.35) if rim else 0,
         alpha=opacity,
+        rasterized=len(points) > _FEW,  # in SVG and PDF
         zorder=3 if category.unknown else 2,
     )
 
@@ -181,18 +182,10 @@ def draw_density(axes: Axes, points: NDArray[np.floating]) -> None:
         axes: Where.
         points: ``(n, 2)`` with ``n >= 1``.
     """
-    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
-    reach = 0.65 * float((high - low).max()) or 1.0
-    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
-    counts, x_edges, y_edges = np.histogram2d(
-        points[:, 0], points[:, 1], bins=_CELLS, range=[[left, right], [bottom, top]]
-    )
-    # half of Scott's rule, which is for one bell and would melt groups into one
-    width = 0.5 * float(points.std(axis=0).mean()) * len(points) ** (-1 / 6)
-    smooth = gaussian_filter(counts, max(1.5, width * _CELLS / (2 * reach)))
+    smooth, (left, right, bottom, top) = density_around(points, _CELLS)
     limits = axes.get_xlim(), axes.get_ylim()
     highest = float(smooth.max())
-    x, y = (x_edges[:-1] + x_edges[1:]) / 2, (y_edges[:-1] + y_edges[1:]) / 2
+    x, y = np.linspace(left, right, _CELLS), np.linspace(bottom, top, _CELLS)
     levels = np.linspace(0.06, 1.0, 9) * highest
     axes.contourf(x, y, smooth.T, levels=levels, cmap=DENSITY_MAP, vmin=0, vmax=1.7 * highest, zorder=0)
     axes.set_xlim(limits[0])

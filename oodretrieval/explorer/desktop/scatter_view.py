@@ -52,7 +52,9 @@ class ScatterView:
             draw_categories(self.axes, points, self._state.categories(), self._legend, chosen.selected)
             if self._presentation.density and chosen.visible.any():
                 draw_density(self.axes, points[chosen.visible])
-        self.axes.set_title(self._title(), fontsize=10.5, loc="left")
+        title = self._title()
+        inches = self.axes.bbox.width / self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in one
+        self.axes.set_title(title, fontsize=min(10.5, 72 * inches / (0.55 * len(title))), loc="left")
 
     def fit(self) -> None:
         """Show the part of the plane that is presented, in a window of any size; all points where none is."""

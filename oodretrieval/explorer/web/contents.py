@@ -1,5 +1,6 @@
 """What is shown next to the scatter, as plain values that the page's script draws."""
 
+from collections.abc import Sequence
 from typing import Any, assert_never
 
 from oodretrieval.explorer.commands.table import help_lines
@@ -11,17 +12,19 @@ from oodretrieval.explorer.details import (
     KeysHelp,
     Message,
     NeighbourPage,
+    ReviewPage,
     WholeImage,
 )
 from oodretrieval.explorer.web.panels import four_panels
 from oodretrieval.explorer.web.pictures import data_address
 
 
-def detail_content(detail: Detail) -> dict[str, Any]:
+def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
     """A detail as the page's script draws it.
 
     Args:
         detail: What is shown.
+        names: That have a key in a review, in the order of these.
 
     Returns:
         Its ``kind``, ``heading``, and what that kind shows.
@@ -47,6 +50,8 @@ def detail_content(detail: Detail) -> dict[str, Any]:
             same = detail.relevant or (None,) * (len(detail.rows) - 1)
             tones = {None: "", True: "same", False: "other"}
             return _grid(detail, ["query", *(tones[relevant] for relevant in same)])
+        case ReviewPage():
+            return _review(detail, names)
         case ElbowCurve():
             return {
                 "kind": "elbow",
@@ -66,7 +71,21 @@ def keys() -> list[list[str]]:
     return [[shown, text] for shown, text in help_lines()]
 
 
-def _grid(page: CandidatePage | NeighbourPage, tones: list[str]) -> dict[str, Any]:
+def _review(page: ReviewPage, names: Sequence[str]) -> dict[str, Any]:
+    content = _grid(page, ["now" if place == page.place else "" for place in range(len(page.rows))])
+    for item, colour in zip(content["items"], page.colours, strict=True):
+        item["colour"] = colour
+    answers = [("1", "of interest"), ("0", "not"), *((str(key), name) for key, name in enumerate(names, 2))]
+    return {
+        **content,
+        "kind": "review",
+        "heading": page.heading.splitlines()[0],
+        "answers": [list(answer) for answer in answers],
+        "curve": [int(found) for found in page.curve],
+    }
+
+
+def _grid(page: CandidatePage | NeighbourPage | ReviewPage, tones: list[str]) -> dict[str, Any]:
     items = zip(page.rows, page.pictures, page.captions, tones, strict=True)
     return {
         "kind": "grid",

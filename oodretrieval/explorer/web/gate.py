@@ -29,7 +29,7 @@ def refusal(path: str, host: str, origin: str | None, token: str) -> str:
         >>> refusal("/secret/ws", "localhost:5006", "http://localhost:5006", "secret")
         ''
         >>> refusal("/secret/ws", "localhost:5006", "https://elsewhere.org", "secret")
-        'This request came from another site'
+        'This request is from another site'
         >>> refusal("/guess/ws", "localhost:5006", None, "secret")
         'The address lacks the right token'
     """
@@ -39,7 +39,7 @@ def refusal(path: str, host: str, origin: str | None, token: str) -> str:
     if urlsplit(f"//{host}").hostname not in LOOPBACK:  # a foreign name that was made to lead here
         return "The explorer is reached as localhost only"
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
-        return "This request came from another site"
+        return "This request is from another site"
     return ""
 
 

@@ -6,37 +6,76 @@ from typing import Any
 
 from oodretrieval.explorer.commands.table import COMMANDS, Command, SegmentCommand
 
-LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
+MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "s": ("Candidates", "Contact sheet"),
-        "pagedown": ("Candidates", "Next page"),
-        "pageup": ("Candidates", "Page before"),
-        "n": ("Candidates", "Next candidate"),
-        "p": ("Candidates", "Candidate before"),
-        "+": ("Candidates", "Raise threshold"),
-        "-": ("Candidates", "Lower threshold"),
-        "g": ("Colour", "By truth"),
-        "h": ("Colour", "By predicted class"),
-        "u": ("Colour", "By score"),
-        "b": ("Colour", "One colour"),
-        "d": ("Colour", "Density"),
-        "m": ("Neighbours", "Next distance"),
-        "wheel up": ("Neighbours", "One more"),
-        "wheel down": ("Neighbours", "One less"),
-        "c": ("Clusters", "Find clusters …"),
-        "#": ("Clusters", "Next method"),
-        "left": ("", "Image"),
-        "middle": ("", "Four panels"),
-        "right": ("", "Neighbours"),
-        "ctrl+left": ("", "Save image"),
-        "ctrl+middle": ("", "Save panels"),
-        "t+left": ("", "Save crop"),
+        "Candidates": {
+            "s": "Contact sheet",
+            "pagedown": "Next page",
+            "pageup": "Page before",
+            "n": "Next candidate",
+            "p": "Candidate before",
+            "+": "Raise threshold",
+            "-": "Lower threshold",
+        },
+        "Review": {
+            "v": "Start or go on",
+            "1": "Of interest",
+            "0": "Not of interest",
+            "2": "A name",
+            "arrow right": "Next one",
+            "arrow left": "One before",
+            "enter": "Rank again, next twelve",
+        },
+        "Select": {
+            "l": "Lasso",
+            "r": "Rectangle",
+            "k": "Same colour",
+            "o": "Neighbours shown",
+            "a": "All shown",
+            "i": "Invert",
+            "x": "Nothing",
+        },
+        "Names": {
+            "w": "Name …",
+            "q": "Take a name off …",
+            "z": "Rename, merge, remove …",
+            "ctrl+z": "Undo",
+            "ctrl+y": "Do again",
+            "e": "Export what is named",
+        },
+        "View": {
+            "g": "Colour by truth",
+            "h": "Colour by predicted class",
+            "u": "Colour by score",
+            "y": "Colour by name",
+            "j": "Colour by column …",
+            "b": "One colour",
+            "d": "Density",
+            "home": "Show all points",
+            "wheel up": "Zoom in",
+            "wheel down": "Zoom out",
+            "ctrl+s": "Save the view …",
+        },
+        "Neighbours": {"]": "One more", "[": "One less", "m": "Next distance"},
+        "Clusters": {"c": "Find clusters …", "#": "Next method"},
     }
 )
-"""Trigger → menu and label; a command without an entry is in the last menu, under its key."""
-_ELSEWHERE = ("pointer", "?", "escape")
-"""Triggers that the page has its own place for: the pointer itself, the help button, closing."""
-_LAST = "More"
+"""Menu → trigger → label; a command that is in none is in the last menu, under what it does."""
+BUTTONS: Mapping[str, str] = MappingProxyType(
+    {
+        "left": "Image",
+        "middle": "Four panels",
+        "right": "Neighbours",
+        "shift+left": "Select",
+        "ctrl+left": "Save image",
+        "ctrl+middle": "Save panels",
+        "t+left": "Save crop",
+    }
+)
+"""Trigger → label of the buttons for one candidate."""
+ELSEWHERE = frozenset({"pointer", "?", "escape", "/", "ctrl+w", "ctrl+wheel up", "ctrl+wheel down"})
+"""Triggers that the page has its own place for: the pointer, the help button, the filter field, the browser itself."""
+LAST = "More"
 
 
 def menus(commands: Iterable[Command | SegmentCommand] = COMMANDS) -> list[dict[str, Any]]:
@@ -48,11 +87,12 @@ def menus(commands: Iterable[Command | SegmentCommand] = COMMANDS) -> list[dict[
     Returns:
         Each menu's ``label`` and ``items``, with ``trigger``, ``label``, ``shown`` and ``text``.
     """
-    found: dict[str, list[dict[str, str]]] = {menu: [] for menu, _ in LABELS.values() if menu}
+    places = {trigger: (menu, label) for menu, labels in MENUS.items() for trigger, label in labels.items()}
+    found: dict[str, list[dict[str, str]]] = {menu: [] for menu in (*MENUS, LAST)}
     for command in commands:
-        if isinstance(command, Command) and command.trigger not in _ELSEWHERE:
-            menu, label = LABELS.get(command.trigger, (_LAST, _first_words(command.text)))
-            found.setdefault(menu, []).append(_item(command, label))
+        if isinstance(command, Command) and command.trigger not in ELSEWHERE:
+            menu, label = places.get(command.trigger, (LAST, _first_words(command.text)))
+            found[menu].append(_item(command, label))
     return [{"label": menu, "items": items} for menu, items in found.items() if items]
 
 
@@ -66,9 +106,9 @@ def candidate_buttons(commands: Iterable[Command | SegmentCommand] = COMMANDS) -
         As the items of :func:`menus`.
     """
     return [
-        _item(command, LABELS.get(command.trigger, ("", _first_words(command.text)))[1])
+        _item(command, BUTTONS.get(command.trigger, _first_words(command.text)))
         for command in commands
-        if isinstance(command, SegmentCommand) and command.trigger not in _ELSEWHERE
+        if isinstance(command, SegmentCommand) and command.trigger not in ELSEWHERE
     ]
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from oodretrieval.errors import FilterError, StoreError
 from oodretrieval.explorer.commands.clusters import find_clusters
 from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.commands.selecting import clear_selection, invert_selection, select_polygon
 from oodretrieval.explorer.commands.table import Command, command_for
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key
 from oodretrieval.explorer.selection import How
@@ -44,6 +46,8 @@ class Messages:
             "filter": self._filter,
             "tag": self._tag,
             "untag": self._untag,
+            "tool": self._use,
+            "review": self._look_at,
             "cancel": lambda message: self._cancel(),
         }
 
@@ -65,20 +69,25 @@ class Messages:
     # -- mouse -----------------------------------------------------------------------------------------------
 
     def _resize(self, message: dict[str, Any]) -> None:
-        self._view.scatter.resize(float(message["width"]), float(message["height"]))
-        self._view.refresh("size")
+        self._view.resize(float(message["width"]), float(message["height"]))
         self._view.page.answer({"sized": True})
 
     def _fit(self) -> None:
         self._view.scatter.fit()
-        self._view.refresh("view")
+        self._view.note_view()
 
     def _row(self, message: dict[str, Any]) -> int | None:
         """The candidate that a message is about: named, or the one at a place of the scatter."""
         if "row" in message:
-            row = int(message["row"])
-            return row if 0 <= row < len(self._session.state) else None
+            return self._named(message)
         return self._view.scatter.row_at(float(message["x"]), float(message["y"]))
+
+    def _named(self, message: dict[str, Any]) -> int:
+        """The candidate that a message names; a ValueError where there is no such one."""
+        row = int(message["row"])
+        if not 0 <= row < len(self._session.state):
+            raise ValueError(f"no candidate {row}")
+        return row
 
     def _move(self, message: dict[str, Any]) -> None:
         try:
@@ -92,9 +101,11 @@ class Messages:
     # -- keys, menus and questions ---------------------------------------------------------------------------
 
     def _run(self, message: dict[str, Any]) -> None:
-        command = command_for(str(message["trigger"]))
+        trigger = str(message["trigger"])
+        command = command_for(trigger)
         if isinstance(command, Command):
-            command.run(self._session)
+            self._session.presentation.key, self._session.presentation.focus = trigger, None
+            self._session.attempt(partial(command.run, self._session))
 
     def _key(self, message: dict[str, Any]) -> None:
         press_key(self._session, str(message["key"]))
@@ -118,15 +129,13 @@ class Messages:
         points, how = self._session.state.points, str(message["how"])
         if points is not None and len(corners) > 2 and np.isfinite(corners).all() and how in get_args(How):
             polygon = self._view.scatter.view.place(corners)
-            count = self._session.state.selection.select_inside(points, polygon, cast(How, how))
-            self._session.say(f"{count} selected" if count else "nothing selected")
+            select_polygon(self._session, polygon, cast(How, how))
 
     def _change_selection(self, message: dict[str, Any]) -> None:
-        selection = self._session.state.selection
         if message["do"] == "invert":
-            selection.invert()
+            invert_selection(self._session)
         else:
-            selection.clear()
+            clear_selection(self._session)
 
     def _filter(self, message: dict[str, Any]) -> None:
         problem = ""
@@ -139,15 +148,18 @@ class Messages:
 
     def _tag(self, message: dict[str, Any]) -> None:
         """Name a candidate, or, where the message is about none, the selection."""
-        state, row = self._session.state, message.get("row")
-        rows = state.selection.scope if row is None else [int(row)]
-        if row is None and not len(state.selection):
+        state = self._session.state
+        if "row" in message:
+            rows: Any = [self._named(message)]
+        elif len(state.selection):
+            rows = state.selection.scope
+        else:
             self._session.say("nothing is selected")
             return
         self._save(lambda: state.tags.tag(rows, str(message["name"])), f"named {message['name']}")
 
     def _untag(self, message: dict[str, Any]) -> None:
-        row, name = int(message["row"]), str(message["name"])
+        row, name = self._named(message), str(message["name"])
         self._save(lambda: self._session.state.tags.untag([row], name), f"no longer {name}")
 
     def _save(self, step: Callable[[], int], done: str) -> None:
@@ -163,6 +175,16 @@ class Messages:
 
     def _go(self, message: dict[str, Any]) -> None:
         self._session.presentation.detail = self._view.visited.move(1 if int(message["by"]) > 0 else -1)
+
+    def _use(self, message: dict[str, Any]) -> None:
+        tool = str(message["tool"])
+        if tool in ("", "lasso", "rectangle"):
+            self._session.presentation.tool = tool
+
+    def _look_at(self, message: dict[str, Any]) -> None:
+        review = self._session.review
+        if review is not None:
+            review.move(int(message["place"]) - review.place)
 
     def _cancel(self) -> None:
         self._session.work.stop()

@@ -3,7 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg"
 const KEYS = {
-  ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down", PageDown: "pagedown", PageUp: "pageup",
+  ArrowLeft: "arrow left", ArrowRight: "arrow right", ArrowUp: "up", ArrowDown: "down", PageDown: "pagedown", PageUp: "pageup",
   Escape: "escape", Enter: "enter", Backspace: "backspace", Delete: "delete", Home: "home", End: "end", Insert: "insert",
 }
 const BUTTONS = ["left", "middle", "right"]
@@ -37,6 +37,10 @@ function keyOf(event) {
   if (event.key.length !== 1) return null
   const shift = held && event.shiftKey ? "shift+" : ""
   return held + shift + event.key.toLowerCase()
+}
+
+function prefix(event, held) { // of a button, as the table of commands spells it
+  return event.ctrlKey || event.metaKey ? "ctrl+" : held.has("t") ? "t+" : event.shiftKey ? "shift+" : ""
 }
 
 // -- the pointer: only the newest place is sent, and only when the one before was taken ------------------------------
@@ -74,7 +78,7 @@ function scatter(model, pointer, held) {
   const inside = (event) => event.composedPath().includes(points)
   const trigger = (event) => {
     const name = BUTTONS[event.button]
-    return (event.ctrlKey || event.metaKey ? "ctrl+" : held.has("t") ? "t+" : "") + name
+    return prefix(event, held) + name
   }
   const swallow = (event) => { event.stopPropagation(); event.preventDefault() }
 
@@ -128,7 +132,7 @@ function scatter(model, pointer, held) {
   map.addEventListener("wheel", (event) => {
     if (!event.ctrlKey || !inside(event)) return
     swallow(event)
-    model.send_msg({ type: "command", trigger: event.deltaY < 0 ? "wheel up" : "wheel down" })
+    model.send_msg({ type: "command", trigger: event.deltaY < 0 ? "ctrl+wheel up" : "ctrl+wheel down" })
   }, { capture: true, passive: false })
 
   new ResizeObserver(() => {
@@ -146,12 +150,14 @@ function scatter(model, pointer, held) {
     ["lasso", "Lasso", "Drag around candidates to select them; Shift adds, Ctrl takes away"],
     ["rectangle", "Rectangle", "Drag a rectangle over candidates to select them; Shift adds, Ctrl takes away"],
   ]) {
-    const button = h("button", { title, onclick: () => choose(name) }, label)
+    const button = h("button", { title, onclick: () => { choose(name); model.send_msg({ type: "tool", tool: name === "pan" ? "" : name }) } }, label)
     button.dataset.mode = name
     tools.append(button)
   }
   tools.append(h("button", { title: "Show all points again", onclick: () => model.send_msg({ type: "fit" }) }, "Fit"))
-  choose("pan")
+  const follow = () => choose(model.choice.tool || "pan")
+  model.on("choice", follow)
+  follow()
 
   const drawLegend = () => {
     const { title, entries = [], shown = true } = model.legend
@@ -166,7 +172,16 @@ function scatter(model, pointer, held) {
       h("span", { class: "label" }, entry.name),
       h("span", { class: "number" }, entry.count))))
   }
-  model.on("msg:custom", (message) => { if (message.sized) map.dataset.ready = "yes" })
+  const wait = h("div", { class: "wait" }, "The points are being placed …")
+  map.append(wait)
+  let sized = false
+  const ready = () => {
+    wait.hidden = Boolean(model.legend.ready)
+    if (sized && model.legend.ready) map.dataset.ready = "yes"
+  }
+  model.on("msg:custom", (message) => { if (message.sized) { sized = true; ready() } })
+  model.on("legend", ready)
+  ready()
   model.on("legend", drawLegend)
   drawLegend()
   return map
@@ -323,20 +338,49 @@ function elbow(model, { spread }) {
   return drawing
 }
 
-function grid(model, pointer, held, { items }) {
-  return h("div", { class: "grid" }, items.map((item) => {
+function grid(model, pointer, held, { items, kind }) {
+  return h("div", { class: `grid ${kind}` }, items.map((item, place) => {
     const press = (event) => {
       event.preventDefault()
-      const before = event.ctrlKey || event.metaKey ? "ctrl+" : held.has("t") ? "t+" : ""
-      model.send_msg({ type: "button", trigger: before + BUTTONS[event.button], row: item.row })
+      if (kind === "review" && event.button === 0 && !prefix(event, held)) {
+        model.send_msg({ type: "review", place })
+        return
+      }
+      model.send_msg({ type: "button", trigger: prefix(event, held) + BUTTONS[event.button], row: item.row })
     }
     return h("div", {
-      class: `item ${item.tone}${item.chosen ? " chosen" : ""}`, "data-row": item.row,
+      class: `item ${item.tone}`, "data-row": item.row, style: item.colour ? `--answer:${item.colour}` : "",
       onpointerenter: () => pointer.moved({ type: "pointer", row: item.row }),
       onclick: press, onauxclick: press, oncontextmenu: (event) => event.preventDefault(),
       onmousedown: (event) => { if (event.button === 1) event.preventDefault() },
     }, h("img", { src: item.picture, alt: item.caption, draggable: false }), h("div", { class: "caption" }, item.caption))
   }))
+}
+
+function review(model, pointer, held, content) {
+  const answer = ([key, label]) => h("button", { title: `The marked candidate is: ${label}`, onclick: () => model.send_msg({ type: "command", trigger: key }) },
+    h("span", {}, label), " ", h("kbd", {}, key))
+  const other = (trigger, label, shown, title) => h("button", { title, onclick: () => model.send_msg({ type: "command", trigger }) }, label, " ", h("kbd", {}, shown))
+  return h("div", {}, h("div", { class: "answers" }, content.answers.map(answer),
+    other("w", "new name …", "w", "Name the marked candidate"), other("enter", "Next twelve", "Enter", "Rank the rest again by the answers")),
+  grid(model, pointer, held, content), curve(content.curve))
+}
+
+function curve(found) { // candidates of interest over looks
+  if (found.length < 2) return null
+  const [width, height] = [520, 120]
+  const x = (look) => 30 + (width - 40) * (look / found.length)
+  const y = (count) => height - 20 - (height - 30) * (count / Math.max(found[found.length - 1], 1))
+  const line = [`${x(0)},${y(0)}`, ...found.map((count, look) => `${x(look + 1)},${y(count)}`)].join(" ")
+  const drawing = svg("svg", { class: "elbow curve", viewBox: `0 0 ${width} ${height}` },
+    svg("polyline", { class: "ideal", points: `${x(0)},${y(0)} ${x(found[found.length - 1])},${y(found[found.length - 1])}` }),
+    svg("polyline", { class: "line", points: line }))
+  for (const [text, left, top] of [["looks", width - 24, height - 6], [String(found.length), x(found.length) - 4, height - 6], [String(found[found.length - 1]), 14, y(found[found.length - 1]) + 10], ["0", 14, height - 20]]) {
+    const label = svg("text", { x: left, y: top })
+    label.textContent = text
+    if (text !== String(found.length) || left !== x(found.length) - 4) drawing.append(label)
+  }
+  return h("div", { class: "found" }, h("div", { class: "title" }, "Of interest, over candidates answered (dashed: if every one had been)"), drawing)
 }
 
 function detail(model, pointer, held) {
@@ -345,19 +389,22 @@ function detail(model, pointer, held) {
   const back = h("button", { title: "What was shown before", onclick: go(-1) }, "◀")
   const forward = h("button", { title: "What was shown after this", onclick: go(1) }, "▶")
   const body = h("div", { class: "body" })
+  let shownKind = ""
   const drawers = {
     keys: ({ lines }) => h("div", { class: "keys" }, lines.flatMap(([shown, text]) => [h("div", {}, h("kbd", {}, shown)), h("div", {}, text)])),
     message: ({ text }) => h("div", { class: "message" }, text),
     image: ({ picture, size, box }) => framed(picture, size, box),
-    panels, elbow: (content) => elbow(model, content), grid: (content) => grid(model, pointer, held, content),
+    panels, elbow: (content) => elbow(model, content), grid: (content) => grid(model, pointer, held, content), review: (content) => review(model, pointer, held, content),
   }
   const draw = () => {
     const content = model.detail
     heading.textContent = content.heading ?? ""
     back.disabled = !content.back
     forward.disabled = !content.forward
+    const scrolled = content.kind === shownKind ? body.scrollTop : 0
+    shownKind = content.kind
     body.replaceChildren(drawers[content.kind] ? drawers[content.kind](content) : "")
-    body.scrollTop = 0
+    body.scrollTop = content.kind === "review" ? scrolled : 0
   }
   model.on("detail", draw)
   draw()
@@ -458,6 +505,10 @@ export function render({ model }) {
     if (key === null || !known.has(key)) return
     event.preventDefault()
     closeMenus()
+    if (key === "/") {
+      bar.querySelector(".filter").focus()
+      return
+    }
     if (!event.repeat || /^(n|p|page)/.test(key)) model.send_msg({ type: "key", key })
   }
   document.addEventListener("keydown", pressed)

@@ -1,4 +1,4 @@
-"""The page: what Python and the page's script tell each other. The script, ``page.js``, draws it."""
+"""The page: the messages between Python and the page's script. The script, ``page.js``, draws it."""
 
 from collections.abc import Callable
 from pathlib import Path

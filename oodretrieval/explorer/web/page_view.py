@@ -9,6 +9,7 @@ from bokeh.events import RangesUpdate
 
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
+from oodretrieval.explorer.presentation import Limits
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.state import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
@@ -46,7 +47,8 @@ class PageView:
         self.visited: Visited[Detail] = Visited(session.presentation.detail)
         self.page = Page(scatter=pn.pane.Bokeh(self.scatter.figure, sizing_mode="stretch_both"))
         self._document = pn.state.curdoc
-        self.scatter.figure.on_event(RangesUpdate, lambda event: self.refresh("view"))
+        self._limits: Limits | None = None
+        self.scatter.figure.on_event(RangesUpdate, lambda event: self.note_view())
         self._ends = [
             session.state.subscribe(lambda changed: self.refresh(*(f"state.{name}" for name in changed))),
             session.presentation.subscribe(self._follow_presentation),
@@ -61,7 +63,7 @@ class PageView:
     # -- changes ---------------------------------------------------------------------------------------------
 
     def _follow_presentation(self, changed: frozenset[str]) -> None:
-        self.refresh(*changed)
+        self.refresh(*(changed - {"turns"}))  # the browser turns the sign of work itself
 
     def refresh(self, *changed: str) -> None:
         """Have parts of the page drawn again, once, where its document may be changed.
@@ -85,13 +87,15 @@ class PageView:
         state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
         if state & _POINTS:
             self._draw_points()
-        elif changed & {"view", "size"}:
+        if "limits" in changed or "points" in state:
+            self._follow_limits()
+        if "view" in changed:
             self.scatter.draw_view()
         if "density" in changed or "points" in state:
             self.scatter.draw_density(self.session.presentation.density)
         if state & _POINTS or "selected" in state:
             self._draw_legend()
-        if state & {"points", "selected", "filter", "hidden", "step", "tags", "history"}:
+        if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
             self._draw_choice()
         if state & _RINGS or "marked" in changed:
             self._draw_rings()
@@ -99,7 +103,7 @@ class PageView:
             self._draw_card()
         if "detail" in changed:
             self._draw_detail()
-        if changed & {"status", "progress", "turns"}:
+        if changed & {"status", "progress"}:
             self._draw_status()
         if changed & {"help", "prompt"}:
             self._draw_cover()
@@ -112,7 +116,7 @@ class PageView:
             "menus": menus(),
             "buttons": candidate_buttons(),
             "keys": keys(),
-            "triggers": [command.trigger for command in KEYS],
+            "triggers": [trigger for command in KEYS for trigger in (command.trigger, *command.also)],
             "columns": list(state.columns),
         }
         self._draw_points()
@@ -124,6 +128,41 @@ class PageView:
         self._draw_detail()
         self._draw_status()
         self._draw_cover()
+
+    def resize(self, width: float, height: float) -> None:
+        """Take the size that the scatter has on screen; the first time, show what was inspected before.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+        """
+        self.scatter.resize(width, height)
+        limits = self.session.presentation.limits
+        if self._limits is None and limits is not None:
+            self.scatter.show(limits)
+        self.note_view()
+
+    def note_view(self) -> None:
+        """Take what the scatter shows after a wheel, a drag or another size of the window as what is wanted."""
+        view = self.scatter.view
+        self._limits = (view.left, view.bottom, view.right, view.top)
+        self.session.presentation.window = self._limits
+        self.session.presentation.limits = self._limits
+        self.refresh("view")
+
+    def _follow_limits(self) -> None:
+        """Show what a command wants; what this page's own wheel and drag did is there already."""
+        limits = self.session.presentation.limits
+        if limits is not None and limits is self._limits:
+            return
+        self._limits = limits
+        if limits is None:
+            self.scatter.fit()
+        else:
+            self.scatter.show(limits)
+        view = self.scatter.view
+        self.session.presentation.window = (view.left, view.bottom, view.right, view.top)
+        self.scatter.draw_view()
 
     # -- parts of the page -----------------------------------------------------------------------------------
 
@@ -137,6 +176,7 @@ class PageView:
         self.page.legend = {
             "title": f"{method} · coloured by {self._meaning()}",
             "shown": state.settings.mainplot.legend,
+            "ready": state.points is not None,
             "entries": [
                 {
                     "name": category.name,
@@ -168,6 +208,7 @@ class PageView:
             "shown": int(chosen.visible.sum()),
             "count": len(state),
             "filter": "" if chosen.filter is None else chosen.filter.text,
+            "tool": self.session.presentation.tool,
             "tags": [[name, tags.colour(name), tags.count(name)] for name in tags.names],
         }
 
@@ -190,7 +231,9 @@ class PageView:
 
     def _draw_detail(self) -> None:
         self.visited.visit(self.session.presentation.detail)
-        content = detail_content(self.session.presentation.detail)
+        review = self.session.review
+        names = () if review is None else review.names
+        content = detail_content(self.session.presentation.detail, names)
         self.page.detail = {**content, "back": self.visited.can(-1), "forward": self.visited.can(1)}
 
     def _draw_status(self) -> None:
@@ -202,5 +245,5 @@ class PageView:
         asked: dict[str, Any] | None = None
         if prompt is not None:
             asked = {"question": prompt.question, "text": prompt.text, "problem": prompt.problem}
-            asked["choices"] = list(getattr(prompt, "choices", ()))
+            asked["choices"] = list(prompt.choices)
         self.page.cover = {"help": self.session.presentation.help, "prompt": asked}

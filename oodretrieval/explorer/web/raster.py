@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.web.view_port import ViewPort
+from oodretrieval.search.density import density_around
 
 _FAINTEST = 0.45
 """Opacity of a single point where others are dense."""
@@ -77,7 +77,7 @@ def _shaded(picture: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np
 
 
 def density_picture(points: NDArray[np.floating]) -> tuple[NDArray[np.uint8], ViewPort]:
-    """Where points are dense, in steps, smoothed by half of Scott's rule.
+    """Where points are dense, in steps, by half of Scott's rule.
 
     Args:
         points: ``(n, 2)``.
@@ -85,17 +85,12 @@ def density_picture(points: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Vi
     Returns:
         Colour and opacity, ``(k, k, 4)``, the lowest line first; and what it shows.
     """
-    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
-    reach = 0.65 * float((high - low).max()) or 1.0
-    left, bottom = (low + high) / 2 - reach
-    edges = np.linspace(0, 2 * reach, _CELLS + 1)
-    counts, _, _ = np.histogram2d(points[:, 1], points[:, 0], bins=(bottom + edges, left + edges))
-    width = 0.5 * float(points.std(axis=0).mean()) * len(points) ** (-1 / 6)
-    smooth = gaussian_filter(counts, max(1.5, width * _CELLS / (2 * reach)))
+    smooth, (left, right, bottom, _) = density_around(points, _CELLS)
+    smooth, side = smooth.T, (right - left) / (_CELLS - 1)
     level = np.floor(_LEVELS * smooth / max(float(smooth.max()), 1e-12)) / _LEVELS
     picture = (mpl.colormaps[DENSITY_MAP](level / 1.7) * 255).astype(np.uint8)
     picture[level == 0] = 0
-    return picture, ViewPort(float(left), float(bottom), 2 * reach / _CELLS, _CELLS, _CELLS)
+    return picture, ViewPort(left - side / 2, bottom - side / 2, side, _CELLS, _CELLS)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -49,6 +49,15 @@ class Scatter:
             "marked": self._add_ring(16, RED, 2.4),
         }
 
+    @property
+    def sources(self) -> list[ColumnDataSource]:
+        """What the browser is sent of the points: drawn one by one, ringed, and as pictures."""
+        return [
+            *(source for source, _, _ in self._points.values()),
+            *self._rings.values(),
+            *self._pictures.values(),
+        ]
+
     # -- what is drawn ---------------------------------------------------------------------------------------
 
     def draw(self, categories: Sequence[Category]) -> None:
@@ -70,7 +79,7 @@ class Scatter:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether points are so many that only what the view shows is drawn."""
+        """Whether there are too many points to draw more than the view shows."""
         return len(self._state) > EXACT
 
     def draw_view(self) -> None:
@@ -181,6 +190,14 @@ class Scatter:
             room = min(LEGEND_ROOM, 0.3 * self._size[0]) if self._state.settings.mainplot.legend else 0.0
             self._show(ViewPort.around(points, *self._size, room))
 
+    def show(self, limits: tuple[float, float, float, float]) -> None:
+        """Show a part of the plane, and what more of it the figure has room for.
+
+        Args:
+            limits: Left, bottom, right, top.
+        """
+        self._show(ViewPort.showing(limits, *self._size))
+
     def resize(self, width: float, height: float) -> None:
         """Take the size that the figure has on screen; what lies in its middle stays there.
 
@@ -188,7 +205,7 @@ class Scatter:
             width: Pixels.
             height: Pixels.
         """
-        if width < 10 or height < 10 or (width, height) == self._size:
+        if not (width >= 10 and height >= 10) or (width, height) == self._size:
             return
         before, first = self.view, self._size == (800.0, 600.0)
         self._size = (width, height)

@@ -30,6 +30,8 @@ LONGEST_MESSAGE = 1_000_000
 """What a page may send at once, bytes: far more than a lasso needs."""
 _POLLING = 40
 """How often finished work is looked for, milliseconds."""
+_WATCHING = 2000
+"""How often tags of other windows are looked for, and how this one stands is kept, milliseconds."""
 _PATIENCE = 24 * 60 * 60 * 1000
 """How long a page that lost its connection is waited for, milliseconds."""
 
@@ -50,11 +52,13 @@ class WebExplorer:
     def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
         self.session = Session(state, workspace, started=self._start_polling)
         self._poller = PeriodicCallback(self._poll, _POLLING)
+        self._watch = PeriodicCallback(self._look_around, _WATCHING)
         self._token = secrets.token_urlsafe(24)
         self._server = self._serve(port)
         self.port = int(self._server.port)
         self.address = f"http://{ADDRESS}:{self.port}/{self._token}/"
         start(self.session)
+        self._watch.start()
 
     def _serve(self, port: int) -> Any:
         pn.config.reconnect = True
@@ -94,6 +98,9 @@ class WebExplorer:
         if not self.session.poll():
             self._poller.stop()
 
+    def _look_around(self) -> None:
+        self.session.attempt(self.session.look_around)
+
     def run(self) -> None:
         """Serve until the process is interrupted."""
         with suppress(KeyboardInterrupt):
@@ -103,7 +110,9 @@ class WebExplorer:
     def close(self) -> None:
         """Serve no more, and drop what is under way."""
         self.session.work.stop()
+        self.session.keeping.save()
         self._poller.stop()
+        self._watch.stop()
         self._server.stop()
 
 

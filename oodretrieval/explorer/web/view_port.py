@@ -52,6 +52,28 @@ class ViewPort:
         left, bottom = (low + high) / 2 - free * unit / 2
         return cls(float(left) - room * unit, float(bottom), unit, width, height)
 
+    @classmethod
+    def showing(cls, limits: tuple[float, float, float, float], width: float, height: float) -> "ViewPort":
+        """The smallest view of a part of the plane, which lies in its middle.
+
+        Args:
+            limits: Left, bottom, right, top, the second two larger.
+            width: Pixels, positive.
+            height: Pixels, positive.
+
+        Returns:
+            The view.
+
+        Example:
+            >>> view = ViewPort.showing((0, 0, 4, 4), 200, 100)
+            >>> view.left, view.right, view.bottom, view.top
+            (-2.0, 6.0, 0.0, 4.0)
+        """
+        left, bottom, right, top = limits
+        unit = max((right - left) / width, (top - bottom) / height) or 1.0 / width
+        middle = (left + right) / 2, (bottom + top) / 2
+        return cls(middle[0] - unit * width / 2, middle[1] - unit * height / 2, unit, width, height)
+
     @property
     def right(self) -> float:
         """Of the plane."""

@@ -1,4 +1,4 @@
-"""What was looked at, to go back and forward through. Knows no toolkit."""
+"""What was inspected, to go back and forward through. Knows no toolkit."""
 
 from typing import Generic, TypeVar
 
@@ -6,10 +6,10 @@ V = TypeVar("V")
 
 
 class Visited(Generic[V]):
-    """What was looked at, in order.
+    """What was inspected, in order.
 
     Args:
-        first: What is looked at now.
+        first: What is inspected now.
         size: How many are kept.
 
     Example:
@@ -28,7 +28,7 @@ class Visited(Generic[V]):
         """Look at something else; what was ahead is forgotten.
 
         Args:
-            seen: What is looked at now; nothing happens where it is already.
+            seen: What is inspected now; nothing happens where it is already.
         """
         if seen is self._visited[self._place]:
             return
@@ -53,7 +53,7 @@ class Visited(Generic[V]):
             by: How many steps; negative ones lead back.
 
         Returns:
-            What is looked at then; the same where there is nothing that far away.
+            What is inspected then; the same where there is nothing that far away.
         """
         if self.can(by):
             self._place += by

@@ -163,3 +163,17 @@ class EmbedSettings:
                 "args.select_by=predicted_iou is a score of predicted segments; choose args.candidates=segments, or "
                 "args.select_by=novelty, nearest_neighbour, energy, max_logit, entropy or variation_ratio"
             )
+
+
+@dataclass(frozen=True)
+class MergeSettings:
+    """Which catalogues are put together.
+
+    Attributes:
+        catalogues: Their names; what several hold is taken from the first of them.
+        save_file: Name of the new catalogue; by default theirs, joined by ``+``.
+    """
+
+    catalogues: tuple[str, ...] = ()
+    save_file: str = ""
+    common: CommonSettings = CommonSettings()

@@ -1,4 +1,4 @@
-"""Everything that is known of segments, by name: for filters, colours and tables. Knows no toolkit."""
+"""Everything that is known of a catalogue's segments, by name: for filters, colours and tables."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import clip_names
-from oodretrieval.explorer.catalogue_segments import CatalogueSegments
-from oodretrieval.explorer.tagging import Tagging
-from oodretrieval.search.row_comparisons import Column
-from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.results.segment_classes import SegmentClasses
+from oodretrieval.search.row_comparisons import Column, Groups
+from oodretrieval.stores import SELECT_SCORE, Catalogue
 
 
 class Columns(Mapping[str, Column]):
@@ -20,18 +19,20 @@ class Columns(Mapping[str, Column]):
     selected by, ``tags`` what a person named it and ``cluster`` its group, from 1, 0 for none.
 
     Args:
-        segments: Of the catalogue.
-        tags: Of its candidates.
+        catalogue: Whose segments.
+        classes: What they are.
+        tags: Gives which rows have which tag.
         clusters: Gives the group of each segment from 0, -1 for none, ``(n,)``; None before the first clustering.
     """
 
     def __init__(
         self,
-        segments: CatalogueSegments,
-        tags: Tagging,
-        clusters: Callable[[], NDArray[np.int64] | None],
+        catalogue: Catalogue,
+        classes: SegmentClasses,
+        tags: Callable[[], Groups],
+        clusters: Callable[[], NDArray[np.int64] | None] = lambda: None,
     ) -> None:
-        self._table, classes = segments.table, segments.classes
+        self._table = catalogue.segments
         self._clusters = clusters
         self._kept: dict[str, Column] = {}
         self._derived: dict[str, Callable[[], Column]] = {
@@ -41,10 +42,10 @@ class Columns(Mapping[str, Column]):
         }
         if classes.has_truth:
             self._derived |= {"truth": lambda: classes.truth_names, "unknown": lambda: classes.unknown}
-        if segments.select_by:
+        if SELECT_SCORE in self._table.columns:
             self._derived["score"] = lambda: self._table[SELECT_SCORE].to_numpy(np.float64)
         self._changing: dict[str, Callable[[], Column]] = {
-            "tags": lambda: tags.groups,
+            "tags": tags,
             "cluster": self._cluster_numbers,
         }
 
