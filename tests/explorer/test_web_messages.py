@@ -127,6 +127,18 @@ def test_from_a_lasso_to_a_name_and_back(script, session):
     assert [name for name, *_ in script.page.choice["tags"]] == ["bin", "cow"]
 
 
+@pytest.mark.parametrize("how", [{"kind": "command", "trigger": "w"}, {"kind": "key", "key": "w"}])
+def test_away_from_the_points_commands_are_for_the_candidate_of_the_card(script, session, how):
+    script.send(**how)
+    assert script.page.cover["prompt"] is None
+    script.point_at(3)
+    script.send("left")
+    script.send(**how)
+    assert "segment 2" in script.page.cover["prompt"]["question"]
+    script.send("answer", text="bin")
+    assert session.state.tags.of_row(3) == ("bin",)
+
+
 def test_a_filter_is_applied_or_what_is_wrong_is_said(script):
     assert script.drawn() == 12
     script.send("filter", text='predicted == "car"')

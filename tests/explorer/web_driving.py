@@ -20,7 +20,7 @@ SLOW = 1000 * PATIENCE
 
 @contextmanager
 def served(catalogue, folder):
-    """The address of a page that shows a catalogue, and the process behind it."""
+    """The address of a page that shows a catalogue, and the process that serves it."""
     file = folder / "address"
     script = Path(__file__).with_name("web_under_test.py")
     with (folder / "log").open("w") as log:
@@ -32,7 +32,7 @@ def served(catalogue, folder):
                 assert process.poll() is None, (folder / "log").read_text()
                 assert time.monotonic() < end, "the page was never served"
                 time.sleep(0.05)
-            yield file.read_text()
+            yield file.read_text(), process
         finally:
             process.kill()
             process.wait(10)

@@ -115,5 +115,6 @@ def find_clusters(session: Session, number: int) -> None:
 def _searched(session: Session) -> tuple[NDArray[np.floating] | None, NDArray[np.intp] | None]:
     """Vectors of what is selected, else of what is shown, and their rows; None for all rows."""
     space, rows = session.state.space, session.state.selection.scope
-    everything = space is None or len(rows) == len(session.state)
-    return (space, None) if everything else (space[rows], rows)
+    if space is None or len(rows) == len(session.state):
+        return space, None
+    return space[rows], rows

@@ -55,7 +55,7 @@ def facts(state: State, row: int) -> list[Fact]:
         found.append(
             Fact(
                 name[:1].upper() + name[1:],
-                f"{value}, above {place:.0%}",
+                f"{value}, above {min(int(100 * place), 99)}%",
                 "Higher is more unlike what was learned; the share of candidates below it.",
             )
         )

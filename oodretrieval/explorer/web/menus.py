@@ -16,6 +16,7 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "p": "Candidate before",
             "+": "Raise threshold",
             "-": "Lower threshold",
+            "f": "Why the network says so",
         },
         "Review": {
             "v": "Start or go on",

@@ -30,6 +30,7 @@ class Messages:
     def __init__(self, view: PageView) -> None:
         self._view, self._session = view, view.session
         self._takers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "alive": lambda message: view.page.answer({"alive": True}),
             "size": self._resize,
             "pointer": self._move,
             "left": lambda message: leave_segment(self._session),
@@ -104,11 +105,18 @@ class Messages:
         trigger = str(message["trigger"])
         command = command_for(trigger)
         if isinstance(command, Command):
+            self._mark()
             self._session.presentation.key, self._session.presentation.focus = trigger, None
             self._session.attempt(partial(command.run, self._session))
 
     def _key(self, message: dict[str, Any]) -> None:
+        self._mark()
         press_key(self._session, str(message["key"]))
+
+    def _mark(self) -> None:
+        """Away from the points, commands for the marked candidate are for the one that the card is of."""
+        if self._session.presentation.marked is None:
+            self._session.presentation.marked = self._view.row
 
     def _answer(self, message: dict[str, Any]) -> None:
         prompt = self._session.presentation.prompt

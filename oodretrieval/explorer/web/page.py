@@ -1,4 +1,4 @@
-"""The page: the messages between Python and the page's script. The script, ``page.js``, draws it."""
+"""The page: the messages between Python and the page's script, which draws it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,8 @@ import panel as pn
 import param
 
 FOLDER = Path(__file__).parent
+SCRIPTS = ("elements.js", "scatter.js", "naming.js", "details.js", "bars.js", "page.js")
+"""Parts of the page's script, joined in this order."""
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -34,7 +36,7 @@ class Page(pn.custom.JSComponent):  # type: ignore[misc]  # Panel gives it no ty
     status = param.Dict(default={})
     cover = param.Dict(default={})
 
-    _esm = FOLDER / "page.js"
+    _esm = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS)
     _stylesheets = [(FOLDER / "page.css").read_text(encoding="utf-8")]  # noqa: RUF012  # Panel wants a list
 
     def __init__(self, **values: Any) -> None:

@@ -112,7 +112,8 @@ class ViewPort:
             [[0.0, 20.0], [50.0, 10.0]]
         """
         size = np.array([self.right - self.left, self.bottom - self.top])
-        return np.array([self.left, self.top]) + np.asarray(across, np.float64) * size
+        placed: NDArray[np.float64] = np.array([self.left, self.top]) + np.asarray(across, np.float64) * size
+        return placed
 
 
 def nearest_point(
