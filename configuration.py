@@ -6,7 +6,14 @@ Edit this file, or point OODRETRIEVAL_CONFIGURATION at your own copy. Nothing ha
 import os
 from pathlib import Path
 
-from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, MetaModelEntry, ModelEntry
+from oodretrieval.entries import (
+    LITE_MEAN,
+    LITE_STD,
+    DatasetEntry,
+    EmbeddingEntry,
+    MetaModelEntry,
+    ModelEntry,
+)
 
 # Where everything is written; OODRETRIEVAL_WORKSPACE or args.workspace take precedence.
 WORKSPACE = "workspace"
@@ -196,11 +203,13 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 7, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_roads.safetensors",
-        novelty="pretrained/novelty_roads.safetensors",  # scripts/train_novelty.py
+        novelty="pretrained/novelty_roads.safetensors",
         mean=LITE_MEAN,
         std=LITE_STD,
-        source="make it with `python scripts/train_segmentation.py with args.model_name=deeplabv3plus_roads "
-        "args.dataset=roads_train args.dataset_val=roads_val args.crop_height=256 args.crop_width=352 args.epochs=6 "
+        size=(480, 640),  # in the middle of the scales that it was trained at
+        source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
+        "args.model_name=deeplabv3plus_roads args.dataset=roads_train args.dataset_val=roads_val "
+        "args.crop_height=256 args.crop_width=352 args.epochs=4 "
         "args.batch_size=4 args.accumulation=2 args.scale_min=0.7 args.scale_max=2.0 args.colour=0.5 "
         "args.photometric=0.2 args.rotation=8`",
     ),
@@ -310,4 +319,17 @@ META_MODELS = {
         {"features": ("extended",)},
         path="pretrained/boosting_roads.skops",
     ),
+}
+
+EMBEDDINGS: dict[str, EmbeddingEntry] = {
+    # Networks for args.net that need more than a name: weights from a file, a text side, a class of yours. Those of
+    # oodretrieval.embedding and all of timm's go by their names alone (docs/embeddings.md).
+    # "dinov2": EmbeddingEntry(
+    #     "oodretrieval.embedding",
+    #     "TimmEmbedding",
+    #     {"name": "vit_small_patch14_dinov2"},
+    #     weights="weights/dinov2_vits14.safetensors",
+    # ),
+    # With a text side, pip install -e '.[text]': `weights` names the folder of a repository of open_clip's.
+    # "clip": EmbeddingEntry("oodretrieval.embedding", "OpenClipEmbedding", weights="weights/CLIP-ViT-B-32"),
 }

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from oodretrieval.errors import SettingsError, UnknownNameError
+
 Keep = Literal["logits", "softmax", "nothing"]
 """What is kept of a prediction."""
 
@@ -17,6 +19,12 @@ Proposals = Literal["regions", "sam", "sam2"]
 """What proposes regions that may be an object."""
 SEGMENTS, OBJECTS = "segments", "objects"
 
+CROP, CONTEXT, DIMMED, MASKED, POOLED = "crop", "context", "dimmed", "masked", "pooled"
+VIEWS = (CROP, CONTEXT, DIMMED, MASKED, POOLED)
+"""What may be embedded of a candidate; the first is the published one."""
+SEGMENTATION = "segmentation"
+"""``args.net`` for the features of the segmentation network itself."""
+
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores of a pixel that follow from the softmax."""
 LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
@@ -30,3 +38,29 @@ EXACT_PIXELS = 2_000_000
 
 WINDOW_GRID = 32
 """Windows begin at, and are as large as, multiples of this number of pixels, which the strides of networks divide."""
+
+
+def views_of(text: str) -> tuple[str, ...]:
+    """The views that a setting names.
+
+    Args:
+        text: Names of :data:`VIEWS`, joined by ``+``.
+
+    Returns:
+        The names.
+
+    Raises:
+        UnknownNameError: If there is no such view.
+        SettingsError: If one is named twice.
+
+    Example:
+        >>> views_of("crop+context")
+        ('crop', 'context')
+    """
+    names = tuple(text.split("+"))
+    for name in names:
+        if name not in VIEWS:
+            raise UnknownNameError("view of a candidate (args.embedded)", name, VIEWS)
+    if len(set(names)) < len(names):
+        raise SettingsError(f"args.embedded={text} names a view twice; name each once")
+    return names

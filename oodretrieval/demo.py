@@ -15,7 +15,8 @@ from oodretrieval.errors import TableError
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
-from oodretrieval.explorer.desktop.window import discover_embedding_space, display_problem
+from oodretrieval.explorer.desktop.window import display_problem
+from oodretrieval.explorer.hosts import discover_embedding_space
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.rules import no_truth
 from oodretrieval.stages.evaluate.discovery.catalogue_curve import catalogue_curve

@@ -72,6 +72,18 @@ class ModelEntry(Entry):
 
 
 @dataclass(frozen=True)
+class EmbeddingEntry(Entry):
+    """A network that turns crops into vectors: a class derived from ``EmbeddingNetwork``.
+
+    Attributes:
+        weights: File or folder of its weights, handed to the class as ``weights_file``; None for a class that brings
+            its own.
+    """
+
+    weights: str | Path | None = None
+
+
+@dataclass(frozen=True)
 class MetaModelEntry(Entry):
     """A meta model.
 

@@ -4,7 +4,8 @@
 
     OODRetrievalError                 one line that says what was expected, what was got, what to do
     ├── SettingsError                 a command line or a settings value that cannot be used
-    │   └── UnknownNameError          a name that is not among the known ones (which are listed)
+    │   ├── UnknownNameError          a name that is not among the known ones (which are listed)
+    │   └── FilterError               a filter that cannot be read, and where
     ├── ConfigurationError            an entry of configuration.py that cannot be built
     ├── DatasetError                  a dataset as a whole is unusable
     │   ├── DatasetNotFoundError      its root or a required folder is missing or empty
@@ -17,6 +18,7 @@
     ├── WorkerError                   a worker process died
     ├── DisplayError                  no window can be opened here
     ├── TableError                    a segment table lacks what is asked of it
+    ├── UnknownOperationError         a network computes with something that has no rule of explanation
     └── PartialFailure                the run is done, but some images failed (exit code 3)
 """
 
@@ -57,6 +59,33 @@ class UnknownNameError(SettingsError):
         if len(names) > LISTED:
             listed = f"{len(names)} names, close to it: {', '.join(close) or 'none'}"
         super().__init__(f"unknown {kind} {name!r}; {hint}Known: {listed}")
+
+
+class FilterError(SettingsError):
+    """A filter that cannot be read, or that compares what cannot be compared.
+
+    Args:
+        problem: What is wrong, and what to write instead.
+        text: The filter.
+        start: Where in it, in letters from 0.
+        end: Behind the last letter of the place.
+
+    Attributes:
+        problem: As given.
+        text: As given.
+        start: As given.
+        end: As given, at least one letter further than ``start``.
+
+    Example:
+        >>> print(FilterError("write == to compare", "class = 2", 6, 7))
+        write == to compare
+          class = 2
+                ^
+    """
+
+    def __init__(self, problem: str, text: str, start: int, end: int) -> None:
+        self.problem, self.text, self.start, self.end = problem, text, start, max(end, start + 1)
+        super().__init__(f"{problem}\n  {text}\n  {' ' * start}{'^' * (self.end - start)}")
 
 
 class ConfigurationError(OODRetrievalError):
@@ -120,6 +149,23 @@ class DisplayError(OODRetrievalError):
 
 class TableError(OODRetrievalError):
     """A segment table lacks what is asked of it."""
+
+
+class UnknownOperationError(OODRetrievalError):
+    """A network computes with an operation of which it is not known how evidence passes through it.
+
+    Args:
+        operation: Its name, as torch spells it.
+        known: What has a rule.
+    """
+
+    def __init__(self, operation: str, known: Iterable[str]) -> None:
+        close = get_close_matches(operation, list(known), n=3)
+        hint = f" (there is one for {', '.join(close)})" if close else ""
+        super().__init__(
+            f"no rule says how evidence passes through {operation}{hint}; write one and register it with "
+            "oodretrieval.explain.register_rule, see docs/explain.md"
+        )
 
 
 class PartialFailure(OODRetrievalError):

@@ -10,9 +10,10 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -117,15 +118,16 @@ def map_ahead(
 ) -> Iterator[Result]:
     """Apply a function to a stream of tasks while others work on what comes out.
 
-    Tasks are fetched only as fast as results are taken, so that memory stays bounded however long the stream.
+    The first tasks start at once. After them tasks are fetched only as fast as results are taken, so that memory
+    stays bounded however long the stream.
 
     Args:
         function: What the executor's threads or processes can run.
         tasks: Fetched in the thread that takes the results.
-        executor: Where it runs; None for that same thread.
+        executor: Where it runs; None for that same thread, which does nothing before a result is asked for.
         ahead: Tasks that may be at work or done before their results are taken, 1 or more.
 
-    Yields:
+    Returns:
         Results, in the order of the tasks.
 
     Raises:
@@ -136,19 +138,20 @@ def map_ahead(
         [3, 1, 2]
     """
     if executor is None:
-        yield from map(function, tasks)
-        return
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for task in tasks:
-            waiting.append(executor.submit(function, task))
-            if len(waiting) >= ahead:
+        return map(function, tasks)
+    stream = iter(tasks)
+    waiting = deque(executor.submit(function, task) for task in islice(stream, ahead))
+
+    def results() -> Iterator[Result]:
+        try:
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+                waiting.extend(executor.submit(function, task) for task in islice(stream, 1))
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    return results()
 
 
 @contextmanager

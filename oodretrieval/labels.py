@@ -172,6 +172,35 @@ class LabelSet:
             label_to_pred={i: new_id.get(p, NO_CLASS) for i, p in self.label_to_pred.items()},
         )
 
+    def with_new_classes(self, names: Mapping[str, tuple[int, int, int]]) -> "LabelSet":
+        """The same labels for a network that was taught more classes: new predicted ids follow the old ones.
+
+        Args:
+            names: Name of a new class → (red, green, blue). Labels of this name that were unknown belong to it; a name
+                that is a predicted class already changes nothing.
+
+        Returns:
+            A label set with these predicted classes, too.
+
+        Raises:
+            ConfigurationError: If there are no classes to add to, or more than a prediction holds.
+        """
+        if not self.pred_mapping:
+            raise ConfigurationError("labels that only distinguish known from unknown things have no classes")
+        known = {name for name, _ in self.pred_mapping.values()}
+        new = [name for name in names if name not in known]
+        ids = {name: self.num_classes + place for place, name in enumerate(new)}
+        if self.num_classes + len(new) > ANY_CLASS:
+            raise ConfigurationError(f"{self.num_classes + len(new)} classes, but ids end at {ANY_CLASS - 1}")
+        taught = {
+            i: ids[self.label_mapping[i][0]] for i in self.unknown_ids if self.label_mapping[i][0] in ids
+        }
+        return replace(
+            self,
+            pred_mapping={**self.pred_mapping, **{ids[name]: (name, names[name]) for name in new}},
+            label_to_pred={**self.label_to_pred, **taught},
+        )
+
     def with_background(self, *, void: bool = True, unknown: bool = False) -> "LabelSet":
         """The same labels for a network whose predicted id 0 is background; the other predicted ids move up by one.
 

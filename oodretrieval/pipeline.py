@@ -13,7 +13,8 @@ from oodretrieval.experiment.settings import (
     changed,
     flat,
 )
-from oodretrieval.explorer.desktop.window import discover_embedding_space, display_problem
+from oodretrieval.explorer.desktop.window import display_problem
+from oodretrieval.explorer.hosts import discover_embedding_space
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.pipeline_settings import PipelineSettings, shared
 from oodretrieval.stages.measure.compute_metrics import compute_metrics

@@ -1,8 +1,10 @@
-"""Explore an embedding space in a window: every segment of a catalogue is a point.
+"""Explore an embedding space in a window or in the browser: every segment of a catalogue is a point.
 
     python scripts/discover_embedding_space.py with args.embeddings_file=streets_test
 
-? in the window shows what mouse and keys do. Groups of settings may stand next to args, as published:
+args.host=browser serves it as a page, which needs the extra web; without a display that is done anyway.
+
+? shows what mouse and keys do. Groups of settings may stand next to args, as published:
 tsne.perplexity=50 mainplot.legend=False
 """
 
@@ -14,6 +16,6 @@ if __name__ == "__main__":  # imports below it: worker processes read this file 
         lambda configuration: ExplorerSettings(
             embeddings_file=configuration.defaults["DATASET"],  # name of the catalogue
         ),
-        "oodretrieval.explorer.desktop.window:discover_embedding_space",
+        "oodretrieval.explorer.hosts:discover_embedding_space",
         only_reads=True,
     )

@@ -20,6 +20,7 @@ from oodretrieval.files import CHECKSUM, verify
 from oodretrieval.meta_models import load_meta_model, save_meta_model
 from oodretrieval.models.checkpoints import load_weights, save_weights
 from oodretrieval.novelty import load_novelty_model, save_novelty_model
+from oodretrieval.parted_arrays import PartedArray
 from oodretrieval.stages.fit.compute_logit_statistics import find_logit_statistics
 from oodretrieval.stores import (
     Catalogue,
@@ -248,17 +249,42 @@ def test_large_vectors_are_compared_where_that_is_asked_for(tmp_path, monkeypatc
         _ = Catalogue.open(tmp_path, verify=True).vectors
 
 
-def test_vectors_of_several_parts_are_compared_as_they_are_put_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(vector_files, "SMALL", 100)
+@pytest.mark.parametrize("small", [2**26, 100])
+def test_vectors_of_several_parts_are_compared_where_they_are_put_together(tmp_path, monkeypatch, small):
+    """Together they are small, or large: then they stay where they are, and are compared if that is asked for."""
+    monkeypatch.setattr(vector_files, "SMALL", small)
     with CatalogueWriter(tmp_path, {}) as writer:
         for number in range(2):
             writer.add_part(TABLE, VECTORS, embedding="net", done=number)
         writer.commit()
-    assert len(Catalogue.open(tmp_path).vectors) == 2 * len(VECTORS)
+    catalogue = Catalogue.open(tmp_path)
+    assert isinstance(catalogue.vectors, PartedArray) == (small == 100)
+    assert np.array_equal(np.asarray(catalogue.vectors), np.concatenate([VECTORS, VECTORS]))
     file = tmp_path / "vectors/net/part-00001.npy"
     file.write_bytes(file.read_bytes()[:-9] + b"\0" * 9)
     with pytest.raises(StoreError, match="damaged.*checksum"):
-        _ = Catalogue.open(tmp_path).vectors
+        _ = Catalogue.open(tmp_path, verify=small == 100).vectors
+
+
+def test_lengths_are_kept_and_compared_with_their_checksum(tmp_path):
+    file, _ = vectors(tmp_path)
+    lengths = tmp_path / "lengths/net" / f"of-{file.name}"
+    expected = np.linalg.norm(VECTORS.astype(np.float64), axis=1)
+    np.testing.assert_allclose(Catalogue.open(tmp_path).lengths, expected, rtol=1e-12)
+    lengths.write_bytes(lengths.read_bytes()[:-2] + b"!!")
+    with pytest.raises(StoreError, match="damaged.*checksum"):
+        _ = Catalogue.open(tmp_path).lengths
+    np.save(lengths, np.zeros(7))
+    with pytest.raises(StoreError, match="damaged.*checksum"):
+        _ = Catalogue.open(tmp_path).lengths
+
+
+def test_a_truncated_file_of_large_vectors_is_noticed_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_files, "SMALL", 100)
+    file, read = vectors(tmp_path)
+    file.write_bytes(file.read_bytes()[:-5])
+    with pytest.raises(StoreError, match="damaged"):
+        read()
 
 
 def test_files_of_before_are_read_as_ever(tmp_path):
@@ -275,9 +301,10 @@ def test_files_of_before_are_read_as_ever(tmp_path):
     content = json.loads(file.read_text())
     assert content.pop(CHECKSUM)
     for part in content["parts"]:
-        assert part.pop("checksums")
+        assert part.pop("checksums") and part.pop("lengths")
     file.write_text(json.dumps(content))
     assert np.array_equal(read().vectors, VECTORS)
+    np.testing.assert_allclose(read().lengths, np.linalg.norm(VECTORS.astype(np.float64), axis=1), rtol=1e-12)
     with CatalogueWriter(tmp_path / "c", {"model": "m"}) as writer:
         writer.add_part(TABLE, VECTORS, embedding="net", done="more")
         writer.commit()

@@ -14,10 +14,12 @@ ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
     "errors": 0,
+    "extras": 0,
     "compilation": 0,
     "choices": 0,
     "labels": 0,
     "masks": 0,
+    "parted_arrays": 0,
     "entries": 0,
     "files": 0,
     "execution": 0,
@@ -35,6 +37,7 @@ RANKS = {
     "search": 1,
     "evaluation": 1,
     "stores": 2,
+    "explain": 2,
     "charts": 3,
     "results": 3,
     "experiment": 4,
@@ -80,7 +83,7 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
-STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report"]
+STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report", "export"]
 """Folders of the stages, in the order of the pipeline: one imports only from those before it."""
 
 
@@ -174,6 +177,12 @@ def test_only_charts_and_windows_draw():
 def test_light_parts_do_not_import_torch():
     light = "oodretrieval.stores, oodretrieval.stages.measure.segment_blocks, oodretrieval.explorer"
     code = f"import sys, {light}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_prediction_starts_without_timm():
+    """It and torchvision take longer to import than torch: the first images are read meanwhile."""
+    code = "import sys, oodretrieval.stages.predict.pred_images; sys.exit('torchvision' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

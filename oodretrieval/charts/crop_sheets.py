@@ -8,7 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import FigureBase
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import BLUE, GREEN, GREY, ORANGE
+from oodretrieval.charts.palette import BLUE, GREEN, GREY, ORANGE, REFERENCE_LINE
+
+PAGE_OF_REVIEW = 12
+"""Candidates on a page of a review."""
 
 
 def draw_neighbours(
@@ -81,6 +84,51 @@ def draw_candidates(
         axis = figure.add_subplot(grid[number // columns, number % columns])
         _crop(axis, crop, caption, GREY)
         drawn.append(axis)
+    return drawn
+
+
+def draw_review(
+    figure: FigureBase,
+    crops: Sequence[NDArray[np.uint8]],
+    captions: Sequence[str],
+    colours: Sequence[str],
+    place: int,
+    curve: NDArray[np.integer],
+) -> list[Axes]:
+    """A page of a review, four in a row, above the curve of what was found; clears the figure.
+
+    Args:
+        figure: Where to draw.
+        crops: ``(h, w, 3)`` each, at most twelve.
+        captions: Text below each.
+        colours: Of each one's answer as ``#rrggbb``; empty without an answer.
+        place: Which of them is asked for: it has a black frame.
+        curve: Candidates of interest after each look, ``(looks,)``.
+
+    Returns:
+        Where each candidate is drawn.
+    """
+    figure.clear()
+    grid = figure.add_gridspec(4, 4, wspace=0.1, hspace=0.5, height_ratios=(1, 1, 1, 0.55))
+    drawn = []
+    for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
+        axis = figure.add_subplot(grid[number // 4, number % 4])
+        _crop(axis, crop, caption, colours[number] or GREY)
+        spines: Any = axis.spines
+        for spine in spines.values():
+            spine.set(linewidth=5.0 if number == place else 2.5)
+        if number == place:
+            axis.set_title("▼", fontsize=11, pad=2)
+        drawn.append(axis)
+    progress = figure.add_subplot(grid[3, :])
+    looks = np.arange(len(curve) + 1)
+    progress.plot(looks, looks, color=GREY, linestyle=REFERENCE_LINE, label="every look")
+    progress.step(looks, np.r_[0, curve], where="post", color=BLUE, label="of interest")
+    progress.set_xlim(0, max(PAGE_OF_REVIEW, len(curve)))
+    progress.set_ylim(0, max(4, int(curve[-1]) + 1 if len(curve) else 0))
+    progress.set_xlabel("looks", fontsize=8)
+    progress.tick_params(labelsize=7)
+    progress.legend(fontsize=7, loc="upper left", frameon=False)
     return drawn
 
 

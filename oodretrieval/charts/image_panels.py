@@ -1,5 +1,7 @@
 """The four panels of an image: entropy, score of each segment, truth, predicted classes."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
@@ -9,6 +11,9 @@ from numpy.typing import NDArray
 from oodretrieval.charts.image_view import ImageView
 from oodretrieval.charts.palette import ENTROPY_MAP, IOU_MAP, RED, hex_colour
 from oodretrieval.labels import ClassMapping, colourise
+
+_LETTERS = 130
+"""In a line of a title."""
 
 
 def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 6) -> None:
@@ -26,7 +31,8 @@ def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 
     colours = f"{IOU_MAP}_r" if view.high_is_unknown else IOU_MAP
     quality = axes[0, 1].imshow(view.values, cmap=colours, vmin=low, vmax=high)
     for axis, drawn in ((axes[0, 0], heat), (axes[0, 1], quality)):
-        figure.colorbar(drawn, ax=axis, fraction=0.025, pad=0.01)
+        # in room of its own: all four panels keep the same size
+        figure.colorbar(drawn, cax=axis.inset_axes((1.01, 0.0, 0.02, 1.0)))
     axes[0, 0].set_title("entropy (0 certain … 1 uniform)")
     axes[0, 1].set_title(f"{view.value_name} of each segment")
     axes[1, 0].imshow(_overlay(view))
@@ -49,17 +55,18 @@ def four_panel_figure(view: ImageView, title: str) -> Figure:
 
     Args:
         view: What is known of the image.
-        title: One line, above the panels.
+        title: Above the panels; a long one in several lines.
 
     Returns:
-        A figure to save.
+        A figure to save; as large as its panels and legends need.
     """
-    figure = Figure(figsize=(14, 8.2))
+    height, width = view.image.shape[:2]
+    panels = 14 / 2 * height / width * 2
+    figure = Figure(figsize=(14, min(max(panels, 3.0), 20.0) + 1.9))
     draw_four_panels(figure, view)
-    figure.suptitle(title)
-    figure.subplots_adjust(
-        0.01, 0.06, 0.95, 0.92, wspace=0.09
-    )  # room for the colour bars' numbers, right of the panels
+    figure.suptitle(textwrap.fill(title, _LETTERS), y=0.995, va="top")
+    inches = figure.get_size_inches()[1]
+    figure.subplots_adjust(0.01, 0.75 / inches, 0.955, 1 - 0.8 / inches, wspace=0.1, hspace=0.55 / panels * 2)
     return figure
 
 

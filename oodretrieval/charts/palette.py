@@ -34,9 +34,11 @@ REFERENCE_LINE = (0, (1, 3))
 """Stroke of what curves are compared with: chance, everything there is."""
 
 CLUSTERS = (
-    *(BLUE, ORANGE, GREEN, PINK, AMBER, SKY, "#8C564B", "#B8A800"),
-    *("#5E4FA2", "#1B1B1B", "#66A61E", "#A6761D", "#E7298A", "#7F7F7F", "#17BECF", "#9E0142"),
+    *(BLUE, ORANGE, GREEN, PINK, AMBER, SKY, "#660000", "#0000FF"),
+    *("#590D40", "#001A99", "#3377FF", "#DBDB94", "#FFFF00", "#0D0D59", "#CFFF70", "#993300"),
 )
+"""Colours of clusters, of tags and of the values of a column: Okabe and Ito's, and what is farthest from these and from
+white for people who lack any one of the three kinds of cones."""
 SHADES = ("#FDE737", "#BBAF71", "#7D7C78", "#3F4C6B", "#00204D")
 """Fifths of a score: cividis from light to dark, which the colour-blind see in order, too."""
 

@@ -31,12 +31,13 @@ class Picture:
     figure: Figure
 
 
-def save_picture(path: Path, picture: Figure | NDArray[np.uint8]) -> Path:
+def save_picture(path: Path, picture: Figure | NDArray[np.uint8], *, whole: bool = False) -> Path:
     """Save a chart, or an image at its own size.
 
     Args:
-        path: PNG file; its folder is made where missing.
+        path: PNG file; of a figure also SVG or PDF. Its folder is made where missing.
         picture: A figure, or pixels ``(H, W, 3)`` RGB.
+        whole: Of a figure, save all that is drawn, also beyond its edges.
 
     Returns:
         ``path``.
@@ -46,7 +47,7 @@ def save_picture(path: Path, picture: Figure | NDArray[np.uint8]) -> Path:
     """
     with atomic_path(path) as temporary:
         if isinstance(picture, Figure):
-            picture.savefig(temporary, dpi=DPI)
+            picture.savefig(temporary, dpi=DPI, bbox_inches="tight" if whole else None)
         else:
             Image.fromarray(np.ascontiguousarray(picture)).save(temporary)
     return path

@@ -7,6 +7,7 @@ from oodretrieval.datasets.background import BackgroundDataset, with_background
 from oodretrieval.datasets.camvid import CamVid
 from oodretrieval.datasets.camvid_drives import CamVidDrives
 from oodretrieval.datasets.cityscapes import Cityscapes
+from oodretrieval.datasets.exported import ExportedLabels, NewClasses, with_new_classes
 from oodretrieval.datasets.folder import ImageFolder
 from oodretrieval.datasets.idd_lite import IDDLite
 from oodretrieval.datasets.joined import JoinedDataset, join_datasets
@@ -29,12 +30,14 @@ __all__ = [
     "CamVid",
     "CamVidDrives",
     "Cityscapes",
+    "ExportedLabels",
     "FileDataset",
     "FileItem",
     "IDDLite",
     "ImageFolder",
     "JoinedDataset",
     "LostAndFound",
+    "NewClasses",
     "Sample",
     "SegmentationDataset",
     "StreetClassDataset",
@@ -47,5 +50,6 @@ __all__ = [
     "subset_by_file_list",
     "subset_by_index",
     "with_background",
+    "with_new_classes",
     "with_street_classes",
 ]

@@ -1,7 +1,9 @@
-"""Crops to vectors, in batches, in order."""
+"""Views to vectors, in batches, in order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import lcm
 
 import numpy as np
 import torch
@@ -11,12 +13,13 @@ from torch.backends import cudnn
 from torch.backends.cuda import matmul
 from torch.nn import functional
 
-from oodretrieval.embedding.networks import EmbeddingNetwork
+from oodretrieval.embedding.contract import EmbeddingNetwork
+from oodretrieval.embedding.views import View
 
 PIXELS_AT_ONCE = 2**20
 """Pixels in one batch: a network's maps take some 300 bytes of memory for each. A larger crop goes alone."""
 PIXELS_WAITING = 2**24
-"""Pixels of crops that wait for others of their size, at three bytes each."""
+"""Pixels of views that wait for others of their size, at three bytes each."""
 _Key = tuple[int, int]
 
 
@@ -27,20 +30,17 @@ def embed_crops(
     device: str | torch.device = "cpu",
     batch_size: int = 32,
     size: int | tuple[int, int] | None = None,
+    step: int = 1,
 ) -> NDArray[np.float32]:
     """Embed crops, each independently of the others.
-
-    Crops of equal size go through the network together, as soon as there are enough of them; what was read ahead
-    for that is bounded, so ``crops`` may be a generator over more than fits into memory. A vector depends on its
-    crop alone up to rounding: in a batch, sums are taken in another order (measured: 4e-6 of the largest entry).
 
     Args:
         network: The embedding network; it is moved to ``device``.
         crops: RGB crops ``(h, w, 3)``, 0…255, of any sizes.
-        device: Where to compute.
-        batch_size: Most crops in one batch, >= 1; large crops go in smaller batches.
-        size: Height and width, or both as one number, that every crop is resized to (bilinear, antialiased).
-            None: crops keep their size; only sides shorter than the network's ``min_size`` are enlarged.
+        device: As for :func:`embed_views`, as all that follows.
+        batch_size: Most crops in one batch.
+        size: Height and width of all.
+        step: What both are multiples of.
 
     Returns:
         ``(n, D)``; row i belongs to the i-th crop.
@@ -49,23 +49,86 @@ def embed_crops(
         ValueError: If a crop is not ``(h, w, 3)`` uint8 with at least one pixel, or an argument is out of
             range.
     """
-    target = _target(network, size)
+    return embed_views(network, map(View, crops), device=device, batch_size=batch_size, size=size, step=step)
+
+
+def embed_views(
+    network: EmbeddingNetwork,
+    views: Iterable[View],
+    *,
+    device: str | torch.device = "cpu",
+    batch_size: int = 32,
+    size: int | tuple[int, int] | None = None,
+    step: int = 1,
+) -> NDArray[np.float32]:
+    """Embed views, each independently of the others.
+
+    Views that the network sees in equal size go through it together, as soon as there are enough of them; what was
+    read ahead for that is bounded, so ``views`` may be a generator over more than fits into memory. A vector depends
+    on its view alone up to rounding: in a batch, sums are taken in another order (measured: 4e-6 of the largest entry).
+
+    Args:
+        network: The embedding network; it is moved to ``device``.
+        views: Images of any sizes, with masks or without.
+        device: Where to compute.
+        batch_size: Most views in one batch, >= 1; large ones go in smaller batches.
+        size: Height and width, or both as one number, that every view is resized to (bilinear, antialiased).
+            None: views keep their size as far as the network can take it; sides shorter than its ``min_size`` are
+            enlarged, and one that takes a single size sees that.
+        step: Heights and widths are resized to the nearest multiples of this, pixels, so that more views go together;
+            1 leaves them as they are.
+
+    Returns:
+        ``(n, D)``: the vectors of the views in order, one for each mask where a view has masks.
+
+    Raises:
+        ValueError: If an image is not ``(h, w, 3)`` uint8 with at least one pixel, or an argument is out of
+            range.
+        ConfigurationError: If the network gives no vectors of places, which masks need.
+    """
+    seen = _Sizes.of(network, size, step)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     device = torch.device(device)
     network = network.to(device).to(memory_format=torch.channels_last).eval()
     vectors: dict[int, NDArray[np.float32]] = {}
-    checked = (_checked(crop, i) for i, crop in enumerate(crops))
+    checked = (_checked(view, i) for i, view in enumerate(views))
     with torch.inference_mode(), full_float32():
-        for shape, places, batch in _batches(checked, network.min_size, target, batch_size):
-            inputs = torch.stack([_prepare(network, crop, shape) for crop in batch]).to(device)
+        for shape, places, batch in _batches(checked, seen, batch_size):
+            inputs = torch.stack([_prepare(network, view.image, shape) for view in batch]).to(device)
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-            rows = network(inputs).float().cpu().numpy()
-            vectors.update(zip(places, rows, strict=True))
-    result = np.empty((len(vectors), network.dim), np.float32)
-    for place, row in vectors.items():
-        result[place] = row
-    return result
+            vectors.update(zip(places, _rows(network, inputs, batch), strict=True))
+    if not vectors:
+        return np.empty((0, network.dim), np.float32)
+    return np.concatenate([vectors[place] for place in range(len(vectors))])
+
+
+def _rows(network: EmbeddingNetwork, inputs: Tensor, batch: list[View]) -> list[NDArray[np.float32]]:
+    """The vectors of each view, ``(k, D)``."""
+    rows: list[NDArray[np.float32]] = []
+    plain = [view.masks is None for view in batch]
+    whole = iter(network(inputs[plain]).float().cpu().numpy()) if any(plain) else iter(())
+    maps = iter(network.feature_map(inputs[[not p for p in plain]]).float()) if not all(plain) else iter(())
+    for view in batch:
+        if view.masks is None:
+            rows.append(next(whole)[None])
+        else:
+            rows.append(_pooled(next(maps), view.masks))
+    return rows
+
+
+def _pooled(features: Tensor, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float32]:
+    """Mean of features ``(D, h, w)`` over each mask, a cell as much as its share of it: ``(k, D)``."""
+    shares = [
+        functional.interpolate(torch.from_numpy(mask)[None, None].float(), features.shape[1:], mode="area")[
+            0, 0
+        ]
+        for mask in masks
+    ]
+    weights = torch.stack(shares).flatten(1).to(features.device)
+    weights /= weights.sum(dim=1, keepdim=True)
+    pooled: NDArray[np.float32] = (weights @ features.flatten(1).T).cpu().numpy()
+    return pooled
 
 
 @contextmanager
@@ -87,20 +150,51 @@ def full_float32() -> Iterator[None]:
             matmul.allow_tf32 = before
 
 
-def _target(network: EmbeddingNetwork, size: int | tuple[int, int] | None) -> _Key | None:
-    if size is None:
-        return None
-    target = (size, size) if isinstance(size, int) else (size[0], size[1])
-    if min(target) < network.min_size:
-        raise ValueError(f"size must be at least {network.min_size} for {network.name}, got {size}")
-    return target
+@dataclass(frozen=True)
+class _Sizes:
+    """In what size a network sees crops.
+
+    Attributes:
+        smallest: Least height and width.
+        step: Both are multiples of it.
+        fixed: The one size of all; None for that of each crop.
+    """
+
+    smallest: int
+    step: int
+    fixed: _Key | None
+
+    @classmethod
+    def of(cls, network: EmbeddingNetwork, size: int | _Key | None, step: int) -> "_Sizes":
+        if step < 1:
+            raise ValueError(f"step must be at least 1, got {step}")
+        together = lcm(step, network.multiple_of)
+        if network.input_size is not None or size is None:
+            return cls(network.min_size, together, network.input_size)
+        target = (size, size) if isinstance(size, int) else (size[0], size[1])
+        if min(target) < network.min_size:
+            raise ValueError(f"size must be at least {network.min_size} for {network.name}, got {size}")
+        height, width = (-(-side // network.multiple_of) * network.multiple_of for side in target)
+        return cls(network.min_size, together, (height, width))
+
+    def __call__(self, height: int, width: int, scale: float = 1) -> _Key:
+        return self.fixed or (self._side(round(scale * height)), self._side(round(scale * width)))
+
+    def _side(self, length: int) -> int:
+        least = -(-self.smallest // self.step) * self.step
+        return max(least, (2 * length + self.step) // (2 * self.step) * self.step)
 
 
-def _checked(crop: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
-    """A copy of the crop, which does not keep the whole image that it was cut from."""
-    if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
-        raise ValueError(f"crop {index} must be (h, w, 3) uint8, got {crop.shape} {crop.dtype}")
-    return crop.copy()
+def _checked(view: View, index: int) -> View:
+    """A copy of the view, which does not keep the whole image that it was cut from."""
+    crop, shape = view.image, view.image.shape
+    if crop.ndim != 3 or shape[2] != 3 or crop.dtype != np.uint8 or not crop.size:
+        raise ValueError(f"crop {index} must be (h, w, 3) uint8, got {shape} {crop.dtype}")
+    if view.masks is None:
+        return View(crop.copy(), scale=view.scale)
+    if not view.masks or any(mask.shape != shape[:2] or not mask.any() for mask in view.masks):
+        raise ValueError(f"crop {index} {shape} needs masks of its height and width, each with a pixel in it")
+    return View(crop.copy(), [mask.copy() for mask in view.masks], view.scale)
 
 
 def _prepare(network: EmbeddingNetwork, crop: NDArray[np.uint8], size: _Key) -> Tensor:
@@ -113,22 +207,23 @@ def _prepare(network: EmbeddingNetwork, crop: NDArray[np.uint8], size: _Key) -> 
 
 
 def _batches(
-    crops: Iterable[NDArray[np.uint8]], smallest: int, target: _Key | None, batch_size: int
-) -> Iterator[tuple[_Key, list[int], list[NDArray[np.uint8]]]]:
-    """Bring crops together that the network sees in one size.
+    views: Iterable[View], seen: _Sizes, batch_size: int
+) -> Iterator[tuple[_Key, list[int], list[View]]]:
+    """Bring views together that the network sees in one size.
 
-    Crops wait as they were read, a quarter of what they take as floats.
+    They wait as they were read, a quarter of what they take as floats.
 
     Yields:
-        That size, the places of the crops in the order of reading, and the crops.
+        That size, the places of the views in the order of reading, and the views.
     """
-    pending: dict[_Key, list[tuple[int, NDArray[np.uint8]]]] = {}
+    pending: dict[_Key, list[tuple[int, View]]] = {}
     waiting = 0
-    for place, crop in enumerate(crops):
-        size = target or (max(crop.shape[0], smallest), max(crop.shape[1], smallest))
+    for place, view in enumerate(views):
+        height, width = view.image.shape[:2]
+        size = seen(height, width, view.scale)
         group = pending.setdefault(size, [])
-        group.append((place, crop))
-        waiting += crop.shape[0] * crop.shape[1]
+        group.append((place, view))
+        waiting += height * width
         if len(group) >= batch_size or (len(group) + 1) * size[0] * size[1] > PIXELS_AT_ONCE:
             waiting -= _pixels(group)
             yield size, *_apart(pending.pop(size))
@@ -141,9 +236,9 @@ def _batches(
         yield size, *_apart(group)
 
 
-def _pixels(group: list[tuple[int, NDArray[np.uint8]]]) -> int:
-    return sum(crop.shape[0] * crop.shape[1] for _, crop in group)
+def _pixels(group: list[tuple[int, View]]) -> int:
+    return sum(view.image.shape[0] * view.image.shape[1] for _, view in group)
 
 
-def _apart(group: list[tuple[int, NDArray[np.uint8]]]) -> tuple[list[int], list[NDArray[np.uint8]]]:
-    return [place for place, _ in group], [crop for _, crop in group]
+def _apart(group: list[tuple[int, View]]) -> tuple[list[int], list[View]]:
+    return [place for place, _ in group], [view for _, view in group]

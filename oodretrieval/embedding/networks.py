@@ -13,16 +13,23 @@ resnet152           2048  torchvision's, from torch's cache or by download
 wide_resnet101      2048  torchvision's, from torch's cache or by download
 densenet201         1920  torchvision's, from torch's cache or by download
 ==================  ====  ==================================================
+
+Beyond these: any network of timm by its name, and entries of ``EMBEDDINGS`` in ``configuration.py``.
 """
 
 import re
+from collections.abc import Sequence
 
+import numpy as np
 import timm
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision import models
 
-from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD, LITE_MEAN, LITE_STD
-from oodretrieval.errors import UnknownNameError, WeightsError
+from oodretrieval.embedding.contract import EmbeddingNetwork
+from oodretrieval.embedding.timm_networks import TimmEmbedding
+from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD, LITE_MEAN, LITE_STD, EmbeddingEntry, build
+from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 from oodretrieval.imagenet_weights import (
     cached_torchvision_weights,
     efficientnet_lite_state,
@@ -40,59 +47,24 @@ _TORCHVISION: dict[str, tuple[str, models.WeightsEnum, int]] = {
     "densenet201": ("densenet201", models.DenseNet201_Weights.IMAGENET1K_V1, 1920),
 }
 EMBEDDING_NETWORKS = (*_LITE, *_TORCHVISION)
-"""Names of all embedding networks; the first is the default."""
+"""Names of the networks of the table above; the first is the default."""
 
 
-class EmbeddingNetwork(nn.Module):
-    """The trunk of a classification network, averaged over the crop; it keeps all arguments as attributes.
-
-    Args:
-        name: Its name.
-        trunk: ``(N, 3, h, w)`` normalised → features ``(N, dim, h', w')``.
-        dim: Length of its vectors.
-        mean: Mean of each channel (RGB, images scaled to 0…1) to subtract before the network.
-        std: Standard deviation of each channel to divide by.
-        min_size: Height and width that a crop needs at least, in pixels.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        trunk: nn.Module,
-        dim: int,
-        mean: tuple[float, float, float],
-        std: tuple[float, float, float],
-        min_size: int = 32,
-    ) -> None:
-        super().__init__()
-        self.name, self.dim, self.mean, self.std, self.min_size = name, dim, mean, std, min_size
-        self.trunk = trunk
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """Embed crops: the mean over all positions of the last feature map.
-
-        Args:
-            crops: ``(N, 3, h, w)``, normalised.
-
-        Returns:
-            Vectors, ``(N, dim)``.
-        """
-        features: Tensor = self.trunk(crops)
-        return features.mean(dim=(2, 3))
-
-
-def embedding_network(name: str = DEFAULT_NETWORK, pretrained: bool = True) -> EmbeddingNetwork:
+def embedding_network(
+    network: str | EmbeddingEntry = DEFAULT_NETWORK, pretrained: bool = True
+) -> EmbeddingNetwork:
     """Build an embedding network, ready for inference.
 
     Args:
-        name: One of :data:`EMBEDDING_NETWORKS`.
-        pretrained: Whether to load its ImageNet weights; else they are random.
+        network: One of :data:`EMBEDDING_NETWORKS`, any network of timm by name, or an entry of ``configuration.py``.
+        pretrained: Whether to load the weights of a name; else they are random.
 
     Returns:
         The network, in evaluation mode, on the CPU.
 
     Raises:
         UnknownNameError: If there is no such network.
+        ConfigurationError: If an entry builds something else.
         WeightsError: If its weights are not at hand and cannot be downloaded; says which file to put where.
 
     Source:
@@ -103,10 +75,50 @@ def embedding_network(name: str = DEFAULT_NETWORK, pretrained: bool = True) -> E
         >>> embedding_network("resnet18", pretrained=False)(torch.zeros(2, 3, 32, 40)).shape
         torch.Size([2, 512])
     """
-    if name not in EMBEDDING_NETWORKS:
-        raise UnknownNameError("embedding network", name, EMBEDDING_NETWORKS)
-    network = _lite(name, pretrained) if name in _LITE else _torchvision(name, pretrained)
-    return network.eval().requires_grad_(False)
+    if isinstance(network, EmbeddingEntry):
+        built = _of_entry(network)
+    elif network in _LITE:
+        built = _lite(network, pretrained)
+    elif network in _TORCHVISION:
+        built = _torchvision(network, pretrained)
+    elif timm.is_model(network):
+        built = TimmEmbedding(network, pretrained=pretrained)
+    else:
+        raise UnknownNameError(
+            "embedding network", network, (*EMBEDDING_NETWORKS, *timm.list_models(pretrained=True))
+        )
+    return built.eval().requires_grad_(False)
+
+
+def text_vectors(
+    network: str | EmbeddingEntry | EmbeddingNetwork, texts: Sequence[str]
+) -> NDArray[np.float32]:
+    """Embed texts where the crops of a network lie, to search among them by description.
+
+    Args:
+        network: The network, or what :func:`embedding_network` builds it from, which takes seconds.
+        texts: ``n`` descriptions.
+
+    Returns:
+        ``(n, D)``, of length 1; to be compared by cosine.
+
+    Raises:
+        ConfigurationError: If the network has no text side, or its package is missing.
+        WeightsError: If its weights are not at hand.
+    """
+    built = network if isinstance(network, EmbeddingNetwork) else embedding_network(network)
+    return built.encode_text(texts)
+
+
+def _of_entry(entry: EmbeddingEntry) -> EmbeddingNetwork:
+    own = {} if entry.weights is None else {"weights_file": entry.weights}
+    network = build(entry, **own)
+    if not isinstance(network, EmbeddingNetwork):
+        raise ConfigurationError(
+            f"entry {entry.module}.{entry.class_name} must build an EmbeddingNetwork, built "
+            f"{type(network).__name__}; derive its class from oodretrieval.embedding.EmbeddingNetwork"
+        )
+    return network
 
 
 def _lite(name: str, pretrained: bool) -> EmbeddingNetwork:

@@ -3,20 +3,27 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 import oodretrieval
-from oodretrieval.entries import DatasetEntry, Entry, MetaModelEntry, ModelEntry
+from oodretrieval.entries import DatasetEntry, EmbeddingEntry, Entry, MetaModelEntry, ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError
 from oodretrieval.experiment.settings import flat, names_in
 
 VARIABLE = "OODRETRIEVAL_CONFIGURATION"
 CHECKOUT = Path(oodretrieval.__file__).parents[1]
-TABLES = {"DATASETS": DatasetEntry, "MODELS": ModelEntry, "META_MODELS": MetaModelEntry}
+TABLES = {
+    "DATASETS": DatasetEntry,
+    "MODELS": ModelEntry,
+    "META_MODELS": MetaModelEntry,
+    "EMBEDDINGS": EmbeddingEntry,
+}
+OPTIONAL = ("EMBEDDINGS",)
+"""What configurations of before do not define."""
 DEFAULTS = ("DATASET", "TRAIN_DATASET", "VAL_DATASET", "MODEL", "META_MODEL", "EMBEDDING")
 FOLDER = ("oodretrieval.datasets.folder", "ImageFolder")
 E_ = TypeVar("E_", bound=Entry)
@@ -34,6 +41,7 @@ class Configuration:
         workspace: Folder that all stages write to: ``OODRETRIEVAL_WORKSPACE`` where it is set, else the file's
             ``WORKSPACE``, next to the file where relative.
         defaults: Names used where the command line gives none: ``DATASET``, ``TRAIN_DATASET``, ….
+        embeddings: Name → entry, of embedding networks.
     """
 
     path: Path
@@ -42,6 +50,7 @@ class Configuration:
     meta_models: Mapping[str, MetaModelEntry]
     workspace: Path
     defaults: Mapping[str, str]
+    embeddings: Mapping[str, EmbeddingEntry] = field(default_factory=dict)
 
     def dataset(self, name: str) -> DatasetEntry:
         """Entry of the dataset named ``name``.
@@ -71,6 +80,20 @@ class Configuration:
         """
         entry = _lookup("meta model", name, self.meta_models)
         return entry if entry.path is None else replace(entry, path=self.resolve(entry.path))
+
+    def embedding(self, name: str) -> EmbeddingEntry | str:
+        """What ``args.net`` stands for.
+
+        Args:
+            name: Name of an entry, or of a network that needs none.
+
+        Returns:
+            The entry, its weights as an absolute path; else the name.
+        """
+        entry = self.embeddings.get(name)
+        if entry is None or entry.weights is None:
+            return name if entry is None else entry
+        return replace(entry, weights=self.resolve(entry.weights))
 
     def meta_model_for(self, model_name: str, named: str = "") -> str:
         """Name of the meta model for a network.
@@ -161,7 +184,7 @@ def load_configuration(path: Path | None = None) -> Configuration:
     path = (path or configuration_path()).resolve()
     module = _run(path)
     for table, kind in TABLES.items():
-        entries = getattr(module, table, None)
+        entries = getattr(module, table, {} if table in OPTIONAL else None)
         if not isinstance(entries, Mapping):
             raise ConfigurationError(f"{path} must define {table}, a dict of name → {kind.__name__}")
         for name, entry in entries.items():
@@ -181,6 +204,7 @@ def load_configuration(path: Path | None = None) -> Configuration:
         meta_models=module.META_MODELS,
         workspace=path.parent / workspace,
         defaults={name: getattr(module, name) for name in DEFAULTS},
+        embeddings=getattr(module, "EMBEDDINGS", {}),
     )
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.explorer.segment_classes import SegmentClasses
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.candidates import score_name
+from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.boxes import crop_boxes, segment_boxes
 

@@ -1,24 +1,69 @@
 """Segments by colour. Knows no toolkit."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import CLUSTERS, FAINT, NAMELESS, SHADES, hex_colour
+from oodretrieval.charts.palette import CLUSTERS, FAINT, GREY, NAMELESS, SHADES, hex_colour
+from oodretrieval.search.row_comparisons import Groups
+
+LEFT_OUT = "left out"
+"""Name of the category of what is below the threshold, filtered away or hidden."""
+MOST_COLOURS = 64
+"""Values of a column that have a category of their own; the others share one."""
+_FEW = 12
+"""Different numbers from which on a column of whole numbers is shown by fifths."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What segments of one colour have in common.
+
+    Attributes:
+        name: In words.
+        colour: ``#rrggbb``.
+        unknown: Whether it is a class that the network never learned.
+    """
+
+    name: str
+    colour: str
+    unknown: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Every segment in one group.
+
+    Attributes:
+        codes: Index of each segment's group, ``(n,)``.
+        groups: In the order in which they are listed.
+        values: Of the number that the groups are fifths of, ``(n,)``; None for groups of another kind.
+        title: What the values are.
+    """
+
+    codes: NDArray[np.intp]
+    groups: tuple[Group, ...]
+    values: NDArray[np.floating] | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Category:
-    """Segments of one colour.
+    """Segments of one colour that are shown.
 
     Attributes:
         name: What they have in common.
         colour: ``#rrggbb``.
         rows: Their rows in the catalogue, ``(k,)``.
         unknown: Whether they are of a class that the network never learned.
-        faint: Whether they are below the threshold: drawn small, behind all others.
+        faint: Whether they are left out: drawn small, behind all others.
+        total: How many there are, shown or not.
+        selected: How many of those shown are selected; None where nothing is selected at all.
+        hidden: Whether the person hid them.
     """
 
     name: str
@@ -26,76 +71,193 @@ class Category:
     rows: NDArray[np.intp]
     unknown: bool = False
     faint: bool = False
+    total: int = 0
+    selected: int | None = None
+    hidden: bool = False
+
+    @property
+    def count(self) -> str:
+        """How many: ``412``, or ``47 / 412`` where some are left out, or, once something is selected, how many are."""
+        shown = len(self.rows)
+        if self.selected is not None and not self.faint:
+            return f"{self.selected} / {shown}"
+        return f"{shown}" if shown == self.total or self.faint else f"{shown} / {self.total}"
+
+    @property
+    def label(self) -> str:
+        """Name and number, for a legend."""
+        return f"{self.name} ({self.count})"
+
+
+def categories(
+    grouping: Grouping,
+    visible: NDArray[np.bool_],
+    selection: NDArray[np.bool_] | None = None,
+    hidden: frozenset[str] = frozenset(),
+) -> list[Category]:
+    """The segments by colour, as a legend lists them.
+
+    Args:
+        grouping: Of all segments.
+        visible: Which are shown, ``(n,)``.
+        selection: Which are selected, ``(n,)``; None for none.
+        hidden: Names of the groups that the person hid; they stay in the list.
+
+    Returns:
+        Groups with a visible segment, and hidden ones; last a faint one of the rest, if there is any.
+    """
+    number = len(grouping.groups)
+    totals = np.bincount(grouping.codes, minlength=number)
+    rows = _rows_by_code(grouping.codes, visible, number)
+    found = [
+        Category(
+            group.name, group.colour, rows[place], group.unknown, total=int(totals[place]),
+            selected=None if selection is None else int(selection[rows[place]].sum()),
+            hidden=group.name in hidden,
+        )
+        for place, group in enumerate(grouping.groups)
+    ]  # fmt: skip
+    shown = [category for category in found if len(category.rows) or (category.hidden and category.total)]
+    if visible.all():
+        return shown
+    rest = np.flatnonzero(~visible)
+    return [*shown, Category(LEFT_OUT, FAINT, rest, faint=True, total=len(rest))]
+
+
+def _rows_by_code(codes: NDArray[np.intp], visible: NDArray[np.bool_], number: int) -> list[NDArray[np.intp]]:
+    rows = np.flatnonzero(visible)
+    order = np.argsort(codes[rows], kind="stable")
+    edges = np.cumsum(np.bincount(codes[rows], minlength=number))
+    return np.split(rows[order], edges[:-1])
 
 
 def by_name(
     names: NDArray[np.str_], colours: Mapping[str, tuple[int, int, int]], unknown: NDArray[np.bool_]
-) -> list[Category]:
-    """Categories by the names of classes.
+) -> Grouping:
+    """Groups by the names of classes.
 
     Args:
-        names: Name of each segment's class, ``(n,)``.
+        names: Of each segment, ``(n,)``.
         colours: Name → (red, green, blue), 0…255; a name without one is grey.
         unknown: Whether the network never learned it, ``(n,)``.
 
     Returns:
         Unknown ones first, then the most frequent first.
     """
-    found = []
+    codes, distinct = pd.factorize(pd.Series(names, dtype=object), sort=True)
     # a name that is known in one dataset may be unknown in another
-    for name, strange in sorted(set(zip(names.tolist(), unknown.tolist(), strict=True))):
-        rows = np.flatnonzero((names == name) & (unknown == strange))
-        found.append(Category(name, hex_colour(colours.get(name, NAMELESS)), rows, strange))
-    return sorted(found, key=lambda category: (not category.unknown, -len(category.rows)))
+    pairs, codes = np.unique(2 * codes + unknown, return_inverse=True)
+    found = [
+        Group(name, hex_colour(colours.get(name, NAMELESS)), bool(pair % 2))
+        for pair, name in ((pair, str(distinct[pair // 2])) for pair in pairs.tolist())
+    ]
+    counts = np.bincount(codes, minlength=len(found))
+    return _ordered(codes, found, sorted(range(len(found)), key=lambda i: (not found[i].unknown, -counts[i])))
 
 
-def by_cluster(clusters: NDArray[np.integer]) -> list[Category]:
-    """Categories by cluster.
+def by_cluster(clusters: NDArray[np.integer]) -> Grouping:
+    """Groups by cluster.
 
     Args:
-        clusters: Number of each segment's cluster, ``(n,)``, from 0.
+        clusters: Number of each segment's cluster, ``(n,)``, from 0; -1 for none.
 
     Returns:
-        By number; counted from 1 for people.
+        By number; counted from 1 for people; last what is in none.
     """
-    return [
-        Category(f"cluster {i + 1}", CLUSTERS[i % len(CLUSTERS)], np.flatnonzero(clusters == i))
-        for i in range(int(clusters.max()) + 1)
-    ]
+    number = int(clusters.max()) + 1
+    groups = [Group(f"cluster {i + 1}", CLUSTERS[i % len(CLUSTERS)]) for i in range(number)]
+    codes = np.where(clusters < 0, number, clusters).astype(np.intp)
+    return Grouping(codes, (*groups, Group("no cluster", GREY)))
 
 
-def by_value(values: NDArray[np.floating], name: str) -> list[Category]:
-    """Categories by fifths of a score.
+def by_value(values: NDArray[np.floating], name: str) -> Grouping:
+    """Groups by fifths of a number.
 
     Args:
-        values: Score of each segment, ``(n,)`` with ``n >= 1``, finite.
+        values: Of each segment, ``(n,)`` with ``n >= 1``; what is not finite has a group of its own.
         name: What to call it.
 
     Returns:
         The highest first and darkest.
     """
-    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    fifths = ranks * len(SHADES) // len(values)
-    found = []
-    for fifth in sorted(set(fifths.tolist()), reverse=True):
-        rows = np.flatnonzero(fifths == fifth)
-        low, high = values[rows].min(), values[rows].max()
-        found.append(Category(f"{name} {low:.2f} … {high:.2f}", SHADES[fifth], rows))
-    return found
+    finite = np.flatnonzero(np.isfinite(values))
+    codes, groups = np.zeros(len(values), np.intp), list[Group]()
+    if len(finite):
+        known = values[finite]
+        ranks = np.argsort(np.argsort(known, kind="stable"), kind="stable")
+        fifths = ranks * len(SHADES) // len(known)
+        for fifth in sorted(set(fifths.tolist()), reverse=True):
+            here = known[fifths == fifth]
+            codes[finite[fifths == fifth]] = len(groups)
+            groups.append(
+                Group(f"{name} {_short(here.min(), known)} … {_short(here.max(), known)}", SHADES[fifth])
+            )
+    codes[~np.isfinite(values)] = len(groups)
+    return Grouping(codes, (*groups, Group(f"{name} not known", GREY)), values, name)
 
 
-def below(categories: list[Category], visible: NDArray[np.bool_]) -> list[Category]:
-    """The same categories of what is visible alone, and last a faint one of the rest.
+def _short(value: float, values: NDArray[np.floating]) -> str:
+    """A number with as many digits as its column needs."""
+    spread = float(np.ptp(values))
+    return f"{value:.2f}" if spread == 0 or 0.5 <= spread < 1000 else f"{value:.4g}"
+
+
+def by_column(values: NDArray[Any], name: str) -> Grouping:
+    """Groups by a column: by its values where those are few or texts, else by fifths.
 
     Args:
-        categories: Of all segments.
-        visible: Which are shown, ``(n,)``.
+        values: Of each segment, ``(n,)`` numbers, truth values or texts.
+        name: Of the column.
 
     Returns:
-        Those that have a visible segment; no faint one where all are visible.
+        Values by themselves: the most frequent first, what is beyond :data:`MOST_COLOURS` together as the last.
     """
-    if visible.all():
-        return categories
-    shown = [replace(category, rows=category.rows[visible[category.rows]]) for category in categories]
-    hidden = Category("below the threshold", FAINT, np.flatnonzero(~visible), faint=True)
-    return [*(category for category in shown if len(category.rows)), hidden]
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(np.unique(values)) > _FEW):
+        return by_value(values.astype(np.float64), name)
+    texts = values.dtype.kind in "OUT"
+    codes, distinct = pd.factorize(pd.Series(values, dtype=object if texts else None), use_na_sentinel=False)
+    order = np.argsort(-np.bincount(codes), kind="stable").tolist()
+    words = [str(each) if texts else f"{name} {each}" for each in distinct]
+    groups = [Group(word, GREY) for word in words]
+    found = _ordered(codes, groups, order)
+    coloured = [
+        Group(group.name, CLUSTERS[place % len(CLUSTERS)]) for place, group in enumerate(found.groups)
+    ]
+    if len(coloured) <= MOST_COLOURS:
+        return Grouping(found.codes, tuple(coloured))
+    rest = Group(f"{len(coloured) - MOST_COLOURS} others", GREY)
+    return Grouping(np.minimum(found.codes, MOST_COLOURS), (*coloured[:MOST_COLOURS], rest))
+
+
+def by_tag(tags: Groups, colours: Mapping[str, str]) -> Grouping:
+    """Groups by tags; what has several tags is a group by itself, in the colour of the first.
+
+    Args:
+        tags: Which rows have which.
+        colours: Tag → ``#rrggbb``.
+
+    Returns:
+        Single tags in order, then those together, last what has none.
+    """
+    names = sorted(tags.rows)
+    together = np.zeros(tags.number, np.int64)
+    codes: dict[tuple[str, ...], int] = {}
+    for name in names:  # numbers stand for sets of tags; there are few different ones
+        with_it = tags.rows[name]
+        for code in np.unique(together[with_it]).tolist():
+            before = next((held for held, number in codes.items() if number == code), ())
+            new = codes.setdefault((*before, name), len(codes) + 1)
+            together[with_it & (together == code)] = -new
+        together = np.abs(together)
+    held = [(), *codes]
+    counts = np.bincount(together, minlength=len(held))
+    order = sorted(range(1, len(held)), key=lambda i: (len(held[i]), held[i]))
+    groups = [Group(" + ".join(each) or "no tag", colours[each[0]] if each else FAINT) for each in held]
+    return _ordered(together, groups, [*(i for i in order if counts[i] or len(held[i]) == 1), 0])
+
+
+def _ordered(codes: NDArray[Any], groups: Sequence[Group], order: Sequence[int]) -> Grouping:
+    """The same groups in another order; one that the order leaves out must be empty."""
+    place = np.zeros(len(groups), np.intp)
+    place[list(order)] = np.arange(len(order))
+    return Grouping(place[codes], tuple(groups[i] for i in order))

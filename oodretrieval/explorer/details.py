@@ -93,6 +93,29 @@ class NeighbourPage:
 
 
 @dataclass(frozen=True, eq=False)
+class ReviewPage:
+    """A page of a review.
+
+    Attributes:
+        heading: How it stands, and what the keys mean.
+        rows: Of the candidates, most worth a look first.
+        pictures: Crop of each, ``(h, w, 3)``.
+        captions: Text below each.
+        colours: Of each one's answer as ``#rrggbb``; empty without an answer.
+        place: Which of them the next answer is for.
+        curve: Candidates of interest after each look, ``(looks,)``.
+    """
+
+    heading: str
+    rows: tuple[int, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    captions: tuple[str, ...]
+    colours: tuple[str, ...]
+    place: int
+    curve: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
 class ElbowCurve:
     """The spread within clusters over their number; choosing a number clusters by it.
 
@@ -103,4 +126,6 @@ class ElbowCurve:
     spread: NDArray[np.floating]
 
 
-Detail = KeysHelp | Message | WholeImage | FourPanels | CandidatePage | NeighbourPage | ElbowCurve
+Detail = (
+    KeysHelp | Message | WholeImage | FourPanels | CandidatePage | NeighbourPage | ReviewPage | ElbowCurve
+)

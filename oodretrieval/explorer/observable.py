@@ -8,7 +8,7 @@ V = TypeVar("V")
 Observer = Callable[[frozenset[str]], None]
 """Takes the names of the attributes that changed."""
 
-_COMPARED = (type(None), bool, int, float, str)
+_COMPARED = (type(None), bool, int, float, str, frozenset)
 """Types of values that change when they are no longer equal; others change when they are replaced."""
 
 
@@ -108,11 +108,20 @@ class Observed(Generic[V]):
         first = self._kept not in instance.__dict__
         before = instance.__dict__.get(self._kept)
         instance.__dict__[self._kept] = value
-        if not first and not _same(before, value):
+        if not first and not is_same(before, value):
             instance.announce(self._name)
 
 
-def _same(before: Any, value: Any) -> bool:
+def is_same(before: Any, value: Any) -> bool:
+    """Whether a value is the one from before.
+
+    Args:
+        before: What it was.
+        value: What it is.
+
+    Returns:
+        For plain values whether they are equal, for others whether they are the same object.
+    """
     return before is value or (
         isinstance(before, _COMPARED) and isinstance(value, _COMPARED) and bool(before == value)
     )

@@ -9,6 +9,9 @@ from oodretrieval.explorer.details import Detail, ElbowCurve, KeysHelp
 from oodretrieval.explorer.observable import Observable, Observed
 from oodretrieval.explorer.prompt import Prompt
 
+Limits = tuple[float, float, float, float]
+"""Left, bottom, right, top."""
+
 
 @dataclass(frozen=True, eq=False)
 class Thumbnail:
@@ -39,8 +42,14 @@ class Presentation(Observable):
         prompt: Open question, or None. Observed.
         status: Last thing said. Observed.
         progress: What is under way, in one line; empty for nothing. Observed.
+        tool: What a drag of the pointer does: ``lasso``, ``rectangle``, or empty for moving the view. Observed.
+        limits: What the scatter shows: left, bottom, right, top in the coordinates of the projection; None for all
+            points. Observed.
         turns: Grows while something is under way: the sign of work turns by it. Observed.
         pointer: Where the pointer was last, in the view's own units.
+        focus: Where it was in the coordinates of the projection; None outside the scatter.
+        window: What the scatter shows now, as the view has it, which keeps ``limits`` in its own proportions.
+        key: The key that was pressed last, as the table of commands spells it.
         awaits_neighbours: Whether neighbours were asked for before the space to search in was there.
     """
 
@@ -52,6 +61,8 @@ class Presentation(Observable):
     prompt = Observed[Prompt | None]()
     status = Observed[str]()
     progress = Observed[str]()
+    tool = Observed[str]()
+    limits = Observed[Limits | None]()
     turns = Observed[int]()
 
     def __init__(self) -> None:
@@ -59,6 +70,9 @@ class Presentation(Observable):
         self.detail, self.thumbnail, self.marked = KeysHelp(), None, None
         self.density, self.help, self.prompt = False, False, None
         self.status, self.progress, self.turns = "? shows what mouse and keys do", "", 0
+        self.tool, self.limits, self.key = "", None, ""
+        self.focus: tuple[float, float] | None = None
+        self.window: Limits | None = None
         self.pointer: tuple[float, float] = (0.0, 0.0)
         self.awaits_neighbours = False
 
@@ -71,6 +85,34 @@ class Presentation(Observable):
     def is_covered(self) -> bool:
         """Whether an open question or the help has mouse and keys to itself."""
         return self.prompt is not None or self.help
+
+    def zoom(self, factor: float) -> None:
+        """Show more or less of the scatter; what is under the pointer stays there.
+
+        Args:
+            factor: Of the sides of what is shown; below 1 brings it nearer.
+        """
+        if self.window is None:
+            return
+        left, bottom, right, top = self.window
+        x, y = self.focus or ((left + right) / 2, (bottom + top) / 2)
+        self.limits = (
+            x + (left - x) * factor,
+            y + (bottom - y) * factor,
+            x + (right - x) * factor,
+            y + (top - y) * factor,
+        )
+
+    def pan(self, x: float, y: float) -> None:
+        """Move what the scatter shows.
+
+        Args:
+            x: By how much to the right, in the coordinates of the projection.
+            y: By how much upwards.
+        """
+        if self.window is not None:
+            left, bottom, right, top = self.window
+            self.limits = left + x, bottom + y, right + x, top + y
 
     def close_elbow(self) -> None:
         """Show what mouse and keys do where the elbow is shown; a number can no longer be chosen there."""

@@ -14,13 +14,18 @@ from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.crops import Crops
 from oodretrieval.explorer.details import Detail, Message
 from oodretrieval.explorer.image_views import image_view
+from oodretrieval.explorer.keeping import Keeping
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.projections import Projections
+from oodretrieval.explorer.review import Review
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.work import Job, Work
 from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
+
+SAVING = "saving"
+"""How the titles of jobs begin whose result would be lost."""
 
 
 class Session:
@@ -40,6 +45,8 @@ class Session:
         crops: Images and crops.
         projections: Projections that are kept.
         folder: Where pictures are saved.
+        review: The review under way, or None.
+        keeping: How it stands, kept for the next time.
     """
 
     def __init__(
@@ -56,6 +63,8 @@ class Session:
         self.workspace, self.close = workspace, close
         self.crops = Crops(state.segments)
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
+        self.review: Review | None = None
+        self.keeping = Keeping(state, self.presentation)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
 
     def say(self, text: str) -> None:
@@ -79,6 +88,32 @@ class Session:
             if progress:
                 self.presentation.turns += 1
         return busy
+
+    def attempt(self, act: Callable[[], None]) -> None:
+        """Do something that may be refused; what is wrong is said in the status line.
+
+        Args:
+            act: Does it.
+        """
+        try:
+            act()
+        except OODRetrievalError as error:
+            self.say(" ".join(str(error).split()))
+
+    def look_around(self) -> None:
+        """Take what was tagged in other windows, and keep how this one stands; call it every few seconds.
+
+        Raises:
+            StoreError: If the tags cannot be read.
+        """
+        self.state.tags.refresh()
+        self.keeping.save()
+
+    @property
+    def unsaved(self) -> str:
+        """What would be lost if the view closed now, in words; empty for nothing: tags are saved as they are given."""
+        titles = [job.title for job in self.work.under_way if job.title.startswith(SAVING)]
+        return f"still {', '.join(titles)}" if titles else ""
 
     def show_detail(self, title: str, get: Callable[[], Detail]) -> None:
         """Get a detail in the background, and show it unless another one was asked for meanwhile.

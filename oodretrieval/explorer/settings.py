@@ -40,13 +40,16 @@ class ExplorerSettings:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
         distance_metric: euclidean or cosine; m changes it.
-        method: Projection: tsne, isomap or pca.
+        method: Projection: tsne, isomap or pca; opentsne, umap or pacmap with the extra ``projection``.
         embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
             embedding itself.
         overwrite_embeddings: Compute projections again that are kept with the catalogue.
         neighbours: How many nearest neighbours are shown at first; the wheel changes it.
         seed: Of projections and clusters.
         save_dir: Folder for saved pictures; by default ``pictures`` in the catalogue.
+        host: Where it is shown: window, browser, or auto: a window where there is a display.
+        port: Of the page in the browser; 0 takes a free one.
+        snapshot: Save the view as it was left to this PNG, SVG or PDF file, and open none.
         mainplot: Group of settings of the scatter.
         tsne: Group of settings of t-SNE.
     """
@@ -60,6 +63,9 @@ class ExplorerSettings:
     neighbours: int = 10
     seed: int = 0
     save_dir: str = ""
+    host: Literal["auto", "window", "browser"] = "auto"
+    port: int = 0
+    snapshot: str = ""
     mainplot: MainPlotSettings = group(MainPlotSettings)
     tsne: TsneSettings = group(TsneSettings)
     common: CommonSettings = CommonSettings()

@@ -1,32 +1,52 @@
 """What is explored and what was found in it: points, neighbours, clusters, colours. Knows no toolkit and no view."""
 
-from functools import cached_property
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import UNIFORM
 from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.explorer.catalogue_segments import CatalogueSegments
-from oodretrieval.explorer.categories import Category, below, by_cluster, by_name, by_value
-from oodretrieval.explorer.observable import Observable, Observed
+from oodretrieval.explorer.categories import Category, Grouping, categories
+from oodretrieval.explorer.colour_groups import checked_colouring, colour_groups
+from oodretrieval.explorer.history import History
+from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
+from oodretrieval.explorer.selection import Selection
 from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.tagging import Tagging
+from oodretrieval.explorer.visible_neighbours import nearest_visible
+from oodretrieval.results.columns import Columns
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
 from oodretrieval.stores import Catalogue
 
-Colouring = Literal["truth", "prediction", "score", "uniform", "clusters"]
-METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
+METHOD_NAMES = {
+    "tsne": "t-SNE",
+    "isomap": "Isomap",
+    "pca": "PCA",
+    "opentsne": "openTSNE",
+    "umap": "UMAP",
+    "pacmap": "PaCMAP",
+}
 """Methods of projection, and what to call them."""
+_UNDOABLE = {
+    "selected": "selection",
+    "filter": "filter",
+    "hidden": "hidden colours",
+    "colouring": "colours",
+    "clusters": "clusters",
+    "step": "threshold",
+}
+"""What can be undone apart from tags, and what to call it."""
 
 
 class State(Observable):
     """What is explored and what was found in it; whatever shows it follows its changes.
 
-    Changes of the ranking are announced as ``place`` and ``step``.
+    Changes of the ranking are announced as ``place`` and ``step``, those of the selection as ``selected``, ``filter``
+    and ``hidden``, of the tags as ``tags``, of what can be undone as ``history``.
 
     Args:
         catalogue: What is explored.
@@ -45,8 +65,12 @@ class State(Observable):
         colouring: What the colours mean. Observed.
         clustering: Method of clustering. Observed.
         groups: How many clusters were asked for; 0 before the first clustering. Observed.
-        clusters: Group of each segment, ``(n,)``; None before the first clustering. Observed.
+        clusters: Group of each segment, ``(n,)``, -1 for none; None before the first clustering. Observed.
         ranking: The segments by score, each thing once; None for a catalogue without scores.
+        columns: Everything that is known of the segments, by name.
+        selection: What is shown and selected.
+        tags: What a person named them.
+        history: What was done, for undoing.
 
     Raises:
         StoreError: If the catalogue has no segments.
@@ -59,7 +83,7 @@ class State(Observable):
     metric = Observed[str]()
     neighbours = Observed[int]()
     query = Observed[int | None]()
-    colouring = Observed[Colouring]()
+    colouring = Observed[str]()
     clustering = Observed[str]()
     groups = Observed[int]()
     clusters = Observed[NDArray[np.int64] | None]()
@@ -85,10 +109,27 @@ class State(Observable):
         self.neighbours = self._possible(settings.neighbours)
         self.clustering, self.groups, self.clusters = next(iter(CLUSTERINGS)), 0, None
         self.colouring = self._most_instructive_colouring()
+        self.history = History()
+        self.tags = Tagging(catalogue, self.history)
+        self.columns = Columns(
+            catalogue, self.segments.classes, lambda: self.tags.groups, lambda: self.clusters
+        )
+        self.selection = Selection(
+            self.columns,
+            self._above_threshold,
+            lambda: self.grouping,
+            lambda: (self.tags.version, self.clusters),
+            len(self),
+        )
+        for part in (self.history, self.tags, self.selection):
+            part.subscribe(lambda changed: self.announce(*changed))
+        self._grouped: tuple[tuple[Any, ...], Grouping] | None = None
+        self._standing = self._memento()
+        self.subscribe(self._remember)
         self._index: tuple[str, NDArray[np.floating], NearestNeighbours] | None = None
-        self._found: tuple[tuple[int, int], list[tuple[int, float]]] | None = None
+        self._found: tuple[tuple[int, int, NDArray[np.bool_]], list[tuple[int, float]]] | None = None
 
-    def _most_instructive_colouring(self) -> Colouring:
+    def _most_instructive_colouring(self) -> str:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
         if self.segments.classes.has_truth:
             return "truth"
@@ -106,51 +147,105 @@ class State(Observable):
         Returns:
             One to three lines: classes and scores, and the cluster once there are clusters.
         """
-        known = self.segments.caption(row)
-        return known if self.clusters is None else f"{known}\ncluster {self.clusters[row] + 1}"
+        lines = [self.segments.caption(row)]
+        if self.clusters is not None and self.clusters[row] >= 0:
+            lines.append(f"cluster {self.clusters[row] + 1}")
+        if tags := self.tags.of_row(row):
+            lines.append(f"tagged {', '.join(tags)}")
+        return "\n".join(lines)
 
     # -- colours -------------------------------------------------------------------------------------------
 
+    @property
+    def grouping(self) -> Grouping:
+        """The segments by colour, whether they are shown or not."""
+        key = self.colouring, self.clusters, self.tags.version if self.colouring == "tags" else 0
+        if self._grouped is None or not all(map(is_same, self._grouped[0], key)):
+            groups = colour_groups(self.colouring, self.segments, self.columns, self.clusters, self.tags)
+            self._grouped = key, groups
+        return self._grouped[1]
+
+    @property
+    def depends_on_tags(self) -> bool:
+        """Whether colours, or what is shown, change with the tags."""
+        shown = self.selection.filter
+        return self.colouring == "tags" or (shown is not None and "tags" in shown.names)
+
     def categories(self) -> list[Category]:
-        """The segments by colour.
+        """The segments by colour, with their numbers.
 
         Returns:
-            The most frequent first, unknown classes before all others; last, as one, what is below the threshold.
+            The most frequent first, unknown classes before all others; last, as one, what is left out.
         """
-        found = self._categories()
-        return found if self.ranking is None else below(found, self.ranking.visible)
+        chosen = self.selection
+        return categories(self.grouping, chosen.visible, chosen.selected, chosen.hidden)
 
-    def _categories(self) -> list[Category]:
-        classes = self.segments.classes
-        if self.colouring == "truth":
-            return by_name(classes.truth_names, self._truth_colours, classes.unknown)
-        if self.colouring == "prediction":
-            known = np.zeros(len(self), np.bool_)
-            return by_name(classes.predicted_names, dict(classes.pred_mapping.values()), known)
-        if self.colouring == "score" and self.segments.select_by:
-            return by_value(self.segments.scores, self.segments.score_name)
-        if self.colouring == "clusters" and self.clusters is not None:
-            return by_cluster(self.clusters)
-        return [Category("segments", UNIFORM, np.arange(len(self)))]
+    def colour_by(self, name: str) -> None:
+        """Let the colours mean something else.
 
-    @cached_property
-    def _truth_colours(self) -> dict[str, tuple[int, int, int]]:
-        tables = map(self.segments.classes.label_mapping, self.segments.classes.datasets)
-        return {name: colour for table in tables for name, colour in table.values()}
+        Args:
+            name: truth, prediction, score, uniform, clusters, tags, or a column.
 
-    def show_clusters(self, clusters: NDArray[np.int64]) -> None:
+        Raises:
+            SettingsError: If there is no such column, or the catalogue has no truth, or no score.
+        """
+        checked = checked_colouring(name, self.segments, self.columns)
+        if checked != self.colouring:
+            with self.together():
+                self.colouring, self.selection.hidden = checked, frozenset()
+
+    def show_clusters(self, clusters: NDArray[np.int64], rows: NDArray[np.intp] | None = None) -> None:
         """Take clusters that were found, and colour by them.
 
         Args:
-            clusters: Group of each segment, ``(n,)``, from 0.
+            clusters: Group of each segment, from 0, -1 for none, ``(n,)``, or ``(k,)`` of the rows.
+            rows: Which were clustered, ``(k,)``; all where not given.
         """
+        found = clusters
+        if rows is not None:
+            found = np.full(len(self), -1, np.int64)
+            found[rows] = clusters
         with self.together():
-            self.clusters, self.colouring = clusters, "clusters"
+            self.clusters, self.colouring, self.selection.hidden = found, "clusters", frozenset()
+
+    # -- undoing -------------------------------------------------------------------------------------------
+
+    def _above_threshold(self) -> tuple[NDArray[np.bool_], object]:
+        if self.ranking is None:
+            return np.ones(len(self), np.bool_), 0
+        return self.ranking.visible, self.ranking.step
+
+    def _memento(self) -> dict[str, Any]:
+        chosen = self.selection
+        return {
+            "selected": chosen.selected,
+            "filter": chosen.filter,
+            "hidden": chosen.hidden,
+            "colouring": self.colouring,
+            "clusters": self.clusters,
+            "step": 0 if self.ranking is None else self.ranking.step,
+        }
+
+    def _restore(self, memento: dict[str, Any]) -> None:
+        with self.together(), self.selection.together():
+            for name in ("selected", "filter", "hidden"):
+                setattr(self.selection, name, memento[name])
+            self.colouring, self.clusters = memento["colouring"], memento["clusters"]
+            if self.ranking is not None:
+                self.ranking.step = memento["step"]
+
+    def _remember(self, changed: frozenset[str]) -> None:
+        done = [title for name, title in _UNDOABLE.items() if name in changed]
+        if not done:
+            return
+        before, self._standing = self._standing, self._memento()
+        after = self._standing
+        self.history.record(done[0], lambda: self._restore(before), lambda: self._restore(after))
 
     # -- search --------------------------------------------------------------------------------------------
 
     def nearest(self, row: int) -> list[tuple[int, float]]:
-        """The nearest neighbours of a segment, as many as are wanted; the last answer is kept.
+        """The nearest neighbours of a segment among what is shown, as many as are wanted; the last answer is kept.
 
         Args:
             row: Of the segment.
@@ -166,19 +261,11 @@ class State(Observable):
         if self._index is None or self._index[0] != self.metric or self._index[1] is not self.space:
             self._index = self.metric, self.space, NearestNeighbours(self.space, self.metric)
             self._found = None
-        asked = row, self.neighbours
-        if self._found is None or self._found[0] != asked:
-            self._found = asked, self._search(row, self.space[row], self._index[2])
+        asked = row, self.neighbours, self.selection.visible
+        if self._found is None or self._found[0][:2] != asked[:2] or self._found[0][2] is not asked[2]:
+            found = nearest_visible(self._index[2], row, self.space[row], self.neighbours, asked[2])
+            self._found = asked, found
         return self._found[1]
-
-    def _search(
-        self, row: int, vector: NDArray[np.floating], index: NearestNeighbours
-    ) -> list[tuple[int, float]]:
-        if not self.neighbours:
-            return []
-        found, distances = index.query(vector, self.neighbours + 1)
-        others = [(int(i), float(d)) for i, d in zip(found, distances, strict=True) if i != row]
-        return others[: self.neighbours]
 
     def want_neighbours(self, count: int) -> int:
         """Set how many neighbours are wanted.

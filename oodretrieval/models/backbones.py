@@ -1,21 +1,16 @@
-"""Encoders: any timm network that gives features at a chosen stride."""
+"""Encoders: any timm network that gives features at a chosen stride.
+
+timm, which imports torchvision, takes longer to import than torch: only a network that is built waits for it.
+"""
 
 import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import timm
-from huggingface_hub import is_offline_mode, try_to_load_from_cache
-from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 from torch import Tensor, nn
 
-from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
-from oodretrieval.imagenet_weights import efficientnet_lite_state, unreachable
-
-LITE = ("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2")
-"""Backbones whose ImageNet weights come with an installed package, without a download."""
-
-HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+from oodretrieval.errors import ConfigurationError, UnknownNameError
+from oodretrieval.imagenet_weights import LITE, efficientnet_lite_state, require_timm_weights
 
 
 class Backbone(nn.Module):
@@ -44,6 +39,8 @@ class Backbone(nn.Module):
         pretrained: bool | Literal["packaged"] = False,
     ) -> None:
         super().__init__()
+        import timm
+
         if not timm.is_model(name):
             raise UnknownNameError("backbone", name, timm.list_models())
         indices = _deepest_indices(name, strides, output_stride)
@@ -56,13 +53,15 @@ class Backbone(nn.Module):
             self._load_imagenet(name, output_stride, indices)
 
     def _load_imagenet(self, name: str, output_stride: int, indices: Sequence[int]) -> None:
+        import timm
+
         if name in LITE:
             full = timm.create_model(name).state_dict()
             state = efficientnet_lite_state(name.removeprefix("tf_"), full)
             own = self.network.state_dict()
             self.network.load_state_dict({key: state[key] for key in own})
             return
-        _require_timm_weights(name)
+        require_timm_weights(name)
         logging.getLogger(__name__).info("loading ImageNet weights of %s", name)
         self.network = timm.create_model(
             name, features_only=True, output_stride=output_stride, out_indices=indices, pretrained=True
@@ -85,6 +84,8 @@ class Backbone(nn.Module):
 
 def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> list[int]:
     """For each stride the deepest feature map that has it."""
+    import timm
+
     try:
         network: Any = timm.create_model(name, features_only=True, output_stride=output_stride)
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
@@ -100,22 +101,3 @@ def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> l
             "choose another output_stride or backbone"
         )
     return [len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides]
-
-
-def _require_timm_weights(name: str) -> None:
-    """Fail at once, not after a minute of retries, where the weights are neither cached nor reachable."""
-    config = timm.get_pretrained_cfg(name)
-    if config is None or not config.hf_hub_id:
-        raise WeightsError(f"timm has no ImageNet weights of {name!r}; train it with pretrained=False")
-    repository = config.hf_hub_id
-    if repository.endswith("/"):
-        repository += f"{config.architecture}.{config.tag}" if config.tag else str(config.architecture)
-    if any(isinstance(try_to_load_from_cache(repository, file), str) for file in HUB_FILES):
-        return
-    reason = "offline mode is on" if is_offline_mode() else unreachable(ENDPOINT)
-    if reason:
-        raise WeightsError(
-            f"ImageNet weights of {name!r} are not in the cache {HF_HUB_CACHE}, and the hub cannot be reached "
-            f"({reason}); fetch the repository {repository!r} on a machine with network access and copy the "
-            f"cache, or use one of {', '.join(LITE)}, whose weights are installed"
-        )

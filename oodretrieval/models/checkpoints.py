@@ -52,7 +52,7 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_c
             unexpected, of another shape, or hold no dense real numbers; each is named.
     """
     own = module.state_dict()
-    state = _without_prefixes(read_state(path, source, run_code=run_code), own)
+    state = without_prefixes(read_state(path, source, run_code=run_code), own)
     state = {**{key: value for key, value in own.items() if key.endswith(COUNTER)}, **state}
     problems = [
         _listed("missing", [key for key in own if key not in state]),
@@ -76,8 +76,16 @@ def load_weights(module: nn.Module, path: str | Path, source: str = "", *, run_c
     module.load_state_dict(state)
 
 
-def _without_prefixes(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Names without what a wrapper put before all of them, unless the network's own names begin so."""
+def without_prefixes(state: dict[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what a wrapper put before all of them, unless the network's own names begin so.
+
+    Args:
+        state: Tensors as they were read.
+        own: The network's.
+
+    Returns:
+        The same tensors, under their names in the network where those begin alike.
+    """
     foreign = [prefix for prefix in PREFIXES if not all(key.startswith(prefix) for key in own)]
     while prefix := next((p for p in foreign if state and all(key.startswith(p) for key in state)), ""):
         state = {key.removeprefix(prefix): value for key, value in state.items()}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.compilation import compiled
+from oodretrieval.compilation import compiled, root
 
 _STEPS = np.iinfo(np.uint16).max
 
@@ -82,21 +82,13 @@ def _edges(colours: Any, classes: Any) -> Any:
 
 
 @compiled
-def _root(parent: Any, node: int) -> int:
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
-
-
-@compiled
 def _join(first: Any, second: Any, weights: Any, order: Any, pixels: int, scale: float, min_size: int) -> Any:
     parent = np.arange(pixels).astype(np.int32)
     size = np.ones(pixels, np.int32)
     inner = np.full(pixels, scale, np.float32)
     for last in range(2):
         for e in order:
-            a, b = _root(parent, first[e]), _root(parent, second[e])
+            a, b = root(parent, first[e]), root(parent, second[e])
             if a == b:
                 continue
             if last:
@@ -111,12 +103,12 @@ def _join(first: Any, second: Any, weights: Any, order: Any, pixels: int, scale:
     labels = np.empty(pixels, np.int32)
     number = 0
     for pixel in range(pixels):  # a root is the first pixel of its superpixel
-        root = _root(parent, pixel)
-        if root == pixel:
+        first_pixel = root(parent, pixel)
+        if first_pixel == pixel:
             labels[pixel] = number
             number += 1
         else:
-            labels[pixel] = labels[root]
+            labels[pixel] = labels[first_pixel]
     return labels
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import frame_positions
-from oodretrieval.search import first_sightings
+from oodretrieval.search import first_sightings, near_duplicates
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.boxes import SIDES
 
@@ -37,10 +37,30 @@ class Candidates:
         if SELECT_SCORE not in segments.columns or not len(segments):
             return None
         scores = segments[SELECT_SCORE].to_numpy(np.float64)
-        frames = frame_positions((segments["dataset"] + "\0" + segments["image_id"]).tolist())
-        boxes = segments[SIDES].to_numpy()
-        video = segments["dataset"].isin(catalogue.settings.get("video", ())).to_numpy()
-        return cls(scores, first_sightings(scores, frames, boxes, catalogue.vectors, video))
+        return cls(scores, first_sightings(scores, *_sightings(catalogue)))
+
+
+def groups_of(catalogue: Catalogue) -> NDArray[np.intp]:
+    """Groups of segments that show one thing in near frames.
+
+    Args:
+        catalogue: With vectors of its segments.
+
+    Returns:
+        ``(n,)``: row of one of each group.
+    """
+    candidates = Candidates.of(catalogue)
+    return near_duplicates(*_sightings(catalogue)) if candidates is None else candidates.first
+
+
+def _sightings(
+    catalogue: Catalogue,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
+    """Frame, box and vector of each segment, and whether its frame is one of a video."""
+    segments = catalogue.segments
+    frames = frame_positions((segments["dataset"] + "\0" + segments["image_id"]).tolist())
+    video = segments["dataset"].isin(catalogue.settings.get("video", ())).to_numpy()
+    return frames, segments[SIDES].to_numpy(np.int64), catalogue.vectors, video
 
 
 def score_name(select_by: str) -> str:

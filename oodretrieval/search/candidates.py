@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.parted_arrays import PartedArray, row_blocks
+
 NEAR = 30
 """Frames of a video that are up to this far apart show the same things."""
 ALIKE = 0.85
@@ -13,6 +15,7 @@ ALIKE_THERE = 0.7
 """The same for segments at the same place in a video."""
 ALIKE_PERHAPS = 0.8
 """The same for segments at the same place in images that may be single photographs."""
+BYTES_AT_ONCE = 32 * 2**20
 OVERLAP = 0.5
 """Intersection over union of two boxes from which they are at the same place."""
 
@@ -37,7 +40,7 @@ def first_sightings(
     scores: ArrayLike,
     frames: ArrayLike,
     boxes: ArrayLike,
-    vectors: ArrayLike,
+    vectors: ArrayLike | PartedArray,
     video: ArrayLike = True,
     near: int = NEAR,
 ) -> NDArray[np.intp]:
@@ -67,28 +70,59 @@ def first_sightings(
         [1, 1, 1]
     """
     order = inspection_order(scores)
+    vectors = vectors if isinstance(vectors, PartedArray) else np.asarray(vectors, np.float32)
     places, sides = np.asarray(frames, np.int64), np.asarray(boxes, np.float64).reshape(-1, 4)
-    directions = np.asarray(vectors, np.float32)
-    if not len(order) == len(places) == len(sides) == len(directions):
+    if not len(order) == len(places) == len(sides) == len(vectors):
         raise ValueError(
-            f"scores {len(order)}, frames {len(places)}, boxes {len(sides)} and vectors {len(directions)} must be of "
+            f"scores {len(order)}, frames {len(places)}, boxes {len(sides)} and vectors {len(vectors)} must be of "
             "equal length"
         )
-    directions = directions / np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-12)
+    lengths = np.empty(len(order), np.float32)
+    for rows, block in row_blocks(vectors, BYTES_AT_ONCE):
+        lengths[rows] = np.maximum(np.linalg.norm(block, axis=1), 1e-12)
     moving = np.broadcast_to(np.asarray(video, bool), len(order))
-    first = np.arange(len(order))
-    seen = places[order]
-    for count, row in enumerate(order):
-        away = np.abs(seen[:count] - places[row])
-        others = order[:count][(away <= near) & (away > 0)]
+    first, rank = np.arange(len(order)), np.empty(len(order), np.intp)
+    rank[order] = np.arange(len(order))
+    along = np.lexsort((rank, places))
+    begins = np.searchsorted(places[along], places - near, "left")
+    ends = np.searchsorted(places[along], places + near, "right")
+    for row in order:
+        others = along[begins[row] : ends[row]]
+        others = others[(rank[others] < rank[row]) & (places[others] != places[row])]
         if len(others):
-            alike = directions[others] @ directions[row]
+            alike = vectors[others] @ vectors[row] / (lengths[others] * lengths[row])
             there = _overlap(sides[others], sides[row]) >= OVERLAP
             same = (alike >= ALIKE) | there & (alike >= (ALIKE_THERE if moving[row] else ALIKE_PERHAPS))
             if same.any():
-                # of several the one that looks most like it
-                first[row] = first[others[int(np.where(same, alike, -np.inf).argmax())]]
+                # of several the one that looks most like it, of these the one of the highest score
+                best = others[same & (alike == alike[same].max())]
+                first[row] = first[best[rank[best].argmin()]]
     return first
+
+
+def near_duplicates(
+    frames: ArrayLike,
+    boxes: ArrayLike,
+    vectors: ArrayLike | PartedArray,
+    video: ArrayLike = True,
+    near: int = NEAR,
+) -> NDArray[np.intp]:
+    """Groups of candidates that show one thing: as :func:`first_sightings`, where none has a score.
+
+    Args:
+        frames: Place of each candidate's image on a line, ``(n,)``: the number of its frame, or when it was taken.
+        boxes: Left, top, right, bottom, ``(n, 4)``, pixels, half-open.
+        vectors: ``(n, D)``.
+        video: Whether each candidate's images are known to be frames of a video, one value or ``(n,)``.
+        near: How far apart frames may be.
+
+    Returns:
+        ``(n,)``: the first row of each group, in the order of rows.
+
+    Raises:
+        ValueError: If the lengths differ.
+    """
+    return first_sightings(np.zeros(len(np.asarray(frames))), frames, boxes, vectors, video, near)
 
 
 def _overlap(boxes: NDArray[np.float64], box: NDArray[np.float64]) -> NDArray[np.float64]:

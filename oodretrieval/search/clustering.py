@@ -1,43 +1,61 @@
 """Group the vectors of an embedding space, and the curve that helps to choose how many groups."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.cluster import AgglomerativeClustering, KMeans, SpectralClustering
+from sklearn.cluster import KMeans, MiniBatchKMeans, SpectralClustering
 
 from oodretrieval.errors import UnknownNameError
+from oodretrieval.search.density_clusters import dense_groups
+from oodretrieval.search.weighted_ward import weighted_ward
 
 LARGEST_ELBOW = 20
+LARGEST_WHOLE = 20_000
+"""Different vectors up to which k-means sees all of them at every step."""
+LARGEST_COMPARED, CENTRES = 5_000, 2_000
+"""Different vectors that are compared with each other at most, and the centres that stand for more."""
 _STARTS = 4
-_NEIGHBOURS = 10
+_BATCH = 4096
 
 
 def cluster(
-    vectors: ArrayLike, method: str = "kmeans", clusters: int | None = None, seed: int = 0
+    vectors: ArrayLike, method: str = "kmeans", clusters: int | None = None, seed: int = 0, **options: Any
 ) -> NDArray[np.int64]:
     """Group vectors.
 
+    Methods that compare every vector with every other do so up to 5 thousand different ones. Of more, they group 2
+    thousand centres of k-means, each weighted by what it stands for, and every vector is where its centre is: seconds
+    and tens of megabytes for any number.
+
     Args:
-        vectors: ``(n, D)``, finite; ``n`` may be 0. Agglomerative needs ``4 n²`` bytes of memory.
-        method: ``"kmeans"``; ``"spectral"``, on the graph of the 10 nearest neighbours; or ``"agglomerative"``,
-            with Ward's linkage.
+        vectors: ``(n, D)``, finite; ``n`` may be 0.
+        method: ``"kmeans"``, in mini-batches from 20 thousand different vectors on; ``"spectral"``, on the graph of the
+            nearest neighbours; ``"agglomerative"``, with Ward's linkage; ``"dbscan"`` or ``"hdbscan"``, which find
+            their number of groups themselves, and noise.
         clusters: How many groups, >= 1; lowered to the number of different vectors. None for the elbow of
-            k-means, see :func:`elbow`.
+            k-means, see :func:`elbow`, and for ``dbscan`` and ``hdbscan``.
         seed: Same seed, same groups.
+        **options: Of spectral: ``n_neighbors`` (10). Of DBSCAN: ``min_samples`` (5), ``eps`` (0: where the sorted
+            distances to that neighbour bend most). Of HDBSCAN: ``min_cluster_size`` (5), ``min_samples`` (0: the
+            same).
 
     Returns:
-        Group of each vector, ``(n,)``, numbered from 0, the largest first; equal vectors are in one group,
-        and no group is empty.
+        Group of each vector, ``(n,)``, numbered from 0, the largest first, -1 for noise; equal vectors are in one
+        group, and no group is empty.
 
     Raises:
-        ValueError: If the vectors are not ``(n, D)`` or not finite, or ``clusters < 1``.
-        UnknownNameError: If there is no such method.
+        ValueError: If the vectors are not ``(n, D)`` or not finite, ``clusters < 1``, an option is negative, or a
+            number of clusters is given to a method that finds it by itself.
+        UnknownNameError: If there is no such method, or the method has no such option.
 
     Source:
-        Lloyd, Least squares quantization in PCM, 1982; Shi and Malik, Normalized cuts and image segmentation,
-        2000; Ward, Hierarchical grouping to optimize an objective function, 1963.
+        Lloyd, Least squares quantization in PCM, 1982; Sculley, Web-scale k-means clustering, 2010; Shi and Malik,
+        Normalized cuts and image segmentation, 2000; Ward, Hierarchical grouping to optimize an objective function,
+        1963; Ester et al., A density-based algorithm for discovering clusters, 1996; Campello et al., Density-based
+        clustering based on hierarchical density estimates, 2013.
 
     Example:
         >>> cluster([[0.0], [9.0], [0.1]], clusters=2).tolist()
@@ -46,9 +64,16 @@ def cluster(
     points = _checked(vectors)
     if method not in METHODS:
         raise UnknownNameError("clustering method", method, METHODS)
+    options = _options(method, options)
     if clusters is not None and clusters < 1:
         raise ValueError(f"clusters must be at least 1, got {clusters}")
+    if clusters is not None and method in DENSITY_METHODS:
+        raise ValueError(f"{method} finds the number of clusters by itself; leave clusters out")
     distinct, place = np.unique(points, axis=0, return_inverse=True)
+    weights = np.bincount(place.ravel(), minlength=len(distinct)).astype(np.float64)
+    if method in DENSITY_METHODS:
+        groups = dense_groups(distinct, weights, method, options) if len(distinct) else place
+        return _by_size(groups[place.ravel()])
     if clusters is None:
         clusters = elbow(elbow_curve(points, seed=seed))
     number = min(clusters, len(distinct))
@@ -57,9 +82,25 @@ def cluster(
     elif number == len(distinct):
         groups = np.arange(number)
     else:
-        weights = np.bincount(place.ravel()).astype(np.float64)
-        groups = _completed(distinct, METHODS[method](distinct, weights, number, seed), number)
+        found = _numbered(distinct, weights, method, number, seed, options)
+        groups = _completed(distinct, found, number)
     return _by_size(groups[place.ravel()])
+
+
+def noise_share(groups: NDArray[np.integer]) -> float:
+    """How much is in no group.
+
+    Args:
+        groups: Of :func:`cluster`, ``(n,)``.
+
+    Returns:
+        Share of -1, 0…1; 0 without vectors.
+
+    Example:
+        >>> noise_share(np.array([0, -1, 0, 1]))
+        0.25
+    """
+    return float((groups < 0).mean()) if len(groups) else 0.0
 
 
 def elbow_curve(
@@ -91,10 +132,12 @@ def elbow_curve(
         [56.0, 2.0, 0.0]
     """
     points = _checked(vectors)
-    largest = min(largest, len(np.unique(points, axis=0)))
+    distinct, counts = np.unique(points, axis=0, return_counts=True)
+    largest = min(largest, len(distinct))
+    weights = counts.astype(np.float64)
     spread = []
     for number in range(1, largest + 1):
-        spread.append(float(KMeans(number, n_init=_STARTS, random_state=seed).fit(points).inertia_))
+        spread.append(float(_means(distinct, weights, number, seed).inertia_))
         progress(number, largest)
     return np.minimum.accumulate(np.asarray(spread, np.float64))
 
@@ -128,21 +171,58 @@ def _checked(vectors: ArrayLike) -> NDArray[np.float64]:
     return points
 
 
-def _kmeans(
-    points: NDArray[np.float64], weights: NDArray[np.float64], number: int, seed: int
-) -> NDArray[np.int64]:
-    model = KMeans(number, n_init=_STARTS, random_state=seed)
-    return np.asarray(model.fit_predict(points, sample_weight=weights), np.int64)
+def _options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    known = METHODS[method]
+    for name, value in options.items():
+        if name not in known:
+            raise UnknownNameError(f"option of {method}", name, known)
+        if value < 0:
+            raise ValueError(f"{name} must be at least 0, got {value}")
+    return {**known, **options}
 
 
-def _spectral(
-    points: NDArray[np.float64], weights: NDArray[np.float64], number: int, seed: int
+def _numbered(
+    points: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    method: str,
+    number: int,
+    seed: int,
+    options: Mapping[str, Any],
 ) -> NDArray[np.int64]:
-    neighbours = min(_NEIGHBOURS, len(points) - 1)
+    """A given number of groups of different points ``(m, D)``, ``1 < number < m``."""
+    if method == "kmeans":
+        return np.asarray(_means(points, weights, number, seed).labels_, np.int64)
+    nearest = np.arange(len(points))
+    if len(points) > LARGEST_COMPARED:
+        model = _means(points, weights, max(CENTRES, 2 * number), seed)
+        used, nearest = np.unique(model.labels_, return_inverse=True)
+        weights = np.bincount(nearest, weights)
+        points = np.asarray(model.cluster_centers_, np.float64)[used]
+    if method == "spectral":
+        groups = _spectral(points, number, seed, int(options["n_neighbors"]))
+    else:
+        groups = weighted_ward(points, weights, min(number, len(points)))
+    return groups[nearest]
+
+
+def _means(
+    points: NDArray[np.float64], weights: NDArray[np.float64], number: int, seed: int
+) -> KMeans | MiniBatchKMeans:
+    """k-means, in mini-batches where there are many points."""
+    if len(points) > LARGEST_WHOLE:
+        batches = MiniBatchKMeans(number, n_init=_STARTS, batch_size=_BATCH, random_state=seed)
+        with warnings.catch_warnings():
+            # a memory leak of Windows' threads, which are not in use
+            warnings.filterwarnings("ignore", message="MiniBatchKMeans is known to have a memory leak")
+            return batches.fit(points, sample_weight=weights)
+    return KMeans(number, n_init=_STARTS, random_state=seed).fit(points, sample_weight=weights)
+
+
+def _spectral(points: NDArray[np.float64], number: int, seed: int, neighbours: int) -> NDArray[np.int64]:
     model = SpectralClustering(
-        number,
+        min(number, len(points)),
         affinity="nearest_neighbors",
-        n_neighbors=neighbours,
+        n_neighbors=max(1, min(neighbours, len(points) - 1)),
         random_state=seed,
         assign_labels="cluster_qr",
     )
@@ -152,12 +232,6 @@ def _spectral(
         # as many vectors as dimensions look to scikit-learn like an affinity matrix
         warnings.filterwarnings("ignore", message="The spectral clustering API has changed")
         return np.asarray(model.fit_predict(points), np.int64)
-
-
-def _agglomerative(
-    points: NDArray[np.float64], weights: NDArray[np.float64], number: int, seed: int
-) -> NDArray[np.int64]:
-    return np.asarray(AgglomerativeClustering(number, linkage="ward").fit_predict(points), np.int64)
 
 
 def _completed(points: NDArray[np.float64], groups: NDArray[np.int64], number: int) -> NDArray[np.int64]:
@@ -174,13 +248,21 @@ def _completed(points: NDArray[np.float64], groups: NDArray[np.int64], number: i
 
 
 def _by_size(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Renumbered: the largest group is 0, of equal ones that which comes first."""
-    found, first, counts = np.unique(groups, return_index=True, return_counts=True)
+    """Renumbered: the largest group is 0, of equal ones that which comes first; noise stays -1."""
+    found, first, counts = np.unique(groups[groups >= 0], return_index=True, return_counts=True)
     order = np.lexsort((first, -counts))
-    rank = np.empty(int(found.max(initial=-1)) + 1, np.int64)
+    rank = np.full(int(found.max(initial=-1)) + 2, -1, np.int64)
     rank[found[order]] = np.arange(len(found))
     return rank[groups]
 
 
-_Method = Callable[[NDArray[np.float64], NDArray[np.float64], int, int], NDArray[np.int64]]
-METHODS: dict[str, _Method] = {"kmeans": _kmeans, "spectral": _spectral, "agglomerative": _agglomerative}
+DENSITY_METHODS = ("dbscan", "hdbscan")
+"""They find the number of groups by themselves, and leave noise."""
+METHODS: dict[str, dict[str, Any]] = {
+    "kmeans": {},
+    "spectral": {"n_neighbors": 10},
+    "agglomerative": {},
+    "dbscan": {"eps": 0.0, "min_samples": 5},
+    "hdbscan": {"min_cluster_size": 5, "min_samples": 0},
+}
+"""Method of clustering → its options, with their defaults."""

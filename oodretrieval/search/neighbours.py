@@ -1,32 +1,60 @@
 """Exact nearest neighbours in an embedding space."""
 
-from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.errors import UnknownNameError
+from oodretrieval.parted_arrays import PartedArray, row_blocks
+from oodretrieval.search import passes
+from oodretrieval.search.partial_sort import group_sizes, smallest
+from oodretrieval.search.short_vectors import shortened
 
 METRICS = ("euclidean", "cosine")
-BYTES_AT_ONCE = 64 * 2**20
-_EPSILON = float(np.finfo(np.float32).eps)
-_TINY = float(np.finfo(np.float32).tiny)
+FEW = 2**18
+"""Values that are measured without a first pass: a few thousand vectors, for which nothing need be compiled."""
+SAME = 0.98
+"""Cosine between vectors of one picture that was cut or saved twice; different things of a kind are below it."""
+_ROUNDING = 2.0**-52
+"""Of float64, twice: that of the first pass and that of the measured distance."""
+_LEAST = 2.0**-512
+"""Squares below the square of this are lost."""
+
+
+class Neighbours(NamedTuple):
+    """Neighbours of a query, nearest first.
+
+    Attributes:
+        rows: ``(k,)``.
+        distances: ``(k,)``.
+        counts: How many rows the group of each has, itself among them, ``(k,)``.
+    """
+
+    rows: NDArray[np.intp]
+    distances: NDArray[np.float64]
+    counts: NDArray[np.intp]
 
 
 class NearestNeighbours:
     """Finds the stored vectors nearest to a query, exactly.
 
-    A first pass in float32 bounds every distance from both sides; those that can be among the nearest are
-    then measured in float64. Equal vectors are at equal distances, to the bit.
+    One pass reads every vector once and bounds its distance from both sides; those that can be among the nearest are
+    then measured one by one. Equal vectors are at equal distances, to the bit. Queries may be made from several
+    threads.
 
     Args:
-        vectors: Stored vectors, ``(n, D)``, float32 or float64; a memory-mapped array is read in chunks and
-            not copied.
+        vectors: Stored vectors, ``(n, D)``, float; memory-mapped ones, of one file or several, are read in blocks and
+            never copied.
         metric: ``"euclidean"``; or ``"cosine"``: 1 minus the cosine of the angle, 0…2, and 1 between a zero
             vector, which has no direction, and any other.
+        norms: Length of each vector, ``(n,)`` float64, where that is known; else it is computed, once.
+        short: Keep a copy in bfloat16, of half the size of float32, that the first pass reads. What it leaves open is
+            measured in the vectors themselves: the neighbours are the same, and found faster.
 
     Raises:
-        ValueError: If the vectors are not ``(n, D)`` or not finite.
+        ValueError: If the vectors are not ``(n, D)`` or not finite, or there is not one norm for each; or if ``short``
+            vectors are beyond the range of float32.
         UnknownNameError: If there is no such metric.
 
     Example:
@@ -35,87 +63,183 @@ class NearestNeighbours:
         ([0, 2], [0.0, 1.0])
     """
 
-    def __init__(self, vectors: ArrayLike, metric: str = "euclidean") -> None:
+    def __init__(
+        self,
+        vectors: ArrayLike | PartedArray,
+        metric: str = "euclidean",
+        *,
+        norms: NDArray[np.float64] | None = None,
+        short: bool = False,
+    ) -> None:
         if metric not in METRICS:
             raise UnknownNameError("metric", metric, METRICS)
-        stored = np.asanyarray(vectors)
+        stored = vectors if isinstance(vectors, PartedArray) else np.asanyarray(vectors)
         if stored.ndim != 2:
             raise ValueError(f"vectors must be (n, D), got {stored.shape}")
-        if stored.dtype not in (np.float32, np.float64):
+        if stored.dtype not in (np.float16, np.float32, np.float64):
             stored = stored.astype(np.float64)
-        self.vectors: NDArray[np.floating] = stored
+        self.vectors: passes.Vectors = stored
         self.metric = metric
-        self._norms = np.zeros(len(stored))
-        for rows, chunk in self._chunks():
-            self._norms[rows] = np.linalg.norm(chunk.astype(np.float64), axis=1)
-        if not np.isfinite(self._norms).all():
+        self.norms = _norms(stored) if norms is None else norms
+        if self.norms.shape != (len(stored),):
+            raise ValueError(f"norms must be ({len(stored)},), got {self.norms.shape}")
+        if not np.isfinite(self.norms).all():
             raise ValueError("vectors must be finite, got NaN or infinity (or values whose square is)")
+        self._short = shortened(stored) if short and stored.size > FEW else None
 
     def __len__(self) -> int:
         """Number of stored vectors."""
         return len(self.vectors)
 
-    def query(self, vector: ArrayLike, k: int) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def query(
+        self, vector: ArrayLike, k: int, *, among: ArrayLike | None = None
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """The ``k`` stored vectors nearest to a vector; a stored vector finds itself first.
 
         Args:
             vector: ``(D,)``.
             k: How many, >= 1; with fewer stored vectors all of them come.
+            among: Which stored vectors may be found, ``(n,)`` bool; None for all.
 
         Returns:
             Indices and distances, ``(min(k, n),)`` each, nearest first, equal distances by index.
 
         Raises:
-            ValueError: If ``vector`` is not ``(D,)`` or not finite, or ``k < 1``.
+            ValueError: If ``vector`` is not ``(D,)`` or not finite, ``among`` is not ``(n,)`` bool, or ``k < 1``.
         """
-        query = np.asarray(vector, np.float64)
+        return self._nearest(self._checked(vector), k, among, None)
+
+    def query_groups(
+        self,
+        vector: ArrayLike,
+        k: int,
+        groups: ArrayLike,
+        *,
+        among: ArrayLike | None = None,
+        same: float | None = None,
+    ) -> Neighbours:
+        """The ``k`` groups of stored vectors nearest to a vector, each by its nearest member.
+
+        Args:
+            vector: ``(D,)``.
+            k: How many, >= 1.
+            groups: Group of each stored vector, ``(n,)`` integers
+                (:func:`~oodretrieval.search.near_duplicates`).
+            among: Which stored vectors may be found and are counted, ``(n,)`` bool; None for all.
+            same: Cosine from which groups are one thing, wherever they lie, that is found once and counted together,
+                such as one picture that was saved twice (:data:`SAME`); at least the nearest ``2 k`` groups are
+                compared. None to keep groups apart.
+
+        Returns:
+            At most ``k``, with how many members each group has.
+
+        Raises:
+            ValueError: As of :meth:`query`; or if there is not one group for each vector.
+        """
+        query = self._checked(vector)
+        asked = k if same is None else 2 * k
+        while True:
+            rows, distances = self._nearest(query, asked, among, groups)
+            counts = group_sizes(groups, rows, among)
+            first = np.arange(len(rows)) if same is None else self._first_of_same(rows, same)
+            if (first == np.arange(len(rows))).sum() >= k or len(rows) < asked:
+                kept = np.unique(first)[:k]
+                together = np.bincount(first, weights=counts, minlength=len(rows)).astype(np.intp)
+                return Neighbours(rows[kept], distances[kept], together[kept])
+            asked *= 2
+
+    def _first_of_same(self, rows: NDArray[np.intp], same: float) -> NDArray[np.intp]:
+        """Which of some rows, the first, each one equals; itself if none."""
+        units = np.asarray(self.vectors[rows], np.float64) / np.maximum(self.norms[rows], _LEAST)[:, None]
+        alike = np.tril(units @ units.T >= same)
+        np.fill_diagonal(alike, True)
+        first = np.arange(len(rows))
+        for place in range(len(rows)):
+            first[place] = first[int(alike[place].argmax())]
+        return first
+
+    def distances(self, vector: ArrayLike) -> NDArray[np.float64]:
+        """Distance of every stored vector from a vector, by one pass.
+
+        Args:
+            vector: ``(D,)``.
+
+        Returns:
+            ``(n,)``, good to some 1e-12, of cosine distances and of Euclidean ones relative to their size.
+
+        Raises:
+            ValueError: If ``vector`` is not ``(D,)`` or not finite.
+        """
+        rough, _ = self._rough(self._checked(vector), self.vectors, np.zeros(1))
+        return np.maximum(rough, 0.0)
+
+    def _checked(self, vector: ArrayLike) -> NDArray[np.float64]:
+        query = np.ascontiguousarray(vector, np.float64)
         if query.shape != self.vectors.shape[1:] or not np.isfinite(query @ query):
             raise ValueError(f"vector must be ({self.vectors.shape[1]},) and finite, got {query.shape}")
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        candidates = self._candidates(query, k)
-        distances = self._measure(candidates, query)
-        nearest = np.lexsort((candidates, distances))[:k]
-        return candidates[nearest], distances[nearest]
+        return query
 
-    def _chunks(self) -> Iterator[tuple[slice, NDArray[np.floating]]]:
-        rows = max(1, BYTES_AT_ONCE // (8 * max(1, self.vectors.shape[1])))
-        for start in range(0, len(self.vectors), rows):
-            yield slice(start, start + rows), np.asarray(self.vectors[start : start + rows])
+    def _nearest(
+        self, query: NDArray[np.float64], k: int, among: ArrayLike | None, groups: ArrayLike | None
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        if self.vectors.size <= FEW:
+            exact = self._measure(np.arange(len(self)), query)
+            found = smallest(exact, k, among, groups)
+            return found, exact[found]
+        short = self._short
+        rough, slack = (
+            self._rough(query, self.vectors, np.zeros(1))
+            if short is None
+            else self._rough(query, short.values, short.errors)
+        )
+        first = smallest(rough, k, among, groups)
+        if not len(first):
+            return first, np.zeros(0)
+        # what is taken is at most this far, so that what is certainly farther is not needed
+        reach = (rough + slack)[first].max()
+        with np.errstate(invalid="ignore"):  # beyond float64's range nothing is certain
+            near = ~(rough - slack > reach)
+        candidates = np.flatnonzero(near if among is None else near & np.asarray(among))
+        exact = self._measure(candidates, query)
+        found = smallest(exact, k, groups=None if groups is None else np.asarray(groups)[candidates])
+        return candidates[found], exact[found]
 
-    def _candidates(self, query: NDArray[np.float64], k: int) -> NDArray[np.intp]:
-        """Indices of all vectors that can be among the ``k`` nearest."""
-        if k >= len(self):
-            return np.arange(len(self))
-        products = np.empty(len(self))
-        short = query.astype(np.float32)
-        # beyond float32's range the bound turns infinite below, and everything is a candidate
-        with np.errstate(over="ignore", invalid="ignore"):
-            for rows, chunk in self._chunks():
-                products[rows] = chunk.astype(np.float32, copy=False) @ short
-        length = float(np.linalg.norm(query))
-        size = self.vectors.shape[1]
-        slack = 2 * (size + 8) * (_EPSILON * self._norms * length + _TINY * (1 + self._norms + length))
-        if self.metric == "cosine":
-            scale = self._norms * length
-            safe = np.where(scale > 0, scale, 1.0)
-            rough, slack = np.where(scale > 0, -products / safe, 0.0), np.where(scale > 0, slack / safe, 2.0)
-        else:
-            rough, slack = self._norms**2 - 2 * products, 2 * slack + 1e-12 * (self._norms**2 + length**2)
-        if not np.isfinite(rough).all() or not np.isfinite(slack).all():
-            return np.arange(len(self))
-        reach = np.partition(rough + slack, k - 1)[k - 1]
-        return np.flatnonzero(rough - slack <= reach)
+    def _rough(
+        self, query: NDArray[np.float64], vectors: passes.Vectors, errors: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distance of every vector, from what stands for them, and how far it may be off."""
+        roundings = (vectors.shape[1] + 8) * _ROUNDING
+        if self.metric == "euclidean":
+            away = np.sqrt(passes.squared_distances(vectors, query))
+            return away, roundings * away + (errors + vectors.shape[1] * _LEAST)
+        length = float(np.sqrt(query @ query))
+        scale = self.norms * length
+        straight = scale > 0
+        products = passes.products(vectors, query)
+        cosines = np.divide(products, scale, out=np.zeros(len(self)), where=straight)
+        rough = np.where((self.norms > 0) == (length > 0), 1 - cosines, 1.0)
+        rough[(self.norms == 0) & (length == 0)] = 0.0
+        off = np.broadcast_to(errors, len(self))
+        return rough, 4 * roundings + np.divide(off, self.norms, out=np.zeros(len(self)), where=straight)
 
-    def _measure(self, candidates: NDArray[np.intp], query: NDArray[np.float64]) -> NDArray[np.float64]:
-        distances = np.empty(len(candidates))
-        rows = max(1, BYTES_AT_ONCE // (8 * max(1, len(query))))
-        for start in range(0, len(candidates), rows):
-            chosen = candidates[start : start + rows]
+    def _measure(self, rows: NDArray[np.intp], query: NDArray[np.float64]) -> NDArray[np.float64]:
+        distances = np.empty(len(rows))
+        measure = _cosine_distances if self.metric == "cosine" else _euclidean_distances
+        at_once = max(1, passes.BYTES_AT_ONCE // (8 * max(1, len(query))))
+        for start in range(0, len(rows), at_once):
+            chosen = rows[start : start + at_once]
             vectors = np.asarray(self.vectors[chosen], np.float64)
-            measure = _cosine_distances if self.metric == "cosine" else _euclidean_distances
-            distances[start : start + rows] = measure(vectors, query)
+            distances[start : start + at_once] = measure(vectors, query)
         return distances
+
+
+def _norms(vectors: passes.Vectors) -> NDArray[np.float64]:
+    if vectors.size > FEW:
+        return passes.lengths(vectors)
+    norms = np.empty(len(vectors))
+    for rows, block in row_blocks(vectors, passes.BYTES_AT_ONCE):
+        norms[rows] = np.linalg.norm(block.astype(np.float64), axis=1)
+    return norms
 
 
 def _euclidean_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.compilation import compiled
+from oodretrieval.compilation import compiled, root
 
 NO_PIXEL = -1
 """In maps of classes that kernels read: a pixel of no class."""
@@ -78,18 +78,10 @@ def _join(
         k = j
         while k < begin and first[k] <= last[i] + 1:
             if upper[first[k]] == lower[first[i]]:
-                a, b = _root(parent, k), _root(parent, i)
+                a, b = root(parent, k), root(parent, i)
                 # The earlier run stays root, which makes ids follow the raster scan.
                 parent[max(a, b)] = min(a, b)
             k += 1
-
-
-@compiled
-def _root(parent: NDArray[Any], i: int) -> int:
-    while parent[i] != i:
-        parent[i] = parent[parent[i]]
-        i = parent[i]
-    return i
 
 
 @compiled

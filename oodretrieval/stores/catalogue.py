@@ -5,10 +5,9 @@ is replaced as the last step. Parts that were added, but not committed, are list
 that broke off finds them there.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -16,10 +15,13 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.stores.json_files import read_json
+from oodretrieval.parted_arrays import PartedArray
+from oodretrieval.stores import vectors as vector_files
+from oodretrieval.stores.manifests import read_manifest
 from oodretrieval.stores.masks import read_masks
+from oodretrieval.stores.part_files import LENGTHS
 from oodretrieval.stores.segments import read_tables, table_length
-from oodretrieval.stores.vectors import REMEDY, read_vectors
+from oodretrieval.stores.vectors import REMEDY
 from oodretrieval.stores.workspace import Workspace
 
 MANIFEST = "manifest.json"
@@ -186,7 +188,9 @@ class Catalogue:
             name: Its name.
 
         Returns:
-            ``(n, D)``, read-only; memory-mapped where the catalogue has one part.
+            ``(n, D)``, read-only. Memory-mapped where the catalogue has one part; of several parts an array in memory
+            up to 64 MB, and above that a :class:`~oodretrieval.parted_arrays.PartedArray` of the mapped ones, which
+            acts as an array where rows are read.
 
         Raises:
             UnknownNameError: If there is no such embedding.
@@ -195,53 +199,64 @@ class Catalogue:
         if name not in self.manifest["embeddings"]:
             raise UnknownNameError("embedding", name, self.embedding_names)
         dimensions = int(self.manifest["embeddings"][name])
-        parts = [self._part_vectors(part, name, dimensions) for part in self.manifest["parts"]]
+        in_memory = len(self) * dimensions * 4 <= vector_files.SMALL
+        whole = self._check or in_memory
+        parts = [self._part_vectors(part, name, dimensions, whole) for part in self.manifest["parts"]]
         if len(parts) == 1:
             return parts[0]
+        if not in_memory:
+            return cast(NDArray[np.float32], PartedArray(parts))
         vectors = np.concatenate(parts)
         vectors.setflags(write=False)
         return vectors
 
-    def _part_vectors(self, part: dict[str, Any], name: str, dimensions: int) -> NDArray[np.float32]:
+    def _part_vectors(
+        self, part: dict[str, Any], name: str, dimensions: int, whole: bool
+    ) -> NDArray[np.float32]:
         if name not in part["vectors"]:
             raise StoreError(f"{self.path / part['table']} has no vectors of embedding {name!r}; {REMEDY}")
-        path = self.path / part["vectors"][name]
-        whole = self._check or len(self.manifest["parts"]) > 1
-        vectors = read_vectors(path, part["checksums"].get(name), whole=whole)
-        if vectors.shape != (part["rows"], dimensions):
-            raise _wrong_length(path, vectors.shape, (part["rows"], dimensions))
-        return vectors
+        return vector_files.read_vectors(
+            self.path / part["vectors"][name],
+            # of large ones not even small parts are compared, which together take as long
+            part["checksums"].get(name) if whole or len(self.manifest["parts"]) == 1 else None,
+            whole=whole,
+            shape=(part["rows"], dimensions),
+        )
 
+    @property
+    def lengths(self) -> NDArray[np.float64]:
+        """Length of each vector of the default embedding, ``(n,)``."""
+        return self.lengths_of(self.default_embedding)
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """Read and check a manifest.
+    def lengths_of(self, name: str) -> NDArray[np.float64]:
+        """Length of each vector of one embedding: ``norms`` of :class:`~oodretrieval.search.NearestNeighbours`.
 
-    Args:
-        path: The file.
+        Args:
+            name: Its name.
 
-    Returns:
-        The manifest.
+        Returns:
+            ``(n,)``; those of before they were kept are computed from the vectors.
 
-    Raises:
-        StoreError: If it is missing, damaged or of another format version.
-    """
-    manifest = read_json(path, REMEDY)
-    kinds = {"settings": dict, "embeddings": dict, "parts": list, "default_embedding": str}
-    wrong = [key for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
-    if not isinstance(manifest.setdefault("tables", {}), dict):  # catalogues of before had none
-        wrong.append("tables")
-    if not wrong and not all(_usable_part(part) for part in manifest["parts"]):
-        wrong = ["parts"]
-    if wrong:
-        raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {REMEDY}")
-    return manifest
+        Raises:
+            UnknownNameError: If there is no such embedding.
+            StoreError: If a file is missing, damaged, or of another length than its part.
+        """
+        if name not in self.manifest["embeddings"]:
+            raise UnknownNameError("embedding", name, self.embedding_names)
+        parts = self.manifest["parts"]
+        if all(name in part.get("lengths", {}) for part in parts):
+            found = [
+                vector_files.read_lengths(
+                    self.path / part["lengths"][name], part["checksums"][f"{LENGTHS}{name}"], part["rows"]
+                )
+                for part in parts
+            ]
+            return np.concatenate(found)
+        from oodretrieval.search.passes import (
+            lengths,  # with what it draws in, for catalogues of before alone
+        )
 
-
-def _usable_part(part: object) -> bool:
-    keys = {"table", "rows", "vectors", "done"}
-    if not isinstance(part, dict) or not keys <= part.keys():
-        return False
-    return isinstance(part.setdefault("checksums", {}), Mapping)  # catalogues of before had none
+        return lengths(self.vectors_of(name))
 
 
 def _wrong_length(path: Path, got: object, expected: object) -> StoreError:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.stores.catalogue import MANIFEST, PENDING, read_manifest
+from oodretrieval.stores.catalogue import MANIFEST, PENDING
 from oodretrieval.stores.json_files import FORMAT_VERSION, plain, write_json
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.made_alike import require_same_settings
+from oodretrieval.stores.manifests import read_manifest
 from oodretrieval.stores.part_files import Part, PartFiles, require_name
 from oodretrieval.stores.segments import part_name, read_tables, write_table
 from oodretrieval.stores.vectors import fitting_vectors

@@ -15,6 +15,8 @@ from oodretrieval.stores.masks import read_masks, write_masks
 from oodretrieval.stores.segments import part_name, read_tables, write_table
 from oodretrieval.stores.vectors import read_vectors, write_vectors
 
+LENGTHS = "lengths/"
+"""Folder of the vectors' lengths, a folder for each embedding as for the vectors."""
 Part = dict[str, Any]
 """What the manifest says of a part: its files, its number of rows, and which source it finishes."""
 
@@ -57,7 +59,7 @@ class PartFiles:
         return {"table": table, "rows": len(rows), "done": plain(done), "vectors": {}, "checksums": {}}
 
     def write_vectors(self, part: Part, embedding: str, vectors: NDArray[np.float32]) -> None:
-        """Write the vectors of a part, and note their file and its checksum.
+        """Write the vectors of a part and their lengths, and note the files and their checksums.
 
         Args:
             part: Its rows are written.
@@ -71,6 +73,10 @@ class PartFiles:
         name = f"vectors/{embedding}/{part_name(_number(part['table']), '.npy')}"
         part["checksums"][embedding] = write_vectors(self.folder / name, vectors)
         part["vectors"][embedding] = name
+        name = f"{LENGTHS}{embedding}/of-{part_name(_number(part['table']), '.npy')}"
+        lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+        part["checksums"][f"{LENGTHS}{embedding}"] = write_vectors(self.folder / name, lengths)
+        part.setdefault("lengths", {})[embedding] = name
 
     def write_masks(self, part: Part, masks: Sequence[RunLengthMask | None]) -> None:
         """Write the masks of a part, and note their file.
@@ -134,10 +140,16 @@ class PartFiles:
         listed = {part["table"] for part in state["parts"]}
         listed |= {part["masks"] for part in state["parts"] if part.get("masks")}
         listed |= {name for part in state["parts"] for name in part["vectors"].values()}
+        listed |= {name for part in state["parts"] for name in part.get("lengths", {}).values()}
         listed |= set(state["tables"].values())
         others = (
             path
-            for pattern in ("vectors/*/part-*.npy", "tables/*/part-*", "masks/part-*")
+            for pattern in (
+                "vectors/*/part-*.npy",
+                "lengths/*/of-part-*.npy",
+                "tables/*/part-*",
+                "masks/part-*",
+            )
             for path in self.folder.glob(pattern)
         )
         for path in [*self._tables(), *others]:

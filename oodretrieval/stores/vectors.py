@@ -1,7 +1,7 @@
-"""Files of embedding vectors: one for each part of a catalogue and each embedding."""
+"""Files of embedding vectors: one for each part of a catalogue and each embedding, and one of their lengths."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from oodretrieval.files import atomic_path, checksum_of
 
 REMEDY = "run scripts/compute_embeddings.py"
 SMALL = 1 << 26
-"""Files of vectors up to this size, bytes, are always compared with their checksums (some 20 ms)."""
+"""Vectors up to this size, bytes, are always compared with their checksums (some 20 ms), and one array in memory."""
 
 
 def fitting_vectors(
@@ -46,8 +46,8 @@ def fitting_vectors(
     return values
 
 
-def write_vectors(path: Path, vectors: NDArray[np.float32]) -> str:
-    """Write vectors ``(n, D)`` atomically.
+def write_vectors(path: Path, vectors: NDArray[np.floating]) -> str:
+    """Write vectors ``(n, D)``, or their lengths ``(n,)``, atomically.
 
     Args:
         path: The file.
@@ -64,13 +64,16 @@ def write_vectors(path: Path, vectors: NDArray[np.float32]) -> str:
         return checksum_of(temporary)
 
 
-def read_vectors(path: Path, checksum: str | None = None, *, whole: bool = True) -> NDArray[np.float32]:
+def read_vectors(
+    path: Path, checksum: str | None = None, *, whole: bool = True, shape: tuple[int, int] | None = None
+) -> NDArray[np.float32]:
     """Map a file of vectors into memory, read-only.
 
     Args:
         path: The file.
         checksum: What :func:`~oodretrieval.files.checksum_of` said when it was written; None if unknown.
         whole: Compare it even if the file is large.
+        shape: ``(n, D)`` that it must have; None for any.
 
     Returns:
         ``(n, D)``.
@@ -78,16 +81,43 @@ def read_vectors(path: Path, checksum: str | None = None, *, whole: bool = True)
     Raises:
         StoreError: If the file is missing, damaged, or holds something else.
     """
+    vectors = _mapped(path, checksum, whole)
+    if vectors.ndim != 2 or vectors.dtype != np.float32:
+        raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, not float32 (n, D); {REMEDY}")
+    if shape is not None and vectors.shape != shape:
+        raise StoreError(f"{path} holds {vectors.shape} rows, but the manifest says {shape}; {REMEDY}")
+    return cast(NDArray[np.float32], vectors)
+
+
+def read_lengths(path: Path, checksum: str, rows: int) -> NDArray[np.float64]:
+    """Read the file of the vectors' lengths.
+
+    Args:
+        path: The file.
+        checksum: What :func:`~oodretrieval.files.checksum_of` said when it was written.
+        rows: How many there must be.
+
+    Returns:
+        ``(rows,)``.
+
+    Raises:
+        StoreError: If the file is missing, damaged, or holds something else.
+    """
+    found = _mapped(path, checksum, True)
+    if found.shape != (rows,) or found.dtype != np.float64:
+        raise StoreError(f"{path} holds {found.dtype} {found.shape}, not float64 ({rows},); {REMEDY}")
+    return np.asarray(found)
+
+
+def _mapped(path: Path, checksum: str | None, whole: bool) -> NDArray[Any]:
     try:
         if checksum is not None and (whole or path.stat().st_size <= SMALL):
             now = checksum_of(path)
             if now != checksum:
                 raise ChecksumError(f"its checksum is {now}, the manifest says {checksum}")
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+        mapped: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError as error:
         raise StoreError(f"no file {str(path)!r}; {REMEDY}") from error
     except (OSError, ValueError, EOFError, ChecksumError) as error:
         raise StoreError(f"{path} is damaged ({error}); {REMEDY}") from error
-    if vectors.ndim != 2 or vectors.dtype != np.float32:
-        raise StoreError(f"{path} holds {vectors.dtype} {vectors.shape}, not float32 (n, D); {REMEDY}")
-    return cast(NDArray[np.float32], vectors)
+    return mapped

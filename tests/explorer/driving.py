@@ -1,6 +1,7 @@
 """Catalogues with images and predictions behind them, and an explorer that real events are sent to."""
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from oodretrieval.explorer.details import (
     KeysHelp,
     Message,
     NeighbourPage,
+    ReviewPage,
     WholeImage,
 )
 from oodretrieval.stores import (
@@ -41,6 +43,7 @@ DETAILS = {
     FourPanels: "panels",
     CandidatePage: "candidates",
     NeighbourPage: "neighbours",
+    ReviewPage: "review",
     ElbowCurve: "elbow",
 }
 PATIENCE = 600
@@ -209,15 +212,30 @@ class Driver:
         self.mouse("motion_notify_event", target)
 
     def click(self, target, button="left", held=""):
-        if held:
-            self.send(KeyEvent("key_press_event", self.canvas, held, 0, 0))
-        self.mouse("button_press_event", target, button=BUTTONS[button])
-        self.mouse("button_release_event", target, button=BUTTONS[button])
-        if held:
-            self.send(KeyEvent("key_release_event", self.canvas, held, 0, 0))
+        with self.holding(held):
+            self.mouse("button_press_event", target, button=BUTTONS[button])
+            self.mouse("button_release_event", target, button=BUTTONS[button])
 
-    def wheel(self, target, step):
-        self.mouse("scroll_event", target, step=step)
+    def wheel(self, target, step, held=""):
+        with self.holding(held):
+            self.mouse("scroll_event", target, step=step)
+
+    def drag(self, *pixels, held=""):
+        """Press at the first pixel, move over the others, let go at the last."""
+        with self.holding(held):
+            self.mouse("button_press_event", pixels[0], button=1)
+            for pixel in pixels[1:]:
+                self.mouse("motion_notify_event", pixel)
+            self.mouse("button_release_event", pixels[-1], button=1)
+
+    @contextmanager
+    def holding(self, key):
+        """Whether a key is held meanwhile."""
+        if key:
+            self.send(KeyEvent("key_press_event", self.canvas, key, 0, 0))
+        yield
+        if key:
+            self.send(KeyEvent("key_release_event", self.canvas, key, 0, 0))
 
     def press(self, *keys):
         for key in keys:

@@ -1,12 +1,16 @@
 """Every command of the table, given by real mouse, wheel and key events on the canvas of an Agg figure."""
 
+import textwrap
+
 import numpy as np
 import pytest
 from driving import make_catalogue, open_explorer
+from matplotlib.backend_bases import ResizeEvent
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from oodretrieval.charts.fixations import DOT
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands import triggers
 from oodretrieval.explorer.commands.table import COMMANDS, command_for
@@ -144,11 +148,11 @@ def test_the_mouse_does_the_same_among_the_neighbours(drive, tmp_path):
     assert drive.detail == "image" and frames(drive.detail_axes()[0]) == [drive.state.segments.box(2)]
 
 
-def test_the_wheel_shows_more_and_fewer_neighbours(drive):
+def test_ctrl_and_the_wheel_show_more_and_fewer_neighbours(drive):
     drive.click(2, "right")
-    drive.wheel(2, 1)
+    drive.wheel(2, 1, held="control")
     assert drive.state.neighbours == 11 and len(drive.rows) == 12
-    drive.wheel(2, 1)
+    drive.press("]")
     assert drive.state.neighbours == 11, "there are no more"
     assert "no more" in drive.presentation.status
     axes = next(iter(drive.rows))
@@ -158,22 +162,219 @@ def test_the_wheel_shows_more_and_fewer_neighbours(drive):
     assert drive.presentation.status == "9 neighbours"
 
 
-def test_the_wheel_down_to_no_neighbours(drive):
+def test_keys_down_to_no_neighbours(drive):
     drive.click(2, "right")
-    for _ in range(12):
-        drive.wheel(2, -1)
+    drive.press(*["["] * 12)
     assert drive.state.neighbours == 0 and list(drive.rows.values()) == [2]
     assert "no less" in drive.presentation.status
 
 
-def test_the_wheel_without_a_query_sets_the_number(drive):
-    drive.wheel(drive.empty_pixel(), -1)
+def test_ctrl_and_the_wheel_without_a_query_set_the_number(drive):
+    drive.wheel(drive.empty_pixel(), -1, held="control")
     assert drive.state.neighbours == 9 and drive.detail == "keys"
 
 
+def window_of(drive):
+    return (*drive.scatter.get_xlim(), *drive.scatter.get_ylim())
+
+
+def test_the_wheel_zooms_at_the_pointer_and_home_shows_everything(drive):
+    before = window_of(drive)
+    place = drive.place(3)
+    for step in (1, 1, -1, 1):
+        drive.wheel(3, step)
+        np.testing.assert_allclose(drive.place(3), place, atol=0.5)
+    zoomed = window_of(drive)
+    assert zoomed[1] - zoomed[0] == pytest.approx((before[1] - before[0]) / 1.25**2)
+    drive.press("home")
+    assert window_of(drive) == pytest.approx(before)
+
+
+def test_a_drag_moves_the_view_and_is_no_click(drive):
+    start = drive.place(3)
+    drive.drag(tuple(start), tuple(np.add(start, (30, 0))), tuple(np.add(start, (60, -20))))
+    np.testing.assert_allclose(drive.place(3), np.add(start, (60, -20)), atol=0.5)
+    assert drive.detail == "keys"
+
+
+@pytest.mark.parametrize("keys", [("h",), ("b",), ("d",), ("c", "2", "enter"), ("/", *"class==1", "enter")])
+def test_recolouring_and_filtering_keep_the_view(drive, keys):
+    drive.wheel(3, 1)
+    before = window_of(drive)
+    assert changed(drive, lambda: drive.press(*keys))
+    assert window_of(drive) == before
+
+
+def test_resizing_keeps_the_middle_of_the_view(drive):
+    drive.wheel(3, 1)
+    left, right, bottom, top = window_of(drive)
+    drive.explorer.figure.set_size_inches(9, 8)
+    drive.send(ResizeEvent("resize_event", drive.canvas))
+    now = window_of(drive)
+    assert (now[0] + now[1], now[2] + now[3]) == pytest.approx((left + right, bottom + top))
+    assert now[0] <= left + 1e-6 and now[3] >= top - 1e-6, "nothing that was seen is gone"
+
+
 def test_the_wheel_outside_the_scatter_does_nothing(drive):
+    before = window_of(drive)
     drive.wheel(drive.right, 1)
-    assert drive.state.neighbours == 10
+    assert drive.state.neighbours == 10 and window_of(drive) == before
+
+
+# -- selecting and naming ------------------------------------------------------------------------------------
+
+
+def corners_around(drive, rows):
+    """Pixels of a lasso around points, a little off each."""
+    pixels = np.array([drive.place(row) for row in rows])
+    low, high = pixels.min(axis=0) - 3, pixels.max(axis=0) + 3
+    return [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])], low, high
+
+
+def inside(drive, low, high):
+    pixels = np.array([drive.place(row) for row in range(len(drive.state))])
+    return set(np.flatnonzero(((pixels >= low) & (pixels <= high)).all(axis=1)).tolist())
+
+
+def selected(drive):
+    found = drive.state.selection.selected
+    return set() if found is None else set(np.flatnonzero(found).tolist())
+
+
+@pytest.mark.parametrize("key", ["l", "r"])
+def test_a_lasso_and_a_rectangle_select_add_and_take_away(drive, key):
+    drive.press(key)
+    path, low, high = corners_around(drive, (2, 3))
+    path = path if key == "l" else [path[0], path[2]]
+    first = inside(drive, low, high)
+    assert changed(drive, lambda: drive.drag(*path))
+    assert selected(drive) == first and drive.presentation.status == f"{len(first)} of 12 selected"
+    other, low, high = corners_around(drive, (7,))
+    more = inside(drive, low, high)
+    drive.drag(*(other if key == "l" else [other[0], other[2]]), held="shift")
+    assert selected(drive) == first | more
+    drive.drag(*path, held="control")
+    assert selected(drive) == more - first
+    drive.press("escape")
+    assert drive.presentation.tool == "" and selected(drive) == more - first
+    drive.press("escape")
+    assert selected(drive) == set()
+
+
+def test_keys_select_groups_neighbours_all_the_others_and_nothing(drive):
+    drive.press("h")
+    drive.hover(3)
+    drive.press("k")
+    assert selected(drive) == {row for row in range(12) if row % 2 == 1}
+    assert legend(drive)[0].endswith("/ 6)")
+    drive.press("i")
+    assert selected(drive) == {row for row in range(12) if row % 2 == 0}
+    drive.click(0, held="shift")
+    drive.click(1, held="shift")
+    assert 0 not in selected(drive) and 1 in selected(drive)
+    drive.press("x")
+    assert selected(drive) == set()
+    drive.press("o")
+    assert "no neighbours are shown" in drive.presentation.status
+    drive.click(2, "right")
+    drive.press("[", "[", "o")
+    assert selected(drive) == {2, *(row for row, _ in drive.state.nearest(2))} and len(selected(drive)) == 9
+    drive.press("a")
+    assert len(selected(drive)) == 12
+
+
+def test_a_filter_says_what_is_wrong_and_shows_what_is_right(drive):
+    drive.press("/", *"clas==1", "enter")
+    assert "did you mean 'class'" in drive.presentation.prompt.problem
+    assert "^^^^" in drive.overlay.question.get_text()
+    drive.press(*["backspace"] * 7, *"pred", "tab")
+    assert drive.presentation.prompt.text == "predicted"
+    drive.press(*["=", "=", '"', "c", "a", "r", '"'], "enter")
+    assert drive.presentation.prompt is None and drive.presentation.status == "6 of 12 segments shown"
+    drive.hover(0)
+    assert drive.presentation.hovered is None, "a road, which is filtered away"
+    drive.hover(1)
+    assert drive.presentation.hovered == 1
+    drive.press("ctrl+z")
+    assert drive.state.selection.visible.all()
+    drive.press("ctrl+y")
+    assert not drive.state.selection.visible.all()
+
+
+def test_a_click_in_the_legend_hides_a_colour_and_shows_it_again(drive):
+    drive.press("h")
+    text = drive.scatter.get_legend().get_texts()[0]
+    name = drive.state.categories()[0].name
+    place = tuple(text.get_window_extent().get_points().mean(axis=0))
+    drive.click(place)
+    assert drive.state.selection.hidden == {name} and drive.presentation.status.startswith(
+        f"{name} is hidden"
+    )
+    drive.click(place)
+    assert not drive.state.selection.hidden and drive.detail == "keys"
+
+
+def test_names_are_given_changed_and_taken_off(drive):
+    drive.press("w")
+    assert "nothing is selected" in drive.presentation.status
+    drive.hover(3)
+    drive.press("w", *"cone", "enter")
+    assert drive.state.tags.of_row(3) == ("cone",)
+    drive.click(4, held="shift")
+    drive.click(5, held="shift")
+    drive.press("w", *"big bin", "enter", "y")
+    assert "big bin (2 / 2)" in legend(drive) and "no tag (0 / 9)" in legend(drive)
+    drive.press("z", *"big", "tab", "enter")
+    drive.press(*"cone", "enter")
+    assert drive.state.tags.names == ("cone",) and drive.state.tags.count("cone") == 3
+    drive.press("q")
+    assert drive.state.tags.count("cone") == 1, "the one tag that both have"
+    drive.press("z", *"cone", "enter", "enter")
+    assert drive.state.tags.names == ()
+    for names in (("cone",), ("cone",), ("big bin", "cone")):
+        drive.press("ctrl+z")
+        assert drive.state.tags.names == names
+    drive.press("w", *"x" * 81, "enter")
+    assert "a tag is one line" in drive.presentation.prompt.problem
+
+
+def test_j_colours_by_any_column(drive):
+    drive.press("j", *"predicted_", "tab", "enter")
+    assert drive.state.colouring == "predicted_iou" and len(legend(drive)) == 5
+    drive.press("j", *"nothing", "enter")
+    assert "unknown colouring" in drive.presentation.prompt.problem
+
+
+# -- reviewing -----------------------------------------------------------------------------------------------
+
+
+def test_a_review_by_keys(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.press("1")
+    assert "v starts one" in drive.presentation.status
+    drive.press("v")
+    review = drive.session.review
+    assert drive.detail == "review" and len(drive.rows) == 12 and review.place == 0
+    first = review.page
+    assert list(first) == drive.state.ranking.rows[:12], "before anything is said in the order of the score"
+    drive.press("a", "1", "0", "w", *"pony", "enter")
+    assert drive.state.tags.count("pony") == 1, "the one at hand, whatever is selected"
+    assert [review.answer_of(row) for row in first[:3]] == [True, False, "pony"]
+    assert drive.presentation.marked == first[3]
+    drive.press("2", "right", "left", "0")
+    assert [review.answer_of(row) for row in first[3:5]] == ["pony", False]
+    assert drive.presentation.status == "3 of interest in 5 looks"
+    drive.press("ctrl+z")
+    assert review.answer_of(first[4]) is None and review.looks == 4
+    drive.press(*["0"] * 8)
+    assert not set(review.page) & set(first) and review.looks == 12, "the next page"
+    assert review.curve.tolist() == [1, 1, 2, 3, *[3] * 8]
+    drive.press("9")
+    assert "no name on 9" in drive.presentation.status
+    drive.press("w", "enter")
+    assert "a tag is one line" in drive.presentation.prompt.problem
+    drive.press("escape", "enter", "escape")
+    assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
 @pytest.mark.parametrize(("button", "kind"), [("left", "image"), ("middle", "panels")])
@@ -324,7 +525,7 @@ def test_keys_are_text_while_a_question_is_open(drive):
         drive.state.metric == "euclidean" and not drive.presentation.density and not drive.presentation.help
     )
     drive.click(3)
-    drive.wheel(3, -1)
+    drive.wheel(3, -1, held="control")
     drive.hover(3)
     assert drive.detail == "keys" and drive.state.neighbours == 10 and drive.presentation.hovered is None
     drive.press("escape")
@@ -362,13 +563,23 @@ def test_escape_leaves_the_elbow(drive):
     assert drive.detail == "image"
 
 
+def test_clusters_are_of_what_is_selected_or_shown(drive):
+    drive.press("/", *"class==1", "enter", "c")
+    assert "of the 6 segments that are selected or shown, 1 to 6" in drive.presentation.prompt.question
+    drive.press("7", "enter")
+    assert "no number from 1 to 6" in drive.presentation.prompt.problem
+    drive.press("backspace", "2", "enter")
+    assert np.flatnonzero(drive.state.clusters >= 0).tolist() == [1, 3, 5, 7, 9, 11]
+    assert drive.state.clusters.max() == 1
+
+
 def test_hash_cycles_the_clustering(drive):
     names = []
-    for _ in range(3):
+    for _ in range(5):
         drive.press("#")
         names.append(drive.state.clustering)
         assert "clustering" in drive.presentation.status
-    assert names == ["spectral", "agglomerative", "kmeans"]
+    assert names == ["spectral", "agglomerative", "dbscan", "hdbscan", "kmeans"]
     assert drive.state.clusters is None, "none were asked for"
 
 
@@ -383,11 +594,22 @@ def test_hash_clusters_again_what_is_shown(drive):
     assert "k-means" in drive.presentation.prompt.problem
 
 
+def test_clusters_by_density_ask_for_no_number_and_say_what_is_in_none(drive):
+    drive.press("c", "3", "enter", "#", "#", "#")
+    assert drive.state.clustering == "dbscan" and drive.presentation.prompt is None
+    drive.state.space = np.r_[np.zeros((6, 2)), np.ones((5, 2)), [[99.0, 99.0]]].astype(np.float32)
+    drive.press("c")
+    assert drive.presentation.prompt is None
+    assert drive.state.clusters.tolist() == [0] * 6 + [1] * 5 + [-1]
+    assert drive.presentation.status == "2 clusters by DBSCAN, 8% in none"
+    assert drive.state.groups == 3, "what was asked for of others"
+
+
 def test_question_mark_shows_everything_of_the_table(drive):
     assert changed(drive, lambda: drive.press("?"))
     assert drive.overlay.help_text.get_text() == help_text()
     for command in COMMANDS:
-        assert command.shown in help_text() and command.text in help_text()
+        assert command.shown in help_text() and textwrap.wrap(command.text, 50)[0] in help_text()
     extent = drive.overlay.help_text.get_window_extent(drive.canvas.get_renderer())
     assert extent.x0 > 0 and extent.x1 < drive.explorer.figure.bbox.width
     assert changed(drive, lambda: drive.press("?"))
@@ -409,17 +631,50 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
     assert scored.state.ranking.step == 0
 
 
-def test_escape_leaves(drive):
+def test_files_are_a_key_away(drive):
+    drive.press("e")
+    assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
+    drive.press("ctrl+s")
+    assert "save the view as" in drive.presentation.prompt.question
+    drive.press("escape")
+
+
+NETWORK = """
+from oodretrieval.entries import ModelEntry
+CONVOLUTION = {"in_channels": 3, "out_channels": 2, "kernel_size": 3, "padding": 1}
+MODELS = {"net": ModelEntry("torch.nn", "Conv2d", CONVOLUTION)}
+DATASETS, META_MODELS, WORKSPACE = {}, {}, "workspace"
+"""
+
+
+def test_f_asks_the_network_why(drive, tmp_path, monkeypatch):
+    """The segment's image with the pixels that speak for its class; without a segment it says what to do."""
+    (tmp_path / "configuration.py").write_text(NETWORK, encoding="utf-8")
+    monkeypatch.setenv("OODRETRIEVAL_CONFIGURATION", str(tmp_path / "configuration.py"))
+    drive.press("f")
+    assert "point at a segment" in drive.presentation.status and drive.detail == "keys"
+    drive.hover(3)
+    drive.press("f")
+    assert drive.detail == "image" and "fixations" in drive.presentation.detail.heading
+    image, box = drive.presentation.detail.image, drive.presentation.detail.box
+    assert box == drive.state.segments.box(3)
+    assert (image == DOT).all(axis=2).sum() > 100
+
+
+def test_escape_never_closes_and_ctrl_w_does(drive):
     left = []
     drive.explorer.session.close = lambda: left.append(True)
-    drive.press("escape")
+    drive.press("escape", "escape", "escape")
+    assert left == [] and "Ctrl + w" in drive.presentation.status
+    drive.press("ctrl+w")
     assert left == [True]
 
 
 def test_other_keys_do_nothing(drive):
     before = drive.pixels()
-    drive.press("x", "f", "k", "l", "o", "q", "r", "v", "left", "backspace", "ctrl+s", "f5")
-    np.testing.assert_array_equal(before, drive.pixels())
+    drive.press(";", "left", "backspace", "ctrl+f", "f5", "tab")
+    bottom_line = 30
+    np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
 
 
 def test_every_command_of_the_table_was_given_here(drive):

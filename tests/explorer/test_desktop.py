@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 from driving import PATIENCE, make_catalogue
 
@@ -117,9 +118,9 @@ def test_a_person_at_a_real_window(window, tmp_path):
         window.do("click", button)
         window.until(detail=detail)
     assert window.now()["query"] == 3
-    window.do("click", 4)
+    window.do("keydown", "ctrl", "click", 4)
     window.until(neighbours=11)
-    window.do("click", 5, "click", 5)
+    window.do("click", 5, "click", 5, "keyup", "ctrl")
     window.until(neighbours=9)
     window.do("key", "m")
     window.until(metric="cosine")
@@ -151,7 +152,7 @@ def test_a_person_at_a_real_window(window, tmp_path):
     window.do("key", "Escape")
     window.until(help=False)
     # matplotlib's own: quit, save, full screen, grid, log scales, home, back, pan, zoom
-    window.do("type", "qsfklrovp")
+    window.do("type", "sfkop")
     now = window.until(help=False, figures=1)
     identity = subprocess.run(
         ["xdotool", "search", "--name", "embedding space"],
@@ -165,15 +166,56 @@ def test_a_person_at_a_real_window(window, tmp_path):
     window.point_at(5)
     window.do("click", 1)
     window.until(detail="image")
-    window.do("key", "Escape")
+    window.do("key", "Escape", "key", "ctrl+w")
     assert window.process.wait(PATIENCE) == 0
 
 
+def test_a_person_selects_and_names_in_a_real_window(window, tmp_path):
+    places = np.array(window.now()["points"])
+    low, high = places.min(axis=0) - 8, places.max(axis=0) + 8
+    window.do("mousemove", *(low - 4).astype(int), "key", "l")
+    window.until(tool="lasso")
+    corners = [low, (high[0], low[1]), high, (low[0], high[1]), np.add(low, (0, 12))]
+    window.do("mousemove", *low.astype(int), "mousedown", 1)
+    for x, y in corners[1:]:
+        window.do("mousemove", int(x), int(y))
+    window.do("mouseup", 1)
+    window.until(selected=14)
+    window.do("key", "r")
+    window.until(tool="rectangle")
+    x, y = places[3]
+    window.do("keydown", "ctrl", "mousemove", int(x - 5), int(y - 5), "mousedown", 1)
+    window.do("mousemove", int(x + 5), int(y + 5), "mouseup", 1, "keyup", "ctrl")
+    fewer = window.until(tool="rectangle", status=f"{window.now()['selected']} of 14 selected")["selected"]
+    assert 10 <= fewer <= 13
+    window.do("key", "w")
+    window.until(prompt="")
+    window.do("type", "traffic cone")
+    window.until(prompt="traffic cone")
+    window.do("key", "Return")
+    window.until(tags={"traffic cone": fewer}, prompt=None)
+    window.do("key", "slash")
+    window.until(prompt="")
+    window.do("type", "not tags or class == 7")
+    window.do("key", "Return")
+    window.until(visible=14 - fewer, prompt=None)
+    window.do("key", "ctrl+z", "key", "ctrl+z")
+    window.until(tags={}, visible=14)
+    window.do("key", "ctrl+y")
+    window.until(tags={"traffic cone": fewer})
+    window.do("key", "Escape", "key", "Escape", "mousemove", int(x), int(y), "click", 4)
+    window.until(tool="", selected=0)
+    assert window.now()["limits"] is not None
+    window.process.kill()
+    journal = tmp_path / "catalogues" / "field" / "tags" / "journal.jsonl"
+    assert journal.read_text().count("traffic cone") >= 3, "killed, and all that was confirmed is there"
+
+
 def leave(process, env):
-    """Press Escape until the window has the keyboard and closes; returns what the process said."""
+    """Press Ctrl + w until the window has the keyboard and closes; returns what the process said."""
     end = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < end:
-        subprocess.run(["xdotool", "key", "Escape"], env=env, check=True)
+        subprocess.run(["xdotool", "key", "ctrl+w"], env=env, check=True)
         with suppress(subprocess.TimeoutExpired):
             process.wait(1)
     return process.communicate(timeout=PATIENCE)[1]
@@ -197,15 +239,20 @@ def test_the_script_opens_a_window_and_ends_with_it(display, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("broken", [{}, {"DISPLAY": ":4711"}])
-def test_without_a_display_the_script_says_so_and_names_the_alternatives(broken, tmp_path):
+def test_without_a_display_a_window_is_refused_and_the_alternatives_are_named(broken, tmp_path):
     make_catalogue(tmp_path, 2)
     env = environment(OODRETRIEVAL_WORKSPACE=str(tmp_path), **broken)
-    command = [sys.executable, str(SCRIPT), "with", "args.embeddings_file=field"]
+    command = [sys.executable, str(SCRIPT), "with", "args.embeddings_file=field", "args.host=window"]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1, done.stderr
     (line,) = done.stderr.strip().splitlines()
     assert ("no display" in line) or ("cannot open a window" in line)
-    for alternative in ("scripts/demo.py", "scripts/eval_retrieval.py", "figure.savefig"):
+    for alternative in (
+        "scripts/demo.py",
+        "scripts/eval_retrieval.py",
+        "figure.savefig",
+        "args.host=browser",
+    ):
         assert alternative in line
 
 

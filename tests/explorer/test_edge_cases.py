@@ -27,6 +27,7 @@ def use_everything(drive):
     drive.click(0, held="t")
     drive.wheel(0, -1)
     drive.wheel(0, 1)
+    drive.press("[", "]")
     drive.press(*EVERY_KEY)
     drive.press("c", "1", "enter")
 
@@ -169,7 +170,7 @@ def test_zero_neighbours(catalogue):
     drive = open_explorer(catalogue, neighbours=0)
     drive.click(0, "right")
     assert list(drive.rows.values()) == [0]
-    drive.wheel(0, 1)
+    drive.press("]")
     assert len(drive.rows) == 2
 
 

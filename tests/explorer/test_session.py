@@ -75,6 +75,8 @@ def test_closing_is_left_to_the_view(state, tmp_path):
     press_key(session, "escape")
     assert closed == []
     press_key(session, "escape")
+    assert closed == []
+    press_key(session, "ctrl+w")
     assert closed == [True]
 
 
@@ -87,7 +89,7 @@ def test_two_views_follow_one_state_and_present_it_in_their_own_way(state, tmp_p
     page, before = other.presentation.detail, one.presentation.detail
     press_key(other, "m")
     assert one.presentation.detail is not before and "cosine" in one.presentation.detail.heading
-    turn_wheel(one, up=True)
+    turn_wheel(one, up=True, held="ctrl+")
     assert len(one.presentation.detail.rows) == 12 and other.presentation.detail is page
     press_key(one, "-")
     assert other.presentation.detail is not page, "the contact sheet shows what is above the threshold again"
@@ -99,7 +101,7 @@ def test_every_change_of_the_state_is_announced(session):
     changes = set()
     session.state.subscribe(changes.update)
     press_button(session, "right", 2)
-    turn_wheel(session, up=False)
+    turn_wheel(session, up=False, held="ctrl+")
     for key in ("m", "h", "n", "+", "#", "c", "3", "enter"):
         press_key(session, key)
     expected = {
@@ -112,5 +114,6 @@ def test_every_change_of_the_state_is_announced(session):
         "clustering",
         "groups",
         "clusters",
+        "history",
     }
     assert changes == expected

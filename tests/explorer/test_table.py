@@ -24,9 +24,11 @@ START, END = "<!-- keys -->", "<!-- /keys -->"
 
 def test_every_trigger_does_one_thing():
     triggers = [command.trigger for command in COMMANDS]
-    assert len(set(triggers)) == len(triggers)
+    more = [trigger for command in KEYS for trigger in command.also]
+    assert len({*triggers, *more}) == len(triggers) + len(more)
+    assert {command_for(trigger) for trigger in more} <= set(KEYS)
     assert [command_for(trigger) for trigger in triggers] == list(COMMANDS) == [*MOUSE, *KEYS]
-    assert command_for("x") is None
+    assert command_for("f") is None
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.trigger)
@@ -48,7 +50,7 @@ def test_spellings_of_keys(key, trigger):
 def test_the_table_as_markdown():
     lines = markdown_table().splitlines()
     assert len(lines) == len(help_lines()) + 2 == len(COMMANDS) + 2
-    assert lines[-1] == "| Escape | close the help, a question or the elbow; else leave |"
+    assert lines[-1] == "| Ctrl + w | close the window; asks while something is being saved |"
     assert all(line.count("|") == 3 for line in lines)
 
 

@@ -1,6 +1,8 @@
 """Work in the background: delivered by polling, the newest wins, nothing is lost and nothing blocks."""
 
+import json
 import re
+import subprocess
 import threading
 
 import numpy as np
@@ -91,9 +93,41 @@ def test_a_process_of_its_own_gives_what_the_function_gives():
 def test_the_same_in_this_process(tmp_path):
     source, target = tmp_path / "in.npy", tmp_path / "out.npy"
     np.save(source, VECTORS)
-    assert worker_process.main("project", str(source), str(target), '{"method": "pca"}') == 0
+    said = []
+    ways = ["project", str(source), str(target)]
+    requests = [json.dumps([*ways, json.dumps({"method": method})]) for method in ("pca", "pcb")]
+    worker_process.serve(iter(requests), said.append)
     np.testing.assert_array_equal(np.load(target), project(VECTORS, "pca"))
-    assert worker_process.main("project", str(source), str(target), '{"method": "pcb"}') == 1
+    assert [line.split(" ", 1)[0] for line in said] == ["\x02answer"] * 2
+    assert json.loads(said[0].split(" ", 1)[1]) == ""
+    assert "did you mean" in said[1] or "unknown projection method" in said[1]
+
+
+def test_a_process_is_asked_again_and_one_that_died_is_replaced(monkeypatch):
+    """One process for calls one after the other; killed from outside, the next call has another."""
+    never, started = threading.Event(), []
+    real = subprocess.Popen
+
+    def counting(*arguments, **options):
+        started.append(real(*arguments, **options))
+        return started[-1]
+
+    monkeypatch.setattr(worker_process.subprocess, "Popen", counting)
+    worker_process.end_waiting()
+    worker_process.warm()
+    worker_process.warm()
+    for seed in range(2):
+        worker_process.call_in_process(never, lambda _: None, "cluster", VECTORS, clusters=3, seed=seed)
+    with pytest.raises(SettingsError, match="clusters must be at least 1"):
+        worker_process.call_in_process(never, lambda _: None, "cluster", VECTORS, clusters=0)
+    assert len(started) == 1
+    started[0].kill()
+    started[0].wait()
+    groups = worker_process.call_in_process(never, lambda _: None, "cluster", VECTORS, clusters=3)
+    np.testing.assert_array_equal(groups, cluster(VECTORS, clusters=3))
+    assert len(started) == 2
+    worker_process.end_waiting()
+    assert [process.poll() is not None for process in started] == [True, True]
 
 
 def test_a_cancelled_process_is_ended():

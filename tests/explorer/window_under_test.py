@@ -42,6 +42,11 @@ def standing(explorer, QPoint):
         "prompt": None if shown.prompt is None else shown.prompt.text,
         "help": shown.help,
         "status": shown.status,
+        "tool": shown.tool,
+        "selected": len(state.selection),
+        "visible": int(state.selection.visible.sum()),
+        "tags": {name: state.tags.count(name) for name in state.tags.names},
+        "limits": shown.limits,
         "width": canvas.width(),
         "figures": len(plt.get_fignums()),
     }

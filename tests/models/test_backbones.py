@@ -2,9 +2,9 @@ import pytest
 import timm
 import torch
 
+from oodretrieval import imagenet_weights
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.imagenet_weights import efficientnet_lite_state
-from oodretrieval.models import backbones
 from oodretrieval.models.backbones import Backbone
 
 X = torch.randn(1, 3, 65, 97, generator=torch.Generator().manual_seed(0))
@@ -30,7 +30,7 @@ def test_the_deepest_features_of_a_stride_are_taken():
     assert Backbone("resnet18", (4, 8), 8).channels == [64, 512]
 
 
-@pytest.mark.parametrize("name", backbones.LITE)
+@pytest.mark.parametrize("name", imagenet_weights.LITE)
 def test_packaged_imagenet_weights_give_the_features_of_timms_network(name):
     backbone = Backbone(name, (4, 16), 16, pretrained=True).eval()
     full = timm.create_model(name).eval()
@@ -60,13 +60,13 @@ def test_missing_strides_are_named_with_those_at_hand():
 
 @pytest.fixture
 def empty_cache(monkeypatch):
-    monkeypatch.setattr(backbones, "try_to_load_from_cache", lambda repository, file: None)
-    monkeypatch.setattr(backbones, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(imagenet_weights, "try_to_load_from_cache", lambda repository, file: None)
+    monkeypatch.setattr(imagenet_weights, "is_offline_mode", lambda: False)
 
 
 @pytest.mark.usefixtures("empty_cache", "at_once")
 def test_pretrained_without_a_network_fails_at_once_and_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(backbones, "unreachable", lambda url: "hub.example: no route")
+    monkeypatch.setattr(imagenet_weights, "unreachable", lambda url: "hub.example: no route")
     create = timm.create_model
 
     def without_weights(*args, pretrained=False, **kwargs):
@@ -82,8 +82,8 @@ def test_pretrained_without_a_network_fails_at_once_and_says_what_to_do(monkeypa
 
 @pytest.mark.usefixtures("empty_cache")
 def test_offline_mode_asks_nobody(monkeypatch):
-    monkeypatch.setattr(backbones, "is_offline_mode", lambda: True)
-    monkeypatch.setattr(backbones, "unreachable", lambda url: pytest.fail("asked the network"))
+    monkeypatch.setattr(imagenet_weights, "is_offline_mode", lambda: True)
+    monkeypatch.setattr(imagenet_weights, "unreachable", lambda url: pytest.fail("asked the network"))
     with pytest.raises(WeightsError, match="offline mode is on"):
         Backbone("resnet18", pretrained=True)
 
@@ -101,8 +101,8 @@ def test_cached_weights_ask_nobody(monkeypatch):
         asked.append(repository)
         return "somewhere/model.safetensors"
 
-    monkeypatch.setattr(backbones, "try_to_load_from_cache", cached)
-    monkeypatch.setattr(backbones, "unreachable", lambda url: pytest.fail("asked the network"))
+    monkeypatch.setattr(imagenet_weights, "try_to_load_from_cache", cached)
+    monkeypatch.setattr(imagenet_weights, "unreachable", lambda url: pytest.fail("asked the network"))
     monkeypatch.setattr(
         timm, "create_model", lambda *args, pretrained=False, **kwargs: create(*args, **kwargs)
     )

@@ -160,7 +160,7 @@ def random_network(classes, **options):
     [
         ((37, 83), {"width": 4, "channels": 12, "low_level_channels": 5}),
         ((64, 96), {"width": 2, "channels": 8, "low_level_channels": 3}),
-        ((73, 121), {}),
+        pytest.param((73, 121), {}, marks=pytest.mark.slow),
     ],
 )
 def test_output_is_that_of_the_plain_functions(size, options):

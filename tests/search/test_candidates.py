@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from oodretrieval.search import first_sightings, inspection_order
+from oodretrieval.parted_arrays import PartedArray
+from oodretrieval.search import first_sightings, inspection_order, near_duplicates
 from oodretrieval.search.candidates import ALIKE, ALIKE_PERHAPS, ALIKE_THERE, NEAR, OVERLAP
 
 
@@ -59,3 +60,12 @@ def test_the_order_is_by_score_and_what_has_none_is_last():
     assert inspection_order([np.nan, 1.0, 3.0, 1.0]).tolist() == [2, 1, 3, 0]
     with pytest.raises(ValueError, match="scores 2, frames 1, boxes 2 and vectors 2 must be of equal length"):
         first_sightings([1, 2], [0], np.zeros((2, 4)), np.zeros((2, 3)))
+
+
+def test_groups_without_scores_follow_a_thing_through_the_frames():
+    frames, boxes = np.array([0, 20, 45, 200, 0]), np.tile([0, 0, 5, 5], (5, 1))
+    vectors = np.array([[1, 0], [1, 0.1], [1, 0.2], [1, 0], [0, 1]], np.float32)
+    assert near_duplicates(frames, boxes, vectors).tolist() == [0, 0, 0, 3, 4]
+    parted = PartedArray([vectors[:2], vectors[2:]])
+    assert near_duplicates(frames, boxes, parted).tolist() == [0, 0, 0, 3, 4]
+    assert near_duplicates(frames, boxes, vectors, near=10).tolist() == [0, 1, 2, 3, 4]

@@ -24,7 +24,7 @@ print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))
 def copied(site):
     """The package elsewhere, without compiled kernels."""
     target = site / "oodretrieval"
-    for path in ("__init__.py", "compilation.py", "errors.py", "labels.py", "segments"):
+    for path in ("__init__.py", "compilation", "errors.py", "labels.py", "segments"):
         source = PACKAGE / path
         if source.is_dir():
             shutil.copytree(source, target / path, ignore=shutil.ignore_patterns("__pycache__"))
@@ -69,7 +69,7 @@ def test_the_second_process_finds_the_kernels_of_the_first(compiled, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "changed", ["segments/pixels.py", pytest.param("compilation.py", marks=pytest.mark.slow)]
+    "changed", ["segments/pixels.py", pytest.param("compilation/union_find.py", marks=pytest.mark.slow)]
 )
 def test_a_change_of_any_kernel_is_noticed(compiled, tmp_path, changed):
     copy = shutil.copytree(compiled, tmp_path / "site" / "oodretrieval")
@@ -85,11 +85,13 @@ def test_a_folder_of_choice(copy, tmp_path):
     assert list(folder.rglob("*.nbi"))
 
 
+@pytest.mark.slow
 def test_works_where_nothing_can_be_written(copy, tmp_path):
     # A file in the place of each folder: permissions do not stop the administrator, and tests may run as one.
     home = tmp_path / "home"
     home.mkdir()
-    (copy / "segments" / "__pycache__").write_text("")
+    for package in ("compilation", "segments"):
+        (copy / package / "__pycache__").write_text("")
     (home / ".cache").write_text("")
     (home / "Library").write_text("")
     for _ in range(2):

@@ -27,6 +27,7 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select import compute_embeddings as embedding_stage
+from oodretrieval.stages.select import embedder
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.settings import EmbedSettings
@@ -38,7 +39,8 @@ NAMES = {"model_name": "colour", "meta_model_name": "linear"}
 
 def settings_of(**options):
     settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "select_by": "entropy", **NAMES}
-    return from_mapping(EmbedSettings, {**settings, **options, **CPU})
+    native = {"embedded": "crop", "crop_size": 0}  # quickest
+    return from_mapping(EmbedSettings, {**settings, **native, **options, **CPU})
 
 
 def embed(configuration, workspace, **options):
@@ -83,14 +85,14 @@ def test_what_stays_selected_is_not_embedded_again(configuration, fitted, monkey
     embed(configuration, fitted, limit=3, select_number=8)
     before = set(contents(fitted)[0])
     embedded = []
-    real = embedding_stage.embed_crops
+    real = embedder.embed_candidates
 
-    def counting(network, crops, **options):
-        vectors = real(network, crops, **options)
+    def counting(network, images, views, **options):
+        vectors = real(network, images, views, **options)
         embedded.append(len(vectors))
         return vectors
 
-    monkeypatch.setattr(embedding_stage, "embed_crops", counting)
+    monkeypatch.setattr(embedder, "embed_candidates", counting)
     embed(configuration, fitted, select_number=8)
     after = set(contents(fitted)[0])
     assert sum(embedded) == len(after - before) and before & after and before - after
@@ -130,20 +132,20 @@ def test_images_that_have_gone_take_their_segments_with_them(configuration, fitt
 
 
 def test_a_run_that_broke_off_is_completed_with_another_limit(configuration, fitted, monkeypatch):
-    real = embedding_stage.embed_crops
+    real = embedder.embed_candidates
 
     def broken_off(*arguments, **options):
-        monkeypatch.setattr(embedding_stage, "embed_crops", refuse)
+        monkeypatch.setattr(embedder, "embed_candidates", refuse)
         return real(*arguments, **options)
 
     def refuse(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(embedding_stage, "embed_crops", broken_off)
+    monkeypatch.setattr(embedder, "embed_candidates", broken_off)
     monkeypatch.setattr(embedding_stage, "blocks", lambda count: ((i, range(i, i + 1)) for i in range(count)))
     with pytest.raises(KeyboardInterrupt):
         embed(configuration, fitted, select_number=8, limit=3)
-    monkeypatch.setattr(embedding_stage, "embed_crops", real)
+    monkeypatch.setattr(embedder, "embed_candidates", real)
     embed(configuration, fitted, select_number=8)
     assert_as_if_fresh(configuration, fitted, select_number=8)
 

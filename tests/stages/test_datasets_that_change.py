@@ -31,6 +31,7 @@ CHANGES = {
     "added and removed": [0, 1, 4, 6, 8, 10, 12],
     "others altogether": [0, 1, 2, 10],
 }
+QUICK = ("grew in the middle", "shrank to one block", "added and removed")
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +123,13 @@ def same(ours, expected):
         assert ours[name].to_numpy().tobytes() == expected[name].to_numpy().tobytes()
 
 
-@pytest.mark.parametrize("numbers", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param(numbers, id=name, marks=() if name in QUICK else pytest.mark.slow)
+        for name, numbers in CHANGES.items()
+    ],
+)
 def test_only_what_is_new_is_computed_and_all_is_right(project, fresh, numbers):
     numbers = list(numbers)
     wanted = fresh(numbers)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import oodretrieval.stages.train.train_segmentation as stage
@@ -182,6 +183,7 @@ def test_settings_out_of_range(name):
 RANK = """
 import json, sys
 import torch
+from PIL import Image
 from accelerate import Accelerator
 from torch.utils.data import DataLoader, Dataset
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
@@ -202,7 +204,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_processes_of_a_training_share_the_images_and_not_the_augmentation(tmp_path, workers):
     """Two real ones, as torchrun starts them; each image once an epoch, and every random number another."""
     (tmp_path / "rank.py").write_text(RANK)
@@ -225,3 +227,48 @@ def test_processes_of_a_training_share_the_images_and_not_the_augmentation(tmp_p
     for epoch in (slice(0, 6), slice(6, 12)):
         assert sorted(first[epoch] + second[epoch]) == list(range(12))
     assert not set(noise) & set(other_noise)
+
+
+def test_an_export_adds_its_classes_and_the_old_weights_stay_where_they_were(trainable, workspace, tmp_path):
+    first = train_segmentation(settings(epochs=1), Run(trainable, workspace))
+    before = Path(first["path"]).read_bytes()
+    export = exported(trainable, tmp_path / "export")
+    with pytest.raises(SettingsError, match="another file"):
+        train_segmentation(settings(exports=[str(export)]), Run(trainable, workspace))
+    target = tmp_path / "further.safetensors"
+    chosen = settings(exports=[str(export)], save_file=str(target), epochs=1)
+    result = train_segmentation(chosen, Run(trainable, workspace))
+    noted = read_metadata(target)
+    assert noted["classes"]["9"][0] == "pony" and noted["kwargs"]["num_classes"] == 10
+    assert Path(first["path"]).read_bytes() == before
+    assert "pony" in result["iou"]
+    entry = replace(trainable.model("plain"), kwargs={"num_classes": 10}, weights=target)
+    assert load_model(entry)(torch.zeros(1, 3, 8, 8)).shape[1] == 10
+    with pytest.raises(SettingsError, match="train it first"):
+        train_segmentation(
+            settings(model_name="wide", exports=[str(export)], save_file=str(target)),
+            Run(trainable, workspace),
+        )
+
+
+def exported(configuration, folder):
+    """Six images of the training set in which a square is a pony, as scripts/export.py would write them."""
+    dataset = Run(configuration, None).dataset("train")
+    (folder / "labels").mkdir(parents=True)
+    images = []
+    for number in range(6):
+        sample = dataset[number % len(dataset)]
+        labels = dataset.label_set.to_predicted(sample.labels)
+        labels[2:12, 2:12] = 9
+        Image.fromarray(sample.image).save(folder / f"{number}.png")
+        Image.fromarray(labels).save(folder / "labels" / f"{number}.png")
+        images.append(
+            {"id": str(number), "image": str(folder / f"{number}.png"), "labels": f"labels/{number}.png"}
+        )
+    known = {
+        str(key): {"name": name, "colour": "#000000", "new": False}
+        for key, (name, _) in dataset.label_set.pred_mapping.items()
+    }
+    classes = known | {"9": {"name": "pony", "colour": "#112233", "new": True}}
+    (folder / "classes.json").write_text(json.dumps({"classes": classes, "images": images}))
+    return folder

@@ -1,5 +1,8 @@
 """What the colours of the points mean, and the density behind them."""
 
+from oodretrieval.errors import SettingsError
+from oodretrieval.explorer.colour_groups import COLOURINGS
+from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
 
 
@@ -9,10 +12,7 @@ def colour_by_truth(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    if session.state.segments.classes.has_truth:
-        session.state.colouring = "truth"
-    else:
-        session.say("no truth in this catalogue; h colours by predicted class")
+    session.state.colour_by("truth")
 
 
 def colour_by_prediction(session: Session) -> None:
@@ -21,7 +21,7 @@ def colour_by_prediction(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    session.state.colouring = "prediction"
+    session.state.colour_by("prediction")
 
 
 def colour_by_score(session: Session) -> None:
@@ -30,10 +30,16 @@ def colour_by_score(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    if session.state.segments.select_by:
-        session.state.colouring = "score"
-    else:
-        session.say("no score in this catalogue; compute_embeddings writes it")
+    session.state.colour_by("score")
+
+
+def colour_by_tags(session: Session) -> None:
+    """Colour by tag.
+
+    Args:
+        session: Whose state.
+    """
+    session.state.colour_by("tags")
 
 
 def colour_uniformly(session: Session) -> None:
@@ -42,7 +48,26 @@ def colour_uniformly(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    session.state.colouring = "uniform"
+    session.state.colour_by("uniform")
+
+
+def ask_for_colouring(session: Session) -> None:
+    """Ask for the column to colour by.
+
+    Args:
+        session: Whose view.
+    """
+
+    def take(text: str) -> str:
+        try:
+            session.state.colour_by(text)
+        except SettingsError as error:
+            return str(error)
+        return ""
+
+    choices = tuple(dict.fromkeys([*COLOURINGS, *session.state.columns]))
+    question = "colour by which column? drive, image, predicted_iou, cluster, S, …"
+    session.presentation.prompt = Prompt(question, take, choices=choices)
 
 
 def toggle_density(session: Session) -> None:

@@ -1,6 +1,7 @@
-"""The help over everything, and the way out."""
+"""The help over everything, one step back, and the way out."""
 
 from oodretrieval.explorer.details import ElbowCurve
+from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
 
 
@@ -13,15 +14,45 @@ def toggle_help(session: Session) -> None:
     session.presentation.help = not session.presentation.help
 
 
-def leave(session: Session) -> None:
-    """Close the help or the elbow; else the view.
+def step_back(session: Session) -> None:
+    """Close the help, the elbow, the review, put the lasso away, select nothing: the first of these that there is.
 
     Args:
         session: Whose view.
     """
-    if session.presentation.help:
+    presentation = session.presentation
+    if presentation.help:
         toggle_help(session)
-    elif isinstance(session.presentation.detail, ElbowCurve):
-        session.presentation.close_elbow()
+    elif isinstance(presentation.detail, ElbowCurve):
+        presentation.close_elbow()
+    elif presentation.tool:
+        presentation.tool = ""
+        session.say("the pointer moves the view")
+    elif session.review is not None:
+        session.review = None
+        session.say("the review is closed; v goes on with it, all answers are kept")
+    elif session.state.selection.selected is not None:
+        session.state.selection.clear()
+        session.say("nothing selected")
     else:
+        session.say("Ctrl + w closes the window")
+
+
+def leave(session: Session) -> None:
+    """Close the view; asks first while something is being saved.
+
+    Args:
+        session: Whose view.
+    """
+    unsaved = session.unsaved
+    if not unsaved:
         session.close()
+        return
+
+    def take(text: str) -> str:
+        if text.lower() in ("y", "yes"):
+            session.close()
+        return ""
+
+    question = f"{unsaved}\nclose all the same, which drops it? y and Enter close, Escape stays"
+    session.presentation.prompt = Prompt(question, take)

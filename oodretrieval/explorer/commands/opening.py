@@ -6,13 +6,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
 from oodretrieval.explorer.commands.neighbours import follow_query
 from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.commands.reviewing import follow_tags
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.state import METHOD_NAMES
 from oodretrieval.explorer.work import Job
-from oodretrieval.search import project
+from oodretrieval.search.cost import projection_cost
+from oodretrieval.search.sampled_pca import sampled_pca
 
 _QUICK = 20_000_000
 """Values of an embedding whose PCA is done at once."""
@@ -26,24 +29,56 @@ def start(session: Session) -> None:
     """
     session.state.subscribe(partial(follow_query, session))
     session.state.subscribe(partial(follow_ranking, session))
+    session.state.subscribe(partial(follow_tags, session))
+    restored = session.keeping.restore()
+    session.state.history.forget()
+    if session.state.tags.problem:
+        session.say(session.state.tags.problem)
+    elif restored:
+        session.say(f"as you left it: {restored}")
     if session.state.ranking is not None:
         show_candidates(session)
+    if not session.work.immediate:
+        worker_process.warm()
     _project(session)
 
 
 def _project(session: Session) -> None:
-    """Get the points to draw and the space to search in, from what is kept or computed."""
+    """Get the points to draw and the space to search in, from what is kept or computed; a PCA until they are there."""
     state, size = session.state, session.state.settings.embedding_size
-    quick = state.vectors.size <= _QUICK and not session.work.immediate
-    if quick and state.settings.method != "pca" and session.projections.kept(2) is None:
-        with state.together():
-            state.points, state.preliminary = project(state.vectors, "pca"), True
+    if not session.work.immediate and session.projections.kept(2) is None:
+        _show_first(session)
     name = METHOD_NAMES[state.settings.method]
-    title = f"{name} of {len(state)} segments"
+    title = f"{name} of {len(state)} segments{_cost(session, 2)}"
     session.work.start("points", title, _projection(session, 2), partial(_take_points, session))
     if size not in (0, 2):
-        title = f"{name} to {size} dimensions"
+        title = f"{name} to {size} dimensions{_cost(session, size)}"
         session.work.start("space", title, _projection(session, size), partial(_take_space, session))
+
+
+def _cost(session: Session, dimensions: int) -> str:
+    """What is still to be computed, if it takes long: a comma and a few words."""
+    if session.projections.kept(dimensions) is not None:
+        return ""
+    words = projection_cost(
+        session.state.settings.method, *session.state.vectors.shape, dimensions=dimensions
+    ).words()
+    return f", {words}" if words else ""
+
+
+def _show_first(session: Session) -> None:
+    """Show principal components of a sample: at once, or in the background where reading all vectors takes a while."""
+    state = session.state
+
+    def take(points: NDArray[np.float32]) -> None:
+        if state.points is None:
+            with state.together():
+                state.points, state.preliminary = points, True
+
+    if state.vectors.size <= _QUICK:
+        take(sampled_pca(state.vectors))
+    else:
+        session.work.start("first", "PCA of a sample", lambda job: sampled_pca(state.vectors), take)
 
 
 def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np.float32]]:
@@ -54,6 +89,8 @@ def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np
 
 def _take_points(session: Session, points: NDArray[np.float32]) -> None:
     leave_segment(session)
+    kept, session.keeping.limits = session.keeping.limits, None
+    session.presentation.limits = kept  # others, of other points, mean nothing
     with session.state.together():
         session.state.points, session.state.preliminary = points, False
         if session.state.settings.embedding_size == 2:

@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.framed_image import framed_image
-from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.prompt import Prompt
+from oodretrieval.explorer.session import SAVING, Session
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SNAPSHOTS = (".png", ".svg", ".pdf")
+"""What a view can be saved as."""
 _NO_PART_OF_A_NAME = r"[^\w.+-]+"
 """Letters of every language stay: names of images that differ only in them are not one file."""
 
@@ -65,9 +68,34 @@ def _save(session: Session, row: int, kind: str, make: Callable[[], "NDArray[np.
     def save() -> Path:
         from oodretrieval.charts.saving import save_picture
 
-        return save_picture(path, make())
+        return save_picture(path, make(), whole=True)
 
     # a slot of its own for each: a picture that was asked for is not dropped for the next one
     session.work.start(
-        f"save {id(save)}", "saving", lambda job: save(), lambda path: session.say(f"saved {path}")
+        f"save {id(save)}", SAVING, lambda job: save(), lambda path: session.say(f"saved {path}")
     )
+
+
+def ask_for_snapshot(session: Session) -> None:
+    """Ask for a file to save the whole view to: scatter, legend and what is next to it.
+
+    Args:
+        session: Whose view.
+    """
+
+    def take(text: str) -> str:
+        path = session.folder / (text or "view.png")
+        if path.suffix.lower() not in SNAPSHOTS:
+            return f"the name of a file ends in {', '.join(SNAPSHOTS)}"
+
+        def save() -> Path:
+            from oodretrieval.explorer.desktop.snapshot import save_snapshot
+
+            return save_snapshot(session.state, session.presentation, path)
+
+        # here, not in a thread: the view reads the state while it draws
+        session.attempt(lambda: session.say(f"saved {save()}"))
+        return ""
+
+    question = f"save the view as (.png, .svg or .pdf), in {session.folder}"
+    session.presentation.prompt = Prompt(question, take, "view.png")

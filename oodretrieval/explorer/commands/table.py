@@ -7,10 +7,16 @@ from oodretrieval.explorer.commands import (
     candidates,
     clusters,
     colours,
+    explaining,
+    exporting,
     leaving,
+    moving,
+    naming,
     neighbours,
     pointer,
+    reviewing,
     saving,
+    selecting,
 )
 from oodretrieval.explorer.session import Session
 
@@ -24,12 +30,14 @@ class Command:
         shown: The trigger in words.
         text: What happens.
         run: Does it.
+        also: Other triggers that do it.
     """
 
     trigger: str
     shown: str
     text: str
     run: Callable[[Session], None]
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,8 +75,13 @@ MOUSE: tuple[SegmentCommand | Command, ...] = (
         pointer.show_panels,
     ),
     SegmentCommand("right", "right button", "nearest neighbours of the segment", neighbours.show_neighbours),
-    Command("wheel up", "wheel up", "one neighbour more", neighbours.more_neighbours),
-    Command("wheel down", "wheel down", "one neighbour less", neighbours.fewer_neighbours),
+    SegmentCommand(
+        "shift+left", "Shift + left button", "select the segment, too, or no longer", selecting.toggle_segment
+    ),
+    Command("wheel up", "wheel up", "zoom in at the pointer; dragging moves the view", moving.zoom_in),
+    Command("wheel down", "wheel down", "zoom out", moving.zoom_out),
+    Command("ctrl+wheel up", "Ctrl + wheel up", "one neighbour more", neighbours.more_neighbours),
+    Command("ctrl+wheel down", "Ctrl + wheel down", "one neighbour less", neighbours.fewer_neighbours),
     SegmentCommand(
         "ctrl+left", "Ctrl + left button", "save the full image instead of showing it", saving.save_image
     ),
@@ -95,6 +108,9 @@ KEYS: tuple[Command, ...] = (
     Command("p", "p", "the candidate before", candidates.previous_candidate),
     Command("+", "+", "raise the threshold: hide the tenth of lowest score", candidates.raise_threshold),
     Command("-", "-", "lower the threshold", candidates.lower_threshold),
+    Command("home", "Home", "show all points", moving.show_everything),
+    Command("]", "]", "one neighbour more", neighbours.more_neighbours),
+    Command("[", "[", "one neighbour less", neighbours.fewer_neighbours),
     Command("m", "m", "next distance metric: euclidean, cosine", neighbours.cycle_metric),
     Command(
         "g",
@@ -104,6 +120,8 @@ KEYS: tuple[Command, ...] = (
     ),
     Command("h", "h", "colour by predicted class", colours.colour_by_prediction),
     Command("u", "u", "colour by the score that selected, the most unknown darkest", colours.colour_by_score),
+    Command("y", "y", "colour by tag", colours.colour_by_tags),
+    Command("j", "j", "colour by any column: type its name, Tab completes", colours.ask_for_colouring),
     Command("b", "b", "one colour for all", colours.colour_uniformly),
     Command("d", "d", "density of the segments behind them, on and off", colours.toggle_density),
     Command(
@@ -115,17 +133,78 @@ KEYS: tuple[Command, ...] = (
     Command(
         "#",
         "#",
-        "next clustering: k-means, spectral, agglomerative (Ward)",
+        "next clustering: k-means, spectral, agglomerative (Ward), DBSCAN, HDBSCAN",
         clusters.cycle_clustering,
     ),
+    Command(
+        "/",
+        "/",
+        "filter: show only what is meant, such as: class == 2 and predicted_iou < 0.4",
+        selecting.ask_for_filter,
+    ),
+    Command("l", "l", "lasso: drag around points; Shift adds, Ctrl takes away", selecting.draw_lasso),
+    Command("r", "r", "rectangle, likewise", selecting.draw_rectangle),
+    Command(
+        "k", "k", "select all of the marked segment's colour: its class, cluster, tag", selecting.select_group
+    ),
+    Command("o", "o", "select the neighbours that are shown", selecting.select_neighbours),
+    Command("a", "a", "select all that is shown", selecting.select_all),
+    Command("i", "i", "select what is shown and was not selected", selecting.invert_selection),
+    Command("x", "x", "select nothing", selecting.clear_selection),
+    Command("w", "w", "name what is selected, or the marked segment: type a tag", naming.ask_for_tag),
+    Command(
+        "q", "q", "take a tag off what is selected, or off the marked segment", naming.ask_for_tag_to_take_off
+    ),
+    Command("z", "z", "rename, merge or remove a tag", naming.ask_for_tag_to_change),
+    Command("ctrl+z", "Ctrl + z", "undo: tags, selection, filter, colours, clusters, threshold", naming.undo),
+    Command("ctrl+y", "Ctrl + y", "do again what was undone", naming.redo),
+    Command(
+        "v",
+        "v",
+        "review: the twelve candidates most worth a look among what is selected, else shown",
+        reviewing.start_review,
+    ),
+    Command("1", "1", "review: this one is of interest", reviewing.answer_of_interest),
+    Command("0", "0", "review: this one is not", reviewing.answer_not_of_interest),
+    Command(
+        "2",
+        "2 … 9",
+        "review: this one is what the number stands for; w gives a new name",
+        reviewing.answer_name,
+        also=("3", "4", "5", "6", "7", "8", "9"),
+    ),
+    Command("arrow right", "→", "review: the next one", reviewing.next_in_review),
+    Command("arrow left", "←", "review: the one before", reviewing.previous_in_review),
+    Command("enter", "Enter", "review: rank again, and show the next twelve", reviewing.next_page),
+    Command(
+        "e",
+        "e",
+        "export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
+        exporting.export_tagged,
+    ),
+    Command(
+        "f",
+        "f",
+        "why the network says so: the pixels that the evidence for the marked segment's class is followed back to",
+        explaining.explain_marked,
+    ),
+    Command("ctrl+s", "Ctrl + s", "save the whole view as PNG, SVG or PDF", saving.ask_for_snapshot),
     Command("?", "?", "this help", leaving.toggle_help),
-    Command("escape", "Escape", "close the help, a question or the elbow; else leave", leaving.leave),
+    Command(
+        "escape",
+        "Escape",
+        "one step back: closes the help, a question, the elbow, the lasso, the review; selects nothing",
+        leaving.step_back,
+    ),
+    Command("ctrl+w", "Ctrl + w", "close the window; asks while something is being saved", leaving.leave),
 )
 """What keys do."""
 
 COMMANDS = MOUSE + KEYS
 
-_BY_TRIGGER = {command.trigger: command for command in COMMANDS}
+_BY_TRIGGER = {command.trigger: command for command in COMMANDS} | {
+    trigger: command for command in KEYS for trigger in command.also
+}
 
 
 def command_for(trigger: str) -> Command | SegmentCommand | None:

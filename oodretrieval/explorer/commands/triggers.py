@@ -1,6 +1,8 @@
 """From what a view was given (keys, buttons, the wheel, the pointer) to the commands of the table."""
 
-from oodretrieval.explorer.commands.leaving import leave, toggle_help
+from functools import partial
+
+from oodretrieval.explorer.commands.leaving import step_back, toggle_help
 from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.table import Command, SegmentCommand, command_for
 from oodretrieval.explorer.session import Session
@@ -20,12 +22,13 @@ def press_key(session: Session, key: str | None) -> None:
         if presentation.prompt is prompt:  # an answer may have asked something else
             presentation.prompt = after
         return
-    command = command_for(trigger_of_key(key))
+    presentation.key = trigger_of_key(key)
+    command = command_for(presentation.key)
     if not isinstance(command, Command):
         return
-    if presentation.help and command.run not in (toggle_help, leave):
+    if presentation.help and command.run not in (toggle_help, step_back):
         toggle_help(session)
-    command.run(session)
+    session.attempt(partial(command.run, session))
 
 
 def move_pointer(session: Session, row: int | None, pointer: tuple[float, float]) -> None:
@@ -57,23 +60,26 @@ def press_button(session: Session, trigger: str, row: int | None) -> None:
     if row is None:
         session.say("no segment under the pointer")
     else:
-        command.run(session, row)
+        session.attempt(partial(command.run, session, row))
 
 
-def turn_wheel(session: Session, up: bool) -> None:
+def turn_wheel(session: Session, up: bool, held: str = "", focus: tuple[float, float] | None = None) -> None:
     """Take a turn of the wheel where segments are.
 
     Args:
         session: Whose view.
         up: Whether away from the person.
+        held: What is held, as the table spells it: ``"ctrl+"`` or nothing.
+        focus: Where the pointer is, in the coordinates of the projection; None outside the scatter.
     """
-    command = command_for("wheel up" if up else "wheel down")
+    session.presentation.focus = focus
+    command = command_for(f"{held}wheel {'up' if up else 'down'}")
     if isinstance(command, Command):
-        command.run(session)
+        session.attempt(partial(command.run, session))
 
 
 def trigger_of_key(key: str | None) -> str:
-    """A key in the spelling of the table: shift is part of the character.
+    """A key in the spelling of the table: shift is part of the character, and arrows are no buttons of the mouse.
 
     Args:
         key: As matplotlib names it.
@@ -82,8 +88,11 @@ def trigger_of_key(key: str | None) -> str:
         Its trigger; empty for no key.
 
     Example:
-        >>> trigger_of_key("shift+?"), trigger_of_key("M")
-        ('?', 'm')
+        >>> trigger_of_key("shift+?"), trigger_of_key("M"), trigger_of_key("ctrl+Z"), trigger_of_key("left")
+        ('?', 'm', 'ctrl+z', 'arrow left')
     """
-    name = (key or "").removeprefix("shift+")
-    return name.lower() if len(name) == 1 else name
+    name = (key or "").removeprefix("shift+").replace("cmd+", "ctrl+").replace("super+", "ctrl+")
+    if name in ("left", "right"):
+        return f"arrow {name}"
+    held, plus, last = name.rpartition("+")
+    return f"{held}{plus}{last.lower()}" if len(last) == 1 else name

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.elbow import draw_elbow
 from oodretrieval.charts.image_panels import draw_four_panels, frame
 from oodretrieval.charts.palette import RED
@@ -23,8 +23,14 @@ from oodretrieval.explorer.details import (
     KeysHelp,
     Message,
     NeighbourPage,
+    ReviewPage,
     WholeImage,
 )
+
+_HEADING = 10.5
+"""Size of a heading, points."""
+_LETTER = 0.58
+"""Width of a letter in its height."""
 
 
 class DetailView:
@@ -69,6 +75,11 @@ class DetailView:
                 self._draw_candidates(detail)
             case NeighbourPage():
                 self._draw_neighbours(detail)
+            case ReviewPage():
+                drawn = draw_review(
+                    self.figure, detail.pictures, detail.captions, detail.colours, detail.place, detail.curve
+                )
+                self._finish_sheet(drawn, detail.rows, detail.heading, font_size=8, top=0.87)
             case ElbowCurve():
                 self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
                 draw_elbow(self._elbow, detail.spread, "k-means: click on the number of clusters to take")
@@ -106,11 +117,11 @@ class DetailView:
         axes.imshow(detail.image)
         axes.add_patch(frame(detail.box))
         axes.set_axis_off()
-        axes.set_title(detail.heading, fontsize=10.5)
+        axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING)
 
     def _draw_panels(self, detail: FourPanels) -> None:
         draw_four_panels(self.figure, detail.view, legend_columns=4)
-        self.figure.suptitle(detail.heading, fontsize=10.5)
+        self.figure.suptitle(self._wrapped(detail.heading), fontsize=_HEADING)
         self.figure.subplots_adjust(0.01, 0.12, 0.95, 0.86)
         place: Any = self.figure.axes[0].get_subplotspec()
         place.get_topmost_subplotspec().get_gridspec().update(wspace=0.06, hspace=0.16)
@@ -135,5 +146,11 @@ class DetailView:
         for axes in drawn:
             axes.xaxis.label.set_fontsize(font_size)
         self._rows = dict(zip(drawn, rows, strict=True))
-        self.figure.suptitle(heading, fontsize=10.5, y=0.968)
-        self.figure.subplots_adjust(0.02, 0.09, 0.985, top)
+        lines = self._wrapped(heading)
+        self.figure.suptitle(lines, fontsize=_HEADING, y=0.985, va="top")
+        self.figure.subplots_adjust(0.02, 0.09, 0.985, top - 0.02 * max(lines.count("\n") - 1, 0))
+
+    def _wrapped(self, heading: str) -> str:
+        """A heading in lines that fit the width of the figure."""
+        letters = max(20, int(72 * self.figure.bbox.width / self.figure.dpi / (_HEADING * _LETTER)))
+        return "\n".join(textwrap.fill(line, letters) for line in heading.splitlines())

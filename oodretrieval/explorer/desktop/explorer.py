@@ -1,7 +1,7 @@
 """The explorer: events of a figure's canvas → commands of the table."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from matplotlib.backend_bases import KeyEvent, LocationEvent, MouseButton, MouseEvent, TimerBase
 from matplotlib.figure import Figure
@@ -11,17 +11,24 @@ from oodretrieval.explorer.commands.clusters import find_clusters
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
+from oodretrieval.explorer.desktop.dragging import Dragging
 from oodretrieval.explorer.desktop.figure_view import FigureView
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
+from oodretrieval.explorer.web import require_page
 from oodretrieval.stores import Catalogue, Workspace
+
+if TYPE_CHECKING:
+    from oodretrieval.explorer.web.notebook import NotebookPage
 
 SIZE = (15.5, 8.2)
 """Of a new figure, inches."""
 BUTTONS = {MouseButton.LEFT: "left", MouseButton.MIDDLE: "middle", MouseButton.RIGHT: "right"}
 _POLLING = 60
 """How often finished work is looked for, milliseconds."""
+_WATCHING = 2000
+"""How often tags of other windows are looked for, milliseconds."""
 
 
 class Explorer:
@@ -65,6 +72,8 @@ class Explorer:
         canvas: Any = self.figure.canvas
         self._timer = canvas.new_timer(interval=_POLLING)
         self._timer.add_callback(self.poll)
+        self._watch = canvas.new_timer(interval=_WATCHING)
+        self._watch.add_callback(self.look_for_tags)
         self._polling = False
         self.session = Session(
             state,
@@ -75,8 +84,10 @@ class Explorer:
             close=self.close,
         )
         self.view = FigureView(self.figure, state, self.session.presentation)
+        self._dragging = Dragging(self.view, self.session, self._click)
         self._connect()
         start(self.session)
+        self._watch.start()
 
     @property
     def state(self) -> State:
@@ -84,12 +95,15 @@ class Explorer:
         return self.session.state
 
     @classmethod
-    def from_settings(cls, settings: ExplorerSettings, workspace: Workspace) -> "Explorer":
+    def from_settings(
+        cls, settings: ExplorerSettings, workspace: Workspace, figure: Figure | None = None
+    ) -> "Explorer":
         """Open the catalogue that settings name.
 
         Args:
             settings: As from the command line.
             workspace: Where it lies.
+            figure: An empty figure to draw in; by default a new one of pyplot.
 
         Returns:
             The explorer.
@@ -100,13 +114,32 @@ class Explorer:
         """
         catalogue = Catalogue.named(workspace, settings.embeddings_file, verify=settings.common.verify)
         values = {name: value for name, value in flat(settings).items() if name != "workspace"}
-        return cls(catalogue, workspace, **values)
+        return cls(catalogue, workspace, figure, **values)
+
+    def servable(self) -> "NotebookPage":
+        """The same state as a page, which a notebook shows in a frame; a window of pyplot closes.
+
+        Returns:
+            The page; its ``address`` opens it in a browser's own tab.
+
+        Raises:
+            DisplayError: If the page's packages are missing; names the command that installs them.
+        """
+        require_page()
+        from oodretrieval.explorer.web.notebook import NotebookPage
+
+        self.close()
+        return NotebookPage(self.state, self.session.workspace)
 
     def poll(self) -> None:
         """Deliver finished work and show how the rest stands; the canvas's timer calls this."""
         if not self.session.poll():
             self._timer.stop()
             self._polling = False
+
+    def look_for_tags(self) -> None:
+        """Take what was tagged in other windows, and keep how this one stands; a timer of the canvas calls this."""
+        self.session.attempt(self.session.look_around)
 
     def close(self) -> None:
         """Close the window, and drop what is under way."""
@@ -130,7 +163,8 @@ class Explorer:
         for event, handler in (
             ("motion_notify_event", self._moved),
             ("figure_leave_event", self._left),
-            ("button_press_event", self._clicked),
+            ("button_press_event", self._held_down),
+            ("button_release_event", self._let_go),
             ("scroll_event", self._scrolled),
             ("key_press_event", self._pressed),
             ("resize_event", self._resized),
@@ -139,25 +173,48 @@ class Explorer:
             canvas.mpl_connect(event, handler)
 
     def _moved(self, event: LocationEvent) -> None:
-        if not self._mouse_is_taken():
+        if self._mouse_is_taken():
+            return
+        if self._dragging.move(event):
+            leave_segment(self.session)
+        else:
             move_pointer(self.session, self.view.row_at(event), (event.x, event.y))
 
     def _left(self, event: LocationEvent) -> None:
         leave_segment(self.session)
 
-    def _clicked(self, event: MouseEvent) -> None:
+    def _held_down(self, event: MouseEvent) -> None:
         if self._mouse_is_taken() or event.button not in BUTTONS:
             return
-        number = self.view.clusters_at(event)
+        if event.button == MouseButton.LEFT and event.inaxes is self.view.scatter.axes:
+            self._dragging.press(event, _held(event), "shift" in _modifiers(event))
+        else:
+            self._click(event)
+
+    def _let_go(self, event: MouseEvent) -> None:
+        if event.button == MouseButton.LEFT:
+            self._dragging.release(event)
+
+    def _click(self, event: MouseEvent) -> None:
+        number, name = self.view.clusters_at(event), self.view.scatter.legend_at(event.x, event.y)
         if number is not None:
             find_clusters(self.session, number)
+        elif name is not None:
+            shown = self.state.selection.toggle(name)
+            self.session.say(f"{name} is {'shown' if shown else 'hidden'}; a click shows or hides it")
         elif self.view.is_pointed_at(event):
-            trigger = _held(event) + BUTTONS[MouseButton(event.button)]
-            press_button(self.session, trigger, self.view.row_at(event))
+            button: Any = event.button
+            press_button(self.session, _held(event) + BUTTONS[button], self.view.row_at(event))
 
     def _scrolled(self, event: MouseEvent) -> None:
-        if not self._mouse_is_taken() and self.view.is_pointed_at(event):
-            turn_wheel(self.session, event.step > 0)
+        if self._mouse_is_taken() or not self.view.is_pointed_at(event):
+            return
+        inside = event.inaxes is self.view.scatter.axes
+        held = (
+            "ctrl+" if _held(event) == "ctrl+" or not inside else ""
+        )  # among candidates there is nothing to zoom
+        focus = self.view.scatter.in_plane(event.x, event.y) if inside else None
+        turn_wheel(self.session, event.step > 0, held, focus)
 
     def _pressed(self, event: KeyEvent) -> None:
         press_key(self.session, event.key)
@@ -168,7 +225,9 @@ class Explorer:
 
     def _closed(self, event: object = None) -> None:
         self.session.work.stop()
+        self.session.keeping.save()
         self._timer.stop()
+        self._watch.stop()
 
     def _mouse_is_taken(self) -> bool:
         """Whether the mouse belongs to an open question, the help, or the toolbar's pan and zoom."""
@@ -194,10 +253,14 @@ def _take_off_bindings(canvas: Any) -> None:
             canvas.mpl_disconnect(handler)
 
 
+def _modifiers(event: MouseEvent) -> set[str]:
+    modifiers: frozenset[str] = getattr(event, "modifiers", None) or frozenset()
+    return set(modifiers) | set((event.key or "").split("+"))
+
+
 def _held(event: MouseEvent) -> str:
     """What is held with a button, as the table of commands spells it."""
-    modifiers: frozenset[str] = getattr(event, "modifiers", None) or frozenset()
-    keys = set((event.key or "").split("+"))
-    if modifiers & {"ctrl", "cmd"} or keys & {"control", "ctrl", "cmd", "super"}:
+    keys = _modifiers(event)
+    if keys & {"control", "ctrl", "cmd", "super"}:
         return "ctrl+"
-    return "t+" if "t" in keys else ""
+    return "t+" if "t" in keys else "shift+" if "shift" in keys else ""

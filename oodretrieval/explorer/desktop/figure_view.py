@@ -11,9 +11,12 @@ from oodretrieval.explorer.desktop.scatter_view import ScatterView
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.state import State
 
-_SCATTER = {"points", "preliminary", "colouring", "clusters", "metric", "step"}
+_SCATTER = {
+    *("points", "preliminary", "colouring", "clusters", "metric", "step"),
+    *("selected", "filter", "hidden"),
+}
 """Of the state: what the scatter and its title show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
 """Of the state: what the rings in the scatter depend on."""
 
 
@@ -35,18 +38,25 @@ class FigureView:
         self._figure, self._state, self._presentation = figure, state, presentation
         halves: Any = figure.subfigures(1, 2, wspace=0)
         axes = halves[0].add_axes((0.015, 0.06, 0.97, 0.875))
-        self.scatter, self.detail = ScatterView(axes, state), DetailView(halves[1])
+        self.scatter, self.detail = ScatterView(axes, state, presentation), DetailView(halves[1])
         self.overlay = Overlay(figure, axes, presentation)
-        self.scatter.draw(presentation.density)
+        self.scatter.draw()
         self.detail.draw(presentation.detail)
-        state.subscribe(self._follow_state)
-        presentation.subscribe(self._follow_presentation)
+        self._ends = [
+            state.subscribe(self._follow_state),
+            presentation.subscribe(self._follow_presentation),
+        ]
+
+    def stop(self) -> None:
+        """No longer follow state and presentation."""
+        for end in self._ends:
+            end()
 
     def _follow_state(self, changed: frozenset[str]) -> None:
         if changed & _RINGS:
-            self._ring()
-        if changed & _SCATTER:
-            self.scatter.draw(self._presentation.density)
+            self.ring()
+        if changed & _SCATTER or ("tags" in changed and self._state.depends_on_tags):
+            self.scatter.draw()
             self._figure.canvas.draw_idle()
         elif changed & _RINGS:
             self.overlay.refresh()
@@ -57,15 +67,18 @@ class FigureView:
         if "marked" in changed:
             self.overlay.rings.mark(self._state.points, self._presentation.marked)
         if "density" in changed:
-            self.scatter.draw(self._presentation.density)
+            self.scatter.draw()
+        if "limits" in changed:
+            self.scatter.fit()
         if "detail" in changed:
             self.detail.draw(self._presentation.detail)
-        if changed & {"density", "detail"}:
+        if changed & {"density", "detail", "limits"}:
             self._figure.canvas.draw_idle()
         else:
             self.overlay.refresh()
 
-    def _ring(self) -> None:
+    def ring(self) -> None:
+        """Put rings around the marked point, the query and its neighbours."""
         state = self._state
         found = state.nearest(state.query) if state.query is not None and state.space is not None else []
         self.overlay.rings.mark(state.points, self._presentation.marked)

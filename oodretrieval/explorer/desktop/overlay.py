@@ -1,24 +1,34 @@
 """What comes and goes over the picture: drawn on a copy of it, so that ten thousand points are not drawn again."""
 
+import textwrap
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import FigureCanvasBase
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
 from matplotlib.text import Text
 
+from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.desktop.rings import Rings
 from oodretrieval.explorer.presentation import Presentation, Thumbnail
+from oodretrieval.explorer.prompt import Prompt
 
 _SPINNER = "◐◓◑◒"
 _SHORTEST = 110
 """A thumbnail's longer side on screen, pixels at 100 dpi."""
 _ROOM = 215
 """What a thumbnail with its caption takes next to the pointer, pixels at 100 dpi."""
+_WIDEST = 92
+"""Letters in a line of a question."""
+_HELP = 58
+"""Letters in a line of the help, next to the key."""
 _PAPER = {"boxstyle": "round,pad=0.8", "facecolor": "#fffef5", "edgecolor": "#333333", "alpha": 0.98}
 
 
@@ -36,6 +46,7 @@ class Overlay:
         bottom: The status line.
         working: The sign and the line of what is under way.
         question: The open question with what was typed.
+        traced: The lasso or rectangle that is being drawn.
         help_text: The help.
     """
 
@@ -47,7 +58,11 @@ class Overlay:
         self.bottom = _text(figure, 0.008, 0.012, va="bottom", ha="left", fontsize=9.5, color="#333333")
         self.working = _text(figure, 0.992, 0.012, va="bottom", ha="right", fontsize=9.5, color="#8a3b00")
         middle = {"va": "center", "ha": "center", "bbox": _PAPER}
-        self.question = _text(figure, 0.5, 0.5, fontsize=12, linespacing=1.6, **middle)
+        self.question = _text(
+            figure, 0.5, 0.5, fontsize=10.5, linespacing=1.5, ma="left", family="monospace", **middle
+        )
+        self.traced = Line2D([], [], color=RED, linewidth=1.6, linestyle="--", animated=True)
+        self.traced.set_figure(figure)
         self.help_text = _text(figure, 0.5, 0.5, ma="left", family="monospace", linespacing=1.45, **middle)
         figure.canvas.mpl_connect("draw_event", self._after_draw)
 
@@ -55,6 +70,16 @@ class Overlay:
         """Put the box next to the pointer, as it is presented; it is seen after the next :meth:`refresh`."""
         shown = self._presentation.thumbnail
         self.thumbnail = None if shown is None else _thumbnail_box(self._figure, shown)
+
+    def trace(self, pixels: Sequence[tuple[float, float]]) -> None:
+        """Show what is being drawn around points.
+
+        Args:
+            pixels: Corners, pixels of the canvas; none for nothing.
+        """
+        closed = [*pixels, *pixels[:1]]
+        self.traced.set_data([x for x, _ in closed], [y for _, y in closed])
+        self.refresh()
 
     def refresh(self) -> None:
         """Show what changed, over the picture as it was drawn last."""
@@ -64,7 +89,7 @@ class Overlay:
             return
         blitting: Any = canvas
         blitting.restore_region(self._background)
-        self._draw(canvas)
+        self._draw(blitting.get_renderer())
         blitting.blit(self._figure.bbox)
 
     def _after_draw(self, event: Any) -> None:
@@ -73,12 +98,13 @@ class Overlay:
         blitting: Any = event.canvas
         if blitting.supports_blit:
             self._background = blitting.copy_from_bbox(self._figure.bbox)
-        self._draw(event.canvas)
+        self._draw(event.renderer)  # of any kind of file, too
 
-    def _draw(self, canvas: FigureCanvasBase) -> None:
+    def _draw(self, renderer: RendererBase) -> None:
         self._write_texts()
-        artists: list[Artist | None] = [*self.rings.placed(), self.bottom, self.working, self.thumbnail]
-        renderer = canvas.get_renderer()  # type: ignore[attr-defined]
+        artists: list[Artist | None] = [
+            *self.rings.placed(), self.traced, self.bottom, self.working, self.thumbnail,
+        ]  # fmt: skip
         for artist in [*artists, self.help_text, self.question]:
             if artist is not None and not (isinstance(artist, Text) and not artist.get_text()):
                 artist.draw(renderer)
@@ -89,9 +115,7 @@ class Overlay:
         sign = _SPINNER[shown.turns % len(_SPINNER)]
         self.working.set_text(f"{sign} {shown.progress}" if shown.progress else "")
         prompt = shown.prompt
-        self.question.set_text(
-            "" if prompt is None else f"{prompt.question}\n› {prompt.text}▏\n{prompt.problem}"
-        )
+        self.question.set_text("" if prompt is None else _asked(prompt))
         self.help_text.set_text(help_text() if shown.help else "")
         if shown.help:
             self.help_text.set_fontsize(self._fitting(help_text()))
@@ -108,10 +132,33 @@ def help_text() -> str:
     """The table of commands as text.
 
     Returns:
-        One command a line, in two columns.
+        Lines of two columns of commands, long texts in several lines.
     """
     width = max(len(shown) for shown, _ in help_lines())
-    return "\n".join(f"{shown:<{width}}   {text}" for shown, text in help_lines())
+    entries = []
+    for shown, text in help_lines():
+        first, *more = textwrap.wrap(text, _HELP)
+        entries.append([f"{shown:<{width}}  {first}", *(f"{'':<{width}}  {line}" for line in more)])
+    height = -(-sum(map(len, entries)) // 2)
+    left: list[str] = []
+    while entries and len(left) + len(entries[0]) <= height:
+        left += entries.pop(0)
+    right = [line for entry in entries for line in entry]
+    pairs = zip_longest(left, right, fillvalue="")
+    return "\n".join(f"{one:<{width + _HELP + 5}}{other}".rstrip() for one, other in pairs)
+
+
+def _asked(prompt: Prompt) -> str:
+    """A question with what was typed and what was wrong with it, in lines that a window has room for."""
+    parts = [prompt.question, f"› {prompt.text}▏", prompt.problem]
+    lines = [line for part in parts for line in part.splitlines()]
+    return "\n".join(
+        shorter
+        for line in lines
+        for shorter in (
+            [line] if len(line) <= _WIDEST else textwrap.wrap(line, _WIDEST, subsequent_indent="  ")
+        )
+    )
 
 
 def _thumbnail_box(figure: Figure, shown: Thumbnail) -> AnnotationBbox:

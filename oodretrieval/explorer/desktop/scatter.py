@@ -5,21 +5,30 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
+from oodretrieval.search.density import density_around
 
 MOST_IN_LEGEND = 18
 _CELLS = 160
 _MARGIN = 0.04
+_FEW = 4000
+"""Points from which on they are drawn translucent."""
+_RIMMED = 6.0
+"""Size of points, square points, from which on they have a rim."""
 _ROOM = 1.35
 """Width that is kept free for a legend, inches."""
 
 
 def draw_categories(
-    axes: Axes, points: NDArray[np.floating], categories: Sequence[Category], legend: bool
+    axes: Axes,
+    points: NDArray[np.floating],
+    categories: Sequence[Category],
+    legend: bool,
+    selected: NDArray[np.bool_] | None = None,
 ) -> None:
     """Draw every segment in the colour of its category; replaces what was there.
 
@@ -27,24 +36,24 @@ def draw_categories(
         axes: Where.
         points: ``(n, 2)``.
         categories: Which share ``n`` rows among them. Unknown ones become larger diamonds, drawn last, faint
-            ones small dots, drawn first.
+            ones small dots, drawn first; small categories are drawn over large ones.
         legend: Whether there is a legend; one colour for all needs none.
+        selected: Which segments are selected, ``(n,)``: the others are pale; None for none.
     """
+    limits = axes.get_xlim(), axes.get_ylim()
     axes.clear()
-    size = float(np.clip(9000 / len(points), 9, 46))
-    for category in sorted(categories, key=lambda category: (not category.faint, category.unknown)):
-        axes.scatter(
-            points[category.rows, 0],
-            points[category.rows, 1],
-            s=size * (0.4 if category.faint else 1.3 if category.unknown else 1.0),
-            c=category.colour,
-            marker="D" if category.unknown else "o",
-            edgecolors="#202020" if category.unknown else "#ffffff",
-            linewidths=0.7 if category.unknown else 0.35,
-            label=f"{category.name} ({len(category.rows)})",
-            zorder=3 if category.unknown else 2,
-        )
-    fit_limits(axes, points, legend)
+    size = float(np.clip(9000 / len(points), 2, 46))
+    order = sorted(categories, key=lambda each: (not each.faint, each.unknown, -len(each.rows)))
+    for category in order:
+        parts = [(category.rows, _opacity(len(points)))]
+        if selected is not None:
+            chosen = selected[category.rows]
+            parts = [(category.rows[~chosen], 0.18), (category.rows[chosen], 1.0)]
+        for rows, opacity in parts:
+            if len(rows):
+                _draw_points(axes, points[rows], category, size, opacity)
+    axes.set_xlim(limits[0])
+    axes.set_ylim(limits[1])
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
@@ -53,26 +62,94 @@ def draw_categories(
         _legend(axes, categories)
 
 
+def _opacity(number: int) -> float:
+    """Dense places show through where there are thousands of points."""
+    return 1.0 if number <= _FEW else max(0.25, (_FEW / number) ** 0.35)
+
+
+def _draw_points(
+    axes: Axes, points: NDArray[np.floating], category: Category, size: float, opacity: float
+) -> None:
+    rim = size >= _RIMMED
+    axes.scatter(
+        points[:, 0],
+        points[:, 1],
+        s=size * (0.4 if category.faint else 1.3 if category.unknown else 1.0),
+        c=category.colour,
+        marker="D" if category.unknown else "o",
+        edgecolors=("#202020" if category.unknown else "#ffffff") if rim else "none",
+        linewidths=(0.7 if category.unknown else 0.35) if rim else 0,
+        alpha=opacity,
+        rasterized=len(points) > _FEW,  # in SVG and PDF
+        zorder=3 if category.unknown else 2,
+    )
+
+
 def _legend(axes: Axes, categories: Sequence[Category]) -> None:
-    handles, names = axes.get_legend_handles_labels()
-    by_name = dict(zip(names, handles, strict=True))
-    order = [f"{category.name} ({len(category.rows)})" for category in categories]
-    shown = order[:MOST_IN_LEGEND]
-    title = f"and {len(order) - len(shown)} more" if len(order) > len(shown) else None
+    shown = categories[:MOST_IN_LEGEND]
+    left_out = len(categories) - len(shown)
     legend = axes.legend(
-        [by_name[name] for name in shown],
-        shown,
+        [_sample(category) for category in shown],
+        [category.label for category in shown],
         loc="upper left",
         fontsize=8.5,
         framealpha=0.88,
         edgecolor="#dddddd",
         borderpad=0.6,
         handletextpad=0.3,
-        title=title,
+        title=f"and {left_out} more" if left_out else None,
         title_fontsize=8,
         alignment="left",
     )
     legend.set_zorder(5)
+    for text, category in zip(legend.get_texts(), shown, strict=True):
+        text.set_color("#aaaaaa" if category.hidden else "#222222")
+
+
+def _sample(category: Category) -> Line2D:
+    """What stands for a category in the legend; an empty mark for a hidden one."""
+    return Line2D(
+        [], [], linestyle="", marker="D" if category.unknown else "o", markersize=6,
+        markerfacecolor="none" if category.hidden else category.colour, markeredgecolor=category.colour,
+    )  # fmt: skip
+
+
+def legend_name_at(axes: Axes, categories: Sequence[Category], x: float, y: float) -> str | None:
+    """The category whose entry in the legend lies under a pixel.
+
+    Args:
+        axes: The scatter.
+        categories: As they were drawn.
+        x: Pixels of the canvas, from the left.
+        y: From the bottom.
+
+    Returns:
+        Its name; None elsewhere, and for what is left out.
+    """
+    legend: Any = axes.get_legend()
+    if legend is None:
+        return None
+    box = legend.get_window_extent()
+    for text, category in zip(legend.get_texts(), categories, strict=False):
+        line = text.get_window_extent()
+        if box.x0 <= x <= box.x1 and line.y0 - 2 <= y <= line.y1 + 2 and not category.faint:
+            return category.name
+    return None
+
+
+def show_limits(axes: Axes, limits: tuple[float, float, float, float]) -> None:
+    """Show a part of the plane, one unit as long in x as in y.
+
+    Args:
+        axes: The scatter, at its present size on screen.
+        limits: Left, bottom, right, top of what must be seen.
+    """
+    left, bottom, right, top = limits
+    width, height = (max(float(side), 1.0) for side in axes.bbox.size)
+    unit = max((right - left) / width, (top - bottom) / height) or 1.0
+    x, y = (left + right) / 2, (bottom + top) / 2
+    axes.set_xlim(x - unit * width / 2, x + unit * width / 2)
+    axes.set_ylim(y - unit * height / 2, y + unit * height / 2)
 
 
 def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
@@ -103,20 +180,12 @@ def draw_density(axes: Axes, points: NDArray[np.floating]) -> None:
 
     Args:
         axes: Where.
-        points: ``(n, 2)``.
+        points: ``(n, 2)`` with ``n >= 1``.
     """
-    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
-    reach = 0.65 * float((high - low).max()) or 1.0
-    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
-    counts, x_edges, y_edges = np.histogram2d(
-        points[:, 0], points[:, 1], bins=_CELLS, range=[[left, right], [bottom, top]]
-    )
-    # half of Scott's rule, which is for one bell and would melt groups into one
-    width = 0.5 * float(points.std(axis=0).mean()) * len(points) ** (-1 / 6)
-    smooth = gaussian_filter(counts, max(1.5, width * _CELLS / (2 * reach)))
+    smooth, (left, right, bottom, top) = density_around(points, _CELLS)
     limits = axes.get_xlim(), axes.get_ylim()
     highest = float(smooth.max())
-    x, y = (x_edges[:-1] + x_edges[1:]) / 2, (y_edges[:-1] + y_edges[1:]) / 2
+    x, y = np.linspace(left, right, _CELLS), np.linspace(bottom, top, _CELLS)
     levels = np.linspace(0.06, 1.0, 9) * highest
     axes.contourf(x, y, smooth.T, levels=levels, cmap=DENSITY_MAP, vmin=0, vmax=1.7 * highest, zorder=0)
     axes.set_xlim(limits[0])

@@ -3,7 +3,14 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from oodretrieval.explorer.desktop.scatter import draw_categories, draw_density, fit_limits
+from oodretrieval.explorer.desktop.scatter import (
+    draw_categories,
+    draw_density,
+    fit_limits,
+    legend_name_at,
+    show_limits,
+)
+from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.state import METHOD_NAMES, State
 
 COLOURINGS = {
@@ -12,6 +19,7 @@ COLOURINGS = {
     "score": "coloured by the score that selected",
     "uniform": "one colour",
     "clusters": "coloured by cluster",
+    "tags": "coloured by tag",
 }
 REACH = 14
 """How near the pointer must come to a point, pixels at 100 dpi."""
@@ -23,35 +31,69 @@ class ScatterView:
     Args:
         axes: Where.
         state: What is drawn.
+        presentation: What part of the plane is shown, and whether density is shaded.
 
     Attributes:
         axes: As given.
     """
 
-    def __init__(self, axes: Axes, state: State) -> None:
-        self.axes, self._state = axes, state
+    def __init__(self, axes: Axes, state: State, presentation: Presentation) -> None:
+        self.axes, self._state, self._presentation = axes, state, presentation
         self._legend = state.settings.mainplot.legend
 
-    def draw(self, density: bool) -> None:
-        """Draw the points as the state has them; replaces what was there.
-
-        Args:
-            density: Whether their density is shaded.
-        """
-        points = self._state.points
+    def draw(self) -> None:
+        """Draw the points as the state has them; replaces what was there, and keeps the part of the plane."""
+        points, chosen = self._state.points, self._state.selection
         if points is None:
             self.axes.set_axis_off()
         else:
             self.axes.set_axis_on()
-            draw_categories(self.axes, points, self._state.categories(), self._legend)
-            if density:
-                draw_density(self.axes, points)
-        self.axes.set_title(self._title(), fontsize=10.5, loc="left")
+            self.fit()
+            draw_categories(self.axes, points, self._state.categories(), self._legend, chosen.selected)
+            if self._presentation.density and chosen.visible.any():
+                draw_density(self.axes, points[chosen.visible])
+        title = self._title()
+        inches = self.axes.bbox.width / self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in one
+        self.axes.set_title(title, fontsize=min(10.5, 72 * inches / (0.55 * len(title))), loc="left")
 
     def fit(self) -> None:
-        """Make the points fit a window of another size."""
-        if self._state.points is not None:
-            fit_limits(self.axes, self._state.points, self._legend)
+        """Show the part of the plane that is presented, in a window of any size; all points where none is."""
+        limits, points = self._presentation.limits, self._state.points
+        if points is None:
+            return
+        if limits is None:
+            fit_limits(self.axes, points, self._legend)
+        else:
+            show_limits(self.axes, limits)
+        (left, right), (bottom, top) = self.axes.get_xlim(), self.axes.get_ylim()
+        self._presentation.window = left, bottom, right, top
+
+    def legend_at(self, x: float, y: float) -> str | None:
+        """The colour whose entry in the legend lies under a pixel.
+
+        Args:
+            x: Pixels of the canvas, from the left.
+            y: From the bottom.
+
+        Returns:
+            Its name; None elsewhere.
+        """
+        if self._state.points is None or not self._legend:
+            return None
+        return legend_name_at(self.axes, self._state.categories(), x, y)
+
+    def in_plane(self, x: float, y: float) -> tuple[float, float]:
+        """Where a pixel lies in the coordinates of the projection.
+
+        Args:
+            x: Pixels of the canvas, from the left.
+            y: From the bottom.
+
+        Returns:
+            Both coordinates.
+        """
+        across, up = self.axes.transData.inverted().transform((x, y))
+        return float(across), float(up)
 
     def row_at(self, x: float, y: float) -> int | None:
         """The segment under a pixel.
@@ -68,8 +110,7 @@ class ScatterView:
             return None
         pixels = self.axes.transData.transform(state.points)
         away = np.hypot(*(pixels - (x, y)).T)
-        if state.ranking is not None:
-            away[~state.ranking.visible] = np.inf
+        away[~state.selection.visible] = np.inf
         nearest = int(away.argmin())
         dpi = self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in a figure
         return nearest if away[nearest] <= REACH * dpi / 100 else None
@@ -77,11 +118,13 @@ class ScatterView:
     def _title(self) -> str:
         state = self._state
         method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
+        shown = int(state.selection.visible.sum())
+        number = f"{len(state)}" if shown == len(state) else f"{shown} of {len(state)}"
         return " · ".join(
             [
-                f"{state.catalogue.name}: {len(state)} segments",
+                f"{state.catalogue.name}: {number} segments",
                 method,
-                COLOURINGS[state.colouring],
+                COLOURINGS.get(state.colouring, f"coloured by {state.colouring}"),
                 f"{state.metric} distance",
             ]
         )

@@ -7,6 +7,7 @@ from typing import Any
 
 from oodretrieval.errors import DisplayError
 from oodretrieval.experiment.run import Run
+from oodretrieval.explorer.commands.leaving import leave
 from oodretrieval.explorer.desktop.explorer import Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
 
@@ -38,7 +39,7 @@ def display_problem() -> str | None:
     return f"Qt cannot open a window ({lines[0].strip() if lines else f'exit code {tried.returncode}'})"
 
 
-def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
+def discover_in_window(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
     """Explore a catalogue in a window, until that is closed.
 
     Args:
@@ -57,12 +58,39 @@ def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
     if problem is not None:
         raise DisplayError(
             f"{problem}; without a window there are the pictures of scripts/demo.py, the tables and charts of "
-            "scripts/eval_retrieval.py, and Explorer(catalogue).figure.savefig(…) in Python"
+            "scripts/eval_retrieval.py, Explorer(catalogue).figure.savefig(…) in Python, and args.host=browser"
         )
     # Only now, and only for a window: choosing a backend is a matter of the whole process.
     from matplotlib import pyplot as plt
 
     plt.switch_backend("QtAgg")
     explorer = Explorer.from_settings(settings, run.workspace)
+    asking = ask_before_closing(explorer)  # kept as long as the window is there
     plt.show(block=True)
+    del asking
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}
+
+
+def ask_before_closing(explorer: Explorer) -> Any:
+    """Let the window of an explorer ask before it closes while something is being saved.
+
+    Args:
+        explorer: In a window of Qt.
+
+    Returns:
+        What asks; it must be kept as long as the window.
+    """
+    from PySide6.QtCore import QEvent, QObject
+
+    class Asking(QObject):
+        def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+            if event.type() == QEvent.Type.Close and explorer.session.unsaved:
+                event.ignore()
+                leave(explorer.session)
+                return True
+            return super().eventFilter(watched, event)
+
+    manager: Any = explorer.figure.canvas.manager
+    asking = Asking()
+    manager.window.installEventFilter(asking)
+    return asking

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oodretrieval.errors import ConfigurationError, WeightsError
-from oodretrieval.models.adapters.extras import require_extra
+from oodretrieval.extras import require_extra
 from oodretrieval.models.adapters.file_kinds import first_sentence
 from oodretrieval.models.adapters.transformers import quiet
 

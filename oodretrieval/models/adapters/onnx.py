@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from oodretrieval.errors import ConfigurationError
-from oodretrieval.models.adapters.extras import require_extra
+from oodretrieval.extras import require_extra
 from oodretrieval.models.adapters.file_kinds import unreadable
 from oodretrieval.models.adapters.frozen import FrozenNetwork, Gives
 

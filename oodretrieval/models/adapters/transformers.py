@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
-from oodretrieval.models.adapters.extras import require_extra
+from oodretrieval.extras import require_extra
 from oodretrieval.models.adapters.file_kinds import first_sentence, unreadable
 from oodretrieval.models.adapters.hub import cached_repository, repository_folder
 from oodretrieval.models.adapters.mask_classification import mask_log_probabilities

@@ -18,7 +18,8 @@ from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.models.backbones import LITE, Backbone
+from oodretrieval.imagenet_weights import LITE
+from oodretrieval.models.backbones import Backbone
 from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     features_folder,

@@ -183,17 +183,20 @@ class _Flow:
             self.bar = stack.enter_context(
                 progress(total=total, initial=self.plan.skipped, desc="predicting", unit="image")
             )
-            finishers = self._finishers(stack)  # first, as they start while the network is loaded
-            outcomes = self._outcomes(self._inputs(self._readers(stack)))
+            finishers = self._finishers(stack)  # they start while the network is loaded
+            read = self._reading(stack)  # and the first images are read
+            outcomes = self._outcomes(self._inputs(read))
             parts = stack.enter_context(PartWriter(self.plan))
             ahead = 2 * max(1, self.settings.common.num_cores)
             for finished in map_ahead(self.finisher, outcomes, finishers, ahead):
                 self._note(finished)
                 parts.add(finished)
 
-    def _readers(self, stack: ExitStack) -> Executor | None:
+    def _reading(self, stack: ExitStack) -> Iterator[Input | Finished]:
         threads = self.settings.common.num_cores
-        return stack.enter_context(ThreadPoolExecutor(threads)) if threads else None
+        readers = stack.enter_context(ThreadPoolExecutor(threads)) if threads else None
+        ahead = self.settings.inference.batch_size + max(1, threads)
+        return map_ahead(self._read, self.plan.todo, readers, ahead)
 
     def _finishers(self, stack: ExitStack) -> Executor | None:
         number = min(self.settings.common.num_cores, len(self.plan.todo))
@@ -201,10 +204,9 @@ class _Flow:
             return stack.enter_context(worker_processes(number, load_kernels))
         return stack.enter_context(ThreadPoolExecutor(1)) if number else None
 
-    def _inputs(self, readers: Executor | None) -> Iterator[Input]:
+    def _inputs(self, read: Iterable[Input | Finished]) -> Iterator[Input]:
         """Images as they are read; those that cannot be are noted."""
-        ahead = self.settings.inference.batch_size + max(1, self.settings.common.num_cores)
-        for finished in map_ahead(self._read, self.plan.todo, readers, ahead):
+        for finished in read:
             if isinstance(finished, Finished):
                 self._note(finished)
             else:

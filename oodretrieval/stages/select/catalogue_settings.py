@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from oodretrieval.choices import SEGMENTS
+from oodretrieval.choices import CROP, SEGMENTS
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.run import Run
@@ -57,6 +57,8 @@ def catalogue_settings(
         "segments": {name: dict(work.segments().settings) for name, work in works.items()},
         **{name: flat(settings)[name] for name in (*selecting, *thresholds, *crops)},
         "net": settings.net,
+        # as published where nothing is said, as in catalogues of before
+        **({} if settings.embedded == CROP else {"embedded": settings.embedded}),
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),
         **_classes(datasets),
     }

@@ -9,19 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from oodretrieval.choices import OBJECTS, PUBLISHED
-from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
+from oodretrieval.embedding import embedding_name
 from oodretrieval.errors import PartialFailure, SettingsError, StoreError
 from oodretrieval.execution import progress
-from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
 from oodretrieval.stages.select.embed_again import embed_again
+from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
@@ -59,9 +58,8 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         return embed_again(settings, run)
     _require_datasets(settings)
     settings = run.with_meta_model(settings)
-    network = embedding_network(settings.net)
-    device = choose_device(settings.common.gpu)
-    selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
+    embedder = Embedder(settings, run, settings.model_name)
+    selector = Selector(settings.rule, embedder.device, run, settings.model_name, settings.meta_model_name)
     works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}
     made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
     name = settings.save_file or "+".join(settings.dataset)
@@ -75,14 +73,15 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         for dataset, work in works.items():
             rows = selected[selected["dataset"] == dataset]
             crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
-            failures |= _add(writer, dataset, crops, network, device)
+            failures |= _add(writer, dataset, crops, embedder)
         if writer.rows:
             writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
     if failures:
         raise PartialFailure("compute_embeddings", failures)
     count = len(Catalogue.open(folder))
-    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, settings.net, name)
+    net = embedding_name(settings.net, settings.embedded)
+    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
     return {"catalogue": name, "segments": count, "considered": selection.considered}
 
 
@@ -233,29 +232,22 @@ def eligible(
     return chosen.to_numpy(bool)
 
 
-def _add(
-    writer: CatalogueWriter, name: str, crops: Crops, network: EmbeddingNetwork, device: torch.device
-) -> dict[str, str]:
+def _add(writer: CatalogueWriter, name: str, crops: Crops, embedder: Embedder) -> dict[str, str]:
     """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
     settings, dataset = crops.settings, crops.dataset
     crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
+    embedding = embedding_name(settings.net, settings.embedded)
     with progress(
         total=crops.left, desc=f"embedding {name}", unit=settings.candidates.removesuffix("s")
     ) as bar:
         for _, indices in blocks(len(dataset)):
             images = [i for i in indices if dataset.ids[i] in crops.by_image]
             if images:
-                vectors = embed_crops(
-                    network,
-                    crops.read(images, bar),
-                    device=device,
-                    batch_size=settings.batch_size,
-                    size=settings.crop_size or None,
-                )
+                vectors = embedder(crops.read(images, bar))
                 rows, masks, failed = crops.take()
                 failures |= failed
                 if len(rows):
                     done = name, tuple(rows["image_id"].unique())
-                    writer.add_part(rows, vectors, settings.net, done, masks)
+                    writer.add_part(rows, vectors, embedding, done, masks)
     return failures

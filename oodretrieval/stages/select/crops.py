@@ -1,17 +1,19 @@
 """The crops of selected candidates: read image by image, with the rows and the masks that go with them."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.datasets import Sample, SegmentationDataset
+from oodretrieval.embedding import ImageCandidates
 from oodretrieval.errors import ImageError, StoreError
-from oodretrieval.execution import progress, return_freed_memory
+from oodretrieval.execution import map_ahead, progress, return_freed_memory
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, encode_mask
-from oodretrieval.segments import crop, enlarge_box
+from oodretrieval.segments import enlarge_box
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import stored_prediction
 from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
@@ -93,35 +95,48 @@ class Crops:
         """Candidates to read."""
         return len(self._selected)
 
-    def read(self, indices: list[int], bar: progress) -> Iterator[NDArray[np.uint8]]:
-        """The crops of the candidates of some images, in their order.
+    def read(self, indices: list[int], bar: progress) -> Iterator[ImageCandidates]:
+        """The candidates of some images; while those of one are embedded, the next is read.
 
         Args:
             indices: Of the images in the dataset.
             bar: Moves on with each candidate.
 
         Yields:
-            ``(h, w, 3)``.
+            Of each image that can be read.
         """
-        for index in indices:
-            return_freed_memory()
-            image_id = self.dataset.ids[index]
-            rows = self.by_image[image_id]
-            try:
-                sample = self.dataset[index]
-                masks = self._masks_of(image_id, rows["segment_id"].tolist())
-            except (ImageError, StoreError) as error:
-                self._failures[image_id] = str(error)
+        with ThreadPoolExecutor(1) as thread:
+            for image_id, found in map_ahead(self._read, indices, thread, ahead=2):
+                return_freed_memory()
+                rows = self.by_image[image_id]
+                if isinstance(found, str):
+                    self._failures[image_id] = found
+                else:
+                    yield self._noted(rows, *found)
                 bar.update(len(rows))
-                continue
-            height, width = sample.image.shape[:2]
-            smallest = self.settings.min_crop_height, self.settings.min_crop_width
-            boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
-            self._rows.append(with_crop_boxes(rows.assign(image_path=sample.path), boxes))
-            self._masks += masks
-            for box in boxes:
-                yield crop(sample.image, box)
-                bar.update()
+
+    def _read(self, index: int) -> tuple[str, tuple[Sample, Sequence[RunLengthMask | None]] | str]:
+        """Id of an image, and what was read of it or why it could not be."""
+        image_id = self.dataset.ids[index]
+        try:
+            sample = self.dataset[index]
+            return image_id, (
+                sample,
+                self._masks_of(image_id, self.by_image[image_id]["segment_id"].tolist()),
+            )
+        except (ImageError, StoreError) as error:
+            return image_id, str(error)
+
+    def _noted(
+        self, rows: pd.DataFrame, sample: Sample, masks: Sequence[RunLengthMask | None]
+    ) -> ImageCandidates:
+        """The candidates of an image; their rows and masks are kept for :meth:`take`."""
+        height, width = sample.image.shape[:2]
+        smallest = self.settings.min_crop_height, self.settings.min_crop_width
+        boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
+        self._rows.append(with_crop_boxes(rows.assign(image_path=sample.path), boxes))
+        self._masks += masks
+        return ImageCandidates(sample.image, boxes, masks)
 
     def take(self) -> tuple[pd.DataFrame, list[RunLengthMask | None], dict[str, str]]:
         """What was read since the last time: rows, their masks, and image id → reason of what failed."""

@@ -1,7 +1,9 @@
 """Embed the segments of an existing catalogue with another network, part by part."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +12,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset, read_image
-from oodretrieval.embedding import embed_crops, embedding_network
+from oodretrieval.embedding import ImageCandidates, embedding_name
 from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
-from oodretrieval.execution import return_freed_memory
+from oodretrieval.execution import map_ahead, return_freed_memory
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.datasets import dataset_in_use
-from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
-from oodretrieval.segments import crop
+from oodretrieval.masks import RunLengthMask
+from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
 from oodretrieval.stores.boxes import crop_boxes
@@ -46,9 +48,9 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     """
     source = Catalogue.named(run.workspace, settings.load_file, verify=settings.common.verify)
     name = settings.save_file or settings.load_file
-    embedding = settings.net
-    if settings.crop_size != source.settings["crop_size"]:
-        embedding += f"_{settings.crop_size}" if settings.crop_size else "_native"
+    other_size = settings.crop_size != source.settings["crop_size"]
+    size = str(settings.crop_size or "native") if other_size else ""
+    embedding = embedding_name(settings.net, settings.embedded, size)
     folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(
         folder, source.settings, overwrite=settings.common.overwrite and name != source.name
@@ -56,7 +58,7 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         if name != source.name and not writer.rows:
             _copy(source, writer)
         _require_same(source, writer, name)
-        failures = _fill(writer, embedding, source.segments, settings, run.configuration)
+        failures = _fill(writer, embedding, source, settings, run)
         if failures:
             raise PartialFailure("compute_embeddings", failures)
         writer.commit(default_embedding=embedding)
@@ -105,29 +107,23 @@ def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
 def _fill(
     writer: CatalogueWriter,
     embedding: str,
-    segments: pd.DataFrame,
+    source: Catalogue,
     settings: EmbedSettings,
-    configuration: Configuration,
+    run: Run,
 ) -> dict[str, str]:
     """Embed every part that lacks vectors; returns the images that failed."""
-    network = embedding_network(settings.net)
-    device = choose_device(settings.common.gpu)
-    images = _Images(settings, configuration, segments["dataset"].unique())
+    embedder = Embedder(settings, run, str(source.settings.get("model", "")))
+    segments, masks = source.segments, source.masks
+    images = _Images(settings, run.configuration, segments["dataset"].unique())
     failures: dict[str, str] = {}
     start = 0
     for index, count in enumerate(writer.rows):
-        rows = segments.iloc[start : start + count]
+        some = slice(start, start + count)
         start += count
         if writer.has_vectors(index, embedding) and not settings.common.overwrite:
             continue
         failed: dict[str, str] = {}
-        vectors = embed_crops(
-            network,
-            images.crops(rows, failed),
-            device=device,
-            batch_size=settings.batch_size,
-            size=settings.crop_size or None,
-        )
+        vectors = embedder(images.candidates(segments.iloc[some], masks[some], failed))
         failures |= failed
         if not failed:
             writer.add_vectors(index, embedding, vectors)
@@ -149,21 +145,29 @@ class _Images:
                     raise
         self.places = {n: {image: i for i, image in enumerate(d.ids)} for n, d in self.datasets.items()}
 
-    def crops(self, rows: pd.DataFrame, failed: dict[str, str]) -> Iterator[NDArray[np.uint8]]:
-        """Crops of the rows in order; images that cannot be read are noted and skipped."""
-        current: tuple[str, str] | None = None
-        image: NDArray[np.uint8] | None = None
+    def candidates(
+        self, rows: pd.DataFrame, masks: Sequence[RunLengthMask | None], failed: dict[str, str]
+    ) -> Iterator[ImageCandidates]:
+        """The candidates of the rows in order, image by image; images that cannot be read are noted and skipped."""
+        boxes = crop_boxes(rows)
         columns = rows["dataset"], rows["image_id"], rows["image_path"]
-        for dataset, image_id, path, box in zip(*columns, crop_boxes(rows), strict=True):
-            if current != (dataset, image_id):
+        images = [*zip(*columns, strict=True)]
+        groups = [[*places] for _, places in groupby(range(len(rows)), key=images.__getitem__)]
+        with ThreadPoolExecutor(1) as thread:
+            read = map_ahead(lambda places: self._try(*images[places[0]]), groups, thread, ahead=2)
+            for places, found in zip(groups, read, strict=True):
                 return_freed_memory()
-                current, image = (dataset, image_id), None
-                try:
-                    image = self._read(dataset, image_id, path)
-                except (ImageError, StoreError) as error:
-                    failed[f"{dataset}/{image_id}"] = str(error)
-            if image is not None:
-                yield crop(image, box)
+                if isinstance(found, str):
+                    failed["/".join(images[places[0]][:2])] = found
+                else:
+                    yield ImageCandidates(found, [boxes[i] for i in places], [masks[i] for i in places])
+
+    def _try(self, dataset: str, image_id: str, path: str) -> NDArray[np.uint8] | str:
+        """The image, or why it cannot be read."""
+        try:
+            return self._read(dataset, image_id, path)
+        except (ImageError, StoreError) as error:
+            return str(error)
 
     def _read(self, dataset: str, image_id: str, path: str) -> NDArray[np.uint8]:
         place = self.places.get(dataset, {}).get(image_id)

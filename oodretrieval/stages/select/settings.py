@@ -5,13 +5,17 @@ from typing import get_args
 
 from oodretrieval.choices import (
     DISTANCE,
+    MASKED,
     NOVELTY,
     OBJECTS,
+    POOLED,
     PUBLISHED,
+    SEGMENTATION,
     SEGMENTS,
     CandidateKind,
     Proposals,
     SelectBy,
+    views_of,
 )
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
@@ -105,13 +109,17 @@ class EmbedSettings:
             the entry of model_name names.
         candidates: ``segments``, the predicted ones, as published; ``objects``: regions that may be an object, whatever
             the classes inside (docs/objects.md).
-        net: Embedding network.
+        net: Embedding network: a name of oodretrieval.embedding, of timm or of EMBEDDINGS; ``segmentation`` for the
+            features of the segmentation network itself.
+        embedded: What is embedded of a candidate: ``masked``, its own pixels in its crop; ``crop``, as published;
+            ``context``, more around it; ``dimmed``, less of its background; ``pooled``, its own pixels in the whole
+            image; or the mean of several, joined by ``+`` (docs/embeddings.md).
         min_height: Smallest height of a segment's box, pixels.
         min_width: Smallest width of a segment's box, pixels.
         min_pixels: Fewest pixels of a segment.
         min_crop_height: Crops are enlarged to this height, pixels.
         min_crop_width: Crops are enlarged to this width, pixels.
-        crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size.
+        crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size, as published.
         batch_size: Crops a batch.
         load_file: Name of a catalogue whose segments are embedded again, with ``net``, instead of selecting.
         save_file: Name of the catalogue; by default that of the dataset or of ``load_file``.
@@ -122,12 +130,13 @@ class EmbedSettings:
     meta_model_name: str = ""
     candidates: CandidateKind = "segments"
     net: str = "efficientnet_lite0"
+    embedded: str = MASKED
     min_height: int = 16
     min_width: int = 16
     min_pixels: int = 0
     min_crop_height: int = 64
     min_crop_width: int = 64
-    crop_size: int = 0
+    crop_size: int = 224
     batch_size: int = 32
     load_file: str = ""
     save_file: str = ""
@@ -139,6 +148,11 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        views = views_of(self.embedded)
+        if self.net == SEGMENTATION and views != (POOLED,):
+            raise SettingsError(
+                f"args.net={self.net} sees whole images; add args.embedded={POOLED}, got args.embedded={self.embedded}"
+            )
         if self.candidates != OBJECTS and self.objects != ObjectSettings():
             raise SettingsError(
                 f"args.proposals={self.objects.proposals} means nothing to args.candidates={self.candidates}; add "
@@ -149,3 +163,17 @@ class EmbedSettings:
                 "args.select_by=predicted_iou is a score of predicted segments; choose args.candidates=segments, or "
                 "args.select_by=novelty, nearest_neighbour, energy, max_logit, entropy or variation_ratio"
             )
+
+
+@dataclass(frozen=True)
+class MergeSettings:
+    """Which catalogues are put together.
+
+    Attributes:
+        catalogues: Their names; what several hold is taken from the first of them.
+        save_file: Name of the new catalogue; by default theirs, joined by ``+``.
+    """
+
+    catalogues: tuple[str, ...] = ()
+    save_file: str = ""
+    common: CommonSettings = CommonSettings()

@@ -14,6 +14,8 @@ class TrainSegmentationSettings:
         dataset: Name of the dataset to learn from.
         dataset_val: Name of the dataset to choose the best epoch by.
         model_name: Name of the network.
+        exports: Folders that scripts/export.py wrote, as a list: their tags become further classes of the network. It
+            starts from its own weights, and args.save_file must name another file.
         save_file: File for the weights; by default the one that the network's entry names.
         crop_height: Height of the training crops, pixels.
         crop_width: Width of the training crops, pixels.
@@ -47,6 +49,7 @@ class TrainSegmentationSettings:
     dataset: DatasetName = ""
     dataset_val: DatasetName = ""
     model_name: ModelName = ""
+    exports: tuple[str, ...] = ()
     save_file: str = ""
     crop_height: int = 352
     crop_width: int = 480

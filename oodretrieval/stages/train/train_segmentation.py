@@ -11,6 +11,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from oodretrieval.datasets.exported import CLASSES
 from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.transforms import TrainingTensors, training_transform
 from oodretrieval.entries import ModelEntry
@@ -20,10 +21,13 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.datasets import dataset_arguments
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
+from oodretrieval.files import file_stamp
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
+from oodretrieval.models.widening import load_widened_weights
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
+from oodretrieval.stages.train.further_classes import FurtherClasses, require_another_file, widened_entry
 from oodretrieval.stages.train.segmentation_quality import evaluate, log_quality, rounded
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
@@ -49,14 +53,23 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     """
     entry = run.configuration.model(settings.model_name)
     path = _save_path(settings, run.configuration, entry)
-    state = run.workspace.path / "training" / settings.model_name / "state.pt"
+    start = require_another_file(entry, settings.save_file) if settings.exports else None
+    widened = f"_{path.stem}" if settings.exports else ""
+    state = run.workspace.path / "training" / f"{settings.model_name}{widened}" / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
     with run.workspace.lock(state.parent) if first else nullcontext():
         _require_nothing_lost(path, state, settings.common.overwrite)
         names = (settings.dataset, settings.dataset_val)
         train, validation = (run.dataset(name, settings.common) for name in names)
         data = {name: dataset_arguments(run.configuration, name, settings.common) for name in names}
-        training = _Training(settings, entry, train, validation, path, data)
+        if start is not None:
+            more = FurtherClasses.of(settings.exports, train, validation)
+            train, validation = more.train, more.validation
+            data |= {
+                folder: {"classes": str(file_stamp(Path(folder) / CLASSES))} for folder in settings.exports
+            }
+            logger.info("further classes: %s", ", ".join(more.names))
+        training = _Training(settings, entry, train, validation, path, data, start)
         if settings.common.overwrite and first:  # only now: what was learned is not lost to a misspelt name
             state.unlink(missing_ok=True)
         quality = training.run(state)
@@ -97,9 +110,12 @@ class _Training:
         validation: SegmentationDataset,
         path: Path,
         data: dict[str, dict[str, str]],
+        start: Path | None = None,
     ) -> None:
-        self.settings, self.entry, self.path = settings, entry, path
         self.label_set = _common_label_set(train, validation)
+        if start is not None:
+            entry = widened_entry(entry, self.label_set.num_classes)
+        self.settings, self.entry, self.path = settings, entry, path
         if len(train) < settings.batch_size:
             raise DatasetError(
                 f"{len(train)} training images, fewer than args.batch_size={settings.batch_size}"
@@ -111,7 +127,10 @@ class _Training:
         self.recipe = {key: value for key, value in flat(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
-        self.network = fresh_network(entry, settings.model_name, self.label_set, settings.pretrained)
+        pretrained = "no" if start is not None else settings.pretrained
+        self.network = fresh_network(entry, settings.model_name, self.label_set, pretrained)
+        if start is not None:
+            load_widened_weights(self.network, start, run_code=entry.run_code)
 
     def run(self, state: Path) -> dict[str, Any]:
         """Train to the end; returns the quality of what is stored."""

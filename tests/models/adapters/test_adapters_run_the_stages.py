@@ -64,8 +64,8 @@ def configuration(kind, streets, tmp_path):
     )
 
 
-QUICK = ("torchvision", "exported")
-"""One network by its class and one by its file; the others give the stages the same, which the laws of adapters say."""
+QUICK = ("exported",)
+"""The others give the stages the same, which the laws of adapters say."""
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {
 
 
 def compiled(function: Function) -> Function:
-    """Compile a function with numba when it is first called.
+    """Compile a function with numba when it is first called; sums are taken in the order that is written.
 
     The machine code is kept next to the source, or in the user's cache folder where that cannot be written
     (``NUMBA_CACHE_DIR`` names another), and nowhere if neither can be: then every process compiles again.
@@ -27,7 +27,23 @@ def compiled(function: Function) -> Function:
     Returns:
         The compiled function. It releases the GIL, divides as numpy does and may contract ``a * b + c``.
     """
-    dispatcher: Any = njit(**_OPTIONS)(function)
+    return _kept(function, _OPTIONS)
+
+
+def compiled_in_any_order(function: Function) -> Function:
+    """As :func:`compiled`, for sums whose terms may be added in any order: their loops become vector code.
+
+    Args:
+        function: As of :func:`compiled`.
+
+    Returns:
+        As of :func:`compiled`; the same values are always added in the same order.
+    """
+    return _kept(function, {**_OPTIONS, "fastmath": {"contract", "reassoc", "nsz"}})
+
+
+def _kept(function: Function, options: dict[str, Any]) -> Function:
+    dispatcher: Any = njit(**options)(function)
     # Where no folder can be written numba raises, at import, instead of doing without.
     with suppress(RuntimeError, OSError):
         dispatcher._cache = _Cache(function)
@@ -73,7 +89,7 @@ class _Cache(FunctionCache):
 
 @cache
 def _source_stamp(package: Path) -> str:
-    """Of all sources that a package's kernels may call: its own, and those of the lowest rank."""
+    """Of all sources that a package's kernels may call: its own, and those of this folder."""
     digest = hashlib.sha256()
     for folder in dict.fromkeys((Path(__file__).parent, package)):
         for path in sorted(folder.glob("*.py")):

@@ -1,4 +1,4 @@
-"""Packages that only some adapters need."""
+"""Packages that come with an extra of this project."""
 
 from importlib import import_module
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 from oodretrieval.errors import ConfigurationError
 
 
-def require_extra(package: str, extra: str) -> Any:
+def require_extra(package: str, extra: str, wanted_by: str = "this network") -> Any:
     """Import a package that comes with an extra of this project.
 
     Args:
         package: Name of the package.
         extra: Name of the extra in ``pyproject.toml``.
+        wanted_by: What needs it; begins the message.
 
     Returns:
         The module.
@@ -23,6 +24,6 @@ def require_extra(package: str, extra: str) -> Any:
         return import_module(package)
     except ImportError as error:
         raise ConfigurationError(
-            f"this network needs the package {package!r}, which cannot be imported ({error}); in the checkout run "
+            f"{wanted_by} needs the package {package!r}, which cannot be imported ({error}); in the checkout run "
             f"`pip install -c constraints.txt -e '.[{extra}]'`"
         ) from error

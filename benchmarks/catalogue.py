@@ -1,0 +1,101 @@
+"""What opening a large catalogue takes: seconds and memory beyond the imports, and the first query after that.
+
+    python benchmarks/catalogue.py [--rows 1000000] [--size 1280] [--parts 50] [--folder /tmp]
+
+Makes a catalogue of noise in a temporary folder (5 GB as it stands), which is removed afterwards, and opens it in a
+fresh process: its table with 40 columns of measures, its vectors, and their lengths. Memory is the largest ever
+resident; what is memory-mapped counts as far as it was read, so that the query is measured apart.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from measuring import load
+
+from oodretrieval.stores import CatalogueWriter
+
+OPEN = """
+import re, sys, time
+from pathlib import Path
+import numpy as np
+from oodretrieval.search import NearestNeighbours
+from oodretrieval.stores import Catalogue
+def peak():
+    return int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+imported = peak()
+start = time.perf_counter()
+catalogue = Catalogue.open(sys.argv[1])
+vectors = catalogue.vectors
+mapped = time.perf_counter() - start
+lengths = catalogue.lengths
+kept = time.perf_counter() - start
+table = catalogue.segments
+opened = time.perf_counter() - start
+memory = peak()
+print(f"{len(table)} x {vectors.shape[1]}, {len(catalogue.manifest['parts'])} parts, {len(table.columns)} columns: "
+      f"vectors mapped after {mapped:.2f} s, lengths read after {kept:.2f} s, table after {opened:.2f} s; "
+      f"{memory - imported:.0f} MB beyond the {imported:.0f} MB of the imports")
+start = time.perf_counter()
+index = NearestNeighbours(vectors, "cosine", norms=lengths)
+built = time.perf_counter() - start
+index.query(vectors[7], 50)
+first = time.perf_counter() - start
+start = time.perf_counter()
+index.query(vectors[len(vectors) // 2], 50)
+print(f"index {built:.2f} s, first query {first - built:.2f} s, second {time.perf_counter() - start:.2f} s")
+"""
+
+
+def make(folder: Path, rows: int, size: int, parts: int) -> None:
+    """A catalogue of noise; every part has the same vectors, turned."""
+    random = np.random.default_rng(0)
+    number = rows // parts
+    vectors = np.maximum(random.standard_normal((number, size), dtype=np.float32), 0)
+    measures = {f"measure_{i}": random.random(number) for i in range(40)}
+    with CatalogueWriter(folder, {"model": "noise"}) as writer:
+        for part in range(parts):
+            table = pd.DataFrame(
+                {
+                    "dataset": "noise",
+                    "image_id": [f"{part:04d}/{i // 30:06d}" for i in range(number)],
+                    "segment_id": np.arange(number),
+                    **measures,
+                }
+            )
+            writer.add_part(table, np.roll(vectors, part, axis=1), "noise", part)
+        writer.commit()
+
+
+def main() -> None:
+    """Measure and say."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--size", type=int, default=1280)
+    parser.add_argument("--parts", type=int, default=50)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    arguments = parser.parse_args()
+    needed = arguments.rows * (arguments.size * 4 + 400)
+    if shutil.disk_usage(arguments.folder).free < 2 * needed:
+        sys.exit(f"{arguments.folder} has too little room for {needed / 1e9:.1f} GB; choose another --folder")
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        start = time.perf_counter()
+        make(Path(folder), arguments.rows, arguments.size, arguments.parts)
+        print(f"written in {time.perf_counter() - start:.0f} s; load average {load()}")
+        for _ in range(2):
+            result = subprocess.run(
+                [sys.executable, "-c", OPEN, folder], capture_output=True, text=True, check=False
+            )
+            print(result.stdout or result.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+"""Do fixations find what a network's decision rests on? Deletion, other methods, and what they say of unknown objects.
+
+    python benchmarks/fixations.py deletion   # CamVid's validation: pixels taken out, the class's logit measured again
+    python benchmarks/fixations.py signal     # drives that the network never saw: unknown objects against errors
+    python benchmarks/fixations.py speed      # seconds of an image of 360×480 and of 1024×2048 by DeepWV3Plus
+    python benchmarks/fixations.py report     # docs/fixations.md from what is measured
+
+Each goes on where it broke off: what is measured of an image is a line of a file in --work. Images are taken in a
+random order, so that what is there at any time is a sample. Compared with are random pixels of the same segment, and as
+many pixels of the highest gradient saliency, Seg-Grad-CAM and feature ablation (captum; pip install
+'oodretrieval[dev]').
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import fixation_tables
+import numpy as np
+import torch
+from captum.attr import FeatureAblation, LayerAttribution, LayerGradCam, Saliency
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor, nn
+
+from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.entries import ModelEntry
+from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.explain import Evidence, Points
+from oodretrieval.models import DeepWV3Plus, load_model
+from oodretrieval.segments import label_components
+
+ROOT = Path(__file__).resolve().parents[1]
+DRIVES = ("0001tp", "0006r0", "0016e5")
+MIN_PIXELS = 400
+PER_IMAGE = 6
+GRID = (5, 6)
+"""Cells, down and across, that feature ablation takes out one by one."""
+
+
+def normalised(image: NDArray[np.uint8], entry: ModelEntry) -> Tensor:
+    """``(H, W, 3)`` → ``(1, 3, H, W)``."""
+    scaled = torch.tensor(image).permute(2, 0, 1).float() / 255
+    mean, std = (torch.tensor(values)[:, None, None] for values in (entry.mean, entry.std))
+    return ((scaled - mean) / std)[None]
+
+
+def segments_of(
+    logits: Tensor, generator: np.random.Generator, most: int
+) -> Iterator[tuple[NDArray[np.bool_], int]]:
+    """At most this number of the large predicted segments, and their classes."""
+    prediction = logits[0].argmax(0).numpy()
+    components = label_components(prediction)
+    ids, sizes = np.unique(components, return_counts=True)
+    large = ids[(sizes >= MIN_PIXELS) & (ids > 0)]
+    for number in generator.permutation(large)[:most]:
+        mask = components == number
+        yield mask, int(prediction[mask][0])
+
+
+def top(scores: NDArray[np.floating], number: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """The pixels of the highest scores, ``(number, 2)``; of equal ones, any."""
+    order = np.lexsort((generator.random(scores.size), -scores.ravel()))[:number]
+    return np.stack(np.unravel_index(order, scores.shape), 1)
+
+
+def explained(
+    model: nn.Module,
+    image: Tensor,
+    segments: list[tuple[NDArray[np.bool_], int]],
+    generator: np.random.Generator,
+) -> list[dict[str, NDArray[np.int64]]]:
+    """Method → pixels, as many as there are fixations, of each segment."""
+    evidence = Evidence(model, image)
+    found = [{"fixations": pixels} for pixels in evidence.fixations(segments)]
+    with mock.patch.object(Points, "turned", lambda self, _: self):
+        for each, pixels in zip(found, evidence.fixations(segments), strict=True):
+            each["fixations, norms and signs ignored"] = pixels
+    masks = torch.tensor(np.stack([mask for mask, _ in segments]))
+    classes = [target for _, target in segments]
+
+    def mean_logits(x: Tensor) -> Tensor:
+        logits = model(x)
+        return torch.stack(
+            [logits[0, target][mask].mean() for mask, target in zip(masks, classes, strict=True)]
+        )
+
+    cells = torch.nn.functional.interpolate(
+        torch.arange(float(np.prod(GRID))).view(1, 1, *GRID), image.shape[2:], mode="nearest"
+    ).long()
+    ablated = FeatureAblation(mean_logits).attribute(image, feature_mask=cells)
+    for number, ((mask, _), each) in enumerate(zip(segments, found, strict=True)):
+        count = len(each["fixations"])
+
+        def of_segment(x: Tensor, number: int = number) -> Tensor:
+            return mean_logits(x)[number][None]
+
+        saliency = Saliency(of_segment).attribute(image.clone().requires_grad_())[0].amax(0)
+        cam = LayerGradCam(of_segment, model.pyramid.project).attribute(image.clone(), relu_attributions=True)
+        cam = LayerAttribution.interpolate(cam, tuple(image.shape[2:]), "bilinear")[0, 0]
+        each["gradient saliency"] = top(saliency.detach().numpy(), count, generator)
+        each["Seg-Grad-CAM"] = top(cam.detach().numpy(), count, generator)
+        each["feature ablation"] = top(ablated[number].sum(0).detach().numpy(), count, generator)
+        each["random, of the segment"] = generator.permutation(np.argwhere(mask))[:count]
+    return found
+
+
+@torch.no_grad()
+def deleted(
+    model: nn.Module, image: Tensor, pixels: NDArray[np.int64], mask: NDArray[np.bool_], target: int
+) -> float:
+    """The class's mean logit in the segment where pixels have the mean colour."""
+    without = image.clone()
+    without[0, :, pixels[:, 0], pixels[:, 1]] = 0
+    return float(model(without)[0, target][torch.tensor(mask)].mean())
+
+
+def measure_deletion(chosen: argparse.Namespace, configuration: Configuration) -> None:
+    """Go through CamVid's validation images."""
+    entry = configuration.model("deeplabv3plus_camvid")
+    model, dataset = load_model(entry).eval(), open_dataset(configuration.dataset("camvid_val"), "camvid_val")
+
+    def measure(image_id: str, index: int) -> list[dict[str, Any]]:
+        generator = np.random.default_rng(index)
+        image = normalised(dataset[index].image, entry)
+        with torch.no_grad():
+            logits = model(image)
+        segments = list(segments_of(logits, generator, PER_IMAGE))
+        rows = []
+        for (mask, target), methods in zip(
+            segments, explained(model, image, segments, generator), strict=True
+        ):
+            before = float(logits[0, target][torch.tensor(mask)].mean())
+            away = distance_transform_edt(~mask)
+            row = {"image": image_id, "class": target, "pixels": int(mask.sum()), "logit": before}
+            row["points"] = len(methods["fixations"])
+            for name, pixels in methods.items():
+                distance = away[pixels[:, 0], pixels[:, 1]]
+                row[name] = {
+                    "drop": before - deleted(model, image, pixels, mask, target),
+                    "inside": float((distance == 0).mean()),
+                    "near": float((distance <= 10).mean()),
+                }
+            rows.append(row)
+        return rows
+
+    go_through("deletion", dataset, measure, chosen)
+
+
+def measure_signal(chosen: argparse.Namespace, configuration: Configuration) -> None:
+    """Go through the frames of every drive, by the network that never saw it."""
+    for drive in chosen.scenes:
+        name = f"deeplabv3plus_without_{drive}"
+        entry = replace(configuration.model(name), weights=(chosen.weights / f"{name}.safetensors").resolve())
+        if not entry.weights.is_file():
+            print(f"{entry.weights} is not there yet; left out")
+            continue
+        model = load_model(entry).eval()
+        dataset = open_dataset(configuration.dataset(f"camvid_{drive}"), f"camvid_{drive}")
+        tables = dataset.label_set
+        to_pred = np.array([tables.label_to_pred.get(i, 255) for i in range(256)])
+        void = np.isin(np.arange(256), list(tables.void_ids))
+
+        def measure(
+            image_id: str,
+            index: int,
+            model: nn.Module = model,
+            entry: ModelEntry = entry,
+            dataset: SegmentationDataset = dataset,
+            to_pred: NDArray[np.int64] = to_pred,
+            void: NDArray[np.bool_] = void,
+        ) -> list[dict[str, Any]]:
+            sample = dataset[index]
+            evidence = Evidence(model, normalised(sample.image, entry))
+            truth = to_pred[sample.labels]
+            unknown = (truth == 255) & ~void[sample.labels]
+            segments = list(segments_of(evidence.logits, np.random.default_rng(index), 1000))
+            kept = [(mask, target) for mask, target in segments if void[sample.labels][mask].mean() <= 0.5]
+            probabilities = evidence.logits[0].softmax(0).numpy()
+            entropy = -(probabilities * np.log(probabilities + 1e-12)).sum(0) / np.log(len(probabilities))
+            energy = -evidence.logits[0].logsumexp(0).numpy()
+            rows = []
+            for (mask, target), pixels in zip(kept, evidence.fixations(kept), strict=True):
+                rows.append(
+                    {
+                        "image": image_id,
+                        "unknown": bool(unknown[mask].mean() > 0.5),
+                        "error": bool((truth[mask] == target).mean() < 0.5),
+                        "scores": signals(mask, pixels)
+                        | {
+                            "mean entropy": float(entropy[mask].mean()),
+                            "mean energy": float(energy[mask].mean()),
+                        },
+                    }
+                )
+            return rows
+
+        go_through(f"signal_{drive}", dataset, measure, chosen)
+
+
+def signals(mask: NDArray[np.bool_], pixels: NDArray[np.int64]) -> dict[str, float]:
+    """What fixations say of a segment, each higher where less of it lies in the segment."""
+    if not len(pixels):
+        return dict.fromkeys(
+            ("share outside", "spread", "spread over size", "distance", "points per pixel"), 0.0
+        )
+    away = distance_transform_edt(~mask)[pixels[:, 0], pixels[:, 1]]
+    spread = float(np.linalg.norm(pixels - np.median(pixels, axis=0), axis=1).mean())
+    return {
+        "share outside": float((away > 0).mean()),
+        "spread": spread,
+        "spread over size": spread / float(mask.sum()) ** 0.5,
+        "distance": float(away.mean()),
+        "points per pixel": len(pixels) / float(mask.sum()),
+    }
+
+
+def go_through(
+    name: str,
+    dataset: SegmentationDataset,
+    measure: Callable[[str, int], list[dict[str, Any]]],
+    chosen: argparse.Namespace,
+) -> None:
+    """Measure images in a random order; those that are done are not done again."""
+    path = chosen.work / f"{name}.jsonl"
+    done = {json.loads(line)["image"] for line in path.read_text().splitlines()} if path.is_file() else set()
+    for index in np.random.default_rng(0).permutation(len(dataset))[: chosen.images].tolist():
+        image = dataset.ids[index]
+        if image in done:
+            continue
+        began = time.process_time()
+        rows = measure(image, index)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"image": image, "segments": rows}) + "\n")
+        print(
+            f"{name}: {image}, {len(rows)} segments, {time.process_time() - began:.1f} s of CPU", flush=True
+        )
+
+
+def measure_speed(chosen: argparse.Namespace, configuration: Configuration) -> None:
+    """Time one segment of an image of each size, next to the forward pass."""
+    lines = []
+    cases = [("DeepLabV3Plus", load_model(configuration.model("deeplabv3plus_camvid")), (360, 480))]
+    if not chosen.small:
+        cases.append(("DeepWV3Plus", DeepWV3Plus(19), (1024, 2048)))
+    for name, network, size in cases:
+        model = network.eval()
+        image = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(0))
+        mask = np.zeros(size, bool)
+        mask[size[0] // 3 : size[0] // 2, size[1] // 3 : size[1] // 2] = True
+        times = [(time.perf_counter(), time.process_time())]
+        with torch.no_grad():
+            model(image)
+        times.append((time.perf_counter(), time.process_time()))
+        evidence = Evidence(model, image)
+        times.append((time.perf_counter(), time.process_time()))
+        (found,) = evidence.fixations([(mask, 1)])
+        times.append((time.perf_counter(), time.process_time()))
+        wall, cpu = (np.diff([each[i] for each in times]).tolist() for i in (0, 1))
+        parts = ("forward", "record", "follow")
+        lines.append(
+            {
+                "network": name,
+                "size": size,
+                "pixels": int(mask.sum()),
+                "points": len(found),
+                "threads": torch.get_num_threads(),
+                "kept_bytes": evidence.held_bytes,
+                "wall": dict(zip(parts, wall, strict=True)),
+                "cpu": dict(zip(parts, cpu, strict=True)),
+            }
+        )
+        print(lines[-1], flush=True)
+        (chosen.work / "speed.json").write_text(json.dumps(lines), encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("task", choices=("deletion", "signal", "speed", "report"))
+    parser.add_argument(
+        "--work", type=Path, default=ROOT / "workspace" / "fixations", help="what is measured"
+    )
+    parser.add_argument(
+        "--weights", type=Path, default=ROOT / "pretrained", help="folder of the networks of drives"
+    )
+    parser.add_argument("--scenes", nargs="+", choices=DRIVES, default=DRIVES)
+    parser.add_argument("--images", type=int, default=40, help="at most, of each dataset")
+    parser.add_argument("--small", action="store_true", help="speed: leave DeepWV3Plus out")
+    parser.add_argument(
+        "--output", type=Path, default=ROOT / "docs" / "fixations.md", help="the tables, Markdown"
+    )
+    chosen = parser.parse_args()
+    chosen.work.mkdir(parents=True, exist_ok=True)
+    if chosen.task == "report":
+        chosen.output.write_text(fixation_tables.report(chosen.work), encoding="utf-8")
+        return
+    configuration = load_configuration()
+    {"deletion": measure_deletion, "signal": measure_signal, "speed": measure_speed}[chosen.task](
+        chosen, configuration
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""How long a query for nearest neighbours takes, next to one matrix-vector product and to the published formula.
+
+    python benchmarks/search.py [--sizes 10000x1920 100000x1920 1000000x512] [--repetitions 7]
+
+Every number is the median of repetitions taken in turn within this run, after one that does not count; what counts are
+the ratios, since a busy machine slows all of them. Vectors are noise after a rectifier, as embeddings are: no
+neighbour stands out, which is the hardest case for a search that bounds distances before it measures them.
+
+The published formulas (``cos_dist`` and ``lp_dist`` of the published explorer, with the full sort that follows them)
+are left out where their temporary arrays would take more than a quarter of the free memory. Then it compares average
+precision with its quadratic definition, and the density behind the points with scipy's ``gaussian_kde``.
+"""
+
+import argparse
+import os
+import time
+
+import numpy as np
+from measuring import alternate, load
+from numpy.typing import NDArray
+from scipy.stats import gaussian_kde
+
+from oodretrieval.evaluation import average_precision
+from oodretrieval.search import NearestNeighbours, density
+from oodretrieval.search.neighbours import METRICS
+
+NEIGHBOURS = 50
+SIZES = ("10000x1920", "100000x1920", "1000000x512")
+
+
+def embeddings(n: int, size: int) -> NDArray[np.float32]:
+    """Vectors as a network's last rectifier gives them, ``(n, size)``."""
+    random = np.random.default_rng(0)
+    vectors = np.empty((n, size), np.float32)
+    for start in range(0, n, 8192):
+        block = random.standard_normal((min(8192, n - start), size), dtype=np.float32)
+        np.maximum(block, 0, out=vectors[start : start + 8192])
+    return vectors
+
+
+def published(vectors: NDArray[np.float32], query: NDArray[np.float32], metric: str) -> NDArray[np.intp]:
+    """What the published explorer computes for a right click."""
+    if metric == "cosine":
+        scale = np.linalg.norm(query) * np.linalg.norm(vectors, axis=1)
+        return np.argsort(1 - (query * vectors).sum(1) / scale)[1 : NEIGHBOURS + 1]
+    return np.argsort(((vectors - query) ** 2).sum(1) ** 0.5)[1 : NEIGHBOURS + 1]
+
+
+def free_bytes() -> int:
+    """Memory that is free, Linux and macOS."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def latencies(n: int, size: int, repetitions: int) -> list[str]:
+    """One line for each metric: milliseconds and ratios."""
+    vectors = embeddings(n, size)
+    query = vectors[n // 2].copy()
+    with_published = vectors.nbytes < free_bytes() / 4
+    lines = []
+    for metric in METRICS:
+        index, short = NearestNeighbours(vectors, metric), NearestNeighbours(vectors, metric, short=True)
+        cases = {
+            "product": lambda: vectors @ query,
+            "query": lambda index=index: index.query(query, NEIGHBOURS + 1),
+            "short query": lambda short=short: short.query(query, NEIGHBOURS + 1),
+        }
+        if with_published:
+            cases["published"] = lambda metric=metric: published(vectors, query, metric)
+        seconds = alternate(cases, repetitions)
+        times = {name: f"{1000 * value:.1f} ms" for name, value in seconds.items()}
+        said = ", ".join(f"{name} {value}" for name, value in times.items())
+        for name in ("query", "short query"):
+            said += f"; a {name} is {seconds[name] / seconds['product']:.2f} products"
+            if with_published:
+                said += f" and {seconds['published'] / seconds[name]:.1f} times as fast as published"
+        same = all(map(np.array_equal, index.query(query, NEIGHBOURS), short.query(query, NEIGHBOURS)))
+        lines.append(
+            f"{n} x {size}, {metric}: {said}; short ones have {'the same' if same else 'OTHER'} neighbours"
+        )
+    return lines
+
+
+def quadratic_average_precision(relevant: NDArray[np.bool_]) -> float:
+    """By the definition: of every relevant place, the share of relevant ones up to there."""
+    shares = [sum(relevant[: place + 1]) / (place + 1) for place in range(len(relevant)) if relevant[place]]
+    return float(np.mean(shares)) if shares else 0.0
+
+
+def precision_line(n: int) -> str:
+    """Average precision by one sum over the relevant places, next to its definition."""
+    relevant = np.random.default_rng(0).random(n) < 0.3
+    start = time.perf_counter()
+    expected = quadratic_average_precision(relevant)
+    between = time.perf_counter()
+    found = average_precision(relevant)
+    end = time.perf_counter()
+    return (
+        f"average precision of {n} ranked items: off by {abs(found - expected):.0e} from its definition, "
+        f"{(between - start) / (end - between):.0f} times as fast"
+    )
+
+
+def density_line(n: int, cells: int = 160) -> str:
+    """Density by Fourier transforms, next to scipy's point by point, of two clouds."""
+    random = np.random.default_rng(0)
+    points = random.normal(size=(n, 2)) @ [[1, 0.6], [0, 0.5]]
+    points[n // 2 :] = points[n // 2 :] * [0.3, 1] + [4, 2]
+    extent = (-5.0, 8.0, -4.0, 7.0)
+    nodes = np.stack(
+        [
+            axis.ravel()
+            for axis in np.meshgrid(*(np.linspace(*extent[i : i + 2], cells) for i in (0, 2)), indexing="ij")
+        ]
+    )
+    width = 0.5 * n ** (-1 / 6)
+    start = time.perf_counter()
+    expected = gaussian_kde(points.T, width)(nodes).reshape(cells, cells)
+    between = time.perf_counter()
+    found = density(points, extent, cells, width)
+    end = time.perf_counter()
+    return (
+        f"density of {n} points on {cells} x {cells}: off by {np.abs(found - expected).max() / expected.max():.0e} of "
+        f"its maximum from gaussian_kde, {1000 * (end - between):.0f} ms, {(between - start) / (end - between):.0f} "
+        "times as fast"
+    )
+
+
+def main() -> None:
+    """Measure and say."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", nargs="*", default=SIZES)
+    parser.add_argument("--repetitions", type=int, default=7)
+    arguments = parser.parse_args()
+    print(f"load average {load()}, {os.cpu_count()} cores")
+    for size in arguments.sizes:
+        for line in latencies(*map(int, size.split("x")), arguments.repetitions):
+            print(line)
+    print(precision_line(3000))
+    for n in (300, 3000):
+        print(density_line(n))
+
+
+if __name__ == "__main__":
+    main()

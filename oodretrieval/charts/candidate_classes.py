@@ -1,0 +1,86 @@
+"""Candidate classes as rows of crops: what is most typical of each, and what hardly belongs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from oodretrieval.charts.palette import AMBER, BLUE
+
+_CELL, _TEXT, _GAP, _HEAD = 1.35, 2.6, 0.25, 0.5
+"""Inches: side of a picture, width of the words left of a row, gap before the outlying members, height of the head."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassRow:
+    """One candidate class on a sheet.
+
+    Attributes:
+        words: What stands left of it, line by line.
+        central: Pictures of its most central members, ``(h, w, 3)`` each.
+        outlying: Pictures of its most outlying ones.
+        central_captions: What stands below each; empty for nothing.
+        outlying_captions: The same of the outlying ones.
+    """
+
+    words: Sequence[str]
+    central: Sequence[NDArray[np.uint8]]
+    outlying: Sequence[NDArray[np.uint8]]
+    central_captions: Sequence[str] = ()
+    outlying_captions: Sequence[str] = ()
+
+
+def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying: int) -> Figure:
+    """Candidate classes, one in a row: words, the most central members (blue), the most outlying ones (amber).
+
+    Args:
+        rows: The classes, in order.
+        title: Above them.
+        central: Places for central members in a row; more go on in the next line.
+        outlying: Places for outlying ones.
+
+    Returns:
+        The figure.
+    """
+    lines = [max(_lines(row.central, central), _lines(row.outlying, outlying)) for row in rows]
+    captioned = any(row.central_captions or row.outlying_captions for row in rows)
+    step = _CELL + (0.42 if captioned else 0.08)
+    width = _TEXT + _GAP + (central + outlying) * (_CELL + 0.06) + 0.1
+    height = _HEAD + sum(lines) * step + len(rows) * 0.1
+    figure = Figure(figsize=(width, height))
+    top = height - _HEAD
+    for row, count in zip(rows, lines, strict=True):
+        figure.text(0.1 / width, (top - 0.04) / height, "\n".join(row.words), va="top", fontsize=9.5)
+        left = _TEXT
+        for pictures, captions, places, colour in (
+            (row.central, row.central_captions, central, BLUE),
+            (row.outlying, row.outlying_captions, outlying, AMBER),
+        ):
+            for number, picture in enumerate(pictures):
+                x = left + (number % places) * (_CELL + 0.06)
+                y = top - (number // places) * step - _CELL
+                axes = figure.add_axes((x / width, y / height, _CELL / width, _CELL / height))
+                _show(axes, picture, captions[number] if captions else "", colour)
+            left += places * (_CELL + 0.06) + _GAP
+        top -= count * step + 0.1
+    figure.text(0.1 / width, 1 - 0.12 / height, title, va="top", fontsize=11.5)
+    return figure
+
+
+def _lines(pictures: Sequence[NDArray[np.uint8]], places: int) -> int:
+    return max(1, -(-len(pictures) // max(1, places)))
+
+
+def _show(axes: Axes, picture: NDArray[np.uint8], caption: str, colour: str) -> None:
+    axes.imshow(picture)
+    axes.set_anchor("N")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel(caption, fontsize=7.5, labelpad=2)
+    spines: Any = axes.spines
+    for spine in spines.values():
+        spine.set(color=colour, linewidth=1.6)

@@ -1,0 +1,118 @@
+"""What ``scripts/export.py`` wrote as label images, as a dataset; and any dataset with the classes that it adds.
+
+Entries of ``configuration.py``, the second to measure a network that was taught the new classes::
+
+    "named": DatasetEntry("oodretrieval.datasets.exported", "ExportedLabels", {"root": "workspace/exports/x"}),
+    "streets_test_named": DatasetEntry(
+        "oodretrieval.datasets.exported",
+        "with_new_classes",
+        {"dataset": DATASETS["streets_test"], "names": ("cone", "wheelie bin")},
+    )
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from oodretrieval.datasets.sample import FileDataset, FileItem, SegmentationDataset
+from oodretrieval.datasets.subset import Subset, opened
+from oodretrieval.entries import DatasetEntry
+from oodretrieval.errors import DatasetError, DatasetNotFoundError
+from oodretrieval.labels import NO_CLASS, ClassMapping, LabelSet
+
+CLASSES = "classes.json"
+"""File that names classes and images of an export."""
+NAMELESS = (150, 150, 150)
+"""Colour of a new class without one."""
+
+
+class ExportedLabels(FileDataset):
+    """Images with tagged candidates: what the network predicted there, and the tags as further classes.
+
+    Args:
+        root: Folder that ``scripts/export.py`` wrote with ``labels`` among its forms.
+        classes: Predicted id → (name, colour) that the labels are translated to, by name; those of the export by
+            default. What it does not name is ignored.
+
+    Raises:
+        DatasetNotFoundError: If the folder holds no exported label images.
+        DatasetError: If its list of classes is damaged.
+    """
+
+    def __init__(self, root: str | Path, classes: ClassMapping | None = None) -> None:
+        self.root = Path(root)
+        mapping, new, items = _contents(self.root)
+        target = mapping if classes is None else classes
+        ids = {name: key for key, (name, _) in target.items()}
+        to_pred = {key: ids.get(name, NO_CLASS) for key, (name, _) in mapping.items()}
+        super().__init__(items, LabelSet(mapping, target, to_pred, frozenset()))
+        self.new_classes: dict[str, tuple[int, int, int]] = {
+            name: colour for key, (name, colour) in mapping.items() if key in new
+        }
+        """Name of a tag → its colour, as a class that the network did not have."""
+
+
+class NewClasses(Subset):
+    """All samples of a dataset, with further predicted classes.
+
+    Args:
+        dataset: A dataset with truth.
+        names: Name of a new class → its colour. Labels of this name that were unknown belong to it.
+
+    Raises:
+        DatasetError: If the dataset has no truth.
+    """
+
+    def __init__(self, dataset: SegmentationDataset, names: Mapping[str, tuple[int, int, int]]) -> None:
+        if dataset.label_set is None:
+            raise DatasetError("only labels can get further classes, and this dataset has none")
+        super().__init__(dataset, range(len(dataset)))
+        self.label_set = dataset.label_set.with_new_classes(names)
+
+
+def with_new_classes(
+    dataset: SegmentationDataset | DatasetEntry,
+    names: Iterable[str] | Mapping[str, tuple[int, int, int]],
+    root: str | Path | None = None,
+) -> NewClasses:
+    """A dataset for a network that was taught further classes.
+
+    Args:
+        dataset: A dataset with truth, or the entry of one.
+        names: Names of the classes in the order of their ids, with colours where they have some.
+        root: Overrides the root of the entry.
+
+    Returns:
+        The dataset with these predicted classes, too.
+
+    Raises:
+        DatasetError: If the dataset has no truth.
+    """
+    coloured = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, NAMELESS)
+    return NewClasses(opened(dataset, root), coloured)
+
+
+def _contents(root: Path) -> tuple[ClassMapping, set[int], list[FileItem]]:
+    """Classes by id, which of them are new, and files."""
+    path = root / CLASSES
+    if not path.is_file():
+        raise DatasetNotFoundError(
+            f"no file {str(path)!r}; write it by scripts/export.py with labels among args.formats"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        classes = {int(key): entry for key, entry in content["classes"].items()}
+        mapping = {key: (str(each["name"]), _colour(each["colour"])) for key, each in classes.items()}
+        new = {key for key, entry in classes.items() if entry["new"]}
+        items = [
+            FileItem(str(each["id"]), Path(each["image"]), root / each["labels"])
+            for each in content["images"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is damaged ({error}); write it again by scripts/export.py") from error
+    return mapping, new, items
+
+
+def _colour(text: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue

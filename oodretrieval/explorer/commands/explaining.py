@@ -1,0 +1,59 @@
+"""Why the network said so: fixations of the segment that is inspected."""
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from oodretrieval.charts.fixations import painted_fixations
+from oodretrieval.explorer.details import WholeImage
+from oodretrieval.explorer.session import Session
+from oodretrieval.masks import decode_mask
+from oodretrieval.stores import read_prediction
+
+if TYPE_CHECKING:
+    from oodretrieval.stages.report.explainer import Explainer
+
+
+def explain_marked(session: Session) -> None:
+    """Show the fixations of the marked segment over its image; the network sees the image again.
+
+    Args:
+        session: Whose view.
+    """
+    row = session.presentation.marked
+    if row is None:
+        session.say("point at a segment, then f")
+        return
+    session.show_detail("asking the network why", lambda: _explained(session, row))
+
+
+def _explained(session: Session, row: int) -> WholeImage:
+    from oodretrieval.datasets import Sample  # only now: the explorer starts without torch
+
+    segments = session.state.segments
+    dataset, image_id = segments.image_of(row)
+    model = str(session.state.catalogue.settings.get("model", ""))
+    kept = segments.mask(row)
+    if kept is not None:
+        mask = decode_mask(kept)
+    else:
+        components = read_prediction(session.workspace, model, dataset, image_id).components()
+        mask = components == segments.value(row, "segment_id")
+    image = session.crops.image(row)
+    sample = Sample(image, None, str(segments.image_path(row)), image_id)
+    explainer = _explainer(model, os.environ.get("OODRETRIEVAL_CONFIGURATION", ""))
+    found = explainer.see(sample).explain(mask, title=segments.classes.class_name(row))
+    heading = (
+        f"{session.heading(row)}\nwhy: {len(found.points)} fixations, {found.share_inside:.0%} of them inside"
+    )
+    return WholeImage(heading, painted_fixations(image, found), segments.box(row))
+
+
+@lru_cache(maxsize=1)
+def _explainer(model: str, _configuration: str) -> "Explainer":
+    """The network, kept for the next segment; another one where another configuration is in use."""
+    from oodretrieval.experiment.configuration import load_configuration
+    from oodretrieval.experiment.device import choose_device
+    from oodretrieval.stages.report.explainer import Explainer
+
+    return Explainer(load_configuration().model(model), choose_device(0))

@@ -1,0 +1,33 @@
+"""Taking along what was named."""
+
+from typing import Any
+
+import numpy as np
+
+from oodretrieval.explorer.session import SAVING, Session
+
+
+def export_tagged(session: Session) -> None:
+    """Write the tagged candidates among those selected, else among those shown, as files for other tools.
+
+    COCO, label images, CSV, Parquet and crops, into ``exports/<catalogue>`` of the workspace.
+
+    Args:
+        session: Whose state.
+    """
+    state = session.state
+    rows = np.zeros(len(state), np.bool_)
+    rows[state.selection.scope] = True
+
+    def write() -> dict[str, Any]:
+        # only now: the explorer starts without the stages
+        from oodretrieval.stages.export.export import export_candidates
+        from oodretrieval.stages.export.settings import FORMATS
+
+        return export_candidates(state.catalogue, session.workspace, rows, FORMATS)
+
+    def say(done: dict[str, Any]) -> None:
+        counts = ", ".join(f"{number} {name}" for name, number in done["tags"].items())
+        session.say(f"exported {counts} to {done['folder']}")
+
+    session.work.start("export", f"{SAVING} the export", lambda job: write(), say)

@@ -1,0 +1,189 @@
+"""Reviewing: started on what is selected or shown, answered by one key each, ranked again after each page."""
+
+import numpy as np
+
+from oodretrieval.explorer.details import ReviewPage
+from oodretrieval.explorer.review import NAMES, Review, tag_of
+from oodretrieval.explorer.session import Session
+from oodretrieval.search.feedback import Answer, RelevanceFeedback
+
+
+def start_review(session: Session) -> None:
+    """Show the twelve candidates most worth a look, of those selected, else of all that are shown.
+
+    What repeats in near frames is there once.
+
+    Args:
+        session: Whose view.
+    """
+    state = session.state
+    rows = state.selection.scope
+    if state.ranking is not None:
+        rows = rows[state.ranking.first[rows] == rows]
+    if not len(rows):
+        session.say("nothing to review: only repetitions are shown")
+        return
+    scores = state.segments.scores[rows] if state.segments.select_by else None
+    prior = None if scores is None or not np.isfinite(scores).all() else scores
+    everything = len(rows) == len(state)
+
+    def begin() -> Review:
+        vectors = state.vectors if everything else state.vectors[rows]
+        return Review(state.tags, RelevanceFeedback(vectors, prior, seed=state.settings.seed), rows)
+
+    def take(review: Review) -> None:
+        session.review = review
+        review.subscribe(lambda changed: _show(session, review))
+        next_page(session)
+
+    session.work.start("review", f"ranking {len(rows)} candidates", lambda job: begin(), take)
+
+
+def next_page(session: Session) -> None:
+    """Rank again by what was answered, and show the next twelve.
+
+    Args:
+        session: Whose view.
+    """
+    review = _review(session)
+    if review is None:
+        return
+
+    def take(page: tuple[int, ...]) -> None:
+        if session.review is not review:
+            return
+        if page:
+            review.show(page)
+        else:
+            session.say(f"all {len(review)} candidates are answered: {review.progress}")
+
+    session.work.start("review", "ranking again", lambda job: review.ranked_again(), take)
+
+
+def answer_of_interest(session: Session) -> None:
+    """This candidate is of interest.
+
+    Args:
+        session: Whose view.
+    """
+    give_answer(session, True)
+
+
+def answer_not_of_interest(session: Session) -> None:
+    """This candidate is not of interest.
+
+    Args:
+        session: Whose view.
+    """
+    give_answer(session, False)
+
+
+def answer_name(session: Session) -> None:
+    """This candidate is what the number that was pressed stands for.
+
+    Args:
+        session: Whose view.
+    """
+    review = _review(session)
+    if review is None:
+        return
+    digit = session.presentation.key
+    number = int(digit) - 2 if digit.isdecimal() else NAMES
+    if number < len(review.names):
+        give_answer(session, review.names[number])
+    else:
+        session.say(f"no name on {digit} yet; w names the candidate, and the name gets the next number")
+
+
+def next_in_review(session: Session) -> None:
+    """Go to the next candidate of the page.
+
+    Args:
+        session: Whose view.
+    """
+    _move(session, 1)
+
+
+def previous_in_review(session: Session) -> None:
+    """Go to the candidate of the page before.
+
+    Args:
+        session: Whose view.
+    """
+    _move(session, -1)
+
+
+def follow_tags(session: Session, changed: frozenset[str]) -> None:
+    """Take answers that were given as tags, or taken back, somewhere else.
+
+    Args:
+        session: Whose view.
+        changed: Attributes of the state.
+    """
+    if "tags" in changed and session.review is not None:
+        session.review.take_answers()
+
+
+def _review(session: Session) -> Review | None:
+    if session.review is None:
+        session.say("no review is under way; v starts one")
+    return session.review
+
+
+def give_answer(session: Session, answer: Answer) -> None:
+    """Answer for the candidate at hand, and go on; after the last one of a page to the next page.
+
+    Args:
+        session: Whose view.
+        answer: True, False, or a name.
+
+    Raises:
+        StoreError: If the answer cannot be saved, or the name is none.
+    """
+    review = _review(session)
+    if review is None:
+        return
+    review.answer(answer)
+    session.say(review.progress)
+    if review.is_page_done:
+        next_page(session)
+
+
+def _move(session: Session, by: int) -> None:
+    review = _review(session)
+    if review is not None:
+        review.move(by)
+
+
+def _show(session: Session, review: Review) -> None:
+    """Show the page as it stands."""
+    if session.review is not review or not review.page:
+        return
+    state, rows = session.state, review.page
+    answers = tuple(review.answer_of(row) for row in rows)
+    captions = tuple(
+        f"{state.segments.classes.predicted_names[row]}\n{tag_of(answer)}"
+        for row, answer in zip(rows, answers, strict=True)
+    )
+    keys = [
+        "1 of interest",
+        "0 not",
+        *(f"{i} {name}" for i, name in enumerate(review.names, 2)),
+        "w new name",
+    ]
+    heading = f"Review of {len(review)}: {review.progress}\n{' · '.join(keys)} · Enter: next twelve"
+    colours = tuple(_colour(session, answer) for answer in answers)
+    place, curve = review.place, review.curve
+    session.presentation.marked = rows[place]
+
+    def read() -> ReviewPage:
+        pictures = tuple(session.crops.thumbnail_or_gone(row) for row in rows)
+        return ReviewPage(heading, rows, pictures, captions, colours, place, curve)
+
+    session.show_detail("review", read)
+
+
+def _colour(session: Session, answer: Answer) -> str:
+    """The colour of the answer's tag; empty without an answer."""
+    name = tag_of(answer)
+    return session.state.tags.colour(name) if name in session.state.tags.names else ""

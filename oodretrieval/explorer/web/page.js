@@ -1,0 +1,41 @@
+// -- all of it --------------------------------------------------------------------------------------------------------
+
+export function render({ model }) {
+  const held = new Set()
+  const pointer = pointerSender(model)
+  const [bar, closeMenus] = topBar(model)
+  const lost = h("div", { class: "lost", role: "alert" }, "No answer from the explorer; trying again. What was named is saved.")
+  const page = h("div", { class: "page", tabIndex: -1 }, bar,
+    h("main", {}, scatter(model, pointer, held), h("div", { class: "side" }, card(model), detail(model, pointer, held))),
+    statusBar(model), lost)
+  page.append(cover(model, () => page.focus({ preventScroll: true })))
+
+  const known = new Set(model.catalogue.triggers ?? [])
+  const pressed = (event) => {
+    const typed = event.composedPath()[0]
+    if (typed instanceof HTMLInputElement || typed instanceof HTMLTextAreaElement) return
+    if (!page.isConnected) return
+    if (typed instanceof HTMLButtonElement && ["Enter", " "].includes(event.key)) return
+    held.add(event.key.toLowerCase())
+    const key = keyOf(event)
+    if (key === null || !known.has(key)) return
+    event.preventDefault()
+    closeMenus()
+    if (key === "/") {
+      bar.querySelector(".filter").focus()
+      return
+    }
+    if (!event.repeat || /^(n|p|page)/.test(key)) model.send_msg({ type: "key", key })
+  }
+  document.addEventListener("keydown", pressed)
+  document.addEventListener("keyup", (event) => held.delete(event.key.toLowerCase()))
+  window.addEventListener("blur", () => held.clear())
+  page.addEventListener("click", (event) => {
+    if (!event.composedPath().includes(bar)) closeMenus()
+    // a button that the mouse pressed keeps no keys: Enter is the next page of a review
+    if (event.detail > 0 && event.composedPath()[0].closest("button")) page.focus({ preventScroll: true })
+  })
+  model.on("msg:custom", (message) => { if (message.pointer) pointer.taken() })
+  watchConnection(model, lost)
+  return page
+}

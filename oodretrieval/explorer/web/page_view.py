@@ -1,0 +1,249 @@
+"""One page that shows a session: it follows the changes of the state and of what is presented."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.events import RangesUpdate
+
+from oodretrieval.explorer.commands.table import KEYS
+from oodretrieval.explorer.details import Detail
+from oodretrieval.explorer.presentation import Limits
+from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.web.card import card
+from oodretrieval.explorer.web.contents import detail_content, keys
+from oodretrieval.explorer.web.menus import candidate_buttons, menus
+from oodretrieval.explorer.web.page import Page
+from oodretrieval.explorer.web.scatter import Scatter
+from oodretrieval.explorer.web.visited import Visited
+
+_MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters": "cluster", "tags": "tag"}
+"""Colourings, and what to call them where their own name does not say it."""
+_POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
+"""Of the state: what the scatter and its legend show."""
+_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+
+
+class PageView:
+    """The page of one browser window.
+
+    Args:
+        session: What is shown; several pages may show one.
+
+    Attributes:
+        page: What Panel serves.
+        scatter: The points on it.
+        row: The candidate that the card is of, or None.
+        visited: What was shown next to the scatter.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.scatter = Scatter(session.state)
+        self.row: int | None = None
+        self._waiting: set[str] = set()
+        self.visited: Visited[Detail] = Visited(session.presentation.detail)
+        self.page = Page(scatter=pn.pane.Bokeh(self.scatter.figure, sizing_mode="stretch_both"))
+        self._document = pn.state.curdoc
+        self._limits: Limits | None = None
+        self.scatter.figure.on_event(RangesUpdate, lambda event: self.note_view())
+        self._ends = [
+            session.state.subscribe(lambda changed: self.refresh(*(f"state.{name}" for name in changed))),
+            session.presentation.subscribe(self._follow_presentation),
+        ]
+        self._draw_all()
+
+    def close(self) -> None:
+        """Follow no changes any more."""
+        for end in self._ends:
+            end()
+
+    # -- changes ---------------------------------------------------------------------------------------------
+
+    def _follow_presentation(self, changed: frozenset[str]) -> None:
+        self.refresh(*(changed - {"turns"}))  # the browser turns the sign of work itself
+
+    def refresh(self, *changed: str) -> None:
+        """Have parts of the page drawn again, once, where its document may be changed.
+
+        Args:
+            changed: Names of attributes; those of the state begin with ``state.``.
+        """
+        first = not self._waiting
+        self._waiting.update(changed)
+        if first and self._waiting:
+            self._later(self._draw_waiting)
+
+    def _later(self, function: Callable[[], None]) -> None:
+        if self._document is None or self._document.session_context is None:
+            function()
+        else:
+            self._document.add_next_tick_callback(function)
+
+    def _draw_waiting(self) -> None:
+        changed, self._waiting = self._waiting, set()
+        state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
+        if state & _POINTS:
+            self._draw_points()
+        if "limits" in changed or "points" in state:
+            self._follow_limits()
+        if "view" in changed:
+            self.scatter.draw_view()
+        if "density" in changed or "points" in state:
+            self.scatter.draw_density(self.session.presentation.density)
+        if state & _POINTS or "selected" in state:
+            self._draw_legend()
+        if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
+            self._draw_choice()
+        if state & _RINGS or "marked" in changed:
+            self._draw_rings()
+        if changed & {"thumbnail", "marked"} or state & {"clusters", "tags"}:
+            self._draw_card()
+        if "detail" in changed:
+            self._draw_detail()
+        if changed & {"status", "progress"}:
+            self._draw_status()
+        if changed & {"help", "prompt"}:
+            self._draw_cover()
+
+    def _draw_all(self) -> None:
+        state = self.session.state
+        self.page.catalogue = {
+            "name": state.catalogue.name,
+            "count": len(state),
+            "menus": menus(),
+            "buttons": candidate_buttons(),
+            "keys": keys(),
+            "triggers": [trigger for command in KEYS for trigger in (command.trigger, *command.also)],
+            "columns": list(state.columns),
+        }
+        self._draw_points()
+        self.scatter.draw_density(self.session.presentation.density)
+        self._draw_legend()
+        self._draw_choice()
+        self._draw_rings()
+        self._draw_card()
+        self._draw_detail()
+        self._draw_status()
+        self._draw_cover()
+
+    def resize(self, width: float, height: float) -> None:
+        """Take the size that the scatter has on screen; the first time, show what was inspected before.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+        """
+        self.scatter.resize(width, height)
+        limits = self.session.presentation.limits
+        if self._limits is None and limits is not None:
+            self.scatter.show(limits)
+        self.note_view()
+
+    def note_view(self) -> None:
+        """Take what the scatter shows after a wheel, a drag or another size of the window as what is wanted."""
+        view = self.scatter.view
+        self._limits = (view.left, view.bottom, view.right, view.top)
+        self.session.presentation.window = self._limits
+        self.session.presentation.limits = self._limits
+        self.refresh("view")
+
+    def _follow_limits(self) -> None:
+        """Show what a command wants; what this page's own wheel and drag did is there already."""
+        limits = self.session.presentation.limits
+        if limits is not None and limits is self._limits:
+            return
+        self._limits = limits
+        if limits is None:
+            self.scatter.fit()
+        else:
+            self.scatter.show(limits)
+        view = self.scatter.view
+        self.session.presentation.window = (view.left, view.bottom, view.right, view.top)
+        self.scatter.draw_view()
+
+    # -- parts of the page -----------------------------------------------------------------------------------
+
+    def _draw_points(self) -> None:
+        state = self.session.state
+        self.scatter.draw(state.categories())
+
+    def _draw_legend(self) -> None:
+        state = self.session.state
+        method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
+        self.page.legend = {
+            "title": f"{method} · coloured by {self._meaning()}",
+            "shown": state.settings.mainplot.legend,
+            "ready": state.points is not None,
+            "entries": [
+                {
+                    "name": category.name,
+                    "colour": category.colour,
+                    "count": category.count,
+                    "unknown": category.unknown,
+                    "hidden": category.hidden,
+                    "faint": category.faint,
+                }
+                for category in state.categories()
+            ],
+        }
+
+    def _meaning(self) -> str:
+        state = self.session.state
+        if state.colouring == "score":
+            return state.segments.score_name
+        return _MEANINGS.get(state.colouring, state.colouring)
+
+    def _draw_choice(self) -> None:
+        """What is shown and selected, in numbers, and what there is to name it with."""
+        state = self.session.state
+        chosen, tags = state.selection, state.tags
+        self.scatter.ring(
+            "chosen", [] if chosen.selected is None else np.flatnonzero(chosen.selected & chosen.visible)
+        )
+        self.page.choice = {
+            "selected": len(chosen),
+            "shown": int(chosen.visible.sum()),
+            "count": len(state),
+            "filter": "" if chosen.filter is None else chosen.filter.text,
+            "tool": self.session.presentation.tool,
+            "tags": [[name, tags.colour(name), tags.count(name)] for name in tags.names],
+        }
+
+    def _draw_rings(self) -> None:
+        state, marked = self.session.state, self.session.presentation.marked
+        query = state.query
+        found = [] if query is None or state.space is None else [row for row, _ in state.nearest(query)]
+        self.scatter.ring("query", [] if query is None else [query])
+        self.scatter.ring("neighbours", found)
+        self.scatter.ring("marked", [] if marked is None else [marked])
+
+    def _draw_card(self) -> None:
+        presentation = self.session.presentation
+        row = presentation.hovered if presentation.hovered is not None else presentation.marked
+        if row is None:
+            return  # the last one stays, so that its buttons can be reached
+        self.row = row
+        ready = self.session.crops.ready(row)
+        self.page.card = card(self.session.state, row, ready)
+
+    def _draw_detail(self) -> None:
+        self.visited.visit(self.session.presentation.detail)
+        review = self.session.review
+        names = () if review is None else review.names
+        content = detail_content(self.session.presentation.detail, names)
+        self.page.detail = {**content, "back": self.visited.can(-1), "forward": self.visited.can(1)}
+
+    def _draw_status(self) -> None:
+        presentation = self.session.presentation
+        self.page.status = {"said": presentation.status, "progress": presentation.progress}
+
+    def _draw_cover(self) -> None:
+        prompt = self.session.presentation.prompt
+        asked: dict[str, Any] | None = None
+        if prompt is not None:
+            asked = {"question": prompt.question, "text": prompt.text, "problem": prompt.problem}
+            asked["choices"] = list(prompt.choices)
+        self.page.cover = {"help": self.session.presentation.help, "prompt": asked}

@@ -1,0 +1,291 @@
+"""The scatter: every segment a point, drawn by Bokeh as the state has it."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, LinearColorMapper, PanTool, Range1d, WheelZoomTool
+from bokeh.plotting import figure
+from numpy.typing import NDArray
+
+from oodretrieval.charts.palette import RED
+from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.state import State
+from oodretrieval.explorer.web.raster import density_picture, inside, points_picture
+from oodretrieval.explorer.web.view_port import ViewPort, nearest_point
+
+REACH = 14
+"""How near the pointer must come to a point, pixels."""
+EXACT = 30_000
+"""Points up to which each is drawn by the browser; of more, the view is drawn as a picture."""
+LEGEND_ROOM = 190
+"""Kept free for the legend on the left when all points are shown, pixels."""
+_QUERY, _NEIGHBOUR, _CHOSEN = RED, "#111111", "#111111"
+_KINDS = ("faint", "known", "unknown")
+
+
+class Scatter:
+    """Draws the points of a state into a figure of Bokeh's, and knows which of them lies where.
+
+    Args:
+        state: What is drawn.
+
+    Attributes:
+        figure: Of Bokeh.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._size = (800.0, 600.0)
+        self._fitted: NDArray[np.floating] | None = None
+        self.figure = _empty_figure()
+        self._categories: Sequence[Category] = ()
+        self._pictures = {kind: self._add_picture() for kind in ("density", "points")}
+        self._points = {kind: self._add_points(kind) for kind in _KINDS}
+        self._rings = {
+            "chosen": self._add_ring(self._point_size("known") + 3, _CHOSEN, 2.0),
+            "neighbours": self._add_ring(14, _NEIGHBOUR, 1.4),
+            "query": self._add_ring(19, _QUERY, 2.4),
+            "marked": self._add_ring(16, RED, 2.4),
+        }
+
+    @property
+    def sources(self) -> list[ColumnDataSource]:
+        """What the browser is sent of the points: drawn one by one, ringed, and as pictures."""
+        return [
+            *(source for source, _, _ in self._points.values()),
+            *self._rings.values(),
+            *self._pictures.values(),
+        ]
+
+    # -- what is drawn ---------------------------------------------------------------------------------------
+
+    def draw(self, categories: Sequence[Category]) -> None:
+        """Draw the points as the state has them; replaces what was there, and leaves the view as it is.
+
+        Args:
+            categories: Points by colour.
+        """
+        points = self._state.points
+        if points is None:
+            return
+        if self._fitted is not points:
+            self.fit()
+        self._categories = categories
+        if self.is_crowded:
+            self.draw_view()
+        else:
+            self._draw_exactly(points, None)
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are too many points to draw more than the view shows."""
+        return len(self._state) > EXACT
+
+    def draw_view(self) -> None:
+        """Draw what the view shows: as points where these are few, else as a picture."""
+        points = self._state.points
+        if points is None or not self.is_crowded:
+            return
+        view = self.view
+        shown = inside(points, view)
+        if int(shown.sum()) <= EXACT:
+            self._show_picture("points", None)
+            self._draw_exactly(points, shown)
+        else:
+            self._show_picture("points", (points_picture(points, self._categories, view), view))
+            self._draw_exactly(points, np.zeros(len(points), np.bool_))
+
+    def draw_density(self, wanted: bool) -> None:
+        """Shade where points are dense, or no longer.
+
+        Args:
+            wanted: Whether to.
+        """
+        points = self._state.points
+        self._show_picture("density", density_picture(points) if wanted and points is not None else None)
+
+    def _show_picture(self, kind: str, shown: tuple[NDArray[np.uint8], ViewPort] | None) -> None:
+        source = self._pictures[kind]
+        if shown is None:
+            if len(source.data["image"]):
+                source.data = {name: [] for name in source.data}
+            return
+        picture, view = shown
+        colours = np.ascontiguousarray(picture).view(np.uint32).reshape(picture.shape[:2])
+        source.data = {
+            "image": [colours],
+            "x": [view.left],
+            "y": [view.bottom],
+            "dw": [view.right - view.left],
+            "dh": [view.top - view.bottom],
+        }
+
+    def _draw_exactly(self, points: NDArray[np.floating], which: NDArray[np.bool_] | None) -> None:
+        for kind in _KINDS:
+            self._draw_kind(kind, points, which)
+
+    def _draw_kind(self, kind: str, points: NDArray[np.floating], which: NDArray[np.bool_] | None) -> None:
+        source, mapper, glyph = self._points[kind]
+        # the most frequent first, so that rare ones lie above them
+        ordered = sorted(
+            (category for category in self._categories if _kind(category) == kind),
+            key=lambda category: -len(category.rows),
+        )
+        parts = [c.rows if which is None else c.rows[which[c.rows]] for c in ordered]
+        rows = np.concatenate(parts) if parts else np.empty(0, np.intp)
+        colours = np.repeat(np.arange(len(ordered), dtype=np.float32), [len(part) for part in parts])
+        mapper.update(
+            palette=[category.colour for category in ordered] or ["#000000"],
+            low=-0.5,
+            high=max(len(ordered), 1) - 0.5,
+        )
+        glyph.update(size=self._point_size(kind), fill_alpha=self._alpha(kind), line_alpha=self._rim(kind))
+        source.data = {
+            "x": np.ascontiguousarray(points[rows, 0], np.float32),
+            "y": np.ascontiguousarray(points[rows, 1], np.float32),
+            "colour": colours,
+        }
+
+    def _point_size(self, kind: str) -> float:
+        size = float(np.clip(11 - 1.9 * np.log10(max(len(self._state), 10) / 100), 3.0, 11.0))
+        return size * {"faint": 0.55, "known": 1.0, "unknown": 1.15}[kind]
+
+    def _alpha(self, kind: str) -> float:
+        """Where points are many, what lies below others shows through; rare unknown ones stay plain."""
+        dense = float(np.clip(0.92 - 0.18 * np.log10(max(len(self._state), 10) / 1000), 0.35, 0.92))
+        return {"faint": 0.6, "known": dense, "unknown": max(dense, 0.7)}[kind]
+
+    def _rim(self, kind: str) -> float:
+        return 0.0 if kind == "faint" or len(self._state) > 3000 else 0.75
+
+    def ring(self, kind: str, rows: Collection[int]) -> None:
+        """Ring points; rings of the kind that were there go.
+
+        Args:
+            kind: ``"marked"``, ``"query"``, ``"neighbours"`` or ``"chosen"``.
+            rows: Which points.
+        """
+        points = self._state.points
+        at = np.empty((0, 2)) if points is None else points[np.asarray(list(rows), np.intp)]
+        self._rings[kind].data = {
+            "x": np.ascontiguousarray(at[:, 0], np.float32),
+            "y": np.ascontiguousarray(at[:, 1], np.float32),
+        }
+
+    # -- the part of the plane that is shown -----------------------------------------------------------------
+
+    @property
+    def view(self) -> ViewPort:
+        """What the figure shows at the moment; wheel and drag change it in the browser."""
+        x, y = self.figure.x_range, self.figure.y_range
+        width, height = self._size
+        return ViewPort(float(x.start), float(y.start), float(x.end - x.start) / width, width, height)
+
+    def fit(self) -> None:
+        """Show all points."""
+        points = self._state.points
+        if points is not None:
+            self._fitted = points
+            room = min(LEGEND_ROOM, 0.3 * self._size[0]) if self._state.settings.mainplot.legend else 0.0
+            self._show(ViewPort.around(points, *self._size, room))
+
+    def show(self, limits: tuple[float, float, float, float]) -> None:
+        """Show a part of the plane, and what more of it the figure has room for.
+
+        Args:
+            limits: Left, bottom, right, top.
+        """
+        self._show(ViewPort.showing(limits, *self._size))
+
+    def resize(self, width: float, height: float) -> None:
+        """Take the size that the figure has on screen; what lies in its middle stays there.
+
+        Args:
+            width: Pixels.
+            height: Pixels.
+        """
+        if not (width >= 10 and height >= 10) or (width, height) == self._size:
+            return
+        before, first = self.view, self._size == (800.0, 600.0)
+        self._size = (width, height)
+        if first:
+            self.fit()
+        else:
+            self._show(before.resized(width, height))
+
+    def _show(self, view: ViewPort) -> None:
+        self.figure.x_range.update(start=view.left, end=view.right)
+        self.figure.y_range.update(start=view.bottom, end=view.top)
+
+    def row_at(self, x: float, y: float) -> int | None:
+        """The segment under the pointer.
+
+        Args:
+            x: From 0 left to 1 right.
+            y: From 0 at the top to 1 at the bottom.
+
+        Returns:
+            Row of the nearest point that is shown; None if none is near.
+        """
+        if self._state.points is None:
+            return None
+        place = self.view.place(np.array([[x, y]]))[0]
+        return nearest_point(
+            self._state.points,
+            (float(place[0]), float(place[1])),
+            REACH * self.view.unit,
+            self._state.selection.visible,
+        )
+
+    # -- parts of the figure ---------------------------------------------------------------------------------
+
+    def _add_points(self, kind: str) -> tuple[ColumnDataSource, LinearColorMapper, Any]:
+        source = ColumnDataSource({name: np.empty(0, np.float32) for name in ("x", "y", "colour")})
+        mapper = LinearColorMapper(palette=["#000000"], low=-0.5, high=0.5)
+        drawn = self.figure.scatter(
+            "x",
+            "y",
+            source=source,
+            size=6,
+            marker="diamond" if kind == "unknown" else "circle",
+            fill_color={"field": "colour", "transform": mapper},
+            line_color="#202020" if kind == "unknown" else "#ffffff",
+            line_width=0.6,
+        )
+        return source, mapper, drawn.glyph
+
+    def _add_picture(self) -> ColumnDataSource:
+        source = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
+        self.figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
+        return source
+
+    def _add_ring(self, size: float, colour: str, width: float) -> ColumnDataSource:
+        source = ColumnDataSource({name: np.empty(0, np.float32) for name in ("x", "y")})
+        self.figure.scatter(
+            "x", "y", source=source, size=size, fill_color=None, line_color=colour, line_width=width
+        )
+        return source
+
+
+def _empty_figure() -> Any:
+    drawn = figure(
+        sizing_mode="stretch_both",
+        tools=[PanTool(), WheelZoomTool(zoom_on_axis=False)],
+        active_scroll="auto",
+        toolbar_location=None,
+        output_backend="webgl",
+        x_range=Range1d(0, 1),
+        y_range=Range1d(0, 1),
+        min_border=0,
+        outline_line_color=None,
+        background_fill_color="#ffffff",
+    )
+    drawn.toolbar.active_scroll = drawn.tools[1]
+    drawn.axis.visible = False
+    drawn.grid.visible = False
+    return drawn
+
+
+def _kind(category: Category) -> str:
+    return "faint" if category.faint else "unknown" if category.unknown else "known"

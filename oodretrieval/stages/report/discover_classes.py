@@ -1,0 +1,231 @@
+"""What the network does not know, as classes: clusters of candidates, the most promising first."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oodretrieval.errors import OODRetrievalError
+from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import flat
+from oodretrieval.files import atomic_path
+from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.tables import NO_VALUE
+from oodretrieval.search import (
+    CandidateClass,
+    ClassEvidence,
+    candidate_classes,
+    cluster,
+    noise_share,
+    silhouette,
+)
+from oodretrieval.search.clustering import DENSITY_METHODS
+from oodretrieval.search.principal_directions import principal_directions
+from oodretrieval.stages.evaluate.evaluated import save_evaluation
+from oodretrieval.stages.report.class_evidence import CandidateTruth, class_evidence
+from oodretrieval.stages.report.class_pictures import ClassPictures
+from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
+from oodretrieval.stores import Catalogue
+
+logger = logging.getLogger(__name__)
+THINGS_A_CLUSTER = 6
+FEWEST, MOST = 8, 60
+"""Clusters by default: at least, and at most."""
+FIRST = 10
+"""Classes that a person is sure to see: what they hold is measured where there is truth."""
+
+
+def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, Any]:
+    """Cluster the candidates of a catalogue, and rank the clusters as candidate classes.
+
+    Args:
+        settings: Which catalogue, and how.
+        run: Configuration and workspace; without the work behind the catalogue, classes are ranked by less.
+
+    Returns:
+        ``classes``: what was found of each; with truth ``first``: how many of the first ten are unknown kinds, and
+        which kinds lead one; and ``files`` written, one of which lists every member.
+
+    Raises:
+        StoreError: If there is no such catalogue, or it has no scores.
+        UnknownNameError: If there is no such embedding or clustering method.
+        ImageError: If an image cannot be read.
+    """
+    catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
+    evidence = class_evidence(catalogue, run, settings.common)
+    truth = CandidateTruth.of(catalogue)
+    vectors = catalogue.vectors_of(settings.net or catalogue.default_embedding)
+    directions = principal_directions(vectors, settings.components, seed=settings.seed)
+    number = None if settings.method in DENSITY_METHODS else settings.clusters or default_number(evidence)
+    groups = cluster(directions, settings.method, number, settings.seed)
+    found = candidate_classes(directions, groups, evidence)
+    described = [_described(one, catalogue, truth) for one in found]
+    measures: dict[str, Any] = {
+        "candidates": len(catalogue),
+        "noise": noise_share(groups),
+        "silhouette": silhouette(directions, groups, settings.seed),
+        "classes": described,
+    }
+    if truth is not None:
+        measures["first"] = first_classes(found[:FIRST], truth)
+    result = Result(
+        title=f"Candidate classes among the {catalogue.candidates} of {catalogue.name}",
+        stem=f"candidate_classes_{settings.net or 'embedding'}_{settings.method}",
+        context=_context(settings, run, catalogue, len(np.unique(evidence.images))),
+        settings=flat(settings),
+        measures=measures,
+        tables={"classes": _table(described[: settings.classes])},
+        notes=_notes(catalogue, found, evidence, measures),
+    )
+    folder = result_folder(catalogue.path, settings.save_dir)
+    listing = _list_members(folder / f"{result.stem}_members.csv", catalogue, found)
+    shown = found[: settings.classes]
+    words = [_words(i, one) for i, one in enumerate(described[: settings.classes], 1)]
+    sheets = ClassPictures(catalogue, evidence, truth)
+    title = f"{result.title}: most central members (blue), most outlying ones (amber)"
+    pictures = (p for some in ([sheets.all(shown, words, title)], sheets.each(shown, words)) for p in some)
+    files = [*save_evaluation(folder, result, pictures), str(listing)]
+    return {**measures, "files": files}
+
+
+def default_number(evidence: ClassEvidence) -> int:
+    """How many clusters to look for: one for every six different things, at least 8, at most 60.
+
+    Args:
+        evidence: Of the candidates.
+
+    Returns:
+        Their number; never more than there are candidates.
+    """
+    things = len(np.unique(evidence.things))
+    return max(1, min(len(evidence.things), min(MOST, max(FEWEST, things // THINGS_A_CLUSTER))))
+
+
+def first_classes(first: Sequence[CandidateClass], truth: CandidateTruth) -> dict[str, Any]:
+    """What the first candidate classes are in truth.
+
+    Args:
+        first: The classes that a person is sure to see.
+        truth: Of all candidates.
+
+    Returns:
+        ``classes`` (their number), ``unknown`` (how many are mostly of unknown kinds), ``kinds`` (unknown kind →
+        candidates of it in all), ``led`` (unknown kind → rank of the first class in which it is the most frequent
+        label).
+    """
+    led: dict[str, int] = {}
+    for rank, one in enumerate(first, 1):
+        name, _ = truth.leading(one)
+        if name in truth.kinds:
+            led.setdefault(name, rank)
+    unknown = sum(truth.mostly_unknown(one) for one in first)
+    return {"classes": len(first), "unknown": unknown, "kinds": truth.kinds, "led": led}
+
+
+def _described(one: CandidateClass, catalogue: Catalogue, truth: CandidateTruth | None) -> dict[str, Any]:
+    names = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
+    classes = catalogue.segments["class"].to_numpy(int)[one.rows]
+    ids, counts = np.unique(classes, return_counts=True)
+    predicted = {names[int(ids[i])]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
+    content: dict[str, Any] = {
+        "candidates": len(one.rows),
+        "things": one.things,
+        "images": one.images,
+        "drives": one.drives,
+        "novelty": one.novelty,
+        "strangeness": one.strangeness,
+        "disagreement": one.disagreement,
+        "cohesion": one.cohesion,
+        "score": one.score,
+        "predicted as": predicted,
+    }
+    if truth is not None:
+        name, share = truth.leading(one)
+        content |= {"truth": name or "void", "share": share, "unknown": truth.mostly_unknown(one)}
+    return content
+
+
+def _table(described: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    lines = []
+    for one in described:
+        line = {key: value for key, value in one.items() if key not in ("predicted as", "unknown")}
+        line["predicted as"] = _listed(one["predicted as"])
+        if "truth" in one:
+            line["unknown kind"] = "yes" if one["unknown"] else "no"
+        lines.append(line)
+    return pd.DataFrame(lines, index=pd.Index(range(1, len(lines) + 1), name="rank"))
+
+
+def _listed(predicted: dict[str, int], most: int = 3) -> str:
+    return ", ".join(f"{name} {count}" for name, count in list(predicted.items())[:most])
+
+
+def _words(rank: int, one: dict[str, Any]) -> list[str]:
+    strange = one["strangeness"]
+    words = [
+        f"{rank}. {one['things']} things in {one['images']} images",
+        f"novelty {one['novelty']:.1f}",
+        f"far from the known: {NO_VALUE if np.isnan(strange) else format(strange, '.1f')}",
+        "predicted as",
+        *(f"  {name} {count}" for name, count in list(one["predicted as"].items())[:3]),
+    ]
+    return [*words, f"truth: {one['truth']} {one['share']:.0%}"] if "truth" in one else words
+
+
+def _notes(
+    catalogue: Catalogue, found: Sequence[CandidateClass], evidence: ClassEvidence, measures: dict[str, Any]
+) -> tuple[str, ...]:
+    things = len(np.unique(evidence.things))
+    notes = [
+        f"{len(found)} clusters of {len(catalogue)} {catalogue.candidates}, {things} different things; "
+        f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1)."
+    ]
+    first = measures.get("first")
+    if first is not None:
+        led = ", ".join(f"{name} ({rank})" for name, rank in first["led"].items()) or "none"
+        notes.append(
+            f"Of the first {first['classes']}, {first['unknown']} are mostly of unknown kinds. Of the "
+            f"{len(first['kinds'])} unknown kinds among the candidates, {len(first['led'])} are the most frequent "
+            f"label of one of them (rank): {led}."
+        )
+    return tuple(notes)
+
+
+def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, images: int) -> Context:
+    datasets = [str(name) for name in catalogue.segments["dataset"].unique()]
+    model = str(catalogue.settings.get("model", ""))
+    named: dict[str, str] = {"model": model}
+    splits = []
+    with suppress(
+        OODRetrievalError
+    ):  # a catalogue can be searched where its datasets and network are not named
+        named = model_context(run.configuration, model)
+        splits = [split_of(run.configuration, name) for name in datasets]
+    number: object = settings.clusters or "one for every six different things"
+    number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
+    return Context(
+        dataset=", ".join(datasets),
+        split=", ".join(splits),
+        images=images,
+        void_rule="a candidate is what most of its pixels are; void ones are in no share of a truth",
+        resolution=f"{settings.method} on {settings.components} principal components of "
+        f"{settings.net or catalogue.default_embedding}, of unit length; clusters: {number}",
+        **named,
+    )
+
+
+def _list_members(path: Path, catalogue: Catalogue, found: Sequence[CandidateClass]) -> Path:
+    """Every member of every class, the most central first."""
+    columns = ["dataset", "image_id", "segment_id", "left", "top", "right", "bottom"]
+    rows = np.array([row for one in found for row in one.rows], np.intp)
+    members = catalogue.segments.iloc[rows][columns].set_index(pd.Index(rows, name="row"))
+    members.insert(0, "rank", [rank for rank, one in enumerate(found, 1) for _ in one.rows])
+    with atomic_path(path) as temporary:
+        members.to_csv(temporary)
+    logger.info("every member of every class: %s", path)
+    return path

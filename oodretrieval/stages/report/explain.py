@@ -1,0 +1,103 @@
+"""Why the network said so: pictures of the fixations of each class of an image, or of one of its segments."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.charts.fixations import fixation_figure
+from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
+from oodretrieval.execution import progress
+from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.run import Run
+from oodretrieval.labels import ClassMapping
+from oodretrieval.results.result import result_folder
+from oodretrieval.segments import label_components
+from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.stages.report.explainer import Explainer
+from oodretrieval.stages.report.settings import ExplainSettings
+
+logger = logging.getLogger(__name__)
+
+
+def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
+    """Draw the fixations of images: one picture each.
+
+    Args:
+        settings: Which images, and what of them.
+        run: Configuration and workspace.
+
+    Returns:
+        ``files``: the pictures.
+
+    Raises:
+        SettingsError: If an image or class is unknown.
+        UnknownOperationError: If the network does something that no rule is known for.
+        PartialFailure: If some images could not be read; all others were explained.
+    """
+    dataset = run.dataset(settings.dataset, settings.common)
+    entry = run.configuration.model(settings.model_name)
+    explainer = Explainer(entry, choose_device(settings.common.gpu), settings.inference)
+    folder = result_folder(run.workspace.path, settings.save_dir) / "fixations"
+    files: list[str] = []
+    failures: dict[str, str] = {}
+    for image_id in progress(_images(settings, dataset.ids), desc="images", unit="image"):
+        try:
+            sample = dataset[dataset.ids.index(image_id)]
+        except ImageError as error:
+            failures[image_id] = str(error)
+            continue
+        seen = explainer.see(sample)
+        classes = predicted_classes(entry, dataset, seen.classes)
+        explained = [
+            seen.explain(mask, target, _named(target, classes), settings.outliers)
+            for mask, target in _wanted(settings, seen.prediction, classes)
+        ]
+        if not explained:
+            logger.info("%s: nothing of what is asked for is predicted", image_id)
+            continue
+        name = file_name(f"{settings.model_name}_{settings.dataset}_{image_id}")
+        title = f"Why {settings.model_name} sees this in {image_id}"
+        figure = fixation_figure(sample.image, explained, title)
+        files.append(str(save_picture(folder / f"{name}.png", figure)))
+    if failures:
+        raise PartialFailure("explain", failures)
+    return {"files": files}
+
+
+def _images(settings: ExplainSettings, ids: Any) -> list[str]:
+    if not settings.images:
+        return list(ids)[: settings.number]
+    if unknown := [image for image in settings.images if image not in ids]:
+        raise UnknownNameError(f"image of {settings.dataset}", unknown[0], ids)
+    return list(settings.images)
+
+
+def _wanted(
+    settings: ExplainSettings, prediction: NDArray[np.int64], classes: ClassMapping
+) -> Iterator[tuple[NDArray[np.bool_], int]]:
+    """Masks and classes: of a segment, or of each class predicted, largest first."""
+    if settings.segment:
+        components = label_components(prediction)
+        if settings.segment > components.max():
+            raise SettingsError(
+                f"args.segment must be 1 … {components.max()}, the segments of this image, got {settings.segment}"
+            )
+        mask = components == settings.segment
+        yield mask, int(prediction[mask][0])
+        return
+    names = {name: number for number, (name, _) in classes.items()}
+    for name in settings.classes:
+        if name not in names:
+            raise UnknownNameError("class", name, names)
+    found, sizes = np.unique(prediction, return_counts=True)
+    for target in found[np.argsort(-sizes)].tolist():
+        if not settings.classes or (target in classes and classes[target][0] in settings.classes):
+            yield prediction == target, target
+
+
+def _named(target: int, classes: ClassMapping) -> str:
+    return classes[target][0] if target in classes else f"class {target}"

@@ -1,0 +1,175 @@
+"""Candidates of a catalogue like a candidate, a box in an image, or a description: a contact sheet and a table."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.errors import SettingsError
+from oodretrieval.experiment.run import Run
+from oodretrieval.files import atomic_path
+from oodretrieval.results.candidates import groups_of
+from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
+from oodretrieval.search.neighbours import SAME
+from oodretrieval.search.partial_sort import group_sizes
+from oodretrieval.search.row_filter import parse_filter
+from oodretrieval.stages.report.settings import SimilarSettings
+from oodretrieval.stages.report.similarity_query import (
+    SimilarityQuery,
+    name_of,
+    picture_of,
+    row_of,
+    similarity_query,
+)
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
+
+logger = logging.getLogger(__name__)
+PREDICTED, TRUTH = "predicted", "truth"
+"""Columns of names, of the table and for filters."""
+COLUMNS = 5
+SHOWN = 40
+"""Candidates on the sheet, at most; the table has all."""
+
+
+def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
+    """Find the candidates of a catalogue that are most like what is asked for.
+
+    Args:
+        settings: What is searched for, where and how.
+        run: Configuration and workspace.
+
+    Returns:
+        ``query``, what it is; ``found``, for each candidate its ``candidate``, ``row``, ``distance`` and how often the
+        thing is ``seen``; ``files`` written.
+
+    Raises:
+        SettingsError: If nothing is searched for, or something that there is not.
+        UnknownNameError: If there is no such catalogue, embedding, column or metric.
+        ImageError: If an image cannot be read.
+        ConfigurationError: If the network has no text side.
+    """
+    if not (settings.candidates or settings.image or settings.text):
+        raise SettingsError(
+            "say what to search for: args.candidates, args.image (with args.box), args.text, or several of them"
+        )
+    catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
+    if settings.by == "feedback":
+        query, found = _by_feedback(settings, catalogue)
+    else:
+        query = similarity_query(settings, catalogue, run)
+        found = _nearest(settings, catalogue, query)
+    table = _table(catalogue, found)
+    folder = Path(settings.save_dir).expanduser() if settings.save_dir else catalogue.path / "similar"
+    stem = file_name(query.words)[:80]
+    listing = folder / f"{stem}.csv"
+    with atomic_path(listing) as temporary:
+        table.to_csv(temporary, index=False)
+    sheet = save_picture(folder / f"{stem}.png", _sheet(catalogue, query, table))
+    logger.info("%d candidates like %s: %s, %s", len(table), query.words, sheet, listing)
+    shown = table[["candidate", "row", "distance", "seen"]].to_dict("records")
+    return {"query": query.words, "found": shown, "files": [str(listing), str(sheet)]}
+
+
+def _nearest(settings: SimilarSettings, catalogue: Catalogue, query: SimilarityQuery) -> Neighbours:
+    embedding = settings.net or catalogue.default_embedding
+    index = NearestNeighbours(
+        catalogue.vectors_of(embedding), settings.distance_metric, norms=catalogue.lengths_of(embedding)
+    )
+    groups = _groups(settings, catalogue)
+    among = _allowed(settings, catalogue, groups, (*query.rows, *query.unlike))
+    same = SAME if settings.once else None
+    return index.query_groups(query.vector, settings.number, groups, among=among, same=same)
+
+
+def _by_feedback(settings: SimilarSettings, catalogue: Catalogue) -> tuple[SimilarityQuery, Neighbours]:
+    """By what the candidates teach as answers, from the score that selected on."""
+    wanted = tuple(row_of(catalogue, name) for name in settings.candidates)
+    unlike = tuple(row_of(catalogue, name) for name in settings.unlike)
+    vectors = catalogue.vectors_of(settings.net or catalogue.default_embedding)
+    segments = catalogue.segments
+    prior = segments[SELECT_SCORE].to_numpy(np.float64) if SELECT_SCORE in segments.columns else None
+    feedback = RelevanceFeedback(vectors, prior if prior is not None and np.isfinite(prior).all() else None)
+    feedback.update([*wanted, *unlike], [True] * len(wanted) + [False] * len(unlike))
+    away = -feedback.scores()
+    groups = _groups(settings, catalogue)
+    among = _allowed(settings, catalogue, groups, (*wanted, *unlike))
+    rows = smallest(away, settings.number, among, groups)
+    words = f"{' and '.join(name_of(catalogue, row) for row in wanted)}, learned"
+    words += f" with {len(unlike)} unlike them" if unlike else ""
+    query = SimilarityQuery(np.zeros(0), words, picture_of(catalogue, wanted[0]), wanted, unlike)
+    return query, Neighbours(rows, away[rows], group_sizes(groups, rows, among))
+
+
+def _groups(settings: SimilarSettings, catalogue: Catalogue) -> NDArray[np.intp]:
+    return groups_of(catalogue) if settings.once else np.arange(len(catalogue))
+
+
+def _allowed(
+    settings: SimilarSettings, catalogue: Catalogue, groups: NDArray[np.intp], named: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """What the filter means and is not one of the examples, nor repeats one."""
+    segments = catalogue.segments
+    among = np.ones(len(segments), np.bool_)
+    if settings.filter:
+        columns = {name: segments[name].to_numpy() for name in segments.columns}
+        columns |= {PREDICTED: _predicted(catalogue, segments), TRUTH: _truths(catalogue, segments)}
+        among &= parse_filter(settings.filter, columns).rows(columns)
+    return among & ~np.isin(groups, groups[list(named)]) if named else among
+
+
+def _predicted(catalogue: Catalogue, rows: pd.DataFrame) -> NDArray[np.str_]:
+    names = {int(i): name for i, (name, _) in catalogue.settings.get("pred_mapping", {}).items()}
+    return np.array([names.get(int(number), "") for number in rows["class"]], np.str_)
+
+
+def _truths(catalogue: Catalogue, rows: pd.DataFrame) -> NDArray[np.str_]:
+    """Names of the labels; empty where there is no truth."""
+    labels = catalogue.settings.get("label_mapping", {})
+    names = [
+        (labels.get(str(dataset)) or {}).get(str(label), [""])[0]
+        for dataset, label in zip(rows["dataset"], rows["label"], strict=True)
+    ]
+    return np.array(names, np.str_)
+
+
+def _table(catalogue: Catalogue, found: Neighbours) -> pd.DataFrame:
+    rows = catalogue.segments.iloc[found.rows].reset_index(drop=True)
+    table = pd.DataFrame(
+        {
+            "candidate": [name_of(catalogue, int(row)) for row in found.rows],
+            "row": found.rows,
+            "distance": found.distances,
+            "seen": found.counts,
+            PREDICTED: _predicted(catalogue, rows),
+        }
+    )
+    truths = _truths(catalogue, rows)
+    if (truths != "").any():
+        table[TRUTH] = truths
+    kept = ["dataset", "image_id", "segment_id", "left", "top", "right", "bottom", "image_path"]
+    scores = [column for column in (PREDICTED_IOU, SELECT_SCORE) if column in rows.columns]
+    return pd.concat([table, rows[[*kept, *scores]]], axis=1)
+
+
+def _sheet(catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) -> Figure:
+    shown = table.iloc[:SHOWN]
+    crops = [picture_of(catalogue, int(row)) for row in shown["row"]]
+    captions = [
+        f"{values['distance']:.3f} {values.get(TRUTH) or values[PREDICTED]}"
+        + (f"\nseen {values['seen']} times" if values["seen"] > 1 else "")
+        for values in shown.to_dict("records")
+    ]
+    rows = max(1, -(-len(shown) // COLUMNS))
+    figure = Figure(figsize=(2.1 * (COLUMNS + 1), 2.3 * rows + 0.8))
+    if query.picture is None:
+        draw_candidates(figure, crops, captions, COLUMNS, rows)
+    else:
+        draw_neighbours(figure, query.picture, "wanted", crops, captions, columns=COLUMNS)
+    figure.suptitle(f"{catalogue.name}: like {query.words}", fontsize=11)
+    return figure

@@ -1,0 +1,216 @@
+"""The page in a real browser, and who is let in."""
+
+import re
+import signal
+import urllib.error
+import urllib.request
+from itertools import pairwise
+from urllib.parse import urlsplit
+
+import pytest
+from driving import PATIENCE, make_catalogue
+from web_driving import Visitor, browser, served
+
+pytest.importorskip("panel")
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.ioloop import IOLoop
+from tornado.websocket import websocket_connect
+
+from oodretrieval.explorer.commands.table import COMMANDS
+from oodretrieval.explorer.web.server import LONGEST_MESSAGE
+from oodretrieval.stores.tag_journal import TagJournal
+from oodretrieval.stores.tags import TagTable
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    return make_catalogue(tmp_path_factory.mktemp("web"), 12, select_by="novelty")
+
+
+@pytest.fixture(scope="module")
+def address(catalogue, tmp_path_factory):
+    with served(catalogue, tmp_path_factory.mktemp("served")) as (found, _):
+        yield found
+
+
+# -- who is let in ------------------------------------------------------------------------------------------
+
+
+def answer(url, **headers):
+    """Status of an answer, and its text."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=600) as found:
+            return found.status, found.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_the_address_opens_the_page_and_nothing_else_does(address):
+    parts = urlsplit(address)
+    token, root = parts.path.strip("/"), f"http://{parts.netloc}"
+    assert parts.hostname == "127.0.0.1"
+    assert len(token) >= 32
+    assert answer(address)[0] == 200
+    for path in (
+        "/",
+        "/ws",
+        f"/{token[:-1]}/",
+        f"/{token}x/",
+        "/static/js/bokeh.min.js",
+        "/favicon.ico",
+        "//",
+    ):
+        status, text = answer(root + path)
+        assert (status, "token" in text) == (403, True), path
+    assert answer(f"{root}/{token}/", Host="evil.example:80")[0] == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "static/../../../../../../../../etc/passwd",
+        "static/..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd",
+        "static/extensions/panel/../../../../../../../etc/passwd",
+        "static/%2e%2e/%2e%2e/%2e%2e/pyproject.toml",
+        "../etc/passwd",
+        "images/field/clip 1/0000.png".replace(" ", "%20"),
+        "component-resources/oodretrieval.explorer.web.page/Page/__module__/page.js",
+    ],
+)
+def test_no_file_is_served_but_the_page_s_own_scripts(address, path):
+    status, text = answer(address + path)
+    assert status in (400, 403, 404), text[:200]
+    assert "root:" not in text
+
+
+async def connect(address, session="none", **headers):
+    url = f"ws{address.removeprefix('http')}ws"
+    return await websocket_connect(HTTPRequest(url, headers=headers), subprotocols=["bokeh", session])
+
+
+def refused(address, **headers):
+    async def attempt():
+        await connect(address, **headers)
+
+    with pytest.raises(HTTPClientError) as caught:
+        IOLoop(make_current=False).run_sync(attempt)
+    return caught.value.code
+
+
+def test_a_page_of_another_site_gets_no_connection(address):
+    port = urlsplit(address).port
+    assert refused(address, Origin="https://evil.example") == 403
+    assert refused(address, Origin=f"http://localhost:{port + 1}") == 403
+    assert refused(address.replace("127.0.0.1", "localhost"), Origin="null") == 403
+    assert refused(address[:-2] + "/", Origin=f"http://127.0.0.1:{port}") == 403
+
+
+@pytest.mark.parametrize(("length", "taken"), [(100, True), (LONGEST_MESSAGE + 1, False)])
+def test_a_message_that_is_too_long_ends_its_connection_and_nothing_else(address, length, taken):
+    session = re.search(r'"token":\s*"([^"]+)"', answer(address)[1])[1]
+
+    async def send():
+        connection = await connect(address, session, Origin=f"http://{urlsplit(address).netloc}")
+        await connection.read_message()  # it greets
+        await connection.write_message("{" + " " * (length - 2) + "}")
+        while await connection.read_message() is not None:
+            if taken:
+                return "answered"
+        return connection.close_code
+
+    ended = IOLoop(make_current=False).run_sync(send, timeout=PATIENCE)
+    assert ended != 1009 if taken else ended in (1009, 1006, None)
+    assert answer(address)[0] == 200
+
+
+# -- a person at the page -----------------------------------------------------------------------------------
+
+
+EVERYTHING = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99)]
+
+
+def test_a_person_at_the_page(address, catalogue):
+    """From a look to a named selection that a reload keeps, with nothing asked of the network."""
+    with browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue)
+        assert {urlsplit(url).netloc for url in visitor.asked if url.startswith("http")} == {
+            urlsplit(address).netloc
+        }
+        visitor.hover(3)
+        visitor.shows(".card dd", "clip 1/0001 · segment 2")
+        visitor.page.mouse.click(*visitor.pixel(3))
+        visitor.shows(".picture img")
+        visitor.lasso(EVERYTHING)
+        visitor.shows(".selection b", "12 selected")
+        visitor.type_into(".selection input", "a <b>bin</b>")
+        visitor.says("12 named a <b>bin</b>")
+        visitor.type_into(".filter", "predicted ==")
+        visitor.shows(".problem.open")
+        visitor.type_into(".filter", 'predicted == "car"')
+        visitor.shows(".filtering .shown", "6 shown")
+        visitor.page.reload()
+        visitor.wait()
+        visitor.shows(".filtering .shown", "6 shown")
+        visitor.shows(".selection b", "12 selected")
+        assert visitor.failed == []
+    table = TagTable()
+    for step in TagJournal(catalogue.path).read():
+        table.apply(step)
+    assert {name: len(table.candidates(name)) for name in table.names} == {"a <b>bin</b>": 12}
+
+
+@pytest.mark.slow
+def test_a_page_survives_a_dropped_connection(catalogue, tmp_path):
+    with served(catalogue, tmp_path) as (address, process), browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue)
+        visitor.press("h")
+        visitor.shows(".legend .title", "predicted class")
+        process.send_signal(signal.SIGUSR1)
+        visitor.page.wait_for_timeout(3000)
+        for _ in range(100):  # what is pressed while there is no connection is lost, and may be pressed again
+            visitor.press("g")
+            visitor.page.wait_for_timeout(1000)
+            if "truth" in visitor.page.locator(".legend .title").inner_text():
+                break
+        visitor.shows(".legend .title", "truth")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1280, 720), (1600, 1000)])
+def test_everything_fits_the_screen(address, catalogue, size):
+    with browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue, size)
+        for selector in (".bar", ".map", ".card", ".detail", ".status", ".filter", ".bar .help", ".tools"):
+            box = visitor.page.locator(selector).bounding_box()
+            assert box["x"] >= 0 and box["y"] >= 0, selector
+            assert box["x"] + box["width"] <= size[0] and box["y"] + box["height"] <= size[1], selector
+            assert box["width"] > 20 and box["height"] > 15, selector
+        menus = [menu.bounding_box() for menu in visitor.page.locator(".menu").all()]
+        for left, right in pairwise([*menus, visitor.page.locator(".filter").bounding_box()]):
+            assert left["x"] + left["width"] <= right["x"]
+        visitor.press("?")
+        visitor.shows(".cover.open .pair")
+        assert visitor.page.locator(".cover .pair").count() == len(COMMANDS)
+        visitor.press("Escape")
+
+
+@pytest.mark.slow
+def test_every_command_of_the_menus_by_the_mouse(catalogue, tmp_path):
+    """None of them breaks the page, whatever was done before."""
+    with served(catalogue, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue)
+        for menu in visitor.page.locator(".menu").all():
+            for place in range(menu.locator(".items button").count()):
+                menu.locator("button").first.click()
+                menu.locator(".items button").nth(place).click()
+                visitor.page.wait_for_timeout(300)
+                if visitor.page.locator(".cover.open").count():
+                    visitor.press("Escape")
+                    visitor.page.wait_for_selector(".cover:not(.open)", state="attached")
+        visitor.hover(2)
+        visitor.shows(".card .buttons button")
+        for button in visitor.page.locator(".card .buttons button").all():
+            button.click()
+        visitor.press("b")
+        visitor.shows(".legend .title", "one colour")
+        assert visitor.failed == []

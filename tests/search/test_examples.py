@@ -1,0 +1,50 @@
+"""Several examples, and what is not wanted, make one query."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from oodretrieval.errors import UnknownNameError
+from oodretrieval.search import NearestNeighbours, query_vector
+from oodretrieval.search.examples import AWAY
+
+vectors = arrays(np.float64, st.tuples(st.integers(1, 4), st.just(3)), elements=st.integers(-3, 3))
+
+
+@given(vectors)
+def test_one_example_finds_what_it_would_itself(examples):
+    for metric in ("euclidean", "cosine"):
+        index = NearestNeighbours(np.eye(3), metric)
+        asked = index.query(query_vector(examples[:1], metric=metric), 3)
+        np.testing.assert_allclose(asked[1], index.query(examples[0], 3)[1], atol=1e-12)
+
+
+@given(vectors, vectors)
+def test_as_written_out(wanted, unwanted):
+    middle, other = wanted.mean(0), unwanted.mean(0)
+    expected = middle + AWAY * (middle - other)
+    np.testing.assert_allclose(query_vector(wanted, unwanted, "euclidean"), expected, atol=1e-12)
+    like, unlike = (
+        np.mean([row / (np.linalg.norm(row) or 1) for row in rows], axis=0) for rows in (wanted, unwanted)
+    )
+    np.testing.assert_allclose(query_vector(wanted, unwanted), like - AWAY * unlike, atol=1e-12)
+
+
+def test_what_is_not_wanted_moves_back():
+    stored = [[1, 0.1, 0], [1, 0, 0.1]]
+    index = NearestNeighbours(stored, "cosine")
+    assert index.query(query_vector([[1, 0, 0.01]]), 1)[0].tolist() == [1]
+    assert index.query(query_vector([[1, 0, 0.01]], [[0, 0, 1]]), 1)[0].tolist() == [0]
+
+
+def test_refuses_what_is_no_query():
+    with pytest.raises(ValueError, match=r"wanted \(p >= 1, D\)"):
+        query_vector(np.zeros((0, 3)))
+    with pytest.raises(ValueError, match=r"got \(1, 3\) and \(1, 2\)"):
+        query_vector([[1, 2, 3]], [[1, 2]])
+    with pytest.raises(ValueError, match="finite"):
+        query_vector([[1, np.inf]])
+    with pytest.raises(UnknownNameError, match="did you mean 'cosine'"):
+        query_vector([[1]], metric="cosin")

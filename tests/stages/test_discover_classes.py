@@ -1,0 +1,66 @@
+"""Candidate classes of a catalogue: ranked, listed, drawn, compared with the truth where there is one."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oodretrieval.errors import UnknownNameError
+from oodretrieval.experiment.run import Run
+from oodretrieval.search import ClassEvidence, candidate_classes
+from oodretrieval.stages.report.class_evidence import CandidateTruth
+from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
+from oodretrieval.stages.report.discover_classes import default_number, discover_classes, first_classes
+from oodretrieval.stores import Catalogue
+
+
+def test_classes_of_a_catalogue(configuration, embedded, caplog):
+    name = next((embedded.path / "catalogues").iterdir()).name
+    settings = DiscoverClassesSettings(embeddings_file=name, clusters=3, classes=2)
+    found = discover_classes(settings, Run(configuration, embedded))
+    catalogue = Catalogue.named(embedded, name)
+    assert found["candidates"] == len(catalogue)
+    assert sum(one["candidates"] for one in found["classes"]) == len(catalogue)
+    assert found["first"]["classes"] == len(found["classes"]) <= 3
+    assert "ranked without the distance to what is known" in caplog.text  # no novelty model was fitted
+    by_suffix = {
+        suffix: [f for f in found["files"] if f.endswith(suffix)] for suffix in ("json", "png", "csv")
+    }
+    assert len(by_suffix["json"]) == 1
+    assert len(by_suffix["png"]) == 1 + min(2, len(found["classes"])), "all classes, and each of those shown"
+    members = pd.read_csv(next(f for f in by_suffix["csv"] if f.endswith("_members.csv")))
+    assert sorted(members["row"]) == list(range(len(catalogue)))
+    segments = catalogue.segments.iloc[members["row"]].reset_index(drop=True)
+    for column in ("dataset", "image_id", "segment_id", "left", "bottom"):
+        assert (members[column] == segments[column]).all()
+
+
+def test_a_catalogue_or_method_that_is_not_there(configuration, embedded):
+    run = Run(configuration, embedded)
+    name = next((embedded.path / "catalogues").iterdir()).name
+    with pytest.raises(UnknownNameError, match=name):
+        discover_classes(DiscoverClassesSettings(embeddings_file="other"), run)
+    with pytest.raises(UnknownNameError, match="agglomerative"):
+        discover_classes(DiscoverClassesSettings(embeddings_file=name, method="wards"), run)
+
+
+def test_what_leads_the_first_classes():
+    names = np.array(["dog", "dog", "road", "", "cat", "road", "road", "road", "", "", "", ""])
+    truth = CandidateTruth(names, np.isin(names, ["dog", "cat"]))
+    own = np.arange(12)
+    same = np.zeros(12, int)
+    evidence = ClassEvidence(np.repeat([3.0, 2, 1], 4), same, 2, own, same, own)
+    found = candidate_classes(np.ones((12, 1)), np.repeat([0, 1, 2], 4), evidence)
+    assert [truth.leading(one) for one in found] == [("dog", 2 / 3), ("road", 0.75), ("", 0.0)]
+    assert first_classes(found, truth) == {
+        "classes": 3,
+        "unknown": 1,
+        "kinds": {"dog": 2, "cat": 1},
+        "led": {"dog": 1},
+    }
+
+
+@pytest.mark.parametrize(("things", "number"), [(1, 1), (5, 5), (40, 8), (240, 40), (4000, 60)])
+def test_one_cluster_for_every_six_things(things, number):
+    same = np.zeros(things, int)
+    own = np.arange(things)
+    assert default_number(ClassEvidence(np.ones(things), same, 2, own, same, own)) == number

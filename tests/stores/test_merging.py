@@ -1,0 +1,115 @@
+"""Catalogues that were made alike become one, and nothing of them is computed again."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from oodretrieval.errors import SettingsMismatchError, StoreError
+from oodretrieval.masks import decode_mask, encode_mask
+from oodretrieval.stores import Catalogue, CatalogueWriter, catalogue_writer
+from oodretrieval.stores.merging import merge_catalogues
+
+MASK = encode_mask(np.eye(4, dtype=bool))
+
+
+def made(folder, dataset, images, embeddings=("net",), seed=0, **settings):
+    """Two candidates an image, in a part for each image."""
+    noted = {
+        "model": "m",
+        "datasets": [dataset],
+        "video": [],
+        "select_by": "entropy",
+        "select_number": len(images),
+        "segments": {dataset: {"keep": "logits"}},
+        "label_mapping": {dataset: {"0": ["sky", [0, 0, 0]]}},
+        **settings,
+    }
+    random = np.random.default_rng(seed)
+    with CatalogueWriter(folder, noted) as writer:
+        for image in images:
+            rows = pd.DataFrame(
+                {"dataset": dataset, "image_id": image, "segment_id": [1, 2], "E": random.random(2)}
+            )
+            for number, name in enumerate(embeddings):
+                vectors = random.normal(size=(2, len(name)))
+                if number == 0:
+                    writer.add_part(rows, vectors, name, image, [MASK, None])
+                else:
+                    writer.add_vectors(len(writer.rows) - 1, name, vectors)
+        writer.add_table("predicted_iou", writer.segments)
+        writer.commit()
+    return Catalogue.open(folder)
+
+
+def test_rows_vectors_masks_and_tables_of_both(tmp_path):
+    one = made(tmp_path / "one", "a", ["x", "y"], ("net", "other"))
+    two = made(tmp_path / "two", "b", ["x"], ("other", "net"), seed=1)
+    with_both = merge_catalogues([one, two], tmp_path / "both")
+    rows = pd.concat([one.segments, two.segments], ignore_index=True)
+    pd.testing.assert_frame_equal(with_both.segments, rows)
+    assert with_both.default_embedding == "net" and set(with_both.embedding_names) == {"net", "other"}
+    for name in ("net", "other"):
+        expected = np.concatenate([one.vectors_of(name), two.vectors_of(name)])
+        np.testing.assert_array_equal(with_both.vectors_of(name), expected)
+        np.testing.assert_array_equal(
+            with_both.lengths_of(name), np.concatenate([one.lengths_of(name), two.lengths_of(name)])
+        )
+    assert [mask is None for mask in with_both.masks] == [False, True] * 3
+    assert decode_mask(with_both.masks[4]).sum() == 4
+    pd.testing.assert_frame_equal(with_both.table("predicted_iou"), rows)
+    assert with_both.settings["datasets"] == ["a", "b"]
+    assert set(with_both.settings["label_mapping"]) == set(with_both.settings["segments"]) == {"a", "b"}
+    assert [extent["select_number"] for extent in with_both.settings["merged"]] == [2, 1]
+    assert one.settings["datasets"] == ["a"] and len(Catalogue.open(tmp_path / "one")) == 4
+
+
+def test_what_both_hold_is_taken_from_the_first_once(tmp_path):
+    one = made(tmp_path / "one", "a", ["x", "y"])
+    two = made(tmp_path / "two", "a", ["y", "z"], seed=1)
+    both = merge_catalogues([one, two], tmp_path / "both")
+    assert both.segments["image_id"].tolist() == ["x", "x", "y", "y", "z", "z"]
+    np.testing.assert_array_equal(both.vectors, np.concatenate([one.vectors, two.vectors[2:]]))
+    assert len(both.table("predicted_iou")) == 6
+    again = merge_catalogues([both, one], tmp_path / "again")
+    np.testing.assert_array_equal(again.vectors, both.vectors)
+
+
+def test_a_merge_that_broke_off_goes_on(tmp_path, monkeypatch):
+    one, two = made(tmp_path / "one", "a", ["x", "y"]), made(tmp_path / "two", "b", ["x"], seed=1)
+    real, left = catalogue_writer.CatalogueWriter.add_part, [2]
+
+    def killed(self, *arguments, **options):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        real(self, *arguments, **options)
+
+    monkeypatch.setattr(catalogue_writer.CatalogueWriter, "add_part", killed)
+    with pytest.raises(KeyboardInterrupt):
+        merge_catalogues([one, two], tmp_path / "both")
+    left[0] = 1
+    both = merge_catalogues([one, two], tmp_path / "both")
+    np.testing.assert_array_equal(both.vectors, np.concatenate([one.vectors, two.vectors]))
+
+
+def test_what_cannot_be_compared_is_not_merged(tmp_path):
+    one = made(tmp_path / "one", "a", ["x"])
+    with pytest.raises(SettingsMismatchError, match="select_by: was 'entropy', now 'energy'"):
+        merge_catalogues([one, made(tmp_path / "2", "b", ["x"], select_by="energy")], tmp_path / "both")
+    other = made(tmp_path / "3", "a", ["x"], segments={"a": {"keep": "nothing"}})
+    with pytest.raises(SettingsMismatchError, match="segments of a"):
+        merge_catalogues([one, other], tmp_path / "both")
+    with pytest.raises(StoreError, match="no embedding in common.*args.load_file"):
+        merge_catalogues([one, made(tmp_path / "4", "b", ["x"], ("another",))], tmp_path / "both")
+    assert not (tmp_path / "both" / "manifest.json").exists()
+
+
+def test_a_damaged_source_is_an_error(tmp_path):
+    one, two = made(tmp_path / "one", "a", ["x"]), made(tmp_path / "two", "b", ["x"])
+    file = tmp_path / "two/vectors/net/part-00000.npy"
+    file.write_bytes(file.read_bytes()[:-3])
+    with pytest.raises(StoreError, match="damaged"):
+        merge_catalogues([one, two], tmp_path / "both")
+    shutil.rmtree(tmp_path / "two")
