@@ -203,11 +203,13 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 7, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_roads.safetensors",
-        novelty="pretrained/novelty_roads.safetensors",  # scripts/train_novelty.py
+        novelty="pretrained/novelty_roads.safetensors",
         mean=LITE_MEAN,
         std=LITE_STD,
-        source="make it with `python scripts/train_segmentation.py with args.model_name=deeplabv3plus_roads "
-        "args.dataset=roads_train args.dataset_val=roads_val args.crop_height=256 args.crop_width=352 args.epochs=6 "
+        size=(480, 640),  # in the middle of the scales that it was trained at
+        source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
+        "args.model_name=deeplabv3plus_roads args.dataset=roads_train args.dataset_val=roads_val "
+        "args.crop_height=256 args.crop_width=352 args.epochs=4 "
         "args.batch_size=4 args.accumulation=2 args.scale_min=0.7 args.scale_max=2.0 args.colour=0.5 "
         "args.photometric=0.2 args.rotation=8`",
     ),

@@ -1,1 +1,162 @@
 """The page of fixations' measurements, from what benchmarks/fixations.py noted."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+REPETITIONS = 1000
+SCENES = ("0001tp", "0006r0", "0016e5")
+HEAD = """# Fixations: measured
+
+Made by `python benchmarks/fixations.py deletion`, `signal`, `speed` and `report`; what a fixation is stands in
+[Why the network says so](explain.md).
+"""
+DELETION = """## Deletion
+
+Of {segments} predicted segments of at least 400 pixels in {images} of CamVid's validation images (random ones,
+at most six segments each), as many pixels as the segment has fixations (median {points}) are set to the mean
+colour, and the network sees the image again. `drop` is how much the class's mean logit over the segment falls;
+in brackets 95 %, by resampling images. `ahead` is the share of segments in which it falls more than with random
+pixels of the same segment. `inside` and `within 10` are the shares of the pixels in the segment and at most ten
+pixels from it. Seg-Grad-CAM is of the pyramid's output, feature ablation of {cells} cells; all three are
+captum's.
+
+| Pixels | drop | ahead | inside | within 10 |
+|---|---|---|---|---|
+{rows}
+"""
+SIGNAL = """## Unknown objects against ordinary errors
+
+Of CamVid's drives with full labels, each by the network that never saw it: segments of at least 400 pixels, not
+mostly void. *Unknown* is unknown by more than half; an *error* is any other whose predicted class holds for
+less than half of its pixels. Higher is more unknown: `share outside` of the segment's fixations, their mean
+`distance` to it, their mean `spread` around their median (pixels; also over the segment's size), their number
+per pixel; mean entropy and energy for comparison. AUROC, AP in brackets.
+
+{counts}
+
+| Score | {scenes} | mean |
+|---|{lines}---|
+{rows}
+
+The same scores, unknown against everything else:
+
+| Score | {scenes} | mean |
+|---|{lines}---|
+{others}
+"""
+SPEED = """## Time
+
+One segment a sixth of the image long and wide, random image, {threads} thread(s); the machine was at work on
+other things, so that seconds of processor time stand next to those of the clock. `record` is a forward pass
+during which every operation is noted, `follow` the way back.
+
+| Network | image | forward | record | follow | kept in memory |
+|---|---|---|---|---|---|
+{rows}
+"""
+
+
+def report(work: Path) -> str:
+    """The page.
+
+    Args:
+        work: Folder of what is measured; what is not there yet is left out.
+
+    Returns:
+        Markdown.
+    """
+    parts = [HEAD]
+    if images := _images(work / "deletion.jsonl"):
+        parts.append(_deletion(images))
+    scenes = {scene: found for scene in SCENES if (found := _images(work / f"signal_{scene}.jsonl"))}
+    if scenes:
+        parts.append(_signal(scenes))
+    if (work / "speed.json").is_file():
+        parts.append(_speed(json.loads((work / "speed.json").read_text(encoding="utf-8"))))
+    return "\n".join(parts)
+
+
+def _images(path: Path) -> list[list[dict[str, Any]]]:
+    """Segments of each image."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [found for line in lines if (found := json.loads(line)["segments"])]
+
+
+def _deletion(images: list[list[dict[str, Any]]]) -> str:
+    segments = [row for rows in images for row in rows]
+    names = [name for name, value in segments[0].items() if isinstance(value, dict)]
+    random = np.array([row["random, of the segment"]["drop"] for row in segments])
+    owner = np.repeat(np.arange(len(images)), [len(rows) for rows in images])
+    rows = []
+    for name in sorted(names, key=lambda each: -np.mean([row[each]["drop"] for row in segments])):
+        drop = np.array([row[name]["drop"] for row in segments])
+        low, high = _interval(drop, owner)
+        ahead = "–" if name.startswith("random") else f"{(drop > random).mean():.0%}"
+        inside, near = (np.mean([row[name][key] for row in segments]) for key in ("inside", "near"))
+        rows.append(
+            f"| {name} | {drop.mean():.2f} [{low:.2f}, {high:.2f}] | {ahead} | {inside:.0%} | {near:.0%} |"
+        )
+    points = int(np.median([row["points"] for row in segments]))
+    return DELETION.format(
+        segments=len(segments), images=len(images), points=points, cells="5×6", rows="\n".join(rows)
+    )
+
+
+def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[float, float]:
+    """95 % of the mean, by resampling owners."""
+    count = int(owner.max()) + 1
+    sums, sizes = np.bincount(owner, values, count), np.bincount(owner, minlength=count)
+    picked = np.random.default_rng(0).integers(0, count, (REPETITIONS, count))
+    low, high = np.quantile(sums[picked].sum(1) / sizes[picked].sum(1), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _signal(scenes: dict[str, list[list[dict[str, Any]]]]) -> str:
+    everything = {scene: [row for rows in images for row in rows] for scene, images in scenes.items()}
+    names = list(next(iter(everything.values()))[0]["scores"])
+    against = {"rows": lambda row: row["unknown"] or row["error"], "others": lambda row: True}
+    tables = {}
+    for table, kept in against.items():
+        lines = []
+        for name in names:
+            cells = [_measures([row for row in rows if kept(row)], name) for rows in everything.values()]
+            mean = np.nanmean(cells, axis=0)
+            shown = " | ".join(f"{auroc:.2f} ({precision:.2f})" for auroc, precision in [*cells, mean])
+            lines.append(f"| {name} | {shown} |")
+        tables[table] = "\n".join(lines)
+    counts = "; ".join(
+        f"{scene}: {len(scenes[scene])} frames, {sum(row['unknown'] for row in rows)} unknown, "
+        f"{sum(row['error'] and not row['unknown'] for row in rows)} errors, {len(rows)} segments"
+        for scene, rows in everything.items()
+    )
+    return SIGNAL.format(
+        counts=f"{counts}.", scenes=" | ".join(everything), lines="---|" * len(everything), **tables
+    )
+
+
+def _measures(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
+    unknown = np.array([row["unknown"] for row in rows])
+    if unknown.all() or not unknown.any():
+        return float("nan"), float("nan")
+    scores = [row["scores"][name] for row in rows]
+    return float(roc_auc_score(unknown, scores)), float(average_precision_score(unknown, scores))
+
+
+def _speed(lines: list[dict[str, Any]]) -> str:
+    rows = [
+        f"| {line['network']} | {line['size'][0]}×{line['size'][1]} | "
+        + " | ".join(
+            f"{line['cpu'][part]:.1f} s ({line['wall'][part]:.1f} s)"
+            for part in ("forward", "record", "follow")
+        )
+        + f" | {line['kept_bytes'] / 2**20:.0f} MiB |"
+        for line in lines
+    ]
+    return SPEED.format(threads=lines[0]["threads"], rows="\n".join(rows))

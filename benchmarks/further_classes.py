@@ -1,29 +1,29 @@
-"""Closing the loop: kinds that were named in two cities are classes of the network in a third.
+"""Closing the loop: kinds that were named in some images are classes of the network in others.
 
-    python benchmarks/further_classes.py --folder /tmp/loop
+    python scripts/demo.py with args.explore=False args.workspace=loop
+    python benchmarks/further_classes.py --workspace loop --folder loop_out
 
-Rendered streets, three cities by seed, which the network saw none of. In the first two a simulated person reviews the
-objects most worth a look, page by page, and names those of two kinds; the names are exported, and the network is
-trained on with them. Prints the table of docs/further_classes.md: IoU in the third city before and after. Goes on where
-it broke off.
+On the objects that the demo found in the rendered streets: in the first forty images a simulated person reviews those
+most worth a look, page by page, and names two kinds; the names are exported, and the network is trained on with them.
+Prints the table of docs/naming.md: IoU in the other twenty images before and after. Goes on where it broke off.
 """
 
 import argparse
 import json
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from oodretrieval.datasets import NewClasses, SegmentationDataset, open_dataset
+from oodretrieval.datasets import NewClasses, SegmentationDataset, subset_by_index
 from oodretrieval.datasets.exported import ExportedLabels
 from oodretrieval.datasets.transforms import TrainingTensors
-from oodretrieval.entries import DatasetEntry, ModelEntry
-from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.entries import ModelEntry
+from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
@@ -35,19 +35,14 @@ from oodretrieval.models import load_model
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import RelevanceFeedback
 from oodretrieval.stages.export.export import export_candidates
-from oodretrieval.stages.measure.compute_metrics import compute_metrics
-from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stages.train.segmentation_quality import evaluate
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import Catalogue, Workspace
 
-MODEL = "deeplabv3plus_streets"
-NAMED, THIRD = ("city_1", "city_2"), "city_3"
+MODEL, DATASET, CATALOGUE = "deeplabv3plus_streets", "streets_test", "demo_objects"
+NAMED = 40
+"""Images in which kinds are named; the network is measured in those after them."""
 SURE = 0.7
 """Share of a candidate that must show the kind for the person to name it."""
 
@@ -57,22 +52,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, required=True, help="workspace of its own")
+    parser.add_argument("--workspace", type=Path, required=True, help="in which the demo has run")
+    parser.add_argument("--folder", type=Path, required=True, help="for everything else")
     parser.add_argument("--kinds", nargs=2, default=["cone", "wheelie bin"])
-    parser.add_argument("--images", type=int, default=24, help="of each city")
     parser.add_argument("--looks", type=int, default=180)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--limit", type=int, default=60, help="images of the first training to go on with")
-    parser.add_argument("--candidates", default="objects")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
-    run = Run(with_cities(load_configuration(), chosen.images), Workspace(chosen.folder))
-    export = chosen.folder / "exports" / "cities"
+    run = Run(load_configuration(), Workspace(chosen.folder))
+    export = chosen.folder / "exports" / "named"
     if not (export / "classes.json").is_file():
-        found = find_candidates(run, chosen.candidates)
-        named = name_kinds(found, run, chosen.kinds, chosen.looks)
+        copy = chosen.folder / "catalogues" / CATALOGUE  # the demo's own stays without names
+        shutil.copytree(chosen.workspace / "catalogues" / CATALOGUE, copy, dirs_exist_ok=True)
+        catalogue = Catalogue.open(copy)
+        named = name_kinds(catalogue, run.dataset(DATASET), chosen.kinds, chosen.looks)
+        rows = np.ones(len(catalogue), np.bool_)
         export_candidates(
-            found, run.workspace, np.ones(len(found), bool), ["coco", "labels"], chosen.kinds, export
+            catalogue, Workspace(chosen.workspace), rows, ["coco", "labels"], chosen.kinds, export
         )
         (chosen.folder / "named.json").write_text(json.dumps(named))
     weights = chosen.folder / "further.safetensors"
@@ -87,90 +84,49 @@ def main() -> None:
     report(run, chosen.folder, weights, export)
 
 
-def with_cities(configuration: Configuration, images: int) -> Configuration:
-    """The configuration with three cities that no training shows."""
-    streets = configuration.dataset("streets_test")
-    cities = {
-        name: DatasetEntry(
-            streets.module, streets.class_name, {"split": "test", "seed": seed, "count": images}
-        )
-        for seed, name in enumerate((*NAMED, THIRD), 101)
-    }
-    return replace(configuration, datasets={**configuration.datasets, **cities})
-
-
-def find_candidates(run: Run, kind: str) -> Catalogue:
-    """Predict the first two cities, and make a catalogue of what may be unknown in them."""
-    for city in NAMED:
-        names = {"dataset": city, "model_name": MODEL, "gpu": -1, "num_cores": 0}
-        pred_images(from_mapping(PredictSettings, names), run)
-        compute_metrics(from_mapping(MetricsSettings, {**names}), run)
-    chosen = {
-        "dataset": list(NAMED),
-        "model_name": MODEL,
-        "candidates": kind,
-        "save_file": "cities",
-        "gpu": -1,
-    }
-    compute_embeddings(from_mapping(EmbedSettings, {**chosen, "select_quantile": 0.9, "num_cores": 0}), run)
-    return Catalogue.named(run.workspace, "cities")
-
-
-def name_kinds(catalogue: Catalogue, run: Run, kinds: list[str], looks: int) -> dict[str, Any]:
+def name_kinds(
+    catalogue: Catalogue, dataset: SegmentationDataset, kinds: list[str], looks: int
+) -> dict[str, Any]:
     """Review page by page, as a person would who knows the kinds; returns how many were named after how many looks."""
     state = State(catalogue, ExplorerSettings())
-    rows = np.arange(len(state))
+    places = {image_id: place for place, image_id in enumerate(dataset.ids)}
+    rows = np.flatnonzero(catalogue.segments["image_id"].map(places).to_numpy() < NAMED)
     if state.ranking is not None:
-        rows = rows[state.ranking.first == rows]
+        rows = rows[state.ranking.first[rows] == rows]
     review = Review(state.tags, RelevanceFeedback(state.vectors[rows], state.segments.scores[rows]), rows)
-    truth = truths(catalogue, run)
     while review.looks < looks and (page := review.ranked_again()):
         review.show(page)
-        for _ in page:
-            name = truth[review.page[review.place]]
+        for row in page:
+            name = shown_kind(catalogue, row, dataset, places)
             review.answer(name if name in kinds else name != "")
     counts = {kind: state.tags.count(kind) for kind in kinds}
-    print(f"{review.progress} of {len(state)} candidates; named: {counts}", flush=True)
-    return {"candidates": len(state), "looks": review.looks, **counts}
+    print(f"{review.progress} of {len(rows)} candidates; named: {counts}", flush=True)
+    return {"candidates": len(rows), "looks": review.looks, **counts}
 
 
-def truths(catalogue: Catalogue, run: Run) -> list[str]:
-    """Which unknown kind each candidate shows; empty for what is known, and for masks that fit badly."""
-    datasets = {name: run.dataset(name) for name in NAMED}
-    found = []
-    for row, mask in enumerate(catalogue.masks):
-        segment = catalogue.segments.iloc[row]
-        dataset = datasets[segment["dataset"]]
-        labels = labels_of(dataset, str(segment["image_id"]))
-        assert mask is not None and dataset.label_set is not None
-        inside = labels[decode_mask(mask)]
-        label, count = max(zip(*np.unique(inside, return_counts=True), strict=True), key=lambda pair: pair[1])
-        sure = int(label) in dataset.label_set.unknown_ids and count >= SURE * len(inside)
-        found.append(dataset.label_set.label_name(int(label)) if sure else "")
-    return found
-
-
-def labels_of(dataset: SegmentationDataset, image_id: str) -> NDArray[Any]:
-    """The truth of an image; the last one is kept."""
-    if _LAST.get("image") != (id(dataset), image_id):
-        _LAST.update(image=(id(dataset), image_id), labels=dataset[list(dataset.ids).index(image_id)].labels)
-    labels: NDArray[Any] = _LAST["labels"]
-    return labels
-
-
-_LAST: dict[str, Any] = {}
+def shown_kind(catalogue: Catalogue, row: int, dataset: SegmentationDataset, places: dict[str, int]) -> str:
+    """Which unknown kind a candidate shows; empty for what is known, and for masks that fit badly."""
+    mask, label_set = catalogue.masks[row], dataset.label_set
+    labels = dataset[places[str(catalogue.segments["image_id"].iloc[row])]].labels
+    assert mask is not None and label_set is not None and labels is not None
+    inside = labels[decode_mask(mask)]
+    found, counts = np.unique(inside, return_counts=True)
+    label = int(found[counts.argmax()])
+    sure = label in label_set.unknown_ids and counts.max() >= SURE * len(inside)
+    return label_set.label_name(label) if sure else ""
 
 
 def report(run: Run, folder: Path, weights: Path, export: Path) -> None:
-    """Measure both networks in the third city and print the table."""
+    """Measure both networks in the other images and print the table."""
     entry = run.configuration.model(MODEL)
     new = ExportedLabels(export).new_classes
-    city = NewClasses(open_dataset(run.configuration.dataset(THIRD), THIRD), new)
+    whole = run.dataset(DATASET)
+    others = NewClasses(subset_by_index(whole, range(NAMED, len(whole))), new)
     further = replace(
-        entry, kwargs={**entry.kwargs, "num_classes": city.label_set.num_classes}, weights=weights
+        entry, kwargs={**entry.kwargs, "num_classes": others.label_set.num_classes}, weights=weights
     )
-    quality = {name: iou_of(each, city) for name, each in (("before", entry), ("after", further))}
-    names = [name for _, (name, _) in sorted(city.label_set.pred_mapping.items())]
+    quality = {name: iou_of(each, others) for name, each in (("before", entry), ("after", further))}
+    names = [name for _, (name, _) in sorted(others.label_set.pred_mapping.items())]
     table = pd.DataFrame(
         {f"IoU {when}": [iou.get(name) or 0.0 for name in names] for when, iou in quality.items()},
         index=pd.Index([f"**{name}** (new)" if name in new else name for name in names], name="class"),
@@ -183,10 +139,10 @@ def report(run: Run, folder: Path, weights: Path, export: Path) -> None:
     print(markdown_table(table))
 
 
-def iou_of(entry: ModelEntry, city: NewClasses) -> dict[str, float | None]:
-    """IoU of every class that the city shows."""
+def iou_of(entry: ModelEntry, others: NewClasses) -> dict[str, float | None]:
+    """IoU of every class that the images show."""
     device = choose_device(-1)
-    data = TrainingTensors(city, entry.mean, entry.std)
+    data = TrainingTensors(others, entry.mean, entry.std)
     measures = evaluate(load_model(entry).to(device), data, device, background=False).measures()
     found: dict[str, float | None] = measures["iou"]
     return found

@@ -8,6 +8,7 @@ import torch
 
 from oodretrieval.datasets import CamVid
 from oodretrieval.datasets.camvid import LABELS as CAMVID
+from oodretrieval.datasets.idd_lite import LABELS as ROADS
 from oodretrieval.datasets.streets import LABELS as STREETS
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.evaluation import ConfusionMatrix
@@ -24,12 +25,13 @@ ROOT = Path(__file__).resolve().parents[1]
 NETWORKS = {
     "deeplabv3plus_streets": STREETS,
     "deeplabv3plus_camvid": CAMVID.with_unknown(("pedestrian", "bicyclist")),
+    "deeplabv3plus_roads": ROADS,
 }
 META_MODELS = {
     f"{kind}_{images}": f"deeplabv3plus_{images}"
     for kind in ("meta_nn", "boosting")
     for images in ("streets", "camvid")
-}
+} | {"boosting_roads": "deeplabv3plus_roads"}
 
 
 @pytest.fixture(scope="module")

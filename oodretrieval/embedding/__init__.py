@@ -5,6 +5,7 @@ from oodretrieval.embedding.candidates import (
     embed_candidates,
     embedding_name,
     network_of,
+    parts_of_name,
 )
 from oodretrieval.embedding.contract import EmbeddingNetwork
 from oodretrieval.embedding.embed import embed_crops, embed_views
@@ -35,6 +36,7 @@ __all__ = [
     "embedding_name",
     "embedding_network",
     "network_of",
+    "parts_of_name",
     "pool_by_segment",
     "text_vectors",
 ]

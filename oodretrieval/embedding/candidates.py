@@ -99,5 +99,21 @@ def network_of(name: str) -> str:
         >>> network_of("resnet18_crop+masked_160"), network_of("efficientnet_lite0")
         ('resnet18', 'efficientnet_lite0')
     """
+    return parts_of_name(name)[0]
+
+
+def parts_of_name(name: str) -> tuple[str, str, str]:
+    """What the name of vectors says of their making.
+
+    Args:
+        name: Of the vectors, by :func:`embedding_name`.
+
+    Returns:
+        Its three arguments.
+
+    Example:
+        >>> parts_of_name("resnet18_crop+masked_160"), parts_of_name("resnet18")
+        (('resnet18', 'crop+masked', '160'), ('resnet18', 'crop', ''))
+    """
     found = _NAME.fullmatch(name)
-    return found[1] if found else name
+    return (found[1], found[2] or CROP, found[3] or "") if found else (name, CROP, "")

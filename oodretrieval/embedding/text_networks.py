@@ -89,7 +89,7 @@ class OpenClipEmbedding(EmbeddingNetwork):
         """
         raise ConfigurationError(
             f"{self.name} embeds whole crops: what it sees at a place does not lie in the space of the texts; "
-            "choose another args.embedded than pooled"
+            "choose args.embedded=crop, context or dimmed"
         )
 
     def encode_text(self, texts: Sequence[str]) -> NDArray[np.float32]:

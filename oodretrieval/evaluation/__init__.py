@@ -9,6 +9,7 @@ from oodretrieval.evaluation.bootstrap import (
     ratio_interval,
 )
 from oodretrieval.evaluation.class_measures import ClassMeasures
+from oodretrieval.evaluation.clusters import ClusterMeasures, cluster_measures
 from oodretrieval.evaluation.confusion import ConfusionMatrix
 from oodretrieval.evaluation.detection import (
     DetectionMeasures,
@@ -64,6 +65,7 @@ __all__ = [
     "PIXEL_SCORES",
     "BackgroundQuality",
     "ClassMeasures",
+    "ClusterMeasures",
     "ComponentScores",
     "ConfusionMatrix",
     "DetectionMeasures",
@@ -92,6 +94,7 @@ __all__ = [
     "block_resamples",
     "block_weights",
     "clip_names",
+    "cluster_measures",
     "component_intervals",
     "component_scores",
     "detection_measures",

@@ -52,6 +52,14 @@ def _follow_negative(_step: Step, points: Points) -> Led:
     return {"self": points.turned(torch.ones_like(points.low))}
 
 
+@register_rule("aten::pow", "aten::square", "aten::abs")
+def _follow_power(step: Step, points: Points) -> Led:
+    """The same place; of an even power, what is below zero speaks for it where it is low."""
+    values = step.arguments["self"].flatten()[points.index]
+    even = step.arguments.get("exponent", 2) % 2 == 0
+    return {"self": points.turned((values < 0) & even)}
+
+
 @register_rule(
     "aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::_native_batch_norm_legit_no_training"
 )

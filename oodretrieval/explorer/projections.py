@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from oodretrieval.errors import StoreError
 from oodretrieval.experiment.settings import flat
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.files import checksum_of
+from oodretrieval.search.placement import place_points
 from oodretrieval.stores import Catalogue, atomic_path, plain, write_json
 
 logger = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Projections:
         Returns:
             Plain values, for JSON.
         """
-        options = flat(self.settings.tsne) if self.settings.method == "tsne" else {}
+        options = flat(self.settings.tsne) if self.settings.method in ("tsne", "opentsne") else {}
         parts = [part["vectors"].get(self.embedding) for part in self.catalogue.manifest["parts"]]
         return {
             "embedding": self.embedding,
@@ -112,11 +113,42 @@ class Projections:
         if kept is not None:
             return kept
         recipe = self.recipe(dimensions)
+        grown = None if self._again else self._grown(recipe, vectors)
+        if grown is not None:
+            self._keep(self.path(dimensions), grown, recipe)
+            return grown
         options = {key: recipe[key] for key in ("method", "dimensions", "seed")} | recipe["options"]
         points = np.asarray(project("project", vectors, **options), np.float32)
         if points.shape == (len(self.catalogue), dimensions):
             self._keep(self.path(dimensions), points, recipe)
         return points
+
+    def _grown(self, recipe: dict[str, Any], vectors: NDArray[np.floating]) -> NDArray[np.float32] | None:
+        """A projection that was kept before rows were added, with those placed into it; None where there is none.
+
+        What a person knows of the map stays where it was; ``overwrite_embeddings`` computes it again. Principal
+        components are as quickly computed as placed.
+        """
+        if recipe["method"] == "pca":
+            return None
+        for path in sorted((self.catalogue.path / FOLDER).glob("*.json"), key=_newest_first):
+            try:
+                earlier = json.loads(path.read_text(encoding="utf-8"))
+                points = np.load(path.with_suffix(".npy"), allow_pickle=False)
+                if not _grew(earlier, recipe) or checksum_of(path.with_suffix(".npy")) != earlier["points"]:
+                    continue
+            except (OSError, ValueError, EOFError, AttributeError, KeyError):
+                continue  # damaged, or of before: no use
+            if points.shape == (earlier["segments"], recipe["dimensions"]):
+                count = len(points)
+                logger.info(
+                    "%d segments placed into the projection of the %d before them; args.overwrite_embeddings=True "
+                    "computes it again",
+                    *(len(self.catalogue) - count, count),
+                )
+                placed = place_points(vectors[:count], points, vectors[count:])
+                return np.concatenate([points, placed], dtype=np.float32)
+        return None
 
     def _keep(self, path: Path, points: NDArray[np.float32], recipe: dict[str, Any]) -> None:
         try:
@@ -126,3 +158,14 @@ class Projections:
             write_json(path.with_suffix(".json"), {**recipe, "points": checksum})
         except StoreError as error:  # somebody else's catalogue can be explored all the same
             logger.warning("the projection is not kept for the next time: %s", error)
+
+
+def _grew(earlier: Mapping[str, Any], recipe: Mapping[str, Any]) -> bool:
+    """Whether a catalogue that was projected earlier has only been added to since."""
+    before, now = earlier["vectors"], plain(recipe["vectors"])
+    same = all(earlier[key] == plain(recipe[key]) for key in recipe.keys() - {"vectors", "segments"})
+    return bool(same and before and len(before) < len(now) and now[: len(before)] == before)
+
+
+def _newest_first(path: Path) -> float:
+    return -path.stat().st_mtime

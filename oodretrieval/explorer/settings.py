@@ -40,7 +40,7 @@ class ExplorerSettings:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
         distance_metric: euclidean or cosine; m changes it.
-        method: Projection: tsne, isomap or pca.
+        method: Projection: tsne, isomap or pca; opentsne, umap or pacmap with the extra ``projection``.
         embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
             embedding itself.
         overwrite_embeddings: Compute projections again that are kept with the catalogue.

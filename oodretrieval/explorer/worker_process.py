@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 import oodretrieval
 from oodretrieval.errors import OODRetrievalError, SettingsError
 from oodretrieval.search import cluster, elbow_curve, project
+from oodretrieval.search.projection import METHODS as PROJECTIONS
 
 FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "project": project,
@@ -248,7 +249,7 @@ def _talking(name: str, options: str) -> dict[str, Any]:
     """Options that let a function say how far it is."""
     if name == "elbow_curve":
         return {"progress": lambda done, total: sys.stdout.write(f"cluster {done} of {total}\n")}
-    return {"verbose": 2} if '"tsne"' in options else {}
+    return {"verbose": 2} if "verbose" in PROJECTIONS.get(json.loads(options).get("method"), {}) else {}
 
 
 def _lines_of_stdin() -> Iterator[str]:

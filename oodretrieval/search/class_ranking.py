@@ -10,7 +10,7 @@ deviations from the median of all candidates, so that no unit and no dataset has
 - **Images**: what turns up in many images is a class, what turns up in one is an accident.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +79,10 @@ class CandidateClass:
 
 
 def candidate_classes(
-    directions: NDArray[np.floating], groups: NDArray[np.integer], evidence: ClassEvidence
+    directions: NDArray[np.floating],
+    groups: NDArray[np.integer],
+    evidence: ClassEvidence,
+    weights: Mapping[str, float] = WEIGHTS,
 ) -> list[CandidateClass]:
     """Rank clusters as candidate classes.
 
@@ -87,6 +90,7 @@ def candidate_classes(
         directions: Vectors that were clustered, ``(n, D)``, of length 1.
         groups: Cluster of each candidate, ``(n,)``; -1 is noise and in none.
         evidence: What is known of each.
+        weights: Term → its weight in the score; one that is missing weighs nothing.
 
     Returns:
         One for each cluster, the most promising first; those of fewer than 3 things last.
@@ -105,7 +109,7 @@ def candidate_classes(
         rows = np.flatnonzero(groups == group)
         if len(rows):
             deviations = {name: float(values[rows].mean()) for name, values in terms.items()}
-            found.append(_candidate_class(directions, rows, evidence, deviations))
+            found.append(_candidate_class(directions, rows, evidence, deviations, weights))
     order = inspection_order([one.score for one in found])
     large = [found[i] for i in order if found[i].things >= LEAST_THINGS]
     return large + [found[i] for i in order if found[i].things < LEAST_THINGS]
@@ -116,6 +120,7 @@ def _candidate_class(
     rows: NDArray[np.intp],
     evidence: ClassEvidence,
     deviations: dict[str, float],
+    weights: Mapping[str, float],
 ) -> CandidateClass:
     centre = directions[rows].mean(axis=0)
     length = float(np.linalg.norm(centre))
@@ -133,7 +138,7 @@ def _candidate_class(
         strangeness=float("nan") if strange is None else float(strange[rows].mean()),
         disagreement=disagreement,
         cohesion=float(nearness.mean()),
-        score=sum(WEIGHTS[name] * value for name, value in terms.items()),
+        score=sum(weights.get(name, 0.0) * value for name, value in terms.items()),
     )
 
 

@@ -29,8 +29,8 @@ def project(
 
     t-SNE, openTSNE, UMAP and PaCMAP follow a PCA to 50 dimensions, as published. Of more than 20 million values, the
     PCA is that of a sample, and Isomap follows it, too; no copy of the vectors is made. Where there are too few
-    different points for a method (fewer than 4; 8 for UMAP and PaCMAP), its PCA is given; dimensions that the points do not span
-    are 0.
+    different points for a method (fewer than 4; 8 for UMAP and PaCMAP), its PCA is given; dimensions that the points do
+    not span are 0.
 
     Args:
         vectors: ``(n, D)``, finite; ``n`` may be 0; may be memory-mapped.

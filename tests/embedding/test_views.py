@@ -102,8 +102,7 @@ def test_a_mask_changes_nothing_outside_it(scene):
     other = image.copy()
     other[3:7, 20:30] = 255 - other[3:7, 20:30]
     views = [
-        next(iter(crop_views(picture, [box], [encode_mask(mask)], "dimmed"))).image
-        for picture in (image, other)
+        next(crop_views(picture, [box], [encode_mask(mask)], "dimmed")).image for picture in (image, other)
     ]
     change = np.abs(views[0].astype(int) - views[1]).sum() / np.abs(image.astype(int) - other).sum()
     assert change == pytest.approx(LEFT_OF_BACKGROUND, abs=0.02)

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from oodretrieval.charts.fixations import DOT
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands import triggers
 from oodretrieval.explorer.commands.table import COMMANDS, command_for
@@ -574,11 +575,11 @@ def test_clusters_are_of_what_is_selected_or_shown(drive):
 
 def test_hash_cycles_the_clustering(drive):
     names = []
-    for _ in range(3):
+    for _ in range(5):
         drive.press("#")
         names.append(drive.state.clustering)
         assert "clustering" in drive.presentation.status
-    assert names == ["spectral", "agglomerative", "kmeans"]
+    assert names == ["spectral", "agglomerative", "dbscan", "hdbscan", "kmeans"]
     assert drive.state.clusters is None, "none were asked for"
 
 
@@ -591,6 +592,17 @@ def test_hash_clusters_again_what_is_shown(drive):
     assert "Ward" in drive.presentation.status
     drive.press("c", *"elbow", "enter")
     assert "k-means" in drive.presentation.prompt.problem
+
+
+def test_clusters_by_density_ask_for_no_number_and_say_what_is_in_none(drive):
+    drive.press("c", "3", "enter", "#", "#", "#")
+    assert drive.state.clustering == "dbscan" and drive.presentation.prompt is None
+    drive.state.space = np.r_[np.zeros((6, 2)), np.ones((5, 2)), [[99.0, 99.0]]].astype(np.float32)
+    drive.press("c")
+    assert drive.presentation.prompt is None
+    assert drive.state.clusters.tolist() == [0] * 6 + [1] * 5 + [-1]
+    assert drive.presentation.status == "2 clusters by DBSCAN, 8% in none"
+    assert drive.state.groups == 3, "what was asked for of others"
 
 
 def test_question_mark_shows_everything_of_the_table(drive):
@@ -627,6 +639,28 @@ def test_files_are_a_key_away(drive):
     drive.press("escape")
 
 
+NETWORK = """
+from oodretrieval.entries import ModelEntry
+CONVOLUTION = {"in_channels": 3, "out_channels": 2, "kernel_size": 3, "padding": 1}
+MODELS = {"net": ModelEntry("torch.nn", "Conv2d", CONVOLUTION)}
+DATASETS, META_MODELS, WORKSPACE = {}, {}, "workspace"
+"""
+
+
+def test_f_asks_the_network_why(drive, tmp_path, monkeypatch):
+    """The segment's image with the pixels that speak for its class; without a segment it says what to do."""
+    (tmp_path / "configuration.py").write_text(NETWORK, encoding="utf-8")
+    monkeypatch.setenv("OODRETRIEVAL_CONFIGURATION", str(tmp_path / "configuration.py"))
+    drive.press("f")
+    assert "point at a segment" in drive.presentation.status and drive.detail == "keys"
+    drive.hover(3)
+    drive.press("f")
+    assert drive.detail == "image" and "fixations" in drive.presentation.detail.heading
+    image, box = drive.presentation.detail.image, drive.presentation.detail.box
+    assert box == drive.state.segments.box(3)
+    assert (image == DOT).all(axis=2).sum() > 100
+
+
 def test_escape_never_closes_and_ctrl_w_does(drive):
     left = []
     drive.explorer.session.close = lambda: left.append(True)
@@ -638,7 +672,7 @@ def test_escape_never_closes_and_ctrl_w_does(drive):
 
 def test_other_keys_do_nothing(drive):
     before = drive.pixels()
-    drive.press("f", "left", "backspace", "ctrl+f", "f5", "tab")
+    drive.press(";", "left", "backspace", "ctrl+f", "f5", "tab")
     bottom_line = 30
     np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
 

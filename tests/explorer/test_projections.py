@@ -9,6 +9,7 @@ from driving import make_catalogue, open_explorer
 from oodretrieval.explorer.projections import Projections
 from oodretrieval.explorer.settings import ExplorerSettings, TsneSettings
 from oodretrieval.search import project
+from oodretrieval.stores import Catalogue, CatalogueWriter
 
 
 def kept(catalogue):
@@ -123,3 +124,41 @@ def test_until_the_space_is_there_the_window_says_so(catalogue):
     drive.press("m", "g", "h", "b", "d", "#")
     drive.state.space = space
     assert drive.detail == "neighbours", "they come by themselves"
+
+
+def grown(catalogue, count):
+    """The catalogue with more rows, made from its first ones in another order."""
+    rows = catalogue.segments.iloc[:count].assign(segment_id=99)
+    vectors = catalogue.vectors[:count] + 1e-4
+    with CatalogueWriter(catalogue.path, catalogue.settings) as writer:
+        writer.add_part(rows, vectors, "embedding")
+        writer.commit()
+    return Catalogue.open(catalogue.path)
+
+
+@pytest.mark.parametrize("method", ["tsne", "isomap"])
+def test_rows_that_are_added_are_placed_into_the_projection_that_is_there(catalogue, counted, method, caplog):
+    caplog.set_level("INFO")
+    first = open_explorer(catalogue, method=method).state.points
+    second = open_explorer(grown(catalogue, 5), method=method)
+    assert len(counted) == 1, "nothing is projected again"
+    np.testing.assert_array_equal(second.state.points[:12], first)
+    np.testing.assert_allclose(second.state.points[12:], first[:5], atol=1e-2)
+    assert "5 segments placed into the projection of the 12 before them" in caplog.text
+    open_explorer(second.state.catalogue, method=method)
+    open_explorer(second.state.catalogue, method=method, overwrite_embeddings=True)
+    assert len(counted) == 2, "unless it is asked for"
+
+
+def test_principal_components_are_computed_again_when_rows_are_added(catalogue, counted):
+    open_explorer(catalogue, method="pca")
+    open_explorer(grown(catalogue, 5), method="pca")
+    assert len(counted) == 2
+
+
+def test_a_damaged_projection_places_nothing(catalogue, counted):
+    open_explorer(catalogue)
+    path = catalogue.path / "projections" / kept(catalogue)[0]
+    path.write_bytes(b"no numbers")
+    open_explorer(grown(catalogue, 5))
+    assert len(counted) == 2

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oodretrieval.search import ClassEvidence, candidate_classes, shown_members
+from oodretrieval.search.class_naming import proposed_names
 from oodretrieval.search.class_ranking import LEAST_THINGS, predicted_entropy, robust_deviations
 
 
@@ -128,3 +129,20 @@ def test_entropy_of_predicted_classes():
 def test_no_candidate_and_noise_alone():
     assert candidate_classes(np.zeros((0, 2)), np.zeros(0, int), evidence_of(0)) == []
     assert candidate_classes(directions_of(3), np.full(3, -1), evidence_of(3)) == []
+
+
+def test_a_class_is_named_by_the_word_that_fits_it_more_than_the_others():
+    """Crops and texts in one space; every crop is nearest to "street", and that names nothing."""
+    kinds = np.repeat([0, 1], 5)
+    vectors = np.c_[np.eye(2)[kinds] * 0.4, np.ones(10)] + 0.01 * np.random.default_rng(0).normal(
+        size=(10, 3)
+    )
+    texts, words = np.eye(3), ["cone", "dog", "street"]
+    classes = candidate_classes(vectors, kinds, evidence_of(10))
+    assert (vectors @ texts.T).argmax(axis=1).tolist() == [2] * 10
+    for one, names in zip(classes, proposed_names(classes, vectors, texts, words, 2), strict=True):
+        kind = int(one.rows[0]) // 5
+        assert names[0][0] == words[kind] and names[0][1] > 0 > names[1][1] - names[0][1]
+    assert proposed_names(classes, vectors, np.zeros((0, 3)), []) == [[], []]
+    with pytest.raises(ValueError, match="3 dimensions for each of 2 words"):
+        proposed_names(classes, vectors, texts[:, :2][:2], words[:2])

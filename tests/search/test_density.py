@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import gaussian_kde
 
-from oodretrieval.search.density import density
+from oodretrieval.search import density
 
 
 def clouds(n, seed=0):

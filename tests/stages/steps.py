@@ -45,6 +45,8 @@ def embed_settings(**options):
         "min_width": 4,
         "min_crop_height": 40,
         "min_crop_width": 40,
+        "embedded": "crop",
+        "crop_size": 0,
     }
     return from_mapping(EmbedSettings, {**settings, **META, **CPU, **options})
 

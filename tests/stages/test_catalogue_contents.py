@@ -39,7 +39,8 @@ NAMES = {"model_name": "colour", "meta_model_name": "linear"}
 
 def settings_of(**options):
     settings = {"dataset": ("val",), "min_height": 4, "min_width": 4, "select_by": "entropy", **NAMES}
-    return from_mapping(EmbedSettings, {**settings, **options, **CPU})
+    native = {"embedded": "crop", "crop_size": 0}  # quickest
+    return from_mapping(EmbedSettings, {**settings, **native, **options, **CPU})
 
 
 def embed(configuration, workspace, **options):

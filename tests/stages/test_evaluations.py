@@ -452,7 +452,14 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
     (saved,) = read_results(tmp_path)
     assert saved.context["model"] == "colour" and saved.context["meta_model"] == "linear"
     assert saved.context["threshold"] == "segments that the catalogue selected: predicted IoU < 0.95"
-    assert list(saved.tables) == ["by class", "together"]
+    assert list(saved.tables) == ["by class", "together", "embedding spaces"]
+    spaces = saved.tables["embedding spaces"]
+    assert [row["embedding, reduction, metric"] for row in measures["spaces"]["embedding spaces"]] == [
+        "random", *(f"efficientnet_lite0, {how}" for how in (
+            "none, euclidean", "none, cosine", "centred, cosine", "pca32, euclidean", "pca32, cosine"
+        ))
+    ]  # fmt: skip
+    assert len(spaces) == 1 + 6
 
 
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):

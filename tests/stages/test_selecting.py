@@ -59,6 +59,8 @@ def embed(configuration, workspace, **options):
         "min_height": 4,
         "min_width": 4,
         "overwrite": True,
+        "embedded": "crop",
+        "crop_size": 0,
         **EVALUATED,
         **options,
     }

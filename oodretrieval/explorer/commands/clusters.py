@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from oodretrieval.explorer.details import ElbowCurve
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
+from oodretrieval.search import noise_share
+from oodretrieval.search.clustering import DENSITY_METHODS
+from oodretrieval.search.cost import clustering_cost
 
 CLUSTERING_NAMES = {
     "kmeans": "k-means",
     "spectral": "spectral clustering",
     "agglomerative": "agglomerative (Ward)",
+    "dbscan": "DBSCAN",
+    "hdbscan": "HDBSCAN",
 }
 
 
@@ -28,7 +33,7 @@ def cycle_clustering(session: Session) -> None:
 
 
 def ask_for_clusters(session: Session) -> None:
-    """Ask for the number of clusters.
+    """Ask for the number of clusters; what finds it by itself is begun.
 
     Args:
         session: Whose view.
@@ -36,6 +41,9 @@ def ask_for_clusters(session: Session) -> None:
     state = session.state
     if state.space is None:
         session.say("clusters are searched in a projection that is still being computed; try again soon")
+        return
+    if state.clustering in DENSITY_METHODS:
+        find_clusters(session, 0)
         return
     rows = state.selection.scope
     or_elbow = ", or elbow for the curve" if state.clustering == "kmeans" else ""
@@ -78,23 +86,27 @@ def find_clusters(session: Session, number: int) -> None:
 
     Args:
         session: Whose state.
-        number: Of clusters, 1 … n.
+        number: Of clusters, 1 … n; means nothing to a method that finds it by itself.
     """
     state = session.state
-    state.groups = number
+    given = None if state.clustering in DENSITY_METHODS else number
+    state.groups = given or state.groups
     session.presentation.close_elbow()
-    options = {"method": state.clustering, "clusters": number, "seed": state.settings.seed}
+    options = {"method": state.clustering, "clusters": given, "seed": state.settings.seed}
     name, (space, rows) = CLUSTERING_NAMES[state.clustering], _searched(session)
+    shape = (len(state), 1) if space is None else space.shape
 
     def show(clusters: NDArray[np.int64]) -> None:
         state.show_clusters(clusters, rows)
-        found = int(clusters.max()) + 1
-        fewer = f" (there are no more different segments than {found})" if found < number else ""
-        session.say(f"{found} clusters by {name}{fewer}")
+        found = int(clusters.max(initial=-1)) + 1
+        fewer = f" (there are no more different segments than {found})" if found < (given or 0) else ""
+        noise = noise_share(clusters)
+        session.say(f"{found} clusters by {name}{fewer}" + (f", {noise:.0%} in none" if noise else ""))
 
+    asked = name if given is None else f"{name}, {given} clusters"
     session.work.start(
         "clusters",
-        f"{name}, {number} clusters",
+        ", ".join(filter(None, (asked, clustering_cost(state.clustering, *shape, given or 1).words()))),
         lambda job: session.calculation(job)("cluster", space, **options),
         show,
     )
@@ -103,5 +115,6 @@ def find_clusters(session: Session, number: int) -> None:
 def _searched(session: Session) -> tuple[NDArray[np.floating] | None, NDArray[np.intp] | None]:
     """Vectors of what is selected, else of what is shown, and their rows; None for all rows."""
     space, rows = session.state.space, session.state.selection.scope
-    everything = space is None or len(rows) == len(session.state)
-    return (space, None) if everything else (space[rows], rows)
+    if space is None or len(rows) == len(session.state):
+        return space, None
+    return space[rows], rows

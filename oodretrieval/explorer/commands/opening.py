@@ -14,7 +14,8 @@ from oodretrieval.explorer.commands.reviewing import follow_tags
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.state import METHOD_NAMES
 from oodretrieval.explorer.work import Job
-from oodretrieval.search import project
+from oodretrieval.search.cost import projection_cost
+from oodretrieval.search.sampled_pca import sampled_pca
 
 _QUICK = 20_000_000
 """Values of an embedding whose PCA is done at once."""
@@ -43,18 +44,41 @@ def start(session: Session) -> None:
 
 
 def _project(session: Session) -> None:
-    """Get the points to draw and the space to search in, from what is kept or computed."""
+    """Get the points to draw and the space to search in, from what is kept or computed; a PCA until they are there."""
     state, size = session.state, session.state.settings.embedding_size
-    quick = state.vectors.size <= _QUICK and not session.work.immediate
-    if quick and state.settings.method != "pca" and session.projections.kept(2) is None:
-        with state.together():
-            state.points, state.preliminary = project(state.vectors, "pca"), True
+    if not session.work.immediate and session.projections.kept(2) is None:
+        _show_first(session)
     name = METHOD_NAMES[state.settings.method]
-    title = f"{name} of {len(state)} segments"
+    title = f"{name} of {len(state)} segments{_cost(session, 2)}"
     session.work.start("points", title, _projection(session, 2), partial(_take_points, session))
     if size not in (0, 2):
-        title = f"{name} to {size} dimensions"
+        title = f"{name} to {size} dimensions{_cost(session, size)}"
         session.work.start("space", title, _projection(session, size), partial(_take_space, session))
+
+
+def _cost(session: Session, dimensions: int) -> str:
+    """What is still to be computed, if it takes long: a comma and a few words."""
+    if session.projections.kept(dimensions) is not None:
+        return ""
+    words = projection_cost(
+        session.state.settings.method, *session.state.vectors.shape, dimensions=dimensions
+    ).words()
+    return f", {words}" if words else ""
+
+
+def _show_first(session: Session) -> None:
+    """Show principal components of a sample: at once, or in the background where reading all vectors takes a while."""
+    state = session.state
+
+    def take(points: NDArray[np.float32]) -> None:
+        if state.points is None:
+            with state.together():
+                state.points, state.preliminary = points, True
+
+    if state.vectors.size <= _QUICK:
+        take(sampled_pca(state.vectors))
+    else:
+        session.work.start("first", "PCA of a sample", lambda job: sampled_pca(state.vectors), take)
 
 
 def _projection(session: Session, dimensions: int) -> Callable[[Job], NDArray[np.float32]]:

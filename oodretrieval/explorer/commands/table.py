@@ -133,7 +133,7 @@ KEYS: tuple[Command, ...] = (
     Command(
         "#",
         "#",
-        "next clustering: k-means, spectral, agglomerative (Ward)",
+        "next clustering: k-means, spectral, agglomerative (Ward), DBSCAN, HDBSCAN",
         clusters.cycle_clustering,
     ),
     Command(

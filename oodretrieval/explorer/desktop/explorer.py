@@ -203,8 +203,8 @@ class Explorer:
             shown = self.state.selection.toggle(name)
             self.session.say(f"{name} is {'shown' if shown else 'hidden'}; a click shows or hides it")
         elif self.view.is_pointed_at(event):
-            trigger = _held(event) + BUTTONS[MouseButton(event.button)]
-            press_button(self.session, trigger, self.view.row_at(event))
+            button: Any = event.button
+            press_button(self.session, _held(event) + BUTTONS[button], self.view.row_at(event))
 
     def _scrolled(self, event: MouseEvent) -> None:
         if self._mouse_is_taken() or not self.view.is_pointed_at(event):

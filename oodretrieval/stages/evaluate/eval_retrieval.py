@@ -14,7 +14,7 @@ from oodretrieval.charts.retrieval import retrieval_figure
 from oodretrieval.charts.saving import Picture
 from oodretrieval.choices import PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
-from oodretrieval.errors import OODRetrievalError, StoreError, UnknownNameError
+from oodretrieval.errors import OODRetrievalError, UnknownNameError
 from oodretrieval.evaluation import (
     RetrievalMeasures,
     frame_positions,
@@ -26,9 +26,16 @@ from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.results.result import Context, Result, result_folder
-from oodretrieval.results.rules import Resampling, no_truth, scene_notes
+from oodretrieval.results.rules import Resampling, scene_notes
 from oodretrieval.results.tables import NO_VALUE, interval_words
 from oodretrieval.search import project
+from oodretrieval.stages.evaluate.catalogue_truth import (
+    FRAME_WINDOW,
+    label_names,
+    rows_with_truth,
+    scene_vectors,
+)
+from oodretrieval.stages.evaluate.embedding_spaces import over_scenes, space_table
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.select.settings import SelectionRule
@@ -36,7 +43,6 @@ from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
 LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
-FRAME_WINDOW = 30
 RANDOM_REPETITIONS = 5
 
 
@@ -76,12 +82,30 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         "embedding": {**_plain(measures), "intervals": intervals},
         "random": _plain(chance),
     }
+    compared = _compared(settings, run, catalogue)
     context = _context(settings, run.configuration, catalogue, len(set(images)), resampling)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
-    result = Result(title, _stem(settings), context, flat(settings), content, _tables(content), notes)
+    content["spaces"] = {name: table.reset_index().to_dict("records") for name, table in compared.items()}
+    tables = {**_tables(content), **compared}
+    result = Result(title, _stem(settings), context, flat(settings), content, tables, notes)
     folder = result_folder(catalogue.path, settings.evaluation.save_dir)
     return {**content, "files": save_evaluation(folder, result, _pictures(result, measures, chance))}
+
+
+def _compared(settings: RetrievalSettings, run: Run, catalogue: Catalogue) -> dict[str, pd.DataFrame]:
+    """Tables of all embedding spaces: of each scene, and over several of them."""
+    if not settings.compare:
+        return {}
+    others = [Catalogue.named(run.workspace, name) for name in settings.scenes]
+    found = {}
+    for scene in (catalogue, *others):
+        chosen = scene_vectors(scene, settings.seed)
+        found[scene.name] = space_table(chosen, min_queries=settings.min_queries, seed=settings.seed)
+    if not others:
+        return {"embedding spaces": found[catalogue.name]}
+    each = {f"embedding spaces of {name}": table for name, table in found.items()}
+    return {"embedding spaces, mAP without the query's frames": over_scenes(found), **each}
 
 
 def _pictures(result: Result, measures: RetrievalMeasures, chance: RetrievalMeasures) -> Iterator[Picture]:
@@ -139,48 +163,6 @@ def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
     return from_mapping(
         SelectionRule, {"select_by": select_by, **{name: made_by[name] for name in names if name in made_by}}
     )
-
-
-def rows_with_truth(catalogue: Catalogue) -> NDArray[np.bool_]:
-    """Rows of a catalogue with a majority label that means something.
-
-    Args:
-        catalogue: Whose segments.
-
-    Returns:
-        ``(n,)``.
-
-    Raises:
-        StoreError: If there are fewer than two.
-    """
-    segments = catalogue.segments
-    void = catalogue.settings.get("void_ids", {})
-    if not any(catalogue.settings.get("label_mapping", {}).values()):
-        raise StoreError(no_truth("+".join(segments["dataset"].unique())))
-    kept = segments["label"].to_numpy() >= 0
-    for dataset, ids in void.items():
-        kept &= ~((segments["dataset"] == dataset) & segments["label"].isin(ids)).to_numpy()
-    if kept.sum() < 2:
-        raise StoreError(
-            f"catalogue {catalogue.name} has {kept.sum()} segments with truth that is not void, and retrieval needs "
-            "two; select more in scripts/compute_embeddings.py"
-        )
-    return kept
-
-
-def label_names(catalogue: Catalogue, segments: pd.DataFrame) -> NDArray[np.str_]:
-    """Name of each segment's majority label, by the tables of its dataset.
-
-    Args:
-        catalogue: Whose segments.
-        segments: Some of its rows, ``n``.
-
-    Returns:
-        ``(n,)``.
-    """
-    mappings = catalogue.settings["label_mapping"]
-    pairs = zip(segments["dataset"], segments["label"], strict=True)
-    return np.array([mappings[d].get(str(i), [f"label {i}"])[0] for d, i in pairs], dtype=str)
 
 
 def _groups(kind: str, segments: pd.DataFrame) -> dict[str, Any]:

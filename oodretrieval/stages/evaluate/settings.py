@@ -36,6 +36,9 @@ class RetrievalSettings:
         groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
             (all within 30 frames of it, for video whose file names end in the number of the frame).
         min_queries: Queries that a class needs to count.
+        compare: Also compare all embeddings of the catalogue, as they are, centred and in PCA space, by both metrics.
+        scenes: Names of further catalogues, each a scene of its own; what is compared is then given for each scene and
+            as the mean over scenes.
         seed: Of the projection and of the random embedding.
         save_dir: Folder for tables and chart; by default ``evaluation`` in the catalogue.
     """
@@ -47,6 +50,8 @@ class RetrievalSettings:
     embedding_size: int = 2
     groups: str = "none"
     min_queries: int = 2
+    compare: bool = True
+    scenes: tuple[str, ...] = ()
     seed: int = 0
     evaluation: EvaluationSettings = EvaluationSettings()
     common: CommonSettings = CommonSettings()

@@ -16,7 +16,14 @@ from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import Context, Result, result_folder
 from oodretrieval.results.tables import NO_VALUE
-from oodretrieval.search import CandidateClass, ClassEvidence, candidate_classes, cluster
+from oodretrieval.search import (
+    CandidateClass,
+    ClassEvidence,
+    candidate_classes,
+    cluster,
+    noise_share,
+    silhouette,
+)
 from oodretrieval.search.clustering import DENSITY_METHODS
 from oodretrieval.search.principal_directions import principal_directions
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
@@ -58,7 +65,12 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     groups = cluster(directions, settings.method, number, settings.seed)
     found = candidate_classes(directions, groups, evidence)
     described = [_described(one, catalogue, truth) for one in found]
-    measures: dict[str, Any] = {"candidates": len(catalogue), "classes": described}
+    measures: dict[str, Any] = {
+        "candidates": len(catalogue),
+        "noise": noise_share(groups),
+        "silhouette": silhouette(directions, groups, settings.seed),
+        "classes": described,
+    }
     if truth is not None:
         measures["first"] = first_classes(found[:FIRST], truth)
     result = Result(
@@ -68,7 +80,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         settings=flat(settings),
         measures=measures,
         tables={"classes": _table(described[: settings.classes])},
-        notes=_notes(catalogue, found, evidence, measures.get("first")),
+        notes=_notes(catalogue, found, evidence, measures),
     )
     folder = result_folder(catalogue.path, settings.save_dir)
     listing = _list_members(folder / f"{result.stem}_members.csv", catalogue, found)
@@ -166,17 +178,14 @@ def _words(rank: int, one: dict[str, Any]) -> list[str]:
 
 
 def _notes(
-    catalogue: Catalogue,
-    found: Sequence[CandidateClass],
-    evidence: ClassEvidence,
-    first: dict[str, Any] | None,
+    catalogue: Catalogue, found: Sequence[CandidateClass], evidence: ClassEvidence, measures: dict[str, Any]
 ) -> tuple[str, ...]:
     things = len(np.unique(evidence.things))
-    inside = sum(len(one.rows) for one in found)
     notes = [
         f"{len(found)} clusters of {len(catalogue)} {catalogue.candidates}, {things} different things; "
-        f"{1 - inside / max(1, len(catalogue)):.0%} of them are noise, in no cluster."
+        f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1)."
     ]
+    first = measures.get("first")
     if first is not None:
         led = ", ".join(f"{name} ({rank})" for name, rank in first["led"].items()) or "none"
         notes.append(

@@ -39,6 +39,8 @@ EVALUATIONS = {
     "retrieval": "eval_retrieval.py",
 }
 """Stem of a result, up to its first underscore → the script that makes it."""
+CLASSES = "candidate"
+"""The same of candidate classes, which come before all others and need no truth."""
 
 
 def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
@@ -149,7 +151,7 @@ def _evaluations(
     with_truth: bool,
     missing: list[str],
 ) -> list[SavedResult]:
-    """Results of this network on this dataset, in the order of :data:`EVALUATIONS`, then all others."""
+    """Results of this network on this dataset: classes, the order of :data:`EVALUATIONS`, then all others."""
     found = [
         evaluation
         for evaluation in read_results(result_folder(workspace.path))
@@ -166,6 +168,11 @@ def _evaluations(
             for kind, script in EVALUATIONS.items()
             if kind not in kinds and not (kind == "retrieval" and catalogue is None)
         ]
+    if catalogue is not None and CLASSES not in kinds:
+        missing.append(
+            f"candidate classes: scripts/discover_classes.py with args.embeddings_file={catalogue.name}"
+        )
+    order.insert(0, CLASSES)
     places = [order.index(kind) if kind in order else len(order) for kind in kinds]
     return [found[i] for i in np.argsort(places, kind="stable")]
 

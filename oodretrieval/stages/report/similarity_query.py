@@ -7,11 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.outlines import outlined_crop
-from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network, text_vectors
+from oodretrieval.embedding import (
+    EmbeddingNetwork,
+    ImageCandidates,
+    embed_candidates,
+    embedding_network,
+    parts_of_name,
+    text_vectors,
+)
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.images import read_image
+from oodretrieval.masks import encode_mask
 from oodretrieval.search import query_vector
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stages.report.settings import SimilarSettings
@@ -67,13 +75,14 @@ def similarity_query(settings: SimilarSettings, catalogue: Catalogue, run: Run) 
         picture_of(catalogue, rows[0]) if rows else None,
     )
     if settings.image or settings.text:
-        network, size = network_of(catalogue, embedding, run)
+        network, views, size = _making(catalogue, embedding, run)
         if settings.image:
-            cut = _cut(settings, catalogue)
+            shown = _shown(settings, catalogue)
             device = choose_device(settings.common.gpu)
-            examples.append(embed_crops(network, [cut], device=device, size=size)[0].astype(np.float64))
+            [vector] = embed_candidates(network, [shown], views, device=device, size=size)
+            examples.append(vector.astype(np.float64))
             words.append(Path(settings.image).name + (f" {list(settings.box)}" if settings.box else ""))
-            picture = cut if picture is None else picture
+            picture = crop(shown.image, shown.boxes[0]) if picture is None else picture
         if settings.text:
             examples.append(text_vectors(network, [settings.text])[0].astype(np.float64))
             words.append(f"“{settings.text}”")
@@ -112,7 +121,15 @@ def row_of(catalogue: Catalogue, name: str | int) -> int:
 
 
 def name_of(catalogue: Catalogue, row: int) -> str:
-    """What :func:`row_of` finds a candidate by: ``image id#number``."""
+    """What :func:`row_of` finds a candidate by.
+
+    Args:
+        catalogue: Where.
+        row: Of the candidate.
+
+    Returns:
+        ``image id#number``.
+    """
     values = catalogue.segments.iloc[row]
     return f"{values['image_id']}#{values['segment_id']}"
 
@@ -135,33 +152,26 @@ def picture_of(catalogue: Catalogue, row: int) -> NDArray[np.uint8]:
     return outlined_crop(image, crop_boxes(values)[0], catalogue.masks[row], THUMBNAIL)
 
 
-def network_of(catalogue: Catalogue, embedding: str, run: Run) -> tuple[EmbeddingNetwork, int | None]:
-    """The network that made an embedding, and the size that its crops were brought to.
-
-    Args:
-        catalogue: Whose embedding.
-        embedding: Its name: that of the network, followed by the size where that is not the catalogue's.
-        run: Whose configuration names networks.
-
-    Returns:
-        The network; the size in pixels, None for native.
-    """
-    size = int(catalogue.settings.get("crop_size", 0))
-    name, _, ending = embedding.rpartition("_")
-    if embedding != catalogue.settings.get("net") and name and (ending.isdigit() or ending == "native"):
-        embedding, size = name, int(ending) if ending.isdigit() else 0
-    return embedding_network(run.configuration.embedding(embedding)), size or None
+def _making(
+    catalogue: Catalogue, embedding: str, run: Run
+) -> tuple[EmbeddingNetwork, tuple[str, ...], int | None]:
+    """The network that made an embedding, what it was shown, and the size of its crops; None for native."""
+    net, embedded, size = parts_of_name(embedding)
+    pixels = int(catalogue.settings.get("crop_size", 0)) if not size else int(size) if size.isdigit() else 0
+    return embedding_network(run.configuration.embedding(net)), tuple(embedded.split("+")), pixels or None
 
 
-def _cut(settings: SimilarSettings, catalogue: Catalogue) -> NDArray[np.uint8]:
+def _shown(settings: SimilarSettings, catalogue: Catalogue) -> ImageCandidates:
+    """The box in the image, as a candidate that fills it; crops are enlarged as the catalogue's."""
     image = read_image(Path(settings.image).expanduser())
     height, width = image.shape[:2]
-    if not settings.box:
-        return image
-    left, top, right, bottom = settings.box
+    left, top, right, bottom = settings.box or (0, 0, width, height)
     if not (0 <= left < right <= width and 0 <= top < bottom <= height):
         raise SettingsError(
             f"args.box is left, top, right, bottom within the image's {width} x {height} pixels, got {settings.box}"
         )
+    inside = np.zeros((height, width), np.bool_)
+    inside[top:bottom, left:right] = True
     rows, columns = (int(catalogue.settings.get(f"min_crop_{side}", 1)) for side in ("height", "width"))
-    return crop(image, enlarge_box(Box(left, top, right, bottom), rows, columns, height, width))
+    box = enlarge_box(Box(left, top, right, bottom), rows, columns, height, width)
+    return ImageCandidates(image, [box], [encode_mask(inside)])

@@ -5,6 +5,7 @@ from typing import get_args
 
 from oodretrieval.choices import (
     DISTANCE,
+    MASKED,
     NOVELTY,
     OBJECTS,
     POOLED,
@@ -110,15 +111,15 @@ class EmbedSettings:
             the classes inside (docs/objects.md).
         net: Embedding network: a name of oodretrieval.embedding, of timm or of EMBEDDINGS; ``segmentation`` for the
             features of the segmentation network itself.
-        embedded: What is embedded of a candidate: ``crop``, as published; ``context``, more around it; ``dimmed``, less
-            of its background; ``masked``, its own pixels in its crop; ``pooled``, its own pixels in the whole image;
-            or the mean of several, joined by ``+`` (docs/embeddings.md).
+        embedded: What is embedded of a candidate: ``masked``, its own pixels in its crop; ``crop``, as published;
+            ``context``, more around it; ``dimmed``, less of its background; ``pooled``, its own pixels in the whole
+            image; or the mean of several, joined by ``+`` (docs/embeddings.md).
         min_height: Smallest height of a segment's box, pixels.
         min_width: Smallest width of a segment's box, pixels.
         min_pixels: Fewest pixels of a segment.
         min_crop_height: Crops are enlarged to this height, pixels.
         min_crop_width: Crops are enlarged to this width, pixels.
-        crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size.
+        crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size, as published.
         batch_size: Crops a batch.
         load_file: Name of a catalogue whose segments are embedded again, with ``net``, instead of selecting.
         save_file: Name of the catalogue; by default that of the dataset or of ``load_file``.
@@ -129,13 +130,13 @@ class EmbedSettings:
     meta_model_name: str = ""
     candidates: CandidateKind = "segments"
     net: str = "efficientnet_lite0"
-    embedded: str = "crop"
+    embedded: str = MASKED
     min_height: int = 16
     min_width: int = 16
     min_pixels: int = 0
     min_crop_height: int = 64
     min_crop_width: int = 64
-    crop_size: int = 0
+    crop_size: int = 224
     batch_size: int = 32
     load_file: str = ""
     save_file: str = ""

@@ -59,7 +59,8 @@ class FurtherClasses:
         if not named:
             raise DatasetError(f"nothing in {', '.join(exports)} is new to the network; tag something else")
         wide_train, wide_validation = NewClasses(train, named), NewClasses(validation, named)
-        learned, held_out = {"": wide_train}, {"": wide_validation}
+        learned: dict[str, SegmentationDataset] = {"": wide_train}
+        held_out: dict[str, SegmentationDataset] = {"": wide_validation}
         for number, folder in enumerate(exports):
             whole = ExportedLabels(folder, wide_train.label_set.pred_mapping)  # type: ignore[union-attr]
             places = np.arange(len(whole))

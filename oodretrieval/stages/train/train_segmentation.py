@@ -53,6 +53,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     """
     entry = run.configuration.model(settings.model_name)
     path = _save_path(settings, run.configuration, entry)
+    start = require_another_file(entry, settings.save_file) if settings.exports else None
     widened = f"_{path.stem}" if settings.exports else ""
     state = run.workspace.path / "training" / f"{settings.model_name}{widened}" / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
@@ -61,9 +62,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
         names = (settings.dataset, settings.dataset_val)
         train, validation = (run.dataset(name, settings.common) for name in names)
         data = {name: dataset_arguments(run.configuration, name, settings.common) for name in names}
-        start = None
-        if settings.exports:
-            start = require_another_file(entry, settings.save_file)
+        if start is not None:
             more = FurtherClasses.of(settings.exports, train, validation)
             train, validation = more.train, more.validation
             data |= {

@@ -1,0 +1,108 @@
+"""Throughput of embedding: batches of equal size compared with crops one by one at their own size, as published.
+
+    python benchmarks/embedding.py --crops 200
+
+Crops of rendered streets, of the sizes that segments have. Printed are crops a second, the ratio to one by one, and the
+share of the ten nearest neighbours (cosine) that stay those of the crops one by one in whole float32.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from oodretrieval.datasets import open_dataset
+from oodretrieval.embedding import EmbeddingNetwork, embed_crops, embedding_network
+from oodretrieval.embedding.embed import full_float32
+from oodretrieval.experiment.configuration import load_configuration
+
+NEIGHBOURS = 10
+Crops = list[NDArray[np.uint8]]
+
+
+def street_crops(number: int, seed: int = 0) -> Crops:
+    """Crops of 64 to 200 pixels a side of rendered streets."""
+    name = "streets_val"
+    dataset = open_dataset(load_configuration().dataset(name), name)
+    random = np.random.default_rng(seed)
+    crops = []
+    for place in range(number):
+        image = dataset[place % min(len(dataset), 20)].image
+        height, width = (int(64 * 2 ** random.exponential(0.6)) for _ in range(2))
+        height, width = min(height, 200, image.shape[0]), min(width, 200, image.shape[1])
+        top, left = (
+            int(random.integers(0, room + 1)) for room in (image.shape[0] - height, image.shape[1] - width)
+        )
+        crops.append(image[top : top + height, left : left + width].copy())
+    return crops
+
+
+def one_by_one(network: EmbeddingNetwork, crops: Crops, device: torch.device) -> NDArray[np.float32]:
+    """As published: one crop at a time, at its own size, channels first."""
+    network = network.to(device).to(memory_format=torch.contiguous_format).eval()
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (network.mean, network.std))
+    rows = []
+    with torch.inference_mode(), full_float32():
+        for crop in crops:
+            image = torch.from_numpy(crop).to(device).permute(2, 0, 1).contiguous().float() / 255
+            rows.append(network(((image - mean) / std)[None])[0].cpu().numpy())
+    return np.stack(rows)
+
+
+def half(network: EmbeddingNetwork, crops: Crops, device: torch.device) -> NDArray[np.float32]:
+    """In bfloat16 where torch thinks that it may be."""
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        return embed_crops(network, crops, device=device, step=32)
+
+
+def kept_neighbours(vectors: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    """Share of the nearest neighbours of each row that are those of the reference, 0…1."""
+    found = [_neighbours(rows) for rows in (vectors, reference)]
+    return float(np.mean([len(np.intersect1d(a, b)) for a, b in zip(*found, strict=True)])) / NEIGHBOURS
+
+
+def _neighbours(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    products = units @ units.T
+    np.fill_diagonal(products, -np.inf)
+    return np.argsort(-products, axis=1, kind="stable")[:, :NEIGHBOURS]
+
+
+def main() -> None:
+    """Read the command line, measure, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--crops", type=int, default=200)
+    parser.add_argument("--net", default="efficientnet_lite0")
+    parser.add_argument("--device", default="cpu")
+    chosen = parser.parse_args()
+    network, device = embedding_network(chosen.net), torch.device(chosen.device)
+    crops = street_crops(chosen.crops)
+    ways: dict[str, Callable[[], NDArray[np.float32]]] = {
+        "one by one, native": lambda: one_by_one(network, crops, device),
+        "batches of equal size, native": lambda: embed_crops(network, crops, device=device),
+        "batches, sides in steps of 32": lambda: embed_crops(network, crops, device=device, step=32),
+        "batches in steps of 32, bfloat16": lambda: half(network, crops, device),
+        "batches of 224×224": lambda: embed_crops(network, crops, device=device, size=224),
+    }
+    one_by_one(network, crops[:4], device)
+    found, seconds = {}, {}
+    for name, way in ways.items():
+        start = time.perf_counter()
+        found[name] = way()
+        seconds[name] = time.perf_counter() - start
+    first = next(iter(ways))
+    print(f"{len(crops)} crops, {chosen.net} on {device}, {torch.get_num_threads()} threads")
+    print("| way | crops a second | ratio | neighbours kept |\n| --- | --- | --- | --- |")
+    for name in ways:
+        kept = kept_neighbours(found[name], found[first])
+        rate = len(crops) / seconds[name]
+        print(f"| {name} | {rate:.1f} | {seconds[first] / seconds[name]:.2f} | {kept:.3f} |")
+
+
+if __name__ == "__main__":
+    main()

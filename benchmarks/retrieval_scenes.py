@@ -1,0 +1,127 @@
+"""What an embedding is worth on scenes that the segmentation network never saw: networks × what is embedded × space.
+
+    python benchmarks/retrieval_scenes.py --segments s_0006r0 s_0016e5 --objects o_0006r0 o_0016e5   # docs/retrieval.md
+
+The catalogues are one a scene, each made by scripts/compute_embeddings.py with the network that was trained on the
+other drives (benchmarks/scenes.py); this embeds their candidates in every way of --ways that they lack, part by part,
+and writes the tables. Every candidate with truth that is not void is the query once; relevant is what has its label.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from oodretrieval.embedding import embedding_name
+from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.results.tables import markdown_table
+from oodretrieval.stages.evaluate.catalogue_truth import scene_vectors
+from oodretrieval.stages.evaluate.embedding_spaces import MEAN, RANDOM, over_scenes, space_table
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.settings import EmbedSettings
+from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace
+
+ROOT = Path(__file__).resolve().parents[1]
+WAYS = (
+    "efficientnet_lite0:crop:0",
+    "efficientnet_lite0:masked:0",
+    "efficientnet_lite0:crop:224",
+    "efficientnet_lite0:context:224",
+    "efficientnet_lite0:dimmed:224",
+    "efficientnet_lite0:masked:224",
+    "efficientnet_lite0:crop+masked:224",
+    "efficientnet_lite0:pooled:0",
+    "efficientnet_lite1:masked:224",
+    "efficientnet_lite2:masked:224",
+    "segmentation:pooled:0",
+)
+"""Network, what is embedded, side of the crops (0: native)."""
+SHOWN = ["mAP", "weighted", "P@1", "P@5", "P@10"]
+APART = {f"{name}, other frames": name for name in SHOWN}
+BEST = 12
+"""Spaces in the table over scenes."""
+
+
+def embed(name: str, ways: Sequence[str], run: Run, gpu: int) -> None:
+    """Embed the candidates of a catalogue in every way that it lacks; its default stays."""
+    catalogue = Catalogue.named(run.workspace, name)
+    before = catalogue.default_embedding
+    for way in ways:
+        net, embedded, size = way.split(":")
+        same = int(size) == catalogue.settings["crop_size"]
+        called = embedding_name(net, embedded, "" if same else str(int(size) or "native"))
+        if called in catalogue.embedding_names:
+            continue
+        asked = {"load_file": name, "net": net, "embedded": embedded, "crop_size": int(size), "gpu": gpu}
+        compute_embeddings(from_mapping(EmbedSettings, asked), run)
+    if Catalogue.named(run.workspace, name).default_embedding != before:
+        with CatalogueWriter(catalogue.path, catalogue.settings) as writer:
+            writer.commit(default_embedding=before)
+
+
+def tables(names: Sequence[str], run: Run) -> dict[str, pd.DataFrame]:
+    """Every space of every scene."""
+    return {name: space_table(scene_vectors(Catalogue.named(run.workspace, name))) for name in names}
+
+
+def shown(kind: str, names: Sequence[str], run: Run) -> str:
+    """The tables of one kind of candidates, Markdown."""
+    if not names:
+        return ""
+    found = tables(names, run)
+    together = over_scenes(found)
+    rows = together.head(BEST)
+    usual = [row for row in together.index if row.startswith("efficientnet_lite0, none") or row == RANDOM]
+    rows = together.loc[[*rows.index, *(row for row in usual if row not in rows.index)]]
+    parts = [f"## {kind}", "mAP over classes, without the query's own frames:", markdown_table(rows)]
+    for name, table in found.items():
+        catalogue = Catalogue.named(run.workspace, name)
+        labels = scene_vectors(catalogue).labels
+        best = table.loc[[row for row in rows.index if row in table.index]]
+        frames = catalogue.segments["image_id"].nunique()
+        parts += [
+            f"### {', '.join(catalogue.segments['dataset'].unique())}, {catalogue.settings['model']}",
+            f"{len(labels)} candidates with truth in {frames} frames, of {len(set(labels))} classes. Without the "
+            "query's own frames:",
+            markdown_table(best[list(APART)].rename(columns=APART)),
+            "Among all others, and k-means with as many groups as classes:",
+            markdown_table(best[[*SHOWN, "NMI", "ARI", "purity"]]),
+        ]
+    logging.info("best for %s: %s, %.3f", kind, together.index[0], together[MEAN].iloc[0])
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--segments", nargs="*", default=(), help="catalogues of segments, one a scene")
+    parser.add_argument("--objects", nargs="*", default=(), help="catalogues of objects, one a scene")
+    parser.add_argument("--ways", nargs="*", default=WAYS, help="network:what is embedded:side of the crops")
+    parser.add_argument("--workspace", help="where the catalogues are")
+    parser.add_argument("--gpu", type=int, default=-1)
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retrieval.md")
+    chosen = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    configuration = load_configuration()
+    run = Run(configuration, Workspace(Path(chosen.workspace or configuration.workspace)))
+    for name in (*chosen.segments, *chosen.objects):
+        embed(name, chosen.ways, run, chosen.gpu)
+    parts = [shown("Segments", chosen.segments, run), shown("Objects", chosen.objects, run)]
+    head = chosen.output.read_text(encoding="utf-8").partition(MARK)[0] if chosen.output.is_file() else TEXT
+    chosen.output.write_text(f"{head}{MARK}\n\n" + "\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
+
+
+MARK = "<!-- tables -->"
+TEXT = """# Retrieval on scenes that were not seen
+
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What is true of a catalogue's candidates."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from oodretrieval.errors import StoreError
+from oodretrieval.evaluation import frame_positions
+from oodretrieval.results.rules import no_truth
+from oodretrieval.stages.evaluate.embedding_spaces import SceneVectors
+from oodretrieval.stores import Catalogue
+
+logger = logging.getLogger(__name__)
+FRAME_WINDOW = 30
+"""Frames of a video up to this far apart show the same things."""
+MOST_COMPARED = 3000
+"""Candidates of a scene that embedding spaces are compared by; more take minutes."""
+
+
+def rows_with_truth(catalogue: Catalogue) -> NDArray[np.bool_]:
+    """Rows of a catalogue with a majority label that means something.
+
+    Args:
+        catalogue: Whose segments.
+
+    Returns:
+        ``(n,)``.
+
+    Raises:
+        StoreError: If there are fewer than two.
+    """
+    segments = catalogue.segments
+    void = catalogue.settings.get("void_ids", {})
+    if not any(catalogue.settings.get("label_mapping", {}).values()):
+        raise StoreError(no_truth("+".join(segments["dataset"].unique())))
+    kept = segments["label"].to_numpy() >= 0
+    for dataset, ids in void.items():
+        kept &= ~((segments["dataset"] == dataset) & segments["label"].isin(ids)).to_numpy()
+    if kept.sum() < 2:
+        raise StoreError(
+            f"catalogue {catalogue.name} has {kept.sum()} segments with truth that is not void, and retrieval needs "
+            "two; select more in scripts/compute_embeddings.py"
+        )
+    return kept
+
+
+def label_names(catalogue: Catalogue, segments: pd.DataFrame) -> NDArray[np.str_]:
+    """Name of each segment's majority label, by the tables of its dataset.
+
+    Args:
+        catalogue: Whose segments.
+        segments: Some of its rows, ``n``.
+
+    Returns:
+        ``(n,)``.
+    """
+    mappings = catalogue.settings["label_mapping"]
+    pairs = zip(segments["dataset"], segments["label"], strict=True)
+    return np.array([mappings[d].get(str(i), [f"label {i}"])[0] for d, i in pairs], dtype=str)
+
+
+def scene_vectors(catalogue: Catalogue, seed: int = 0) -> SceneVectors:
+    """All embeddings of a catalogue's candidates with truth, at most :data:`MOST_COMPARED` of them.
+
+    Args:
+        catalogue: One scene.
+        seed: Of the sample.
+
+    Returns:
+        Its candidates.
+
+    Raises:
+        StoreError: If it has no truth.
+    """
+    kept = np.flatnonzero(rows_with_truth(catalogue))
+    if len(kept) > MOST_COMPARED:
+        kept = np.sort(np.random.default_rng(seed).choice(kept, MOST_COMPARED, replace=False))
+        logger.info("embedding spaces are compared by %d of the candidates of %s", len(kept), catalogue.name)
+    segments = catalogue.segments.iloc[kept]
+    images = (segments["dataset"] + "/" + segments["image_id"]).tolist()
+    return SceneVectors(
+        catalogue.name,
+        label_names(catalogue, segments),
+        {name: np.asarray(catalogue.vectors_of(name))[kept] for name in sorted(catalogue.embedding_names)},
+        frame_positions(images),
+        FRAME_WINDOW,
+    )
