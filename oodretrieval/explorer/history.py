@@ -8,6 +8,15 @@ from oodretrieval.explorer.observable import Observable
 
 LONGEST = 100
 """Steps that are remembered, at most."""
+UNDOABLE = {
+    "selected": "selection",
+    "filter": "filter",
+    "hidden": "hidden colours",
+    "colouring": "colours",
+    "clusters": "clusters",
+    "step": "threshold",
+}
+"""What can be undone apart from tags, and what to call it."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,7 @@ import logging
 from typing import Any
 
 from oodretrieval.experiment.run import Run
-from oodretrieval.explorer.desktop.snapshot import snapshot_embedding_space
-from oodretrieval.explorer.desktop.window import discover_in_window, display_problem
+from oodretrieval.explorer.desktop.window import discover_in_window, display_problem, snapshot_embedding_space
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.web import require_page
 

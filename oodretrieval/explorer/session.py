@@ -24,6 +24,8 @@ from oodretrieval.stores import Workspace, read_prediction
 
 logger = logging.getLogger(__name__)
 
+Snapshot = Callable[[State, Presentation, Path], Path]
+"""Saves what is presented of a state to a file, and returns that."""
 SAVING = "saving"
 """How the titles of jobs begin whose result would be lost."""
 
@@ -37,6 +39,7 @@ class Session:
         immediate: Do all work at once, where nobody would ever call :meth:`poll`.
         started: Called when there is something to poll for.
         close: Closes the view.
+        snapshot: Saves the view to a file; None where it cannot be.
 
     Attributes:
         state: As given.
@@ -57,10 +60,11 @@ class Session:
         immediate: bool = False,
         started: Callable[[], None] = lambda: None,
         close: Callable[[], None] = lambda: None,
+        snapshot: Snapshot | None = None,
     ) -> None:
         self.state, self.presentation = state, Presentation()
         self.work = Work(self._failed, immediate, started)
-        self.workspace, self.close = workspace, close
+        self.workspace, self.close, self.snapshot = workspace, close, snapshot
         self.crops = Crops(state.segments)
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
         self.review: Review | None = None

@@ -9,7 +9,7 @@ from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.explorer.catalogue_segments import CatalogueSegments
 from oodretrieval.explorer.categories import Category, Grouping, categories
 from oodretrieval.explorer.colour_groups import checked_colouring, colour_groups
-from oodretrieval.explorer.history import History
+from oodretrieval.explorer.history import UNDOABLE, History
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.selection import Selection
@@ -31,15 +31,6 @@ METHOD_NAMES = {
     "pacmap": "PaCMAP",
 }
 """Methods of projection, and what to call them."""
-_UNDOABLE = {
-    "selected": "selection",
-    "filter": "filter",
-    "hidden": "hidden colours",
-    "colouring": "colours",
-    "clusters": "clusters",
-    "step": "threshold",
-}
-"""What can be undone apart from tags, and what to call it."""
 
 
 class State(Observable):
@@ -235,7 +226,7 @@ class State(Observable):
                 self.ranking.step = memento["step"]
 
     def _remember(self, changed: frozenset[str]) -> None:
-        done = [title for name, title in _UNDOABLE.items() if name in changed]
+        done = [title for name, title in UNDOABLE.items() if name in changed]
         if not done:
             return
         before, self._standing = self._standing, self._memento()

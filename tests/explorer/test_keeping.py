@@ -10,7 +10,7 @@ from PIL import Image
 
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
-from oodretrieval.explorer.desktop.snapshot import snapshot_embedding_space
+from oodretrieval.explorer.desktop.window import snapshot_embedding_space
 from oodretrieval.explorer.keeping import FILE
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.stores import Catalogue, Workspace

@@ -82,19 +82,18 @@ def ask_for_snapshot(session: Session) -> None:
     Args:
         session: Whose view.
     """
+    snapshot = session.snapshot
+    if snapshot is None:
+        session.say("this view cannot be saved from here; discover_embedding_space saves it by args.snapshot")
+        return
 
     def take(text: str) -> str:
         path = session.folder / (text or "view.png")
         if path.suffix.lower() not in SNAPSHOTS:
             return f"the name of a file ends in {', '.join(SNAPSHOTS)}"
 
-        def save() -> Path:
-            from oodretrieval.explorer.desktop.snapshot import save_snapshot
-
-            return save_snapshot(session.state, session.presentation, path)
-
         # here, not in a thread: the view reads the state while it draws
-        session.attempt(lambda: session.say(f"saved {save()}"))
+        session.attempt(lambda: session.say(f"saved {snapshot(session.state, session.presentation, path)}"))
         return ""
 
     question = f"save the view as (.png, .svg or .pdf), in {session.folder}"

@@ -13,6 +13,7 @@ from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
 from oodretrieval.explorer.desktop.dragging import Dragging
 from oodretrieval.explorer.desktop.figure_view import FigureView
+from oodretrieval.explorer.desktop.snapshot import save_snapshot
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
@@ -82,6 +83,7 @@ class Explorer:
             is TimerBase,  # which never fires: nobody would deliver anything later
             started=self._start_polling,
             close=self.close,
+            snapshot=save_snapshot,
         )
         self.view = FigureView(self.figure, state, self.session.presentation)
         self._dragging = Dragging(self.view, self.session, self._click)

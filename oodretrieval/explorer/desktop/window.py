@@ -3,12 +3,18 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
-from oodretrieval.errors import DisplayError
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from oodretrieval.charts.saving import save_picture
+from oodretrieval.errors import DisplayError, SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.leaving import leave
-from oodretrieval.explorer.desktop.explorer import Explorer
+from oodretrieval.explorer.commands.saving import SNAPSHOTS
+from oodretrieval.explorer.desktop.explorer import SIZE, Explorer
 from oodretrieval.explorer.settings import ExplorerSettings
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
@@ -94,3 +100,27 @@ def ask_before_closing(explorer: Explorer) -> Any:
     asking = Asking()
     manager.window.installEventFilter(asking)
     return asking
+
+
+def snapshot_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
+    """Save a catalogue's view as it was left, without a window.
+
+    Args:
+        settings: What to show; ``snapshot`` names the file.
+        run: Configuration and workspace.
+
+    Returns:
+        Name of the ``catalogue``, its number of ``segments``, and the ``path``.
+
+    Raises:
+        SettingsError: If the name of the file ends in something else than .png, .svg or .pdf.
+        StoreError: If the catalogue cannot be read, or the file cannot be written.
+    """
+    path = Path(settings.snapshot).expanduser()
+    if path.suffix.lower() not in SNAPSHOTS:
+        raise SettingsError(f"args.snapshot={settings.snapshot} must end in {', '.join(SNAPSHOTS)}")
+    figure = Figure(figsize=SIZE)
+    FigureCanvasAgg(figure)
+    explorer = Explorer.from_settings(settings, run.workspace, figure)
+    save_picture(path, figure, whole=True)
+    return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state), "path": str(path)}

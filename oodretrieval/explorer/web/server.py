@@ -9,6 +9,7 @@ import sys
 import threading
 import webbrowser
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import panel as pn
@@ -16,6 +17,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.opening import start
+from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
@@ -50,7 +52,7 @@ class WebExplorer:
     """
 
     def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
-        self.session = Session(state, workspace, started=self._start_polling)
+        self.session = Session(state, workspace, started=self._start_polling, snapshot=_save_snapshot)
         self._poller = PeriodicCallback(self._poll, _POLLING)
         self._watch = PeriodicCallback(self._look_around, _WATCHING)
         self._token = secrets.token_urlsafe(24)
@@ -162,3 +164,10 @@ def _has_display() -> bool:
     if sys.platform.startswith("linux"):
         return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return "SSH_CONNECTION" not in os.environ
+
+
+def _save_snapshot(state: State, presentation: Presentation, path: Path) -> Path:
+    # matplotlib only when it is asked for
+    from oodretrieval.explorer.desktop.snapshot import save_snapshot
+
+    return save_snapshot(state, presentation, path)
