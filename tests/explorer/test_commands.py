@@ -391,7 +391,7 @@ def test_ctrl_saves_instead_of_showing(drive, button, kind):
         np.testing.assert_array_equal(saved[top:bottom, left:right], original[top:bottom, left:right])
         assert {tuple(pixel) for pixel in saved[top - 1, left - 1 : right + 1]} == {(214, 39, 40)}
     else:
-        assert saved.shape == (902, 1540, 3)
+        assert saved.shape[1] > 1400 and saved.shape[0] > 700
         assert len(np.unique(saved.reshape(-1, 3), axis=0)) > 100
 
 

@@ -4,7 +4,6 @@ import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from oodretrieval.charts.fixations import painted_fixations
 from oodretrieval.explorer.details import WholeImage
 from oodretrieval.explorer.session import Session
 from oodretrieval.masks import decode_mask
@@ -46,6 +45,9 @@ def _explained(session: Session, row: int) -> WholeImage:
     heading = (
         f"{session.heading(row)}\nwhy: {len(found.points)} fixations, {found.share_inside:.0%} of them inside"
     )
+    # only now: it draws with matplotlib, which other commands do without
+    from oodretrieval.charts.fixations import painted_fixations
+
     return WholeImage(heading, painted_fixations(image, found), segments.box(row))
 
 
