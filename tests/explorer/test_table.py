@@ -28,7 +28,7 @@ def test_every_trigger_does_one_thing():
     assert len({*triggers, *more}) == len(triggers) + len(more)
     assert {command_for(trigger) for trigger in more} <= set(KEYS)
     assert [command_for(trigger) for trigger in triggers] == list(COMMANDS) == [*MOUSE, *KEYS]
-    assert command_for("f") is None
+    assert command_for("f5") is None
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.trigger)

@@ -125,7 +125,7 @@ def test_what_is_left_out_lies_below():
 @given(POINTS)
 def test_a_density_is_highest_where_points_are(points):
     picture, view = density_picture(points)
-    assert picture.shape == (160, 160, 4)
+    assert picture.shape == (round(view.height), round(view.width), 4)
     assert picture[..., 3].max() == 255
     assert (view.left <= points[:, 0].min() + 1) and (view.right >= points[:, 0].max() - 1)
 

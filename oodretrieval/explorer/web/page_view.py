@@ -1,12 +1,13 @@
 """One page that shows a session: it follows the changes of the state and of what is presented."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import panel as pn
 from bokeh.events import RangesUpdate
 
+from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
 from oodretrieval.explorer.presentation import Limits
@@ -85,8 +86,9 @@ class PageView:
     def _draw_waiting(self) -> None:
         changed, self._waiting = self._waiting, set()
         state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
+        categories = self.session.state.categories() if state & {*_POINTS, "selected"} else []
         if state & _POINTS:
-            self._draw_points()
+            self.scatter.draw(categories)
         if "limits" in changed or "points" in state:
             self._follow_limits()
         if "view" in changed:
@@ -94,7 +96,7 @@ class PageView:
         if "density" in changed or "points" in state:
             self.scatter.draw_density(self.session.presentation.density)
         if state & _POINTS or "selected" in state:
-            self._draw_legend()
+            self._draw_legend(categories)
         if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
             self._draw_choice()
         if state & _RINGS or "marked" in changed:
@@ -119,9 +121,10 @@ class PageView:
             "triggers": [trigger for command in KEYS for trigger in (command.trigger, *command.also)],
             "columns": list(state.columns),
         }
-        self._draw_points()
+        categories = state.categories()
+        self.scatter.draw(categories)
         self.scatter.draw_density(self.session.presentation.density)
-        self._draw_legend()
+        self._draw_legend(categories)
         self._draw_choice()
         self._draw_rings()
         self._draw_card()
@@ -166,11 +169,7 @@ class PageView:
 
     # -- parts of the page -----------------------------------------------------------------------------------
 
-    def _draw_points(self) -> None:
-        state = self.session.state
-        self.scatter.draw(state.categories())
-
-    def _draw_legend(self) -> None:
+    def _draw_legend(self, categories: Sequence[Category]) -> None:
         state = self.session.state
         method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
         self.page.legend = {
@@ -186,7 +185,7 @@ class PageView:
                     "hidden": category.hidden,
                     "faint": category.faint,
                 }
-                for category in state.categories()
+                for category in categories
             ],
         }
 

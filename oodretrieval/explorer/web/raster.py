@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import zoom
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
@@ -15,7 +16,7 @@ _FAINTEST = 0.45
 """Opacity of a single point where others are dense."""
 _FEW = 200_000
 """Points in the view up to which each covers its four neighbours, too."""
-_CELLS = 160
+_CELLS, _FINER = 160, 4
 _LEVELS = 9
 _CROSS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
 
@@ -86,11 +87,13 @@ def density_picture(points: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Vi
         Colour and opacity, ``(k, k, 4)``, the lowest line first; and what it shows.
     """
     smooth, (left, right, bottom, _) = density_around(points, _CELLS)
-    smooth, side = smooth.T, (right - left) / (_CELLS - 1)
-    level = np.floor(_LEVELS * smooth / max(float(smooth.max()), 1e-12)) / _LEVELS
+    smooth = zoom(smooth.T, _FINER, order=1)  # edges of the steps are smooth on screen
+    side = (right - left) / (len(smooth) - 1)
+    highest = float(smooth.max())
+    level = np.floor(_LEVELS * (smooth / highest if highest > 0 else smooth)) / _LEVELS
     picture = (mpl.colormaps[DENSITY_MAP](level / 1.7) * 255).astype(np.uint8)
     picture[level == 0] = 0
-    return picture, ViewPort(left - side / 2, bottom - side / 2, side, _CELLS, _CELLS)
+    return picture, ViewPort(left - side / 2, bottom - side / 2, side, len(smooth), len(smooth))
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:

@@ -1,16 +1,15 @@
 """The scatter: every segment a point, drawn by Bokeh as the state has it."""
 
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from bokeh.models import ColumnDataSource, LinearColorMapper, PanTool, Range1d, WheelZoomTool
-from bokeh.plotting import figure
-from numpy.typing import NDArray
+from bokeh.models import ColumnDataSource
+from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.state import State
+from oodretrieval.explorer.web.figure import add_picture, add_points, add_ring, empty_figure
 from oodretrieval.explorer.web.raster import density_picture, inside, points_picture
 from oodretrieval.explorer.web.view_port import ViewPort, nearest_point
 
@@ -38,15 +37,16 @@ class Scatter:
         self._state = state
         self._size = (800.0, 600.0)
         self._fitted: NDArray[np.floating] | None = None
-        self.figure = _empty_figure()
+        self.figure = empty_figure()
         self._categories: Sequence[Category] = ()
-        self._pictures = {kind: self._add_picture() for kind in ("density", "points")}
-        self._points = {kind: self._add_points(kind) for kind in _KINDS}
+        self._chosen: NDArray[np.intp] = np.empty(0, np.intp)
+        self._pictures = {kind: add_picture(self.figure) for kind in ("density", "points")}
+        self._points = {kind: add_points(self.figure, kind == "unknown") for kind in _KINDS}
         self._rings = {
-            "chosen": self._add_ring(self._point_size("known") + 3, _CHOSEN, 2.0),
-            "neighbours": self._add_ring(14, _NEIGHBOUR, 1.4),
-            "query": self._add_ring(19, _QUERY, 2.4),
-            "marked": self._add_ring(16, RED, 2.4),
+            "chosen": add_ring(self.figure, self._point_size("known") + 3, _CHOSEN, 2.0),
+            "neighbours": add_ring(self.figure, 14, _NEIGHBOUR, 1.4),
+            "query": add_ring(self.figure, 19, _QUERY, 2.4),
+            "marked": add_ring(self.figure, 16, RED, 2.4),
         }
 
     @property
@@ -95,6 +95,8 @@ class Scatter:
         else:
             self._show_picture("points", (points_picture(points, self._categories, view), view))
             self._draw_exactly(points, np.zeros(len(points), np.bool_))
+        if len(self._chosen) > EXACT:
+            self.ring("chosen", self._chosen)
 
     def draw_density(self, wanted: bool) -> None:
         """Shade where points are dense, or no longer.
@@ -159,15 +161,22 @@ class Scatter:
     def _rim(self, kind: str) -> float:
         return 0.0 if kind == "faint" or len(self._state) > 3000 else 0.75
 
-    def ring(self, kind: str, rows: Collection[int]) -> None:
+    def ring(self, kind: str, rows: ArrayLike) -> None:
         """Ring points; rings of the kind that were there go.
 
         Args:
             kind: ``"marked"``, ``"query"``, ``"neighbours"`` or ``"chosen"``.
-            rows: Which points.
+            rows: Which points; of more than :data:`EXACT`, those that the view shows, and at most that many.
         """
         points = self._state.points
-        at = np.empty((0, 2)) if points is None else points[np.asarray(list(rows), np.intp)]
+        if kind == "chosen":
+            self._chosen = np.asarray(rows, np.intp)
+        if points is None:
+            at = np.empty((0, 2))
+        else:
+            at = points[np.asarray(rows, np.intp)]
+            at = at[inside(at, self.view)] if len(at) > EXACT else at
+        at = at[:EXACT]
         self._rings[kind].data = {
             "x": np.ascontiguousarray(at[:, 0], np.float32),
             "y": np.ascontiguousarray(at[:, 1], np.float32),
@@ -237,54 +246,6 @@ class Scatter:
             REACH * self.view.unit,
             self._state.selection.visible,
         )
-
-    # -- parts of the figure ---------------------------------------------------------------------------------
-
-    def _add_points(self, kind: str) -> tuple[ColumnDataSource, LinearColorMapper, Any]:
-        source = ColumnDataSource({name: np.empty(0, np.float32) for name in ("x", "y", "colour")})
-        mapper = LinearColorMapper(palette=["#000000"], low=-0.5, high=0.5)
-        drawn = self.figure.scatter(
-            "x",
-            "y",
-            source=source,
-            size=6,
-            marker="diamond" if kind == "unknown" else "circle",
-            fill_color={"field": "colour", "transform": mapper},
-            line_color="#202020" if kind == "unknown" else "#ffffff",
-            line_width=0.6,
-        )
-        return source, mapper, drawn.glyph
-
-    def _add_picture(self) -> ColumnDataSource:
-        source = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
-        self.figure.image_rgba("image", "x", "y", "dw", "dh", source=source)
-        return source
-
-    def _add_ring(self, size: float, colour: str, width: float) -> ColumnDataSource:
-        source = ColumnDataSource({name: np.empty(0, np.float32) for name in ("x", "y")})
-        self.figure.scatter(
-            "x", "y", source=source, size=size, fill_color=None, line_color=colour, line_width=width
-        )
-        return source
-
-
-def _empty_figure() -> Any:
-    drawn = figure(
-        sizing_mode="stretch_both",
-        tools=[PanTool(), WheelZoomTool(zoom_on_axis=False)],
-        active_scroll="auto",
-        toolbar_location=None,
-        output_backend="webgl",
-        x_range=Range1d(0, 1),
-        y_range=Range1d(0, 1),
-        min_border=0,
-        outline_line_color=None,
-        background_fill_color="#ffffff",
-    )
-    drawn.toolbar.active_scroll = drawn.tools[1]
-    drawn.axis.visible = False
-    drawn.grid.visible = False
-    return drawn
 
 
 def _kind(category: Category) -> str:
