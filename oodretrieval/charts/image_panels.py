@@ -25,7 +25,7 @@ def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 
         legend_columns: Classes in a row of a legend.
     """
     figure.clear()
-    axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.02, "hspace": 0.08})
+    axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.17, "hspace": 0.16})
     heat = axes[0, 0].imshow(view.entropy, cmap=ENTROPY_MAP, vmin=0, vmax=1)
     low, high = view.limits
     colours = f"{IOU_MAP}_r" if view.high_is_unknown else IOU_MAP
@@ -66,7 +66,7 @@ def four_panel_figure(view: ImageView, title: str) -> Figure:
     draw_four_panels(figure, view)
     figure.suptitle(textwrap.fill(title, _LETTERS), y=0.995, va="top")
     inches = figure.get_size_inches()[1]
-    figure.subplots_adjust(0.01, 0.75 / inches, 0.955, 1 - 0.8 / inches, wspace=0.1, hspace=0.55 / panels * 2)
+    figure.subplots_adjust(0.01, 0.75 / inches, 0.945, 1 - 0.8 / inches)
     return figure
 
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from math import ceil, sqrt
 from types import MappingProxyType
-from typing import Any, assert_never
+from typing import assert_never
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -122,9 +122,7 @@ class DetailView:
     def _draw_panels(self, detail: FourPanels) -> None:
         draw_four_panels(self.figure, detail.view, legend_columns=4)
         self.figure.suptitle(self._wrapped(detail.heading), fontsize=_HEADING)
-        self.figure.subplots_adjust(0.01, 0.12, 0.95, 0.86)
-        place: Any = self.figure.axes[0].get_subplotspec()
-        place.get_topmost_subplotspec().get_gridspec().update(wspace=0.06, hspace=0.16)
+        self.figure.subplots_adjust(0.01, 0.12, 0.925, 0.86)
         for axes in self.figure.axes:
             axes.set_title(axes.get_title(), fontsize=9)
             axes.tick_params(labelsize=8)
