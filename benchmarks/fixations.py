@@ -53,7 +53,7 @@ def normalised(image: NDArray[np.uint8], entry: ModelEntry) -> Tensor:
 def segments_of(
     logits: Tensor, generator: np.random.Generator, most: int
 ) -> Iterator[tuple[NDArray[np.bool_], int]]:
-    """At most this number of the large predicted segments, and their classes."""
+    """Large predicted segments, at most ``most`` of them, and their classes."""
     prediction = logits[0].argmax(0).numpy()
     components = label_components(prediction)
     ids, sizes = np.unique(components, return_counts=True)

@@ -12,8 +12,6 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from oodretrieval.embedding import embedding_name
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
@@ -63,36 +61,40 @@ def embed(name: str, ways: Sequence[str], run: Run, gpu: int) -> None:
             writer.commit(default_embedding=before)
 
 
-def tables(names: Sequence[str], run: Run) -> dict[str, pd.DataFrame]:
-    """Every space of every scene."""
-    return {name: space_table(scene_vectors(Catalogue.named(run.workspace, name))) for name in names}
-
-
 def shown(kind: str, names: Sequence[str], run: Run) -> str:
     """The tables of one kind of candidates, Markdown."""
     if not names:
         return ""
-    found = tables(names, run)
+    catalogues = {
+        drive(catalogue): catalogue for catalogue in (Catalogue.named(run.workspace, n) for n in names)
+    }
+    scenes = {name: scene_vectors(catalogue) for name, catalogue in catalogues.items()}
+    found = {name: space_table(scene) for name, scene in scenes.items()}
     together = over_scenes(found)
-    rows = together.head(BEST)
     usual = [row for row in together.index if row.startswith("efficientnet_lite0, none") or row == RANDOM]
-    rows = together.loc[[*rows.index, *(row for row in usual if row not in rows.index)]]
-    parts = [f"## {kind}", "mAP over classes, without the query's own frames:", markdown_table(rows)]
+    rows = [*together.index[:BEST], *(row for row in usual if row not in together.index[:BEST])]
+    parts = [
+        f"## {kind}",
+        "mAP over classes, without the query's own frames:",
+        markdown_table(together.loc[rows]),
+    ]
     for name, table in found.items():
-        catalogue = Catalogue.named(run.workspace, name)
-        labels = scene_vectors(catalogue).labels
-        best = table.loc[[row for row in rows.index if row in table.index]]
-        frames = catalogue.segments["image_id"].nunique()
+        labels, catalogue = scenes[name].labels, catalogues[name]
         parts += [
-            f"### {', '.join(catalogue.segments['dataset'].unique())}, {catalogue.settings['model']}",
-            f"{len(labels)} candidates with truth in {frames} frames, of {len(set(labels))} classes. Without the "
-            "query's own frames:",
-            markdown_table(best[list(APART)].rename(columns=APART)),
+            f"### {kind} of {name}, of {catalogue.settings['model']}",
+            f"{len(labels)} candidates with truth in {catalogue.segments['image_id'].nunique()} frames, of "
+            f"{len(set(labels))} classes. Without the query's own frames:",
+            markdown_table(table.loc[rows, list(APART)].rename(columns=APART)),
             "Among all others, and k-means with as many groups as classes:",
-            markdown_table(best[[*SHOWN, "NMI", "ARI", "purity"]]),
+            markdown_table(table.loc[rows, [*SHOWN, "NMI", "ARI", "purity"]]),
         ]
     logging.info("best for %s: %s, %.3f", kind, together.index[0], together[MEAN].iloc[0])
     return "\n\n".join(parts)
+
+
+def drive(catalogue: Catalogue) -> str:
+    """The datasets that a catalogue is of."""
+    return ", ".join(catalogue.segments["dataset"].unique())
 
 
 def main() -> None:
@@ -118,9 +120,7 @@ def main() -> None:
 
 
 MARK = "<!-- tables -->"
-TEXT = """# Retrieval on scenes that were not seen
-
-"""
+TEXT = "# Retrieval on scenes that were not seen\n\n"
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ class TimmEmbedding(EmbeddingNetwork):
                 f"{self.name} gives features {tuple(features.shape)} of images {tuple(images.shape)}, not one for each "
                 f"of {rows}×{columns} places; embed crops instead of pooling over the image"
             )
-        return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+        places: Tensor = tokens.transpose(1, 2).reshape(len(tokens), -1, rows, columns)
+        return places
 
 
 def _build(name: str, weights_file: str | Path | None, pretrained: bool, options: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
 from oodretrieval.regions.cut import without_overlap
+from oodretrieval.regions.description import resized
 from oodretrieval.regions.evidence import pool_evidence, region_shapes
 from oodretrieval.regions.tree import RegionTree
 
@@ -19,6 +20,9 @@ DEFAULT_EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
 
 CONTRAST = "local_distance_contrast"
 """Term: how much farther from known features the pixels of a region are than those around it."""
+
+MIDDLE = "middle"
+"""Term: how far down the image the middle of a region's box lies, 0…1; made of ``top`` and ``bottom`` where needed."""
 
 LARGE = 0.05
 """Share of the image from which :data:`CONTRAST` begins to count; ten times as much, and it counts fully."""
@@ -46,12 +50,16 @@ def region_terms(
     Raises:
         ValueError: If a map has another number of axes.
     """
-    terms = region_shapes(tree)
+    terms, size = region_shapes(tree), (tree.superpixels.shape[0], tree.superpixels.shape[1])
     for name, values in maps.items():
         if values.ndim != 2:
             raise ValueError(f"expected the map {name!r} as (h, w), got {values.shape}")
-        evidence = pool_evidence(tree, values[None])
-        terms |= {name: evidence.inside[:, 0], f"{name}_contrast": evidence.contrast[:, 0]}
+    if not maps:
+        return terms
+    # at one size they are pooled together, which takes little longer than one of them
+    evidence = pool_evidence(tree, np.concatenate([resized(values[None], size) for values in maps.values()]))
+    for place, name in enumerate(maps):
+        terms[name], terms[f"{name}_contrast"] = evidence.inside[:, place], evidence.contrast[:, place]
     return terms
 
 
@@ -89,7 +97,7 @@ class RegionReference:
         if not sum(len(terms["share"]) for terms in images):
             raise TableError("expected at least one region to compare others with, got none")
         pooled = {
-            name: np.concatenate([_term(terms, name) for terms in images]) for name in ("share", *names)
+            name: np.concatenate([_of_regions(terms, name) for terms in images]) for name in ("share", *names)
         }
         log_share = np.log(pooled.pop("share"))
         order = np.argsort(log_share, kind="stable")
@@ -116,7 +124,7 @@ class RegionReference:
         Raises:
             TableError: If the term is missing, or was not among those of :meth:`of`.
         """
-        values, log_share = _term(terms, name), np.log(terms["share"])
+        values, log_share = _of_regions(terms, name), np.log(terms["share"])
         centre = np.interp(log_share, self.log_shares, _term(self.centres, name))
         deviation = np.interp(log_share, self.log_shares, self.deviations[name])
         return np.clip((values - centre) / deviation, *_CLIP)
@@ -130,6 +138,7 @@ class ScoreWeights:
         evidence: Term → weight, in deviations from what regions of the same size show.
         perimeter: Weight of a long border, likewise.
         sides: Weight of each side of the image that the region touches: ground, sky and houses are cut off there.
+        middle: Weight of how far down the image a region lies, next to regions of its size: things stand on the ground.
         log_share: Weight of the logarithm of the share of the image.
         contrast: Weight of :data:`CONTRAST` for large regions: what is large is shown whole, and not with its ground.
     """
@@ -137,13 +146,14 @@ class ScoreWeights:
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
     sides: float = -2.0
+    middle: float = 0.8
     log_share: float = 0.2
     contrast: float = 1.5
 
     @property
     def standardised(self) -> tuple[str, ...]:
         """The terms that need a reference."""
-        return (*self.evidence, "perimeter", *((CONTRAST,) if self.contrast else ()))
+        return (*self.evidence, "perimeter", MIDDLE, *((CONTRAST,) if self.contrast else ()))
 
 
 def score_regions(
@@ -168,7 +178,11 @@ def score_regions(
     if chosen.contrast:
         large = np.clip((log_share - np.log(LARGE)) / np.log(10), 0, 1)
         score = score + chosen.contrast * large * reference.standardise(terms, CONTRAST)
-    for name, weight in {**chosen.evidence, "perimeter": chosen.perimeter}.items():
+    for name, weight in {
+        **chosen.evidence,
+        "perimeter": chosen.perimeter,
+        MIDDLE: chosen.middle,
+    }.items():
         score = score + weight * reference.standardise(terms, name)
     return np.asarray(score, np.float64)
 
@@ -210,6 +224,12 @@ def choose_regions(
     taken = without_overlap(tree, worth)
     taken = taken[worth[taken] > 0]
     return taken[np.argsort(-np.asarray(scores)[taken], kind="stable")][: chosen.limit]
+
+
+def _of_regions(terms: Terms, name: str) -> NDArray[np.float64]:
+    if name != MIDDLE:
+        return _term(terms, name)
+    return np.asarray((_term(terms, "top") + _term(terms, "bottom")) / 2, np.float64)
 
 
 def _term(terms: Terms, name: str) -> NDArray[np.float64]:

@@ -206,7 +206,8 @@ def shown_members(
 def _different_first(rows: Sequence[int], things: NDArray[np.integer]) -> list[int]:
     """The same rows, those that repeat a thing after all others."""
     seen: set[int] = set()
-    first, again = [], []
+    first: list[int] = []
+    again: list[int] = []
     for row in rows:
         thing = int(things[row])
         (again if thing in seen else first).append(row)

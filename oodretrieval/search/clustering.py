@@ -196,7 +196,7 @@ def _numbered(
     if len(points) > LARGEST_COMPARED:
         model = _means(points, weights, max(CENTRES, 2 * number), seed)
         used, nearest = np.unique(model.labels_, return_inverse=True)
-        weights = np.bincount(nearest, weights)
+        weights = np.bincount(nearest, weights).astype(np.float64)
         points = np.asarray(model.cluster_centers_, np.float64)[used]
     if method == "spectral":
         groups = _spectral(points, number, seed, int(options["n_neighbors"]))

@@ -644,6 +644,7 @@ from oodretrieval.entries import ModelEntry
 CONVOLUTION = {"in_channels": 3, "out_channels": 2, "kernel_size": 3, "padding": 1}
 MODELS = {"net": ModelEntry("torch.nn", "Conv2d", CONVOLUTION)}
 DATASETS, META_MODELS, WORKSPACE = {}, {}, "workspace"
+DATASET = TRAIN_DATASET = VAL_DATASET = MODEL = META_MODEL = EMBEDDING = ""
 """
 
 

@@ -3,13 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from steps import embed
 
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.novelty import MIN_PIXELS
 from oodretrieval.search import ClassEvidence, candidate_classes
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.report.class_evidence import CandidateTruth
 from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
 from oodretrieval.stages.report.discover_classes import default_number, discover_classes, first_classes
+from oodretrieval.stages.report.known_distance import strangeness
 from oodretrieval.stores import Catalogue
 
 
@@ -41,6 +47,30 @@ def test_a_catalogue_or_method_that_is_not_there(configuration, embedded):
         discover_classes(DiscoverClassesSettings(embeddings_file="other"), run)
     with pytest.raises(UnknownNameError, match="agglomerative"):
         discover_classes(DiscoverClassesSettings(embeddings_file=name, method="wards"), run)
+
+
+def test_strangeness_is_the_distance_to_all_that_is_known_next_to_the_same_images(configuration, fitted):
+    run = Run(configuration, fitted)
+    embed(run)
+    catalogue = Catalogue.named(fitted, "val")
+    found = strangeness(catalogue, run, CommonSettings(gpu=-1))
+    work = run.stored("colour", "val", CommonSettings(gpu=-1))
+    table, bank = work.table(), run.trained.novelty_model("colour").bank
+    features, _ = SegmentFeatures("tf_efficientnet_lite0", torch.device("cpu")).of(work, table)
+    known = bank.vectors.astype(np.float64)
+    standardised = (features.astype(np.float64) - bank.mean) / bank.std
+    nearest = np.log([np.linalg.norm(known - row, axis=1).min() for row in standardised])
+    large = nearest[table["S"].to_numpy() >= MIN_PIXELS]
+    scale = 1.4826 * np.median(np.abs(large - np.median(large)))
+    expected = dict(
+        zip(
+            zip(table["image_id"], table["segment_id"], strict=True),
+            (nearest - np.median(large)) / scale,
+            strict=True,
+        )
+    )
+    rows = zip(catalogue.segments["image_id"], catalogue.segments["segment_id"], strict=True)
+    np.testing.assert_allclose(found, [expected[row] for row in rows], rtol=1e-3, atol=1e-3)
 
 
 def test_what_leads_the_first_classes():

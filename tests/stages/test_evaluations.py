@@ -443,6 +443,7 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
         "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "predicted_iou",
         "iou_threshold": 0.95,
         "min_height": 4, "min_width": 4, "min_crop_height": 40, "min_crop_width": 40, **CPU,
+        "embedded": "crop", "crop_size": 0,
     })  # fmt: skip
     compute_embeddings(settings, Run(configuration, workspace))
     options = {"embeddings_file": "val", "repetitions": 30, "block": 1, "save_dir": str(tmp_path)}

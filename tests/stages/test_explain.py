@@ -57,4 +57,4 @@ def test_of_a_smaller_image_the_fixations_lie_in_the_image(run):
     mask = seen.prediction == 3
     found = seen.explain(mask, title="road")
     assert len(found.points) > 20 and found.points.max(axis=0)[1] > width // 2
-    assert found.share_inside > 0.6 and found.heat.shape == mask.shape
+    assert found.share_inside > mask.mean() and found.heat.shape == mask.shape

@@ -94,7 +94,7 @@ def find_clusters(session: Session, number: int) -> None:
     session.presentation.close_elbow()
     options = {"method": state.clustering, "clusters": given, "seed": state.settings.seed}
     name, (space, rows) = CLUSTERING_NAMES[state.clustering], _searched(session)
-    shape = (len(state), 1) if space is None else space.shape
+    number, dimensions = (len(state), 1) if space is None else (space.shape[0], space.shape[1])
 
     def show(clusters: NDArray[np.int64]) -> None:
         state.show_clusters(clusters, rows)
@@ -106,7 +106,9 @@ def find_clusters(session: Session, number: int) -> None:
     asked = name if given is None else f"{name}, {given} clusters"
     session.work.start(
         "clusters",
-        ", ".join(filter(None, (asked, clustering_cost(state.clustering, *shape, given or 1).words()))),
+        ", ".join(
+            filter(None, (asked, clustering_cost(state.clustering, number, dimensions, given or 1).words()))
+        ),
         lambda job: session.calculation(job)("cluster", space, **options),
         show,
     )

@@ -60,9 +60,8 @@ def _cost(session: Session, dimensions: int) -> str:
     """What is still to be computed, if it takes long: a comma and a few words."""
     if session.projections.kept(dimensions) is not None:
         return ""
-    words = projection_cost(
-        session.state.settings.method, *session.state.vectors.shape, dimensions=dimensions
-    ).words()
+    number, columns = session.state.vectors.shape[0], session.state.vectors.shape[1]
+    words = projection_cost(session.state.settings.method, number, columns, dimensions=dimensions).words()
     return f", {words}" if words else ""
 
 

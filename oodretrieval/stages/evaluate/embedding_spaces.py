@@ -96,7 +96,7 @@ def _measured(
 ) -> dict[str, float]:
     options: dict[str, Any] = {"metric": metric, "min_queries": min_queries}
     found = _columns(mean_average_precision(points, scene.labels, **options))
-    apart = {"groups": scene.positions, "group_window": scene.window}
+    apart: dict[str, Any] = {"groups": scene.positions, "group_window": scene.window}
     others = _columns(mean_average_precision(points, scene.labels, **options, **apart))
     lengths = np.linalg.norm(points, axis=1, keepdims=True)
     compared = points if metric == "euclidean" else points / np.where(lengths > 0, lengths, 1)

@@ -1,0 +1,68 @@
+"""What of a candidate is embedded, through the stage; the fixtures embed crops at their own size."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from oodretrieval.datasets import read_image
+from oodretrieval.embedding import ImageCandidates, embed_candidates, embedding_network
+from oodretrieval.entries import EmbeddingEntry
+from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.settings import EmbedSettings
+from oodretrieval.stores import Catalogue
+from oodretrieval.stores.boxes import crop_boxes
+
+AGAIN = {"load_file": "val", "gpu": -1}
+
+
+def again(configuration, workspace, **options):
+    compute_embeddings(from_mapping(EmbedSettings, {**AGAIN, **options}), Run(configuration, workspace))
+    return Catalogue.named(workspace, "val")
+
+
+def test_vectors_of_several_choices_lie_next_to_each_other(configuration, embedded):
+    before = Catalogue.named(embedded, "val").vectors.copy()
+    again(configuration, embedded, crop_size=32)
+    catalogue = again(configuration, embedded, embedded="crop+pooled", crop_size=0)
+    names = ["efficientnet_lite0", "efficientnet_lite0_crop+pooled", "efficientnet_lite0_masked_32"]
+    assert sorted(catalogue.embedding_names) == names
+    assert np.array_equal(catalogue.vectors_of(names[0]), before)
+    rows, boxes = catalogue.segments, crop_boxes(catalogue.segments)
+    network = embedding_network()
+    for place in (0, len(rows) - 1):
+        shown = ImageCandidates(
+            read_image(rows["image_path"][place]), [boxes[place]], [catalogue.masks[place]]
+        )
+        for name, views, size in ((names[1], ("crop", "pooled"), None), (names[2], ("masked",), 32)):
+            expected = embed_candidates(network, [shown], views, size=size)[0]
+            np.testing.assert_allclose(catalogue.vectors_of(name)[place], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_network_of_an_entry(configuration, embedded):
+    entry = EmbeddingEntry(
+        "oodretrieval.embedding", "TimmEmbedding", {"name": "test_vit", "pretrained": False}
+    )
+    catalogue = again(
+        replace(configuration, embeddings={"tiny": entry}),
+        embedded,
+        net="tiny",
+        embedded="masked",
+        crop_size=0,
+    )
+    assert catalogue.default_embedding == "tiny_masked"
+    assert catalogue.vectors.shape == (len(catalogue), 64)
+    with pytest.raises(UnknownNameError, match="embedding network"):
+        again(configuration, embedded, net="tiny")
+
+
+def test_what_cannot_be_embedded_is_refused(configuration, embedded):
+    with pytest.raises(SettingsError, match=r"sees whole images; add args\.embedded=pooled"):
+        again(configuration, embedded, net="segmentation")
+    with pytest.raises(ConfigurationError, match="ColourNetwork has no convolution"):
+        again(configuration, embedded, net="segmentation", embedded="pooled")
+    with pytest.raises(UnknownNameError, match="view of a candidate"):
+        again(configuration, embedded, embedded="half")
