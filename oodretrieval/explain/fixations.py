@@ -113,7 +113,7 @@ class Evidence:
         height, width = self._recording.image.shape[2:]
         if not lots:
             return np.empty((0, 2), np.int64)
-        place = (unite(lots).index % (height * width)).unique()
+        place = (unite(lots).index % (height * width)).unique()  # type: ignore[no-untyped-call]
         pixels: NDArray[np.int64] = torch.stack([place // width, place % width], 1).cpu().numpy()
         return pixels
 

@@ -41,7 +41,8 @@ def drop_outliers(
         return points
     tree = KDTree(points)
     neighbours = tree.query_ball_point(points, near * np.hypot(*size), return_length=True)
-    return points[neighbours > few * neighbours.max()]
+    kept: NDArray[np.int64] = points[neighbours > few * neighbours.max()]
+    return kept
 
 
 def heat_map(points: NDArray[np.int64], size: tuple[int, int], width: float = WIDTH) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ class Points(NamedTuple):
             negative weight speaks for its output where it is low.
     """
 
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # as tuple.index, which nobody asks here
     low: Tensor
 
     @classmethod
@@ -75,7 +75,7 @@ def unite(parts: Sequence[Points]) -> Points:
     Returns:
         In the order of their index; an element may be there twice, as high and as low.
     """
-    keys = torch.cat([part.index * 2 + part.low for part in parts]).unique()
+    keys = torch.cat([part.index * 2 + part.low for part in parts]).unique()  # type: ignore[no-untyped-call]
     return Points(keys // 2, keys % 2 == 1)
 
 

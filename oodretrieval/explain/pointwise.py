@@ -109,7 +109,9 @@ def _follow_product(step: Step, points: Points) -> Led:
     A gate is a constant, or spread over more places than it has values, or 0…1 everywhere (a sigmoid's result); of two
     maps that are none, the one of larger magnitude at the place is followed.
     """
-    lots = {name: _operand(step, name, points) for name in ("self", "other") if name in step.followed}
+    lots: dict[str, Points] = {
+        name: _operand(step, name, points) for name in ("self", "other") if name in step.followed
+    }
     if len(lots) == 2 and step.name == "aten::mul":
         gate = next((name for name in ("other", "self") if _is_gate(step, name)), None)
         if gate is None:

@@ -43,7 +43,7 @@ class Step:
         Returns:
             What a rule is given.
         """
-        outputs = {}
+        outputs: dict[int, Any] = {}
         while (source := Source(call.number, len(outputs))) in values:
             outputs[source.output] = values[source]
         followed = frozenset(name for name, argument in call.arguments.items() if _followed(argument))

@@ -70,7 +70,7 @@ def _follow_linear(step: Step, points: Points) -> Led:
 
 def _by_group(image: Tensor, groups: int) -> Tensor:
     """``(1, C, H, W)`` → ``(groups, H, W, C / groups)``, in memory as its shape says."""
-    return image[0].unflatten(0, (groups, -1)).movedim(1, -1).contiguous()
+    return image[0].reshape(groups, -1, *image.shape[2:]).movedim(1, -1).contiguous()
 
 
 class _Geometry(NamedTuple):
@@ -89,9 +89,12 @@ class _Geometry(NamedTuple):
         given, weight = step.arguments, step.arguments["weight"]
         if weight.ndim != 4:
             raise UnknownOperationError(f"{step.name} over {weight.ndim - 2} axes", ())
-        pairs = [list(given[name]) * (3 - len(given[name])) for name in ("stride", "padding", "dilation")]
+        stride, padding, dilation = (
+            list(given[name]) * (3 - len(given[name])) for name in ("stride", "padding", "dilation")
+        )
         kernel, size = tuple(weight.shape[2:]), tuple(given["input"].shape[2:])
-        return cls(*pairs, given["groups"], given.get("transposed", False), kernel, size)
+        transposed = given.get("transposed", False)
+        return cls(stride, padding, dilation, given["groups"], transposed, kernel, size)
 
     def taps(self, axis: int, place: Tensor) -> tuple[Tensor, Tensor]:
         """Places of the input below each tap, ``(k, taps)``, clamped to it, and whether they lie in it."""
@@ -109,5 +112,5 @@ class _Geometry(NamedTuple):
     def kernel_of_output(self, weight: Tensor) -> Tensor:
         """Weights as ``(outputs, taps, inputs of the group)``."""
         if self.transposed:  # (inputs, outputs / groups, h, w)
-            weight = weight.unflatten(0, (self.groups, -1)).transpose(1, 2).flatten(0, 1)
+            weight = weight.reshape(self.groups, -1, *weight.shape[1:]).transpose(1, 2).flatten(0, 1)
         return weight.flatten(2).transpose(1, 2).contiguous()

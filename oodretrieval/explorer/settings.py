@@ -39,7 +39,8 @@ class ExplorerSettings:
     Attributes:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
-        distance_metric: euclidean or cosine; m changes it.
+        distance_metric: cosine, which brings equal things closer together on drives never seen (docs/retrieval.md), or
+            euclidean, as published; m changes it.
         method: Projection: tsne, isomap or pca; opentsne, umap or pacmap with the extra ``projection``.
         embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
             embedding itself.
@@ -56,7 +57,7 @@ class ExplorerSettings:
 
     embeddings_file: str = ""
     net: str = ""
-    distance_metric: str = "euclidean"
+    distance_metric: str = "cosine"
     method: str = "tsne"
     embedding_size: int = 0
     overwrite_embeddings: bool = False

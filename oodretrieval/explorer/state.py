@@ -22,14 +22,8 @@ from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.search.neighbours import METRICS
 from oodretrieval.stores import Catalogue
 
-METHOD_NAMES = {
-    "tsne": "t-SNE",
-    "isomap": "Isomap",
-    "pca": "PCA",
-    "opentsne": "openTSNE",
-    "umap": "UMAP",
-    "pacmap": "PaCMAP",
-}
+METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
+METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
 """Methods of projection, and what to call them."""
 
 

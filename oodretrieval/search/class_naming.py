@@ -51,5 +51,6 @@ def proposed_names(
 
 
 def _directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors, np.float64) / np.maximum(lengths, 1e-12)
+    lengths: NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: NDArray[np.float64] = np.asarray(vectors, np.float64) / np.maximum(lengths, 1e-12)
+    return units

@@ -205,7 +205,10 @@ class NearestNeighbours:
         return candidates[found], exact[found]
 
     def _rough(
-        self, query: NDArray[np.float64], vectors: passes.Vectors, errors: NDArray[np.float64]
+        self,
+        query: NDArray[np.float64],
+        vectors: passes.Vectors | NDArray[np.uint16],
+        errors: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Distance of every vector, from what stands for them, and how far it may be off."""
         roundings = (vectors.shape[1] + 8) * _ROUNDING

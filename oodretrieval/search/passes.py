@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 
-Vectors = NDArray[np.floating] | PartedArray
-"""``(n, D)``, in memory or memory-mapped, of one part or several."""
+Vectors = NDArray[np.floating] | NDArray[np.uint16] | PartedArray
+"""``(n, D)``, in memory or memory-mapped, of one part or several; uint16 holds bfloat16."""
 
 BYTES_AT_ONCE = 8 * 2**20
 """Of a block: long enough that fetching the next one costs nothing, short enough that threads end together."""

@@ -270,6 +270,8 @@ def open_explorer(catalogue, size=(12, 6.5), **settings):
     """An explorer on an Agg canvas, drawn once."""
     figure = Figure(figsize=size)
     IdleCanvas(figure)
-    explorer = Explorer(catalogue, figure=figure, **{"method": "pca", **settings})
+    explorer = Explorer(
+        catalogue, figure=figure, **{"method": "pca", "distance_metric": "euclidean", **settings}
+    )
     figure.canvas.draw()
     return Driver(explorer)

@@ -122,12 +122,23 @@ def test_what_is_left_out_lies_below():
     assert points_picture(points, [shown, left_out], VIEW)[5, 5, :3].tolist() == [0, 0, 255]
 
 
-@given(POINTS)
-def test_a_density_is_highest_where_points_are(points):
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32),
+        np.array([[3, -2]], np.float32),
+        np.array([[0, -3130.5], *[[0, 0]] * 13], np.float32),
+    ],
+    ids=["a bell", "one point", "a line"],
+)
+def test_a_density_is_there_where_points_are(points):
     picture, view = density_picture(points)
     assert picture.shape == (round(view.height), round(view.width), 4)
     assert picture[..., 3].max() == 255
-    assert (view.left <= points[:, 0].min() + 1) and (view.right >= points[:, 0].max() - 1)
+    column = int((points[-1, 0] - view.left) / view.unit)
+    line = int((points[-1, 1] - view.bottom) / view.unit)
+    assert picture[line, column, 3] == 255
+    assert picture[0, 0, 3] == 0
 
 
 # -- what was looked at -------------------------------------------------------------------------------------

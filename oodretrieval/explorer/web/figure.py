@@ -6,6 +6,9 @@ import numpy as np
 from bokeh.models import ColumnDataSource, LinearColorMapper, PanTool, Range1d, WheelZoomTool
 from bokeh.plotting import figure
 
+PICTURE = ("image", "x", "y", "dw", "dh")
+"""What is known of a picture in a figure: itself, its left and lower end, its width and height."""
+
 
 def empty_figure() -> Any:
     """A figure that fills its place; dragging moves what it shows, the wheel zooms.
@@ -13,18 +16,19 @@ def empty_figure() -> Any:
     Returns:
         Of Bokeh, without axes.
     """
-    drawn = figure(
+    wheel = WheelZoomTool(zoom_on_axis=False)
+    drawn: Any = figure(
         sizing_mode="stretch_both",
-        tools=[PanTool(), WheelZoomTool(zoom_on_axis=False)],
+        tools=[PanTool(), wheel],
         toolbar_location=None,
         output_backend="webgl",
-        x_range=Range1d(0, 1),
-        y_range=Range1d(0, 1),
+        x_range=Range1d(start=0, end=1),
+        y_range=Range1d(start=0, end=1),
         min_border=0,
         outline_line_color=None,
         background_fill_color="#ffffff",
     )
-    drawn.toolbar.active_scroll = drawn.tools[1]
+    drawn.toolbar.active_scroll = wheel
     drawn.axis.visible = False
     drawn.grid.visible = False
     return drawn
@@ -64,8 +68,8 @@ def add_picture(drawn: Any) -> ColumnDataSource:
     Returns:
         Its ``image``, left ``x``, lower ``y``, width ``dw`` and height ``dh``, all empty yet.
     """
-    source = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
-    drawn.image_rgba("image", "x", "y", "dw", "dh", source=source)
+    source = ColumnDataSource({name: [] for name in PICTURE})
+    drawn.image_rgba(*PICTURE, source=source)
     return source
 
 

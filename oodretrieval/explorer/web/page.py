@@ -13,7 +13,7 @@ SCRIPTS = ("elements.js", "scatter.js", "naming.js", "details.js", "bars.js", "p
 Listener = Callable[[dict[str, Any]], None]
 
 
-class Page(pn.custom.JSComponent):  # type: ignore[misc]  # Panel gives it no type
+class Page(pn.custom.JSComponent):
     """Everything on the page but the points, as plain values.
 
     Attributes:
@@ -27,7 +27,7 @@ class Page(pn.custom.JSComponent):  # type: ignore[misc]  # Panel gives it no ty
         cover: Help and open question.
     """
 
-    scatter = pn.custom.Child()
+    scatter = pn.viewable.Child()
     catalogue = param.Dict(default={})
     legend = param.Dict(default={})
     choice = param.Dict(default={})
@@ -40,7 +40,7 @@ class Page(pn.custom.JSComponent):  # type: ignore[misc]  # Panel gives it no ty
     _stylesheets = [(FOLDER / "page.css").read_text(encoding="utf-8")]  # noqa: RUF012  # Panel wants a list
 
     def __init__(self, **values: Any) -> None:
-        super().__init__(sizing_mode="stretch_both", margin=0, **values)
+        super().__init__(sizing_mode="stretch_both", margin=0, **values)  # type: ignore[no-untyped-call]
         self._listener: Listener = lambda message: None
 
     def listen(self, listener: Listener) -> None:

@@ -46,7 +46,8 @@ class PageView:
         self.row: int | None = None
         self._waiting: set[str] = set()
         self.visited: Visited[Detail] = Visited(session.presentation.detail)
-        self.page = Page(scatter=pn.pane.Bokeh(self.scatter.figure, sizing_mode="stretch_both"))
+        pane: Any = pn.pane.Bokeh
+        self.page = Page(scatter=pane(self.scatter.figure, sizing_mode="stretch_both"))
         self._document = pn.state.curdoc
         self._limits: Limits | None = None
         self.scatter.figure.on_event(RangesUpdate, lambda event: self.note_view())

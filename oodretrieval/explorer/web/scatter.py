@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.state import State
-from oodretrieval.explorer.web.figure import add_picture, add_points, add_ring, empty_figure
+from oodretrieval.explorer.web.figure import PICTURE, add_picture, add_points, add_ring, empty_figure
 from oodretrieval.explorer.web.raster import density_picture, inside, points_picture
 from oodretrieval.explorer.web.view_port import ViewPort, nearest_point
 
@@ -69,9 +69,10 @@ class Scatter:
         points = self._state.points
         if points is None:
             return
-        if self._fitted is not points:
-            self.fit()
+        fresh = self._fitted is not points
         self._categories = categories
+        if fresh:
+            self.fit()
         if self.is_crowded:
             self.draw_view()
         else:
@@ -111,7 +112,7 @@ class Scatter:
         source = self._pictures[kind]
         if shown is None:
             if len(source.data["image"]):
-                source.data = {name: [] for name in source.data}
+                source.data = {name: [] for name in PICTURE}
             return
         picture, view = shown
         colours = np.ascontiguousarray(picture).view(np.uint32).reshape(picture.shape[:2])
@@ -171,9 +172,8 @@ class Scatter:
         points = self._state.points
         if kind == "chosen":
             self._chosen = np.asarray(rows, np.intp)
-        if points is None:
-            at = np.empty((0, 2))
-        else:
+        at: NDArray[np.floating] = np.empty((0, 2), np.float32)
+        if points is not None:
             at = points[np.asarray(rows, np.intp)]
             at = at[inside(at, self.view)] if len(at) > EXACT else at
         at = at[:EXACT]

@@ -2,10 +2,10 @@
 
 import logging
 import os
+import platform
 import secrets
 import signal
 import socket
-import sys
 import threading
 import webbrowser
 from contextlib import suppress
@@ -161,7 +161,7 @@ def invitation(address: str, port: int) -> list[str]:
 
 
 def _has_display() -> bool:
-    if sys.platform.startswith("linux"):
+    if platform.system() == "Linux":
         return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
     return "SSH_CONNECTION" not in os.environ
 
