@@ -47,7 +47,7 @@ def test_few_segments(tmp_path, count, method):
         drive.press("c", str(number), "enter")
         assert np.unique(drive.state.clusters).tolist() == list(range(number))
     drive.press("#", "c", str(count), "enter")
-    drive.press("#", "c", *"elbow", "enter")
+    drive.press("#", "#", "#", "c", *"elbow", "enter")  # past DBSCAN and HDBSCAN, back to k-means
     assert drive.detail == "elbow"
     drive.click(drive.detail_axes()[0])
     assert drive.state.clusters.max() < count
