@@ -46,7 +46,7 @@ DETAILS = {
     ReviewPage: "review",
     ElbowCurve: "elbow",
 }
-PATIENCE = 600
+PATIENCE = 240
 """Seconds after which something that should have happened counts as failed: far more than any machine needs."""
 BUTTONS = {"left": 1, "middle": 2, "right": 3}
 

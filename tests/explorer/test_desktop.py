@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driving import PATIENCE, make_catalogue
+from driving import PATIENCE, make_catalogue, wait_for
 
 import oodretrieval
 from oodretrieval.explorer.desktop import window as desktop_window
@@ -171,22 +171,23 @@ def test_a_person_at_a_real_window(window, tmp_path):
 
 
 def test_a_person_selects_and_names_in_a_real_window(window, tmp_path):
-    places = np.array(window.now()["points"])
+    places = np.array(window.until(preliminary=False)["points"])
     low, high = places.min(axis=0) - 8, places.max(axis=0) + 8
     window.do("mousemove", *(low - 4).astype(int), "key", "l")
     window.until(tool="lasso")
     corners = [low, (high[0], low[1]), high, (low[0], high[1]), np.add(low, (0, 12))]
     window.do("mousemove", *low.astype(int), "mousedown", 1)
-    for x, y in corners[1:]:
-        window.do("mousemove", int(x), int(y))
+    for x, y in corners[1:]:  # with a pause: of movements that come at once the window is told the last only
+        window.do("mousemove", int(x), int(y), "sleep", 0.3)
     window.do("mouseup", 1)
     window.until(selected=14)
     window.do("key", "r")
     window.until(tool="rectangle")
     x, y = places[3]
-    window.do("keydown", "ctrl", "mousemove", int(x - 5), int(y - 5), "mousedown", 1)
-    window.do("mousemove", int(x + 5), int(y + 5), "mouseup", 1, "keyup", "ctrl")
-    fewer = window.until(tool="rectangle", status=f"{window.now()['selected']} of 14 selected")["selected"]
+    window.do("keydown", "ctrl", "mousemove", int(x - 5), int(y - 5), "sleep", 0.3, "mousedown", 1)
+    window.do("mousemove", int(x + 5), int(y + 5), "sleep", 0.3, "mouseup", 1, "keyup", "ctrl")
+    wait_for(lambda: window.now()["selected"] < 14)
+    fewer = window.now()["selected"]
     assert 10 <= fewer <= 13
     window.do("key", "w")
     window.until(prompt="")
@@ -205,7 +206,7 @@ def test_a_person_selects_and_names_in_a_real_window(window, tmp_path):
     window.until(tags={"traffic cone": fewer})
     window.do("key", "Escape", "key", "Escape", "mousemove", int(x), int(y), "click", 4)
     window.until(tool="", selected=0)
-    assert window.now()["limits"] is not None
+    wait_for(lambda: window.now()["limits"] is not None)
     window.process.kill()
     journal = tmp_path / "catalogues" / "field" / "tags" / "journal.jsonl"
     assert journal.read_text().count("traffic cone") >= 3, "killed, and all that was confirmed is there"

@@ -194,9 +194,13 @@ class Timer(TimerBase):
 class TimedCanvas(FigureCanvasAgg):
     """A canvas with an event loop, as far as its timer goes."""
 
+    timer = None
+
     def new_timer(self, interval=None, callbacks=None):
-        self.timer = Timer(interval, callbacks)
-        return self.timer
+        """The first one polls for work; the one for tags of other windows runs all the time."""
+        made = Timer(interval, callbacks)
+        self.timer = self.timer or made
+        return made
 
 
 def test_new_work_does_not_put_off_the_timer_that_delivers(catalogue):
