@@ -4,7 +4,7 @@
 
 The messages that the page's script would send are handed to the page's side in Python, which does everything that it
 does for a browser but sending the result; the bytes that it would send are counted. What a browser adds (some
-milliseconds for its own drawing) is not in these numbers.
+milliseconds to draw it) is not in these numbers.
 """
 
 import resource

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure, FigureBase
 from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import BLUE, GREEN, GREY, ORANGE, REFERENCE_LINE
@@ -85,6 +85,35 @@ def draw_candidates(
         _crop(axis, crop, caption, GREY)
         drawn.append(axis)
     return drawn
+
+
+def similar_candidates(
+    crops: Sequence[NDArray[np.uint8]],
+    captions: Sequence[str],
+    wanted: NDArray[np.uint8] | None,
+    title: str,
+    columns: int,
+) -> Figure:
+    """A sheet of candidates that are like something, that first, if it is a picture.
+
+    Args:
+        crops: Pictures of the candidates, each ``(h, w, 3)``, the most similar first.
+        captions: What stands below each.
+        wanted: What they are like, ``(h, w, 3)``; None where it is no picture.
+        title: Above all.
+        columns: Candidates a row.
+
+    Returns:
+        A figure of its own.
+    """
+    rows = max(1, -(-len(crops) // columns))
+    figure = Figure(figsize=(2.1 * (columns + 1), 2.3 * rows + 0.8))
+    if wanted is None:
+        draw_candidates(figure, crops, captions, columns, rows)
+    else:
+        draw_neighbours(figure, wanted, "wanted", crops, captions, columns=columns)
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
 def draw_review(

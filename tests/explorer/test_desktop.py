@@ -177,7 +177,7 @@ def test_a_person_selects_and_names_in_a_real_window(window, tmp_path):
     window.until(tool="lasso")
     corners = [low, (high[0], low[1]), high, (low[0], high[1]), np.add(low, (0, 12))]
     window.do("mousemove", *low.astype(int), "mousedown", 1)
-    for x, y in corners[1:]:  # with a pause: of movements that come at once the window is told the last only
+    for x, y in corners[1:]:  # with a pause: of movements at once the window gets the last only
         window.do("mousemove", int(x), int(y), "sleep", 0.3)
     window.do("mouseup", 1)
     window.until(selected=14)

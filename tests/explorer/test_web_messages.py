@@ -20,7 +20,7 @@ SIZE = (700, 600)
 
 
 class Script:
-    """What stands in for the page's script: sends messages, and reads what the page was told."""
+    """What stands in for the page's script: sends messages, and reads what the page was sent."""
 
     def __init__(self, session):
         self.view = PageView(session)

@@ -141,7 +141,7 @@ def test_a_density_is_there_where_points_are(points):
     assert picture[0, 0, 3] == 0
 
 
-# -- what was looked at -------------------------------------------------------------------------------------
+# -- what was inspected -------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.one_of(st.integers(0, 5), st.sampled_from(["back", "forward"])), max_size=30))

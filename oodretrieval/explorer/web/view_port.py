@@ -43,7 +43,7 @@ class ViewPort:
             The view; points that are all the same lie in its middle.
 
         Example:
-            >>> ViewPort.around(np.array([[0, 0], [8, 4]]), 100, 50).unit
+            >>> round(ViewPort.around(np.array([[0, 0], [8, 4]]), 100, 50).unit, 6)
             0.088
         """
         low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.crop_sheets import similar_candidates
 from oodretrieval.charts.saving import file_name, save_picture
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
@@ -70,7 +69,7 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
     listing = folder / f"{stem}.csv"
     with atomic_path(listing) as temporary:
         table.to_csv(temporary, index=False)
-    sheet = save_picture(folder / f"{stem}.png", _sheet(catalogue, query, table))
+    sheet = _save_sheet(folder / f"{stem}.png", catalogue, query, table)
     logger.info("%d candidates like %s: %s, %s", len(table), query.words, sheet, listing)
     shown = table[["candidate", "row", "distance", "seen"]].to_dict("records")
     return {"query": query.words, "found": shown, "files": [str(listing), str(sheet)]}
@@ -157,7 +156,7 @@ def _table(catalogue: Catalogue, found: Neighbours) -> pd.DataFrame:
     return pd.concat([table, rows[[*kept, *scores]]], axis=1)
 
 
-def _sheet(catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) -> Figure:
+def _save_sheet(path: Path, catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) -> Path:
     shown = table.iloc[:SHOWN]
     crops = [picture_of(catalogue, int(row)) for row in shown["row"]]
     captions = [
@@ -165,11 +164,5 @@ def _sheet(catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) ->
         + (f"\nseen {values['seen']} times" if values["seen"] > 1 else "")
         for values in shown.to_dict("records")
     ]
-    rows = max(1, -(-len(shown) // COLUMNS))
-    figure = Figure(figsize=(2.1 * (COLUMNS + 1), 2.3 * rows + 0.8))
-    if query.picture is None:
-        draw_candidates(figure, crops, captions, COLUMNS, rows)
-    else:
-        draw_neighbours(figure, query.picture, "wanted", crops, captions, columns=COLUMNS)
-    figure.suptitle(f"{catalogue.name}: like {query.words}", fontsize=11)
-    return figure
+    title = f"{catalogue.name}: like {query.words}"
+    return save_picture(path, similar_candidates(crops, captions, query.picture, title, columns=COLUMNS))
