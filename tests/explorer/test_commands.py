@@ -597,7 +597,8 @@ def test_hash_clusters_again_what_is_shown(drive):
 def test_clusters_by_density_ask_for_no_number_and_say_what_is_in_none(drive):
     drive.press("c", "3", "enter", "#", "#", "#")
     assert drive.state.clustering == "dbscan" and drive.presentation.prompt is None
-    drive.state.space = np.r_[np.zeros((6, 2)), np.ones((5, 2)), [[99.0, 99.0]]].astype(np.float32)
+    places = np.r_[np.zeros((6, 2)), np.full((5, 2), 5.0), [[10.0, -5.0]]]
+    drive.state.space = (places + np.random.default_rng(0).normal(scale=0.1, size=(12, 2))).astype(np.float32)
     drive.press("c")
     assert drive.presentation.prompt is None
     assert drive.state.clusters.tolist() == [0] * 6 + [1] * 5 + [-1]
