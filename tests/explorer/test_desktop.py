@@ -170,6 +170,7 @@ def test_a_person_at_a_real_window(window, tmp_path):
     assert window.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_a_person_selects_and_names_in_a_real_window(window, tmp_path):
     places = np.array(window.until(preliminary=False)["points"])
     low, high = places.min(axis=0) - 8, places.max(axis=0) + 8

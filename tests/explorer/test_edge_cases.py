@@ -32,8 +32,11 @@ def use_everything(drive):
     drive.press("c", "1", "enter")
 
 
+FEW = ((1, "isomap"), (2, "tsne"), (3, "isomap"), (3, "pca"))
+
+
 @pytest.mark.parametrize(
-    ("count", "method"), [(1, "tsne"), (1, "isomap"), (2, "tsne"), (3, "isomap"), (3, "pca")]
+    ("count", "method"), [(1, "tsne"), *(pytest.param(*few, marks=pytest.mark.slow) for few in FEW)]
 )
 def test_few_segments(tmp_path, count, method):
     """Fewer than neighbours, clusters, components of the PCA and perplexity."""
@@ -140,6 +143,7 @@ def test_a_catalogue_that_measures_only_the_selected(tmp_path):
     assert "only the selected" in drive.right.get_suptitle()
 
 
+@pytest.mark.slow
 def test_several_datasets(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, datasets=("field", "meadow")))
     assert set(drive.state.segments.table["dataset"]) == {"field", "meadow"}
@@ -181,7 +185,7 @@ def test_as_many_neighbours_as_there_are(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "size", [(3, 2), (0.4, 0.3), *(pytest.param(size, marks=pytest.mark.slow) for size in ((6, 20), (30, 4)))]
+    "size", [(0.4, 0.3), *(pytest.param(size, marks=pytest.mark.slow) for size in ((3, 2), (6, 20), (30, 4)))]
 )
 def test_a_resized_window(drive, size, caplog):
     use_everything(drive)

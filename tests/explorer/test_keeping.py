@@ -51,7 +51,9 @@ def test_everything_comes_back_as_it_was_left(catalogue):
     assert after.presentation.status == "nothing to undo"
 
 
-@pytest.mark.parametrize("harm", ["cut off", "other rows", "no column"])
+@pytest.mark.parametrize(
+    "harm", ["cut off", *(pytest.param(harm, marks=pytest.mark.slow) for harm in ("other rows", "no column"))]
+)
 def test_what_means_nothing_any_more_is_left_out(catalogue, harm):
     left(catalogue)
     path = catalogue.path / FILE
@@ -103,7 +105,13 @@ def test_windows_see_what_the_other_tags(catalogue):
     assert json.loads((catalogue.path / FILE).read_text())["colouring"] == "tags"
 
 
-@pytest.mark.parametrize(("name", "begins"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("a.pdf", b"%PDF")])
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("a.png", b"\x89PNG"),
+        *(pytest.param(*kind, marks=pytest.mark.slow) for kind in (("a.svg", b"<?xml"), ("a.pdf", b"%PDF"))),
+    ],
+)
 def test_a_snapshot_shows_what_the_view_shows(catalogue, name, begins):
     drive = open_explorer(catalogue)
     drive.click(2, "right")
@@ -119,6 +127,7 @@ def test_a_snapshot_shows_what_the_view_shows(catalogue, name, begins):
     assert ".png, .svg, .pdf" in drive.presentation.prompt.problem
 
 
+@pytest.mark.slow
 def test_a_script_saves_a_view_as_it_was_left_without_a_window(catalogue, tmp_path):
     left(catalogue)
     run = Run(None, Workspace(tmp_path))

@@ -88,7 +88,7 @@ def test_two_views_follow_one_state_and_present_it_in_their_own_way(state, tmp_p
     assert shown(other) == "candidates" and shown(one) == "neighbours"
     page, before = other.presentation.detail, one.presentation.detail
     press_key(other, "m")
-    assert one.presentation.detail is not before and "cosine" in one.presentation.detail.heading
+    assert one.presentation.detail is not before and "euclidean" in one.presentation.detail.heading
     turn_wheel(one, up=True, held="ctrl+")
     assert len(one.presentation.detail.rows) == 12 and other.presentation.detail is page
     press_key(one, "-")

@@ -50,6 +50,7 @@ def test_one_candidate_after_the_other(scored):
     assert scored.detail == "panels", "what is shown stays"
 
 
+@pytest.mark.slow
 def test_pages_and_a_click_on_a_candidate(scored):
     count = len(scored.state.ranking.rows)
     scored.press("pagedown")

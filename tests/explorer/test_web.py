@@ -129,6 +129,7 @@ def test_a_message_that_is_too_long_ends_its_connection_and_nothing_else(address
 EVERYTHING = [(0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99)]
 
 
+@pytest.mark.slow
 def test_a_person_at_the_page(address, catalogue):
     """From a look to a named selection that a reload keeps, with nothing asked of the network."""
     with browser() as chromium:

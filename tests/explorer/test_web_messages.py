@@ -100,7 +100,7 @@ def test_buttons_and_keys_do_what_the_table_says(script, session):
     script.send("key", key="h")
     assert script.page.legend["title"] == "PCA · coloured by predicted class"
     script.send("command", trigger="m")
-    assert session.state.metric == "cosine"
+    assert session.state.metric == "euclidean"
     script.send("key", key="?")
     assert script.page.cover["help"]
     script.send("key", key="escape")

@@ -131,6 +131,7 @@ def test_images_that_have_gone_take_their_segments_with_them(configuration, fitt
     assert gone not in contents(fitted)[2] and len(contents(fitted)[0]) == 8
 
 
+@pytest.mark.slow
 def test_a_run_that_broke_off_is_completed_with_another_limit(configuration, fitted, monkeypatch):
     real = embedder.embed_candidates
 
@@ -282,6 +283,7 @@ def test_embedding_again_needs_no_root(configuration, fitted, camvid, tmp_path):
     np.testing.assert_array_equal(contents(fitted, "by_path")[1], contents(fitted, "by_root")[1])
 
 
+@pytest.mark.slow
 def test_embedding_again_after_a_run_that_broke_off_says_what_to_do(configuration, fitted, monkeypatch):
     embed(configuration, fitted, limit=2, select_number=8)
     monkeypatch.setattr(

@@ -159,6 +159,7 @@ def test_tables_and_pictures_are_left_behind(once):
     }
 
 
+@pytest.mark.slow
 def test_several_datasets_are_scenes_of_the_same_weight(configuration, measured):
     both = replace(
         configuration, datasets={**configuration.datasets, "again": configuration.datasets["train"]}

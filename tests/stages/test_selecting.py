@@ -325,6 +325,7 @@ def test_nothing_above_the_quantile_says_what_to_change(configuration, fitted):
     assert isinstance(read_segments(fitted, "colour", "val"), pd.DataFrame)
 
 
+@pytest.mark.slow
 def test_the_pixel_score_is_evaluated_next_to_the_others(configuration, fitted):
     settings = from_mapping(
         OodSettings, {"dataset": "val", "repetitions": 3, "pictures": 0, **EVALUATED, **CPU}

@@ -394,6 +394,7 @@ def test_limit_takes_the_first_images_and_the_rest_follow(configuration, workspa
     assert read_segments(workspace, "colour", "val")["image_id"].nunique() == 6
 
 
+@pytest.mark.slow
 def test_metrics_in_two_processes_equal_those_in_one(configuration, measured, monkeypatch):
     expected = read_segments(measured, "colour", "val")
     monkeypatch.setattr("oodretrieval.stores.blocks.BLOCK", 2)

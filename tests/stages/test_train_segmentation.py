@@ -204,7 +204,8 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 1])
 def test_processes_of_a_training_share_the_images_and_not_the_augmentation(tmp_path, workers):
     """Two real ones, as torchrun starts them; each image once an epoch, and every random number another."""
     (tmp_path / "rank.py").write_text(RANK)

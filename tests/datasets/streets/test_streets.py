@@ -115,6 +115,7 @@ def test_refuses_an_unknown_weather():
         Streets("test", weather="foggy")
 
 
+@pytest.mark.slow
 def test_test_shows_at_least_six_unknown_kinds(test):
     shown = [*range(12), *range(24, 28)]
     unknown = [set(np.unique(test[i].labels).tolist()) & LABELS.unknown_ids for i in shown]
