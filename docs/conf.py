@@ -37,5 +37,7 @@ napoleon_use_ivar = True
 napoleon_custom_sections = ["Source"]
 default_role = "literal"
 
+autodoc_preserve_defaults = True
+
 nitpicky = True  # a role that names nothing is an error; what other packages document is not looked up
 nitpick_ignore_regex = [(r"py:.*", r"(?!oodretrieval\.)\w+[.\[].*|NDArray|ArrayLike")]

@@ -114,7 +114,7 @@ def with_street_classes(
         root: Overrides the root of the entry.
 
     Returns:
-        The dataset with :data:`CLASSES` as predicted ids.
+        The dataset with the coarse classes as predicted ids.
 
     Raises:
         DatasetError: If the dataset has no truth.

@@ -42,7 +42,7 @@ def embed_candidates(
     Args:
         network: The embedding network.
         images: May be a generator over more than fits into memory.
-        views: What is shown of each candidate, of :data:`~oodretrieval.embedding.views.VIEWS`; of several the mean.
+        views: What is shown of each candidate, of ``crop``, ``context``, ``dimmed``, ``masked``; of several the mean.
         **options: As for :func:`~oodretrieval.embedding.embed.embed_views`.
 
     Returns:
