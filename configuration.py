@@ -203,6 +203,7 @@ MODELS = {
         "DeepLabV3Plus",
         {"num_classes": 7, "backbone": "tf_efficientnet_lite2"},
         weights="pretrained/deeplabv3plus_roads.safetensors",
+        meta_model="boosting_roads",
         novelty="pretrained/novelty_roads.safetensors",
         mean=LITE_MEAN,
         std=LITE_STD,
