@@ -160,7 +160,11 @@ def pool_maximum(x, kernel_size, stride, padding, dilation=1, ceil_mode=False, r
 def pool_average(x, kernel_size, stride=None, padding=0, *more):
     function = lambda value: F.avg_pool2d(value, kernel_size, stride, padding, *more)  # noqa: E731
     shape = function(x.value).shape
-    return pool(x, function, *(windows(x.shape[a], shape[a], kernel_size, stride, padding) for a in (2, 3)))
+    kernel, step, edge = (
+        each if isinstance(each, tuple) else (each, each) for each in (kernel_size, stride, padding)
+    )
+    spans = (windows(x.shape[a + 2], shape[a + 2], kernel[a], step[a], edge[a]) for a in (0, 1))
+    return pool(x, function, *spans)
 
 
 def pool_adaptively(x, output_size):
