@@ -20,9 +20,9 @@ from measuring import alternate, load
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
+from oodretrieval.choices import EUCLIDEAN, METRICS
 from oodretrieval.evaluation import average_precision
 from oodretrieval.search import NearestNeighbours, density
-from oodretrieval.search.neighbours import METRICS
 
 NEIGHBOURS = 50
 SIZES = ("10000x1920", "100000x1920", "1000000x512")
@@ -40,7 +40,7 @@ def embeddings(n: int, size: int) -> NDArray[np.float32]:
 
 def published(vectors: NDArray[np.float32], query: NDArray[np.float32], metric: str) -> NDArray[np.intp]:
     """What the published explorer computes for a right click."""
-    if metric == "cosine":
+    if metric != EUCLIDEAN:
         scale = np.linalg.norm(query) * np.linalg.norm(vectors, axis=1)
         return np.argsort(1 - (query * vectors).sum(1) / scale)[1 : NEIGHBOURS + 1]
     return np.argsort(((vectors - query) ** 2).sum(1) ** 0.5)[1 : NEIGHBOURS + 1]

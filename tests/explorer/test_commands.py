@@ -444,6 +444,9 @@ def test_m_cycles_the_metric(drive):
     expected = [int(i) for i in np.argsort(-(units @ units[2])) if i != 2][:10]
     assert list(drive.rows.values()) == [2, *expected] != first
     drive.press("m")
+    assert drive.state.metric == "centred_cosine"
+    assert "centred cosine distance" in drive.scatter.get_title(loc="left")
+    drive.press("m")
     assert drive.state.metric == "euclidean" and list(drive.rows.values()) == first
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from oodretrieval.explorer.commands.neighbours import metric_words
 from oodretrieval.explorer.desktop.scatter import (
     draw_categories,
     draw_density,
@@ -125,6 +126,6 @@ class ScatterView:
                 f"{state.catalogue.name}: {number} segments",
                 method,
                 COLOURINGS.get(state.colouring, f"coloured by {state.colouring}"),
-                f"{state.metric} distance",
+                f"{metric_words(state.metric)} distance",
             ]
         )

@@ -24,7 +24,7 @@ _MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters
 """Colourings, and what to call them where their own name does not say it."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 
 
 class PageView:
