@@ -47,6 +47,7 @@ class ExplorerSettings:
             embedding itself.
         overwrite_embeddings: Compute projections again that are kept with the catalogue.
         neighbours: How many nearest neighbours are shown at first; the wheel changes it.
+        approximate: Search large catalogues by an index of faiss, faster but without some neighbours (docs/search.md).
         once: What near frames repeat is found once among neighbours, with its number; = changes it.
         seed: Of projections and clusters.
         save_dir: Folder for saved pictures; by default ``pictures`` in the catalogue.
@@ -65,6 +66,7 @@ class ExplorerSettings:
     overwrite_embeddings: bool = False
     neighbours: int = 10
     once: bool = True
+    approximate: bool = False
     seed: int = 0
     save_dir: str = ""
     host: Literal["auto", "window", "browser"] = "auto"

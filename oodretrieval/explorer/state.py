@@ -52,6 +52,7 @@ class State(Observable):
         groups: How many clusters were asked for; 0 before the first clustering. Observed.
         clusters: Group of each segment, ``(n,)``, -1 for none; None before the first clustering. Observed.
         ranking: The segments by score, each thing once; None for a catalogue without scores.
+        search: For nearest neighbours.
         columns: Everything that is known of the segments, by name.
         selection: What is shown and selected.
         tags: What a person named them.
@@ -112,7 +113,8 @@ class State(Observable):
         self._grouped: tuple[tuple[Any, ...], Grouping] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
-        self._search = VisibleNeighbours(catalogue, self.embedding, self.vectors, self.ranking)
+        approximate = settings.approximate
+        self.search = VisibleNeighbours(catalogue, self.embedding, self.vectors, self.ranking, approximate)
 
     def _most_instructive_colouring(self) -> str:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
@@ -246,7 +248,7 @@ class State(Observable):
         if self.space is None:
             raise StoreError("the space to search in is still being computed; wait for it")
         shown = self.selection.visible
-        return self._search.nearest(row, self.space, self.metric, self.neighbours, shown, self.once)
+        return self.search.nearest(row, self.space, self.metric, self.neighbours, shown, self.once)
 
     def seen(self, row: int) -> int:
         """How many segments that are shown show the same thing in near frames.
@@ -257,7 +259,7 @@ class State(Observable):
         Returns:
             Their number, itself among them; 1 where each counts by itself.
         """
-        return self._search.seen(row, self.selection.visible) if self.once else 1
+        return self.search.seen(row, self.selection.visible) if self.once else 1
 
     def want_neighbours(self, count: int) -> int:
         """Set how many neighbours are wanted.

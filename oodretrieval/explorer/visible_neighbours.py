@@ -22,13 +22,19 @@ class VisibleNeighbours:
         embedding: Name of its embedding, whose lengths the catalogue knows.
         vectors: Of that, ``(n, D)``.
         ranking: Of the segments; None for a catalogue without scores.
+        approximate: Whether an index of faiss may be used, which the extra ``[faiss]`` brings.
     """
 
     def __init__(
-        self, catalogue: Catalogue, embedding: str, vectors: NDArray[np.floating], ranking: Ranking | None
+        self,
+        catalogue: Catalogue,
+        embedding: str,
+        vectors: NDArray[np.floating],
+        ranking: Ranking | None,
+        approximate: bool = False,
     ) -> None:
         self._catalogue, self._embedding, self._ranking = catalogue, embedding, ranking
-        self._vectors = vectors
+        self._vectors, self._approximate = vectors, approximate
         self._index: tuple[str, NDArray[np.floating], NearestNeighbours] | None = None
         self._found: tuple[tuple[int, int, bool], NDArray[np.bool_], Found] | None = None
 
@@ -61,7 +67,7 @@ class VisibleNeighbours:
         """
         if self._index is None or self._index[0] != metric or self._index[1] is not space:
             known = self._catalogue.lengths_of(self._embedding) if space is self._vectors else None
-            self._index = metric, space, NearestNeighbours(space, metric, norms=known)
+            self._index = metric, space, self._built(space, metric, known)
             self._found = None
         asked = row, wanted, once
         if self._found is None or self._found[0] != asked or self._found[1] is not visible:
@@ -69,6 +75,20 @@ class VisibleNeighbours:
             found = nearest_visible(self._index[2], row, space[row], wanted, visible, things)
             self._found = asked, visible, found
         return self._found[2]
+
+    def _built(
+        self, space: NDArray[np.floating], metric: str, norms: NDArray[np.float64] | None
+    ) -> NearestNeighbours:
+        if not self._approximate:
+            return NearestNeighbours(space, metric, norms=norms)
+        from oodretrieval.search.approximate import ApproximateNeighbours  # as few ask for it
+
+        return ApproximateNeighbours(space, metric, norms=norms)
+
+    @property
+    def is_approximate(self) -> bool:
+        """Whether the last answer may lack a neighbour."""
+        return self._index is not None and getattr(self._index[2], "is_approximate", False)
 
     def seen(self, row: int, visible: NDArray[np.bool_]) -> int:
         """How many segments that are shown show the same thing in near frames.

@@ -15,6 +15,7 @@ from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.results.candidates import groups_of
+from oodretrieval.search.approximate import ApproximateNeighbours
 from oodretrieval.search.row_comparisons import Groups
 from oodretrieval.stores import Catalogue, CatalogueWriter
 
@@ -151,6 +152,22 @@ def test_groups_are_found_without_scores_too(tmp_path):
     found = [row for row, _ in state.nearest(0)]
     things = groups_of(catalogue)
     assert len(set(things[found])) == len(found) and things[0] not in things[found]
+
+
+def test_an_index_of_faiss_where_it_is_asked_for(tmp_path, monkeypatch):
+    pytest.importorskip("faiss")
+    catalogue = make_catalogue(tmp_path, count=120)
+    exact = State(catalogue, ExplorerSettings(method="pca", once=False))
+    state = State(catalogue, ExplorerSettings(method="pca", once=False, approximate=True))
+    assert state.nearest(3) == exact.nearest(3) and not state.search.is_approximate, "too few for an index"
+    monkeypatch.setattr(
+        ApproximateNeighbours.__init__, "__kwdefaults__", {"norms": None, "least": 100, "seed": 0}
+    )
+    state = State(catalogue, ExplorerSettings(method="pca", once=False, approximate=True, neighbours=5))
+    found = dict(state.nearest(3))
+    everything = State(catalogue, ExplorerSettings(method="pca", once=False, neighbours=119)).nearest(3)
+    assert len(found) == 5 and state.search.is_approximate
+    assert all(distance == dict(everything)[row] for row, distance in found.items())
 
 
 def test_the_lengths_that_the_catalogue_keeps_are_not_computed_again(state, monkeypatch):

@@ -54,6 +54,7 @@ def _show_page(session: Session) -> None:
     )
     captions = (names[0] + often[0], *near)
     heading = f"{len(found)} nearest neighbours by {metric_words(state.metric)} distance"
+    heading += " (approximate: some may be missing)" if state.search.is_approximate else ""
     heading += "; ×n: seen n times in near frames, = shows all" if any(often) else ""
 
     def read() -> NeighbourPage:

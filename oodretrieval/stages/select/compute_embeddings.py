@@ -64,7 +64,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
     name = settings.save_file or "+".join(settings.dataset)
     folder = run.workspace.catalogue_folder(name)
-    with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
+    with embedder, CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
         selection = _select(settings, selector, works.values())
