@@ -125,7 +125,7 @@ def repeating(folder):
     with CatalogueWriter(catalogue.path, catalogue.settings) as writer:
         writer.add_vectors(0, "again", kinds)
         writer.commit("again")
-    return State(Catalogue.open(catalogue.path), ExplorerSettings(method="pca"))
+    return State(Catalogue.open(catalogue.path), ExplorerSettings(method="pca", distance_metric="cosine"))
 
 
 def test_neighbours_of_near_frames_are_one_thing_with_a_count(tmp_path):

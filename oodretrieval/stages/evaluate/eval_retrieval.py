@@ -67,7 +67,8 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     kept = rows_with_truth(catalogue)
     segments = catalogue.segments[kept]
-    vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[kept]
+    embedding = settings.net or catalogue.default_embedding
+    vectors: NDArray[np.floating] = np.asarray(catalogue.vectors_of(embedding))[kept]
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
     names = label_names(catalogue, segments)
