@@ -21,6 +21,7 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
     WholeImage,
 )
 from oodretrieval.stores import (
@@ -42,6 +43,7 @@ DETAILS = {
     WholeImage: "image",
     FourPanels: "panels",
     CandidatePage: "candidates",
+    SelectionPage: "selection",
     NeighbourPage: "neighbours",
     ReviewPage: "review",
     ElbowCurve: "elbow",

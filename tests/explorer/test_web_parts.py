@@ -24,6 +24,7 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
     WholeImage,
 )
 from oodretrieval.explorer.web.contents import detail_content
@@ -208,6 +209,7 @@ def image_view(values):
         (WholeImage("an image", PICTURE, (1, 2, 3, 4)), "image"),
         (FourPanels("four", image_view(np.full(IDS.shape, 0.3))), "panels"),
         (CandidatePage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4), "grid"),
+        (SelectionPage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4, 0), "grid"),
         (NeighbourPage("near", (1, 2, 3), (PICTURE,) * 3, ("q", "a", "b"), (True, False)), "grid"),
         (NeighbourPage("near", (1, 2), (PICTURE,) * 2, ("q", "a"), None), "grid"),
         (ReviewPage("r\nkeys", (1, 2), (PICTURE,) * 2, ("a", "b"), ("#ff0000", ""), 1, np.array([1, 1])), "review"),

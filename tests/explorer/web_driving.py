@@ -66,7 +66,7 @@ class Visitor:
 
     def wait(self):
         self.page.wait_for_selector(".map[data-ready]")
-        self.page.wait_for_selector(".legend button")
+        self.page.wait_for_selector(".legend .title")
 
     def pixel(self, row):
         """Where a candidate's point is on the screen, before anybody zoomed."""

@@ -2,6 +2,7 @@
 
 from oodretrieval.explorer.commands.neighbours import show_neighbours
 from oodretrieval.explorer.commands.pointer import show_image, show_panels
+from oodretrieval.explorer.commands.selected import turn_selection
 from oodretrieval.explorer.details import CandidatePage, FourPanels, NeighbourPage
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.session import Session
@@ -23,21 +24,23 @@ def show_candidates(session: Session) -> None:
 
 
 def next_page(session: Session) -> None:
-    """Show the next page of the contact sheet.
+    """Show the next page of the contact sheet, or of what is selected.
 
     Args:
         session: Whose view.
     """
-    _turn(session, 1)
+    if not turn_selection(session, 1):
+        _turn(session, 1)
 
 
 def previous_page(session: Session) -> None:
-    """Show the page of the contact sheet before.
+    """Show the page of the contact sheet, or of what is selected, before.
 
     Args:
         session: Whose view.
     """
-    _turn(session, -1)
+    if not turn_selection(session, -1):
+        _turn(session, -1)
 
 
 def next_candidate(session: Session) -> None:
@@ -77,13 +80,13 @@ def lower_threshold(session: Session) -> None:
 
 
 def follow_ranking(session: Session, changed: frozenset[str]) -> None:
-    """Show the contact sheet again where it is shown and the threshold was moved.
+    """Show the contact sheet again where it is shown and the threshold was moved, or something named.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
-    if "step" in changed and isinstance(session.presentation.detail, CandidatePage):
+    if changed & {"step", "tags"} and isinstance(session.presentation.detail, CandidatePage):
         show_candidates(session)
 
 
@@ -123,7 +126,7 @@ def _show_page(session: Session, ranking: Ranking, page: int) -> None:
 
 def _caption(session: Session, ranking: Ranking, row: int, place: int) -> str:
     more = f" ×{ranking.repeats(row) + 1}" if ranking.repeats(row) else ""
-    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.state.segments.classes.class_name(row)}"
+    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.short_name(row)}"
 
 
 def _inspect(session: Session, by: int) -> None:

@@ -102,7 +102,12 @@ KEYS: tuple[Command, ...] = (
         "contact sheet: the candidates, highest score first; equal ones of near frames count once",
         candidates.show_candidates,
     ),
-    Command("pagedown", "Page down", "next page of the contact sheet", candidates.next_page),
+    Command(
+        "pagedown",
+        "Page down",
+        "next page of the contact sheet, or of what is selected",
+        candidates.next_page,
+    ),
     Command("pageup", "Page up", "the page before", candidates.previous_page),
     Command("n", "n", "next candidate by score", candidates.next_candidate),
     Command("p", "p", "the candidate before", candidates.previous_candidate),

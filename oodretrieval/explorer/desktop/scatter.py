@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.colour_scale import ColourScale, bar_colours
 from oodretrieval.search.density import density_around
 
 MOST_IN_LEGEND = 18
@@ -19,6 +21,8 @@ _FEW = 4000
 """Points from which on they are drawn translucent."""
 _RIMMED = 6.0
 """Size of points, square points, from which on they have a rim."""
+_BAR = (13.0, 130.0)
+"""Width and height of a colour bar, points."""
 _ROOM = 1.35
 """Width that is kept free for a legend, inches."""
 
@@ -29,6 +33,7 @@ def draw_categories(
     categories: Sequence[Category],
     legend: bool,
     selected: NDArray[np.bool_] | None = None,
+    scale: ColourScale | None = None,
 ) -> None:
     """Draw every segment in the colour of its category; replaces what was there.
 
@@ -39,6 +44,7 @@ def draw_categories(
             ones small dots, drawn first; small categories are drawn over large ones.
         legend: Whether there is a legend; one colour for all needs none.
         selected: Which segments are selected, ``(n,)``: the others are pale; None for none.
+        scale: Of the number that colours stand for: drawn as a bar; None for colours of another kind.
     """
     limits = axes.get_xlim(), axes.get_ylim()
     axes.clear()
@@ -58,8 +64,11 @@ def draw_categories(
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color("#bbbbbb")
-    if legend and len(categories) > 1:
-        _legend(axes, categories)
+    entries = legend_entries(categories)
+    if legend and (len(categories) > 1 and entries):
+        _legend(axes, entries, below=scale is not None)
+    if legend and scale is not None:
+        _draw_bar(axes, scale)
 
 
 def _opacity(number: int) -> float:
@@ -85,13 +94,41 @@ def _draw_points(
     )
 
 
-def _legend(axes: Axes, categories: Sequence[Category]) -> None:
+def legend_entries(categories: Sequence[Category]) -> list[Category]:
+    """What a legend lists: colours of a scale are shown by its bar instead.
+
+    Args:
+        categories: As drawn.
+
+    Returns:
+        Those with an entry, in order.
+    """
+    return [category for category in categories if not category.on_scale]
+
+
+def _draw_bar(axes: Axes, scale: ColourScale) -> None:
+    """The colour bar of a number, where a legend would be, with the high end up."""
+    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in a figure
+    width, height = (72 / dpi * float(side) for side in axes.bbox.size)  # points
+    tall = min(_BAR[1], 0.45 * height) / height
+    inset = axes.inset_axes((8 / width, 1 - tall - 26 / height, _BAR[0] / width, tall), zorder=5)
+    colours = LinearSegmentedColormap.from_list("scale", bar_colours())
+    inset.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colours, extent=(0, 1, 0, 1))
+    inset.set_xticks([])
+    inset.yaxis.tick_right()
+    inset.set_yticks([place for place, _ in scale.ticks], [text for _, text in scale.ticks], fontsize=8.5)
+    inset.tick_params(length=2)
+    title = f"{scale.title} (log scale)" if scale.logarithmic else scale.title
+    inset.set_title(title, fontsize=8.5, loc="left", pad=5)
+
+
+def _legend(axes: Axes, categories: Sequence[Category], below: bool) -> None:
     shown = categories[:MOST_IN_LEGEND]
     left_out = len(categories) - len(shown)
     legend = axes.legend(
         [_sample(category) for category in shown],
         [category.label for category in shown],
-        loc="upper left",
+        loc="lower left" if below else "upper left",
         fontsize=8.5,
         framealpha=0.88,
         edgecolor="#dddddd",
@@ -130,7 +167,7 @@ def legend_name_at(axes: Axes, categories: Sequence[Category], x: float, y: floa
     if legend is None:
         return None
     box = legend.get_window_extent()
-    for text, category in zip(legend.get_texts(), categories, strict=False):
+    for text, category in zip(legend.get_texts(), legend_entries(categories), strict=False):
         line = text.get_window_extent()
         if box.x0 <= x <= box.x1 and line.y0 - 2 <= y <= line.y1 + 2 and not category.faint:
             return category.name

@@ -50,7 +50,8 @@ class ScatterView:
         else:
             self.axes.set_axis_on()
             self.fit()
-            draw_categories(self.axes, points, self._state.categories(), self._legend, chosen.selected)
+            scale = self._state.grouping.scale
+            draw_categories(self.axes, points, self._state.categories(), self._legend, chosen.selected, scale)
             if self._presentation.density and chosen.visible.any():
                 draw_density(self.axes, points[chosen.visible])
         title = self._title()
