@@ -141,7 +141,7 @@ def _print_verdicts(searched: list[Searched], scenes: list[str]) -> None:
     said = {one.name: _novelties(one) for one in searched}
 
     def balanced(threshold: float, where: list[str]) -> float:
-        """Mean over scenes of the share of new kinds, and of failed known classes, that are told right."""
+        """Mean over scenes of the share of new kinds, and of failed known classes, that are named right."""
         shares = []
         for scene in where:
             rows = [row for one in searched if one.scene == scene for row in said[one.name]]

@@ -33,7 +33,7 @@ class ClassVerdict:
 
 
 def class_verdict(one: CandidateClass, predicted: Mapping[str, int], is_novelty: bool) -> ClassVerdict:
-    """Tell new kinds from known classes that merely failed.
+    """Distinguish new kinds from known classes that merely failed.
 
     A class is a new kind where its mean novelty is at least :data:`LEAST_NOVELTY`. If it is none, the known class is
     what most members were predicted as: of known classes that failed that was right twice as often and more as the

@@ -27,10 +27,8 @@ _ROUNDING = 2.0**-52
 """Of float64, twice: that of the first pass and that of the measured distance."""
 _LEAST = 2.0**-512
 """Squares below the square of this are lost."""
-_NEAR_CENTRE = 1e-3
-"""Vectors whose direction is nearer to the centre than this are measured one by one."""
-_SURE = 1e-9
-"""Slack of a centred distance from which it is measured."""
+_NEAR_CENTRE, _SURE = 1e-3, 1e-9
+"""Directions nearer to the centre are measured one by one, and so are distances whose bound is wider."""
 
 
 class Neighbours(NamedTuple):
@@ -63,6 +61,9 @@ class NearestNeighbours:
         norms: Length of each vector, ``(n,)`` float64, where that is known; else it is computed, once.
         short: Keep a copy in bfloat16, of half the size of float32, that the first pass reads. What it leaves open is
             measured in the vectors themselves: the neighbours are the same, and found faster.
+
+    Attributes:
+        centre: Mean direction, ``(D,)``; None where nothing is centred.
 
     Raises:
         ValueError: If the vectors are not ``(n, D)`` or not finite, or there is not one norm for each; or if ``short``
@@ -99,7 +100,6 @@ class NearestNeighbours:
             raise ValueError("vectors must be finite, got NaN or infinity (or values whose square is)")
         self._short = shortened(stored) if short and stored.size > FEW else None
         self.centre = mean_direction(stored, self.norms) if metric == CENTRED else None
-        """Mean direction, ``(D,)``; None where nothing is centred."""
 
     def __len__(self) -> int:
         """Number of stored vectors."""
@@ -179,8 +179,7 @@ class NearestNeighbours:
             vector: ``(D,)``.
 
         Returns:
-            ``(n,)``, good to some 1e-12, of cosine distances and of Euclidean ones relative to their size; centred ones
-            to 1e-9.
+            ``(n,)``, good to some 1e-12, Euclidean ones relative to their size; centred ones to 1e-9.
 
         Raises:
             ValueError: If ``vector`` is not ``(D,)`` or not finite.
@@ -264,9 +263,7 @@ class NearestNeighbours:
         rough = 1 - np.divide(products, scale, out=np.zeros(len(self)), where=straight)
         roundings = 32 * (vectors.shape[1] + 8) * _ROUNDING
         apart = np.where(straight, self._apart, 1.0)
-        off = np.divide(
-            np.broadcast_to(errors, len(self)), self.norms * apart, where=straight, out=np.zeros(len(self))
-        )
+        off = errors / np.maximum(self.norms * apart, _LEAST)
         return rough, np.where(straight, roundings / apart**2 / length + off, 2.0)
 
     @cached_property

@@ -50,7 +50,7 @@ def test_buttons_and_keys_show_what_the_table_says(session):
     assert shown(session) == "keys"
 
 
-def test_a_key_tells_each_thing_once_from_every_segment(tmp_path):
+def test_a_key_shows_each_thing_once_or_every_segment(tmp_path):
     catalogue = make_catalogue(tmp_path, count=60, select_by="novelty", dimensions=2)
     session = session_of(State(catalogue, ExplorerSettings(method="pca")), tmp_path)
     press_button(session, "right", 3)
