@@ -106,6 +106,8 @@ class State(Observable):
             lambda: (self.tags.version, self.clusters),
             len(self),
         )
+        if self.ranking is not None:
+            self.ranking.keep_to = lambda: self.selection.visible
         for part in (self.history, self.tags, self.selection):
             part.subscribe(lambda changed: self.announce(*changed))
         self._grouped: tuple[tuple[Any, ...], Grouping] | None = None

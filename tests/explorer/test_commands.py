@@ -298,6 +298,22 @@ def test_what_is_selected_is_shown_until_nothing_is(drive):
     assert drive.detail == "keys"
 
 
+def test_the_contact_sheet_keeps_to_the_filter(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    drive.press("n", "n", "n", "s")
+    before = list(drive.rows.values())
+    drive.press("/", *"class == 1", "enter")
+    assert drive.detail == "candidates" and list(drive.rows.values()) == [row for row in before if row % 2]
+    drive.press("n")
+    assert drive.presentation.marked == 7, "the fourth of those that are shown"
+    drive.press("/", *["backspace"] * 10, *"class == 9", "enter")
+    for key in ("s", "n", "pagedown"):
+        drive.press(key)
+        assert "no candidate is shown" in drive.presentation.status
+    drive.press("+", "-", "/", *["backspace"] * 10, "enter", "s")
+    assert list(drive.rows.values()) == before
+
+
 def test_pages_of_what_is_selected(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, 50, select_by="novelty"))
     drive.press("a")
