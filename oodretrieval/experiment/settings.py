@@ -31,6 +31,8 @@ class CommonSettings:
         num_cores: Worker processes.
         overwrite: Make existing work again.
         limit: Only the first images, at most this number; 0 for all.
+        retry_failed: Try images again that failed before; else they are skipped and named until their files change.
+        dry_run: Only say what would be done, and which files would be written.
         verify: Compare large vectors with their checksums too, which reads them whole; all else always is.
     """
 
@@ -40,6 +42,8 @@ class CommonSettings:
     num_cores: int = 1
     overwrite: bool = False
     limit: int = 0
+    retry_failed: bool = False
+    dry_run: bool = False
     verify: bool = False
 
     def __post_init__(self) -> None:

@@ -17,6 +17,7 @@ from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.rules import no_classes, no_labels
 from oodretrieval.stores import (
+    FAILURES,
     CurrentSegments,
     Prediction,
     PredictionRecord,
@@ -25,6 +26,7 @@ from oodretrieval.stores import (
     differing_settings,
     locate_segments,
     prediction_records,
+    read_failures,
     stored_prediction,
 )
 
@@ -96,8 +98,11 @@ class StoredWork:
                 f"scripts/pred_images.py with {self.names.arguments} first"
             )
         if len(there) < len(ids):
+            left_out, path = set(ids) - set(there), self.workspace.prediction_folder(self.names)
+            failed = sum(failure.image_id in left_out for failure in read_failures(path))
+            why = f"; {failed} of them failed, as {path / FAILURES} says" if failed else ""
             logger.warning(
-                "%d of %d images have no prediction and are left out", len(ids) - len(there), len(ids)
+                "%d of %d images have no prediction and are left out%s", len(left_out), len(ids), why
             )
         return there
 

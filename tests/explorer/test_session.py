@@ -68,6 +68,15 @@ def test_a_movement_is_announced_once(session):
     assert heard == [{"thumbnail", "marked", "status"}, {"thumbnail", "marked"}]
 
 
+def test_an_answer_of_a_review_is_shown_once(session):
+    press_key(session, "v")
+    heard = []
+    session.presentation.subscribe(heard.append)
+    press_key(session, "1")
+    assert session.review.place == 1 and session.review.looks == 1
+    assert ["detail" in changed for changed in heard].count(True) == 1
+
+
 def test_closing_is_left_to_the_view(state, tmp_path):
     closed = []
     session = session_of(state, tmp_path, close=lambda: closed.append(True))

@@ -60,6 +60,8 @@ class DetailView:
         Args:
             detail: What is shown.
         """
+        for axes in self.figure.axes:
+            self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
         self.figure.clear()
         self._rows, self._elbow = {}, None
         match detail:

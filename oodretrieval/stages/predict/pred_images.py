@@ -21,11 +21,12 @@ import torch
 
 from oodretrieval.datasets import SegmentationDataset, subset_by_class
 from oodretrieval.entries import ModelEntry, factory_of
-from oodretrieval.errors import ImageError, PartialFailure, SettingsError, StoreError
+from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.predict.finish import Finished, Finisher, load_kernels
 from oodretrieval.stages.predict.outcomes import NetworkOutcome, Outcome
@@ -41,7 +42,7 @@ WORTH_PROCESSES = 24
 
 
 def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
-    """Predict a dataset; images that have a prediction already are skipped.
+    """Predict a dataset; images that have a prediction already are skipped, and so are those that failed before.
 
     What is written does not depend on ``num_cores``.
 
@@ -70,14 +71,17 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         if settings.keep == "nothing":
             locks.enter_context(run.workspace.lock(run.workspace.segments_folder(work.names)))
         _require_same_images(work, made_by, overwrite=settings.common.overwrite)
-        plan = Plan.of(finisher, dataset.ids, set(wanted.ids), overwrite=settings.common.overwrite)
+        failing = locks.enter_context(StageFailures("pred_images", folder, made_by, settings.common))
+        asked = set(wanted.ids) - failing.skipped(settings.dataset, dataset, wanted.ids)
+        plan = Plan.of(finisher, dataset.ids, asked, overwrite=settings.common.overwrite)
         flow = _Flow(settings, run.configuration, dataset, finisher, plan, device)
-        if plan.todo:
-            flow()
-            plan.tidy()
-    if flow.failures:
-        raise PartialFailure("pred_images", flow.failures)
-    logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
+        try:
+            if plan.todo:
+                flow()
+                plan.tidy()
+        finally:
+            failing.add(settings.dataset, flow.failures)
+        logger.info("%d predicted, %d were there; in %s", flow.predicted, plan.skipped, folder)
     return {"predicted": flow.predicted, "skipped": plan.skipped, "folder": str(folder)}
 
 

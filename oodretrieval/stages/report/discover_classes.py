@@ -28,6 +28,7 @@ from oodretrieval.search.clustering import DENSITY_METHODS
 from oodretrieval.search.principal_directions import principal_directions
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.report.class_evidence import CandidateTruth, class_evidence
+from oodretrieval.stages.report.class_names import class_names
 from oodretrieval.stages.report.class_pictures import ClassPictures
 from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
 from oodretrieval.stores import Catalogue
@@ -54,17 +55,22 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     Raises:
         StoreError: If there is no such catalogue, or it has no scores.
         UnknownNameError: If there is no such embedding or clustering method.
+        SettingsError: If the file of names cannot be read.
         ImageError: If an image cannot be read.
     """
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     evidence = class_evidence(catalogue, run, settings.common)
     truth = CandidateTruth.of(catalogue)
-    vectors = catalogue.vectors_of(settings.net or catalogue.default_embedding)
+    embedding = settings.net or catalogue.default_embedding
+    vectors = catalogue.vectors_of(embedding)
     directions = principal_directions(vectors, settings.components, seed=settings.seed)
     number = None if settings.method in DENSITY_METHODS else settings.clusters or default_number(evidence)
     groups = cluster(directions, settings.method, number, settings.seed)
     found = candidate_classes(directions, groups, evidence)
     described = [_described(one, catalogue, truth) for one in found]
+    names = class_names(catalogue, run, embedding, found, settings.vocabulary)
+    for one, proposed in zip(described, names.of_classes or (), strict=False):
+        one["names"] = proposed
     measures: dict[str, Any] = {
         "candidates": len(catalogue),
         "noise": noise_share(groups),
@@ -80,7 +86,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         settings=flat(settings),
         measures=measures,
         tables={"classes": _table(described[: settings.classes])},
-        notes=_notes(catalogue, found, evidence, measures),
+        notes=(*_notes(catalogue, found, evidence, measures), names.note),
     )
     folder = result_folder(catalogue.path, settings.save_dir)
     listing = _list_members(folder / f"{result.stem}_members.csv", catalogue, found)
@@ -153,7 +159,9 @@ def _described(one: CandidateClass, catalogue: Catalogue, truth: CandidateTruth 
 def _table(described: Sequence[dict[str, Any]]) -> pd.DataFrame:
     lines = []
     for one in described:
-        line = {key: value for key, value in one.items() if key not in ("predicted as", "unknown")}
+        line = {key: value for key, value in one.items() if key not in ("predicted as", "unknown", "names")}
+        if "names" in one:
+            line["proposed names"] = ", ".join(f"{name} {fit:.2f}" for name, fit in one["names"])
         line["predicted as"] = _listed(one["predicted as"])
         if "truth" in one:
             line["unknown kind"] = "yes" if one["unknown"] else "no"
@@ -169,6 +177,7 @@ def _words(rank: int, one: dict[str, Any]) -> list[str]:
     strange = one["strangeness"]
     words = [
         f"{rank}. {one['things']} things in {one['images']} images",
+        *([f"“{one['names'][0][0]}”?"] if one.get("names") else []),
         f"novelty {one['novelty']:.1f}",
         f"far from the known: {NO_VALUE if np.isnan(strange) else format(strange, '.1f')}",
         "predicted as",

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import OBJECTS, PUBLISHED
 from oodretrieval.embedding import embedding_name
-from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.errors import SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
@@ -64,24 +65,30 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
     name = settings.save_file or "+".join(settings.dataset)
     folder = run.workspace.catalogue_folder(name)
-    with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
+    # What cannot be read is tried again each time: it is found at once, and what is selected depends on all that can.
+    all_again = replace(settings.common, retry_failed=True)
+    with (
+        CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer,
+        StageFailures("compute_embeddings", folder, {}, all_again) as failing,
+    ):
+        for dataset, work in works.items():
+            failing.skipped(dataset, work.dataset, work.dataset.ids)
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
         selection = _select(settings, selector, works.values())
-        selected, failures = selection.candidates, dict(selection.failures)
+        selected = selection.candidates
         writer.retain(lambda rows: among(rows, selected))
         for dataset, work in works.items():
+            failing.add(dataset, selection.failures[dataset])
             rows = selected[selected["dataset"] == dataset]
             crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
-            failures |= _add(writer, dataset, crops, embedder)
-        if writer.rows:
+            failing.add(dataset, _add(writer, dataset, crops, embedder))
+        count = sum(writer.rows)
+        if count:
             writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
-    if failures:
-        raise PartialFailure("compute_embeddings", failures)
-    count = len(Catalogue.open(folder))
-    net = embedding_name(settings.net, settings.embedded)
-    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
+            net = embedding_name(settings.net, settings.embedded)
+            logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
     return {"catalogue": name, "segments": count, "considered": selection.considered}
 
 
@@ -103,25 +110,25 @@ class _Selection:
         considered: How many candidates there were to select from.
         candidates: Those selected.
         masks: Dataset → what knows the masks of its candidates.
-        failures: Image id → why it failed.
+        failures: Dataset → image id → why it failed.
     """
 
     segments: pd.DataFrame
     considered: int
     candidates: pd.DataFrame
     masks: Mapping[str, MasksOf]
-    failures: Mapping[str, str]
+    failures: Mapping[str, Mapping[str, str]]
 
 
 def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
     """Score the segments of the images asked for, and select candidates."""
     segments, selected = [], []
     considered = 0
-    failures: dict[str, str] = {}
+    failures: dict[str, dict[str, str]] = {}
     masks: dict[str, MasksOf] = {}
     for work in works:
         table, failed = selector.score(work.table(), work)
-        failures |= failed
+        failures[work.names.dataset] = dict(failed)
         table.insert(0, "dataset", work.names.dataset)
         segments.append(table[[column for column in SCORED if column in table.columns]])
         if settings.candidates == OBJECTS:
@@ -129,7 +136,7 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
                 settings, selector, work, table, failed
             )
             considered += found
-            failures |= failed
+            failures[work.names.dataset] |= failed
         else:
             large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
             chosen = table[selector.select(table, large)]
@@ -137,7 +144,7 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
             masks[work.names.dataset] = partial(segment_masks, work)
         selected.append(chosen)
     candidates = pd.concat(selected, ignore_index=True)
-    if candidates.empty and not failures:
+    if candidates.empty and not any(failures.values()):
         raise StoreError(
             f"none of the {considered} {settings.candidates} is selected "
             f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
