@@ -46,7 +46,7 @@ candidates are {unknown} of kinds that were never learned, {named} were named, {
 
 {table}
 
-`coco.json`, label images, tables and crops are what `e` wrote to `exports/{name}`; [From names to a network that knows
+`coco.json`, label images, tables and crops are what `f` wrote to `exports/{name}`; [From names to a network that knows
 them](naming.md) goes on from there.
 
 ## What stood in the way
@@ -73,13 +73,13 @@ class Walk:
         self.settle()
         self.actions += 1
         said = self.page.locator(".said").inner_text()
-        self.log.append(f"{self.actions}. {text}" + (f" → “{said}”" if said else ""))
+        self.log.append(f"{self.actions}. {text}" + ("" if "· segment" in said else f" → “{said}”"))
         print(self.log[-1], flush=True)
 
     def settle(self) -> None:
         """Wait until nothing is under way."""
         quiet = 0
-        while quiet < 4:
+        while quiet < 6:
             self.page.wait_for_timeout(500)
             quiet = quiet + 1 if self.page.locator(".busy[hidden]").count() else 0
 
@@ -146,7 +146,9 @@ def box(left: int, top: int, right: int, bottom: int) -> tuple[tuple[int, int], 
 def walk_through(walk: Walk) -> None:
     """From the first look to the export."""
     page = walk.page
-    walk.picture("1", "The page opens on the candidates of highest novelty; dark points are the most novel ones")
+    walk.picture(
+        "1", "The page opens on the candidates of highest novelty; dark points are the most novel ones"
+    )
     walk.filter("score > 4.2")
     walk.act("Click on *Lasso*", lambda: page.get_by_role("button", name="Lasso", exact=True).click())
     walk.lasso("a dark group on the right", *box(595, 450, 650, 500))
@@ -185,7 +187,7 @@ def walk_through(walk: Walk) -> None:
     walk.picture("6", "Eight kinds have names")
 
     def export() -> None:
-        page.get_by_role("button", name="Names", exact=True).click()
+        page.locator(".menu > button", has_text="Names").click()
         page.get_by_role("button", name="Export what is named").click()
 
     walk.act("Menu *Names*, *Export what is named*", export)
@@ -264,7 +266,9 @@ def main() -> None:
     ]
     with subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True) as server:
         try:
-            address = next(found[0] for line in server.stdout or () if (found := re.search(r"http://\S+", line)))
+            address = next(
+                found[0] for line in server.stdout or () if (found := re.search(r"http://\S+", line))
+            )
             with sync_playwright() as started:
                 chromium = started.chromium.launch(executable_path=chosen.chromium, args=["--no-sandbox"])
                 page = chromium.new_page(viewport=SIZE)
@@ -278,8 +282,16 @@ def main() -> None:
         finally:
             server.terminate()
     truth = compared(source, chosen.workspace / "exports" / NAME)
-    named, right = sum(map(bool, truth.named)), sum(a == b != "" for a, b in zip(truth.shown, truth.named, strict=True))
-    counts = {"candidates": len(source), "unknown": sum(map(bool, truth.shown)), "named": named, "right": right}
+    named, right = (
+        sum(map(bool, truth.named)),
+        sum(a == b != "" for a, b in zip(truth.shown, truth.named, strict=True)),
+    )
+    counts = {
+        "candidates": len(source),
+        "unknown": sum(map(bool, truth.shown)),
+        "named": named,
+        "right": right,
+    }
     text = HEAD.format(actions=walk.actions, **counts) + "\n".join(walk.log) + "\n\n"
     text += TAIL.format(table=markdown_table(truth.table()), name=NAME, **counts)
     (chosen.docs / "explorer_walkthrough.md").write_text(text, encoding="utf-8")

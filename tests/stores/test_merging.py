@@ -150,7 +150,9 @@ def test_tags_come_along(tmp_path):
     }
     assert tags_of(both) == expected
     journal = TagJournal(both.path)
-    assert [step.title for step in journal.read()] == ["tags of one, two"], "one step, which can be taken back"
+    assert [step.title for step in journal.read()] == ["tags of one, two"], (
+        "one step, which can be taken back"
+    )
     table = TagTable()
     table.apply(step := TagJournal(both.path).read()[0])
     table.apply(step.inverse())
