@@ -108,9 +108,12 @@ class State(Observable):
             lambda: (self.tags.version, self.clusters),
             len(self),
         )
+        if self.ranking is not None:
+            self.ranking.keep_to = lambda: self.selection.visible
         for part in (self.history, self.tags, self.selection):
             part.subscribe(lambda changed: self.announce(*changed))
         self._grouped: tuple[tuple[Any, ...], Grouping] | None = None
+        self._listed: tuple[tuple[Any, ...], list[Category]] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
         approximate = settings.approximate
@@ -165,7 +168,10 @@ class State(Observable):
             The most frequent first, unknown classes before all others; last, as one, what is left out.
         """
         chosen = self.selection
-        return categories(self.grouping, chosen.visible, chosen.selected, chosen.hidden)
+        key = self.grouping, chosen.visible, chosen.selected, chosen.hidden
+        if self._listed is None or not all(map(is_same, self._listed[0], key)):
+            self._listed = key, categories(*key)
+        return self._listed[1]
 
     def colour_by(self, name: str) -> None:
         """Let the colours mean something else.
