@@ -13,7 +13,7 @@ from oodretrieval.embedding import (
     embed_candidates,
     embedding_network,
 )
-from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.device import stage_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.models import load_model
 from oodretrieval.stages.select.settings import EmbedSettings
@@ -35,7 +35,7 @@ class Embedder:
 
     def __init__(self, settings: EmbedSettings, run: Run, model_name: str) -> None:
         self.settings = settings
-        self.device = choose_device(settings.common.gpu)
+        self.device = stage_device(settings.common)
         self.views = views_of(settings.embedded)
         self.network = _network(settings, run, model_name)
 
