@@ -39,7 +39,7 @@ text typed into a field; moving the pointer counts nothing). The candidates are 
 `python benchmarks/explorer_walkthrough.py --workspace workspace` does it again and makes this page.
 
 """
-TAIL = """## What came of it
+TAIL = """## What was found
 
 Compared with the truth, which was not shown: a candidate shows a kind if most of its pixels do. Among the {candidates}
 candidates are {unknown} of kinds that were never learned, {named} were named, {right} of these rightly.

@@ -14,16 +14,12 @@ from oodretrieval.explorer.history import UNDOABLE, History
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.selection import Selection
-from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.settings import METHOD_NAMES, ExplorerSettings
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.explorer.visible_neighbours import VisibleNeighbours
 from oodretrieval.results.columns import Columns
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.stores import Catalogue
-
-METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
-METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
-"""Methods of projection, and what to call them."""
 
 
 class State(Observable):
@@ -204,9 +200,8 @@ class State(Observable):
     # -- undoing -------------------------------------------------------------------------------------------
 
     def _above_threshold(self) -> tuple[NDArray[np.bool_], object]:
-        if self.ranking is None:
-            return np.ones(len(self), np.bool_), 0
-        return self.ranking.visible, self.ranking.step
+        chosen = self.ranking
+        return (np.ones(len(self), np.bool_), 0) if chosen is None else (chosen.visible, chosen.step)
 
     def _memento(self) -> dict[str, Any]:
         chosen = self.selection
