@@ -1,8 +1,10 @@
 """Running scripts in this process, which a new one for each would make slow."""
 
+import inspect
 import logging
 import runpy
 import sys
+from functools import partial
 
 import pytest
 
@@ -19,11 +21,15 @@ def run_in_process(script, arguments, capsys, **variables):
     root = logging.getLogger()
     before, handlers, level = sys.argv, root.handlers[:], root.level
     sys.argv = [str(script), *arguments]
+    stack = inspect.stack
+    # Sacred asks who calls it, and the lines around each caller are searched for in thousands of modules here.
+    inspect.stack = partial(stack, 0)
     try:
         with pytest.raises(SystemExit) as exit_:
             runpy.run_path(str(script), variables, "__main__")
     finally:
         sys.argv = before
+        inspect.stack = stack
         root.handlers[:] = handlers
         root.setLevel(level)
     out, err = capsys.readouterr()
