@@ -14,16 +14,12 @@ from oodretrieval.explorer.history import UNDOABLE, History
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.selection import Selection
-from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.settings import METHOD_NAMES, ExplorerSettings
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.explorer.visible_neighbours import VisibleNeighbours
 from oodretrieval.results.columns import Columns
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.stores import Catalogue
-
-METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
-METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
-"""Methods of projection, and what to call them."""
 
 
 class State(Observable):
@@ -108,9 +104,12 @@ class State(Observable):
             lambda: (self.tags.version, self.clusters),
             len(self),
         )
+        if self.ranking is not None:
+            self.ranking.keep_to = lambda: self.selection.visible
         for part in (self.history, self.tags, self.selection):
             part.subscribe(lambda changed: self.announce(*changed))
         self._grouped: tuple[tuple[Any, ...], Grouping] | None = None
+        self._listed: tuple[tuple[Any, ...], list[Category]] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
         approximate = settings.approximate
@@ -165,7 +164,10 @@ class State(Observable):
             The most frequent first, unknown classes before all others; last, as one, what is left out.
         """
         chosen = self.selection
-        return categories(self.grouping, chosen.visible, chosen.selected, chosen.hidden)
+        key = self.grouping, chosen.visible, chosen.selected, chosen.hidden
+        if self._listed is None or not all(map(is_same, self._listed[0], key)):
+            self._listed = key, categories(*key)
+        return self._listed[1]
 
     def colour_by(self, name: str) -> None:
         """Let the colours mean something else.
@@ -198,9 +200,8 @@ class State(Observable):
     # -- undoing -------------------------------------------------------------------------------------------
 
     def _above_threshold(self) -> tuple[NDArray[np.bool_], object]:
-        if self.ranking is None:
-            return np.ones(len(self), np.bool_), 0
-        return self.ranking.visible, self.ranking.step
+        chosen = self.ranking
+        return (np.ones(len(self), np.bool_), 0) if chosen is None else (chosen.visible, chosen.step)
 
     def _memento(self) -> dict[str, Any]:
         chosen = self.selection

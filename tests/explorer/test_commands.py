@@ -298,6 +298,22 @@ def test_what_is_selected_is_shown_until_nothing_is(drive):
     assert drive.detail == "keys"
 
 
+def test_the_contact_sheet_keeps_to_the_filter(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    drive.press("n", "n", "n", "s")
+    before = list(drive.rows.values())
+    drive.press("/", *"class == 1", "enter")
+    assert drive.detail == "candidates" and list(drive.rows.values()) == [row for row in before if row % 2]
+    drive.press("n")
+    assert drive.presentation.marked == 7, "the fourth of those that are shown"
+    drive.press("/", *["backspace"] * 10, *"class == 9", "enter")
+    for key in ("s", "n", "pagedown"):
+        drive.press(key)
+        assert "no candidate is shown" in drive.presentation.status
+    drive.press("+", "-", "/", *["backspace"] * 10, "enter", "s")
+    assert list(drive.rows.values()) == before
+
+
 def test_pages_of_what_is_selected(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, 50, select_by="novelty"))
     drive.press("a")
@@ -546,6 +562,27 @@ def test_u_colours_by_the_score_that_selected(drive, tmp_path):
     assert "predicted car, IoU 0.13, nearest neighbour 0.00" in text
 
 
+def test_very_many_points_are_drawn_as_a_picture_of_the_view(catalogue, monkeypatch):
+    for module in ("scatter", "scatter_view"):
+        monkeypatch.setattr(f"oodretrieval.explorer.desktop.{module}.EXACT", 4)
+    drive = open_explorer(catalogue)
+    (picture,) = drive.scatter.images
+    assert picture.get_array()[..., 3].any() and not drive.scatter.collections
+    assert changed(drive, lambda: drive.press("h"))
+    drive.hover(3)
+    assert drive.presentation.hovered == 3
+    drive.press("k")
+    assert changed(drive, lambda: drive.press("x")), "what is not selected was pale"
+    for _ in range(40):
+        drive.wheel(3, 1)
+        if not drive.scatter.images:
+            break
+    shown = sum(len(points.get_offsets()) for points in drive.scatter.collections)
+    assert 1 <= shown <= 4, "few are in the view: each is drawn"
+    drive.press("home")
+    assert drive.scatter.images
+
+
 def test_the_legend_only_where_asked(catalogue):
     drive = open_explorer(catalogue, mainplot={"legend": False})
     for key in "ghb":
@@ -694,7 +731,7 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
 
 
 def test_files_are_a_key_away(drive):
-    drive.press("e")
+    drive.press("f")
     assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
     drive.press("ctrl+s")
     assert "save the view as" in drive.presentation.prompt.question
@@ -710,14 +747,14 @@ DATASET = TRAIN_DATASET = VAL_DATASET = MODEL = META_MODEL = EMBEDDING = ""
 """
 
 
-def test_f_asks_the_network_why(drive, tmp_path, monkeypatch):
+def test_e_asks_the_network_why(drive, tmp_path, monkeypatch):
     """The segment's image with the pixels that speak for its class; without a segment it says what to do."""
     (tmp_path / "configuration.py").write_text(NETWORK, encoding="utf-8")
     monkeypatch.setenv("OODRETRIEVAL_CONFIGURATION", str(tmp_path / "configuration.py"))
-    drive.press("f")
+    drive.press("e")
     assert "point at a segment" in drive.presentation.status and drive.detail == "keys"
     drive.hover(3)
-    drive.press("f")
+    drive.press("e")
     assert drive.detail == "image" and "fixations" in drive.presentation.detail.heading
     image, box = drive.presentation.detail.image, drive.presentation.detail.box
     assert box == drive.state.segments.box(3)

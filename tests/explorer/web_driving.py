@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from driving import PATIENCE
 
+from oodretrieval.explorer.view_port import ViewPort
 from oodretrieval.explorer.web.scatter import LEGEND_ROOM
-from oodretrieval.explorer.web.view_port import ViewPort
 from oodretrieval.search import project
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -80,20 +80,26 @@ def lower_threshold(session: Session) -> None:
 
 
 def follow_ranking(session: Session, changed: frozenset[str]) -> None:
-    """Show the contact sheet again where it is shown and the threshold was moved, or something named.
+    """Show the contact sheet again where it is shown, and what is listed or how it is called has changed.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
-    if changed & {"step", "tags"} and isinstance(session.presentation.detail, CandidatePage):
+    if changed & {"step", "filter", "hidden", "tags"} and isinstance(
+        session.presentation.detail, CandidatePage
+    ):
         show_candidates(session)
 
 
 def _ranking(session: Session) -> Ranking | None:
-    if session.state.ranking is None:
+    ranking = session.state.ranking
+    if ranking is None:
         session.say("no score in this catalogue; compute_embeddings writes it")
-    return session.state.ranking
+    elif not ranking.rows:
+        session.say("no candidate is shown; change the filter, or show hidden colours again")
+        return None
+    return ranking
 
 
 def _turn(session: Session, by: int) -> None:
@@ -108,6 +114,7 @@ def _turn(session: Session, by: int) -> None:
 
 
 def _show_page(session: Session, ranking: Ranking, page: int) -> None:
+    page = min(page, (len(ranking.rows) - 1) // PAGE)
     first = page * PAGE
     rows = tuple(ranking.rows[first : first + PAGE])
     captions = tuple(_caption(session, ranking, row, place) for place, row in enumerate(rows, first + 1))
@@ -148,8 +155,9 @@ def _inspect(session: Session, by: int) -> None:
 
 
 def _move_threshold(session: Session, by: int) -> None:
-    ranking = _ranking(session)
+    ranking = session.state.ranking
     if ranking is None:
+        _ranking(session)  # says so
         return
     lowest = ranking.raise_threshold(by)
     shown, name = int(ranking.visible.sum()), session.state.segments.score_name

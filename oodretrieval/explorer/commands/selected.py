@@ -20,10 +20,9 @@ def show_selection(session: Session, place: int = 0) -> None:
         session: Whose view.
         place: Number of the page, from 0; the nearest one there is.
     """
-    chosen = session.state.selection
-    if chosen.selected is None or not (chosen.selected & chosen.visible).any():
+    if not _is_any_shown(session):
         return
-    rows = chosen.scope
+    rows = session.state.selection.scope
     ranking = session.state.ranking
     columns, lines = FEW if len(rows) <= FEW[0] * FEW[1] else MANY
     size = columns * lines
@@ -68,15 +67,20 @@ def follow_selection(session: Session, otherwise: Callable[[Session], None], cha
 
     Args:
         session: Whose view.
-        otherwise: Shows something else where nothing is selected any more.
+        otherwise: Shows something else where nothing that is shown is selected any more.
         changed: Attributes of the state.
     """
     shown = session.presentation.detail
     if not isinstance(shown, SelectionPage) or not changed & {"selected", "filter", "hidden", "step", "tags"}:
         return
-    if len(session.state.selection):
+    if _is_any_shown(session):
         show_selection(session, shown.place)
     else:
         session.presentation.detail = KeysHelp()
         if session.state.ranking is not None:
             otherwise(session)
+
+
+def _is_any_shown(session: Session) -> bool:
+    chosen = session.state.selection
+    return chosen.selected is not None and bool((chosen.selected & chosen.visible).any())

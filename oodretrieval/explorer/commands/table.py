@@ -190,14 +190,14 @@ KEYS: tuple[Command, ...] = (
     Command(
         "e",
         "e",
-        "export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
-        exporting.export_tagged,
+        "why the network says so: the pixels that the evidence for the marked segment's class is followed back to",
+        explaining.explain_marked,
     ),
     Command(
         "f",
         "f",
-        "why the network says so: the pixels that the evidence for the marked segment's class is followed back to",
-        explaining.explain_marked,
+        "files: export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
+        exporting.export_tagged,
     ),
     Command("ctrl+s", "Ctrl + s", "save the whole view as PNG, SVG or PDF", saving.ask_for_snapshot),
     Command("?", "?", "this help", leaving.toggle_help),

@@ -69,7 +69,7 @@ class FigureView:
         if "density" in changed:
             self.scatter.draw()
         if "limits" in changed:
-            self.scatter.fit()
+            self.scatter.move()
         if "detail" in changed:
             self.detail.draw(self._presentation.detail)
         if changed & {"density", "detail", "limits"}:
@@ -123,4 +123,4 @@ class FigureView:
 
     def fit(self) -> None:
         """Make the scatter fit a window of another size."""
-        self.scatter.fit()
+        self.scatter.move()

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.colour_scale import ColourScale, bar_colours
+from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
+from oodretrieval.explorer.view_port import ViewPort
 from oodretrieval.search.density import density_around
 
 MOST_IN_LEGEND = 18
@@ -34,6 +36,7 @@ def draw_categories(
     legend: bool,
     selected: NDArray[np.bool_] | None = None,
     scale: ColourScale | None = None,
+    view: ViewPort | None = None,
 ) -> None:
     """Draw every segment in the colour of its category; replaces what was there.
 
@@ -45,19 +48,16 @@ def draw_categories(
         legend: Whether there is a legend; one colour for all needs none.
         selected: Which segments are selected, ``(n,)``: the others are pale; None for none.
         scale: Of the number that colours stand for: drawn as a bar; None for colours of another kind.
+        view: What the axes show: only that is drawn, as a picture where it holds very many points. None draws each
+            point wherever it is.
     """
     limits = axes.get_xlim(), axes.get_ylim()
     axes.clear()
-    size = float(np.clip(9000 / len(points), 2, 46))
-    order = sorted(categories, key=lambda each: (not each.faint, each.unknown, -len(each.rows)))
-    for category in order:
-        parts = [(category.rows, _opacity(len(points)))]
-        if selected is not None:
-            chosen = selected[category.rows]
-            parts = [(category.rows[~chosen], 0.18), (category.rows[chosen], 1.0)]
-        for rows, opacity in parts:
-            if len(rows):
-                _draw_points(axes, points[rows], category, size, opacity)
+    shown = None if view is None else inside(points, view)
+    if view is None or shown is None or int(shown.sum()) <= EXACT:
+        _draw_each(axes, points, categories, selected, shown)
+    else:
+        _draw_picture(axes, points_picture(points, layers_of(categories, selected), view), view)
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])
     axes.set_xticks([])
@@ -69,6 +69,40 @@ def draw_categories(
         _legend(axes, entries, below=scale is not None)
     if legend and scale is not None:
         _draw_bar(axes, scale)
+
+
+def _draw_picture(axes: Axes, picture: NDArray[np.uint8], view: ViewPort) -> None:
+    extent = view.left, view.right, view.bottom, view.top
+    axes.imshow(
+        picture,
+        extent=extent,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        resample=False,
+        zorder=2,
+    )
+
+
+def _draw_each(
+    axes: Axes,
+    points: NDArray[np.floating],
+    categories: Sequence[Category],
+    selected: NDArray[np.bool_] | None,
+    shown: NDArray[np.bool_] | None,
+) -> None:
+    number = len(points) if shown is None else int(shown.sum())
+    size = float(np.clip(9000 / max(number, 1), 2, 46))
+    order = sorted(categories, key=lambda each: (not each.faint, each.unknown, -len(each.rows)))
+    for category in order:
+        here = category.rows if shown is None else category.rows[shown[category.rows]]
+        parts = [(here, _opacity(number))]
+        if selected is not None:
+            chosen = selected[here]
+            parts = [(here[~chosen], 0.18), (here[chosen], 1.0)]
+        for rows, opacity in parts:
+            if len(rows):
+                _draw_points(axes, points[rows], category, size, opacity)
 
 
 def _opacity(number: int) -> float:

@@ -22,7 +22,7 @@ from oodretrieval.embedding import (
 )
 from oodretrieval.errors import SettingsError
 from oodretrieval.execution import worker_processes
-from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.device import stage_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.models import load_model
 from oodretrieval.stages.select.settings import EmbedSettings
@@ -51,7 +51,7 @@ class Embedder:
     def __init__(self, settings: EmbedSettings, run: Run, model_name: str) -> None:
         self.settings, self._run, self._model_name = settings, run, model_name
         self.devices = [_device(name) for name in settings.devices]
-        self.device = self.devices[0] if self.devices else choose_device(settings.common.gpu)
+        self.device = self.devices[0] if self.devices else stage_device(settings.common)
         self.views = views_of(settings.embedded)
         self.network = _network(settings, run, model_name)
         self._open = ExitStack()
