@@ -112,6 +112,8 @@ def test_images_go_to_each_device_in_turn_and_come_back_in_order(configuration, 
 def test_a_device_that_is_not_there(configuration, embedded):
     with pytest.raises(SettingsError, match=r"'cuda:77' is none of cpu"):
         again(configuration, embedded, devices=("cpu", "cuda:77"))
+    with pytest.raises(SettingsError, match=r"args\.engine=ray that of several"):
+        again(configuration, embedded, devices=("cpu", "cpu"), engine="ray")
 
 
 def test_vectors_of_mixed_precision_are_near(configuration, embedded):
