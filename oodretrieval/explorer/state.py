@@ -47,6 +47,7 @@ class State(Observable):
         metric: Distance metric. Observed.
         neighbours: How many nearest neighbours are wanted. Observed.
         query: Row whose neighbours are wanted, or None. Observed.
+        found: Its neighbours and their distances, nearest first; None until they are found. Observed.
         colouring: What the colours mean. Observed.
         clustering: Method of clustering. Observed.
         groups: How many clusters were asked for; 0 before the first clustering. Observed.
@@ -68,6 +69,7 @@ class State(Observable):
     metric = Observed[str]()
     neighbours = Observed[int]()
     query = Observed[int | None]()
+    found = Observed[list[tuple[int, float]] | None]()
     colouring = Observed[str]()
     clustering = Observed[str]()
     groups = Observed[int]()
@@ -90,7 +92,7 @@ class State(Observable):
             self.ranking.subscribe(lambda changed: self.announce(*changed))
         self.points, self.preliminary = None, False
         self.space = self.vectors if not settings.embedding_size else None
-        self.metric, self.query = settings.distance_metric, None
+        self.metric, self.query, self.found = settings.distance_metric, None, None
         self.neighbours = self._possible(settings.neighbours)
         self.clustering, self.groups, self.clusters = next(iter(CLUSTERINGS)), 0, None
         self.colouring = self._most_instructive_colouring()
