@@ -70,6 +70,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     # What cannot be read is tried again each time: it is found at once, and what is selected depends on all that can.
     all_again = replace(settings.common, retry_failed=True)
     with (
+        embedder,
         CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer,
         StageFailures("compute_embeddings", folder, {}, all_again) as failing,
     ):
