@@ -30,14 +30,26 @@ def verdict(answer: str) -> tuple[int, str]:
     lines += [f"{len(packages) - len(skipped)} packages checked, {len(weak)} known weaknesses"]
     if skipped:
         names = ", ".join(sorted(each["name"] for each in skipped))
-        lines.append(f"NOT CHECKED: {len(skipped)} of {len(packages)} packages, e.g. as {skipped[0]['skip_reason']}")
+        lines.append(
+            f"NOT CHECKED: {len(skipped)} of {len(packages)} packages, e.g. as {skipped[0]['skip_reason']}"
+        )
         lines.append(f"  {names}")
     return int(bool(weak)), "\n".join(lines)
 
 
 def main() -> int:
     """Ask, and print."""
-    command = [sys.executable, "-m", "pip_audit", "--format", "json", "--progress-spinner", "off", "--timeout", "10"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip_audit",
+        "--format",
+        "json",
+        "--progress-spinner",
+        "off",
+        "--timeout",
+        "10",
+    ]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     code, text = verdict(found.stdout)
     print(text)

@@ -157,6 +157,15 @@ class Work:
         return 2 * task
 
 
+def unprepared():
+    raise StoreError("no network")
+
+
+def test_a_worker_that_cannot_open_what_it_needs_says_why(nodes):
+    with pytest.raises(StoreError, match="no network"):
+        list(map_cluster(unprepared, [1]))
+
+
 def test_errors_are_those_of_the_worker_and_a_task_that_kills_is_given_up(nodes):
     assert sorted(map_cluster(Work, [1, 2, 3])) == [2, 4, 6]
     assert list(map_cluster(Work, [])) == []
