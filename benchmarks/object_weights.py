@@ -1,10 +1,11 @@
 """What each part of a region's score is worth, on the regions that eval_discovery described in a workspace.
 
     python scripts/eval_discovery.py with args.dataset=road_anomaly_21 args.model_name=deeplabv3plus_camvid
-    python benchmarks/object_weights.py --model deeplabv3plus_camvid --datasets road_anomaly_21
+    python benchmarks/object_weights.py --scene deeplabv3plus_camvid road_anomaly_21 [--scene MODEL DATASET …]
 
-Each row changes one thing. For each dataset: area under the found curve, and objects touched / found / outlined after
-five looks an image; then the mean over the datasets, each of the same weight, and the worst area. Images without
+Each row changes one thing. For each scene: area under the found curve, and objects touched / found / outlined after
+five looks an image; then the mean over the scenes, each of the same weight, and the worst area. The
+last table shows for each scene the row that the others would have chosen by their mean area. Images without
 regions in the workspace are left out. ``--every`` takes every n-th image.
 """
 
@@ -30,6 +31,7 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
+from oodretrieval.regions.scoring import CONTRAST
 from oodretrieval.stores import Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, read_regions, regions_path
 
@@ -49,31 +51,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--datasets", nargs="+", required=True)
+    parser.add_argument("--scene", nargs=2, action="append", required=True, metavar=("MODEL", "DATASET"))
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--every", type=int, default=1)
     options = parser.parse_args()
     configuration = load_configuration()
     workspace = Workspace(options.workspace or configuration.workspace)
-    scenes = []
-    for name in options.datasets:
+    scenes, names = [], [name for _, name in options.scene]
+    for model, name in options.scene:
         dataset = dataset_in_use(configuration, name, CommonSettings())
         assert dataset.label_set is not None, f"{name} has no truth"
         unknown = dataset.label_set.unknown_ids
         ids = dataset.ids[:: options.every]
-        scenes.append(
-            list(filter(None, (_image(workspace, Stored(options.model, name), i, unknown) for i in ids)))
-        )
-    head = [f"{n}: {len(s)} images" for n, s in zip(options.datasets, scenes, strict=True)]
+        scenes.append(list(filter(None, (_image(workspace, Stored(model, name), i, unknown) for i in ids))))
+    head = [f"{n}: {len(s)} images" for n, s in zip(names, scenes, strict=True)]
     print(_row(["area, and touched / found / outlined after 5 looks an image", *head, "mean", "worst"]))
     print(_row(["---"] * (len(head) + 3)))
+    measured: dict[str, list[DiscoveryCurve]] = {}
     for way, (weights, choice) in ways().items():
         curves = [_curve(scene, weights, choice) for scene in scenes]
         mean = {share: np.mean([curve.per_image[5][share] for curve in curves]) for share in SHARES}
         cells = [f"{curve.area:.3f}, {_shares(curve.per_image[5])}" for curve in curves]
+        measured[way] = curves
         areas = [curve.area for curve in curves]
         print(_row([way, *cells, f"{np.mean(areas):.3f}, {_shares(mean)}", f"{min(areas):.3f}"]), flush=True)
+
+    print()
+    print(_row(["scene", "chosen by the others", "area", "after 5 looks an image", "area of the default"]))
+    print(_row(["---"] * 5))
+    for place, name in enumerate(names):
+        best = max(measured, key=lambda way: _mean_of_others(measured[way], place))
+        here, usual = measured[best][place], measured["**default**"][place]
+        print(_row([name, best, f"{here.area:.3f}", _shares(here.per_image[5]), f"{usual.area:.3f}"]))
+
+
+def _mean_of_others(curves: Sequence[DiscoveryCurve], place: int) -> float:
+    return float(np.mean([curve.area for other, curve in enumerate(curves) if other != place] or [0.0]))
 
 
 def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
@@ -81,20 +94,41 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
     default, choice = ScoreWeights(), Choice()
     evidence = dict(default.evidence)
     without = {f"without {name}": replace(default, evidence={**evidence, name: 0.0}) for name in evidence}
-    earlier = replace(default, sides=-0.5, contrast=0.0), replace(choice, size_power=0.3)
+    entropy = {"entropy": 1.0, "entropy_contrast": 0.25, "distance": evidence["distance"]}
     return {
         "**default**": (default, choice),
-        "earlier weights: sides -0.5, size 0.3, no contrast": earlier,
         "without contrast of large regions": (replace(default, contrast=0.0), choice),
-        "sides -0.5": (replace(default, sides=-0.5), choice),
         "sides -1": (replace(default, sides=-1.0), choice),
+        "how far down: 0": (replace(default, middle=0.0), choice),
+        "how far down: 0.25": (replace(default, middle=0.25), choice),
+        "how far down: 1": (replace(default, middle=1.0), choice),
+        "distance 1": (replace(default, evidence={**evidence, "distance": 1.0}), choice),
+        "distance 2": (replace(default, evidence={**evidence, "distance": 2.0}), choice),
+        "distance 3": (replace(default, evidence={**evidence, "distance": 3.0}), choice),
+        "energy 0.5": (replace(default, evidence={**evidence, "energy": 0.5}), choice),
+        "entropy instead of energy": (replace(default, evidence=entropy), choice),
+        "taller than wide 0.3": (
+            replace(default, evidence={**evidence, "height": 0.3, "width": -0.3}),
+            choice,
+        ),
+        "contrast of distance, all sizes, 0.25": (
+            replace(default, evidence={**evidence, CONTRAST: 0.25}),
+            choice,
+        ),
+        "contrast of distance, all sizes, 0.5": (
+            replace(default, evidence={**evidence, CONTRAST: 0.5}),
+            choice,
+        ),
         "size 0": (default, replace(choice, size_power=0.0)),
         "size 0.3": (default, replace(choice, size_power=0.3)),
         **{name: (weights, choice) for name, weights in without.items()},
         "without perimeter": (replace(default, perimeter=0.0), choice),
         "without log_share": (replace(default, log_share=0.0), choice),
+        "threshold 0": (default, replace(choice, threshold=0.0)),
         "threshold 1": (default, replace(choice, threshold=1.0)),
         "threshold 3": (default, replace(choice, threshold=3.0)),
+        "at most 8 an image": (default, replace(choice, limit=8)),
+        "at most 8 an image, threshold 1": (default, replace(choice, limit=8, threshold=1.0)),
     }
 
 

@@ -22,7 +22,7 @@ from scipy import ndimage
 from skimage.segmentation import felzenszwalb
 
 from oodretrieval.datasets.streets import Streets
-from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty import WindowBank
 from oodretrieval.regions import (
     RegionReference,
     ScoreWeights,
@@ -39,7 +39,7 @@ from oodretrieval.stores import Prediction
 from oodretrieval.stores.regions import read_regions, write_regions
 
 ROUNDS = 3
-KNOWN = 3600
+KNOWN = 2000
 """Known features that distances are measured to: 400 of each of nine classes."""
 
 
@@ -67,7 +67,7 @@ def main() -> None:
 def _report(size: str, image: NDArray[np.uint8], rounds: int) -> None:
     rng = np.random.default_rng(0)
     noisy = np.clip(image + rng.normal(0, 4, image.shape), 0, 255).astype(np.uint8)
-    logits, features = (_smooth_noise(rng, k, image.shape[:2], stride) for k, stride in ((9, 4), (320, 16)))
+    logits, features = (_smooth_noise(rng, k, image.shape[:2], stride) for k, stride in ((9, 4), (320, 8)))
     tree = propose_regions(noisy, logits=logits, features=features)
     values = rng.normal(size=len(tree))
     parts: dict[str, Callable[[], object]] = {
@@ -86,16 +86,14 @@ def _report(size: str, image: NDArray[np.uint8], rounds: int) -> None:
         logits=logits,
         num_classes=len(logits),
     )
-    known = rng.normal(size=(KNOWN, len(features))).astype(np.float16)
-    ones = np.ones(len(features), np.float32)
-    bank = FeatureBank(0 * ones, ones, known, np.zeros(KNOWN, np.int64))
-    described = described_regions(noisy, prediction, features, bank)
+    windows = WindowBank.of(rng.normal(size=(KNOWN, len(features))))
+    described = described_regions(noisy, prediction, features, windows)
     reference = RegionReference.of([described.columns], ScoreWeights().standardised)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "regions.h5"
 
         def everything() -> None:
-            write_regions(path, described_regions(noisy, prediction, features, bank), {})
+            write_regions(path, described_regions(noisy, prediction, features, windows), {})
             stored = read_regions(path)
             chosen = choose_regions(stored.tree, score_regions(stored.columns, reference))
             for region in chosen:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
 from oodretrieval.regions.cut import without_overlap
+from oodretrieval.regions.description import resized
 from oodretrieval.regions.evidence import pool_evidence, region_shapes
 from oodretrieval.regions.tree import RegionTree
 
@@ -46,12 +47,16 @@ def region_terms(
     Raises:
         ValueError: If a map has another number of axes.
     """
-    terms = region_shapes(tree)
+    terms, size = region_shapes(tree), (tree.superpixels.shape[0], tree.superpixels.shape[1])
     for name, values in maps.items():
         if values.ndim != 2:
             raise ValueError(f"expected the map {name!r} as (h, w), got {values.shape}")
-        evidence = pool_evidence(tree, values[None])
-        terms |= {name: evidence.inside[:, 0], f"{name}_contrast": evidence.contrast[:, 0]}
+    if not maps:
+        return terms
+    # at one size they are pooled together, which takes little longer than one of them
+    evidence = pool_evidence(tree, np.concatenate([resized(values[None], size) for values in maps.values()]))
+    for place, name in enumerate(maps):
+        terms[name], terms[f"{name}_contrast"] = evidence.inside[:, place], evidence.contrast[:, place]
     return terms
 
 
@@ -130,6 +135,7 @@ class ScoreWeights:
         evidence: Term → weight, in deviations from what regions of the same size show.
         perimeter: Weight of a long border, likewise.
         sides: Weight of each side of the image that the region touches: ground, sky and houses are cut off there.
+        middle: Weight of how far down the image a region lies, next to regions of its size: things stand on the ground.
         log_share: Weight of the logarithm of the share of the image.
         contrast: Weight of :data:`CONTRAST` for large regions: what is large is shown whole, and not with its ground.
     """
@@ -137,13 +143,14 @@ class ScoreWeights:
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
     sides: float = -2.0
+    middle: float = 0.5
     log_share: float = 0.2
     contrast: float = 1.5
 
     @property
     def standardised(self) -> tuple[str, ...]:
         """The terms that need a reference."""
-        return (*self.evidence, "perimeter", *((CONTRAST,) if self.contrast else ()))
+        return (*self.evidence, "perimeter", "middle", *((CONTRAST,) if self.contrast else ()))
 
 
 def score_regions(
@@ -168,7 +175,11 @@ def score_regions(
     if chosen.contrast:
         large = np.clip((log_share - np.log(LARGE)) / np.log(10), 0, 1)
         score = score + chosen.contrast * large * reference.standardise(terms, CONTRAST)
-    for name, weight in {**chosen.evidence, "perimeter": chosen.perimeter}.items():
+    for name, weight in {
+        **chosen.evidence,
+        "perimeter": chosen.perimeter,
+        "middle": chosen.middle,
+    }.items():
         score = score + weight * reference.standardise(terms, name)
     return np.asarray(score, np.float64)
 

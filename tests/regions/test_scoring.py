@@ -23,7 +23,7 @@ from oodretrieval.regions.scoring import CONTRAST
 def terms_of(count, seed=0, **more):
     rng = np.random.default_rng(seed)
     shares = np.exp(rng.uniform(-8, -1, count))
-    names = ("energy", "energy_contrast", "distance", "perimeter", CONTRAST)
+    names = ("energy", "energy_contrast", "distance", "perimeter", "middle", CONTRAST)
     plain = {name: rng.normal(size=count) for name in names}
     return {"share": shares, "sides": np.zeros(count), **plain, **more}
 
@@ -57,11 +57,14 @@ def test_the_unit_of_a_map_does_not_matter(factor, offset):
 
 def test_a_score_is_the_weighted_sum():
     terms = terms_of(50, sides=np.arange(50) % 3)
-    weights = ScoreWeights(evidence={"energy": 2.0}, perimeter=-0.5, sides=-3.0, log_share=0.1, contrast=0.7)
+    weights = ScoreWeights(
+        evidence={"energy": 2.0}, perimeter=-0.5, sides=-3.0, log_share=0.1, contrast=0.7, middle=0.3
+    )
     reference = RegionReference.of([terms], weights.standardised)
     expected = (
         2 * reference.standardise(terms, "energy")
         - 0.5 * reference.standardise(terms, "perimeter")
+        + 0.3 * reference.standardise(terms, "middle")
         - 3 * terms["sides"]
         + 0.1 * np.log(terms["share"])
         + 0.7 * np.clip(np.log10(terms["share"] / 0.05), 0, 1) * reference.standardise(terms, CONTRAST)

@@ -175,3 +175,17 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
     if size == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def magnified(image: NDArray[np.uint8], times: int) -> NDArray[np.uint8]:
+    """The image at a multiple of its size, so that small things fill more than one cell of the features.
+
+    Args:
+        image: ``(H, W, 3)``.
+        times: Whole number >= 1.
+
+    Returns:
+        ``(times H, times W, 3)``.
+    """
+    size = (image.shape[1] * times, image.shape[0] * times)
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BICUBIC))

@@ -14,16 +14,16 @@ from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.adapters import MaskGenerator
-from oodretrieval.novelty import NoveltyModel
+from oodretrieval.novelty import MAGNIFIED, NoveltyModel
 from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
-from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
+from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen, magnified
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record
 from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
-VERSION = 2
+VERSION = 3
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""
@@ -36,7 +36,8 @@ class DescribedRegions:
 
     Args:
         work: Of which network on which dataset; its images are read.
-        novelty: The novelty model, and its file; None where there is none: then regions have no distance.
+        novelty: The novelty model, and its file; None where there is none, or it knows no windows: then regions have
+            no distance.
         device: Where features and masks are computed.
         proposed_by: What proposes regions.
 
@@ -59,7 +60,7 @@ class DescribedRegions:
             folder = proposed_by.proposals_weights
             self._generator = MaskGenerator(folder, proposed_by.proposals, device)
             self._generated_by = {"generator": cached_weights_hash(Path(folder).expanduser())}
-        self._novelty = novelty
+        self._novelty = None if novelty is None or novelty[0].windows is None else novelty
         backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
         self.features = SegmentFeatures(backbone, device)
 
@@ -134,7 +135,7 @@ class DescribedRegions:
                 failures[image] = str(error)
                 bar.update()
                 continue
-            features = self.features.feature_map(as_seen(pixels, record.settings))
+            features = self._features_of(pixels, record)
             yield ImageTask(
                 self.work.workspace.path,
                 self.work.names,
@@ -164,11 +165,11 @@ class DescribedRegions:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else self._novelty[0].bank.digest,
+            "known": self._known(),
         }
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
-        """Features of an image, seen at the size at which its prediction was made.
+        """Features of an image, seen at :data:`~oodretrieval.novelty.MAGNIFIED` times the size of its prediction.
 
         Args:
             image: ``(H, W, 3)``.
@@ -178,4 +179,12 @@ class DescribedRegions:
             ``(D, h, w)``.
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
-        return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
+        return self._features_of(image, read_prediction_record(path))
+
+    def _features_of(self, image: NDArray[np.uint8], record: PredictionRecord) -> NDArray[np.float32]:
+        return self.features.feature_map(magnified(as_seen(image, record.settings), MAGNIFIED))
+
+    def _known(self) -> str:
+        """Hash of the known windows; empty where there are none."""
+        windows = None if self._novelty is None else self._novelty[0].windows
+        return "" if windows is None else windows.digest

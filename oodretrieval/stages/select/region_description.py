@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.novelty import load_novelty_model
-from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty.windows import WindowBank
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
 from oodretrieval.stores import Prediction, Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, regions_path, write_regions
@@ -32,8 +32,8 @@ class ImageTask:
         image_id: Id of the image.
         proposals: What proposes regions.
         image: ``(H, W, 3)`` uint8.
-        features: Of an ImageNet network, ``(D, h, w)``.
-        novelty_model: File of the model that knows known features; None for no distances.
+        features: Of an ImageNet network that sees the image magnified, ``(D, h, w)``.
+        novelty_model: File of the model that has known windows; None for no distances.
         made_by: What to note in the file.
         masks: Trees that another generator of masks made; None to propose regions here.
     """
@@ -61,8 +61,8 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
     try:
         workspace = Workspace(task.workspace)
         prediction = stored_prediction(workspace, task.stored, task.image_id)
-        bank = None if task.novelty_model is None else _bank(task.novelty_model)
-        regions = described_regions(task.image, prediction, task.features, bank, task.masks)
+        windows = None if task.novelty_model is None else _windows(task.novelty_model)
+        regions = described_regions(task.image, prediction, task.features, windows, task.masks)
         path = regions_path(workspace, task.stored, task.proposals, task.image_id)
         write_regions(path, regions, task.made_by)
     except (StoreError, ValueError) as error:
@@ -71,15 +71,15 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=2)
-def _bank(path: Path) -> FeatureBank:
-    return load_novelty_model(path).bank
+def _windows(path: Path) -> WindowBank | None:
+    return load_novelty_model(path).windows
 
 
 def described_regions(
     image: NDArray[np.uint8],
     prediction: Prediction,
     features: NDArray[np.floating],
-    bank: FeatureBank | None,
+    windows: WindowBank | None,
     tree: RegionTree | None = None,
 ) -> StoredRegions:
     """Regions of an image with all that their score and a catalogue's rows are made of.
@@ -88,7 +88,7 @@ def described_regions(
         image: ``(H, W, 3)`` uint8.
         prediction: Of the segmentation network, with logits.
         features: Of an ImageNet network, ``(D, h, w)`` at any stride.
-        bank: Known features; None for no ``distance``.
+        windows: Known windows; None for no ``distance``.
         tree: Regions from elsewhere; None to propose them.
 
     Returns:
@@ -114,19 +114,14 @@ def described_regions(
     if tree is None:
         tree = propose_regions(image, logits=logits, features=features, min_share=MIN_SHARE)
     maps = pixel_maps(logits)
-    if bank is not None:
-        maps["local_distance"] = _distance(bank, features.reshape(len(features), -1).T).reshape(
-            features.shape[1:]
-        )
+    if windows is None:
+        return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction))
+    turned = windows.turned(features)
+    cells = turned.reshape(len(turned), -1).T
+    maps["local_distance"] = windows.log_distance(cells).reshape(turned.shape[1:])
     columns = region_terms(tree, maps) | _classes(tree, prediction)
-    if bank is not None:
-        columns["distance"] = _distance(bank, pool_features(tree, features))
+    columns["distance"] = windows.log_distance(pool_features(tree, turned))
     return StoredRegions(tree, columns)
-
-
-def _distance(bank: FeatureBank, features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``ln`` of the distance to known features of any class, ``(n,)``."""
-    return bank.log_distance(features, np.full(len(features), -1))
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
