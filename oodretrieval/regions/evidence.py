@@ -119,8 +119,8 @@ def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
 
     Returns:
         ``share`` of the image's area; ``fill``: share of its box; ``height`` and ``width`` of the box, ``top`` and
-        ``bottom``, as shares of the image's, and ``middle`` between them; ``sides``: how many sides of the image the
-        box touches, 0…4; ``perimeter``: pairs of neighbours across its border, over the root of its area.
+        ``bottom``, as shares of the image's; ``sides``: how many sides of the image the box touches, 0…4;
+        ``perimeter``: pairs of neighbours across its border, over the root of its area.
     """
     height, width = tree.size
     left, top, right, bottom = tree.boxes.T.astype(np.float64)
@@ -134,7 +134,6 @@ def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
         "width": (right - left) / width,
         "top": top / height,
         "bottom": bottom / height,
-        "middle": (top + bottom) / (2 * height),
         "sides": sides,
         "perimeter": out * tree.step / np.sqrt(areas),
     }

@@ -15,11 +15,14 @@ from oodretrieval.regions.tree import RegionTree
 BINS = 8
 """Groups of equally many regions, by size, that have a centre and a deviation of their own."""
 
-DEFAULT_EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
-"""Term → weight: ``-logsumexp`` of the logits, and the logarithm of the distance to known features."""
+DEFAULT_EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.0, "window_distance": 0.5}
+"""Term → weight: ``-logsumexp`` of the logits, logarithms of the distances to known segments and to known windows."""
 
 CONTRAST = "local_distance_contrast"
 """Term: how much farther from known features the pixels of a region are than those around it."""
+
+MIDDLE = "middle"
+"""Term: how far down the image the middle of a region's box lies, 0…1; made of ``top`` and ``bottom`` where needed."""
 
 LARGE = 0.05
 """Share of the image from which :data:`CONTRAST` begins to count; ten times as much, and it counts fully."""
@@ -94,7 +97,7 @@ class RegionReference:
         if not sum(len(terms["share"]) for terms in images):
             raise TableError("expected at least one region to compare others with, got none")
         pooled = {
-            name: np.concatenate([_term(terms, name) for terms in images]) for name in ("share", *names)
+            name: np.concatenate([_of_regions(terms, name) for terms in images]) for name in ("share", *names)
         }
         log_share = np.log(pooled.pop("share"))
         order = np.argsort(log_share, kind="stable")
@@ -121,7 +124,7 @@ class RegionReference:
         Raises:
             TableError: If the term is missing, or was not among those of :meth:`of`.
         """
-        values, log_share = _term(terms, name), np.log(terms["share"])
+        values, log_share = _of_regions(terms, name), np.log(terms["share"])
         centre = np.interp(log_share, self.log_shares, _term(self.centres, name))
         deviation = np.interp(log_share, self.log_shares, self.deviations[name])
         return np.clip((values - centre) / deviation, *_CLIP)
@@ -143,14 +146,14 @@ class ScoreWeights:
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
     perimeter: float = -1.0
     sides: float = -2.0
-    middle: float = 0.5
+    middle: float = 0.8
     log_share: float = 0.2
     contrast: float = 1.5
 
     @property
     def standardised(self) -> tuple[str, ...]:
         """The terms that need a reference."""
-        return (*self.evidence, "perimeter", "middle", *((CONTRAST,) if self.contrast else ()))
+        return (*self.evidence, "perimeter", MIDDLE, *((CONTRAST,) if self.contrast else ()))
 
 
 def score_regions(
@@ -178,7 +181,7 @@ def score_regions(
     for name, weight in {
         **chosen.evidence,
         "perimeter": chosen.perimeter,
-        "middle": chosen.middle,
+        MIDDLE: chosen.middle,
     }.items():
         score = score + weight * reference.standardise(terms, name)
     return np.asarray(score, np.float64)
@@ -221,6 +224,12 @@ def choose_regions(
     taken = without_overlap(tree, worth)
     taken = taken[worth[taken] > 0]
     return taken[np.argsort(-np.asarray(scores)[taken], kind="stable")][: chosen.limit]
+
+
+def _of_regions(terms: Terms, name: str) -> NDArray[np.float64]:
+    if name != MIDDLE:
+        return _term(terms, name)
+    return np.asarray((_term(terms, "top") + _term(terms, "bottom")) / 2, np.float64)
 
 
 def _term(terms: Terms, name: str) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from oodretrieval.regions import (
     RegionReference,
     ScoreWeights,
     choose_regions,
+    pool_evidence,
     pool_features,
     propose_regions,
     region_terms,
@@ -23,7 +24,16 @@ from oodretrieval.regions.scoring import CONTRAST
 def terms_of(count, seed=0, **more):
     rng = np.random.default_rng(seed)
     shares = np.exp(rng.uniform(-8, -1, count))
-    names = ("energy", "energy_contrast", "distance", "perimeter", "middle", CONTRAST)
+    names = (
+        "energy",
+        "energy_contrast",
+        "distance",
+        "window_distance",
+        "perimeter",
+        "top",
+        "bottom",
+        CONTRAST,
+    )
     plain = {name: rng.normal(size=count) for name in names}
     return {"share": shares, "sides": np.zeros(count), **plain, **more}
 
@@ -72,6 +82,33 @@ def test_a_score_is_the_weighted_sum():
     np.testing.assert_allclose(score_regions(terms, reference, weights), expected)
 
 
+def test_of_two_alike_the_one_further_down_scores_higher():
+    terms = terms_of(400)
+    rows = np.argsort(terms["share"])[200:202]  # of about one size, else alike
+    for name in terms:
+        terms[name][rows[1]] = terms[name][rows[0]]
+    terms["top"][rows], terms["bottom"][rows] = [0.1, 0.7], [0.2, 0.8]
+    reference = RegionReference.of([terms], ScoreWeights().standardised)
+    above, below = score_regions(terms, reference)[rows]
+    assert below > above
+    level = ScoreWeights(middle=0.0)
+    above, below = score_regions(terms, RegionReference.of([terms], level.standardised), level)[rows]
+    assert below == pytest.approx(above)
+
+
+def test_maps_of_any_resolution_are_pooled_as_each_by_itself():
+    random = np.random.default_rng(2)
+    image = np.repeat(np.repeat(random.integers(0, 255, (6, 8, 3)), 10, 0), 10, 1).astype(np.uint8)
+    tree = propose_regions(image, novelty=random.normal(size=(6, 8)))
+    maps = {"fine": random.normal(size=(60, 80)), "coarse": random.normal(size=(5, 7))}
+    together = region_terms(tree, maps)
+    for name, values in maps.items():
+        alone = pool_evidence(tree, values[None])
+        np.testing.assert_allclose(together[name], alone.inside[:, 0])
+        np.testing.assert_allclose(together[f"{name}_contrast"], alone.contrast[:, 0])
+    assert set(region_terms(tree, {})) < set(together)
+
+
 def test_one_region_is_enough_for_a_reference():
     terms = terms_of(1)
     reference = RegionReference.of([terms], ["energy"])
@@ -81,11 +118,12 @@ def test_one_region_is_enough_for_a_reference():
 def test_refuses_missing_terms():
     terms = terms_of(5)
     with pytest.raises(
-        TableError, match="needs the term 'novelty' of every region; there are distance, energy"
+        TableError, match="needs the term 'novelty' of every region; there are bottom, distance, energy"
     ):
         RegionReference.of([terms], ["novelty"])
     with pytest.raises(TableError, match="needs the term 'perimeter'"):
-        score_regions(terms, RegionReference.of([terms], ["energy", "energy_contrast", "distance", CONTRAST]))
+        evidence = ["energy", "energy_contrast", "distance", "window_distance", CONTRAST]
+        score_regions(terms, RegionReference.of([terms], evidence))
 
 
 def test_refuses_a_reference_of_nothing():

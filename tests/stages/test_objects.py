@@ -13,7 +13,9 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.images import read_image
 from oodretrieval.masks import decode_mask
-from oodretrieval.novelty import WindowBank, load_novelty_model, save_novelty_model
+from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
+from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -188,8 +190,13 @@ def test_without_logits_there_are_no_objects(configuration, fitted):
 def test_an_image_of_one_colour_has_no_regions():
     image, labels = np.full((40, 60, 3), 90, np.uint8), np.zeros((40, 60), np.uint8)
     prediction = Prediction(prediction=labels, labels=labels, logits=np.zeros((3, 10, 15)), num_classes=3)
-    windows = WindowBank.of(np.eye(4))
-    found = described_regions(image, prediction, np.ones((4, 3, 4)), windows)
+    bank = FeatureBank.of(np.eye(4), np.zeros(4, int), np.arange(4))
+    usual = Standardisation.of(np.arange(9.0))
+    known = NoveltyModel(bank, usual, usual, usual, {}, 3, windows=WindowBank.of(np.eye(4)))
+    found = described_regions(
+        image, prediction, np.ones((4, 3, 4)), known, magnified=np.ones((4, 6, 8), np.float32)
+    )
+    assert {"distance", "window_distance"} <= set(found.columns)
     assert len(found.tree) == 0
     assert {len(values) for values in found.columns.values()} == {0}
 

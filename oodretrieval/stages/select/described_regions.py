@@ -36,8 +36,7 @@ class DescribedRegions:
 
     Args:
         work: Of which network on which dataset; its images are read.
-        novelty: The novelty model, and its file; None where there is none, or it knows no windows: then regions have
-            no distance.
+        novelty: The novelty model, and its file; None where there is none: then regions have no distance.
         device: Where features and masks are computed.
         proposed_by: What proposes regions.
 
@@ -60,7 +59,7 @@ class DescribedRegions:
             folder = proposed_by.proposals_weights
             self._generator = MaskGenerator(folder, proposed_by.proposals, device)
             self._generated_by = {"generator": cached_weights_hash(Path(folder).expanduser())}
-        self._novelty = None if novelty is None or novelty[0].windows is None else novelty
+        self._novelty = novelty
         backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
         self.features = SegmentFeatures(backbone, device)
 
@@ -135,7 +134,10 @@ class DescribedRegions:
                 failures[image] = str(error)
                 bar.update()
                 continue
-            features = self._features_of(pixels, record)
+            seen = as_seen(pixels, record.settings)
+            features = self.features.feature_map(seen)
+            knows = self._novelty is not None and self._novelty[0].windows is not None
+            large = self.features.feature_map(magnified(seen, MAGNIFIED)) if knows else None
             yield ImageTask(
                 self.work.workspace.path,
                 self.work.names,
@@ -143,6 +145,7 @@ class DescribedRegions:
                 self.proposals,
                 pixels,
                 features,
+                large,
                 novelty,
                 self._made_by(record.digest),
                 self._generated(pixels),
@@ -169,7 +172,7 @@ class DescribedRegions:
         }
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
-        """Features of an image, seen at :data:`~oodretrieval.novelty.MAGNIFIED` times the size of its prediction.
+        """Features of an image, seen at the size at which its prediction was made.
 
         Args:
             image: ``(H, W, 3)``.
@@ -179,12 +182,11 @@ class DescribedRegions:
             ``(D, h, w)``.
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
-        return self._features_of(image, read_prediction_record(path))
-
-    def _features_of(self, image: NDArray[np.uint8], record: PredictionRecord) -> NDArray[np.float32]:
-        return self.features.feature_map(magnified(as_seen(image, record.settings), MAGNIFIED))
+        return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
 
     def _known(self) -> str:
-        """Hash of the known windows; empty where there are none."""
-        windows = None if self._novelty is None else self._novelty[0].windows
-        return "" if windows is None else windows.digest
+        """Hash of known features and windows; empty where there are none."""
+        if self._novelty is None:
+            return ""
+        known = self._novelty[0]
+        return known.bank.digest + ("" if known.windows is None else known.windows.digest)

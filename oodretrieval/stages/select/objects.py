@@ -60,7 +60,7 @@ class Objects:
         self.weights = weights_for(select_by)
         if novelty is None and "distance" in self.weights.evidence:
             raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
-        if novelty is not None and novelty[0].windows is None and "distance" in self.weights.evidence:
+        if novelty is not None and novelty[0].windows is None and "window_distance" in self.weights.evidence:
             raise SettingsError(
                 f"the novelty model {str(novelty[1])!r} knows no windows, which regions are compared with; fit it "
                 "again by train_novelty with args.overwrite=True, or choose args.candidates=segments"
