@@ -10,11 +10,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: each core has a w
 import matplotlib as mpl
 import pytest
 from hypothesis import settings
+from kept_letters import keep_letters
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))  # their own tests, and the references that they share with tests
 mpl.use("Agg")
-mpl.rcParams["text.hinting"] = "none"  # letters take most of the time of a picture, and hinting half of that
+mpl.rcParams["text.hinting"] = "none"
+keep_letters()
 settings.register_profile("everywhere", deadline=None)
 settings.register_profile("CI", deadline=None, derandomize=True)  # a change fails for what it changed
 settings.load_profile("CI" if os.environ.get("CI") else "everywhere")

@@ -2,6 +2,7 @@
 
 import logging
 import runpy
+import signal
 import sys
 
 import pytest
@@ -10,13 +11,14 @@ import pytest
 def run_in_process(script, arguments, capsys, **variables):
     """Run a script with a command line and variables of its own.
 
-    What a script does to a whole process (arguments, logging) is undone.
+    What a script does to a whole process (arguments, logging, signals) is undone.
 
     Returns:
         Exit code, stdout and stderr.
     """
     capsys.readouterr()
     root = logging.getLogger()
+    ended = signal.getsignal(signal.SIGTERM)
     before, handlers, level = sys.argv, root.handlers[:], root.level
     sys.argv = [str(script), *arguments]
     try:
@@ -24,6 +26,7 @@ def run_in_process(script, arguments, capsys, **variables):
             runpy.run_path(str(script), variables, "__main__")
     finally:
         sys.argv = before
+        signal.signal(signal.SIGTERM, ended)
         root.handlers[:] = handlers
         root.setLevel(level)
     out, err = capsys.readouterr()

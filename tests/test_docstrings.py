@@ -26,7 +26,7 @@ COMMANDS = re.compile(
 """A line that begins so says what is done, not what is given."""
 
 
-def parse(source):
+def public(tree):
     """Public functions of a module and methods of its public classes, as (qualified name, node, class or None)."""
     found = []
 
@@ -38,7 +38,7 @@ def parse(source):
                 name = f"{owner.name}.{node.name}" if owner else node.name
                 found.append((name, node, owner))
 
-    walk(ast.parse(source).body, None)
+    walk(tree.body, None)
     return [each for each in found if not decorated(each[1], "overload", "setter")]
 
 
@@ -125,38 +125,33 @@ def missing(node, owner, inherited=frozenset()):
     return found
 
 
-SOURCES = {path: path.read_text(encoding="utf-8") for path in sorted(ROOT.rglob("*.py"))}
-CLASSES = {
-    node.name: node
-    for source in SOURCES.values()
-    for node in ast.walk(ast.parse(source))
-    if isinstance(node, ast.ClassDef)
-}
-
-
-def explained_by_bases(owner):
-    """Names of the methods that the bases of a class in this package explain."""
+def explained_by_bases(owner, classes):
+    """Names of the methods that the bases of a class in this package explain; ``classes`` are all, by name."""
     if owner is None:
         return set()
     found = set()
     for base in owner.bases:
         name = ast.unparse(base.value if isinstance(base, ast.Subscript) else base).rpartition(".")[2]
-        if (known := CLASSES.get(name)) is not None and known is not owner:
+        if (known := classes.get(name)) is not None and known is not owner:
             methods = (node for node in known.body if isinstance(node, ast.FunctionDef))
-            found |= {node.name for node in methods if ast.get_docstring(node)} | explained_by_bases(known)
+            found |= {node.name for node in methods if ast.get_docstring(node)}
+            found |= explained_by_bases(known, classes)
     return found
 
 
-@pytest.mark.parametrize(
-    "path",
-    SOURCES,
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_every_public_function_is_explained(path):
+def test_every_public_function_is_explained():
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
+    classes = {
+        node.name: node
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
     lacking = {
-        name: found
-        for name, node, owner in parse(SOURCES[path])
-        if (found := missing(node, owner, explained_by_bases(owner)))
+        f"{path.relative_to(ROOT)}: {name}": found
+        for path, tree in trees.items()
+        for name, node, owner in public(tree)
+        if (found := missing(node, owner, explained_by_bases(owner, classes)))
     }
     assert lacking == {}
 
@@ -186,5 +181,5 @@ def test_every_public_function_is_explained(path):
     ],
 )
 def test_this_test_notices(source, expected):
-    ((_, node, owner),) = parse(source)
+    ((_, node, owner),) = public(ast.parse(source))
     assert missing(node, owner) == expected

@@ -1,8 +1,10 @@
 """The floors of the house: a module imports from lower ranks or from its own package, never upwards."""
 
 import ast
+import json
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -26,6 +28,7 @@ RANKS = {
     "images": 0,
     "imagenet_weights": 0,
     "torch_files": 0,
+    "cluster": 1,
     "datasets": 1,
     "models": 1,
     "training": 1,
@@ -55,6 +58,15 @@ MODULES = {
 }
 
 
+EXPLORER = [
+    name
+    for module in MODULES
+    if (name := module.removeprefix("oodretrieval.explorer.")) != module
+    and name.split(".")[0] not in ("desktop", "web", "hosts")
+]
+"""Its modules without those of a view: the state, the commands and the table are the ground of every view."""
+
+
 def imports_of(tree, module, is_package, known):
     """Modules that a module imports, at its top or inside a function; relative ones resolved."""
     found = set()
@@ -73,6 +85,7 @@ def imports_of(tree, module, is_package, known):
     return found
 
 
+@cache
 def imports(module):
     path = MODULES[module]
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -123,9 +136,8 @@ def test_every_folder_is_a_package():
     assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if package(name)])
-def test_imports_only_from_lower_ranks_or_the_own_package(module):
-    assert violations(module, imports(module)) == []
+def test_imports_only_from_lower_ranks_or_the_own_package():
+    assert [wrong for name in MODULES if package(name) for wrong in violations(name, imports(name))] == []
 
 
 def test_no_module_imports_itself_through_others():
@@ -174,16 +186,32 @@ def test_only_charts_and_windows_draw():
     assert diagram <= {"charts", "explorer", "demo_pictures"}
 
 
-def test_light_parts_do_not_import_torch():
-    light = "oodretrieval.stores, oodretrieval.stages.measure.segment_blocks, oodretrieval.explorer"
-    code = f"import sys, {light}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+TOOLKITS = ("PySide6", "torch", "panel", "bokeh", "tornado")
+STARTS = [
+    ([f"oodretrieval.explorer.{name}" for name in EXPLORER], ("matplotlib", *TOOLKITS)),
+    (["oodretrieval.stores", "oodretrieval.stages.measure.segment_blocks"], ("matplotlib", *TOOLKITS)),
+    (["oodretrieval.explorer.desktop.window"], ("matplotlib.pyplot", *TOOLKITS)),
+    (["oodretrieval.stages.predict.pred_images"], ("torchvision", "timm")),
+]
+"""What is imported one after the other in one process → what none of it may import."""
 
 
-def test_prediction_starts_without_timm():
-    """It and torchvision take longer to import than torch: the first images are read meanwhile."""
-    code = "import sys, oodretrieval.stages.predict.pred_images; sys.exit('torchvision' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_what_starts_at_once_imports_nothing_heavy():
+    """Neither the explorer's ground nor the stores know a toolkit or torch; the first images are read before timm,
+    which with torchvision takes longer to import than torch."""
+    code = (
+        "import sys, json\nfor modules, heavy in json.loads(sys.argv[1]):\n for m in modules: __import__(m)\n"
+    )
+    code += " print(modules[0], [m for m in heavy if m in sys.modules])\n"
+    code += "from oodretrieval.explorer import Explorer"
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(STARTS)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.splitlines() == [f"{modules[0]} []" for modules, _ in STARTS], done.stderr
+
+
+def test_the_explorers_ground_is_all_but_its_views():
+    assert {"state", "session", "commands.table", "commands.triggers"} <= set(EXPLORER)
 
 
 def test_the_package_imports_no_configuration_by_path():

@@ -48,6 +48,7 @@ def resolved(name):
     return found
 
 
+@cache
 def exists(name):
     try:
         resolved(name)
@@ -102,15 +103,17 @@ def called(node):
     return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_names_of_ours_exist(file):
-    missing = [f"{file}:{line}: {name}" for line, name in named(tree_of(FILES[file])) if not exists(name)]
-    assert missing == []
+def test_names_of_ours_exist():
+    in_use = ((file, *use) for file, path in FILES.items() for use in named(tree_of(path)))
+    assert [f"{file}:{line}: {name}" for file, line, name in in_use if not exists(name)] == []
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("tests/explorer/")])
-def test_nothing_private_is_reached(file):
-    assert [f"{file}:{line}: {name}" for line, name in private(tree_of(FILES[file]))] == []
+def test_nothing_private_is_reached():
+    files = {file: path for file, path in FILES.items() if not file.startswith("tests/explorer/")}
+    found = [
+        f"{file}:{line}: {name}" for file, path in files.items() for line, name in private(tree_of(path))
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if not file.startswith("tests/")])

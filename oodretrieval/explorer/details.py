@@ -74,6 +74,29 @@ class CandidatePage:
 
 
 @dataclass(frozen=True, eq=False)
+class SelectionPage:
+    """A page of what is selected.
+
+    Attributes:
+        heading: How much is selected, and what can be done.
+        rows: Of the candidates, highest score first.
+        pictures: Crop of each, ``(h, w, 3)``.
+        captions: Text below each.
+        columns: Candidates in a line.
+        lines: Lines that a full page has.
+        place: Number of the page, from 0.
+    """
+
+    heading: str
+    rows: tuple[int, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    captions: tuple[str, ...]
+    columns: int
+    lines: int
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
 class NeighbourPage:
     """A query and its nearest neighbours.
 
@@ -127,5 +150,13 @@ class ElbowCurve:
 
 
 Detail = (
-    KeysHelp | Message | WholeImage | FourPanels | CandidatePage | NeighbourPage | ReviewPage | ElbowCurve
+    KeysHelp
+    | Message
+    | WholeImage
+    | FourPanels
+    | CandidatePage
+    | SelectionPage
+    | NeighbourPage
+    | ReviewPage
+    | ElbowCurve
 )

@@ -105,9 +105,10 @@ class Review(Observable):
             return
         row = self.page[self.place]
         name = tag_of(answer)
-        self._tags.replace(row, name, [other for other in self._tags.of_row(row) if other != name])
-        self.take_answers()
-        self._to_next_open()
+        with self.together():
+            self._tags.replace(row, name, [other for other in self._tags.of_row(row) if other != name])
+            self.take_answers()
+            self._to_next_open()
 
     def _to_next_open(self) -> None:
         places = [*range(self.place + 1, len(self.page)), *range(self.place)]

@@ -156,10 +156,10 @@ def test_closing_asks_while_something_is_being_saved(catalogue):
 
 def test_export_is_a_key(catalogue):
     drive = open_explorer(catalogue)
-    drive.press("e")
+    drive.press("f")
     assert "no candidate" in drive.presentation.detail.text
     drive.hover(3)
-    drive.press("w", *"cone", "enter", "e")
+    drive.press("w", *"cone", "enter", "f")
     folder = catalogue.path.parents[1] / "exports" / "field"
     assert drive.presentation.status == f"exported 1 cone to {folder}"
     assert (folder / "coco.json").is_file()

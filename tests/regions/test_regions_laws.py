@@ -1,5 +1,7 @@
 """Laws of region trees, over every source of regions, and against slow, plain definitions."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -36,15 +38,28 @@ def scene(seed, size=(24, 32), **options):
     return image, logits, propose_regions(image, logits=logits, features=features, **(defaults | options))
 
 
-SCENES = [scene(0), scene(1, (23, 31), max_cells=200), scene(2, (24, 32), min_share=0.02, max_share=0.3)]
-each_scene = pytest.mark.parametrize("found", SCENES, ids=["whole", "shrunk", "limited"])
+SCENES = {
+    "whole": {"seed": 0},
+    "shrunk": {"seed": 1, "size": (23, 31), "max_cells": 200},
+    "limited": {"seed": 2, "min_share": 0.02, "max_share": 0.3},
+}
+
+
+@cache
+def scene_of(name):
+    return scene(**SCENES[name])
+
+
+@pytest.fixture(params=SCENES)
+def found(request):
+    """Each scene; computed when a test first asks, since the kernels are compiled then."""
+    return scene_of(request.param)
 
 
 def bitmaps(tree):
     return np.array([decode_mask(mask) for mask in tree.masks])
 
 
-@each_scene
 def test_masks_fit_boxes_areas_and_the_image(found):
     image, _, tree = found
     masks = bitmaps(tree)
@@ -55,7 +70,6 @@ def test_masks_fit_boxes_areas_and_the_image(found):
         assert mask.box == tuple(box)
 
 
-@each_scene
 def test_a_region_lies_strictly_inside_its_parent_which_comes_later(found):
     masks, parent = bitmaps(found[2]), found[2].parent
     for region, above in enumerate(parent):
@@ -66,7 +80,6 @@ def test_a_region_lies_strictly_inside_its_parent_which_comes_later(found):
             assert found[2].source[region] == found[2].source[above]
 
 
-@each_scene
 def test_regions_of_one_tree_are_nested_or_apart(found):
     tree = found[2]
     masks = bitmaps(tree).reshape(len(tree), -1).astype(int)
@@ -76,25 +89,23 @@ def test_regions_of_one_tree_are_nested_or_apart(found):
     assert (nested | (shared == 0))[same].all()
 
 
-@each_scene
 def test_no_region_is_proposed_twice(found):
     assert len(np.unique(bitmaps(found[2]).reshape(len(found[2]), -1), axis=0)) == len(found[2])
 
 
-@each_scene
 def test_regions_hang_together(found):
     for mask in bitmaps(found[2]):
         assert ndimage.label(mask, EIGHT)[1] == 1
 
 
 def test_limits_of_size_hold():
-    _, _, tree = SCENES[2]
+    _, _, tree = scene_of("limited")
     assert tree.areas.min() >= 0.02 * 24 * 32
     assert tree.areas.max() <= 0.3 * 24 * 32
 
 
 def test_predicted_segments_are_among_the_regions():
-    image, logits, tree = SCENES[0]
+    image, logits, tree = scene_of("whole")
     prediction = resized(logits, image.shape[:2]).argmax(axis=0)
     proposed = {mask.tobytes() for mask in bitmaps(tree)}
     for c in range(3):
@@ -294,7 +305,6 @@ def test_every_component_above_a_height_is_a_node(seed):
 # evidence
 
 
-@each_scene
 def test_evidence_inside_is_the_mean_over_the_mask(found):
     image, _, tree = found
     maps = np.random.default_rng(0).normal(size=(2, *tree.superpixels.shape))
@@ -317,7 +327,6 @@ def test_a_thing_above_its_surroundings_has_contrast():
     assert evidence.ring[iou.argmax(), 0] < 0.1
 
 
-@each_scene
 def test_shapes_are_those_of_the_masks(found):
     tree = found[2]
     shapes, (height, width) = region_shapes(tree), tree.size
@@ -360,7 +369,6 @@ def test_the_cut_of_one_tree_has_the_largest_sum(seed):
     assert values[chosen].sum() == pytest.approx(plain_best(tree, values))
 
 
-@each_scene
 @pytest.mark.parametrize("cut", [best_cut, without_overlap])
 def test_no_two_regions_taken_overlap(found, cut):
     tree = found[2]
@@ -372,10 +380,10 @@ def test_no_two_regions_taken_overlap(found, cut):
 
 
 def test_the_cut_takes_nothing_without_worth():
-    tree = SCENES[0][2]
+    tree = scene_of("whole")[2]
     assert len(best_cut(tree, np.zeros(len(tree)))) == 0
 
 
 def test_refuses_values_of_another_length():
     with pytest.raises(ValueError, match="expected values"):
-        best_cut(SCENES[0][2], np.zeros(3))
+        best_cut(scene_of("whole")[2], np.zeros(3))

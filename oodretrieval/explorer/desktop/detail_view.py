@@ -24,6 +24,7 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
     WholeImage,
 )
 
@@ -59,6 +60,8 @@ class DetailView:
         Args:
             detail: What is shown.
         """
+        for axes in self.figure.axes:
+            self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
         self.figure.clear()
         self._rows, self._elbow = {}, None
         match detail:
@@ -71,7 +74,7 @@ class DetailView:
                 self._draw_image(detail)
             case FourPanels():
                 self._draw_panels(detail)
-            case CandidatePage():
+            case CandidatePage() | SelectionPage():
                 self._draw_candidates(detail)
             case NeighbourPage():
                 self._draw_neighbours(detail)
@@ -127,9 +130,10 @@ class DetailView:
             axes.set_title(axes.get_title(), fontsize=9)
             axes.tick_params(labelsize=8)
 
-    def _draw_candidates(self, detail: CandidatePage) -> None:
+    def _draw_candidates(self, detail: CandidatePage | SelectionPage) -> None:
         drawn = draw_candidates(self.figure, detail.pictures, detail.captions, detail.columns, detail.lines)
-        self._finish_sheet(drawn, detail.rows, detail.heading, font_size=8, top=0.93)
+        size = 8 if detail.columns <= 5 else 6
+        self._finish_sheet(drawn, detail.rows, detail.heading, font_size=size, top=0.93)
 
     def _draw_neighbours(self, detail: NeighbourPage) -> None:
         (picture, *pictures), (caption, *captions) = detail.pictures, detail.captions

@@ -16,7 +16,7 @@ _SCATTER = {
     *("selected", "filter", "hidden"),
 }
 """Of the state: what the scatter and its title show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 """Of the state: what the rings in the scatter depend on."""
 
 
@@ -69,7 +69,7 @@ class FigureView:
         if "density" in changed:
             self.scatter.draw()
         if "limits" in changed:
-            self.scatter.fit()
+            self.scatter.move()
         if "detail" in changed:
             self.detail.draw(self._presentation.detail)
         if changed & {"density", "detail", "limits"}:
@@ -123,4 +123,4 @@ class FigureView:
 
     def fit(self) -> None:
         """Make the scatter fit a window of another size."""
-        self.scatter.fit()
+        self.scatter.move()

@@ -13,6 +13,7 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
     WholeImage,
 )
 from oodretrieval.explorer.web.panels import four_panels
@@ -44,7 +45,7 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             }
         case FourPanels():
             return {"kind": "panels", "heading": detail.heading, **four_panels(detail.view)}
-        case CandidatePage():
+        case CandidatePage() | SelectionPage():
             return _grid(detail, [""] * len(detail.rows))
         case NeighbourPage():
             same = detail.relevant or (None,) * (len(detail.rows) - 1)
@@ -85,7 +86,9 @@ def _review(page: ReviewPage, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _grid(page: CandidatePage | NeighbourPage | ReviewPage, tones: list[str]) -> dict[str, Any]:
+def _grid(
+    page: CandidatePage | SelectionPage | NeighbourPage | ReviewPage, tones: list[str]
+) -> dict[str, Any]:
     items = zip(page.rows, page.pictures, page.captions, tones, strict=True)
     return {
         "kind": "grid",

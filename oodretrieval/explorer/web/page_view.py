@@ -8,6 +8,7 @@ import panel as pn
 from bokeh.events import RangesUpdate
 
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.colour_scale import bar_colours
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
 from oodretrieval.explorer.presentation import Limits
@@ -24,7 +25,7 @@ _MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters
 """Colourings, and what to call them where their own name does not say it."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 
 
 class PageView:
@@ -177,6 +178,7 @@ class PageView:
             "title": f"{method} · coloured by {self._meaning()}",
             "shown": state.settings.mainplot.legend,
             "ready": state.points is not None,
+            "bar": self._bar(categories),
             "entries": [
                 {
                     "name": category.name,
@@ -187,7 +189,23 @@ class PageView:
                     "faint": category.faint,
                 }
                 for category in categories
+                if not category.on_scale
             ],
+        }
+
+    def _bar(self, categories: Sequence[Category]) -> dict[str, Any] | None:
+        """The colour bar where colours stand for a number."""
+        scale = self.session.state.grouping.scale
+        if scale is None:
+            return None
+        on_it = [category for category in categories if category.on_scale]
+        shown, chosen = sum(len(each.rows) for each in on_it), [each.selected for each in on_it]
+        count = f"{shown}" if None in chosen else f"{sum(filter(None, chosen))} / {shown}"
+        note = " (log scale)" if scale.logarithmic else ""
+        return {
+            "colours": list(bar_colours()),
+            "ticks": [[place, text] for place, text in scale.ticks],
+            "count": f"{count}{note}",
         }
 
     def _meaning(self) -> str:

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from oodretrieval.errors import PartialFailure
-from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.device import stage_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
 from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
@@ -51,7 +51,7 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
         logger.info("%s is fitted already; args.overwrite=True fits it again", path)
         return {"path": str(path)}
     table = segments.read()
-    features = SegmentFeatures(settings.backbone, choose_device(settings.common.gpu))
+    features = SegmentFeatures(settings.backbone, stage_device(settings.common))
     vectors, failures = features.of(work, table)
     if failures:
         raise PartialFailure("train_novelty", failures)

@@ -121,6 +121,10 @@ class EmbedSettings:
         min_crop_width: Crops are enlarged to this width, pixels.
         crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size, as published.
         batch_size: Crops a batch.
+        mixed_precision: Embed in float16 on a GPU, in bfloat16 on a CPU: faster where the hardware has it, with nearly
+            the same neighbours (docs/embeddings.md).
+        devices: Devices that share the embedding, a process for each, such as ``cuda:0,cuda:1``; by default
+            ``args.gpu`` alone.
         load_file: Name of a catalogue whose segments are embedded again, with ``net``, instead of selecting.
         save_file: Name of the catalogue; by default that of the dataset or of ``load_file``.
     """
@@ -138,6 +142,8 @@ class EmbedSettings:
     min_crop_width: int = 64
     crop_size: int = 224
     batch_size: int = 32
+    mixed_precision: bool = False
+    devices: tuple[str, ...] = ()
     load_file: str = ""
     save_file: str = ""
     objects: ObjectSettings = ObjectSettings()
