@@ -23,6 +23,7 @@ from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.imagenet_weights import LITE
 from oodretrieval.models.backbones import Backbone
+from oodretrieval.models.folding import fold_batch_norms
 from oodretrieval.novelty import enlarged_size
 from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
@@ -173,7 +174,7 @@ class SegmentFeatures:
     def network(self) -> Backbone:
         """The network, built when it is first needed."""
         if self._network is None:
-            network = Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval()
+            network = fold_batch_norms(Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval())
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
