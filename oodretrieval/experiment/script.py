@@ -1,7 +1,6 @@
 """Scripts as sacred experiments: settings, logging and exit codes in one place."""
 
 import errno
-import inspect
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from sacred import SETTINGS, Experiment
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.descriptions import describe
-from oodretrieval.experiment.logs import Transcript, set_up_logs
+from oodretrieval.experiment.logs import Transcript, readers_may_leave, set_up_logs
 from oodretrieval.experiment.settings import flat, from_mapping, paths
 
 if TYPE_CHECKING:
@@ -50,21 +49,22 @@ def run_script(
         only_reads: The stage can do without writing to the workspace; where nothing can be written to it, only the
             record of the run is missing.
     """
-    caller = inspect.stack()[1].frame.f_globals
+    caller = sys._getframe(1).f_globals
     transcript = set_up_logs()
-    try:
-        _check_updates(sys.argv)
-        configuration = load_configuration()
-        settings = defaults(configuration)
-        described = Path(caller["__file__"]), caller["__doc__"] or ""
-        experiment = _experiment(*described, settings, configuration, stage)
-        _keep_record(experiment, type(settings), configuration, transcript, only_reads)
-        experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
-    except OODRetrievalError as error:
-        sys.exit(_report(error))
-    except KeyboardInterrupt:
-        logger.error("interrupted; run the same command again to go on")
-        sys.exit(INTERRUPTED)
+    with readers_may_leave():
+        try:
+            _check_updates(sys.argv)
+            configuration = load_configuration()
+            settings = defaults(configuration)
+            described = Path(caller["__file__"]), caller["__doc__"] or ""
+            experiment = _experiment(*described, settings, configuration, stage)
+            _keep_record(experiment, type(settings), configuration, transcript, only_reads)
+            experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
+        except OODRetrievalError as error:
+            sys.exit(_report(error))
+        except KeyboardInterrupt:
+            logger.error("interrupted; run the same command again to go on")
+            sys.exit(INTERRUPTED)
     sys.exit(DONE)
 
 
