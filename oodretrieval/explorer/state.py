@@ -114,9 +114,7 @@ class State(Observable):
         self._listed: tuple[tuple[Any, ...], list[Category]] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
-        self.search = VisibleNeighbours(
-            catalogue, self.embedding, self.vectors, self.ranking, settings.approximate
-        )
+        self.search = VisibleNeighbours(catalogue, settings, self.vectors, self.ranking)
 
     def _most_instructive_colouring(self) -> str:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
