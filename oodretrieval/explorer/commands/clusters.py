@@ -49,7 +49,9 @@ def ask_for_clusters(session: Session) -> None:
     curves = "elbow or silhouette" if state.clustering == "kmeans" else "silhouette"
     name = CLUSTERING_NAMES[state.clustering]
     of = "" if len(rows) == len(state) else f" of the {len(rows)} segments that are selected or shown"
-    question = f"{name}: number of clusters{of}, 1 to {len(rows)}, or {curves}\nEnter takes it, Escape does not"
+    question = (
+        f"{name}: number of clusters{of}, 1 to {len(rows)}, or {curves}\nEnter takes it, Escape does not"
+    )
     session.presentation.prompt = Prompt(question, partial(_take_answer, session))
 
 
