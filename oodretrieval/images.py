@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from oodretrieval.errors import ImageError
 
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
-"""Formats that are opened, whatever the name of the file."""
+_READERS = (Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin)  # importing them makes their formats known
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+"""Formats that are opened, whatever the name of the file; JPEG includes the MPO of cameras."""
 MOST_PIXELS = 178_956_970
 """Of an image, as in Pillow: a file of a few bytes can claim a terabyte."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -48,6 +49,13 @@ class StoredWork:
     ) -> None:
         self.configuration, self.workspace, self.names, self.common = configuration, workspace, names, common
         self._segments: CurrentSegments | None = None
+
+    def for_others(self) -> "StoredWork":
+        """The same, for processes that were started elsewhere: the workspace by its absolute path, nothing read yet."""
+        place = Workspace(self.workspace.path.absolute())
+        return StoredWork(
+            self.configuration, place, self.names, replace(self.common, engine="processes", num_cores=1)
+        )
 
     @cached_property
     def dataset(self) -> SegmentationDataset:

@@ -15,14 +15,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import TEMPORARY
+from oodretrieval.files import TEMPORARY, is_running
 
 logger = logging.getLogger(__name__)
 _LOCK, _OWNER = ".lock", ".lock-owner"
 
 
 @contextmanager
-def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
+def lock_folder(folder: Path, timeout: float = 0, *, tidy: bool = True) -> Iterator[None]:
     """Keep other processes from working on a folder; it is created where missing.
 
     A process that dies lets go of its lock. What a killed writer left half-written below the folder is
@@ -31,6 +31,7 @@ def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
     Args:
         folder: The folder.
         timeout: Seconds to wait for another process that holds the lock.
+        tidy: Look for what killed writers left, in all files below the folder.
 
     Yields:
         Nothing.
@@ -58,7 +59,8 @@ def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
             )
         with suppress(OSError):  # who holds it is only said, and a full disk shows soon enough
             owner.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
-        _remove_leftovers(folder)
+        if tidy:
+            _remove_leftovers(folder)
         yield
     finally:
         with suppress(OSError):
@@ -90,19 +92,9 @@ def _holder(folder: Path) -> str:
     said = f", process {process} on {host}; "
     if host != socket.gethostname():
         return f"{said}{wait}; if {host} is switched off, remove {folder / _LOCK}"
-    if not _runs(process):
+    if not is_running(process):
         return f"{said}it has ended, but a process that it started still holds the lock: end that one"
     return said + wait
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):  # another user's
-        return True
-    return True
 
 
 def _remove_leftovers(folder: Path) -> None:

@@ -274,8 +274,7 @@ def open_explorer(catalogue, size=(12, 6.5), **settings):
     """An explorer on an Agg canvas, drawn once."""
     figure = Figure(figsize=size)
     IdleCanvas(figure)
-    explorer = Explorer(
-        catalogue, figure=figure, **{"method": "pca", "distance_metric": "euclidean", **settings}
-    )
+    plain = {"method": "pca", "distance_metric": "euclidean", "once": False}
+    explorer = Explorer(catalogue, figure=figure, **{**plain, **settings})
     figure.canvas.draw()
     return Driver(explorer)

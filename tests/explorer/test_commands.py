@@ -502,7 +502,21 @@ def test_m_cycles_the_metric(drive):
     expected = [int(i) for i in np.argsort(-(units @ units[2])) if i != 2][:10]
     assert list(drive.rows.values()) == [2, *expected] != first
     drive.press("m")
+    assert drive.state.metric == "centred_cosine"
+    assert "centred cosine distance" in drive.scatter.get_title(loc="left")
+    drive.press("m")
     assert drive.state.metric == "euclidean" and list(drive.rows.values()) == first
+
+
+def test_equals_finds_each_thing_once_or_every_segment(drive):
+    drive.click(2, "right")
+    everything = list(drive.rows.values())
+    drive.press("=")
+    assert drive.state.once and "each thing once" in drive.presentation.status
+    found = [row for row, _ in drive.state.nearest(2)]
+    assert list(drive.rows.values()) == [2, *found]
+    drive.press("=")
+    assert not drive.state.once and list(drive.rows.values()) == everything
 
 
 def test_g_colours_by_truth(drive):

@@ -20,7 +20,7 @@ from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.images import FORMATS, read_image, read_label_image
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict import pred_images as stage
+from oodretrieval.stages.predict import flow as stage
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import (
@@ -250,3 +250,12 @@ def test_an_overlay_that_unpacks_to_more_than_its_photograph(tmp_path):
     assert found[whole].image.shape == (6, 8, 3)
     with pytest.raises(ImageError, match="unpacks to 24000128 bytes"):
         found[broken]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_that_is_named_is_read_whatever_the_suffix(tmp_path, kind):
+    image = Image.new("RGB", (9, 5), (10, 20, 30))
+    image.save(tmp_path / "x", kind)
+    assert read_image(tmp_path / "x").shape == (5, 9, 3)
+    image.save(tmp_path / "y.mpo", "MPO", save_all=True, append_images=[image])
+    assert read_image(tmp_path / "y.mpo").shape == (5, 9, 3)

@@ -13,7 +13,7 @@ COLOURS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
 
 
 def network(bias=True):
-    """Tells red from green; of a third class it knows nothing."""
+    """Distinguishes red and green; of a third class it knows nothing."""
     net = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(3, 3, 1, bias=bias)).eval()
     with torch.no_grad():
         net[1].weight[:] = torch.tensor([[4.0, -4, 0], [-4, 4, 0], [0.01, 0, 0]])[:, :, None, None]

@@ -31,7 +31,7 @@ def follow_query(session: Session, changed: frozenset[str]) -> None:
         changed: Attributes of the state.
     """
     shown = isinstance(session.presentation.detail, NeighbourPage)
-    if changed & {"query", "space", "metric", "neighbours"} or changed & {"filter", "hidden", "step"}:
+    if changed & {"query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}:
         _search(session)
     if "found" in changed and (shown or session.presentation.awaits_neighbours):
         _show_page(session)
@@ -62,8 +62,15 @@ def _show_page(session: Session) -> None:
     known = [classes.same_class(query, row) for row, _ in found]
     relevant = None if any(same is None for same in known) else tuple(bool(same) for same in known)
     names = [classes.class_name(row) for row in rows]
-    captions = (names[0], *(f"{name}\n{away:.3g}" for name, (_, away) in zip(names[1:], found, strict=True)))
-    heading = f"{len(found)} nearest neighbours by {state.metric} distance"
+    often = ["" if (count := state.seen(row)) == 1 else f" ×{count}" for row in rows]
+    near = (
+        f"{name}\n{away:.3g}{times}"
+        for name, (_, away), times in zip(names[1:], found, often[1:], strict=True)
+    )
+    captions = (names[0] + often[0], *near)
+    heading = f"{len(found)} nearest neighbours by {metric_words(state.metric)} distance"
+    heading += " (approximate: some may be missing)" if state.search.is_approximate else ""
+    heading += "; ×n: seen n times in near frames, = shows all" if any(often) else ""
 
     def read() -> NeighbourPage:
         pictures = tuple(session.crops.thumbnail_or_gone(row) for row in rows)
@@ -97,10 +104,36 @@ def _want(session: Session, count: int) -> None:
     session.say(f"{now} neighbours{limit}")
 
 
+def toggle_once(session: Session) -> None:
+    """Find each thing once among the neighbours, or everything that shows it.
+
+    Args:
+        session: Whose state.
+    """
+    session.state.once = not session.state.once
+    session.say(
+        "neighbours: each thing once, with how often near frames show it"
+        if session.state.once
+        else "neighbours: every segment by itself"
+    )
+
+
+def metric_words(metric: str) -> str:
+    """A metric as people read it.
+
+    Args:
+        metric: Its name.
+
+    Returns:
+        ``centred cosine`` for ``centred_cosine``.
+    """
+    return metric.replace("_", " ")
+
+
 def cycle_metric(session: Session) -> None:
     """Take the next distance metric.
 
     Args:
         session: Whose state.
     """
-    session.say(f"distance: {session.state.cycle_metric()}")
+    session.say(f"distance: {metric_words(session.state.cycle_metric())}")

@@ -116,7 +116,13 @@ KEYS: tuple[Command, ...] = (
     Command("home", "Home", "show all points", moving.show_everything),
     Command("]", "]", "one neighbour more", neighbours.more_neighbours),
     Command("[", "[", "one neighbour less", neighbours.fewer_neighbours),
-    Command("m", "m", "next distance metric: euclidean, cosine", neighbours.cycle_metric),
+    Command("m", "m", "next distance metric: euclidean, cosine, centred cosine", neighbours.cycle_metric),
+    Command(
+        "=",
+        "=",
+        "neighbours: what near frames repeat once, with its number (×7), or all",
+        neighbours.toggle_once,
+    ),
     Command(
         "g",
         "g",

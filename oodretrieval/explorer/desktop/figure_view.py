@@ -16,7 +16,7 @@ _SCATTER = {
     *("selected", "filter", "hidden"),
 }
 """Of the state: what the scatter and its title show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 """Of the state: what the rings in the scatter depend on."""
 
 

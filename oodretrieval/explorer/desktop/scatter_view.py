@@ -2,6 +2,7 @@
 
 from matplotlib.axes import Axes
 
+from oodretrieval.explorer.commands.neighbours import metric_words
 from oodretrieval.explorer.desktop.scatter import (
     draw_categories,
     draw_density,
@@ -11,7 +12,8 @@ from oodretrieval.explorer.desktop.scatter import (
 )
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.raster import EXACT
-from oodretrieval.explorer.state import METHOD_NAMES, State
+from oodretrieval.explorer.settings import METHOD_NAMES
+from oodretrieval.explorer.state import State
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
 
 COLOURINGS = {
@@ -149,6 +151,6 @@ class ScatterView:
                 f"{state.catalogue.name}: {number} segments",
                 method,
                 COLOURINGS.get(state.colouring, f"coloured by {state.colouring}"),
-                f"{state.metric} distance",
+                f"{metric_words(state.metric)} distance",
             ]
         )

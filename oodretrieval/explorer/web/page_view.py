@@ -13,7 +13,7 @@ from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
 from oodretrieval.explorer.presentation import Limits
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
 from oodretrieval.explorer.web.menus import candidate_buttons, menus
@@ -25,7 +25,7 @@ _MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters
 """Colourings, and what to call them where their own name does not say it."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 
 
 class PageView:

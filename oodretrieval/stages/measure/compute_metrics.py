@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from oodretrieval.cluster import as_it_is, map_cluster
 from oodretrieval.errors import StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
 from oodretrieval.stages.measure.settings import MetricsSettings
@@ -34,6 +36,7 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If predictions or tables were made with other settings.
         PartialFailure: If some predictions could not be read; all others are done.
     """
+    run = run.for_others() if settings.common.engine == RAY else run
     work = run.stored(settings.model_name, settings.dataset, settings.common)
     dataset = run.dataset(settings.dataset, replace(settings.common, limit=0))
     wanted = work.dataset.ids
@@ -79,7 +82,11 @@ def _run(
 ) -> dict[str, Any]:
     segments = 0
     bar = {"desc": "segment metrics", "unit": "block"}
-    for count, failed in map_processes(compute_block, tasks, settings.common.num_cores, **bar):
+    if settings.common.engine == RAY:
+        found = map_cluster(partial(as_it_is, compute_block), tasks, **bar)
+    else:
+        found = map_processes(compute_block, tasks, settings.common.cores, **bar)
+    for count, failed in found:
         segments += count
         failures |= failed
     images = sum(len(task.images) for task in tasks) - len(failures)

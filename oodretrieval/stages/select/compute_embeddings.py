@@ -1,7 +1,7 @@
 """Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,13 +16,15 @@ from oodretrieval.embedding import embedding_name
 from oodretrieval.errors import SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.embedder import Embedder
-from oodretrieval.stages.select.objects import Objects
+from oodretrieval.stages.select.objects import Objects, region_masks
+from oodretrieval.stages.select.on_cluster import CandidateBlock, embed_on_cluster, embedded_block
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
@@ -68,6 +70,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     # What cannot be read is tried again each time: it is found at once, and what is selected depends on all that can.
     all_again = replace(settings.common, retry_failed=True)
     with (
+        embedder,
         CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer,
         StageFailures("compute_embeddings", folder, {}, all_again) as failing,
     ):
@@ -81,8 +84,9 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         for dataset, work in works.items():
             failing.add(dataset, selection.failures[dataset])
             rows = selected[selected["dataset"] == dataset]
-            crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
-            failing.add(dataset, _add(writer, dataset, crops, embedder))
+            masks_of = selection.masks[dataset]
+            crops = Crops(work.dataset, rows, masks_of, settings)
+            failing.add(dataset, _add(writer, run, work, crops, masks_of, embedder))
         count = sum(writer.rows)
         if count:
             writer.add_table(PREDICTED_IOU, selection.segments)
@@ -141,7 +145,7 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
             large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
             chosen = table[selector.select(table, large)]
             considered += len(table)
-            masks[work.names.dataset] = partial(segment_masks, work)
+            masks[work.names.dataset] = partial(segment_masks, work.for_others())
         selected.append(chosen)
     candidates = pd.concat(selected, ignore_index=True)
     if candidates.empty and not any(failures.values()):
@@ -175,7 +179,8 @@ def _objects(
     found, failures = objects.found(images)
     found.insert(0, "dataset", work.names.dataset)
     chosen = selector.select(found, eligible(found, settings), objects.threshold)
-    return len(found), found[chosen], objects.masks, failures
+    masks_of = partial(region_masks, work.for_others(), settings.objects.proposals)
+    return len(found), found[chosen], masks_of, failures
 
 
 def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:
@@ -239,22 +244,32 @@ def eligible(
     return chosen.to_numpy(bool)
 
 
-def _add(writer: CatalogueWriter, name: str, crops: Crops, embedder: Embedder) -> dict[str, str]:
+def _add(
+    writer: CatalogueWriter, run: Run, work: StoredWork, crops: Crops, masks_of: MasksOf, embedder: Embedder
+) -> dict[str, str]:
     """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
-    settings, dataset = crops.settings, crops.dataset
+    settings, dataset, name = crops.settings, crops.dataset, work.names.dataset
     crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
     embedding = embedding_name(settings.net, settings.embedded)
-    with progress(
-        total=crops.left, desc=f"embedding {name}", unit=settings.candidates.removesuffix("s")
-    ) as bar:
-        for _, indices in blocks(len(dataset)):
-            images = [i for i in indices if dataset.ids[i] in crops.by_image]
-            if images:
-                vectors = embedder(crops.read(images, bar))
-                rows, masks, failed = crops.take()
-                failures |= failed
-                if len(rows):
-                    done = name, tuple(rows["image_id"].unique())
-                    writer.add_part(rows, vectors, embedding, done, masks)
+    tasks = list(_blocks(dataset.ids, crops.by_image))
+    unit = settings.candidates.removesuffix("s")
+    with progress(total=crops.left, desc=f"embedding {name}", unit=unit) as bar:
+        if settings.common.engine == RAY:
+            found = embed_on_cluster(settings, run, work, masks_of, tasks, embedder.device.type)
+        else:
+            found = (embedded_block(task, crops, embedder, bar) for task in tasks)
+        for block in found:
+            failures |= block.failures
+            if len(block.rows):
+                done = name, tuple(block.rows["image_id"].unique())
+                writer.add_part(block.rows, block.vectors, embedding, done, block.masks)
     return failures
+
+
+def _blocks(ids: Sequence[str], by_image: Mapping[str, pd.DataFrame]) -> Iterator[CandidateBlock]:
+    for number, indices in blocks(len(ids)):
+        images = [i for i in indices if ids[i] in by_image]
+        if images:
+            rows = pd.concat([by_image[ids[i]] for i in images], ignore_index=True)
+            yield CandidateBlock(number, images, rows)

@@ -130,7 +130,18 @@ class _Training:
         self.accelerator = accelerator(settings.common.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
-        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file", "verify"}
+        left_out = {
+            "workspace",
+            "root",
+            "gpu",
+            "num_cores",
+            "engine",
+            "overwrite",
+            "retry_failed",
+            "dry_run",
+            "save_file",
+            "verify",
+        }
         self.recipe = {key: value for key, value in flat(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
