@@ -4,7 +4,8 @@
     python benchmarks/explorer_walkthrough.py --workspace workspace --chromium /usr/bin/chromium
 
 Does with mouse and keys what was done by a person who saw nothing but the screen, in Chromium without a window, on the
-objects that the demo found, without their truth; writes docs/explorer_walkthrough.md with its pictures. Needs the
+objects that the demo found, without their truth; writes docs/explorer_walkthrough.md with its pictures, and
+docs/explorer.png, the window with truth. Needs the
 extra web, Playwright and Chromium; places in the scatter are those of the t-SNE of the versions in constraints.txt.
 """
 
@@ -88,8 +89,7 @@ class Walk:
         """Keep what the screen shows, in few colours."""
         path = self.folder / f"walk_{name}.png"
         self.page.screenshot(path=path)
-        image = Image.open(path).convert("RGB").resize((960, 540), Image.Resampling.LANCZOS)
-        image.quantize(256, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
+        reduce(path, 960)
         self.log.append(f"\n![{text}](explorer_walkthrough/{path.name})\n\n*{text}*\n")
 
     # -- what a hand does ------------------------------------------------------------------------------------
@@ -138,6 +138,20 @@ class Walk:
     def key(self, key: str, text: str) -> None:
         """Press a key."""
         self.act(f"{text}: `{key}`", lambda: self.page.keyboard.press(key))
+
+
+def reduce(path: Path, width: int) -> None:
+    """Make a picture smaller, and let it have few colours."""
+    image = Image.open(path).convert("RGB")
+    image = image.resize((width, round(width * image.height / image.width)), Image.Resampling.LANCZOS)
+    image.quantize(256, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def command(name: str, workspace: Path, *more: str) -> list[str]:
+    """The explorer's command line."""
+    script = DOCS.parent / "scripts" / "discover_embedding_space.py"
+    named = f"args.embeddings_file={name}", f"args.workspace={workspace}"
+    return [sys.executable, str(script), "with", *named, *more]
 
 
 def box(left: int, top: int, right: int, bottom: int) -> tuple[tuple[int, int], ...]:
@@ -258,16 +272,19 @@ def main() -> None:
     parser.add_argument("--workspace", type=Path, required=True, help="in which the demo has run")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where page and pictures go")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
+    parser.add_argument("--window-only", action="store_true", help="make docs/explorer.png and nothing else")
     chosen = parser.parse_args()
+    window = chosen.docs / "explorer.png"
+    subprocess.run(command(SOURCE, chosen.workspace, f"args.snapshot={window}"), check=True)
+    reduce(window, 1100)
+    if chosen.window_only:
+        return
     source = Catalogue.open(chosen.workspace / "catalogues" / SOURCE)
     without_truth(source, chosen.workspace / "catalogues" / NAME)
     pictures = chosen.docs / "explorer_walkthrough"
     pictures.mkdir(parents=True, exist_ok=True)
-    command = [
-        *(sys.executable, str(DOCS.parent / "scripts" / "discover_embedding_space.py"), "with"),
-        *(f"args.embeddings_file={NAME}", "args.host=browser", f"args.workspace={chosen.workspace}"),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True) as server:
+    serve = command(NAME, chosen.workspace, "args.host=browser")
+    with subprocess.Popen(serve, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True) as server:
         try:
             address = next(
                 found[0] for line in server.stdout or () if (found := re.search(r"http://\S+", line))

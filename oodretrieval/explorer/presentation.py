@@ -115,6 +115,6 @@ class Presentation(Observable):
             self.limits = left + x, bottom + y, right + x, top + y
 
     def close_elbow(self) -> None:
-        """Show what mouse and keys do in place of a curve in which no number of clusters can be chosen any more."""
+        """Show what mouse and keys do instead of a curve over numbers of clusters, which can no longer be clicked."""
         if isinstance(self.detail, ElbowCurve | SilhouetteCurve):
             self.detail = KeysHelp()

@@ -64,16 +64,19 @@ class SegmentClasses:
     @cached_property
     def truth_names(self) -> NDArray[np.str_]:
         """Name of the class by truth, ``(n,)``; "no truth" without."""
-        tables = {dataset: self.label_mapping(dataset) for dataset in self.datasets}
-        pairs = zip(self._table["dataset"], self.labels, strict=True)
-        return np.array(
-            ["no truth" if i == NO_TRUTH else _name(tables[d], int(i), "label") for d, i in pairs], dtype=str
-        )
+        datasets, names = pd.factorize(self._table["dataset"])
+        ids, labels = np.unique(self.labels, return_inverse=True)
+        pairs, codes = np.unique(datasets * len(ids) + labels, return_inverse=True)
+        tables = [self.label_mapping(str(name)) for name in names]
+        places = [(tables[pair // len(ids)], int(ids[pair % len(ids)])) for pair in pairs.tolist()]
+        found = ["no truth" if i == NO_TRUTH else _name(table, i, "label") for table, i in places]
+        return np.array(found, dtype=str)[codes]
 
     @cached_property
     def predicted_names(self) -> NDArray[np.str_]:
         """Name of the predicted class, ``(n,)``."""
-        return np.array([_name(self.pred_mapping, int(i), "class") for i in self._table["class"]], dtype=str)
+        ids, codes = np.unique(self._table["class"].to_numpy(np.int64), return_inverse=True)
+        return np.array([_name(self.pred_mapping, i, "class") for i in ids.tolist()], dtype=str)[codes]
 
     @cached_property
     def unknown(self) -> NDArray[np.bool_]:

@@ -33,7 +33,7 @@ def environment(**more):
 
 
 @pytest.fixture
-def display():
+def display(request):
     """A display of its own."""
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
@@ -45,7 +45,7 @@ def display():
         str(write),
         "-screen",
         "0",
-        "1700x1000x24",
+        getattr(request, "param", "1700x1000x24"),
         "-nolisten",
         "tcp",
         "-noreset",
@@ -96,6 +96,33 @@ class Window:
     def point_at(self, row):
         self.do("mousemove", *self.now()["points"][row])
         self.until(hovered=row)
+
+
+SMALL_SCREEN = """
+import sys
+from matplotlib import pyplot as plt
+from oodretrieval.explorer import Explorer
+from oodretrieval.explorer.desktop.window import fit_screen
+plt.switch_backend("QtAgg")
+explorer = Explorer(sys.argv[1], method="pca")
+fit_screen(explorer)
+window = explorer.figure.canvas.manager.window
+window.show()
+explorer.figure.canvas.flush_events()
+print(window.width(), window.height(), window.x(), window.y())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("display", ["1280x720x24"], indirect=True)
+def test_the_window_fits_a_screen_that_is_smaller(display, tmp_path):
+    catalogue = make_catalogue(tmp_path, 14)
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_SCREEN, str(catalogue.path)],
+        env=environment(DISPLAY=display), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    width, height, left, top = map(int, done.stdout.split())
+    assert 1200 < width <= 1280 and 600 < height < 720 and left <= 0 and top <= 0
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Tagged candidates in every form, read back by those who read them: pycocotools, PIL, pandas."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,24 @@ def made(request, tmp_path):
     catalogue, workspace = make_catalogue(tmp_path, with_masks=request.param)
     tag(catalogue, cone=[1, 3], bin=[2], car=[3])
     return catalogue, workspace
+
+
+@pytest.mark.filterwarnings("ignore")  # its own
+def test_datumaro_reads_every_mask_by_the_line_of_the_documentation(made, tmp_path):
+    datumaro = pytest.importorskip("datumaro")
+    catalogue, workspace = made
+    done = export_candidates(catalogue, workspace, everything(catalogue), ["coco"])
+    content = json.loads(Path(done["folder"], "coco.json").read_text())
+    (tmp_path / "dm" / "annotations").mkdir(parents=True)
+    (tmp_path / "dm" / "annotations" / "instances_default.json").write_text(json.dumps(content))
+    (tmp_path / "dm" / "images").symlink_to(content["info"]["images_root"])
+    read = datumaro.Dataset.import_from(str(tmp_path / "dm"), "coco_instances")
+    masks = [each for item in read for each in item.annotations if each.type == datumaro.AnnotationType.mask]
+    assert [each.name for each in read.categories()[datumaro.AnnotationType.label]] == ["bin", "car", "cone"]
+    assert all(item.media.data is not None for item in read) and len(read) == 2
+    assert sorted(int(each.image.sum()) for each in masks) == sorted(
+        each["area"] for each in content["annotations"]
+    )
 
 
 def everything(catalogue):

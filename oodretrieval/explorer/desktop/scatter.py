@@ -181,7 +181,8 @@ def _sample(category: Category) -> Line2D:
     """What stands for a category in the legend; an empty mark for a hidden one."""
     return Line2D(
         [], [], linestyle="", marker="D" if category.unknown else "o", markersize=6,
-        markerfacecolor="none" if category.hidden else category.colour, markeredgecolor=category.colour,
+        markerfacecolor="none" if category.hidden else category.colour,
+        markeredgecolor="#202020" if category.unknown and not category.hidden else category.colour,
     )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ from oodretrieval.explorer.settings import ExplorerSettings
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
 _PATIENCE = 180
 """Seconds: starting Qt takes one, and very much longer on a machine that is busy."""
+_FRAME = 30
+"""Height of the bar that a desktop puts above a window, pixels."""
 _NAMED = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
@@ -71,10 +73,26 @@ def discover_in_window(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
 
     plt.switch_backend("QtAgg")
     explorer = Explorer.from_settings(settings, run.workspace)
+    fit_screen(explorer)
     asking = ask_before_closing(explorer)  # kept as long as the window is there
     plt.show(block=True)
     del asking
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}
+
+
+def fit_screen(explorer: Explorer) -> None:
+    """Make the window of an explorer no larger than its screen has room for.
+
+    Args:
+        explorer: In a window of Qt.
+    """
+    manager: Any = explorer.figure.canvas.manager
+    window = manager.window
+    free = window.screen().availableGeometry()
+    high = free.height() - _FRAME
+    if window.width() > free.width() or window.height() > high:
+        window.resize(min(window.width(), free.width()), min(window.height(), high))
+        window.move(free.topLeft())
 
 
 def ask_before_closing(explorer: Explorer) -> Any:
