@@ -79,7 +79,7 @@ def all_stages(configuration, folder, engine):
     embed(
         run,
         engine=engine,
-        select_by="distance",
+        select_by="nearest_neighbour",
         select_quantile=0.5,
         candidates="objects",
         save_file="objects",
