@@ -10,6 +10,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Of the tests: one a core; PROCESSES=0 runs them in one, for a debugger.
 PROCESSES ?= logical
+# Compiled sources are kept whatever the environment says: the tests start dozens of processes.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test test-slow lint audit docs clean
 
@@ -23,10 +25,10 @@ demo: $(VENV)/.installed
 	$(BIN)/python scripts/demo.py
 
 test: $(VENV)/.installed
-	$(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 8 --dist worksteal
+	$(PYTEST)
 
 test-slow: $(VENV)/.installed
-	$(BIN)/python -m pytest -m slow -n $(PROCESSES) --maxprocesses 8 --dist worksteal
+	$(PYTEST) -m slow
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

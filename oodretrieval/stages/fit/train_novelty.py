@@ -11,6 +11,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
+from oodretrieval.stages.fit.region_windows import window_bank
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import require_asked_settings
@@ -54,9 +55,15 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     vectors, failures = features.of(work, table)
     if failures:
         raise PartialFailure("train_novelty", failures)
+    images = [str(image) for image in table["image_id"].unique()]
+    windows, failures = window_bank(work, images, features, settings.seed)
+    if failures:
+        raise PartialFailure("train_novelty", failures)
     classes = num_classes_of(table)  # the network's, background included
     carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
-    model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=carried)
+    model = NoveltyModel.fit(
+        table, vectors, num_classes=classes, seed=settings.seed, made_by=carried, windows=windows
+    )
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())
     logger.info("%d known segments of %s; saved %s", known, settings.dataset, path)

@@ -23,6 +23,8 @@ from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.imagenet_weights import LITE
 from oodretrieval.models.backbones import Backbone
+from oodretrieval.models.folding import fold_batch_norms
+from oodretrieval.novelty import enlarged_size
 from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     features_folder,
@@ -172,7 +174,7 @@ class SegmentFeatures:
     def network(self) -> Backbone:
         """The network, built when it is first needed."""
         if self._network is None:
-            network = Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval()
+            network = fold_batch_norms(Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval())
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
@@ -232,3 +234,20 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
     if size == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The image in the size at which features of windows are computed, so that small things fill several cells.
+
+    Args:
+        image: ``(H, W, 3)``.
+        recorded: What its prediction says of its making.
+
+    Returns:
+        ``(h, w, 3)``; the image itself where it has that size. It has the detail of the image, also where the
+        network saw a smaller one.
+    """
+    size = enlarged_size(*size_seen(recorded, *image.shape[:2]))
+    if size == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))

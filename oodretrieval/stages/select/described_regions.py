@@ -19,14 +19,14 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
-from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
+from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen, enlarged
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record
 from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
-VERSION = 2
+VERSION = 3
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""
@@ -67,6 +67,7 @@ class DescribedRegions:
         self._novelty = novelty
         backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
         self.features = SegmentFeatures(backbone, device)
+        self._known = "" if novelty is None else _digest(novelty[0])
 
     def read(self, image_id: str) -> StoredRegions:
         """The regions of an image.
@@ -165,7 +166,10 @@ class DescribedRegions:
                 failures[image] = str(error)
                 bar.update()
                 continue
-            features = self.features.feature_map(as_seen(pixels, record.settings))
+            seen, large = as_seen(pixels, record.settings), enlarged(pixels, record.settings)
+            features, of_large = self.features.feature_map(seen), None
+            if self._novelty is not None and self._novelty[0].windows is not None:
+                of_large = features if large.shape == seen.shape else self.features.feature_map(large)
             yield ImageTask(
                 self.work.workspace.path,
                 self.work.names,
@@ -173,6 +177,7 @@ class DescribedRegions:
                 self.proposals,
                 pixels,
                 features,
+                of_large,
                 novelty,
                 self._made_by(record.digest),
                 self._generated(pixels),
@@ -195,7 +200,7 @@ class DescribedRegions:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else self._novelty[0].bank.digest,
+            "known": self._known,
         }
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
@@ -239,3 +244,8 @@ class RegionBlocks:
             Image id → reason of those that failed.
         """
         return self.regions.describe_here(records)
+
+
+def _digest(known: NoveltyModel) -> str:
+    """Hash of known features and windows."""
+    return known.bank.digest + ("" if known.windows is None else known.windows.digest)

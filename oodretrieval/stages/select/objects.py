@@ -45,7 +45,7 @@ class Objects:
         reference: What others are compared with; None before there is any.
 
     Raises:
-        SettingsError: If the score is one of segments alone, or needs a novelty model.
+        SettingsError: If the score is one of segments alone, or needs a novelty model, or one that knows windows.
         WeightsError: If the network that proposes regions is not there, or its weights are damaged.
         ConfigurationError: If it needs a package that is missing, or is of another kind.
     """
@@ -61,6 +61,11 @@ class Objects:
         self.weights = weights_for(select_by)
         if novelty is None and "distance" in self.weights.evidence:
             raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
+        if novelty is not None and novelty[0].windows is None and "window_distance" in self.weights.evidence:
+            raise SettingsError(
+                f"the novelty model {str(novelty[1])!r} knows no windows, which regions are compared with; fit it "
+                "again by train_novelty with args.overwrite=True, or choose args.candidates=segments"
+            )
         self.regions = DescribedRegions(work, novelty, device, proposed_by)
         self.reference: RegionReference | None = None
         self._scores: NDArray[np.float64] = np.zeros(0)
