@@ -80,7 +80,8 @@ def all_stages(configuration, folder, engine):
         run,
         engine=engine,
         select_by="nearest_neighbour",
-        select_quantile=0.5,
+        iou_threshold=0.5,
+        select_number=8,
         candidates="objects",
         save_file="objects",
     )
