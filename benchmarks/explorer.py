@@ -3,8 +3,8 @@
     python benchmarks/explorer.py 10000 1000000
     python benchmarks/explorer.py 1000000 --cpu
 
-Real events are sent to the canvas of a figure (Agg, which Qt's canvas also draws with), each with the drawing that it
-makes necessary. Hover: over segments whose thumbnail is kept, and (read) over those whose image must be read first. The
+Real events are sent to the canvas of a figure (Agg, which Qt's canvas also draws with), and what has changed is drawn
+within the time. Hover: over segments whose thumbnail is kept, and (read) over those whose image must be read first. The
 window reads images apart from the pointer's events, so that this is how late the thumbnail comes; its caption is there
 at once. With ``--cpu`` all are CPU time, for a machine that is busy with other things, too.
 """

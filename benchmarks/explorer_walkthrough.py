@@ -39,7 +39,7 @@ text typed into a field; moving the pointer counts nothing). The candidates are 
 `python benchmarks/explorer_walkthrough.py --workspace workspace` does it again and makes this page.
 
 """
-TAIL = """## What came of it
+TAIL = """## The result
 
 Compared with the truth, which was not shown: a candidate shows a kind if most of its pixels do. Among the {candidates}
 candidates are {unknown} of kinds that were never learned, {named} were named, {right} of these rightly.
@@ -64,6 +64,7 @@ class Walk:
 
     page: Page
     folder: Path
+    workspace: Path
     log: list[str] = field(default_factory=list)
     actions: int = 0
 
@@ -72,7 +73,7 @@ class Walk:
         do()
         self.settle()
         self.actions += 1
-        said = self.page.locator(".said").inner_text()
+        said = self.page.locator(".said").inner_text().replace(str(self.workspace), "workspace")
         self.log.append(f"{self.actions}. {text}" + ("" if "· segment" in said else f" → “{said}”"))
         print(self.log[-1], flush=True)
 
@@ -131,7 +132,8 @@ class Walk:
             self.page.locator(".filter").fill(text)
             self.page.keyboard.press("Enter")
 
-        self.act(f"Type `{text}` into *Show only …*, Enter", write)
+        typed = f"Type `{text}` into" if text else "Empty"
+        self.act(f"{typed} *Show only …*, Enter", write)
 
     def key(self, key: str, text: str) -> None:
         """Press a key."""
@@ -182,6 +184,7 @@ def walk_through(walk: Walk) -> None:
         walk.shift_click(place, "a bench")
     walk.picture("5", "The second page; Shift + click selected two more benches here")
     walk.name("bench")
+    walk.act("Click on *Clear*", lambda: page.get_by_role("button", name="Clear", exact=True).click())
     walk.filter("")
     walk.key("y", "Colour by name")
     walk.picture("6", "Eight kinds have names")
@@ -275,7 +278,7 @@ def main() -> None:
                 page.set_default_timeout(90_000)
                 page.goto(address)
                 page.wait_for_selector(".map[data-ready]")
-                walk = Walk(page, pictures)
+                walk = Walk(page, pictures, chosen.workspace)
                 walk.settle()
                 walk_through(walk)
                 chromium.close()

@@ -318,7 +318,7 @@ def summary(faults: list[dict[str, Any]]) -> str:
     lines.append(f"| all | {len(hit)} | {sum(bool(fault['problems']) for fault in hit)} |")
     counts = Counter(fault["in"].split()[0] for fault in hit)
     lines += ["", "Hit in: " + ", ".join(f"{stage} {count}" for stage, count in counts.most_common()) + "."]
-    lines.append(f"Came too late to hit: {len(faults) - len(hit)}.")
+    lines.append(f"Too late to hit: {len(faults) - len(hit)}.")
     return "\n".join(lines)
 
 

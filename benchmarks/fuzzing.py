@@ -5,7 +5,7 @@
 Whole files are damaged at random (flipped bits, other bytes, numbers at their limits, parts cut out, repeated or put
 elsewhere, ends cut off); files that carry a checksum get the right one again, so that what lies behind is reached. A
 reader may read such a file or refuse it with an error of ours. Anything else is a finding: an error of another kind, a
-crash of the process, more than ten seconds, more than four gigabytes. Prints the table of docs/trust.md.
+crash of the process, more than ten seconds of CPU, more than four gigabytes. Prints the table of docs/trust.md.
 """
 
 import argparse
@@ -290,7 +290,7 @@ def readers() -> dict[str, Reader]:
 
 def tried(reader: Reader, content: bytes, folder: Path) -> str:
     """What becomes of one input: ``read``, ``refused``, or what went wrong."""
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of CPU: a busy machine is not the reader's fault
     try:
         reader.read(content, folder)
     except OODRetrievalError:
@@ -298,7 +298,7 @@ def tried(reader: Reader, content: bytes, folder: Path) -> str:
     except BaseException as error:
         return f"{type(error).__name__}: {str(error)[:200]}"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return "read"
 
 
@@ -332,7 +332,7 @@ def batch(reader: Reader, seed: int, start: int, count: int) -> tuple[Counter[st
 
 def _child(reader: Reader, seed: int, start: int, count: int, outward: int) -> None:
     try:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)  # what hangs in C cannot be interrupted otherwise
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # what hangs in C cannot be interrupted otherwise
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (used + BYTES, resource.RLIM_INFINITY))

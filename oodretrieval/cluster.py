@@ -106,19 +106,24 @@ def as_it_is(function: Callable[[Task], Result]) -> Callable[[Task], Result]:
 
 
 class _Worker:
-    """What an actor does."""
+    """What an actor does.
+
+    It opens what it needs when asked whether it is ready: an error while it is made could not be told from its death.
+    """
 
     def __init__(self, prepare: Callable[[], Callable[[Any], Any]], folder: str) -> None:
         with suppress(OSError):  # relative paths of a configuration mean the same as in the first process
             os.chdir(folder)
-        self.function = prepare()
+        self._prepare = prepare
+        self._function: Callable[[Any], Any] = as_it_is
 
     def ready(self) -> None:
-        """Answers as soon as everything is opened."""
+        """Open everything, and answer."""
+        self._function = self._prepare()
 
     def apply(self, task: Any) -> Any:
         """Do one task."""
-        return self.function(task)
+        return self._function(task)
 
 
 @dataclass

@@ -73,7 +73,7 @@ class progress(tqdm):  # type: ignore[type-arg]
 
     @classmethod
     def left_off(cls) -> str:
-        """How far the last loop came that was broken off, in brackets; empty where there was none."""
+        """How much of a loop was done when it was broken off, in brackets; empty where there was none."""
         return cls._left_off
 
     def close(self) -> None:

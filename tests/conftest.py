@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import sys
 import time
@@ -14,12 +15,25 @@ from kept_letters import keep_letters
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))  # their own tests, and the references that they share with tests
+gc.disable()  # until tests run: what is imported before them stays
 mpl.use("Agg")
 mpl.rcParams["text.hinting"] = "none"
 keep_letters()
 settings.register_profile("everywhere", deadline=None)
 settings.register_profile("CI", deadline=None, derandomize=True)  # a change fails for what it changed
 settings.load_profile("CI" if os.environ.get("CI") else "everywhere")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop():
+    """Collect garbage, of the tests alone: what was imported would cost up to a second each time."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+    try:
+        return (yield)
+    finally:
+        gc.unfreeze()
 
 
 @pytest.fixture

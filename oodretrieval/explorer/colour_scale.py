@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from oodretrieval.charts.palette import CIVIDIS, hex_colour
 
 LEVELS = 32
-"""Colours that are told apart; more of them nobody sees."""
+"""Colours of a scale; nobody distinguishes more."""
 _ENDS = (0.01, 0.99)
 """Quantiles that the ends of the bar stand for, so that one outlier does not take all colours."""
 _SKEWED = 8.0

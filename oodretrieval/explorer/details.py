@@ -149,6 +149,19 @@ class ElbowCurve:
     spread: NDArray[np.floating]
 
 
+@dataclass(frozen=True, eq=False)
+class SilhouetteCurve:
+    """The silhouette of clusters over their number; choosing a number clusters by it.
+
+    Attributes:
+        values: With 2, 3, … clusters, ``(k,)`` in -1…1; NaN where there is no such number.
+        method: Of clustering, in words.
+    """
+
+    values: NDArray[np.floating]
+    method: str
+
+
 Detail = (
     KeysHelp
     | Message
@@ -159,4 +172,5 @@ Detail = (
     | NeighbourPage
     | ReviewPage
     | ElbowCurve
+    | SilhouetteCurve
 )

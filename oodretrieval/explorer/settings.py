@@ -6,6 +6,10 @@ from typing import Literal
 from oodretrieval.choices import DEFAULT_METRIC
 from oodretrieval.experiment.settings import CommonSettings, group
 
+METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
+METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
+"""Methods of projection, and what to call them."""
+
 
 @dataclass(frozen=True)
 class MainPlotSettings:

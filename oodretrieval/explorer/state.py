@@ -14,16 +14,12 @@ from oodretrieval.explorer.history import UNDOABLE, History
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.selection import Selection
-from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.settings import METHOD_NAMES, ExplorerSettings
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.explorer.visible_neighbours import VisibleNeighbours
 from oodretrieval.results.columns import Columns
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.stores import Catalogue
-
-METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
-METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
-"""Methods of projection, and what to call them."""
 
 
 class State(Observable):
@@ -47,6 +43,7 @@ class State(Observable):
         neighbours: How many nearest neighbours are wanted. Observed.
         once: Whether neighbours of near frames that show one thing are found once, or each by itself. Observed.
         query: Row whose neighbours are wanted, or None. Observed.
+        found: Its neighbours and their distances, nearest first; None until they are found. Observed.
         colouring: What the colours mean. Observed.
         clustering: Method of clustering. Observed.
         groups: How many clusters were asked for; 0 before the first clustering. Observed.
@@ -70,6 +67,7 @@ class State(Observable):
     neighbours = Observed[int]()
     once = Observed[bool]()
     query = Observed[int | None]()
+    found = Observed[list[tuple[int, float]] | None]()
     colouring = Observed[str]()
     clustering = Observed[str]()
     groups = Observed[int]()
@@ -92,8 +90,8 @@ class State(Observable):
             self.ranking.subscribe(lambda changed: self.announce(*changed))
         self.points, self.preliminary = None, False
         self.space = self.vectors if not settings.embedding_size else None
-        self.metric, self.query = settings.distance_metric, None
-        self.neighbours, self.once = self._possible(settings.neighbours), settings.once
+        self.metric, self.once, self.query, self.found = settings.distance_metric, settings.once, None, None
+        self.want_neighbours(settings.neighbours)
         self.clustering, self.groups, self.clusters = next(iter(CLUSTERINGS)), 0, None
         self.colouring = self._most_instructive_colouring()
         self.history = History()
@@ -116,8 +114,9 @@ class State(Observable):
         self._listed: tuple[tuple[Any, ...], list[Category]] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
-        approximate = settings.approximate
-        self.search = VisibleNeighbours(catalogue, self.embedding, self.vectors, self.ranking, approximate)
+        self.search = VisibleNeighbours(
+            catalogue, self.embedding, self.vectors, self.ranking, settings.approximate
+        )
 
     def _most_instructive_colouring(self) -> str:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
@@ -204,9 +203,8 @@ class State(Observable):
     # -- undoing -------------------------------------------------------------------------------------------
 
     def _above_threshold(self) -> tuple[NDArray[np.bool_], object]:
-        if self.ranking is None:
-            return np.ones(len(self), np.bool_), 0
-        return self.ranking.visible, self.ranking.step
+        chosen = self.ranking
+        return (np.ones(len(self), np.bool_), 0) if chosen is None else (chosen.visible, chosen.step)
 
     def _memento(self) -> dict[str, Any]:
         chosen = self.selection
@@ -231,8 +229,8 @@ class State(Observable):
         done = [title for name, title in UNDOABLE.items() if name in changed]
         if not done:
             return
-        before, self._standing = self._standing, self._memento()
-        after = self._standing
+        before, after = self._standing, self._memento()
+        self._standing = after
         self.history.record(done[0], lambda: self._restore(before), lambda: self._restore(after))
 
     # -- search --------------------------------------------------------------------------------------------
@@ -276,11 +274,8 @@ class State(Observable):
         Returns:
             What it is then.
         """
-        self.neighbours = self._possible(count)
+        self.neighbours = min(max(count, 0), len(self) - 1)
         return self.neighbours
-
-    def _possible(self, count: int) -> int:
-        return min(max(count, 0), len(self) - 1)
 
     def cycle_metric(self) -> str:
         """Take the next metric.

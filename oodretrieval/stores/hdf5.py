@@ -16,7 +16,7 @@ from oodretrieval.stores.json_files import require_format
 
 CHUNK_BYTES = 1 << 20
 SMALL, MOST_COMPRESSED = 1 << 30, 1100
-"""Arrays of more bytes than these may take at most so many times the bytes of their file (gzip does not reach 1032)."""
+"""Arrays of more bytes than these may take at most this multiple of the bytes of their file (gzip: 1032)."""
 
 _TRIPPED_OVER = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError)
 """Errors of h5py on files that are damaged or made to do harm."""

@@ -22,6 +22,7 @@ from oodretrieval.explorer.details import (
     NeighbourPage,
     ReviewPage,
     SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 from oodretrieval.stores import (
@@ -47,6 +48,7 @@ DETAILS = {
     NeighbourPage: "neighbours",
     ReviewPage: "review",
     ElbowCurve: "elbow",
+    SilhouetteCurve: "silhouette",
 }
 PATIENCE = 240
 """Seconds after which something that should have happened counts as failed: far more than any machine needs."""

@@ -16,6 +16,7 @@ from oodretrieval.explorer.commands import triggers
 from oodretrieval.explorer.commands.table import COMMANDS, command_for
 from oodretrieval.explorer.desktop.overlay import help_text
 from oodretrieval.images import read_image
+from oodretrieval.search import cluster
 
 GIVEN = set()
 
@@ -651,6 +652,40 @@ def test_the_elbow_takes_the_number_by_a_click(drive):
     drive.click(tuple(pixel))
     assert drive.state.clusters.max() + 1 == 4 and drive.state.colouring == "clusters"
     assert drive.detail == "keys"
+
+
+def test_the_silhouette_takes_the_number_by_a_click(drive):
+    drive.press("c", *"silhouette", "enter")
+    assert drive.detail == "silhouette"
+    (axes,) = drive.detail_axes()
+    curve = axes.lines[0]
+    space, expected = drive.state.space, {}
+    for number in range(2, 12):
+        groups = cluster(space, "kmeans", number)
+        expected[number] = plain_silhouette(space, groups)
+    assert list(curve.get_xdata()) == list(expected)
+    np.testing.assert_allclose(curve.get_ydata(), list(expected.values()), rtol=1e-5)
+    drive.click(tuple(axes.transData.transform((3.2, curve.get_ydata()[1]))))
+    assert drive.state.clusters.max() + 1 == 3 and drive.detail == "keys"
+    drive.press("#", "c", *"silhouette", "enter")
+    assert drive.presentation.detail.method == "spectral clustering"
+    drive.press("escape")
+    assert drive.detail == "keys"
+
+
+def plain_silhouette(vectors, groups):
+    """Rousseeuw's definition, point by point."""
+    away = np.linalg.norm(vectors[:, None] - vectors, axis=-1)
+    found = []
+    for row, own in enumerate(groups):
+        mates = (groups == own) & (np.arange(len(groups)) != row)
+        if not mates.any():
+            found.append(0.0)
+            continue
+        inside = away[row][mates].mean()
+        outside = min(away[row][groups == other].mean() for other in set(groups) - {own})
+        found.append((outside - inside) / max(inside, outside))
+    return float(np.mean(found))
 
 
 def test_escape_leaves_the_elbow(drive):

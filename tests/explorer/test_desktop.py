@@ -111,6 +111,7 @@ def window(display, tmp_path):
         opened.log.close()
 
 
+@pytest.mark.slow
 def test_a_person_at_a_real_window(window, tmp_path):
     window.point_at(3)
     assert window.now()["thumbnail"]

@@ -132,6 +132,7 @@ def test_every_change_of_the_state_is_announced(session):
         press_key(session, key)
     expected = {
         "query",
+        "found",
         "neighbours",
         "metric",
         "colouring",

@@ -25,6 +25,7 @@ from oodretrieval.explorer.details import (
     NeighbourPage,
     ReviewPage,
     SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 from oodretrieval.explorer.raster import inside, layers_of, points_picture
@@ -238,6 +239,7 @@ def image_view(values):
         (NeighbourPage("near", (1, 2), (PICTURE,) * 2, ("q", "a"), None), "grid"),
         (ReviewPage("r\nkeys", (1, 2), (PICTURE,) * 2, ("a", "b"), ("#ff0000", ""), 1, np.array([1, 1])), "review"),
         (ElbowCurve(np.array([3.0, 1.0])), "elbow"),
+        (SilhouetteCurve(np.array([0.5, np.nan]), "k-means"), "elbow"),
     ],
 )  # fmt: skip
 def test_every_detail_reaches_the_page_as_plain_values(detail, kind):

@@ -138,7 +138,7 @@ def test_a_cancelled_process_is_ended():
         said.append(stage)
         cancelled.set()
 
-    many = np.random.default_rng(0).normal(size=(6000, 50)).astype(np.float32)
+    many = np.random.default_rng(0).normal(size=(2500, 50)).astype(np.float32)
     thread = threading.Thread(
         target=lambda: seen.append(
             worker_process.call_in_process(cancelled, report, "project", many, method="tsne")

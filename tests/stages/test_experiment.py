@@ -252,7 +252,7 @@ def test_interrupted_is_130_and_says_how_to_go_on(sheep, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly_and_says_how_far_it_came(sheep, number):
+def test_a_signal_ends_it_cleanly_and_says_what_was_done(sheep, number):
     def count():
         for animal in progress(range(7), desc="counting", unit="animal"):
             if animal == 3:

@@ -101,6 +101,7 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
     assert len(large) == (every["S"] >= 100).sum()
 
 
+@pytest.mark.slow
 def test_processes_give_what_one_gives(configuration, fitted):
     one = embed(configuration, fitted, save_file="one")
     shutil.rmtree(fitted.regions_folder(Stored(*NAMES)))

@@ -27,6 +27,17 @@ pytestmark = [
 ]
 
 
+def patiently(start, tries=5):
+    """Ray gives a node thirty seconds to start, which a busy machine needs now and then."""
+    for left in reversed(range(tries)):
+        try:
+            return start()
+        except Exception as error:
+            if not left or "timed out" not in str(error):
+                raise
+    return None
+
+
 @pytest.fixture(scope="module")
 def nodes():
     """A cluster of three nodes of one core each; the classes of these tests can be imported there."""
@@ -36,9 +47,9 @@ def nodes():
     before = os.environ.get("PYTHONPATH")
     here = Path(__file__).resolve().parent
     os.environ["PYTHONPATH"] = os.pathsep.join([str(here), str(here.parents[1]), before or ""])
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    for _ in range(2):
-        cluster.add_node(num_cpus=1)
+    cluster = Cluster()
+    for options in ({"include_dashboard": False}, {}, {}):
+        patiently(lambda options=options: cluster.add_node(num_cpus=1, **options))
     ray.init(address=cluster.address, log_to_driver=False)
     yield cluster
     ray.shutdown()
@@ -102,7 +113,7 @@ def test_every_stage_leaves_the_same_files(nodes, configuration, tmp_path, in_sm
 def test_a_node_that_dies_in_the_middle_takes_nothing_with_it(
     nodes, configuration, tmp_path, in_small_blocks, monkeypatch
 ):
-    victim = nodes.add_node(num_cpus=1)
+    victim = patiently(lambda: nodes.add_node(num_cpus=1))
 
     def dying(*given, **options):
         for number, result in enumerate(map_cluster(*given, **options)):
@@ -144,6 +155,15 @@ class Work:
         if task == "fail":
             raise StoreError("no room")
         return 2 * task
+
+
+def unprepared():
+    raise StoreError("no network")
+
+
+def test_a_worker_that_cannot_open_what_it_needs_says_why(nodes):
+    with pytest.raises(StoreError, match="no network"):
+        list(map_cluster(unprepared, [1]))
 
 
 def test_errors_are_those_of_the_worker_and_a_task_that_kills_is_given_up(nodes):

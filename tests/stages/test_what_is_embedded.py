@@ -99,17 +99,21 @@ def test_images_go_to_each_device_in_turn_and_come_back_in_order(configuration, 
         return embedder.Embedder(task.settings, task.run, task.model_name)(task.images)
 
     monkeypatch.setattr(embedder, "worker_processes", in_a_thread)
-    monkeypatch.setattr(embedder, "_embed", embed)
+    monkeypatch.setattr(embedder, "embed_task", embed)
     monkeypatch.setattr(embedder, "IMAGES_A_TASK", 2)
     two = again(configuration, embedded, crop_size=48, devices=("cpu", "cpu", "cpu"), overwrite=True)
     np.testing.assert_allclose(two.vectors, one, rtol=1e-4, atol=1e-5)
     assert len(started) == 3 and tasks[:-1] == [2] * (len(tasks) - 1) and len(tasks) > 1
-    assert all(pool._shutdown for pool in started), "they end with the run"
+    for pool in started:
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            pool.submit(len, "they end with the run")
 
 
 def test_a_device_that_is_not_there(configuration, embedded):
     with pytest.raises(SettingsError, match=r"'cuda:77' is none of cpu"):
         again(configuration, embedded, devices=("cpu", "cuda:77"))
+    with pytest.raises(SettingsError, match=r"args\.engine=ray that of several"):
+        again(configuration, embedded, devices=("cpu", "cpu"), engine="ray")
 
 
 def test_vectors_of_mixed_precision_are_near(configuration, embedded):

@@ -17,32 +17,47 @@ def show_neighbours(session: Session, row: int) -> None:
             "neighbours are searched in a projection that is still being computed; they will be shown then"
         )
     if session.state.query == row:
-        _show_page(session)
+        if session.state.found is not None:
+            _show_page(session)
     else:
         session.state.query = row  # which is followed
 
 
 def follow_query(session: Session, changed: frozenset[str]) -> None:
-    """Show the neighbours again where they are shown and what they depend on has changed.
+    """Search again where what the neighbours depend on has changed, and show them where they are shown.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
     shown = isinstance(session.presentation.detail, NeighbourPage)
-    if changed & {"query", "space", "metric", "neighbours", "once"} and (
-        shown or session.presentation.awaits_neighbours
-    ):
+    if changed & {"query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}:
+        _search(session)
+    if "found" in changed and (shown or session.presentation.awaits_neighbours):
         _show_page(session)
+
+
+def _search(session: Session) -> None:
+    """Find the neighbours of the query, away from the view: in a large catalogue that takes seconds."""
+    state, query = session.state, session.state.query
+    state.found = None
+    if query is None or state.space is None:
+        return
+
+    def take(found: list[tuple[int, float]]) -> None:
+        if state.query == query:
+            state.found = found
+
+    session.work.start("neighbours", "searching neighbours", lambda job: state.nearest(query), take)
 
 
 def _show_page(session: Session) -> None:
     state, classes = session.state, session.state.segments.classes
     query = state.query
-    if query is None or state.space is None:
+    found = state.found
+    if query is None or found is None:
         return
     session.presentation.awaits_neighbours = False
-    found = state.nearest(query)
     rows = (query, *(row for row, _ in found))
     known = [classes.same_class(query, row) for row, _ in found]
     relevant = None if any(same is None for same in known) else tuple(bool(same) for same in known)

@@ -13,7 +13,7 @@ from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.reviewing import follow_tags
 from oodretrieval.explorer.commands.selected import follow_selection
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.work import Job
 from oodretrieval.search.cost import projection_cost
 from oodretrieval.search.sampled_pca import sampled_pca

@@ -107,11 +107,11 @@ def select_neighbours(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    query = session.state.query
-    if query is None or session.state.space is None:
+    query, found = session.state.query, session.state.found
+    if query is None or found is None:
         session.say("no neighbours are shown; the right button shows those of a segment")
         return
-    session.state.selection.select([query, *(row for row, _ in session.state.nearest(query))])
+    session.state.selection.select([query, *(row for row, _ in found)])
     say_selected(session)
 
 

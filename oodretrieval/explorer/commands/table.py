@@ -138,7 +138,7 @@ KEYS: tuple[Command, ...] = (
     Command(
         "c",
         "c",
-        "clusters: type their number, or elbow for the curve of k-means; a click in the curve takes the number",
+        "clusters: type their number, or elbow or silhouette for a curve; a click in the curve takes the number",
         clusters.ask_for_clusters,
     ),
     Command(

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
-from oodretrieval.charts.elbow import draw_elbow
+from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
 from oodretrieval.charts.image_panels import draw_four_panels, frame
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands.table import help_lines
@@ -25,6 +25,7 @@ from oodretrieval.explorer.details import (
     NeighbourPage,
     ReviewPage,
     SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 
@@ -86,6 +87,10 @@ class DetailView:
             case ElbowCurve():
                 self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
                 draw_elbow(self._elbow, detail.spread, "k-means: click on the number of clusters to take")
+            case SilhouetteCurve():
+                self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
+                title = f"{detail.method}: click on the number of clusters to take"
+                draw_silhouette(self._elbow, detail.values, title)
             case _:
                 assert_never(detail)
 

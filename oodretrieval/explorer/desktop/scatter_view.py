@@ -12,7 +12,8 @@ from oodretrieval.explorer.desktop.scatter import (
 )
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.raster import EXACT
-from oodretrieval.explorer.state import METHOD_NAMES, State
+from oodretrieval.explorer.settings import METHOD_NAMES
+from oodretrieval.explorer.state import State
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
 
 COLOURINGS = {

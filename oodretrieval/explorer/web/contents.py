@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, assert_never
 
+import numpy as np
+
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.details import (
     CandidatePage,
@@ -14,6 +16,7 @@ from oodretrieval.explorer.details import (
     NeighbourPage,
     ReviewPage,
     SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 from oodretrieval.explorer.web.panels import four_panels
@@ -57,7 +60,15 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             return {
                 "kind": "elbow",
                 "heading": "k-means: click on the number of clusters to take",
-                "spread": [float(value) for value in detail.spread],
+                "values": [float(value) for value in detail.spread],
+                "first": 1,
+            }
+        case SilhouetteCurve():
+            return {
+                "kind": "elbow",
+                "heading": f"Silhouette, {detail.method}: the higher, the farther apart; click on the number to take",
+                "values": [float(value) if np.isfinite(value) else None for value in detail.values],
+                "first": 2,
             }
         case _:
             assert_never(detail)

@@ -13,7 +13,7 @@ from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
 from oodretrieval.explorer.presentation import Limits
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
 from oodretrieval.explorer.web.menus import candidate_buttons, menus
@@ -101,7 +101,7 @@ class PageView:
             self._draw_legend(categories)
         if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
             self._draw_choice()
-        if state & _RINGS or "marked" in changed:
+        if state & {*_RINGS, "found"} or "marked" in changed:
             self._draw_rings()
         if changed & {"thumbnail", "marked"} or state & {"clusters", "tags"}:
             self._draw_card()
@@ -232,10 +232,8 @@ class PageView:
 
     def _draw_rings(self) -> None:
         state, marked = self.session.state, self.session.presentation.marked
-        query = state.query
-        found = [] if query is None or state.space is None else [row for row, _ in state.nearest(query)]
-        self.scatter.ring("query", [] if query is None else [query])
-        self.scatter.ring("neighbours", found)
+        self.scatter.ring("query", [] if state.query is None else [state.query])
+        self.scatter.ring("neighbours", [row for row, _ in state.found or ()])
         self.scatter.ring("marked", [] if marked is None else [marked])
 
     def _draw_card(self) -> None:

@@ -101,15 +101,22 @@ class Embedder:
                 rows.append(waiting.popleft().result())
             turn = number % len(self._pools)
             own = replace(self.settings, devices=(str(self.devices[turn]),))
-            task = _Task(own, self._run, self._model_name, some)
-            waiting.append(self._pools[turn].submit(_embed, task))
+            task = EmbeddingTask(own, self._run, self._model_name, some)
+            waiting.append(self._pools[turn].submit(embed_task, task))
         rows += [future.result() for future in waiting]
         return np.concatenate([part for part in rows if len(part)] or rows[:1])
 
 
 @dataclass(frozen=True, eq=False)
-class _Task:
-    """What the process of a device embeds, and how."""
+class EmbeddingTask:
+    """What the process of a device embeds, and how.
+
+    Attributes:
+        settings: With that device alone.
+        run: As of :class:`Embedder`.
+        model_name: As of :class:`Embedder`.
+        images: The candidates of some images.
+    """
 
     settings: EmbedSettings
     run: Run
@@ -121,7 +128,15 @@ _embedders: list[Embedder] = []
 """Of a device's process, which embeds one way only."""
 
 
-def _embed(task: _Task) -> NDArray[np.float32]:
+def embed_task(task: EmbeddingTask) -> NDArray[np.float32]:
+    """Embed some images, in the process of a device; its network is loaded once.
+
+    Args:
+        task: What, and how.
+
+    Returns:
+        ``(n, D)``.
+    """
     if not _embedders:
         _embedders.append(Embedder(task.settings, task.run, task.model_name))
     return _embedders[0](task.images)

@@ -18,7 +18,7 @@ from oodretrieval.choices import (
     views_of,
 )
 from oodretrieval.errors import SettingsError
-from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+from oodretrieval.experiment.settings import RAY, CommonSettings, DatasetName, ModelName, require_at_least
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,11 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        if self.devices and self.common.engine == RAY:
+            raise SettingsError(
+                f"args.devices={','.join(self.devices)} shares the work of one machine, and args.engine={RAY} that of "
+                "several, each of which chooses its devices; leave one of them out"
+            )
         views = views_of(self.embedded)
         if self.net == SEGMENTATION and views != (POOLED,):
             raise SettingsError(

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 HELD_OUT = 5
 """Of as many exported images one is not learned from: the best epoch is chosen by it, too."""
 OTHERS = 24
-"""Training images without the new classes that these are told from before the training."""
+"""Training images without the new classes that these are distinguished from before the training."""
 
 
 @dataclass(frozen=True, eq=False)
