@@ -1,8 +1,9 @@
 # Two commands, each from a bare clone with nothing but Python, pip and make:
 #   make demo   the whole pipeline on rendered streets
 #   make test   the tests, a process on each core
-# `make test-slow` runs the tests that `make test` leaves out, and laws on more examples; `make lint` checks style and
-# types, `make docs` builds the site, `make clean` removes what these made.
+# `make test-slow` runs the tests that `make test` leaves out, and laws on more examples; `make lint` checks style, types
+# and security, `make audit` asks for known weaknesses of the installed packages, `make docs` builds the site, `make
+# clean` removes what these made.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ PROCESSES ?= logical
 # Compiled sources are kept whatever the environment says: the tests start dozens of processes.
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n $(PROCESSES) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test test-slow lint docs clean
+.PHONY: demo test test-slow lint audit docs clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 14) else "Python 3.11 to 3.13 is needed, this is %d.%d; call make PYTHON=python3.12" % v)'
@@ -33,6 +34,10 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit -q -c pyproject.toml -r oodretrieval scripts configuration.py
+
+audit: $(VENV)/.installed
+	$(BIN)/python .ci/audit.py
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 REPETITIONS = 1000
+RANDOM = "random, of the segment"
 SCENES = ("0001tp", "0006r0", "0016e5")
 HEAD = """# Fixations: measured
 
@@ -18,17 +19,25 @@ Made by `python benchmarks/fixations.py deletion`, `signal`, `speed` and `report
 DELETION = """## Deletion
 
 Of {segments} predicted segments of at least 400 pixels in {images} of CamVid's validation images (random ones,
-at most six segments each), as many pixels as the segment has fixations (median {points}) are set to the mean
-colour, and the network sees the image again. `drop` is how much the class's mean logit over the segment falls;
-in brackets 95 %, by resampling images. `ahead` is the share of segments in which it falls more than with random
-pixels of the same segment. `inside` and `within 10` are the shares of the pixels in the segment and at most ten
-pixels from it. Seg-Grad-CAM is of the pyramid's output, feature ablation of {cells} cells; all three are
+at most six segments each), as many pixels as the segment has fixations (median {points}) are taken out, and the
+network sees the image again. `drop` is how much the class's mean logit over the segment falls, `more` by how much
+it falls more than with random pixels of the same segment, with 95 % in brackets, by resampling images; `ahead` is
+the share of segments in which it does. `inside` and `within 10` are the shares of the pixels in the segment and at
+most ten pixels from it. Seg-Grad-CAM is of the pyramid's output, feature ablation of {cells} cells; all three are
 captum's.
 
-| Pixels | drop | ahead | inside | within 10 |
-|---|---|---|---|---|
-{rows}
+Taken out means two things. **Replaced by their surroundings** (the image, blurred by 8 pixels) they lose what they
+say and add nothing:
+
+{surroundings}
+
+**Replaced by the mean colour**, as is often done, every pixel becomes a dot of its own, and what is measured is for
+the most part how much dots disturb: random ones, which lie everywhere in the segment and on its smooth parts, more
+than any that were chosen.
+
+{mean_colour}
 """
+COLUMNS = "| Pixels | drop | more than random | ahead | inside | within 10 |\n|---|---|---|---|---|---|\n"
 SIGNAL = """## Unknown objects against ordinary errors
 
 Of CamVid's drives with full labels, each by the network that never saw it: segments of at least 400 pixels, not
@@ -91,22 +100,28 @@ def _images(path: Path) -> list[list[dict[str, Any]]]:
 
 def _deletion(images: list[list[dict[str, Any]]]) -> str:
     segments = [row for rows in images for row in rows]
-    names = [name for name, value in segments[0].items() if isinstance(value, dict)]
-    random = np.array([row["random, of the segment"]["drop"] for row in segments])
     owner = np.repeat(np.arange(len(images)), [len(rows) for rows in images])
-    rows = []
-    for name in sorted(names, key=lambda each: -np.mean([row[each]["drop"] for row in segments])):
-        drop = np.array([row[name]["drop"] for row in segments])
-        low, high = _interval(drop, owner)
-        ahead = "–" if name.startswith("random") else f"{(drop > random).mean():.0%}"
-        inside, near = (np.mean([row[name][key] for row in segments]) for key in ("inside", "near"))
-        rows.append(
-            f"| {name} | {drop.mean():.2f} [{low:.2f}, {high:.2f}] | {ahead} | {inside:.0%} | {near:.0%} |"
-        )
+    tables = {kind.replace(" ", "_"): _deleted(segments, owner, kind) for kind in segments[0][RANDOM]["drop"]}
     points = int(np.median([row["points"] for row in segments]))
-    return DELETION.format(
-        segments=len(segments), images=len(images), points=points, cells="5×6", rows="\n".join(rows)
-    )
+    return DELETION.format(segments=len(segments), images=len(images), points=points, cells="5×6", **tables)
+
+
+def _deleted(segments: list[dict[str, Any]], owner: NDArray[np.int64], kind: str) -> str:
+    """The table of one way to take pixels out; the largest drop first."""
+    names = [name for name, value in segments[0].items() if isinstance(value, dict)]
+    drops = {name: np.array([row[name]["drop"][kind] for row in segments]) for name in names}
+    lines = []
+    for name in sorted(names, key=lambda each: -drops[each].mean()):
+        low, high = _interval(drops[name], owner)
+        more = drops[name] - drops[RANDOM]
+        least, most = _interval(more, owner)
+        compared = f"{more.mean():+.3f} [{least:+.3f}, {most:+.3f}] | {(more > 0).mean():.0%}"
+        inside, near = (np.mean([row[name][key] for row in segments]) for key in ("inside", "near"))
+        lines.append(
+            f"| {name} | {drops[name].mean():.3f} [{low:.3f}, {high:.3f}] | "
+            f"{'– | –' if name == RANDOM else compared} | {inside:.0%} | {near:.0%} |"
+        )
+    return COLUMNS + "\n".join(lines)
 
 
 def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[float, float]:

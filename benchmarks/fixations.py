@@ -6,9 +6,9 @@
     python benchmarks/fixations.py report     # docs/fixations.md from what is measured
 
 Each goes on where it broke off: what is measured of an image is a line of a file in --work. Images are taken in a
-random order, so that what is there at any time is a sample. Compared with are random pixels of the same segment, and as
-many pixels of the highest gradient saliency, Seg-Grad-CAM and feature ablation (captum; pip install
-'oodretrieval[dev]').
+random order, so that what is there at any time is a sample. Compared with are random pixels of the same segment, random
+ones as far from the segment as the fixations are, and as many pixels of the highest gradient saliency, Seg-Grad-CAM and
+feature ablation (captum; pip install 'oodretrieval[dev]').
 """
 
 import argparse
@@ -24,8 +24,9 @@ import fixation_tables
 import numpy as np
 import torch
 from captum.attr import FeatureAblation, LayerAttribution, LayerGradCam, Saliency
+from fixation_tables import RANDOM
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor, nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset
@@ -39,6 +40,8 @@ ROOT = Path(__file__).resolve().parents[1]
 DRIVES = ("0001tp", "0006r0", "0016e5")
 MIN_PIXELS = 400
 PER_IMAGE = 6
+BLUR = 8
+"""Standard deviation of the blurred image that pixels are taken from, in pixels."""
 GRID = (5, 6)
 """Cells, down and across, that feature ablation takes out one by one."""
 
@@ -106,17 +109,42 @@ def explained(
         each["gradient saliency"] = top(saliency.detach().numpy(), count, generator)
         each["Seg-Grad-CAM"] = top(cam.detach().numpy(), count, generator)
         each["feature ablation"] = top(ablated[number].sum(0).detach().numpy(), count, generator)
-        each["random, of the segment"] = generator.permutation(np.argwhere(mask))[:count]
+        each[RANDOM] = generator.permutation(np.argwhere(mask))[:count]
+        each["random, as far from the segment"] = as_far(each["fixations"], mask, generator)
     return found
+
+
+def as_far(
+    pixels: NDArray[np.int64], mask: NDArray[np.bool_], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Random pixels, for each of ``pixels`` one that is as far from the segment; in it for one in it."""
+    away = distance_transform_edt(~mask).ravel()
+    order = np.lexsort((generator.random(away.size), away))
+    distances = away[np.ravel_multi_index(tuple(pixels.T), mask.shape)]
+    first = np.searchsorted(away[order], distances, "left")
+    after = np.searchsorted(away[order], distances, "right")
+    chosen = order[generator.integers(first, after)]
+    return np.stack(np.unravel_index(chosen, mask.shape), 1)
+
+
+def fills(image: Tensor) -> dict[str, Tensor]:
+    """What pixels are replaced with: their surroundings, which makes no edges, or the mean colour."""
+    blurred = torch.tensor(gaussian_filter(image.numpy(), (0, 0, BLUR, BLUR)))
+    return {"surroundings": blurred, "mean colour": torch.zeros_like(image)}
 
 
 @torch.no_grad()
 def deleted(
-    model: nn.Module, image: Tensor, pixels: NDArray[np.int64], mask: NDArray[np.bool_], target: int
+    model: nn.Module,
+    image: Tensor,
+    fill: Tensor,
+    pixels: NDArray[np.int64],
+    mask: NDArray[np.bool_],
+    target: int,
 ) -> float:
-    """The class's mean logit in the segment where pixels have the mean colour."""
-    without = image.clone()
-    without[0, :, pixels[:, 0], pixels[:, 1]] = 0
+    """The class's mean logit in the segment where pixels are those of ``fill``."""
+    without, (row, column) = image.clone(), torch.tensor(pixels).unbind(1)
+    without[0, :, row, column] = fill[0, :, row, column]
     return float(model(without)[0, target][torch.tensor(mask)].mean())
 
 
@@ -131,7 +159,7 @@ def measure_deletion(chosen: argparse.Namespace, configuration: Configuration) -
         with torch.no_grad():
             logits = model(image)
         segments = list(segments_of(logits, generator, PER_IMAGE))
-        rows = []
+        rows, filled = [], fills(image)
         for (mask, target), methods in zip(
             segments, explained(model, image, segments, generator), strict=True
         ):
@@ -142,7 +170,10 @@ def measure_deletion(chosen: argparse.Namespace, configuration: Configuration) -
             for name, pixels in methods.items():
                 distance = away[pixels[:, 0], pixels[:, 1]]
                 row[name] = {
-                    "drop": before - deleted(model, image, pixels, mask, target),
+                    "drop": {
+                        kind: before - deleted(model, image, fill, pixels, mask, target)
+                        for kind, fill in filled.items()
+                    },
                     "inside": float((distance == 0).mean()),
                     "near": float((distance <= 10).mean()),
                 }

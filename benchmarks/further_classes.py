@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="for everything else")
     parser.add_argument("--kinds", nargs=2, default=["cone", "wheelie bin"])
     parser.add_argument("--looks", type=int, default=180)
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--limit", type=int, default=60, help="images of the first training to go on with")
     chosen = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
@@ -76,8 +76,7 @@ def main() -> None:
     recipe = {
         "dataset": "streets_train", "dataset_val": "streets_val", "model_name": MODEL, "exports": [str(export)],
         "save_file": str(weights), "epochs": chosen.epochs, "limit": chosen.limit, "gpu": -1, "num_cores": 0,
-        "validate_every": 2,
-        "learning_rate": 3e-4, "encoder_factor": 0.1, "crop_height": 192, "crop_width": 320, "batch_size": 4,
+        "learning_rate": 1e-4, "encoder_factor": 0.1, "crop_height": 192, "crop_width": 320, "batch_size": 4,
         "scale_min": 0.75, "scale_max": 1.5, "average_decay": 0.9,
     }  # fmt: skip
     train_segmentation(from_mapping(TrainSegmentationSettings, recipe), run)

@@ -36,6 +36,17 @@ from oodretrieval.stores import Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, read_regions, regions_path
 
 SHARES = ("touched", "found", "outlined")
+WINDOWS = (
+    (1.5, 0.0, 0.0),
+    (1.0, 0.5, 0.0),
+    (0.75, 0.75, 0.0),
+    (0.5, 1.0, 0.0),
+    (0.0, 1.5, 0.0),
+    (0.75, 0.75, 0.25),
+    (0.75, 0.75, 0.5),
+    (1.0, 1.0, 0.25),
+)
+"""Weights of the distances to known segments and to known windows, and of the contrast of the latter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +105,20 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
     default, choice = ScoreWeights(), Choice()
     evidence = dict(default.evidence)
     without = {f"without {name}": replace(default, evidence={**evidence, name: 0.0}) for name in evidence}
-    entropy = {"entropy": 1.0, "entropy_contrast": 0.25, "distance": evidence["distance"]}
+    apart = {name: weight for name, weight in evidence.items() if not name.startswith("energy")}
+    entropy = {"entropy": 1.0, "entropy_contrast": 0.25, **apart}
+    windows = {
+        f"distance {known:g}, windows {window:g}, their contrast {contrast:g}": replace(
+            default,
+            evidence={
+                **evidence,
+                "distance": known,
+                "window_distance": window,
+                "local_window_distance_contrast": contrast,
+            },
+        )
+        for known, window, contrast in WINDOWS
+    }
     return {
         "**default**": (default, choice),
         "without contrast of large regions": (replace(default, contrast=0.0), choice),
@@ -102,9 +126,7 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
         "how far down: 0": (replace(default, middle=0.0), choice),
         "how far down: 0.5": (replace(default, middle=0.5), choice),
         "how far down: 1.25": (replace(default, middle=1.25), choice),
-        "distance 1": (replace(default, evidence={**evidence, "distance": 1.0}), choice),
-        "distance 2": (replace(default, evidence={**evidence, "distance": 2.0}), choice),
-        "distance 3": (replace(default, evidence={**evidence, "distance": 3.0}), choice),
+        **{name: (weights, choice) for name, weights in windows.items()},
         "energy 0.5": (replace(default, evidence={**evidence, "energy": 0.5}), choice),
         "entropy instead of energy": (replace(default, evidence=entropy), choice),
         "taller than wide 0.3": (

@@ -22,7 +22,9 @@ from scipy import ndimage
 from skimage.segmentation import felzenszwalb
 
 from oodretrieval.datasets.streets import Streets
+from oodretrieval.novelty import NoveltyModel, WindowBank
 from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.regions import (
     RegionReference,
     ScoreWeights,
@@ -39,7 +41,7 @@ from oodretrieval.stores import Prediction
 from oodretrieval.stores.regions import read_regions, write_regions
 
 ROUNDS = 3
-KNOWN = 3600
+KNOWN, WINDOWS = 3600, 2000
 """Known features that distances are measured to: 400 of each of nine classes."""
 
 
@@ -89,13 +91,17 @@ def _report(size: str, image: NDArray[np.uint8], rounds: int) -> None:
     known = rng.normal(size=(KNOWN, len(features))).astype(np.float16)
     ones = np.ones(len(features), np.float32)
     bank = FeatureBank(0 * ones, ones, known, np.zeros(KNOWN, np.int64))
-    described = described_regions(noisy, prediction, features, bank)
+    usual = Standardisation.of(rng.normal(size=9))
+    windows = WindowBank.of(rng.normal(size=(WINDOWS, len(features))))
+    model = NoveltyModel(bank, usual, usual, usual, {}, len(logits), windows=windows)
+    large = _smooth_noise(rng, len(features), image.shape[:2], 8)
+    described = described_regions(noisy, prediction, features, model, enlarged=large)
     reference = RegionReference.of([described.columns], ScoreWeights().standardised)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "regions.h5"
 
         def everything() -> None:
-            write_regions(path, described_regions(noisy, prediction, features, bank), {})
+            write_regions(path, described_regions(noisy, prediction, features, model, enlarged=large), {})
             stored = read_regions(path)
             chosen = choose_regions(stored.tree, score_regions(stored.columns, reference))
             for region in chosen:

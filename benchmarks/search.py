@@ -1,14 +1,17 @@
 """How long a query for nearest neighbours takes, next to one matrix-vector product and to the published formula.
 
-    python benchmarks/search.py [--sizes 10000x1920 100000x1920 1000000x512] [--repetitions 7]
+    python benchmarks/search.py [--sizes 10000x1920 100000x1920 1000000x512] [--repetitions 7] [--faiss]
 
 Every number is the median of repetitions taken in turn within this run, after one that does not count; what counts are
 the ratios, since a busy machine slows all of them. Vectors are noise after a rectifier, as embeddings are: no
-neighbour stands out, which is the hardest case for a search that bounds distances before it measures them.
+neighbour stands out, which is the hardest case for a search that bounds distances before it measures them. At 1 million
+x 512 it takes 4 GB of memory.
 
 The published formulas (``cos_dist`` and ``lp_dist`` of the published explorer, with the full sort that follows them)
-are left out where their temporary arrays would take more than a quarter of the free memory. Then it compares average
-precision with its quadratic definition, and the density behind the points with scipy's ``gaussian_kde``.
+are left out where their temporary arrays would take more than a quarter of the free memory. With --faiss an index of
+faiss is built at each size, of vectors that lie in clouds: its queries next to exact ones, the share of the neighbours
+that it finds, and after how many queries it has paid for itself. Then it compares average precision with its quadratic
+definition, and the density behind the points with scipy's ``gaussian_kde``.
 """
 
 import argparse
@@ -20,9 +23,10 @@ from measuring import alternate, load
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
+from oodretrieval.choices import DEFAULT_METRIC, EUCLIDEAN, METRICS
 from oodretrieval.evaluation import average_precision
 from oodretrieval.search import NearestNeighbours, density
-from oodretrieval.search.neighbours import METRICS
+from oodretrieval.search.approximate import ApproximateNeighbours
 
 NEIGHBOURS = 50
 SIZES = ("10000x1920", "100000x1920", "1000000x512")
@@ -40,7 +44,7 @@ def embeddings(n: int, size: int) -> NDArray[np.float32]:
 
 def published(vectors: NDArray[np.float32], query: NDArray[np.float32], metric: str) -> NDArray[np.intp]:
     """What the published explorer computes for a right click."""
-    if metric == "cosine":
+    if metric != EUCLIDEAN:
         scale = np.linalg.norm(query) * np.linalg.norm(vectors, axis=1)
         return np.argsort(1 - (query * vectors).sum(1) / scale)[1 : NEIGHBOURS + 1]
     return np.argsort(((vectors - query) ** 2).sum(1) ** 0.5)[1 : NEIGHBOURS + 1]
@@ -58,6 +62,7 @@ def latencies(n: int, size: int, repetitions: int) -> list[str]:
     with_published = vectors.nbytes < free_bytes() / 4
     lines = []
     for metric in METRICS:
+        index = short = None  # the copy of the metric before goes first
         index, short = NearestNeighbours(vectors, metric), NearestNeighbours(vectors, metric, short=True)
         cases = {
             "product": lambda: vectors @ query,
@@ -78,6 +83,48 @@ def latencies(n: int, size: int, repetitions: int) -> list[str]:
             f"{n} x {size}, {metric}: {said}; short ones have {'the same' if same else 'OTHER'} neighbours"
         )
     return lines
+
+
+def clouds(n: int, size: int) -> NDArray[np.float32]:
+    """Two hundred kinds of things in forty dimensions, with noise in all, after a rectifier, ``(n, size)``."""
+    random = np.random.default_rng(0)
+    kinds = random.standard_normal((200, 40), dtype=np.float32)
+    turned = random.standard_normal((40, size), dtype=np.float32)
+    vectors = np.empty((n, size), np.float32)
+    for start in range(0, n, 8192):
+        some = slice(start, min(start + 8192, n))
+        own = kinds[random.integers(0, len(kinds), some.stop - start)]
+        own = own + 0.7 * random.standard_normal(own.shape, dtype=np.float32)
+        noise = 0.5 * random.standard_normal((len(own), size), dtype=np.float32)
+        np.maximum(own @ turned + noise, 0, out=vectors[some])
+    return vectors
+
+
+def faiss_line(n: int, size: int, repetitions: int) -> str:
+    """An index of faiss next to the exact search."""
+    vectors = clouds(n, size)
+    exact = NearestNeighbours(vectors, DEFAULT_METRIC)
+    exact.query(vectors[0], NEIGHBOURS)  # lengths about the centre are computed once
+    start = time.perf_counter()
+    index = ApproximateNeighbours(vectors, DEFAULT_METRIC, norms=exact.norms, least=0)
+    built = time.perf_counter() - start
+    seconds = alternate(
+        {
+            "exact": lambda: exact.query(vectors[n // 2], NEIGHBOURS),
+            "faiss": lambda: index.query(vectors[n // 2], NEIGHBOURS),
+        },
+        repetitions,
+    )
+    found = {10: [], NEIGHBOURS: []}
+    for row in range(n // 60, n, n // 30):
+        rows, expected = (searched.query(vectors[row], NEIGHBOURS)[0] for searched in (index, exact))
+        for number, shares in found.items():
+            shares.append(len(np.intersect1d(rows[:number], expected[:number])) / number)
+    recall = ", ".join(f"{np.mean(shares):.3f} of the {number} nearest" for number, shares in found.items())
+    return (
+        f"{n} x {size}, faiss: {1000 * seconds['faiss']:.1f} ms next to {1000 * seconds['exact']:.1f} ms, found are "
+        f"{recall}; built in {built:.1f} s, as long as {built / seconds['exact']:.0f} exact queries"
+    )
 
 
 def quadratic_average_precision(relevant: NDArray[np.bool_]) -> float:
@@ -132,11 +179,14 @@ def main() -> None:
     )
     parser.add_argument("--sizes", nargs="*", default=SIZES)
     parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--faiss", action="store_true")
     arguments = parser.parse_args()
-    print(f"load average {load()}, {os.cpu_count()} cores")
+    print(f"load average {load()}, {os.cpu_count()} cores", flush=True)
     for size in arguments.sizes:
         for line in latencies(*map(int, size.split("x")), arguments.repetitions):
-            print(line)
+            print(line, flush=True)
+        if arguments.faiss:
+            print(faiss_line(*map(int, size.split("x")), arguments.repetitions), flush=True)
     print(precision_line(3000))
     for n in (300, 3000):
         print(density_line(n))

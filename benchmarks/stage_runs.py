@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from measuring import alternate, load, peak_memory
 
-import oodretrieval.stages.predict.pred_images as stage
+import oodretrieval.stages.predict.flow as stage
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device

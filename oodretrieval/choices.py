@@ -25,6 +25,12 @@ VIEWS = (CROP, CONTEXT, DIMMED, MASKED, POOLED)
 SEGMENTATION = "segmentation"
 """``args.net`` for the features of the segmentation network itself."""
 
+EUCLIDEAN, COSINE, CENTRED = "euclidean", "cosine", "centred_cosine"
+METRICS = (EUCLIDEAN, COSINE, CENTRED)
+"""Distances between vectors; centred ones are angles about the mean direction of all vectors."""
+DEFAULT_METRIC = CENTRED
+"""The best on every scene that no network had seen (docs/retrieval.md)."""
+
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores of a pixel that follow from the softmax."""
 LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")

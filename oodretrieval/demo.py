@@ -137,7 +137,7 @@ def explore_if_possible(catalogue: str, run: Run) -> None:
         run: Configuration and workspace.
     """
     if display_problem() is None:
-        logger.info("opening the explorer; Escape leaves it, ? shows what mouse and keys do")
+        logger.info("opening the explorer; Ctrl + w closes it, ? shows what mouse and keys do")
         discover_embedding_space(ExplorerSettings(embeddings_file=catalogue), run)
 
 

@@ -24,6 +24,7 @@
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from itertools import islice
 
 
 class OODRetrievalError(Exception):
@@ -35,7 +36,7 @@ class SettingsError(OODRetrievalError):
 
 
 LISTED = 40
-"""Of more known names than this only the close ones are listed."""
+"""Of more known names than this only the close ones are listed; of more failed images only the first."""
 
 
 class UnknownNameError(SettingsError):
@@ -173,10 +174,23 @@ class PartialFailure(OODRetrievalError):
 
     Args:
         stage: Name of the stage.
-        failures: Image id or path → reason.
+        failures: Image id or path → reason; where that is a lot, only the first ones are listed.
+        record: File that lists them all; None where there is none.
+
+    Attributes:
+        failures: As given.
+        record: As given.
     """
 
-    def __init__(self, stage: str, failures: Mapping[str, str]) -> None:
-        self.failures = dict(failures)
-        listed = "\n".join(f"  {image}: {reason}" for image, reason in failures.items())
-        super().__init__(f"{stage}: {len(failures)} image(s) failed, all others are done:\n{listed}")
+    def __init__(self, stage: str, failures: Mapping[str, str], record: object = None) -> None:
+        self.failures, self.record = dict(failures), record
+        count = len(self.failures)
+        lines = [f"{stage}: {count} image(s) failed, all others are done:"]
+        lines += [f"  {image}: {reason}" for image, reason in islice(self.failures.items(), LISTED)]
+        if count > LISTED:
+            lines.append(f"  … and {count - LISTED} more")
+        if record is not None:
+            lines.append(
+                f"{count} image(s) failed: {record} lists them; args.retry_failed=True tries them again"
+            )
+        super().__init__("\n".join(lines))

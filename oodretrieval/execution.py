@@ -40,6 +40,7 @@ class progress(tqdm):  # type: ignore[type-arg]
     """Seconds between plain lines."""
 
     monitor_interval = 0  # no thread of tqdm's that watches over bars
+    _left_off = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._plain = sys.stderr is None or not sys.stderr.isatty()
@@ -70,8 +71,17 @@ class progress(tqdm):  # type: ignore[type-arg]
             said += f", about {self.format_interval(left)} left"
         logger.info("%s: %s", self.desc.removesuffix(": "), said)
 
+    @classmethod
+    def left_off(cls) -> str:
+        """How much of a loop was done when it was broken off, in brackets; empty where there was none."""
+        return cls._left_off
+
     def close(self) -> None:
         """Take the bar away; a plain line stays, and none is added."""
+        if not self.disable:
+            broken_off = self.total is not None and self.n < self.total
+            named = f"{self.desc.removesuffix(': ')}: " if self.desc else ""
+            progress._left_off = f" ({named}{self.n} of {self.total} {self.unit}s)" if broken_off else ""
         if self._plain and not self.disable:
             self.disable = True
             self._decr_instances(self)  # type: ignore[attr-defined]

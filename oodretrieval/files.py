@@ -9,6 +9,7 @@ import hashlib
 import os
 import re
 import secrets
+import socket
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,8 +18,8 @@ from pathlib import Path
 
 from oodretrieval.errors import ChecksumError, StoreError
 
-TEMPORARY = re.compile(r"\.tmp-[0-9a-f]{12}(\.\w+)?")
-"""Names of files that are being written; what a killed writer left is recognised by them."""
+TEMPORARY = re.compile(r"\.tmp-(?:([0-9a-f]{4})([0-9a-f]{8}))?[0-9a-f]{12}(\.\w+)?")
+"""Names of files that are being written, by which machine and process: so is recognised what a killed writer left."""
 
 CHECKSUM = "checksum"
 """Key of the checksum in the text that describes a file."""
@@ -44,7 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: If the file cannot be written: no space, no permission, nothing written.
     """
-    temporary = path.with_name(f".tmp-{secrets.token_hex(6)}{path.suffix}")
+    temporary = path.with_name(f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -59,6 +60,42 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes of this machine left half-written in a folder that nobody locks.
+
+    Args:
+        folder: The folder; those below are left alone.
+    """
+    with suppress(OSError):
+        for path in folder.glob(".tmp-*"):
+            writer = TEMPORARY.fullmatch(path.name)
+            if writer and writer[1] == _machine() and not is_running(int(writer[2], 16)):
+                path.unlink(missing_ok=True)
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine, perhaps another user's, is there.
+
+    Args:
+        process: Its number.
+
+    Returns:
+        False where it has ended.
+    """
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _machine() -> str:
+    """Four digits for this machine."""
+    return f"{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
 
 
 @contextmanager

@@ -1,13 +1,25 @@
-"""Reading image files and files of ids. Needs no torch, so that what only reads images stays light."""
+"""Reading image files and files of ids. Needs no torch, so that what only reads images stays light.
+
+Images come from anywhere: only formats whose readers run no other program are opened (Pillow hands PostScript to one),
+and the size that a file claims is checked before anything is decoded.
+"""
 
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from oodretrieval.errors import ImageError
+
+_READERS = (Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin)  # importing them makes their formats known
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "JPEG2000")
+"""Formats that are opened, whatever the name of the file; JPEG includes the MPO of cameras."""
+MOST_PIXELS = 178_956_970
+"""Of an image, as in Pillow: a file of a few bytes can claim a terabyte."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -26,16 +38,16 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         ImageError: If the file is missing, damaged, or not 8-bit.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         if image.mode.startswith(("I", "F")) or _has_wide_channels(image):
             raise ImageError(
                 f"{path} has more than 8 bits a channel (mode {image.mode}); convert it to 8-bit RGB"
             )
         upright = _upright(_decode(image, path))
-    # Pillow warns when it drops a palette's transparency, but not when it drops an alpha channel.
-    if "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-    return np.asarray(upright.convert("RGB"))
+        # Pillow warns when it drops a palette's transparency, but not when it drops an alpha channel.
+        if "transparency" in upright.info:
+            upright = upright.convert("RGBA")
+        return np.asarray(upright.convert("RGB"))
 
 
 def read_label_image(path: Path) -> NDArray[np.unsignedinteger]:
@@ -50,7 +62,7 @@ def read_label_image(path: Path) -> NDArray[np.unsignedinteger]:
     Raises:
         ImageError: If the file is missing, damaged, has several channels, or ids above 65535.
     """
-    with _open(path) as image:
+    with _opened(path) as image:
         if image.mode not in ("L", "P", "I;16", "I;16B", "I", "1"):
             raise ImageError(
                 f"{path} has mode {image.mode}; label files must have one channel of ids (8- or 16-bit "
@@ -79,18 +91,29 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
 
 
-def _open(path: Path) -> Image.Image:
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """An image that is not decoded yet; whatever its reader trips over is the file's fault."""
     try:
-        return Image.open(path)
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MOST_PIXELS:
+                raise ImageError(
+                    f"{str(path)!r} claims {width}×{height} pixels, more than {MOST_PIXELS}; cut it into tiles, or "
+                    "remove it"
+                )
+            yield image
+    except ImageError:
+        raise
     except FileNotFoundError as error:
         raise ImageError(f"no file {str(path)!r}; it was there when the dataset was listed") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's readers raise errors of any kind on damaged files
         raise ImageError(f"cannot read {str(path)!r} as an image ({error}); replace or remove it") from error
 
 
 def _decode(image: Image.Image, path: Path) -> Image.Image:
     try:
         image.load()
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
+    except Exception as error:  # likewise
         raise ImageError(f"{str(path)!r} is damaged ({error}); replace or remove it") from error
     return image

@@ -22,6 +22,7 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.report.report import report
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stores import FAILURES
 
 logger = logging.getLogger(__name__)
 Group = TypeVar("Group")
@@ -64,7 +65,7 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
         page = {"embeddings_file": settings.save_file, "save_file": settings.report.save_file}
         found["report"] = report(_group(settings, settings.report, **names, **page), run)["file"]
     if failures:
-        raise PartialFailure("pipeline", failures)
+        raise PartialFailure("pipeline", failures, run.workspace.path / "**" / FAILURES)
     return found
 
 

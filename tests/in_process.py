@@ -3,6 +3,7 @@
 import inspect
 import logging
 import runpy
+import signal
 import sys
 from functools import partial
 
@@ -12,13 +13,14 @@ import pytest
 def run_in_process(script, arguments, capsys, **variables):
     """Run a script with a command line and variables of its own.
 
-    What a script does to a whole process (arguments, logging) is undone.
+    What a script does to a whole process (arguments, logging, signals) is undone.
 
     Returns:
         Exit code, stdout and stderr.
     """
     capsys.readouterr()
     root = logging.getLogger()
+    ended = signal.getsignal(signal.SIGTERM)
     before, handlers, level = sys.argv, root.handlers[:], root.level
     sys.argv = [str(script), *arguments]
     stack = inspect.stack
@@ -29,6 +31,7 @@ def run_in_process(script, arguments, capsys, **variables):
             runpy.run_path(str(script), variables, "__main__")
     finally:
         sys.argv = before
+        signal.signal(signal.SIGTERM, ended)
         inspect.stack = stack
         root.handlers[:] = handlers
         root.setLevel(level)

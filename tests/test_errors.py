@@ -4,6 +4,7 @@ import pytest
 
 from oodretrieval import errors
 from oodretrieval.errors import (
+    LISTED,
     OODRetrievalError,
     PartialFailure,
     SettingsError,
@@ -61,3 +62,15 @@ def test_a_partial_failure_lists_every_image():
     assert error.failures == {"a/1": "unreadable", "b/2": "too small"}
     assert str(error).splitlines()[0] == "predict: 2 image(s) failed, all others are done:"
     assert str(error).splitlines()[1:] == ["  a/1: unreadable", "  b/2: too small"]
+
+
+def test_a_partial_failure_of_many_images_lists_the_first_and_ends_with_how_to_go_on():
+    error = PartialFailure(
+        "predict", {f"i{n}": "unreadable" for n in range(LISTED + 7)}, "w/failures.parquet"
+    )
+    _, *listed, more, last = str(error).splitlines()
+    assert len(error.failures) == LISTED + 7 and len(listed) == LISTED and more == "  … and 7 more"
+    assert (
+        last
+        == f"{LISTED + 7} image(s) failed: w/failures.parquet lists them; args.retry_failed=True tries them again"
+    )

@@ -1,10 +1,12 @@
 """Whether a file is still the one that it was."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
-from oodretrieval.files import file_stamp, was_replaced
+from oodretrieval.files import TEMPORARY, atomic_path, file_stamp, remove_abandoned, was_replaced
 
 
 @pytest.fixture
@@ -34,3 +36,25 @@ def test_what_is_no_file_has_no_stamp_and_was_not_replaced(path, tmp_path):
     path.unlink()
     assert not was_replaced(path, stamp)
     assert not was_replaced("a\0b", stamp)
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    code = "from pathlib import Path; import os, sys; from oodretrieval.files import atomic_path"
+    code += "\nwith atomic_path(Path(sys.argv[1])) as path: path.write_text('half'); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed.txt")], check=False)
+    (left,) = tmp_path.iterdir()
+    assert TEMPORARY.fullmatch(left.name)
+    kept = [
+        tmp_path / name for name in ("mine.txt", ".tmp-mine", ".tmp-0123456789ab", left.name[:-5] + "x.y.z")
+    ]
+    other_machine = f"{int(left.name[5:9], 16) ^ 1:04x}"
+    kept.append(tmp_path / left.name.replace(left.name[5:9], other_machine, 1))
+    for path in kept:
+        path.write_text("")
+    with atomic_path(tmp_path / "now.txt") as temporary:
+        temporary.write_text("whole")
+        remove_abandoned(tmp_path)
+        assert temporary.exists() and not left.exists()
+    assert set(tmp_path.iterdir()) == {*kept, tmp_path / "now.txt"}

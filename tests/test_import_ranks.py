@@ -28,6 +28,7 @@ RANKS = {
     "images": 0,
     "imagenet_weights": 0,
     "torch_files": 0,
+    "cluster": 1,
     "datasets": 1,
     "models": 1,
     "training": 1,

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import AMBER, BLUE
 
-_CELL, _TEXT, _GAP, _HEAD = 1.35, 2.6, 0.25, 0.5
-"""Inches: side of a picture, width of the words left of a row, gap before the outlying members, height of the head."""
+_CELL, _TEXT, _GAP, _HEAD, _LINE = 1.35, 2.6, 0.25, 0.5, 0.162
+"""Inches: side of a picture, width of the words left of a row, gap before the outlying members, height of the head, and
+of a line of words."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +51,13 @@ def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying:
     captioned = any(row.central_captions or row.outlying_captions for row in rows)
     step = _CELL + (0.42 if captioned else 0.08)
     width = _TEXT + _GAP + (central + outlying) * (_CELL + 0.06) + 0.1
-    height = _HEAD + sum(lines) * step + len(rows) * 0.1
+    heights = [
+        max(count * step, len(row.words) * _LINE) + 0.1 for row, count in zip(rows, lines, strict=True)
+    ]
+    height = _HEAD + sum(heights)
     figure = Figure(figsize=(width, height))
     top = height - _HEAD
-    for row, count in zip(rows, lines, strict=True):
+    for row, taken in zip(rows, heights, strict=True):
         figure.text(0.1 / width, (top - 0.04) / height, "\n".join(row.words), va="top", fontsize=9.5)
         left = _TEXT
         for pictures, captions, places, colour in (
@@ -66,7 +70,7 @@ def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying:
                 axes = figure.add_axes((x / width, y / height, _CELL / width, _CELL / height))
                 _show(axes, picture, captions[number] if captions else "", colour)
             left += places * (_CELL + 0.06) + _GAP
-        top -= count * step + 0.1
+        top -= taken
     figure.text(0.1 / width, 1 - 0.12 / height, title, va="top", fontsize=11.5)
     return figure
 

@@ -1,4 +1,4 @@
-"""The curve whose bend suggests a number of clusters."""
+"""Curves that suggest a number of clusters: where the elbow bends, where the silhouette is highest."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,10 +24,35 @@ def draw_elbow(axes: Axes, spread: NDArray[np.floating], title: str) -> None:
         f"bends most at {bend}", (bend, 0.94), xycoords=("data", "axes fraction"), xytext=(6, 0),
         textcoords="offset points", fontsize=9,
     )  # fmt: skip
-    axes.set_xlabel("number of clusters")
     axes.set_ylabel("squared distances to the nearest centre")
+    axes.set_ylim(bottom=0)
+    _finish(axes, (1, len(spread)), title)
+
+
+def draw_silhouette(axes: Axes, values: NDArray[np.floating], title: str) -> None:
+    """The silhouette over the number of clusters, with the number at which it is highest.
+
+    Args:
+        axes: Where to draw.
+        values: With 2, 3, … clusters, ``(k,)`` with ``k >= 1``; NaN where there is none.
+        title: Above the curve.
+    """
+    numbers = np.arange(2, len(values) + 2)
+    axes.plot(numbers, values, "o-", color=BLUE)
+    if np.isfinite(values).any():
+        best = int(numbers[np.nanargmax(values)])
+        axes.axvline(best, color="#999999", linestyle="--", linewidth=1)
+        axes.annotate(
+            f"highest at {best}", (best, 0.06), xycoords=("data", "axes fraction"), xytext=(6, 0),
+            textcoords="offset points", fontsize=9,
+        )  # fmt: skip
+    axes.set_ylabel("silhouette (1 far apart, 0 touching, below 0 mixed up)")
+    _finish(axes, (2, len(values) + 1), title)
+
+
+def _finish(axes: Axes, numbers: tuple[int, int], title: str) -> None:
+    axes.set_xlabel("number of clusters")
     axes.set_title(title, fontsize=10.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlim(0.5, len(spread) + 0.5)
-    axes.set_ylim(bottom=0)
+    axes.set_xlim(numbers[0] - 0.5, numbers[1] + 0.5)
     axes.grid(alpha=0.3)

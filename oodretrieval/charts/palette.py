@@ -39,8 +39,12 @@ CLUSTERS = (
 )
 """Colours of clusters, of tags and of the values of a column: Okabe and Ito's, and what is farthest from these and from
 white for people who lack any one of the three kinds of cones."""
-SHADES = ("#FDE737", "#BBAF71", "#7D7C78", "#3F4C6B", "#00204D")
-"""Fifths of a score: cividis from light to dark, which the colour-blind see in order, too."""
+CIVIDIS = (
+    *("#00224E", "#003170", "#2A3F6D", "#434E6C", "#575D6D", "#6A6C71", "#7D7C78"),
+    *("#918B78", "#A59C74", "#BCAE6C", "#D2C060", "#E9D34E", "#FEE838"),
+)
+"""Of numbers, from dark to light, equally far apart; the colour-blind see them in order, too (Nuñez et al.,
+arXiv:1712.01662)."""
 
 ENTROPY_MAP, IOU_MAP, SCORE_MAP, DENSITY_MAP = "inferno", "cividis", "viridis", "Purples"
 """Colour maps, by the names of matplotlib: of entropy, of the IoU of segments, of scores, of where points are dense."""

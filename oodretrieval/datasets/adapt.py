@@ -28,7 +28,7 @@ from torch.utils.data import Dataset
 
 from oodretrieval.datasets.adapt_labels import attribute, label_set_of
 from oodretrieval.datasets.contract import CONTRACT, check_contract, image_array, label_array
-from oodretrieval.datasets.sample import Sample, SegmentationDataset
+from oodretrieval.datasets.sample import Sample, SegmentationDataset, files_at
 from oodretrieval.entries import DatasetEntry, build, code_of, described, is_ours, raised_in
 from oodretrieval.errors import (
     ConfigurationError,
@@ -110,6 +110,17 @@ class AdaptedDataset(Dataset[Sample]):
         except Exception as error:
             raise self._unreadable(index, error) from error
         return None if labels is None else label_array(labels, f"{self.where}, {self.ids[index]}")
+
+    def files_at(self, index: int) -> list[Path]:
+        """The files that one sample is read from, where the class says so by a method of this name.
+
+        Args:
+            index: Place of the sample in the dataset.
+
+        Returns:
+            The image first; nothing where they are not known.
+        """
+        return files_at(self.source, index)
 
     def _unreadable(self, index: int, error: Exception) -> Exception:
         """The failure of one image; an error in which the class's own code had no part is no such thing."""

@@ -45,6 +45,10 @@ _REMEDY = (
 )
 
 
+LARGEST_VALUE, HEADER = 8, 1 << 14
+"""Bytes of a value in an overlay, and of what describes them, at most."""
+
+
 class AnomalySet(FileDataset):
     """Photographs with labels 0 known, 1 unknown, 255 void.
 
@@ -152,9 +156,15 @@ def _overlays(base: Path) -> dict[str, Path]:
 
 def _added(image: NDArray[np.uint8], overlay: Path) -> NDArray[np.uint8]:
     try:
+        with zipfile.ZipFile(
+            overlay
+        ) as archive:  # nothing is unpacked that claims more than the photograph takes
+            size = archive.getinfo("rgb.npy").file_size
+        if size > LARGEST_VALUE * image.size + HEADER:
+            raise ValueError(f"it unpacks to {size} bytes, the photograph has {image.size} values")
         with np.load(overlay, allow_pickle=False) as content:
             difference = content["rgb"].astype(np.int64)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zip files fail in many ways
         raise ImageError(f"cannot read {str(overlay)!r} ({error}); replace or remove it") from error
     if difference.shape != image.shape:
         raise ImageError(

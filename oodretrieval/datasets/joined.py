@@ -12,12 +12,13 @@ An entry of ``configuration.py``, over the entries of datasets whose predicted c
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDataset
+from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDataset, files_at
 from oodretrieval.datasets.subset import opened, read_labels_at
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import ConfigurationError, DatasetError
@@ -89,6 +90,18 @@ class JoinedDataset(LabelTables, Dataset[Sample]):
         """
         number, name, place = self._place(index)
         return self._moved(read_labels_at(self.parts[name], place), number)
+
+    def files_at(self, index: int) -> list[Path]:
+        """The files that one sample is read from, as :func:`~oodretrieval.datasets.sample.files_at`.
+
+        Args:
+            index: Place of the sample in the joined dataset.
+
+        Returns:
+            The image first; nothing where they are not known.
+        """
+        _, name, place = self._place(index)
+        return files_at(self.parts[name], place)
 
     def _place(self, index: int) -> tuple[int, str, int]:
         """Number and name of the part, and the index in it."""

@@ -36,8 +36,8 @@ class SegmentationDataset(Protocol):
     """A map-style dataset: ``len``, ``dataset[i]`` → :class:`Sample`, ``ids`` and the label tables.
 
     ``label_set`` is None where there is no truth. ``ids[i]`` equals ``dataset[i].id`` without reading the
-    image. A dataset that can read labels without images also offers ``labels_at(index)``; one whose neighbouring
-    samples are frames of a video has ``video = True``.
+    image. A dataset that can read labels without images also offers ``labels_at(index)``; one that knows the files
+    of a sample, ``files_at(index)``; one whose neighbouring samples are frames of a video has ``video = True``.
     """
 
     @property
@@ -151,6 +151,18 @@ class FileDataset(LabelTables, Dataset[Sample]):
         path = self.items[index].labels
         return None if path is None else self.read_labels(path)
 
+    def files_at(self, index: int) -> list[Path]:
+        """The files that one sample is read from, the image first.
+
+        Args:
+            index: Place of the sample in the dataset.
+
+        Returns:
+            Image file and, where there is truth, label file.
+        """
+        item = self.items[index]
+        return [item.image] if item.labels is None else [item.image, item.labels]
+
     def __getitem__(self, index: int) -> Sample:
         item = self.items[index]
         image = read_image(item.image)
@@ -175,6 +187,20 @@ class FileDataset(LabelTables, Dataset[Sample]):
             ImageError: If the file cannot be read or has several channels.
         """
         return read_label_image(path)
+
+
+def files_at(dataset: object, index: int) -> list[Path]:
+    """The files that a sample of any dataset is read from, where the dataset knows them.
+
+    Args:
+        dataset: Where the sample is.
+        index: Its place.
+
+    Returns:
+        The image first; nothing where they are not known before the image is read.
+    """
+    reader = getattr(dataset, "files_at", None)
+    return [] if reader is None else list(reader(index))
 
 
 def paired_items(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[FileItem]:

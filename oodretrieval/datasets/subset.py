@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from oodretrieval.datasets.adapt import open_dataset
-from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDataset
+from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDataset, files_at
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import ConfigurationError, DatasetError, DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import LabelSet
@@ -87,6 +87,17 @@ class Subset(LabelTables, Dataset[Sample]):
             ``(H, W)``; None without truth.
         """
         return read_labels_at(self.dataset, self.indices[index])
+
+    def files_at(self, index: int) -> list[Path]:
+        """The files that one sample is read from, as :func:`~oodretrieval.datasets.sample.files_at`.
+
+        Args:
+            index: Place of the sample in the subset.
+
+        Returns:
+            The image first; nothing where they are not known.
+        """
+        return files_at(self.dataset, self.indices[index])
 
 
 def read_labels_at(dataset: SegmentationDataset, index: int) -> NDArray[np.unsignedinteger] | None:

@@ -54,7 +54,7 @@ class EmbeddingNetwork(nn.Module):
         Returns:
             Vectors, ``(N, dim)``.
         """
-        return self.feature_map(crops).mean(dim=(2, 3))
+        return self.feature_map(crops).float().mean(dim=(2, 3))
 
     def feature_map(self, images: Tensor) -> Tensor:
         """What it sees at every position, to be averaged over masks.

@@ -20,6 +20,8 @@ PIXELS_AT_ONCE = 2**20
 """Pixels in one batch: a network's maps take some 300 bytes of memory for each. A larger crop goes alone."""
 PIXELS_WAITING = 2**24
 """Pixels of views that wait for others of their size, at three bytes each."""
+HALF = {"cuda": torch.float16, "cpu": torch.bfloat16}
+"""Type of a device → what it computes in at mixed precision."""
 _Key = tuple[int, int]
 
 
@@ -31,6 +33,7 @@ def embed_crops(
     batch_size: int = 32,
     size: int | tuple[int, int] | None = None,
     step: int = 1,
+    mixed: bool = False,
 ) -> NDArray[np.float32]:
     """Embed crops, each independently of the others.
 
@@ -41,6 +44,7 @@ def embed_crops(
         batch_size: Most crops in one batch.
         size: Height and width of all.
         step: What both are multiples of.
+        mixed: Whether in half the precision.
 
     Returns:
         ``(n, D)``; row i belongs to the i-th crop.
@@ -49,7 +53,10 @@ def embed_crops(
         ValueError: If a crop is not ``(h, w, 3)`` uint8 with at least one pixel, or an argument is out of
             range.
     """
-    return embed_views(network, map(View, crops), device=device, batch_size=batch_size, size=size, step=step)
+    views = map(View, crops)
+    return embed_views(
+        network, views, device=device, batch_size=batch_size, size=size, step=step, mixed=mixed
+    )
 
 
 def embed_views(
@@ -60,6 +67,7 @@ def embed_views(
     batch_size: int = 32,
     size: int | tuple[int, int] | None = None,
     step: int = 1,
+    mixed: bool = False,
 ) -> NDArray[np.float32]:
     """Embed views, each independently of the others.
 
@@ -77,6 +85,8 @@ def embed_views(
             enlarged, and one that takes a single size sees that.
         step: Heights and widths are resized to the nearest multiples of this, pixels, so that more views go together;
             1 leaves them as they are.
+        mixed: Let the network compute in float16 on a GPU, in bfloat16 on a CPU, where torch holds that it may; means
+            over crops and masks stay in float32 (docs/embeddings.md: which neighbours stay).
 
     Returns:
         ``(n, D)``: the vectors of the views in order, one for each mask where a view has masks.
@@ -97,7 +107,9 @@ def embed_views(
         for shape, places, batch in _batches(checked, seen, batch_size):
             inputs = torch.stack([_prepare(network, view.image, shape) for view in batch]).to(device)
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-            vectors.update(zip(places, _rows(network, inputs, batch), strict=True))
+            with torch.autocast(device.type, HALF.get(device.type, torch.bfloat16), enabled=mixed):
+                rows = _rows(network, inputs, batch)
+            vectors.update(zip(places, rows, strict=True))
     if not vectors:
         return np.empty((0, network.dim), np.float32)
     return np.concatenate([vectors[place] for place in range(len(vectors))])
@@ -127,7 +139,8 @@ def _pooled(features: Tensor, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.
     ]
     weights = torch.stack(shares).flatten(1).to(features.device)
     weights /= weights.sum(dim=1, keepdim=True)
-    pooled: NDArray[np.float32] = (weights @ features.flatten(1).T).cpu().numpy()
+    with torch.autocast(features.device.type, enabled=False):
+        pooled: NDArray[np.float32] = (weights @ features.flatten(1).T).cpu().numpy()
     return pooled
 
 

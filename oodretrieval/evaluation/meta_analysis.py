@@ -103,7 +103,7 @@ def permutation_importance(
         found = []
         for order in orders:
             dealt = features.copy()
-            dealt[:, list(columns)] = features[order][:, list(columns)]
+            dealt[:, list(columns)] = features[:, list(columns)][order]
             found.append(whole - r2(iou, predict(dealt)))
         losses[name] = float(np.mean(found)), float(np.std(found))
     return losses

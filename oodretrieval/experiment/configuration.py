@@ -137,6 +137,11 @@ class Configuration:
         asked = {name for kind, name in names_in(settings) if kind == "dataset"}
         return self.with_folder(name, root) if name in asked - self.datasets.keys() else self
 
+    def find_classes(self) -> None:
+        """Let this process, which did not run the file, import a user's own classes, which lie next to it."""
+        if str(self.path.parent) not in sys.path:
+            sys.path.append(str(self.path.parent))
+
     def require_names(self, settings: object) -> None:
         """Refuse settings that name an entry which does not exist, before anything is imported for them.
 

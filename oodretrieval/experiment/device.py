@@ -4,7 +4,9 @@ import logging
 
 import torch
 
+from oodretrieval.cluster import cluster_gpus
 from oodretrieval.execution import keep_freed_memory
+from oodretrieval.experiment.settings import RAY, CommonSettings
 
 logger = logging.getLogger(__name__)
 
@@ -26,3 +28,17 @@ def choose_device(gpu: int) -> torch.device:
     reason = "as asked" if gpu < 0 else f"no GPU {gpu} at hand"
     logger.info("running on the CPU (%s), %d threads", reason, torch.get_num_threads())
     return torch.device("cpu")
+
+
+def stage_device(common: CommonSettings) -> torch.device:
+    """Where the networks of a stage run: on this machine, or of what kind the workers of a cluster have one.
+
+    Args:
+        common: ``gpu`` and ``engine``.
+
+    Returns:
+        The device; of a cluster only its kind counts.
+    """
+    if common.engine != RAY:
+        return choose_device(common.gpu)
+    return torch.device("cuda" if common.gpu >= 0 and cluster_gpus() else "cpu")

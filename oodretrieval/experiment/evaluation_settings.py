@@ -13,7 +13,8 @@ class EvaluationSettings:
         repetitions: Resamples of the bootstrap that makes the 95 % intervals.
         block: Images in a row that are taken together; by default 20 in video, whose frames resemble each other,
             else 1.
-        save_dir: Folder for tables and charts; by default ``evaluation`` in the workspace.
+        save_dir: Folder for tables and charts; by default ``evaluation`` in the workspace, or in the catalogue where
+            that is what is evaluated.
     """
 
     repetitions: int = 500

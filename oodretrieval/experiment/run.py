@@ -3,7 +3,7 @@
 What it opens is imported when it is first asked for: the explorer has a run, too, and starts without torch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from oodretrieval.experiment.configuration import Configuration
@@ -75,6 +75,10 @@ class Run:
         from oodretrieval.experiment.provenance import weights_hash_if_there
 
         return weights_hash_if_there(self.configuration.model(model))
+
+    def for_others(self) -> "Run":
+        """The same, for processes that were started elsewhere: the workspace by its absolute path."""
+        return replace(self, workspace=Workspace(self.workspace.path.absolute()))
 
     @property
     def trained(self) -> "TrainedModels":

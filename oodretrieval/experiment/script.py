@@ -2,7 +2,9 @@
 
 import errno
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib import import_module
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from sacred import SETTINGS, Experiment
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.descriptions import describe
 from oodretrieval.experiment.logs import Transcript, readers_may_leave, set_up_logs
@@ -39,7 +42,7 @@ def run_script(
     """Run a script's command line and exit.
 
     Exit codes: 0 done; 1 failed, with one line that says what and what to do; 3 done, but some images failed;
-    130 interrupted.
+    130 interrupted, by Ctrl-C or SIGTERM.
 
     Names, values and entries are checked before anything heavy is imported: a stage imports what it needs itself.
 
@@ -51,6 +54,8 @@ def run_script(
     """
     caller = sys._getframe(1).f_globals
     transcript = set_up_logs()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     with readers_may_leave():
         try:
             _check_updates(sys.argv)
@@ -63,7 +68,7 @@ def run_script(
         except OODRetrievalError as error:
             sys.exit(_report(error))
         except KeyboardInterrupt:
-            logger.error("interrupted; run the same command again to go on")
+            logger.error("interrupted%s; run the same command again to go on", progress.left_off())
             sys.exit(INTERRUPTED)
     sys.exit(DONE)
 
@@ -82,9 +87,14 @@ def _experiment(
         try:
             from oodretrieval.experiment.run import Run  # with all that a stage needs
 
-            perform = _imported(stage) if isinstance(stage, str) else stage
             workspace = _workspace(settings, configuration)
-            return _jsonable(perform(settings, Run(configuration.with_named_folder(settings), workspace)))
+            in_use = Run(configuration.with_named_folder(settings), workspace)
+            if flat(settings)["dry_run"]:
+                from oodretrieval.experiment.dry_run import dry_run
+
+                return dry_run(script.stem, settings, in_use)
+            perform = _imported(stage) if isinstance(stage, str) else stage
+            return _jsonable(perform(settings, in_use))
         except Exception as error:
             if _run.pdb:
                 raise
@@ -111,7 +121,7 @@ def _keep_record(
         try:
             settings = _settings(kind, config)
             configuration.with_named_folder(settings).require_names(settings)
-            if command_name == experiment.path:
+            if command_name == experiment.path and not flat(settings)["dry_run"]:
                 _add_record(_workspace(settings, configuration))
         except OODRetrievalError as error:
             sys.exit(_report(error))

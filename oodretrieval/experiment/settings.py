@@ -19,6 +19,9 @@ DatasetName = Annotated[str, "dataset"]
 ModelName = Annotated[str, "model"]
 """Name of an entry of MODELS."""
 
+RAY = "ray"
+"""The engine that works on a cluster."""
+
 
 @dataclass(frozen=True)
 class CommonSettings:
@@ -29,8 +32,13 @@ class CommonSettings:
         root: Root of the dataset in use, instead of its entry's.
         gpu: Number of the GPU; -1 for the CPU. Without a GPU the CPU is used.
         num_cores: Worker processes.
+        engine: What works image by image runs in ``processes`` of this machine, in turn (``serial``), or on the workers
+            of a Ray cluster (``ray``), which reach the workspace and the images by the same paths. The files are the
+            same.
         overwrite: Make existing work again.
         limit: Only the first images, at most this number; 0 for all.
+        retry_failed: Try images again that failed before; else they are skipped and named until their files change.
+        dry_run: Only say what would be done, and which files would be written.
         verify: Compare large vectors with their checksums too, which reads them whole; all else always is.
     """
 
@@ -38,12 +46,20 @@ class CommonSettings:
     root: str = ""
     gpu: int = 0
     num_cores: int = 1
+    engine: Literal["processes", "serial", "ray"] = "processes"
     overwrite: bool = False
     limit: int = 0
+    retry_failed: bool = False
+    dry_run: bool = False
     verify: bool = False
 
     def __post_init__(self) -> None:
         require_at_least(self, 0, "num_cores", "limit")
+
+    @property
+    def cores(self) -> int:
+        """Worker processes of this machine; none where everything is done in turn."""
+        return 0 if self.engine == "serial" else self.num_cores
 
 
 def group(kind: type[S]) -> S:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +18,7 @@ from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.rules import no_classes, no_labels
 from oodretrieval.stores import (
+    FAILURES,
     CurrentSegments,
     Prediction,
     PredictionRecord,
@@ -25,6 +27,7 @@ from oodretrieval.stores import (
     differing_settings,
     locate_segments,
     prediction_records,
+    read_failures,
     stored_prediction,
 )
 
@@ -46,6 +49,13 @@ class StoredWork:
     ) -> None:
         self.configuration, self.workspace, self.names, self.common = configuration, workspace, names, common
         self._segments: CurrentSegments | None = None
+
+    def for_others(self) -> "StoredWork":
+        """The same, for processes that were started elsewhere: the workspace by its absolute path, nothing read yet."""
+        place = Workspace(self.workspace.path.absolute())
+        return StoredWork(
+            self.configuration, place, self.names, replace(self.common, engine="processes", num_cores=1)
+        )
 
     @cached_property
     def dataset(self) -> SegmentationDataset:
@@ -96,8 +106,11 @@ class StoredWork:
                 f"scripts/pred_images.py with {self.names.arguments} first"
             )
         if len(there) < len(ids):
+            left_out, path = set(ids) - set(there), self.workspace.prediction_folder(self.names)
+            failed = sum(failure.image_id in left_out for failure in read_failures(path))
+            why = f"; {failed} of them failed, as {path / FAILURES} says" if failed else ""
             logger.warning(
-                "%d of %d images have no prediction and are left out", len(ids) - len(there), len(ids)
+                "%d of %d images have no prediction and are left out%s", len(left_out), len(ids), why
             )
         return there
 

@@ -8,55 +8,26 @@ from torch import Tensor
 from oodretrieval.explain.points import Points, before_broadcast, coordinates, flat
 from oodretrieval.explain.rules import Led, Step, register_rule
 
-SAME_ORDER = (
-    "view",
-    "_unsafe_view",
-    "reshape",
-    "flatten",
-    "unsqueeze",
-    "squeeze",
-    "_reshape_alias",
-    "as_strided_",
-)
+SAME_ORDER = "view _unsafe_view reshape flatten unsqueeze squeeze _reshape_alias as_strided_"
 """The last is how torch's means over channels that are last in memory give their results their strides."""
+MIRRORING = "reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d"
 MOVING = (
-    *(
-        "permute",
-        "t",
-        "transpose",
-        "slice",
-        "select",
-        "split",
-        "split_with_sizes",
-        "chunk",
-        "unbind",
-        "index",
-        "flip",
-    ),
-    *(
-        "roll",
-        "repeat",
-        "pixel_shuffle",
-        "pixel_unshuffle",
-        "channel_shuffle",
-        "narrow",
-        "index_select",
-    ),
+    "permute t transpose slice select split split_with_sizes chunk unbind index index_select narrow flip roll repeat "
+    "pixel_shuffle pixel_unshuffle channel_shuffle"
 )
-MIRRORING = ("reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d")
 
 
-@register_rule(*(f"aten::{name}" for name in SAME_ORDER))
+@register_rule(*(f"aten::{name}" for name in SAME_ORDER.split()))
 def _follow_same_order(_step: Step, points: Points) -> Led:
     """Another shape of the same values in the same order."""
     return {"self": points}
 
 
-@register_rule(*(f"aten::{name}" for name in MOVING + MIRRORING))
+@register_rule(*(f"aten::{name}" for name in f"{MOVING} {MIRRORING}".split()))
 def _follow_moved(step: Step, points: Points) -> Led:
     """Where each value was: the operation is done with the values' places in place of the values."""
     moved = step.arguments["self"]
-    kind = torch.float64 if step.name.removeprefix("aten::") in MIRRORING else torch.int64
+    kind = torch.float64 if step.name.removeprefix("aten::") in MIRRORING.split() else torch.int64
     places = torch.arange(moved.numel(), device=moved.device, dtype=kind).view(moved.shape)
     result = step.operation(**{**step.arguments, "self": places})
     result = result if isinstance(result, Tensor) else result[step.which]

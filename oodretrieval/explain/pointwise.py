@@ -9,38 +9,13 @@ from oodretrieval.explain.points import Points, before_broadcast, coordinates
 from oodretrieval.explain.rules import Led, Step, register_rule
 
 RISING = (
-    *(
-        "relu",
-        "hardtanh",
-        "clamp",
-        "clamp_min",
-        "clamp_max",
-        "hardswish",
-        "silu",
-        "gelu",
-        "mish",
-        "elu",
-        "leaky_relu",
-    ),
-    *(
-        "sigmoid",
-        "hardsigmoid",
-        "tanh",
-        "softplus",
-        "sqrt",
-        "exp",
-        "log",
-        "_to_copy",
-        "clone",
-        "detach",
-        "alias",
-    ),
-    *("lift_fresh", "contiguous", "dropout", "native_dropout", "_softmax", "_log_softmax"),
+    "relu hardtanh clamp clamp_min clamp_max leaky_relu elu hardswish silu gelu mish sigmoid hardsigmoid tanh softplus "
+    "sqrt exp log _softmax _log_softmax dropout native_dropout clone detach alias contiguous lift_fresh _to_copy"
 )
 """Operations that pass evidence on as it is; the softmax too, whose highest value is that of the highest logit."""
 
 
-@register_rule(*(f"aten::{name}" for name in RISING))
+@register_rule(*(f"aten::{name}" for name in RISING.split()))
 def _follow_rising(step: Step, points: Points) -> Led:
     """What is high after it was high before it, at the same place."""
     return {next(iter(step.arguments)): points}

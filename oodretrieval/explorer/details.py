@@ -74,6 +74,29 @@ class CandidatePage:
 
 
 @dataclass(frozen=True, eq=False)
+class SelectionPage:
+    """A page of what is selected.
+
+    Attributes:
+        heading: How much is selected, and what can be done.
+        rows: Of the candidates, highest score first.
+        pictures: Crop of each, ``(h, w, 3)``.
+        captions: Text below each.
+        columns: Candidates in a line.
+        lines: Lines that a full page has.
+        place: Number of the page, from 0.
+    """
+
+    heading: str
+    rows: tuple[int, ...]
+    pictures: tuple[NDArray[np.uint8], ...]
+    captions: tuple[str, ...]
+    columns: int
+    lines: int
+    place: int
+
+
+@dataclass(frozen=True, eq=False)
 class NeighbourPage:
     """A query and its nearest neighbours.
 
@@ -126,6 +149,28 @@ class ElbowCurve:
     spread: NDArray[np.floating]
 
 
+@dataclass(frozen=True, eq=False)
+class SilhouetteCurve:
+    """The silhouette of clusters over their number; choosing a number clusters by it.
+
+    Attributes:
+        values: With 2, 3, … clusters, ``(k,)`` in -1…1; NaN where there is no such number.
+        method: Of clustering, in words.
+    """
+
+    values: NDArray[np.floating]
+    method: str
+
+
 Detail = (
-    KeysHelp | Message | WholeImage | FourPanels | CandidatePage | NeighbourPage | ReviewPage | ElbowCurve
+    KeysHelp
+    | Message
+    | WholeImage
+    | FourPanels
+    | CandidatePage
+    | SelectionPage
+    | NeighbourPage
+    | ReviewPage
+    | ElbowCurve
+    | SilhouetteCurve
 )

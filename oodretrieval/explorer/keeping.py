@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from oodretrieval.choices import METRICS
 from oodretrieval.errors import OODRetrievalError, StoreError
 from oodretrieval.explorer.presentation import Limits, Presentation
 from oodretrieval.explorer.state import State
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
-from oodretrieval.search.neighbours import METRICS
 from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ class Keeping:
             "clusters": None if clusters is None else clusters.tolist(),
             "metric": state.metric,
             "neighbours": state.neighbours,
+            "once": state.once,
             "query": state.query,
             "step": 0 if state.ranking is None else state.ranking.step,
             "density": self._presentation.density,
@@ -100,6 +101,7 @@ class Keeping:
                 content["clustering"] if content["clustering"] in CLUSTERINGS else state.clustering
             )
             state.want_neighbours(int(content["neighbours"]))
+            state.once = bool(content.get("once", state.once))
             if same and content["clusters"] is not None:
                 state.clusters, state.groups = np.array(content["clusters"], np.int64), int(content["groups"])
             state.colour_by(str(content["colouring"]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.explorer.details import Detail, ElbowCurve, KeysHelp
+from oodretrieval.explorer.details import Detail, ElbowCurve, KeysHelp, SilhouetteCurve
 from oodretrieval.explorer.observable import Observable, Observed
 from oodretrieval.explorer.prompt import Prompt
 
@@ -115,6 +115,6 @@ class Presentation(Observable):
             self.limits = left + x, bottom + y, right + x, top + y
 
     def close_elbow(self) -> None:
-        """Show what mouse and keys do where the elbow is shown; a number can no longer be chosen there."""
-        if isinstance(self.detail, ElbowCurve):
+        """Show what mouse and keys do in place of a curve in which no number of clusters can be chosen any more."""
+        if isinstance(self.detail, ElbowCurve | SilhouetteCurve):
             self.detail = KeysHelp()

@@ -1,5 +1,7 @@
 """Candidates in the order of their score, and from which score on they are shown. Knows no toolkit."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,8 @@ class Ranking(Observable):
     Attributes:
         scores: As given.
         first: As given.
+        keep_to: Gives which segments may be listed at all, ``(n,)`` bool, the same array while that stays; those above
+            the threshold where nothing else is set.
         place: Place of the candidate that is inspected, from 0; None before the first. Observed.
         step: How far the threshold is raised, 0 … :data:`STEPS` - 1. Observed.
     """
@@ -36,7 +40,8 @@ class Ranking(Observable):
         self.place, self.step = None, 0
         order = inspection_order(scores)
         self._all = order[first[order] == order]
-        self._shown: tuple[int, list[int]] | None = None
+        self.keep_to: Callable[[], NDArray[np.bool_]] | None = None
+        self._shown: tuple[int, NDArray[np.bool_] | None, list[int]] | None = None
         self._repeats = np.bincount(first, minlength=len(first)) - 1
 
     @classmethod
@@ -54,10 +59,12 @@ class Ranking(Observable):
 
     @property
     def rows(self) -> list[int]:
-        """Rows above the threshold, highest score first, repetitions left out."""
-        if self._shown is None or self._shown[0] != self.step:
-            self._shown = self.step, self._all[self.visible[self._all]].tolist()
-        return self._shown[1]
+        """Rows that are shown, highest score first, repetitions left out."""
+        kept = None if self.keep_to is None else self.keep_to()
+        if self._shown is None or self._shown[0] != self.step or self._shown[1] is not kept:
+            listed = self.visible if kept is None else kept
+            self._shown = self.step, kept, self._all[listed[self._all]].tolist()
+        return self._shown[2]
 
     @property
     def threshold(self) -> float:
@@ -91,7 +98,7 @@ class Ranking(Observable):
             Its row.
 
         Raises:
-            IndexError: If no candidate is above the threshold.
+            IndexError: If no candidate is shown.
         """
         last = len(self.rows) - 1
         wanted = (0 if by > 0 else last) if self.place is None else self.place + by
@@ -107,7 +114,8 @@ class Ranking(Observable):
         Returns:
             The lowest score that is shown.
         """
-        inspected = None if self.place is None else self.rows[self.place]
+        rows = self.rows
+        inspected = None if self.place is None or self.place >= len(rows) else rows[self.place]
         with self.together():
             self.step = min(max(self.step + by, 0), STEPS - 1)
             if inspected is not None:

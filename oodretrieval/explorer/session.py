@@ -175,6 +175,18 @@ class Session:
             segments.box(row),
         )
 
+    def short_name(self, row: int) -> str:
+        """What a segment is called below its crop.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            Its tags; without any, its class.
+        """
+        tags = self.state.tags.of_row(row)
+        return f"tagged {', '.join(tags)}" if tags else self.state.segments.classes.class_name(row)
+
     def heading(self, row: int) -> str:
         """What a picture of a segment is headed by.
 

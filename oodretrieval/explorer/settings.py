@@ -3,7 +3,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from oodretrieval.choices import DEFAULT_METRIC
 from oodretrieval.experiment.settings import CommonSettings, group
+
+METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
+METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
+"""Methods of projection, and what to call them."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,15 @@ class ExplorerSettings:
     Attributes:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
-        distance_metric: cosine, which brings equal things closer together on drives never seen (docs/retrieval.md), or
-            euclidean, as published; m changes it.
+        distance_metric: centred_cosine, which brings equal things closest together on drives never seen
+            (docs/retrieval.md), cosine, or euclidean, as published; m changes it.
         method: Projection: tsne, isomap or pca; opentsne, umap or pacmap with the extra ``projection``.
         embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
             embedding itself.
         overwrite_embeddings: Compute projections again that are kept with the catalogue.
         neighbours: How many nearest neighbours are shown at first; the wheel changes it.
+        approximate: Search large catalogues by an index of faiss, faster but without some neighbours (docs/search.md).
+        once: What near frames repeat is found once among neighbours, with its number; = changes it.
         seed: Of projections and clusters.
         save_dir: Folder for saved pictures; by default ``pictures`` in the catalogue.
         host: Where it is shown: window, browser, or auto: a window where there is a display.
@@ -57,11 +64,13 @@ class ExplorerSettings:
 
     embeddings_file: str = ""
     net: str = ""
-    distance_metric: str = "cosine"
+    distance_metric: str = DEFAULT_METRIC
     method: str = "tsne"
     embedding_size: int = 0
     overwrite_embeddings: bool = False
     neighbours: int = 10
+    once: bool = True
+    approximate: bool = False
     seed: int = 0
     save_dir: str = ""
     host: Literal["auto", "window", "browser"] = "auto"

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import METRICS
 from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.explorer.catalogue_segments import CatalogueSegments
 from oodretrieval.explorer.categories import Category, Grouping, categories
@@ -13,18 +14,12 @@ from oodretrieval.explorer.history import UNDOABLE, History
 from oodretrieval.explorer.observable import Observable, Observed, is_same
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.selection import Selection
-from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.settings import METHOD_NAMES, ExplorerSettings
 from oodretrieval.explorer.tagging import Tagging
-from oodretrieval.explorer.visible_neighbours import nearest_visible
+from oodretrieval.explorer.visible_neighbours import VisibleNeighbours
 from oodretrieval.results.columns import Columns
-from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
-from oodretrieval.search.neighbours import METRICS
 from oodretrieval.stores import Catalogue
-
-METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
-METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
-"""Methods of projection, and what to call them."""
 
 
 class State(Observable):
@@ -46,12 +41,15 @@ class State(Observable):
         space: Vectors that neighbours and clusters are searched in, ``(n, D)``; None until computed. Observed.
         metric: Distance metric. Observed.
         neighbours: How many nearest neighbours are wanted. Observed.
+        once: Whether neighbours of near frames that show one thing are found once, or each by itself. Observed.
         query: Row whose neighbours are wanted, or None. Observed.
+        found: Its neighbours and their distances, nearest first; None until they are found. Observed.
         colouring: What the colours mean. Observed.
         clustering: Method of clustering. Observed.
         groups: How many clusters were asked for; 0 before the first clustering. Observed.
         clusters: Group of each segment, ``(n,)``, -1 for none; None before the first clustering. Observed.
         ranking: The segments by score, each thing once; None for a catalogue without scores.
+        search: For nearest neighbours.
         columns: Everything that is known of the segments, by name.
         selection: What is shown and selected.
         tags: What a person named them.
@@ -67,7 +65,9 @@ class State(Observable):
     space = Observed[NDArray[np.floating] | None]()
     metric = Observed[str]()
     neighbours = Observed[int]()
+    once = Observed[bool]()
     query = Observed[int | None]()
+    found = Observed[list[tuple[int, float]] | None]()
     colouring = Observed[str]()
     clustering = Observed[str]()
     groups = Observed[int]()
@@ -90,8 +90,8 @@ class State(Observable):
             self.ranking.subscribe(lambda changed: self.announce(*changed))
         self.points, self.preliminary = None, False
         self.space = self.vectors if not settings.embedding_size else None
-        self.metric, self.query = settings.distance_metric, None
-        self.neighbours = self._possible(settings.neighbours)
+        self.metric, self.once, self.query, self.found = settings.distance_metric, settings.once, None, None
+        self.want_neighbours(settings.neighbours)
         self.clustering, self.groups, self.clusters = next(iter(CLUSTERINGS)), 0, None
         self.colouring = self._most_instructive_colouring()
         self.history = History()
@@ -106,13 +106,17 @@ class State(Observable):
             lambda: (self.tags.version, self.clusters),
             len(self),
         )
+        if self.ranking is not None:
+            self.ranking.keep_to = lambda: self.selection.visible
         for part in (self.history, self.tags, self.selection):
             part.subscribe(lambda changed: self.announce(*changed))
         self._grouped: tuple[tuple[Any, ...], Grouping] | None = None
+        self._listed: tuple[tuple[Any, ...], list[Category]] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
-        self._index: tuple[str, NDArray[np.floating], NearestNeighbours] | None = None
-        self._found: tuple[tuple[int, int, NDArray[np.bool_]], list[tuple[int, float]]] | None = None
+        self.search = VisibleNeighbours(
+            catalogue, self.embedding, self.vectors, self.ranking, settings.approximate
+        )
 
     def _most_instructive_colouring(self) -> str:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
@@ -163,7 +167,10 @@ class State(Observable):
             The most frequent first, unknown classes before all others; last, as one, what is left out.
         """
         chosen = self.selection
-        return categories(self.grouping, chosen.visible, chosen.selected, chosen.hidden)
+        key = self.grouping, chosen.visible, chosen.selected, chosen.hidden
+        if self._listed is None or not all(map(is_same, self._listed[0], key)):
+            self._listed = key, categories(*key)
+        return self._listed[1]
 
     def colour_by(self, name: str) -> None:
         """Let the colours mean something else.
@@ -196,9 +203,8 @@ class State(Observable):
     # -- undoing -------------------------------------------------------------------------------------------
 
     def _above_threshold(self) -> tuple[NDArray[np.bool_], object]:
-        if self.ranking is None:
-            return np.ones(len(self), np.bool_), 0
-        return self.ranking.visible, self.ranking.step
+        chosen = self.ranking
+        return (np.ones(len(self), np.bool_), 0) if chosen is None else (chosen.visible, chosen.step)
 
     def _memento(self) -> dict[str, Any]:
         chosen = self.selection
@@ -223,14 +229,16 @@ class State(Observable):
         done = [title for name, title in UNDOABLE.items() if name in changed]
         if not done:
             return
-        before, self._standing = self._standing, self._memento()
-        after = self._standing
+        before, after = self._standing, self._memento()
+        self._standing = after
         self.history.record(done[0], lambda: self._restore(before), lambda: self._restore(after))
 
     # -- search --------------------------------------------------------------------------------------------
 
     def nearest(self, row: int) -> list[tuple[int, float]]:
         """The nearest neighbours of a segment among what is shown, as many as are wanted; the last answer is kept.
+
+        With :attr:`once` each thing is found once, by the nearest of the segments that show it (:meth:`seen`).
 
         Args:
             row: Of the segment.
@@ -243,14 +251,19 @@ class State(Observable):
         """
         if self.space is None:
             raise StoreError("the space to search in is still being computed; wait for it")
-        if self._index is None or self._index[0] != self.metric or self._index[1] is not self.space:
-            self._index = self.metric, self.space, NearestNeighbours(self.space, self.metric)
-            self._found = None
-        asked = row, self.neighbours, self.selection.visible
-        if self._found is None or self._found[0][:2] != asked[:2] or self._found[0][2] is not asked[2]:
-            found = nearest_visible(self._index[2], row, self.space[row], self.neighbours, asked[2])
-            self._found = asked, found
-        return self._found[1]
+        shown = self.selection.visible
+        return self.search.nearest(row, self.space, self.metric, self.neighbours, shown, self.once)
+
+    def seen(self, row: int) -> int:
+        """How many segments that are shown show the same thing in near frames.
+
+        Args:
+            row: Of one of them.
+
+        Returns:
+            Their number, itself among them; 1 where each counts by itself.
+        """
+        return self.search.seen(row, self.selection.visible) if self.once else 1
 
     def want_neighbours(self, count: int) -> int:
         """Set how many neighbours are wanted.
@@ -261,11 +274,8 @@ class State(Observable):
         Returns:
             What it is then.
         """
-        self.neighbours = self._possible(count)
+        self.neighbours = min(max(count, 0), len(self) - 1)
         return self.neighbours
-
-    def _possible(self, count: int) -> int:
-        return min(max(count, 0), len(self) - 1)
 
     def cycle_metric(self) -> str:
         """Take the next metric.

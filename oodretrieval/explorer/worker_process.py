@@ -25,13 +25,14 @@ from numpy.typing import NDArray
 
 import oodretrieval
 from oodretrieval.errors import OODRetrievalError, SettingsError
-from oodretrieval.search import cluster, elbow_curve, project
+from oodretrieval.search import cluster, elbow_curve, project, silhouette_curve
 from oodretrieval.search.projection import METHODS as PROJECTIONS
 
 FUNCTIONS: dict[str, Callable[..., NDArray[Any]]] = {
     "project": project,
     "cluster": cluster,
     "elbow_curve": elbow_curve,
+    "silhouette_curve": silhouette_curve,
 }
 KEPT = 2
 """Processes that wait for a next call; a projection and clusters may be asked for at the same time."""
@@ -247,7 +248,7 @@ def serve(requests: Iterator[str], answer: Callable[[str], object]) -> None:
 
 def _talking(name: str, options: str) -> dict[str, Any]:
     """Options that let a function say how far it is."""
-    if name == "elbow_curve":
+    if name in ("elbow_curve", "silhouette_curve"):
         return {"progress": lambda done, total: sys.stdout.write(f"cluster {done} of {total}\n")}
     return {"verbose": 2} if "verbose" in PROJECTIONS.get(json.loads(options).get("method"), {}) else {}
 

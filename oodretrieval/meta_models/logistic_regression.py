@@ -126,7 +126,8 @@ def _weighted_lasso(
     working = score + (positive - p) / curvature
     total = curvature.sum()
     centre, mean = curvature @ features / total, float(curvature @ working / total)
-    gram = (features.T * curvature) @ features - total * np.outer(centre, centre)
+    scaled = features * np.sqrt(curvature)[:, None]
+    gram = scaled.T @ scaled - total * np.outer(centre, centre)  # half the cost, as both factors are the same
     moment = features.T @ (curvature * (working - mean)) - centre * float(curvature @ (working - mean))
     size = len(weights)
     # R'R = gram: F rows stand for all n

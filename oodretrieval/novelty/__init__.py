@@ -7,15 +7,20 @@ from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, known_rows
 from oodretrieval.novelty.pixels import pixel_novelty
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.store import load_novelty_model, save_novelty_model
+from oodretrieval.novelty.windows import WindowBank, enlarged_size, known_windows, sampled_windows
 
 __all__ = [
     "MIN_PIXELS",
     "SCORES",
     "NoveltyModel",
+    "WindowBank",
     "dispersion_score",
+    "enlarged_size",
     "known_rows",
+    "known_windows",
     "load_novelty_model",
     "missing_columns",
     "pixel_novelty",
+    "sampled_windows",
     "save_novelty_model",
 ]

@@ -28,6 +28,7 @@ from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_com
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.novelty.terms import energy_less_image, log_thickness
+from oodretrieval.novelty.windows import WindowBank
 
 MIN_PIXELS = 100
 """Smaller training segments are left out: their features are those of what surrounds them."""
@@ -52,6 +53,7 @@ class NoveltyModel:
         quantiles: Name of a score → its quantiles over the known training segments at ``LEVELS``.
         num_classes: Classes of the segmentation network.
         made_by: What it was fitted on, plain values.
+        windows: What regions that may be objects are compared with; None where nothing is known of them.
     """
 
     bank: FeatureBank
@@ -61,6 +63,7 @@ class NoveltyModel:
     quantiles: Mapping[str, NDArray[np.float64]]
     num_classes: int
     made_by: Mapping[str, Any] = field(default_factory=dict)
+    windows: WindowBank | None = None
 
     @classmethod
     def fit(
@@ -71,6 +74,7 @@ class NoveltyModel:
         num_classes: int,
         seed: int = 0,
         made_by: Mapping[str, Any] | None = None,
+        windows: WindowBank | None = None,
     ) -> "NoveltyModel":
         """Learn what known segments look like. Segments with more than a trace of unknown or void are left out.
 
@@ -80,6 +84,7 @@ class NoveltyModel:
             num_classes: Classes of the segmentation network.
             seed: Which segments are kept of classes that have many.
             made_by: What it is fitted on, to travel with it.
+            windows: Known windows of the same images, to travel with it; objects are scored by them.
 
         Returns:
             The fitted model.
@@ -107,6 +112,7 @@ class NoveltyModel:
             quantiles={},
             num_classes=num_classes,
             made_by=made_by or {},
+            windows=windows,
         )
         scores = {name: dispersion_score(rows, name) for name in SCORES if not missing_columns(rows, name)}
         scores |= {DISTANCE: apart, NOVELTY: model._combine(energy, apart, thickness)}

@@ -15,6 +15,7 @@ from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path
 from oodretrieval.novelty.model import LEVELS, NoveltyModel
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import Standardisation
+from oodretrieval.novelty.windows import WindowBank
 
 FORMAT = "oodretrieval novelty model"
 FORMAT_VERSION = "3"
@@ -34,6 +35,8 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
     for part in _PARTS:
         standardisation: Standardisation = getattr(model, part)
         arrays[part] = np.array([standardisation.centre, standardisation.scale])
+    if model.windows is not None:
+        arrays |= {f"windows.{name}": np.ascontiguousarray(a) for name, a in vars(model.windows).items()}
     arrays |= {f"quantiles.{name}": values for name, values in model.quantiles.items()}
     description = {
         "format": FORMAT,
@@ -98,6 +101,11 @@ def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -
         name.removeprefix("quantiles."): array for name, array in arrays.items() if "quantiles." in name
     }
     shapes |= {f"quantiles.{name}": LEVELS.shape for name in quantiles}
+    windows = None
+    if any(name.startswith("windows.") for name in arrays):
+        windows = WindowBank(*(arrays[f"windows.{name}"] for name in ("mean", "axes", "vectors")))
+        size, axes = windows.axes.shape
+        shapes |= {"windows.mean": (size,), "windows.vectors": (len(windows.vectors), axes)}
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise ValueError(f"{name} is {arrays[name].shape}, expected {shape}")
@@ -107,6 +115,7 @@ def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -
         quantiles=quantiles,
         num_classes=int(description["num_classes"]),
         made_by=json.loads(description["made_by"]),
+        windows=windows,
     )
 
 

@@ -15,8 +15,14 @@ from oodretrieval.regions.tree import RegionTree
 BINS = 8
 """Groups of equally many regions, by size, that have a centre and a deviation of their own."""
 
-DEFAULT_EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
-"""Term → weight: ``-logsumexp`` of the logits, and the logarithm of the distance to known features."""
+DEFAULT_EVIDENCE = {
+    "energy": 1.0,
+    "energy_contrast": 0.25,
+    "distance": 0.75,
+    "window_distance": 0.75,
+    "local_window_distance_contrast": 0.1,
+}
+"""Term → weight: ``-logsumexp`` of the logits, logarithms of the distances to known segments and to known windows."""
 
 CONTRAST = "local_distance_contrast"
 """Term: how much farther from known features the pixels of a region are than those around it."""

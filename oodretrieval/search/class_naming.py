@@ -5,12 +5,33 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search.class_ranking import CandidateClass
+
+_WORDS = """
+    person, child, cyclist, wheelchair, pushchair, skateboard, scooter, bicycle, parked bicycles, motorcycle,
+    car, van, truck, pickup truck, trailer, caravan, bus, tram, train, tractor, excavator, crane, ambulance,
+    fire engine, carriage, boat, aeroplane, helicopter, dog, cat, cow, sheep, horse, goat, pig, donkey, camel,
+    elephant, zebra, giraffe, bear, deer, wild boar, fox, rabbit, monkey, bird, duck, swan, goose, chicken,
+    peacock, ostrich, traffic cone, barrier, road block, bollard, traffic sign, traffic light, billboard,
+    poster, flag, banner, lamp post, mast, telephone box, post box, parking meter, fire hydrant, bus stop,
+    bench, chair, sofa, table, umbrella, parasol, market stall, tent, shopping trolley, suitcase, bag, box,
+    crate, pallet, barrel, rubbish bin, rubbish bags, skip, bottle, tyre, wheel, ball, toy, pipe, plank, log,
+    branch, rock, pile of stones, pile of leaves, bale of straw, potted plant, hedge, tree stump, fountain,
+    statue, bridge, tunnel, gate, fence, wall, railing, stairs, ladder, scaffolding, garage door, window,
+    awning, balloon, kite, puddle, snow, mud, manhole cover, pothole, road marking, rail tracks, shadow,
+    reflection, smoke, fire, sky, cloud, building, tree, bush, grass, road, pavement
+"""
+VOCABULARY = tuple(" ".join(name.split()) for name in _WORDS.split(","))
+"""What one may meet on and along a street, known and unknown, in plain words."""
+PROMPT = "a photo of a {}"
+"""Networks that learned from captions know a sentence better than a word (Radford et al.)."""
+BYTES_AT_ONCE = 32 * 2**20
 
 
 def proposed_names(
     classes: Sequence[CandidateClass],
-    vectors: NDArray[np.floating],
+    vectors: NDArray[np.floating] | PartedArray,
     texts: NDArray[np.floating],
     words: Sequence[str],
     most: int = 3,
@@ -40,7 +61,10 @@ def proposed_names(
         raise ValueError(
             f"expected a vector of {vectors.shape[1]} dimensions for each of {len(words)} words, got {texts.shape}"
         )
-    cosines = _directions(vectors) @ _directions(texts).T
+    directions = _directions(texts).T
+    cosines = np.empty((len(vectors), len(words)))
+    for rows, block in row_blocks(vectors, BYTES_AT_ONCE):
+        cosines[rows] = _directions(block) @ directions
     excess = cosines - cosines.mean(axis=0) if len(cosines) else cosines
     found = []
     for one in classes:

@@ -1,13 +1,14 @@
 """Clusters of candidates as candidate classes: what each one shows, and which a person should see first.
 
-``score = mean novelty + mean strangeness + disagreement + ln(images) / 2``. Novelty and strangeness are in robust
-deviations from the median of all candidates, so that no unit and no dataset has a say; disagreement is 0…1.
+``score = mean novelty + mean strangeness + ln(images) / 2``. Novelty and strangeness are in robust deviations from the
+median of all candidates, so that no unit and no dataset has a say.
 
 - **Novelty** is the score that selected the candidates.
 - **Strangeness** is how far a candidate lies from everything known, whatever the class that it was predicted as. A wall
   called road is far from roads, but near to known walls: novel, not strange. It is a known class that merely failed.
-- **Disagreement** is the entropy of the predicted classes: a kind that the network does not know is called many things.
 - **Images**: what turns up in many images is a class, what turns up in one is an accident.
+- **Disagreement**, the entropy of the predicted classes, has no weight by default: a kind that the network does not
+  know is called many things, but that made no scene's ranking better (docs/candidate_classes.md).
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from oodretrieval.search.candidates import inspection_order
 LEAST_THINGS = 3
 """Fewer different things are no class: such clusters come after all others."""
 
-WEIGHTS = {"novelty": 1.0, "strangeness": 1.0, "disagreement": 1.0, "images": 0.5}
+WEIGHTS = {"novelty": 1.0, "strangeness": 1.0, "images": 0.5}
 """Term → its weight in the score."""
 
 LARGEST_DEVIATION = 3.0

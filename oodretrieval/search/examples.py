@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.choices import CENTRED, COSINE, METRICS
 from oodretrieval.errors import UnknownNameError
-from oodretrieval.search.neighbours import METRICS
+from oodretrieval.search.distances import centred_directions
 
 AWAY = 0.25
 """How far the query moves away from what is not wanted.
@@ -15,7 +16,10 @@ the distance from the nearest example, and not from their mean: 0.476, 0.440, 0.
 
 
 def query_vector(
-    wanted: ArrayLike, unwanted: ArrayLike | None = None, metric: str = "cosine"
+    wanted: ArrayLike,
+    unwanted: ArrayLike | None = None,
+    metric: str = COSINE,
+    centre: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """The vector whose neighbours are like some examples and unlike others.
 
@@ -25,13 +29,14 @@ def query_vector(
     Args:
         wanted: ``(p, D)``, ``p >= 1``.
         unwanted: ``(m, D)``; None for none.
-        metric: ``"cosine"`` or ``"euclidean"``: by which the neighbours will be searched.
+        metric: ``"cosine"``, ``"centred_cosine"`` or ``"euclidean"``: by which the neighbours will be searched.
+        centre: Of centred ones, the index's, ``(D,)``.
 
     Returns:
         ``(D,)``; of one example by Euclidean distance, that example.
 
     Raises:
-        ValueError: If nothing is wanted, the widths differ, or a value is not finite.
+        ValueError: If nothing is wanted, the widths differ, a value is not finite, or a centre is missing.
         UnknownNameError: If there is no such metric.
 
     Source:
@@ -51,14 +56,30 @@ def query_vector(
         )
     if not (np.isfinite(like).all() and np.isfinite(unlike).all()):
         raise ValueError("examples must be finite, got NaN or infinity")
-    if metric == "cosine":
-        like, unlike = _directions(like), _directions(unlike)
+    if metric == CENTRED:
+        if centre is None:
+            raise ValueError("neighbours by centred_cosine need the centre of their index, got None")
+        return _towards(_middle(centred_directions(like, centre), centred_directions(unlike, centre)), centre)
+    if metric == COSINE:
+        return _middle(_directions(like), _directions(unlike))
     middle = like.mean(axis=0)
-    if not len(unlike):
-        return np.asarray(middle, np.float64)
-    if metric == "cosine":
-        return np.asarray(middle - AWAY * unlike.mean(axis=0))
-    return np.asarray(middle + AWAY * (middle - unlike.mean(axis=0)))
+    away = AWAY * (middle - unlike.mean(axis=0)) if len(unlike) else 0.0
+    return np.asarray(middle + away, np.float64)
+
+
+def _middle(like: NDArray[np.float64], unlike: NDArray[np.float64]) -> NDArray[np.float64]:
+    away = AWAY * unlike.mean(axis=0) if len(unlike) else 0.0
+    return np.asarray(like.mean(axis=0) - away, np.float64)
+
+
+def _towards(middle: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The direction that lies that way from the centre: of length 1, and ``centre + t middle`` with ``t > 0``."""
+    square = float(middle @ middle)
+    if not square > 0:
+        return np.array(centre)
+    along = float(centre @ middle)
+    rest = max(0.0, 1.0 - float(centre @ centre))
+    return np.asarray(centre + (np.sqrt(along**2 + square * rest) - along) / square * middle)
 
 
 def _directions(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

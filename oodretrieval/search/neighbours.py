@@ -1,17 +1,24 @@
 """Exact nearest neighbours in an embedding space."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.choices import CENTRED, EUCLIDEAN, METRICS
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search import passes
+from oodretrieval.search.distances import (
+    centred_directions,
+    cosine_distances,
+    euclidean_distances,
+    mean_direction,
+)
 from oodretrieval.search.partial_sort import group_sizes, smallest
 from oodretrieval.search.short_vectors import shortened
 
-METRICS = ("euclidean", "cosine")
 FEW = 2**18
 """Values that are measured without a first pass: a few thousand vectors, for which nothing need be compiled."""
 SAME = 0.98
@@ -20,6 +27,8 @@ _ROUNDING = 2.0**-52
 """Of float64, twice: that of the first pass and that of the measured distance."""
 _LEAST = 2.0**-512
 """Squares below the square of this are lost."""
+_NEAR_CENTRE, _SURE = 1e-3, 1e-9
+"""Directions nearer to the centre are measured one by one, and so are distances whose bound is wider."""
 
 
 class Neighbours(NamedTuple):
@@ -47,10 +56,14 @@ class NearestNeighbours:
         vectors: Stored vectors, ``(n, D)``, float; memory-mapped ones, of one file or several, are read in blocks and
             never copied.
         metric: ``"euclidean"``; or ``"cosine"``: 1 minus the cosine of the angle, 0…2, and 1 between a zero
-            vector, which has no direction, and any other.
+            vector, which has no direction, and any other; or ``"centred_cosine"``, the same of directions less their
+            mean: what all vectors have in common does not count.
         norms: Length of each vector, ``(n,)`` float64, where that is known; else it is computed, once.
         short: Keep a copy in bfloat16, of half the size of float32, that the first pass reads. What it leaves open is
             measured in the vectors themselves: the neighbours are the same, and found faster.
+
+    Attributes:
+        centre: Mean direction, ``(D,)``; None where nothing is centred.
 
     Raises:
         ValueError: If the vectors are not ``(n, D)`` or not finite, or there is not one norm for each; or if ``short``
@@ -66,7 +79,7 @@ class NearestNeighbours:
     def __init__(
         self,
         vectors: ArrayLike | PartedArray,
-        metric: str = "euclidean",
+        metric: str = EUCLIDEAN,
         *,
         norms: NDArray[np.float64] | None = None,
         short: bool = False,
@@ -86,6 +99,7 @@ class NearestNeighbours:
         if not np.isfinite(self.norms).all():
             raise ValueError("vectors must be finite, got NaN or infinity (or values whose square is)")
         self._short = shortened(stored) if short and stored.size > FEW else None
+        self.centre = mean_direction(stored, self.norms) if metric == CENTRED else None
 
     def __len__(self) -> int:
         """Number of stored vectors."""
@@ -165,12 +179,16 @@ class NearestNeighbours:
             vector: ``(D,)``.
 
         Returns:
-            ``(n,)``, good to some 1e-12, of cosine distances and of Euclidean ones relative to their size.
+            ``(n,)``, good to some 1e-12, Euclidean ones relative to their size; centred ones to 1e-9.
 
         Raises:
             ValueError: If ``vector`` is not ``(D,)`` or not finite.
         """
-        rough, _ = self._rough(self._checked(vector), self.vectors, np.zeros(1))
+        query = self._checked(vector)
+        rough, slack = self._rough(query, self.vectors, np.zeros(1))
+        if self.centre is not None:  # next to the centre a direction is the difference of all but equal ones
+            unsure = np.flatnonzero(slack > _SURE)
+            rough[unsure] = self._measure(unsure, query)
         return np.maximum(rough, 0.0)
 
     def _checked(self, vector: ArrayLike) -> NDArray[np.float64]:
@@ -212,7 +230,9 @@ class NearestNeighbours:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Distance of every vector, from what stands for them, and how far it may be off."""
         roundings = (vectors.shape[1] + 8) * _ROUNDING
-        if self.metric == "euclidean":
+        if self.centre is not None:
+            return self._rough_about(self.centre, query, vectors, errors)
+        if self.metric == EUCLIDEAN:
             away = np.sqrt(passes.squared_distances(vectors, query))
             return away, roundings * away + (errors + vectors.shape[1] * _LEAST)
         length = float(np.sqrt(query @ query))
@@ -225,13 +245,47 @@ class NearestNeighbours:
         off = np.broadcast_to(errors, len(self))
         return rough, 4 * roundings + np.divide(off, self.norms, out=np.zeros(len(self)), where=straight)
 
+    def _rough_about(
+        self,
+        centre: NDArray[np.float64],
+        query: NDArray[np.float64],
+        vectors: passes.Vectors | NDArray[np.uint16],
+        errors: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The same of centred directions ``u - m``, whose products with one are those of ``u`` less that of ``m``."""
+        towards = centred_directions(query[None], centre)[0]
+        length = float(np.sqrt(towards @ towards))
+        if length < _NEAR_CENTRE:  # of no direction to speak of: everything is measured
+            return np.ones(len(self)), np.full(len(self), 2.0)
+        scale = self.norms * self._apart * length
+        straight = (self._apart > _NEAR_CENTRE) & (scale > 0)
+        products = passes.products(vectors, towards) - self.norms * float(centre @ towards)
+        rough = 1 - np.divide(products, scale, out=np.zeros(len(self)), where=straight)
+        roundings = 32 * (vectors.shape[1] + 8) * _ROUNDING
+        apart = np.where(straight, self._apart, 1.0)
+        off = errors / np.maximum(self.norms * apart, _LEAST)
+        return rough, np.where(straight, roundings / apart**2 / length + off, 2.0)
+
+    @cached_property
+    def _apart(self) -> NDArray[np.float64]:
+        """How far the direction of each vector lies from the centre, ``(n,)``; 0 of a zero vector."""
+        centre = mean_direction(self.vectors, self.norms) if self.centre is None else self.centre
+        along = np.divide(
+            passes.products(self.vectors, centre), self.norms, out=np.zeros(len(self)), where=self.norms > 0
+        )
+        squares = np.maximum(1 - 2 * along + centre @ centre, 0.0)
+        return np.where(self.norms > 0, np.sqrt(squares), 0.0)
+
     def _measure(self, rows: NDArray[np.intp], query: NDArray[np.float64]) -> NDArray[np.float64]:
         distances = np.empty(len(rows))
-        measure = _cosine_distances if self.metric == "cosine" else _euclidean_distances
+        measure = euclidean_distances if self.metric == EUCLIDEAN else cosine_distances
+        if self.centre is not None:
+            query = centred_directions(query[None], self.centre)[0]
         at_once = max(1, passes.BYTES_AT_ONCE // (8 * max(1, len(query))))
         for start in range(0, len(rows), at_once):
             chosen = rows[start : start + at_once]
             vectors = np.asarray(self.vectors[chosen], np.float64)
+            vectors = vectors if self.centre is None else centred_directions(vectors, self.centre)
             distances[start : start + at_once] = measure(vectors, query)
         return distances
 
@@ -243,16 +297,3 @@ def _norms(vectors: passes.Vectors) -> NDArray[np.float64]:
     for rows, block in row_blocks(vectors, passes.BYTES_AT_ONCE):
         norms[rows] = np.linalg.norm(block.astype(np.float64), axis=1)
     return norms
-
-
-def _euclidean_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
-    distances: NDArray[np.float64] = np.sqrt(((vectors - query) ** 2).sum(axis=1))
-    return distances
-
-
-def _cosine_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Half the squared distance of the unit vectors: exactly 0 for equal directions."""
-    norms, norm = np.sqrt((vectors**2).sum(axis=1)), np.sqrt((query**2).sum())
-    units = vectors / np.where(norms > 0, norms, 1.0)[:, None]
-    distances = ((units - query / (norm if norm > 0 else 1.0)) ** 2).sum(axis=1) / 2
-    return np.where((norms > 0) == (norm > 0), distances, 1.0)

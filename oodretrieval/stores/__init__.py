@@ -16,6 +16,7 @@ from oodretrieval.stores.current_segments import (
     read_segment_settings,
     read_segments,
 )
+from oodretrieval.stores.failures import FAILURES, FailedImages, Failure, files_hash, read_failures
 from oodretrieval.stores.json_files import FORMAT_VERSION, plain, read_json, require_format, write_json
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.made_alike import differing_settings, require_asked_settings, require_same_settings
@@ -41,12 +42,15 @@ from oodretrieval.stores.workspace import Workspace
 
 __all__ = [
     "CANDIDATES",
+    "FAILURES",
     "FORMAT_VERSION",
     "PREDICTED_IOU",
     "SELECT_SCORE",
     "Catalogue",
     "CatalogueWriter",
     "CurrentSegments",
+    "FailedImages",
+    "Failure",
     "Part",
     "Prediction",
     "PredictionRecord",
@@ -58,12 +62,14 @@ __all__ = [
     "existing_parts",
     "features_folder",
     "features_path",
+    "files_hash",
     "images_key",
     "is_current",
     "locate_segments",
     "lock_folder",
     "plain",
     "prediction_records",
+    "read_failures",
     "read_features",
     "read_json",
     "read_part",

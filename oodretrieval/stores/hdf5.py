@@ -1,6 +1,7 @@
 """HDF5 as the prediction files use it. Importing this module registers hdf5plugin's compressors."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from oodretrieval.files import CHECKSUM, require_checksum, verify
 from oodretrieval.stores.json_files import require_format
 
 CHUNK_BYTES = 1 << 20
+SMALL, MOST_COMPRESSED = 1 << 30, 1100
+"""Arrays of more bytes than these may take at most this multiple of the bytes of their file (gzip: 1032)."""
+
+_TRIPPED_OVER = (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, MemoryError)
+"""Errors of h5py on files that are damaged or made to do harm."""
 
 
 def create_array(file: h5py.File, name: str, values: NDArray[Any], *, readable_anywhere: bool) -> None:
@@ -58,12 +64,36 @@ def read_hdf5(
             if metadata is not None:
                 require_checksum(sealed, metadata.pop(CHECKSUM, None))
                 require_format(path, metadata["format_version"])
-            wanted = [key for key in names if key in file and isinstance(file[key], h5py.Dataset)]
+            wanted = [key for key in names if key in file and _is_array(file, key)]
+            _require_plausible([file[key] for key in wanted], path)
             return {key: np.asarray(file[key][()]) for key in wanted}, metadata
     except FileNotFoundError as error:
         raise StoreError(f"no file {str(path)!r}; predict this image first") from error
-    except (OSError, KeyError, ValueError, RuntimeError, TypeError, AttributeError, ChecksumError) as error:
+    except (*_TRIPPED_OVER, ChecksumError) as error:
         raise StoreError(f"{path} is damaged ({error}); remove it and predict again") from error
+
+
+def _is_array(file: h5py.File, key: str) -> bool:
+    """Whether the file holds an array of its own by this name; one that lies in another file is refused.
+
+    Raises:
+        ValueError: If it leads out of the file.
+    """
+    array = file[key] if isinstance(file.get(key, getlink=True), h5py.HardLink) else None
+    if array is None or (isinstance(array, h5py.Dataset) and (array.external or array.is_virtual)):
+        raise ValueError(f"{key} lies in another file")
+    return isinstance(array, h5py.Dataset)
+
+
+def _require_plausible(arrays: Sequence[h5py.Dataset], path: Path) -> None:
+    """Refuse arrays that claim more memory than their file can fill: a few bytes can claim a terabyte.
+
+    Raises:
+        ValueError: Saying how much.
+    """
+    claimed = sum(int(np.prod(array.shape or (), dtype=object)) * array.dtype.itemsize for array in arrays)
+    if claimed > max(SMALL, MOST_COMPRESSED * path.stat().st_size):
+        raise ValueError(f"it claims {claimed} bytes and is of {path.stat().st_size}")
 
 
 def decode(image_path: NDArray[Any]) -> str:

@@ -1,20 +1,28 @@
-"""Work on a folder alone, and what a writer that was killed left there."""
+"""Work on a folder alone, and what a writer that was killed left there.
 
+The lock is the system's own (``flock``): it ends with the process that holds it, however that ends. Next to it lies
+who holds it, for people: a file that is still there when the lock is free was left by a run that was killed.
+"""
+
+import json
+import logging
 import os
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import TEMPORARY
+from oodretrieval.files import TEMPORARY, is_running
 
-_LOCK = ".lock"
+logger = logging.getLogger(__name__)
+_LOCK, _OWNER = ".lock", ".lock-owner"
 
 
 @contextmanager
-def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
+def lock_folder(folder: Path, timeout: float = 0, *, tidy: bool = True) -> Iterator[None]:
     """Keep other processes from working on a folder; it is created where missing.
 
     A process that dies lets go of its lock. What a killed writer left half-written below the folder is
@@ -23,6 +31,7 @@ def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
     Args:
         folder: The folder.
         timeout: Seconds to wait for another process that holds the lock.
+        tidy: Look for what killed writers left, in all files below the folder.
 
     Yields:
         Nothing.
@@ -35,18 +44,57 @@ def lock_folder(folder: Path, timeout: float = 0) -> Iterator[None]:
         lock = FileLock(folder / _LOCK, timeout=timeout, is_singleton=False)
         lock.acquire()
     except Timeout:
-        raise StoreError(
-            f"{folder} is in use by another run; wait until it is done, or choose another args.workspace"
-        ) from None
+        raise StoreError(f"{folder} is in use by another run{_holder(folder)}") from None
     except (OSError, NotImplementedError) as error:
         raise StoreError(
             f"cannot lock {folder} ({error}); make it writable, or choose another args.workspace"
         ) from error
+    owner = folder / _OWNER
     try:
-        _remove_leftovers(folder)
+        if owner.exists():
+            logger.info(
+                "the last run on %s ended in the middle%s; going on from what it left",
+                folder,
+                _left_by(owner),
+            )
+        with suppress(OSError):  # who holds it is only said, and a full disk shows soon enough
+            owner.write_text(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}), encoding="utf-8")
+        if tidy:
+            _remove_leftovers(folder)
         yield
     finally:
+        with suppress(OSError):
+            owner.unlink(missing_ok=True)
         lock.release()
+
+
+def _owner(path: Path) -> tuple[str, int] | None:
+    """Host and process that hold a lock, or held it last; None where that cannot be read."""
+    try:
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return str(noted["host"]), int(noted["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _left_by(path: Path) -> str:
+    owner = _owner(path)
+    return "" if owner is None else f" (process {owner[1]} on {owner[0]})"
+
+
+def _holder(folder: Path) -> str:
+    """Who holds the lock of a folder, and what to do."""
+    owner = _owner(folder / _OWNER)
+    wait = "wait until it is done, or choose another args.workspace"
+    if owner is None:
+        return f"; {wait}"
+    host, process = owner
+    said = f", process {process} on {host}; "
+    if host != socket.gethostname():
+        return f"{said}{wait}; if {host} is switched off, remove {folder / _LOCK}"
+    if not is_running(process):
+        return f"{said}it has ended, but a process that it started still holds the lock: end that one"
+    return said + wait
 
 
 def _remove_leftovers(folder: Path) -> None:

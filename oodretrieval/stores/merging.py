@@ -1,4 +1,4 @@
-"""One catalogue of several: their rows, masks, tables, and vectors of every embedding that all of them have."""
+"""One catalogue of several: their rows, masks, tables, tags, and vectors of every embedding that all of them have."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from oodretrieval.stores.made_alike import differing_settings
 from oodretrieval.stores.masks import read_masks
 from oodretrieval.stores.part_files import Part
 from oodretrieval.stores.segments import read_tables
+from oodretrieval.stores.tag_journal import carry_tags
 from oodretrieval.stores.vectors import read_vectors
 
 KEY = ["dataset", "image_id", "segment_id"]
@@ -31,7 +32,8 @@ EXTENT = ("select_quantile", "select_number", "iou_threshold", "min_height", "mi
 def merge_catalogues(sources: Sequence[Catalogue], path: Path, *, overwrite: bool = False) -> Catalogue:
     """Put catalogues together; what several hold is taken from the first of them.
 
-    Vectors are copied part by part and not computed; a call that broke off goes on.
+    Vectors are copied part by part and not computed; a call that broke off goes on. Candidates keep the tags that they
+    have in any of them.
 
     Args:
         sources: At least one, made alike: of one network, selected by one score, of one kind of crops.
@@ -69,6 +71,8 @@ def merge_catalogues(sources: Sequence[Catalogue], path: Path, *, overwrite: boo
                 tables = pd.concat([source.table(name) for source in sources], ignore_index=True)
                 writer.add_table(name, tables.drop_duplicates(KEY, ignore_index=True))
         writer.commit()
+    # after the commit: a call that breaks off in between is called again, and finds the rest to be done
+    carry_tags([source.path for source in sources], path)
     return Catalogue.open(path)
 
 

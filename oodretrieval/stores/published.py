@@ -143,8 +143,10 @@ def _image_id(path: Path) -> str:
 
 def _read_npy(path: Path, image_id: str) -> Prediction:
     try:
-        values = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        values = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped: the header may claim any size
+        if not isinstance(values, np.ndarray):
+            raise ValueError("an archive, no array")
+    except Exception as error:  # the header is text that numpy parses: errors of many kinds
         raise StoreError(
             f"{path} is damaged or no array ({error}); write it again with numpy.save"
         ) from error

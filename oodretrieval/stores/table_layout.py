@@ -26,7 +26,7 @@ class Destination:
         stored: Of which network on which dataset.
         number: Number of the part.
         kept: Images whose segments stay in it → digest of their predictions.
-        order: Ids of all images of the dataset; rows follow it, what the dataset no longer has comes last.
+        order: Ids of its images in the order of the dataset; rows follow it, what the dataset no longer has comes last.
         made_by: Settings to note in the part.
     """
 
@@ -159,13 +159,15 @@ class TableLayout:
             Part to write, and the ids of its new images.
         """
         own = self._own
+        places = {image: place for place, image in enumerate(self.ids)}
         images: dict[int, list[str]] = {}
         for image, number in numbers.items():
             images.setdefault(number, []).append(image)
         for number, new in images.items():
             there = own[number].images if number in own else {}
             kept = {image: digest for image, digest in there.items() if image not in numbers}
-            to = Destination(self.workspace.path, self.stored, number, kept, self.ids, dict(self.made_by))
+            order = sorted((image for image in (*kept, *new) if image in places), key=places.__getitem__)
+            to = Destination(self.workspace.path, self.stored, number, kept, order, dict(self.made_by))
             yield to, new
 
     def remove_others(self, numbers: Collection[int]) -> None:

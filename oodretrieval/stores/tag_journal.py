@@ -7,17 +7,54 @@ a killed writer left half-written is no step, and the next writer starts a new l
 import json
 import os
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.locks import lock_folder
-from oodretrieval.stores.tags import TagStep
+from oodretrieval.stores.tags import CandidateKey, TagStep, TagTable
 
 FOLDER, JOURNAL = "tags", "journal.jsonl"
 _PATIENCE = 20
 """Seconds to wait for another writer, who needs milliseconds."""
+
+
+def carry_tags(sources: Sequence[Path], folder: Path) -> int:
+    """Give the candidates of a catalogue the tags that they have in others; nothing is taken off.
+
+    Where tags of one name have different colours, the first one's stays.
+
+    Args:
+        sources: Folders of catalogues.
+        folder: Of the catalogue that gets their tags; one step more in its journal, none where it has them all.
+
+    Returns:
+        How many candidates got a tag, each tag counted.
+
+    Raises:
+        StoreError: If a journal cannot be read, or the step not be kept.
+    """
+    table = TagTable()
+    journal = TagJournal(folder)
+    for step in journal.read():
+        table.apply(step)
+    added: dict[str, frozenset[CandidateKey]] = {}
+    colours: dict[str, tuple[str | None, str | None]] = {}
+    for source in sources:
+        theirs = TagTable()
+        for step in TagJournal(source).read():
+            theirs.apply(step)
+        for name, colour in theirs.colours.items():
+            if name not in table.colours:
+                colours.setdefault(name, (None, colour))
+            new = theirs.candidates(name) - table.candidates(name)
+            added[name] = added.get(name, frozenset()) | new
+    step = TagStep(f"tags of {', '.join(source.name for source in sources)}", added, {}, colours)
+    if not step.is_empty:
+        journal.append(step)
+    return sum(map(len, added.values()))
 
 
 class TagJournal:

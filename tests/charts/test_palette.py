@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oodretrieval.charts.palette import CLUSTERS, FAINT, PALETTE, SHADES
+from oodretrieval.charts.palette import CIVIDIS, CLUSTERS, FAINT, PALETTE
 
 VISION = {
     "all cones": np.eye(3),
@@ -39,15 +39,15 @@ def nearest(colours, vision):
 
 
 @pytest.mark.parametrize("vision", VISION)
-@pytest.mark.parametrize("colours", [PALETTE, CLUSTERS, (*CLUSTERS, "#FFFFFF"), (*SHADES, "#FFFFFF")])
+@pytest.mark.parametrize("colours", [PALETTE, CLUSTERS, (*CLUSTERS, "#FFFFFF"), (*CIVIDIS[::3], "#FFFFFF")])
 def test_colours_differ(colours, vision):
     assert nearest(colours, vision) > 10, "a difference of 2.3 is just noticed"
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_shades_go_from_light_to_dark(vision):
-    lightness = lab(SHADES, vision)[:, 0]
-    assert (np.diff(lightness) < -5).all() and lab([FAINT], vision)[0, 0] < 95
+def test_numbers_go_from_dark_to_light(vision):
+    lightness = lab(CIVIDIS, vision)[:, 0]
+    assert (np.diff(lightness) > 3).all() and lab([FAINT], vision)[0, 0] < 95
 
 
 def test_this_test_notices():

@@ -64,6 +64,6 @@ def test_any_text_becomes_part_of_one_file_name(text):
 def test_every_colour_is_one_and_no_two_of_a_set_are_alike():
     strokes = [stroke for _, stroke in palette.LINES]
     assert len(set(strokes)) == len(strokes)
-    for colours in (palette.PALETTE, palette.CLUSTERS, palette.SHADES, [c for c, _ in palette.LINES]):
+    for colours in (palette.PALETTE, palette.CLUSTERS, palette.CIVIDIS, [c for c, _ in palette.LINES]):
         assert all(map(is_color_like, colours))
         assert len({to_rgb(colour) for colour in colours}) == len(colours)

@@ -21,6 +21,8 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 from oodretrieval.stores import (
@@ -42,9 +44,11 @@ DETAILS = {
     WholeImage: "image",
     FourPanels: "panels",
     CandidatePage: "candidates",
+    SelectionPage: "selection",
     NeighbourPage: "neighbours",
     ReviewPage: "review",
     ElbowCurve: "elbow",
+    SilhouetteCurve: "silhouette",
 }
 PATIENCE = 240
 """Seconds after which something that should have happened counts as failed: far more than any machine needs."""
@@ -270,8 +274,7 @@ def open_explorer(catalogue, size=(12, 6.5), **settings):
     """An explorer on an Agg canvas, drawn once."""
     figure = Figure(figsize=size)
     IdleCanvas(figure)
-    explorer = Explorer(
-        catalogue, figure=figure, **{"method": "pca", "distance_metric": "euclidean", **settings}
-    )
+    plain = {"method": "pca", "distance_metric": "euclidean", "once": False}
+    explorer = Explorer(catalogue, figure=figure, **{**plain, **settings})
     figure.canvas.draw()
     return Driver(explorer)

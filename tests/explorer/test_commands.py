@@ -16,6 +16,7 @@ from oodretrieval.explorer.commands import triggers
 from oodretrieval.explorer.commands.table import COMMANDS, command_for
 from oodretrieval.explorer.desktop.overlay import help_text
 from oodretrieval.images import read_image
+from oodretrieval.search import cluster
 
 GIVEN = set()
 
@@ -283,6 +284,56 @@ def test_keys_select_groups_neighbours_all_the_others_and_nothing(drive):
     assert len(selected(drive)) == 12
 
 
+def test_what_is_selected_is_shown_until_nothing_is(drive):
+    drive.press("a")
+    assert drive.detail == "selection" and sorted(drive.rows.values()) == list(range(12))
+    first = next(axes for axes, row in drive.rows.items() if row == 4)
+    drive.click(first, held="shift")
+    assert selected(drive) == set(range(12)) - {4} and 4 not in drive.rows.values()
+    assert drive.presentation.detail.heading.startswith("11 selected;")
+    drive.press("w", *"bin", "enter")
+    assert set(drive.presentation.detail.captions) == {"tagged bin"}
+    drive.press("/", *"class == 1", "enter")
+    assert sorted(drive.rows.values()) == [1, 3, 5, 7, 9, 11], "what is filtered away is not shown"
+    drive.press("x")
+    assert drive.detail == "keys"
+
+
+def test_the_contact_sheet_keeps_to_the_filter(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    drive.press("n", "n", "n", "s")
+    before = list(drive.rows.values())
+    drive.press("/", *"class == 1", "enter")
+    assert drive.detail == "candidates" and list(drive.rows.values()) == [row for row in before if row % 2]
+    drive.press("n")
+    assert drive.presentation.marked == 7, "the fourth of those that are shown"
+    drive.press("/", *["backspace"] * 10, *"class == 9", "enter")
+    for key in ("s", "n", "pagedown"):
+        drive.press(key)
+        assert "no candidate is shown" in drive.presentation.status
+    drive.press("+", "-", "/", *["backspace"] * 10, "enter", "s")
+    assert list(drive.rows.values()) == before
+
+
+def test_pages_of_what_is_selected(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, 50, select_by="novelty"))
+    drive.press("a")
+    scores = drive.state.segments.scores
+    shown = list(drive.rows.values())
+    assert len(shown) == 48 and drive.presentation.detail.heading.startswith("50 selected, 1 to 48")
+    drive.press("pagedown", "pagedown")
+    shown += list(drive.rows.values())
+    assert sorted(shown) == list(range(50)) and (np.diff(scores[shown]) <= 0).all()
+    drive.press("pageup")
+    assert len(drive.rows) == 48
+    drive.press("x")
+    assert drive.detail == "candidates"
+    drive.hover(3)
+    drive.press("w", *"bin", "enter")
+    page = drive.presentation.detail
+    assert drive.detail == "candidates" and page.captions[page.rows.index(3)].endswith("\ntagged bin")
+
+
 def test_a_filter_says_what_is_wrong_and_shows_what_is_right(drive):
     drive.press("/", *"clas==1", "enter")
     assert "did you mean 'class'" in drive.presentation.prompt.problem
@@ -340,7 +391,8 @@ def test_names_are_given_changed_and_taken_off(drive):
 
 def test_j_colours_by_any_column(drive):
     drive.press("j", *"predicted_", "tab", "enter")
-    assert drive.state.colouring == "predicted_iou" and len(legend(drive)) == 5
+    assert drive.state.colouring == "predicted_iou" and legend(drive) == []
+    assert bar(drive) == ("predicted_iou", ["≤ 0.101", "0.155", "≥ 0.209"])
     drive.press("j", *"nothing", "enter")
     assert "unknown colouring" in drive.presentation.prompt.problem
 
@@ -429,6 +481,12 @@ def legend(drive):
     return [] if box is None else [text.get_text() for text in box.get_texts()]
 
 
+def bar(drive):
+    """Title and numbers of the colour bar."""
+    (axes,) = drive.scatter.child_axes
+    return axes.get_title(loc="left"), [text.get_text() for text in axes.get_yticklabels()]
+
+
 def point_colours(drive):
     return {to_hex(points.get_facecolor()[0]) for points in drive.scatter.collections}
 
@@ -444,7 +502,21 @@ def test_m_cycles_the_metric(drive):
     expected = [int(i) for i in np.argsort(-(units @ units[2])) if i != 2][:10]
     assert list(drive.rows.values()) == [2, *expected] != first
     drive.press("m")
+    assert drive.state.metric == "centred_cosine"
+    assert "centred cosine distance" in drive.scatter.get_title(loc="left")
+    drive.press("m")
     assert drive.state.metric == "euclidean" and list(drive.rows.values()) == first
+
+
+def test_equals_finds_each_thing_once_or_every_segment(drive):
+    drive.click(2, "right")
+    everything = list(drive.rows.values())
+    drive.press("=")
+    assert drive.state.once and "each thing once" in drive.presentation.status
+    found = [row for row, _ in drive.state.nearest(2)]
+    assert list(drive.rows.values()) == [2, *found]
+    drive.press("=")
+    assert not drive.state.once and list(drive.rows.values()) == everything
 
 
 def test_g_colours_by_truth(drive):
@@ -477,14 +549,39 @@ def test_u_colours_by_the_score_that_selected(drive, tmp_path):
     assert "no score" in drive.presentation.status and drive.state.colouring == "truth"
     scored = open_explorer(make_catalogue(tmp_path, select_by="nearest_neighbour"))
     assert changed(scored, lambda: scored.press("u"))
-    entries = legend(scored)
-    assert len(entries) == 5 and entries[0] == "nearest neighbour 2.00 … 3.00 (2)"
-    assert entries[-1].startswith("nearest neighbour -8.00 … -6.00")
-    highest = scored.state.categories()[0]
-    assert highest.rows.tolist() == [0, 1] and highest.colour == "#00204D"
+    title, numbers = bar(scored)
+    assert (
+        title == "nearest neighbour" and numbers[0].startswith("≤ -7.8") and numbers[-1].startswith("≥ 2.8")
+    )
+    highest, lowest = scored.state.categories()[0], scored.state.categories()[-1]
+    assert highest.rows.tolist() == [0] and lowest.rows.tolist() == [11]
+    assert sum(bytes.fromhex(highest.colour[1:])) < 0.5 * sum(bytes.fromhex(lowest.colour[1:])), (
+        "high is dark"
+    )
     scored.hover(3)
     text = scored.overlay.thumbnail.offsetbox.get_children()[1].get_text()
     assert "predicted car, IoU 0.13, nearest neighbour 0.00" in text
+
+
+def test_very_many_points_are_drawn_as_a_picture_of_the_view(catalogue, monkeypatch):
+    for module in ("scatter", "scatter_view"):
+        monkeypatch.setattr(f"oodretrieval.explorer.desktop.{module}.EXACT", 4)
+    drive = open_explorer(catalogue)
+    (picture,) = drive.scatter.images
+    assert picture.get_array()[..., 3].any() and not drive.scatter.collections
+    assert changed(drive, lambda: drive.press("h"))
+    drive.hover(3)
+    assert drive.presentation.hovered == 3
+    drive.press("k")
+    assert changed(drive, lambda: drive.press("x")), "what is not selected was pale"
+    for _ in range(40):
+        drive.wheel(3, 1)
+        if not drive.scatter.images:
+            break
+    shown = sum(len(points.get_offsets()) for points in drive.scatter.collections)
+    assert 1 <= shown <= 4, "few are in the view: each is drawn"
+    drive.press("home")
+    assert drive.scatter.images
 
 
 def test_the_legend_only_where_asked(catalogue):
@@ -492,6 +589,8 @@ def test_the_legend_only_where_asked(catalogue):
     for key in "ghb":
         drive.press(key)
         assert legend(drive) == []
+    drive.press("j", *"predicted_iou", "enter")
+    assert not drive.scatter.child_axes
 
 
 def test_d_shades_the_density(drive):
@@ -553,6 +652,40 @@ def test_the_elbow_takes_the_number_by_a_click(drive):
     drive.click(tuple(pixel))
     assert drive.state.clusters.max() + 1 == 4 and drive.state.colouring == "clusters"
     assert drive.detail == "keys"
+
+
+def test_the_silhouette_takes_the_number_by_a_click(drive):
+    drive.press("c", *"silhouette", "enter")
+    assert drive.detail == "silhouette"
+    (axes,) = drive.detail_axes()
+    curve = axes.lines[0]
+    space, expected = drive.state.space, {}
+    for number in range(2, 12):
+        groups = cluster(space, "kmeans", number)
+        expected[number] = plain_silhouette(space, groups)
+    assert list(curve.get_xdata()) == list(expected)
+    np.testing.assert_allclose(curve.get_ydata(), list(expected.values()), rtol=1e-5)
+    drive.click(tuple(axes.transData.transform((3.2, curve.get_ydata()[1]))))
+    assert drive.state.clusters.max() + 1 == 3 and drive.detail == "keys"
+    drive.press("#", "c", *"silhouette", "enter")
+    assert drive.presentation.detail.method == "spectral clustering"
+    drive.press("escape")
+    assert drive.detail == "keys"
+
+
+def plain_silhouette(vectors, groups):
+    """Rousseeuw's definition, point by point."""
+    away = np.linalg.norm(vectors[:, None] - vectors, axis=-1)
+    found = []
+    for row, own in enumerate(groups):
+        mates = (groups == own) & (np.arange(len(groups)) != row)
+        if not mates.any():
+            found.append(0.0)
+            continue
+        inside = away[row][mates].mean()
+        outside = min(away[row][groups == other].mean() for other in set(groups) - {own})
+        found.append((outside - inside) / max(inside, outside))
+    return float(np.mean(found))
 
 
 def test_escape_leaves_the_elbow(drive):
@@ -633,7 +766,7 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
 
 
 def test_files_are_a_key_away(drive):
-    drive.press("e")
+    drive.press("f")
     assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
     drive.press("ctrl+s")
     assert "save the view as" in drive.presentation.prompt.question
@@ -649,14 +782,14 @@ DATASET = TRAIN_DATASET = VAL_DATASET = MODEL = META_MODEL = EMBEDDING = ""
 """
 
 
-def test_f_asks_the_network_why(drive, tmp_path, monkeypatch):
+def test_e_asks_the_network_why(drive, tmp_path, monkeypatch):
     """The segment's image with the pixels that speak for its class; without a segment it says what to do."""
     (tmp_path / "configuration.py").write_text(NETWORK, encoding="utf-8")
     monkeypatch.setenv("OODRETRIEVAL_CONFIGURATION", str(tmp_path / "configuration.py"))
-    drive.press("f")
+    drive.press("e")
     assert "point at a segment" in drive.presentation.status and drive.detail == "keys"
     drive.hover(3)
-    drive.press("f")
+    drive.press("e")
     assert drive.detail == "image" and "fixations" in drive.presentation.detail.heading
     image, box = drive.presentation.detail.image, drive.presentation.detail.box
     assert box == drive.state.segments.box(3)

@@ -1,18 +1,24 @@
 """How an explorer was left comes back; a view is saved without a window; windows on one catalogue see each other."""
 
 import json
+import os
+import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from driving import make_catalogue, open_explorer
+from driving import make_catalogue, open_explorer, wait_for
 from PIL import Image
 
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
+from oodretrieval.explorer.commands.triggers import press_key
 from oodretrieval.explorer.desktop.window import snapshot_embedding_space
 from oodretrieval.explorer.keeping import FILE
+from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.state import State
 from oodretrieval.stores import Catalogue, Workspace
 
 
@@ -154,12 +160,42 @@ def test_closing_asks_while_something_is_being_saved(catalogue):
     assert closed == [True]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in the file system here")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Pillow leaves a pipe open
+def test_closing_asks_while_a_real_export_is_under_way(catalogue):
+    """An image of the export is a pipe that nobody writes to: the export waits for it, and closing asks."""
+    closed, workspace = [], Workspace(catalogue.path.parents[1])
+    state = State(catalogue, ExplorerSettings(method="pca"))
+    state.tags.tag([3], "cone")
+    image = state.segments.image_path(3)
+    image.unlink()
+    os.mkfifo(image)
+    session = Session(state, workspace, close=lambda: closed.append(True))
+    press_key(session, "f")
+    coco = workspace.path / "exports" / "field" / "coco.json"
+    wait_for(coco.is_file, session.poll)
+    press_key(session, "ctrl+w")
+    assert closed == [] and session.presentation.prompt.question.startswith("still saving the export")
+    for key in ("n", "enter"):
+        press_key(session, key)
+    assert closed == [] and session.unsaved
+    while session.poll():
+        with suppress(OSError):
+            pipe = os.open(image, os.O_WRONLY | os.O_NONBLOCK)
+            os.write(pipe, b"no image")
+            os.close(pipe)
+        time.sleep(0.01)
+    press_key(session, "ctrl+w")
+    assert closed == [True], "nothing is being saved any more"
+    assert len(json.loads(coco.read_text())["annotations"]) == 1
+
+
 def test_export_is_a_key(catalogue):
     drive = open_explorer(catalogue)
-    drive.press("e")
+    drive.press("f")
     assert "no candidate" in drive.presentation.detail.text
     drive.hover(3)
-    drive.press("w", *"cone", "enter", "e")
+    drive.press("w", *"cone", "enter", "f")
     folder = catalogue.path.parents[1] / "exports" / "field"
     assert drive.presentation.status == f"exported 1 cone to {folder}"
     assert (folder / "coco.json").is_file()

@@ -14,7 +14,10 @@ from oodretrieval.explorer.polygons import points_inside
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.tagging import Tagging
+from oodretrieval.results.candidates import groups_of
+from oodretrieval.search.approximate import ApproximateNeighbours
 from oodretrieval.search.row_comparisons import Groups
+from oodretrieval.stores import Catalogue, CatalogueWriter
 
 PLAIN = settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -26,7 +29,7 @@ def catalogue(tmp_path):
 
 @pytest.fixture
 def state(catalogue):
-    state = State(catalogue, ExplorerSettings(method="pca"))
+    state = State(catalogue, ExplorerSettings(method="pca", once=False))
     state.points = np.random.default_rng(0).normal(size=(len(state), 2)).astype(np.float32)
     return state
 
@@ -113,6 +116,69 @@ def test_a_filter_reaches_colours_neighbours_and_scope(state):
     with pytest.raises(FilterError, match="did you mean 'predicted'"):
         state.selection.filter_by("predcted == 1")
     assert state.selection.filter.text == 'predicted == "car"'
+
+
+def repeating(folder):
+    """Twelve frames of two things that hardly change, in one drive, and a state that searches among them."""
+    catalogue = make_catalogue(folder, count=24, select_by="novelty", name="again")
+    kinds = np.eye(6)[np.arange(24) % 2] + 0.01 * np.random.default_rng(1).normal(size=(24, 6))
+    with CatalogueWriter(catalogue.path, catalogue.settings) as writer:
+        writer.add_vectors(0, "again", kinds)
+        writer.commit("again")
+    return State(Catalogue.open(catalogue.path), ExplorerSettings(method="pca", distance_metric="cosine"))
+
+
+def test_neighbours_of_near_frames_are_one_thing_with_a_count(tmp_path):
+    state = repeating(tmp_path)
+    things = state.ranking.first
+    assert len(set(things)) == 2, "all frames of each of the two things repeat its first"
+    [(found, distance)] = state.nearest(0)
+    distances = 1 - (unit := state.vectors / np.linalg.norm(state.vectors, axis=1)[:, None])[1::2] @ unit[0]
+    assert (found, distance) == (1 + 2 * int(distances.argmin()), pytest.approx(distances.min(), abs=1e-6))
+    assert (state.seen(found), state.seen(0)) == (12, 12)
+    state.selection.filter_by("predicted_iou < 0.2")  # the first ten
+    assert [state.seen(row) for row, _ in state.nearest(0)] == [5], "only what is shown counts"
+    state.once = False
+    assert [row for row, _ in state.nearest(0)][:4] != [found] and len(state.nearest(0)) == 9
+    assert state.seen(found) == 1
+    state.once = True
+    assert len(state.nearest(0)) == 1
+
+
+def test_groups_are_found_without_scores_too(tmp_path):
+    catalogue = make_catalogue(tmp_path, count=24)
+    state = State(catalogue, ExplorerSettings(method="pca"))
+    assert state.ranking is None
+    found = [row for row, _ in state.nearest(0)]
+    things = groups_of(catalogue)
+    assert len(set(things[found])) == len(found) and things[0] not in things[found]
+
+
+def test_an_index_of_faiss_where_it_is_asked_for(tmp_path, monkeypatch):
+    pytest.importorskip("faiss")
+    catalogue = make_catalogue(tmp_path, count=120)
+    exact = State(catalogue, ExplorerSettings(method="pca", once=False))
+    state = State(catalogue, ExplorerSettings(method="pca", once=False, approximate=True))
+    assert state.nearest(3) == exact.nearest(3) and not state.search.is_approximate, "too few for an index"
+    monkeypatch.setattr(
+        ApproximateNeighbours.__init__, "__kwdefaults__", {"norms": None, "least": 100, "seed": 0}
+    )
+    state = State(catalogue, ExplorerSettings(method="pca", once=False, approximate=True, neighbours=5))
+    found = dict(state.nearest(3))
+    everything = State(catalogue, ExplorerSettings(method="pca", once=False, neighbours=119)).nearest(3)
+    assert len(found) == 5 and state.search.is_approximate
+    assert all(distance == dict(everything)[row] for row, distance in found.items())
+
+
+def test_the_lengths_that_the_catalogue_keeps_are_not_computed_again(state, monkeypatch):
+    def never(vectors):
+        raise AssertionError("lengths were computed")
+
+    monkeypatch.setattr("oodretrieval.search.neighbours._norms", never)
+    assert len(state.nearest(0)) == 10
+    state.space = state.vectors[:, :2]
+    with pytest.raises(AssertionError, match="lengths were computed"):
+        state.nearest(0)
 
 
 def test_every_column_can_be_coloured_and_filtered_by(state):
@@ -259,7 +325,7 @@ def test_groups_by_tag_are_the_sets_of_tags(drawn):
 @given(st.lists(st.sampled_from([0.5, 1.5, np.nan, np.inf, 3.0]), min_size=1, max_size=20))
 def test_groups_by_number_go_from_high_to_low_and_know_what_is_missing(values):
     grouping = by_column(np.array(values), "x")
-    assert len(grouping.codes) == len(values) and grouping.values is not None
+    assert len(grouping.codes) == len(values) and (grouping.scale is None) == (not np.isfinite(values).any())
     finite = [(code, value) for code, value in zip(grouping.codes, values, strict=True) if np.isfinite(value)]
     assert all(b <= a for (i, a), (j, b) in zip(finite, finite, strict=True) if i < j)
     unknown = {

@@ -50,6 +50,23 @@ def test_buttons_and_keys_show_what_the_table_says(session):
     assert shown(session) == "keys"
 
 
+def test_a_key_shows_each_thing_once_or_every_segment(tmp_path):
+    catalogue = make_catalogue(tmp_path, count=60, select_by="novelty", dimensions=2)
+    session = session_of(State(catalogue, ExplorerSettings(method="pca")), tmp_path)
+    press_button(session, "right", 3)
+    page = session.presentation.detail
+    press_key(session, "=")
+    assert session.state.once is False and "every segment by itself" in session.presentation.status
+    assert not any("×" in caption for caption in session.presentation.detail.captions)
+    press_key(session, "=")
+    assert session.state.once and session.presentation.detail.captions == page.captions
+    counts = [session.state.seen(row) for row in page.rows]
+    assert [f"×{count}" in caption for count, caption in zip(counts, page.captions, strict=True)] == [
+        count > 1 for count in counts
+    ]
+    assert max(counts) > 1 and "seen n times in near frames" in page.heading
+
+
 def test_the_pointer_brings_a_thumbnail_and_takes_it_away(session):
     move_pointer(session, 4, (20.0, 30.0))
     thumbnail = session.presentation.thumbnail
@@ -115,6 +132,7 @@ def test_every_change_of_the_state_is_announced(session):
         press_key(session, key)
     expected = {
         "query",
+        "found",
         "neighbours",
         "metric",
         "colouring",

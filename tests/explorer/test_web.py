@@ -1,11 +1,13 @@
 """The page in a real browser, and who is let in."""
 
+import asyncio
 import gc
 import re
 import signal
 import urllib.error
 import urllib.request
 import warnings
+from contextlib import suppress
 from itertools import pairwise
 from urllib.parse import urlsplit
 
@@ -16,7 +18,8 @@ from web_driving import Visitor, browser, served
 pytest.importorskip("panel")
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.ioloop import IOLoop
-from tornado.websocket import websocket_connect
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError, websocket_connect
 
 from oodretrieval.explorer.commands.table import COMMANDS
 from oodretrieval.explorer.web.server import LONGEST_MESSAGE
@@ -233,3 +236,48 @@ def test_every_command_of_the_menus_by_the_mouse(catalogue, tmp_path):
         visitor.press("b")
         visitor.shows(".legend .title", "one colour")
         assert visitor.failed == []
+
+
+@pytest.mark.slow
+def test_two_hundred_that_may_not_come_in_do_not_keep_out_one_who_may(address):
+    """At once: wrong tokens, other sites, and messages that are too long from pages that were let in."""
+    port, origin = urlsplit(address).port, f"http://{urlsplit(address).netloc}"
+    sessions = [re.search(r'"token":\s*"([^"]+)"', answer(address)[1])[1] for _ in range(21)]
+
+    async def stranger(number):
+        if number % 10 == 0:
+            return await shouting(sessions[number // 10])
+        wrong = (
+            (address[:-3] + "xy/", {"Origin": origin}),
+            (f"{origin}/", {}),
+            (address, {"Origin": f"http://localhost:{port + number}"}),
+            (address, {"Origin": "https://evil.example"}),
+            (address, {"Origin": origin, "Host": "evil.example"}),
+        )[number % 5]
+        try:
+            await connect(wrong[0], **wrong[1])
+        except HTTPClientError as error:
+            return error.code
+        return "let in"
+
+    async def shouting(session):
+        connection = await connect(address, session, Origin=origin)
+        await connection.read_message()
+        with suppress(WebSocketClosedError, StreamClosedError):
+            await connection.write_message("{" + " " * (LONGEST_MESSAGE + 1))
+        while await connection.read_message() is not None:
+            pass
+        return "ended"
+
+    async def everybody():
+        strangers = asyncio.gather(*(stranger(number) for number in range(200)))
+        connection = await connect(address, sessions[20], Origin=origin)  # meanwhile
+        greeted = await connection.read_message()
+        ended = await strangers
+        connection.close()
+        return greeted, ended
+
+    greeted, ended = waited_for(everybody)
+    assert greeted is not None
+    assert ended.count("ended") == 20 and ended.count(403) == 180
+    assert answer(address)[0] == 200

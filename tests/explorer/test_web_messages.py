@@ -127,6 +127,20 @@ def test_from_a_lasso_to_a_name_and_back(script, session):
     assert [name for name, *_ in script.page.choice["tags"]] == ["bin", "cow"]
 
 
+def test_the_page_shows_what_is_selected_and_a_bar_for_numbers(script, session):
+    script.send("select", polygon=EVERYTHING, how="replace")
+    assert script.page.detail["heading"] == "12 selected; Shift + click takes one out"
+    script.send("button", trigger="shift+left", row=script.page.detail["items"][0]["row"])
+    assert len(script.page.detail["items"]) == 11
+    assert script.page.legend["bar"] is None
+    session.state.colour_by("predicted_iou")
+    assert script.page.legend["bar"]["count"] == "11 / 12" and script.page.legend["entries"] == []
+    assert [text for _, text in script.page.legend["bar"]["ticks"]] == ["≤ 0.101", "0.155", "≥ 0.209"]
+    script.send("filter", text="class == 0")
+    assert script.page.legend["bar"]["count"] == "5 / 6"
+    assert [entry["name"] for entry in script.page.legend["entries"]] == ["left out"]
+
+
 @pytest.mark.parametrize("how", [{"kind": "command", "trigger": "w"}, {"kind": "key", "key": "w"}])
 def test_away_from_the_points_commands_are_for_the_candidate_of_the_card(script, session, how):
     script.send(**how)

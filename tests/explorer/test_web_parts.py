@@ -24,14 +24,17 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
+from oodretrieval.explorer.raster import inside, layers_of, points_picture
+from oodretrieval.explorer.view_port import ViewPort, nearest_point
 from oodretrieval.explorer.web.contents import detail_content
+from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.gate import refusal
 from oodretrieval.explorer.web.menus import ELSEWHERE, LAST, MENUS, candidate_buttons, menus
 from oodretrieval.explorer.web.pictures import data_address
-from oodretrieval.explorer.web.raster import density_picture, inside, points_picture
-from oodretrieval.explorer.web.view_port import ViewPort, nearest_point
 from oodretrieval.explorer.web.visited import Visited
 
 TOKEN = "a-token"
@@ -104,7 +107,7 @@ RED, BLUE, GREY = "#ff0000", "#0000ff", "#dddddd"
 def test_every_point_of_the_view_is_in_the_picture_and_rare_ones_on_top():
     points = np.array([[2.5, 3.5]] * 50 + [[2.5, 3.5], [15.2, 0.1], [25.0, 3.0]], np.float32)
     often, rare = Category("often", BLUE, np.arange(50)), Category("rare", RED, np.array([50, 51, 52]))
-    picture = points_picture(points, [rare, often], VIEW)
+    picture = points_picture(points, layers_of([rare, often]), VIEW)
     assert picture.shape == (10, 20, 4)
     assert picture[3, 2].tolist() == [255, 0, 0, 255]
     assert picture[0, 15, :3].tolist() == [255, 0, 0]
@@ -113,13 +116,36 @@ def test_every_point_of_the_view_is_in_the_picture_and_rare_ones_on_top():
     assert inside(points, VIEW).tolist() == [True] * 52 + [False]
 
 
+@given(
+    st.lists(st.tuples(st.integers(-3, 23), st.integers(-3, 13), st.integers(0, 2)), min_size=1, max_size=40),
+    st.lists(st.booleans(), min_size=40, max_size=40),
+)
+def test_the_picture_is_that_of_a_plain_loop(drawn, chosen):
+    points = np.array([(x + 0.5, y + 0.5) for x, y, _ in drawn], np.float32)
+    kinds = np.array([kind for *_, kind in drawn])
+    found = [Category(str(kind), (BLUE, RED, GREY)[kind], np.flatnonzero(kinds == kind)) for kind in range(3)]
+    layers = layers_of(found, np.array(chosen[: len(drawn)]))
+    assert sorted(row for layer in layers for row in layer.rows) == list(range(len(drawn)))
+    expected = np.zeros((10, 20, 3), int)
+    for layer in layers:
+        for row in layer.rows:
+            x, y, _ = drawn[row]
+            if 0 <= x < 20 and 0 <= y < 10:
+                for up, right in ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0)):
+                    if 0 <= y + up < 10 and 0 <= x + right < 20:
+                        expected[y + up, x + right] = tuple(bytes.fromhex(layer.colour[1:]))
+    picture = points_picture(points, layers, VIEW)
+    np.testing.assert_array_equal(picture[..., :3], expected)
+    assert ((picture[..., 3] > 0) == expected.any(axis=2)).all()
+
+
 def test_what_is_left_out_lies_below():
     points = np.array([[5, 5], [5, 5]], np.float32)
     shown, left_out = (
         Category("shown", BLUE, np.array([0])),
         Category("left", GREY, np.array([1]), faint=True),
     )
-    assert points_picture(points, [shown, left_out], VIEW)[5, 5, :3].tolist() == [0, 0, 255]
+    assert points_picture(points, layers_of([shown, left_out]), VIEW)[5, 5, :3].tolist() == [0, 0, 255]
 
 
 @pytest.mark.parametrize(
@@ -208,10 +234,12 @@ def image_view(values):
         (WholeImage("an image", PICTURE, (1, 2, 3, 4)), "image"),
         (FourPanels("four", image_view(np.full(IDS.shape, 0.3))), "panels"),
         (CandidatePage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4), "grid"),
+        (SelectionPage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4, 0), "grid"),
         (NeighbourPage("near", (1, 2, 3), (PICTURE,) * 3, ("q", "a", "b"), (True, False)), "grid"),
         (NeighbourPage("near", (1, 2), (PICTURE,) * 2, ("q", "a"), None), "grid"),
         (ReviewPage("r\nkeys", (1, 2), (PICTURE,) * 2, ("a", "b"), ("#ff0000", ""), 1, np.array([1, 1])), "review"),
         (ElbowCurve(np.array([3.0, 1.0])), "elbow"),
+        (SilhouetteCurve(np.array([0.5, np.nan]), "k-means"), "elbow"),
     ],
 )  # fmt: skip
 def test_every_detail_reaches_the_page_as_plain_values(detail, kind):

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from driving import PATIENCE
 
+from oodretrieval.explorer.view_port import ViewPort
 from oodretrieval.explorer.web.scatter import LEGEND_ROOM
-from oodretrieval.explorer.web.view_port import ViewPort
 from oodretrieval.search import project
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -66,7 +66,7 @@ class Visitor:
 
     def wait(self):
         self.page.wait_for_selector(".map[data-ready]")
-        self.page.wait_for_selector(".legend button")
+        self.page.wait_for_selector(".legend .title")
 
     def pixel(self, row):
         """Where a candidate's point is on the screen, before anybody zoomed."""

@@ -1,11 +1,13 @@
 """Novelty models on disk: what comes back is what went, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from oodretrieval.errors import WeightsError
-from oodretrieval.novelty import NoveltyModel, load_novelty_model, save_novelty_model
+from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
 from oodretrieval.novelty.model import DISTANCE, NOVELTY
 
 from .test_novelty_laws import CLASSES, scene
@@ -27,6 +29,20 @@ def test_what_comes_back_scores_as_what_went(saved):
         assert loaded.score(*probe, name).tolist() == model.score(*probe, name).tolist()
         assert loaded.threshold(name, 0.9) == model.threshold(name, 0.9)
     assert loaded.made_by == model.made_by and loaded.num_classes == CLASSES
+
+
+def test_known_windows_travel_with_the_model(saved, tmp_path):
+    model, path = saved
+    assert load_novelty_model(path).windows is None
+    windows = WindowBank.of(np.random.default_rng(0).normal(size=(30, 7)))
+    other = tmp_path / "with_windows.safetensors"
+    save_novelty_model(replace(model, windows=windows), other)
+    loaded = load_novelty_model(other).windows
+    assert loaded is not None and loaded.digest == windows.digest
+    wrong = replace(model, windows=replace(windows, mean=windows.mean[1:]))
+    save_novelty_model(wrong, other)
+    with pytest.raises(WeightsError, match=r"windows\.mean is \(6,\), expected \(7,\)"):
+        load_novelty_model(other)
 
 
 def test_what_is_no_novelty_model_is_refused(saved, tmp_path):

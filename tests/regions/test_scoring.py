@@ -24,7 +24,17 @@ from oodretrieval.regions.scoring import CONTRAST
 def terms_of(count, seed=0, **more):
     rng = np.random.default_rng(seed)
     shares = np.exp(rng.uniform(-8, -1, count))
-    names = ("energy", "energy_contrast", "distance", "perimeter", "top", "bottom", CONTRAST)
+    names = (
+        "energy",
+        "energy_contrast",
+        "distance",
+        "window_distance",
+        "local_window_distance_contrast",
+        "perimeter",
+        "top",
+        "bottom",
+        CONTRAST,
+    )
     plain = {name: rng.normal(size=count) for name in names}
     return {"share": shares, "sides": np.zeros(count), **plain, **more}
 
@@ -113,7 +123,8 @@ def test_refuses_missing_terms():
     ):
         RegionReference.of([terms], ["novelty"])
     with pytest.raises(TableError, match="needs the term 'perimeter'"):
-        score_regions(terms, RegionReference.of([terms], ["energy", "energy_contrast", "distance", CONTRAST]))
+        evidence = [*ScoreWeights().evidence, CONTRAST]
+        score_regions(terms, RegionReference.of([terms], evidence))
 
 
 def test_refuses_a_reference_of_nothing():

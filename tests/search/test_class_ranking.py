@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from oodretrieval.search import ClassEvidence, candidate_classes, shown_members
 from oodretrieval.search.class_naming import proposed_names
-from oodretrieval.search.class_ranking import LEAST_THINGS, predicted_entropy, robust_deviations
+from oodretrieval.search.class_ranking import LEAST_THINGS, WEIGHTS, predicted_entropy, robust_deviations
+from oodretrieval.search.class_verdict import LEAST_NOVELTY, class_verdict
 
 
 def evidence_of(count, **given_):
@@ -28,11 +29,11 @@ def directions_of(count, seed=0):
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def two_clusters(**second):
+def two_clusters(weights=WEIGHTS, **second):
     """The order of two clusters of four that differ in what is given for the second alone."""
     groups = np.repeat([0, 1], 4)
     evidence = evidence_of(8, **second)
-    return [set(one.rows // 4) for one in candidate_classes(directions_of(8), groups, evidence)]
+    return [set(one.rows // 4) for one in candidate_classes(directions_of(8), groups, evidence, weights)]
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,18 @@ def two_clusters(**second):
     [
         {"novelty": np.r_[0, 1, 2, 3, 2, 3, 4, 5.0]},
         {"strangeness": np.r_[0, 1, 2, 3, 2, 3, 4, 5.0]},
-        {"predicted": np.r_[0, 0, 0, 0, 0, 1, 2, 3]},
         {"images": np.r_[0, 0, 0, 0, 1, 2, 3, 4]},
     ],
     ids=lambda better: next(iter(better)),
 )
 def test_each_term_by_itself_puts_a_class_first(better):
     assert two_clusters(**better) == [{1}, {0}]
+
+
+def test_disagreement_counts_where_it_has_a_weight():
+    predicted = np.r_[0, 0, 0, 0, 0, 1, 2, 3]
+    assert two_clusters(predicted=predicted) == [{0}, {1}]
+    assert two_clusters({**WEIGHTS, "disagreement": 1.0}, predicted=predicted) == [{1}, {0}]
 
 
 def test_a_wall_called_road_comes_after_a_new_kind():
@@ -146,3 +152,19 @@ def test_a_class_is_named_by_the_word_that_fits_it_more_than_the_others():
     assert proposed_names(classes, vectors, np.zeros((0, 3)), []) == [[], []]
     with pytest.raises(ValueError, match="3 dimensions for each of 2 words"):
         proposed_names(classes, vectors, texts[:, :2][:2], words[:2])
+
+
+@pytest.mark.parametrize(
+    ("novelty", "is_novelty", "words"),
+    [
+        (LEAST_NOVELTY, True, "new kind"),
+        (LEAST_NOVELTY - 0.01, True, "known class that failed: wall"),
+        (LEAST_NOVELTY, False, ""),
+    ],
+)
+def test_a_verdict_is_by_the_mean_novelty_of_the_class(novelty, is_novelty, words):
+    spread = novelty + np.array([-1.0, 1.0, -2.0, 2.0])
+    [one] = candidate_classes(directions_of(4), np.zeros(4, int), evidence_of(4, novelty=spread))
+    verdict = class_verdict(one, {"wall": 2, "road": 2}, is_novelty)
+    assert verdict.words == words
+    assert verdict.new == (None if not is_novelty else words == "new kind")

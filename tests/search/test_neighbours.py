@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
+from oodretrieval.choices import METRICS
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray
 from oodretrieval.search import NearestNeighbours, kernels, neighbours, passes
@@ -34,6 +35,14 @@ def plain(vectors, query, metric):
     wide, point = vectors.astype(np.float64), np.asarray(query, np.float64)
     if metric == "euclidean":
         return np.sqrt(((wide - point) ** 2).sum(1))
+    if metric == "centred_cosine":
+        units = np.array([row / (np.linalg.norm(row) or 1) for row in wide])
+        centre = units.mean(axis=0)
+        about = [
+            unit - centre if unit.any() else unit for unit in [*units, point / (np.linalg.norm(point) or 1)]
+        ]
+        *rows, point = [row if np.linalg.norm(row) > 1e-9 else 0 * row for row in about]
+        wide = np.array(rows)
     norms = np.linalg.norm(wide, axis=1) * np.linalg.norm(point)
     same_kind = (np.linalg.norm(wide, axis=1) > 0) == (np.linalg.norm(point) > 0)
     cosine = np.divide(wide @ point, norms, out=np.ones(len(wide)), where=norms > 0)
@@ -51,12 +60,12 @@ def test_euclidean_against_plain_with_ties(case, k, number):
     assert distances == pytest.approx(expected[order])
 
 
-@given(grid, st.integers(1, 40), few)
-def test_cosine_distances_against_plain(case, k, number):
+@given(grid, st.integers(1, 40), few, st.sampled_from(["cosine", "centred_cosine"]))
+def test_cosine_distances_against_plain(case, k, number, metric):
     vectors, row = case
     with few_are(number):
-        indices, distances = NearestNeighbours(vectors, "cosine").query(vectors[row], k)
-    expected = plain(vectors, vectors[row], "cosine")
+        indices, distances = NearestNeighbours(vectors, metric).query(vectors[row], k)
+    expected = plain(vectors, vectors[row], metric)
     assert len(set(indices.tolist())) == len(indices) == min(k, len(vectors))
     assert distances == pytest.approx(expected[indices], abs=1e-12)
     assert distances == pytest.approx(np.sort(expected)[:k], abs=1e-12)
@@ -84,7 +93,7 @@ def test_exact_at_any_scale(metric, dtype, scale, shift, number, monkeypatch):
             assert indices.tolist() == np.argsort(expected, kind="stable")[:12].tolist()
 
 
-@pytest.mark.parametrize("metric", ["euclidean", "cosine"])
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("number", [0, 2**18])
 def test_a_stored_vector_finds_itself_first(metric, number, monkeypatch):
     monkeypatch.setattr(neighbours, "FEW", number)
@@ -103,7 +112,7 @@ def test_duplicates_are_tied_and_ordered_by_index(monkeypatch):
     vectors = random.normal(size=(10, 129)).astype(np.float32)[random.integers(0, 10, 100)]
     for size in (1, 129 * 8 * 7, 2**26):
         monkeypatch.setattr(passes, "BYTES_AT_ONCE", size)
-        for metric, number in product(("euclidean", "cosine"), (0, 2**18)):
+        for metric, number in product(METRICS, (0, 2**18)):
             monkeypatch.setattr(neighbours, "FEW", number)
             indices, distances = NearestNeighbours(vectors, metric).query(vectors[3], 40)
             for value in np.unique(distances):
@@ -160,7 +169,7 @@ def test_filters_and_groups_against_plain(case, k, number, data):
     n = len(vectors)
     among = data.draw(arrays(np.bool_, n))
     groups = data.draw(arrays(np.int64, n, elements=st.integers(-1, 4)))
-    for metric in ("euclidean", "cosine"):
+    for metric in METRICS:
         with few_are(number):
             index = NearestNeighbours(vectors, metric)
             everything, away = index.query(vectors[row], n)
@@ -191,11 +200,11 @@ def test_rows_in_several_arrays_are_found_as_in_one(case, cuts, number):
 @given(grid, few)
 def test_all_distances_by_one_pass(case, number):
     vectors, row = case
-    for metric in ("euclidean", "cosine"):
+    for metric in METRICS:
         with few_are(number):
             index = NearestNeighbours(vectors, metric)
             assert index.distances(vectors[row]) == pytest.approx(
-                plain(vectors, vectors[row], metric), abs=1e-12
+                plain(vectors, vectors[row], metric), abs=1e-9 if metric == "centred_cosine" else 1e-12
             )
 
 
@@ -203,7 +212,7 @@ def test_all_distances_by_one_pass(case, number):
 def test_short_vectors_have_the_same_neighbours(case, k, seed):
     vectors, row = case
     vectors = vectors + np.random.default_rng(seed).normal(scale=1e-3, size=vectors.shape).astype(np.float32)
-    for metric in ("euclidean", "cosine"):
+    for metric in METRICS:
         with few_are(0):
             expected = NearestNeighbours(vectors, metric).query(vectors[row], k)
             found = NearestNeighbours(vectors, metric, short=True).query(vectors[row], k)
@@ -270,3 +279,30 @@ def test_one_picture_that_was_saved_twice_is_found_once_and_counted():
     assert (together.rows.tolist(), together.counts.tolist()) == ([0, 2, 4], [2, 2, 1])
     few = index.query_groups([1, 0], 2, groups, same=0.98, among=np.array([0, 1, 1, 1, 0], bool))
     assert (few.rows.tolist(), few.counts.tolist()) == ([1, 2], [1, 2])
+
+
+def test_what_all_have_in_common_does_not_count_about_the_mean(monkeypatch):
+    """Two kinds far from the origin in one direction: their angles to it hide which is which."""
+    monkeypatch.setattr(neighbours, "FEW", 0)
+    random = np.random.default_rng(3)
+    kinds = np.repeat([[1.0, 0], [-1.0, 0]], 50, axis=0)
+    vectors = np.c_[kinds + 0.1 * random.normal(size=kinds.shape), 20 + random.normal(size=100)]
+    index = NearestNeighbours(vectors, "centred_cosine")
+    assert (index.query(vectors[3], 50)[0] < 50).all()
+    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.testing.assert_allclose(index.centre, units.mean(axis=0), atol=1e-12)
+    wide = units - units.mean(axis=0)
+    expected = cdist(wide, wide[:3], "cosine")
+    for row in range(3):
+        assert index.distances(vectors[row]) == pytest.approx(expected[:, row], abs=1e-9)
+        assert index.query(vectors[row], 100)[1] == pytest.approx(np.sort(expected[:, row]), abs=1e-9)
+
+
+def test_vectors_of_one_direction_have_none_about_their_mean():
+    vectors = np.outer([1.0, 2, 3], [0.3, 0.4, 0.5])
+    for number in (0, 2**18):
+        with few_are(number):
+            rows, distances = NearestNeighbours(vectors, "centred_cosine").query(vectors[1], 3)
+            away = NearestNeighbours(vectors, "centred_cosine").query([1.0, 0, 0], 3)[1]
+        assert rows.tolist() == [0, 1, 2] and distances.tolist() == [0, 0, 0]
+        assert away.tolist() == [1, 1, 1]

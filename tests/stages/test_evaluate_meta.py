@@ -162,3 +162,19 @@ def test_path_names_what_enters_first_and_counts_what_is_left():
     assert legend == ["D", "E", "S", "chosen by held-out images"]
     above = figure.axes[0].child_axes[0]
     assert [text.get_text() for text in above.get_xticklabels()] == ["0", "1", "2"]
+
+
+def test_of_many_segments_some_are_shuffled_and_all_correlated(trained, tmp_path, monkeypatch):
+    whole = analyse(trained, save_dir=str(tmp_path / "whole"), permutations=2)
+    for module in ("analysed", "eval_meta"):
+        monkeypatch.setattr(f"oodretrieval.stages.evaluate.meta.{module}.IMPORTANCE_SEGMENTS", 20)
+    some = analyse(trained, save_dir=str(tmp_path / "some"), permutations=2)
+    assert some["figures"] == whole["figures"]
+    for name, values in whole["features"].items():
+        assert some["features"][name]["correlation with IoU"] == values["correlation with IoU"]
+    losses = [{name: v["loss of R² without it"] for name, v in r["features"].items()} for r in (whole, some)]
+    assert losses[0] != losses[1]
+    notes = [
+        json.loads(next(tmp_path.glob(f"{name}/*.json")).read_text())["notes"] for name in ("whole", "some")
+    ]
+    assert [any("is measured on 20 of the" in note for note in those) for those in notes] == [False, True]

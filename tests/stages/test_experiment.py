@@ -4,6 +4,7 @@ import errno
 import json
 import logging
 import os
+import signal
 import subprocess
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +14,7 @@ import pytest
 from in_process import run_in_process
 
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
+from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import VARIABLE
 from oodretrieval.experiment.descriptions import describe
 from oodretrieval.experiment.record import code_commit
@@ -247,6 +249,26 @@ def test_interrupted_is_130_and_says_how_to_go_on(sheep, tmp_path):
     assert code == 130
     assert err == "interrupted; run the same command again to go on\n"
     assert record(tmp_path / "work" / "runs")[0]["status"] == "INTERRUPTED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_and_says_what_was_done(sheep, number):
+    def count():
+        for animal in progress(range(7), desc="counting", unit="animal"):
+            if animal == 3:
+                os.kill(os.getpid(), number)
+
+    code, _, err, _ = sheep(outcome=count)
+    assert code == 130
+    assert err == "interrupted (counting: 3 of 7 animals); run the same command again to go on\n"
+
+
+def test_a_dry_run_does_nothing_and_keeps_no_record(sheep, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr("oodretrieval.experiment.dry_run.dry_run", lambda *given: asked.append(given[0]))
+    code, _, err, seen = sheep("with", "args.dry_run=True")
+    assert (code, err, seen) == (0, "", [])
+    assert len(asked) == 1 and not (tmp_path / "work" / "runs").exists()
 
 
 def test_a_workspace_that_cannot_be_written_fails_in_one_line(sheep, tmp_path):

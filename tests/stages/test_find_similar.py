@@ -82,7 +82,7 @@ def names(result):
 
 
 def test_by_a_candidate_each_thing_once_without_the_query(run):
-    result = search(run, candidates=(10,), number=3)
+    result = search(run, candidates=(10,), number=3, distance_metric="cosine")
     assert names(result)[:2] == ["drive_09000#2", "drive_07000#2"]
     assert [found["seen"] for found in result["found"]][:2] == [1, 6], (
         "five frames, and the same patch elsewhere"

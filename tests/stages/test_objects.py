@@ -1,6 +1,7 @@
 """Objects as candidates, from predictions to the catalogue, on the miniature."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,10 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.images import read_image
 from oodretrieval.masks import decode_mask
+from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
 from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty.standardisation import Standardisation
+from oodretrieval.regions import ScoreWeights
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -165,6 +169,15 @@ def test_settings_that_make_no_sense_are_refused():
             from_mapping(EmbedSettings, {"dataset": ("val",), **options})
 
 
+def test_a_model_that_knows_no_windows_is_refused_with_the_way_out(configuration, fitted):
+    path = Run(configuration, fitted).trained.novelty_model_path("colour")
+    model = load_novelty_model(path)
+    assert model.windows is not None
+    save_novelty_model(replace(model, windows=None), path)
+    with pytest.raises(SettingsError, match="knows no windows.*train_novelty.*overwrite=True"):
+        embed(configuration, fitted)
+
+
 def test_without_logits_there_are_no_objects(configuration, fitted):
     run = Run(configuration, fitted)
     settings = {"dataset": "val", "model_name": "colour", "keep": "softmax", "overwrite": True, **CPU}
@@ -180,7 +193,12 @@ def test_an_image_of_one_colour_has_no_regions():
     image, labels = np.full((40, 60, 3), 90, np.uint8), np.zeros((40, 60), np.uint8)
     prediction = Prediction(prediction=labels, labels=labels, logits=np.zeros((3, 10, 15)), num_classes=3)
     bank = FeatureBank.of(np.eye(4), np.zeros(4, int), np.arange(4))
-    found = described_regions(image, prediction, np.ones((4, 3, 4)), bank)
+    usual = Standardisation.of(np.arange(9.0))
+    known = NoveltyModel(bank, usual, usual, usual, {}, 3, windows=WindowBank.of(np.eye(4)))
+    found = described_regions(
+        image, prediction, np.ones((4, 3, 4)), known, enlarged=np.ones((4, 6, 8), np.float32)
+    )
+    assert set(ScoreWeights().evidence) <= set(found.columns)
     assert len(found.tree) == 0
     assert {len(values) for values in found.columns.values()} == {0}
 

@@ -14,11 +14,12 @@ from PIL import Image
 
 from oodretrieval.datasets import CamVid, ImageFolder
 from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, StoreError, WorkerError
+from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stages.predict import pred_images as stage
+from oodretrieval.stages.predict import flow as stage
 from oodretrieval.stages.predict.finish import Finisher
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
@@ -81,7 +82,7 @@ def test_metrics_of_the_same_pass_are_those_of_kept_logits(configuration, worksp
 
 def test_metrics_of_the_same_pass_are_those_of_the_networks_own_logits(configuration, expected, camvid):
     dataset = CamVid(camvid, "val", ("pedestrian", "bicyclist"))
-    network = Segmenter(configuration.model("colour"), stage.choose_device(-1))
+    network = Segmenter(configuration.model("colour"), choose_device(-1))
     tables = [network(sample, dataset.label_set).segment_table() for sample in dataset]
     pd.testing.assert_frame_equal(
         pd.concat(tables, ignore_index=True),
@@ -99,7 +100,7 @@ def test_only_what_cannot_be_computed_again_is_kept(configuration, workspace, ke
     prediction = read_prediction(workspace, "colour", "val", IDS[0])
     assert (prediction.entropy is not None) is held
     sample = CamVid(configuration.datasets["val"].kwargs["root"], "val")[0]
-    wanted = Segmenter(configuration.model("colour"), stage.choose_device(-1))(sample, None)
+    wanted = Segmenter(configuration.model("colour"), choose_device(-1))(sample, None)
     assert np.abs(prediction.entropy_levels().astype(int) - wanted.entropy).max() <= 1
 
 
@@ -428,7 +429,6 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
 ):
     """And are not taken from what was kept of the image as it is."""
     from oodretrieval.stages.measure.segment_features import SegmentFeatures
-    from oodretrieval.stages.predict.pred_images import choose_device
 
     shown = []
 

@@ -1,5 +1,7 @@
 """What of a candidate is embedded, through the stage; the fixtures embed crops at their own size."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ from oodretrieval.entries import EmbeddingEntry
 from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.select import embedder
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue
@@ -66,3 +69,58 @@ def test_what_cannot_be_embedded_is_refused(configuration, embedded):
         again(configuration, embedded, net="segmentation", embedded="pooled")
     with pytest.raises(UnknownNameError, match="view of a candidate"):
         again(configuration, embedded, embedded="half")
+
+
+@pytest.mark.slow  # two processes that import torch
+def test_two_devices_embed_what_one_does(configuration, embedded, monkeypatch):
+    monkeypatch.setattr(embedder, "IMAGES_A_TASK", 2)  # so that both have several tasks
+    one = np.array(again(configuration, embedded, crop_size=48).vectors)
+    entry = {"crop_size": 48, "overwrite": True}
+    two = np.array(again(configuration, embedded, devices=("cpu", "cpu"), **entry).vectors)
+    np.testing.assert_allclose(two, one, rtol=1e-4, atol=1e-5)
+    again_two = np.array(again(configuration, embedded, devices=("cpu", "cpu"), **entry).vectors)
+    assert again_two.tobytes() == two.tobytes(), "the same run gives the same vectors"
+
+
+def test_images_go_to_each_device_in_turn_and_come_back_in_order(configuration, embedded, monkeypatch):
+    """With threads in place of processes, which hold the same embedder each."""
+    one = np.array(again(configuration, embedded, crop_size=48).vectors)
+    started, tasks = [], []
+
+    @contextmanager
+    def in_a_thread(number):
+        assert number == 1
+        with ThreadPoolExecutor(1) as pool:
+            started.append(pool)
+            yield pool
+
+    def embed(task):
+        tasks.append(len(task.images))
+        return embedder.Embedder(task.settings, task.run, task.model_name)(task.images)
+
+    monkeypatch.setattr(embedder, "worker_processes", in_a_thread)
+    monkeypatch.setattr(embedder, "embed_task", embed)
+    monkeypatch.setattr(embedder, "IMAGES_A_TASK", 2)
+    two = again(configuration, embedded, crop_size=48, devices=("cpu", "cpu", "cpu"), overwrite=True)
+    np.testing.assert_allclose(two.vectors, one, rtol=1e-4, atol=1e-5)
+    assert len(started) == 3 and tasks[:-1] == [2] * (len(tasks) - 1) and len(tasks) > 1
+    for pool in started:
+        with pytest.raises(RuntimeError, match="after shutdown"):
+            pool.submit(len, "they end with the run")
+
+
+def test_a_device_that_is_not_there(configuration, embedded):
+    with pytest.raises(SettingsError, match=r"'cuda:77' is none of cpu"):
+        again(configuration, embedded, devices=("cpu", "cuda:77"))
+    with pytest.raises(SettingsError, match=r"args\.engine=ray that of several"):
+        again(configuration, embedded, devices=("cpu", "cpu"), engine="ray")
+
+
+def test_vectors_of_mixed_precision_are_near(configuration, embedded):
+    plain = np.array(again(configuration, embedded, crop_size=48).vectors)
+    half = np.array(
+        again(configuration, embedded, crop_size=48, mixed_precision=True, overwrite=True).vectors
+    )
+    assert half.dtype == np.float32 and half.tobytes() != plain.tobytes()
+    units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (plain, half)]
+    assert ((units[0] * units[1]).sum(axis=1) > 0.99).all()

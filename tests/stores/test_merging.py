@@ -10,6 +10,8 @@ from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.masks import decode_mask, encode_mask
 from oodretrieval.stores import Catalogue, CatalogueWriter, catalogue_writer
 from oodretrieval.stores.merging import merge_catalogues
+from oodretrieval.stores.tag_journal import TagJournal
+from oodretrieval.stores.tags import CandidateKey, TagTable
 
 MASK = encode_mask(np.eye(4, dtype=bool))
 
@@ -113,3 +115,71 @@ def test_a_damaged_source_is_an_error(tmp_path):
     with pytest.raises(StoreError, match="damaged"):
         merge_catalogues([one, two], tmp_path / "both")
     shutil.rmtree(tmp_path / "two")
+
+
+def tagged(catalogue, tags):
+    journal, table = TagJournal(catalogue.path), TagTable()
+    for name, (colour, keys) in tags.items():
+        step = table.tagging([CandidateKey(*key) for key in keys], name, colour)
+        table.apply(step)
+        journal.append(step)
+    return catalogue
+
+
+def tags_of(catalogue):
+    table = TagTable()
+    for step in TagJournal(catalogue.path).read():
+        table.apply(step)
+    return {name: (table.colours[name], set(table.candidates(name))) for name in table.names}
+
+
+def test_tags_come_along(tmp_path):
+    one = tagged(
+        made(tmp_path / "one", "a", ["x", "y"]),
+        {"bin": ("#111111", [("a", "x", 1), ("a", "y", 2)]), "empty": ("#222222", [])},
+    )
+    two = tagged(
+        made(tmp_path / "two", "a", ["y", "z"], seed=1),
+        {"bin": ("#333333", [("a", "z", 2), ("a", "y", 2)]), "dog": ("#444444", [("a", "z", 1)])},
+    )
+    both = merge_catalogues([one, two], tmp_path / "both")
+    expected = {
+        "bin": ("#111111", {("a", "x", 1), ("a", "y", 2), ("a", "z", 2)}),
+        "dog": ("#444444", {("a", "z", 1)}),
+        "empty": ("#222222", set()),
+    }
+    assert tags_of(both) == expected
+    journal = TagJournal(both.path)
+    assert [step.title for step in journal.read()] == ["tags of one, two"], (
+        "one step, which can be taken back"
+    )
+    table = TagTable()
+    table.apply(step := TagJournal(both.path).read()[0])
+    table.apply(step.inverse())
+    assert table.names == ()
+    content = journal.path.read_bytes()
+    merge_catalogues([one, two], tmp_path / "both")
+    assert journal.path.read_bytes() == content, "the same merge again has nothing to say"
+    tagged(one, {"cat": ("#555555", [("a", "x", 2)])})
+    merge_catalogues([one, two], tmp_path / "both")
+    assert tags_of(both) == {**expected, "cat": ("#555555", {("a", "x", 2)})}
+
+
+def test_no_tags_make_no_journal(tmp_path):
+    both = merge_catalogues(
+        [made(tmp_path / "one", "a", ["x"]), made(tmp_path / "two", "b", ["x"])], tmp_path / "both"
+    )
+    assert not TagJournal(both.path).path.exists()
+
+
+def test_a_merge_that_broke_off_before_the_tags_goes_on_with_them(tmp_path, monkeypatch):
+    one = tagged(made(tmp_path / "one", "a", ["x"]), {"bin": ("#111111", [("a", "x", 1)])})
+    two = made(tmp_path / "two", "b", ["x"])
+
+    def full(*_):
+        raise StoreError("no space")
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="no space"):
+        patch.setattr(TagJournal, "append", full)
+        merge_catalogues([one, two], tmp_path / "both")
+    assert tags_of(merge_catalogues([one, two], tmp_path / "both")) == tags_of(one)

@@ -1,5 +1,7 @@
 import errno
+import json
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -224,3 +226,45 @@ def test_importing_the_stores_loads_no_torch():
         "import oodretrieval.stores, sys; print('torch' in sys.modules, 'skimage' in sys.modules)"
     )
     assert answer.stdout == "False False\n", answer.stderr
+
+
+def test_who_holds_a_lock_is_said_and_what_to_do(tmp_path):
+    workspace, owner = Workspace(tmp_path), tmp_path / ".lock-owner"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with workspace.lock(tmp_path):
+        for host, process, said in (
+            (socket.gethostname(), os.getpid(), f"process {os.getpid()} on {socket.gethostname()}; wait"),
+            (socket.gethostname(), ended.pid, "it has ended, but a process that it started still holds"),
+            ("node7", 12, r"process 12 on node7; wait .*if node7 is switched off, remove .*\.lock"),
+        ):
+            owner.write_text(json.dumps({"host": host, "pid": process}))
+            with (
+                pytest.raises(StoreError, match=f"in use by another run, .*{said}"),
+                workspace.lock(tmp_path),
+            ):
+                pass
+        owner.write_text("{")
+        with pytest.raises(StoreError, match="in use by another run; wait"), workspace.lock(tmp_path):
+            pass
+    assert not owner.exists()
+
+
+KILLED_WITH_THE_LOCK = """
+    import os, sys
+    from pathlib import Path
+    from oodretrieval.stores import Workspace
+    with Workspace(sys.argv[1]).lock(Path(sys.argv[1])):
+        os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_lock_of_a_killed_process_is_free_and_said_to_be_left(tmp_path, caplog):
+    caplog.set_level("INFO")
+    assert run_python(KILLED_WITH_THE_LOCK, tmp_path).returncode == -9
+    assert (tmp_path / ".lock-owner").exists()
+    with Workspace(tmp_path).lock(tmp_path):
+        assert "ended in the middle (process" in caplog.text and "going on from what it left" in caplog.text
+    caplog.clear()
+    with Workspace(tmp_path).lock(tmp_path):
+        assert caplog.text == ""

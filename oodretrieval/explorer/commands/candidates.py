@@ -2,6 +2,7 @@
 
 from oodretrieval.explorer.commands.neighbours import show_neighbours
 from oodretrieval.explorer.commands.pointer import show_image, show_panels
+from oodretrieval.explorer.commands.selected import turn_selection
 from oodretrieval.explorer.details import CandidatePage, FourPanels, NeighbourPage
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.session import Session
@@ -23,21 +24,23 @@ def show_candidates(session: Session) -> None:
 
 
 def next_page(session: Session) -> None:
-    """Show the next page of the contact sheet.
+    """Show the next page of the contact sheet, or of what is selected.
 
     Args:
         session: Whose view.
     """
-    _turn(session, 1)
+    if not turn_selection(session, 1):
+        _turn(session, 1)
 
 
 def previous_page(session: Session) -> None:
-    """Show the page of the contact sheet before.
+    """Show the page of the contact sheet, or of what is selected, before.
 
     Args:
         session: Whose view.
     """
-    _turn(session, -1)
+    if not turn_selection(session, -1):
+        _turn(session, -1)
 
 
 def next_candidate(session: Session) -> None:
@@ -77,20 +80,26 @@ def lower_threshold(session: Session) -> None:
 
 
 def follow_ranking(session: Session, changed: frozenset[str]) -> None:
-    """Show the contact sheet again where it is shown and the threshold was moved.
+    """Show the contact sheet again where it is shown, and what is listed or how it is called has changed.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
-    if "step" in changed and isinstance(session.presentation.detail, CandidatePage):
+    if changed & {"step", "filter", "hidden", "tags"} and isinstance(
+        session.presentation.detail, CandidatePage
+    ):
         show_candidates(session)
 
 
 def _ranking(session: Session) -> Ranking | None:
-    if session.state.ranking is None:
+    ranking = session.state.ranking
+    if ranking is None:
         session.say("no score in this catalogue; compute_embeddings writes it")
-    return session.state.ranking
+    elif not ranking.rows:
+        session.say("no candidate is shown; change the filter, or show hidden colours again")
+        return None
+    return ranking
 
 
 def _turn(session: Session, by: int) -> None:
@@ -105,6 +114,7 @@ def _turn(session: Session, by: int) -> None:
 
 
 def _show_page(session: Session, ranking: Ranking, page: int) -> None:
+    page = min(page, (len(ranking.rows) - 1) // PAGE)
     first = page * PAGE
     rows = tuple(ranking.rows[first : first + PAGE])
     captions = tuple(_caption(session, ranking, row, place) for place, row in enumerate(rows, first + 1))
@@ -123,7 +133,7 @@ def _show_page(session: Session, ranking: Ranking, page: int) -> None:
 
 def _caption(session: Session, ranking: Ranking, row: int, place: int) -> str:
     more = f" ×{ranking.repeats(row) + 1}" if ranking.repeats(row) else ""
-    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.state.segments.classes.class_name(row)}"
+    return f"{place}{more} · {ranking.scores[row]:.2f}\n{session.short_name(row)}"
 
 
 def _inspect(session: Session, by: int) -> None:
@@ -145,8 +155,9 @@ def _inspect(session: Session, by: int) -> None:
 
 
 def _move_threshold(session: Session, by: int) -> None:
-    ranking = _ranking(session)
+    ranking = session.state.ranking
     if ranking is None:
+        _ranking(session)  # says so
         return
     lowest = ranking.raise_threshold(by)
     shown, name = int(ranking.visible.sum()), session.state.segments.score_name

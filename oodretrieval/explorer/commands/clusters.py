@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.explorer.details import ElbowCurve
+from oodretrieval.explorer.details import ElbowCurve, SilhouetteCurve
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
 from oodretrieval.search import noise_share
@@ -46,10 +46,12 @@ def ask_for_clusters(session: Session) -> None:
         find_clusters(session, 0)
         return
     rows = state.selection.scope
-    or_elbow = ", or elbow for the curve" if state.clustering == "kmeans" else ""
+    curves = "elbow or silhouette" if state.clustering == "kmeans" else "silhouette"
     name = CLUSTERING_NAMES[state.clustering]
     of = "" if len(rows) == len(state) else f" of the {len(rows)} segments that are selected or shown"
-    question = f"{name}: number of clusters{of}, 1 to {len(rows)}{or_elbow}\nEnter takes it, Escape does not"
+    question = (
+        f"{name}: number of clusters{of}, 1 to {len(rows)}, or {curves}\nEnter takes it, Escape does not"
+    )
     session.presentation.prompt = Prompt(question, partial(_take_answer, session))
 
 
@@ -59,6 +61,9 @@ def _take_answer(session: Session, text: str) -> str:
         if session.state.clustering != "kmeans":
             return "the elbow is one of k-means; Escape, and # for k-means"
         _show_elbow(session)
+        return ""
+    if text.lower() == "silhouette":
+        _show_silhouette(session)
         return ""
     most = len(session.state.selection.scope)
     if not text.isdecimal() or not 1 <= int(text) <= most:
@@ -77,6 +82,25 @@ def _show_elbow(session: Session) -> None:
         "detail",
         "k-means with 1, 2, 3, … clusters",
         lambda job: session.calculation(job)("elbow_curve", space, seed=seed),
+        show,
+    )
+
+
+def _show_silhouette(session: Session) -> None:
+    (space, _), state = _searched(session), session.state
+    options = {"method": state.clustering, "seed": state.settings.seed}
+    name = CLUSTERING_NAMES[state.clustering]
+
+    def show(curve: NDArray[np.floating]) -> None:
+        if len(curve):
+            session.presentation.detail = SilhouetteCurve(curve, name)
+        else:
+            session.say("a silhouette needs at least three segments")
+
+    session.work.start(
+        "detail",
+        f"silhouette of 2, 3, … clusters by {name}",
+        lambda job: session.calculation(job)("silhouette_curve", space, **options),
         show,
     )
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from oodretrieval.explorer.details import WholeImage
 from oodretrieval.explorer.session import Session
 from oodretrieval.masks import decode_mask
-from oodretrieval.stores import read_prediction
+from oodretrieval.results.catalogue_masks import CatalogueMasks
+from oodretrieval.results.tagged import CandidateRows
 
 if TYPE_CHECKING:
     from oodretrieval.stages.report.explainer import Explainer
@@ -21,7 +22,7 @@ def explain_marked(session: Session) -> None:
     """
     row = session.presentation.marked
     if row is None:
-        session.say("point at a segment, then f")
+        session.say("point at a segment, then e")
         return
     session.show_detail("asking the network why", lambda: _explained(session, row))
 
@@ -30,16 +31,11 @@ def _explained(session: Session, row: int) -> WholeImage:
     from oodretrieval.datasets import Sample  # only now: the explorer starts without torch
 
     segments = session.state.segments
-    dataset, image_id = segments.image_of(row)
     model = str(session.state.catalogue.settings.get("model", ""))
-    kept = segments.mask(row)
-    if kept is not None:
-        mask = decode_mask(kept)
-    else:
-        components = read_prediction(session.workspace, model, dataset, image_id).components()
-        mask = components == segments.value(row, "segment_id")
+    (key,) = CandidateRows(session.state.catalogue).keys([row])
+    mask = decode_mask(CatalogueMasks(session.state.catalogue, session.workspace).mask(row, key))
     image = session.crops.image(row)
-    sample = Sample(image, None, str(segments.image_path(row)), image_id)
+    sample = Sample(image, None, str(segments.image_path(row)), key.image_id)
     explainer = _explainer(model, os.environ.get("OODRETRIEVAL_CONFIGURATION", ""))
     found = explainer.see(sample).explain(mask, title=segments.classes.class_name(row))
     heading = (

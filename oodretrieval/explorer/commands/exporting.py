@@ -18,6 +18,7 @@ def export_tagged(session: Session) -> None:
     state = session.state
     rows = np.zeros(len(state), np.bool_)
     rows[state.selection.scope] = True
+    selected = len(state.selection)
 
     def write() -> dict[str, Any]:
         # only now: the explorer starts without the stages
@@ -28,6 +29,7 @@ def export_tagged(session: Session) -> None:
 
     def say(done: dict[str, Any]) -> None:
         counts = ", ".join(f"{number} {name}" for name, number in done["tags"].items())
-        session.say(f"exported {counts} to {done['folder']}")
+        of = f" of the {selected} selected" if selected else ""
+        session.say(f"exported {counts}{of} to {done['folder']}")
 
     session.work.start("export", f"{SAVING} the export", lambda job: write(), say)

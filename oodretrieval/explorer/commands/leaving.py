@@ -1,6 +1,6 @@
 """The help over everything, one step back, and the way out."""
 
-from oodretrieval.explorer.details import ElbowCurve
+from oodretrieval.explorer.details import ElbowCurve, SilhouetteCurve
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
 
@@ -23,7 +23,7 @@ def step_back(session: Session) -> None:
     presentation = session.presentation
     if presentation.help:
         toggle_help(session)
-    elif isinstance(presentation.detail, ElbowCurve):
+    elif isinstance(presentation.detail, ElbowCurve | SilhouetteCurve):
         presentation.close_elbow()
     elif presentation.tool:
         presentation.tool = ""

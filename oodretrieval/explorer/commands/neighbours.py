@@ -17,38 +17,60 @@ def show_neighbours(session: Session, row: int) -> None:
             "neighbours are searched in a projection that is still being computed; they will be shown then"
         )
     if session.state.query == row:
-        _show_page(session)
+        if session.state.found is not None:
+            _show_page(session)
     else:
         session.state.query = row  # which is followed
 
 
 def follow_query(session: Session, changed: frozenset[str]) -> None:
-    """Show the neighbours again where they are shown and what they depend on has changed.
+    """Search again where what the neighbours depend on has changed, and show them where they are shown.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
     shown = isinstance(session.presentation.detail, NeighbourPage)
-    if changed & {"query", "space", "metric", "neighbours"} and (
-        shown or session.presentation.awaits_neighbours
-    ):
+    if changed & {"query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}:
+        _search(session)
+    if "found" in changed and (shown or session.presentation.awaits_neighbours):
         _show_page(session)
+
+
+def _search(session: Session) -> None:
+    """Find the neighbours of the query, away from the view: in a large catalogue that takes seconds."""
+    state, query = session.state, session.state.query
+    state.found = None
+    if query is None or state.space is None:
+        return
+
+    def take(found: list[tuple[int, float]]) -> None:
+        if state.query == query:
+            state.found = found
+
+    session.work.start("neighbours", "searching neighbours", lambda job: state.nearest(query), take)
 
 
 def _show_page(session: Session) -> None:
     state, classes = session.state, session.state.segments.classes
     query = state.query
-    if query is None or state.space is None:
+    found = state.found
+    if query is None or found is None:
         return
     session.presentation.awaits_neighbours = False
-    found = state.nearest(query)
     rows = (query, *(row for row, _ in found))
     known = [classes.same_class(query, row) for row, _ in found]
     relevant = None if any(same is None for same in known) else tuple(bool(same) for same in known)
     names = [classes.class_name(row) for row in rows]
-    captions = (names[0], *(f"{name}\n{away:.3g}" for name, (_, away) in zip(names[1:], found, strict=True)))
-    heading = f"{len(found)} nearest neighbours by {state.metric} distance"
+    often = ["" if (count := state.seen(row)) == 1 else f" ×{count}" for row in rows]
+    near = (
+        f"{name}\n{away:.3g}{times}"
+        for name, (_, away), times in zip(names[1:], found, often[1:], strict=True)
+    )
+    captions = (names[0] + often[0], *near)
+    heading = f"{len(found)} nearest neighbours by {metric_words(state.metric)} distance"
+    heading += " (approximate: some may be missing)" if state.search.is_approximate else ""
+    heading += "; ×n: seen n times in near frames, = shows all" if any(often) else ""
 
     def read() -> NeighbourPage:
         pictures = tuple(session.crops.thumbnail_or_gone(row) for row in rows)
@@ -82,10 +104,36 @@ def _want(session: Session, count: int) -> None:
     session.say(f"{now} neighbours{limit}")
 
 
+def toggle_once(session: Session) -> None:
+    """Find each thing once among the neighbours, or everything that shows it.
+
+    Args:
+        session: Whose state.
+    """
+    session.state.once = not session.state.once
+    session.say(
+        "neighbours: each thing once, with how often near frames show it"
+        if session.state.once
+        else "neighbours: every segment by itself"
+    )
+
+
+def metric_words(metric: str) -> str:
+    """A metric as people read it.
+
+    Args:
+        metric: Its name.
+
+    Returns:
+        ``centred cosine`` for ``centred_cosine``.
+    """
+    return metric.replace("_", " ")
+
+
 def cycle_metric(session: Session) -> None:
     """Take the next distance metric.
 
     Args:
         session: Whose state.
     """
-    session.say(f"distance: {session.state.cycle_metric()}")
+    session.say(f"distance: {metric_words(session.state.cycle_metric())}")

@@ -11,8 +11,9 @@ from oodretrieval.explorer.commands.candidates import follow_ranking, show_candi
 from oodretrieval.explorer.commands.neighbours import follow_query
 from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.reviewing import follow_tags
+from oodretrieval.explorer.commands.selected import follow_selection
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.work import Job
 from oodretrieval.search.cost import projection_cost
 from oodretrieval.search.sampled_pca import sampled_pca
@@ -29,6 +30,7 @@ def start(session: Session) -> None:
     """
     session.state.subscribe(partial(follow_query, session))
     session.state.subscribe(partial(follow_ranking, session))
+    session.state.subscribe(partial(follow_selection, session, show_candidates))
     session.state.subscribe(partial(follow_tags, session))
     restored = session.keeping.restore()
     session.state.history.forget()

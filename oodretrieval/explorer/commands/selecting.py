@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from oodretrieval.errors import FilterError
+from oodretrieval.explorer.commands.selected import show_selection
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.selection import How
 from oodretrieval.explorer.session import Session
@@ -68,6 +69,7 @@ def select_polygon(session: Session, polygon: ArrayLike, how: How = "replace") -
     if session.state.points is not None:
         session.state.selection.select_inside(session.state.points, polygon, how)
         say_selected(session)
+        show_selection(session)
 
 
 def toggle_segment(session: Session, row: int) -> None:
@@ -96,6 +98,7 @@ def select_group(session: Session) -> None:
     codes = session.state.grouping.codes
     session.state.selection.select(codes == codes[row])
     say_selected(session)
+    show_selection(session)
 
 
 def select_neighbours(session: Session) -> None:
@@ -104,11 +107,11 @@ def select_neighbours(session: Session) -> None:
     Args:
         session: Whose state.
     """
-    query = session.state.query
-    if query is None or session.state.space is None:
+    query, found = session.state.query, session.state.found
+    if query is None or found is None:
         session.say("no neighbours are shown; the right button shows those of a segment")
         return
-    session.state.selection.select([query, *(row for row, _ in session.state.nearest(query))])
+    session.state.selection.select([query, *(row for row, _ in found)])
     say_selected(session)
 
 
@@ -120,6 +123,7 @@ def select_all(session: Session) -> None:
     """
     session.state.selection.select(np.ones(len(session.state), np.bool_))
     say_selected(session)
+    show_selection(session)
 
 
 def invert_selection(session: Session) -> None:
@@ -130,6 +134,7 @@ def invert_selection(session: Session) -> None:
     """
     session.state.selection.invert()
     say_selected(session)
+    show_selection(session)
 
 
 def clear_selection(session: Session) -> None:

@@ -102,7 +102,12 @@ KEYS: tuple[Command, ...] = (
         "contact sheet: the candidates, highest score first; equal ones of near frames count once",
         candidates.show_candidates,
     ),
-    Command("pagedown", "Page down", "next page of the contact sheet", candidates.next_page),
+    Command(
+        "pagedown",
+        "Page down",
+        "next page of the contact sheet, or of what is selected",
+        candidates.next_page,
+    ),
     Command("pageup", "Page up", "the page before", candidates.previous_page),
     Command("n", "n", "next candidate by score", candidates.next_candidate),
     Command("p", "p", "the candidate before", candidates.previous_candidate),
@@ -111,7 +116,13 @@ KEYS: tuple[Command, ...] = (
     Command("home", "Home", "show all points", moving.show_everything),
     Command("]", "]", "one neighbour more", neighbours.more_neighbours),
     Command("[", "[", "one neighbour less", neighbours.fewer_neighbours),
-    Command("m", "m", "next distance metric: euclidean, cosine", neighbours.cycle_metric),
+    Command("m", "m", "next distance metric: euclidean, cosine, centred cosine", neighbours.cycle_metric),
+    Command(
+        "=",
+        "=",
+        "neighbours: what near frames repeat once, with its number (×7), or all",
+        neighbours.toggle_once,
+    ),
     Command(
         "g",
         "g",
@@ -127,7 +138,7 @@ KEYS: tuple[Command, ...] = (
     Command(
         "c",
         "c",
-        "clusters: type their number, or elbow for the curve of k-means; a click in the curve takes the number",
+        "clusters: type their number, or elbow or silhouette for a curve; a click in the curve takes the number",
         clusters.ask_for_clusters,
     ),
     Command(
@@ -179,14 +190,14 @@ KEYS: tuple[Command, ...] = (
     Command(
         "e",
         "e",
-        "export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
-        exporting.export_tagged,
+        "why the network says so: the pixels that the evidence for the marked segment's class is followed back to",
+        explaining.explain_marked,
     ),
     Command(
         "f",
         "f",
-        "why the network says so: the pixels that the evidence for the marked segment's class is followed back to",
-        explaining.explain_marked,
+        "files: export what is tagged among what is selected, else shown: COCO, label images, tables, crops",
+        exporting.export_tagged,
     ),
     Command("ctrl+s", "Ctrl + s", "save the whole view as PNG, SVG or PDF", saving.ask_for_snapshot),
     Command("?", "?", "this help", leaving.toggle_help),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
-from oodretrieval.charts.elbow import draw_elbow
+from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
 from oodretrieval.charts.image_panels import draw_four_panels, frame
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands.table import help_lines
@@ -24,6 +24,8 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 
@@ -73,7 +75,7 @@ class DetailView:
                 self._draw_image(detail)
             case FourPanels():
                 self._draw_panels(detail)
-            case CandidatePage():
+            case CandidatePage() | SelectionPage():
                 self._draw_candidates(detail)
             case NeighbourPage():
                 self._draw_neighbours(detail)
@@ -85,6 +87,10 @@ class DetailView:
             case ElbowCurve():
                 self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
                 draw_elbow(self._elbow, detail.spread, "k-means: click on the number of clusters to take")
+            case SilhouetteCurve():
+                self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
+                title = f"{detail.method}: click on the number of clusters to take"
+                draw_silhouette(self._elbow, detail.values, title)
             case _:
                 assert_never(detail)
 
@@ -129,9 +135,10 @@ class DetailView:
             axes.set_title(axes.get_title(), fontsize=9)
             axes.tick_params(labelsize=8)
 
-    def _draw_candidates(self, detail: CandidatePage) -> None:
+    def _draw_candidates(self, detail: CandidatePage | SelectionPage) -> None:
         drawn = draw_candidates(self.figure, detail.pictures, detail.captions, detail.columns, detail.lines)
-        self._finish_sheet(drawn, detail.rows, detail.heading, font_size=8, top=0.93)
+        size = 8 if detail.columns <= 5 else 6
+        self._finish_sheet(drawn, detail.rows, detail.heading, font_size=size, top=0.93)
 
     def _draw_neighbours(self, detail: NeighbourPage) -> None:
         (picture, *pictures), (caption, *captions) = detail.pictures, detail.captions

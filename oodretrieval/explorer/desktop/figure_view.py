@@ -16,7 +16,7 @@ _SCATTER = {
     *("selected", "filter", "hidden"),
 }
 """Of the state: what the scatter and its title show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 """Of the state: what the rings in the scatter depend on."""
 
 
@@ -37,6 +37,9 @@ class FigureView:
     def __init__(self, figure: Figure, state: State, presentation: Presentation) -> None:
         self._figure, self._state, self._presentation = figure, state, presentation
         halves: Any = figure.subfigures(1, 2, wspace=0)
+        for half in halves:
+            half.set_facecolor(figure.get_facecolor())  # it covers what was drawn before
+        self._left = halves[0]
         axes = halves[0].add_axes((0.015, 0.06, 0.97, 0.875))
         self.scatter, self.detail = ScatterView(axes, state, presentation), DetailView(halves[1])
         self.overlay = Overlay(figure, axes, presentation)
@@ -53,12 +56,12 @@ class FigureView:
             end()
 
     def _follow_state(self, changed: frozenset[str]) -> None:
-        if changed & _RINGS:
+        if "found" in changed or changed & _RINGS:
             self.ring()
         if changed & _SCATTER or ("tags" in changed and self._state.depends_on_tags):
             self.scatter.draw()
-            self._figure.canvas.draw_idle()
-        elif changed & _RINGS:
+            self.overlay.redraw(self._left)
+        elif "found" in changed or changed & _RINGS:
             self.overlay.refresh()
 
     def _follow_presentation(self, changed: frozenset[str]) -> None:
@@ -69,18 +72,17 @@ class FigureView:
         if "density" in changed:
             self.scatter.draw()
         if "limits" in changed:
-            self.scatter.fit()
+            self.scatter.move()
         if "detail" in changed:
             self.detail.draw(self._presentation.detail)
-        if changed & {"density", "detail", "limits"}:
-            self._figure.canvas.draw_idle()
-        else:
-            self.overlay.refresh()
+        halves = [self.detail.figure] if "detail" in changed else []
+        halves += [self._left] if changed & {"density", "limits"} else []
+        self.overlay.redraw(*halves)
 
     def ring(self) -> None:
         """Put rings around the marked point, the query and its neighbours."""
         state = self._state
-        found = state.nearest(state.query) if state.query is not None and state.space is not None else []
+        found = state.found or []
         self.overlay.rings.mark(state.points, self._presentation.marked)
         self.overlay.rings.ring_neighbours(state.points, state.query, [row for row, _ in found])
 
@@ -123,4 +125,4 @@ class FigureView:
 
     def fit(self) -> None:
         """Make the scatter fit a window of another size."""
-        self.scatter.fit()
+        self.scatter.move()

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage, TextArea, VPacker
 from matplotlib.text import Text
@@ -53,6 +53,7 @@ class Overlay:
     def __init__(self, figure: Figure, axes: Axes, presentation: Presentation) -> None:
         self._figure, self._presentation = figure, presentation
         self._background: Any = None
+        self._drawn: tuple[float, ...] = ()  # size of the figure that the background is of
         self.rings = Rings(axes)
         self.thumbnail: AnnotationBbox | None = None
         self.bottom = _text(figure, 0.008, 0.012, va="bottom", ha="left", fontsize=9.5, color="#333333")
@@ -83,14 +84,27 @@ class Overlay:
 
     def refresh(self) -> None:
         """Show what changed, over the picture as it was drawn last."""
-        canvas = self._figure.canvas
-        if self._background is None or not canvas.supports_blit:
+        self.redraw()
+
+    def redraw(self, *halves: SubFigure) -> None:
+        """Draw parts of the figure again, the rest stays as it was drawn last: text takes longer than points.
+
+        Args:
+            halves: Which parts; none for what lies over the picture alone.
+        """
+        canvas: Any = self._figure.canvas
+        size = tuple(self._figure.bbox.size)
+        if self._background is None or not canvas.supports_blit or self._drawn != size:
             canvas.draw_idle()
             return
-        blitting: Any = canvas
-        blitting.restore_region(self._background)
-        self._draw(blitting.get_renderer())
-        blitting.blit(self._figure.bbox)
+        canvas.restore_region(self._background)
+        renderer = canvas.get_renderer()
+        for half in halves:
+            half.draw(renderer)
+        if halves:
+            self._background = canvas.copy_from_bbox(self._figure.bbox)
+        self._draw(renderer)
+        canvas.blit(self._figure.bbox)
 
     def _after_draw(self, event: Any) -> None:
         if event.canvas is not self._figure.canvas:
@@ -98,6 +112,7 @@ class Overlay:
         blitting: Any = event.canvas
         if blitting.supports_blit:
             self._background = blitting.copy_from_bbox(self._figure.bbox)
+            self._drawn = tuple(self._figure.bbox.size)
         self._draw(event.renderer)  # of any kind of file, too
 
     def _draw(self, renderer: RendererBase) -> None:

@@ -5,11 +5,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.colour_scale import ColourScale, bar_colours
+from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
+from oodretrieval.explorer.view_port import ViewPort
 from oodretrieval.search.density import density_around
 
 MOST_IN_LEGEND = 18
@@ -19,6 +23,8 @@ _FEW = 4000
 """Points from which on they are drawn translucent."""
 _RIMMED = 6.0
 """Size of points, square points, from which on they have a rim."""
+_BAR = (13.0, 130.0)
+"""Width and height of a colour bar, points."""
 _ROOM = 1.35
 """Width that is kept free for a legend, inches."""
 
@@ -29,6 +35,8 @@ def draw_categories(
     categories: Sequence[Category],
     legend: bool,
     selected: NDArray[np.bool_] | None = None,
+    scale: ColourScale | None = None,
+    view: ViewPort | None = None,
 ) -> None:
     """Draw every segment in the colour of its category; replaces what was there.
 
@@ -39,27 +47,62 @@ def draw_categories(
             ones small dots, drawn first; small categories are drawn over large ones.
         legend: Whether there is a legend; one colour for all needs none.
         selected: Which segments are selected, ``(n,)``: the others are pale; None for none.
+        scale: Of the number that colours stand for: drawn as a bar; None for colours of another kind.
+        view: What the axes show: only that is drawn, as a picture where it holds very many points. None draws each
+            point wherever it is.
     """
     limits = axes.get_xlim(), axes.get_ylim()
     axes.clear()
-    size = float(np.clip(9000 / len(points), 2, 46))
-    order = sorted(categories, key=lambda each: (not each.faint, each.unknown, -len(each.rows)))
-    for category in order:
-        parts = [(category.rows, _opacity(len(points)))]
-        if selected is not None:
-            chosen = selected[category.rows]
-            parts = [(category.rows[~chosen], 0.18), (category.rows[chosen], 1.0)]
-        for rows, opacity in parts:
-            if len(rows):
-                _draw_points(axes, points[rows], category, size, opacity)
+    shown = None if view is None else inside(points, view)
+    if view is None or shown is None or int(shown.sum()) <= EXACT:
+        _draw_each(axes, points, categories, selected, shown)
+    else:
+        _draw_picture(axes, points_picture(points, layers_of(categories, selected), view), view)
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_color("#bbbbbb")
-    if legend and len(categories) > 1:
-        _legend(axes, categories)
+    entries = legend_entries(categories)
+    if legend and (len(categories) > 1 and entries):
+        _legend(axes, entries, below=scale is not None)
+    if legend and scale is not None:
+        _draw_bar(axes, scale)
+
+
+def _draw_picture(axes: Axes, picture: NDArray[np.uint8], view: ViewPort) -> None:
+    extent = view.left, view.right, view.bottom, view.top
+    axes.imshow(
+        picture,
+        extent=extent,
+        origin="lower",
+        aspect="auto",
+        interpolation="nearest",
+        resample=False,
+        zorder=2,
+    )
+
+
+def _draw_each(
+    axes: Axes,
+    points: NDArray[np.floating],
+    categories: Sequence[Category],
+    selected: NDArray[np.bool_] | None,
+    shown: NDArray[np.bool_] | None,
+) -> None:
+    number = len(points) if shown is None else int(shown.sum())
+    size = float(np.clip(9000 / max(number, 1), 2, 46))
+    order = sorted(categories, key=lambda each: (not each.faint, each.unknown, -len(each.rows)))
+    for category in order:
+        here = category.rows if shown is None else category.rows[shown[category.rows]]
+        parts = [(here, _opacity(number))]
+        if selected is not None:
+            chosen = selected[here]
+            parts = [(here[~chosen], 0.18), (here[chosen], 1.0)]
+        for rows, opacity in parts:
+            if len(rows):
+                _draw_points(axes, points[rows], category, size, opacity)
 
 
 def _opacity(number: int) -> float:
@@ -85,13 +128,41 @@ def _draw_points(
     )
 
 
-def _legend(axes: Axes, categories: Sequence[Category]) -> None:
+def legend_entries(categories: Sequence[Category]) -> list[Category]:
+    """What a legend lists: colours of a scale are shown by its bar instead.
+
+    Args:
+        categories: As drawn.
+
+    Returns:
+        Those with an entry, in order.
+    """
+    return [category for category in categories if not category.on_scale]
+
+
+def _draw_bar(axes: Axes, scale: ColourScale) -> None:
+    """The colour bar of a number, where a legend would be, with the high end up."""
+    dpi = axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in a figure
+    width, height = (72 / dpi * float(side) for side in axes.bbox.size)  # points
+    tall = min(_BAR[1], 0.45 * height) / height
+    inset = axes.inset_axes((8 / width, 1 - tall - 26 / height, _BAR[0] / width, tall), zorder=5)
+    colours = LinearSegmentedColormap.from_list("scale", bar_colours())
+    inset.imshow(np.linspace(1, 0, 256)[:, None], aspect="auto", cmap=colours, extent=(0, 1, 0, 1))
+    inset.set_xticks([])
+    inset.yaxis.tick_right()
+    inset.set_yticks([place for place, _ in scale.ticks], [text for _, text in scale.ticks], fontsize=8.5)
+    inset.tick_params(length=2)
+    title = f"{scale.title} (log scale)" if scale.logarithmic else scale.title
+    inset.set_title(title, fontsize=8.5, loc="left", pad=5)
+
+
+def _legend(axes: Axes, categories: Sequence[Category], below: bool) -> None:
     shown = categories[:MOST_IN_LEGEND]
     left_out = len(categories) - len(shown)
     legend = axes.legend(
         [_sample(category) for category in shown],
         [category.label for category in shown],
-        loc="upper left",
+        loc="lower left" if below else "upper left",
         fontsize=8.5,
         framealpha=0.88,
         edgecolor="#dddddd",
@@ -130,7 +201,7 @@ def legend_name_at(axes: Axes, categories: Sequence[Category], x: float, y: floa
     if legend is None:
         return None
     box = legend.get_window_extent()
-    for text, category in zip(legend.get_texts(), categories, strict=False):
+    for text, category in zip(legend.get_texts(), legend_entries(categories), strict=False):
         line = text.get_window_extent()
         if box.x0 <= x <= box.x1 and line.y0 - 2 <= y <= line.y1 + 2 and not category.faint:
             return category.name

@@ -1,8 +1,8 @@
 """The scatter: every segment a point, drawn as the state has it."""
 
-import numpy as np
 from matplotlib.axes import Axes
 
+from oodretrieval.explorer.commands.neighbours import metric_words
 from oodretrieval.explorer.desktop.scatter import (
     draw_categories,
     draw_density,
@@ -11,7 +11,10 @@ from oodretrieval.explorer.desktop.scatter import (
     show_limits,
 )
 from oodretrieval.explorer.presentation import Presentation
-from oodretrieval.explorer.state import METHOD_NAMES, State
+from oodretrieval.explorer.raster import EXACT
+from oodretrieval.explorer.settings import METHOD_NAMES
+from oodretrieval.explorer.state import State
+from oodretrieval.explorer.view_port import ViewPort, nearest_point
 
 COLOURINGS = {
     "truth": "coloured by truth",
@@ -49,12 +52,38 @@ class ScatterView:
         else:
             self.axes.set_axis_on()
             self.fit()
-            draw_categories(self.axes, points, self._state.categories(), self._legend, chosen.selected)
+            draw_categories(
+                self.axes,
+                points,
+                self._state.categories(),
+                self._legend,
+                chosen.selected,
+                self._state.grouping.scale,
+                self._view if self._is_crowded else None,
+            )
             if self._presentation.density and chosen.visible.any():
                 draw_density(self.axes, points[chosen.visible])
         title = self._title()
         inches = self.axes.bbox.width / self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in one
         self.axes.set_title(title, fontsize=min(10.5, 72 * inches / (0.55 * len(title))), loc="left")
+
+    @property
+    def _is_crowded(self) -> bool:
+        """Whether there are too many points to draw more than the axes show."""
+        return len(self._state) > EXACT
+
+    @property
+    def _view(self) -> ViewPort:
+        (left, right), (bottom, _) = self.axes.get_xlim(), self.axes.get_ylim()
+        width, height = (max(float(side), 1.0) for side in self.axes.bbox.size)
+        return ViewPort(left, bottom, (right - left) / width, width, height)
+
+    def move(self) -> None:
+        """Show the part of the plane that is presented, whose points are drawn again where they are very many."""
+        if self._is_crowded:
+            self.draw()
+        else:
+            self.fit()
 
     def fit(self) -> None:
         """Show the part of the plane that is presented, in a window of any size; all points where none is."""
@@ -108,12 +137,9 @@ class ScatterView:
         state = self._state
         if state.points is None:
             return None
-        pixels = self.axes.transData.transform(state.points)
-        away = np.hypot(*(pixels - (x, y)).T)
-        away[~state.selection.visible] = np.inf
-        nearest = int(away.argmin())
         dpi = self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in a figure
-        return nearest if away[nearest] <= REACH * dpi / 100 else None
+        reach = REACH * dpi / 100 * self._view.unit
+        return nearest_point(state.points, self.in_plane(x, y), reach, state.selection.visible)
 
     def _title(self) -> str:
         state = self._state
@@ -125,6 +151,6 @@ class ScatterView:
                 f"{state.catalogue.name}: {number} segments",
                 method,
                 COLOURINGS.get(state.colouring, f"coloured by {state.colouring}"),
-                f"{state.metric} distance",
+                f"{metric_words(state.metric)} distance",
             ]
         )

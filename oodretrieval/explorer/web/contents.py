@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, assert_never
 
+import numpy as np
+
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.details import (
     CandidatePage,
@@ -13,6 +15,8 @@ from oodretrieval.explorer.details import (
     Message,
     NeighbourPage,
     ReviewPage,
+    SelectionPage,
+    SilhouetteCurve,
     WholeImage,
 )
 from oodretrieval.explorer.web.panels import four_panels
@@ -44,7 +48,7 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             }
         case FourPanels():
             return {"kind": "panels", "heading": detail.heading, **four_panels(detail.view)}
-        case CandidatePage():
+        case CandidatePage() | SelectionPage():
             return _grid(detail, [""] * len(detail.rows))
         case NeighbourPage():
             same = detail.relevant or (None,) * (len(detail.rows) - 1)
@@ -56,7 +60,15 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             return {
                 "kind": "elbow",
                 "heading": "k-means: click on the number of clusters to take",
-                "spread": [float(value) for value in detail.spread],
+                "values": [float(value) for value in detail.spread],
+                "first": 1,
+            }
+        case SilhouetteCurve():
+            return {
+                "kind": "elbow",
+                "heading": f"Silhouette, {detail.method}: the higher, the farther apart; click on the number to take",
+                "values": [float(value) if np.isfinite(value) else None for value in detail.values],
+                "first": 2,
             }
         case _:
             assert_never(detail)
@@ -85,7 +97,9 @@ def _review(page: ReviewPage, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _grid(page: CandidatePage | NeighbourPage | ReviewPage, tones: list[str]) -> dict[str, Any]:
+def _grid(
+    page: CandidatePage | SelectionPage | NeighbourPage | ReviewPage, tones: list[str]
+) -> dict[str, Any]:
     items = zip(page.rows, page.pictures, page.captions, tones, strict=True)
     return {
         "kind": "grid",

@@ -58,21 +58,24 @@ function panels({ panels, size, box }) {
       : panel.classes.map(([name, colour]) => h("span", {}, h("i", { style: `background:${colour}` }), name))))))
 }
 
-function elbow(model, { spread }) {
+function elbow(model, { values, first }) { // over numbers of clusters, from the first on
   const [width, height, left, bottom] = [520, 300, 14, 26]
-  const step = (width - 2 * left) / Math.max(spread.length, 1)
-  const highest = Math.max(...spread) || 1
+  const step = (width - 2 * left) / Math.max(values.length, 1)
+  const highest = Math.max(...values) || 1
   const x = (index) => left + step * (index + 0.5)
-  const y = (value) => 12 + (height - bottom - 24) * (1 - value / highest)
+  const y = (value) => 12 + (height - bottom - 24) * (1 - Math.max(value ?? 0, 0) / highest)
   const drawing = svg("svg", { class: "elbow", viewBox: `0 0 ${width} ${height}` })
-  drawing.append(svg("polyline", { class: "line", points: spread.map((value, index) => `${x(index)},${y(value)}`).join(" ") }))
-  spread.forEach((value, index) => {
+  drawing.append(svg("polyline", { class: "line", points: values.map((value, index) => `${x(index)},${y(value)}`).join(" ") }))
+  values.forEach((value, index) => {
     const label = svg("text", { x: x(index), y: height - 8 })
-    label.textContent = index + 1
+    label.textContent = index + first
     const group = svg("g", {},
       svg("rect", { class: "zone", x: x(index) - step / 2, y: 0, width: step, height }),
       svg("circle", { cx: x(index), cy: y(value), r: 4.5 }), label)
-    group.addEventListener("click", () => model.send_msg({ type: "clusters", number: index + 1 }))
+    const exact = svg("title")
+    exact.textContent = value === null ? "no such number" : value.toPrecision(3)
+    group.append(exact)
+    group.addEventListener("click", () => model.send_msg({ type: "clusters", number: index + first }))
     drawing.append(group)
   })
   return drawing

@@ -16,7 +16,7 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "p": "Candidate before",
             "+": "Raise threshold",
             "-": "Lower threshold",
-            "f": "Why the network says so",
+            "e": "Why the network says so",
         },
         "Review": {
             "v": "Start or go on",
@@ -42,7 +42,7 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "z": "Rename, merge, remove …",
             "ctrl+z": "Undo",
             "ctrl+y": "Do again",
-            "e": "Export what is named",
+            "f": "Export what is named",
         },
         "View": {
             "g": "Colour by truth",

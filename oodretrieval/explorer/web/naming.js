@@ -43,7 +43,7 @@ function filterField(model) {
   const send = () => model.send_msg({ type: "filter", text: input.value })
   input.addEventListener("keydown", (event) => {
     event.stopPropagation()
-    if (event.key === "Enter") send()
+    if (event.key === "Enter") { send(); input.blur() } // keys are commands again
     if (event.key === "Escape") { input.value = ""; send(); input.blur() }
   })
   input.addEventListener("search", send)

@@ -29,6 +29,11 @@ export function render({ model }) {
   }
   document.addEventListener("keydown", pressed)
   document.addEventListener("keyup", (event) => held.delete(event.key.toLowerCase()))
+  page.addEventListener("pointerdown", (event) => { // a click beside a field leaves it: keys are commands again
+    const typed = page.getRootNode().activeElement
+    if (typed instanceof HTMLInputElement && !event.composedPath().some((each) => each instanceof HTMLInputElement || each instanceof HTMLButtonElement))
+      page.focus({ preventScroll: true })
+  }, true)
   window.addEventListener("blur", () => held.clear())
   page.addEventListener("click", (event) => {
     if (!event.composedPath().includes(bar)) closeMenus()

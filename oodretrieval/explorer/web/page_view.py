@@ -8,11 +8,12 @@ import panel as pn
 from bokeh.events import RangesUpdate
 
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.colour_scale import bar_colours
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail
 from oodretrieval.explorer.presentation import Limits
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.state import METHOD_NAMES
+from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
 from oodretrieval.explorer.web.menus import candidate_buttons, menus
@@ -24,7 +25,7 @@ _MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters
 """Colourings, and what to call them where their own name does not say it."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "filter", "hidden", "step"}
+_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 
 
 class PageView:
@@ -100,7 +101,7 @@ class PageView:
             self._draw_legend(categories)
         if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
             self._draw_choice()
-        if state & _RINGS or "marked" in changed:
+        if state & {*_RINGS, "found"} or "marked" in changed:
             self._draw_rings()
         if changed & {"thumbnail", "marked"} or state & {"clusters", "tags"}:
             self._draw_card()
@@ -177,6 +178,7 @@ class PageView:
             "title": f"{method} · coloured by {self._meaning()}",
             "shown": state.settings.mainplot.legend,
             "ready": state.points is not None,
+            "bar": self._bar(categories),
             "entries": [
                 {
                     "name": category.name,
@@ -187,7 +189,23 @@ class PageView:
                     "faint": category.faint,
                 }
                 for category in categories
+                if not category.on_scale
             ],
+        }
+
+    def _bar(self, categories: Sequence[Category]) -> dict[str, Any] | None:
+        """The colour bar where colours stand for a number."""
+        scale = self.session.state.grouping.scale
+        if scale is None:
+            return None
+        on_it = [category for category in categories if category.on_scale]
+        shown, chosen = sum(len(each.rows) for each in on_it), [each.selected for each in on_it]
+        count = f"{shown}" if None in chosen else f"{sum(filter(None, chosen))} / {shown}"
+        note = " (log scale)" if scale.logarithmic else ""
+        return {
+            "colours": list(bar_colours()),
+            "ticks": [[place, text] for place, text in scale.ticks],
+            "count": f"{count}{note}",
         }
 
     def _meaning(self) -> str:
@@ -214,10 +232,8 @@ class PageView:
 
     def _draw_rings(self) -> None:
         state, marked = self.session.state, self.session.presentation.marked
-        query = state.query
-        found = [] if query is None or state.space is None else [row for row, _ in state.nearest(query)]
-        self.scatter.ring("query", [] if query is None else [query])
-        self.scatter.ring("neighbours", found)
+        self.scatter.ring("query", [] if state.query is None else [state.query])
+        self.scatter.ring("neighbours", [row for row, _ in state.found or ()])
         self.scatter.ring("marked", [] if marked is None else [marked])
 
     def _draw_card(self) -> None:

@@ -97,9 +97,9 @@ function scatter(model, pointer, held) {
   follow()
 
   const drawLegend = () => {
-    const { title, entries = [], shown = true } = model.legend
+    const { title, entries = [], shown = true, bar = null } = model.legend
     legend.style.display = shown ? "" : "none"
-    legend.replaceChildren(h("div", { class: "title" }, title ?? ""), ...entries.map((entry) =>
+    legend.replaceChildren(h("div", { class: "title" }, title ?? ""), ...(bar ? [colourBar(bar)] : []), ...entries.map((entry) =>
       h("button", {
         class: entry.hidden ? "off" : "", disabled: entry.faint,
         title: entry.faint ? "Below the threshold, filtered away, or hidden" : entry.hidden ? "Click to show" : "Click to hide",
@@ -122,6 +122,13 @@ function scatter(model, pointer, held) {
   model.on("legend", drawLegend)
   drawLegend()
   return map
+}
+
+function colourBar({ colours, ticks, count }) { // the high end is up
+  return h("div", { class: "scale" },
+    h("div", { class: "shades", style: `background:linear-gradient(to top, ${colours.join(",")})` }),
+    h("div", { class: "ticks" }, ticks.map(([place, text]) => h("span", { style: `bottom:${100 * place}%` }, text))),
+    h("div", { class: "number" }, count))
 }
 
 function thinned(path) { // a lasso needs no more corners than this

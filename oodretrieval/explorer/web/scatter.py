@@ -8,15 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
 from oodretrieval.explorer.state import State
+from oodretrieval.explorer.view_port import ViewPort, nearest_point
+from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.figure import PICTURE, add_picture, add_points, add_ring, empty_figure
-from oodretrieval.explorer.web.raster import density_picture, inside, points_picture
-from oodretrieval.explorer.web.view_port import ViewPort, nearest_point
 
 REACH = 14
 """How near the pointer must come to a point, pixels."""
-EXACT = 30_000
-"""Points up to which each is drawn by the browser; of more, the view is drawn as a picture."""
 LEGEND_ROOM = 190
 """Kept free for the legend on the left when all points are shown, pixels."""
 _QUERY, _NEIGHBOUR, _CHOSEN = RED, "#111111", "#111111"
@@ -94,7 +93,7 @@ class Scatter:
             self._show_picture("points", None)
             self._draw_exactly(points, shown)
         else:
-            self._show_picture("points", (points_picture(points, self._categories, view), view))
+            self._show_picture("points", (points_picture(points, layers_of(self._categories), view), view))
             self._draw_exactly(points, np.zeros(len(points), np.bool_))
         if len(self._chosen) > EXACT:
             self.ring("chosen", self._chosen)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.retrieval import retrieval_figure
 from oodretrieval.charts.saving import Picture
-from oodretrieval.choices import PUBLISHED
+from oodretrieval.choices import CENTRED, COSINE, METRICS, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, UnknownNameError
 from oodretrieval.evaluation import (
@@ -35,7 +35,7 @@ from oodretrieval.stages.evaluate.catalogue_truth import (
     rows_with_truth,
     scene_vectors,
 )
-from oodretrieval.stages.evaluate.embedding_spaces import over_scenes, space_table
+from oodretrieval.stages.evaluate.embedding_spaces import over_scenes, reduced, space_table
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.select.settings import SelectionRule
@@ -44,6 +44,8 @@ from oodretrieval.stores import Catalogue
 logger = logging.getLogger(__name__)
 LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
 RANDOM_REPETITIONS = 5
+ABOUT_THE_MEAN = "centred"
+"""The reduction by which cosines become centred ones."""
 
 
 def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
@@ -65,11 +67,17 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     kept = rows_with_truth(catalogue)
     segments = catalogue.segments[kept]
-    vectors = np.asarray(catalogue.vectors_of(settings.net or catalogue.default_embedding))[kept]
+    embedding = settings.net or catalogue.default_embedding
+    vectors: NDArray[np.floating] = np.asarray(catalogue.vectors_of(embedding))[kept]
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
     names = label_names(catalogue, segments)
-    options: dict[str, Any] = {"metric": settings.distance_metric, "min_queries": settings.min_queries}
+    if settings.distance_metric not in METRICS:
+        raise UnknownNameError("metric", settings.distance_metric, METRICS)
+    metric = settings.distance_metric
+    if metric == CENTRED:  # as the explorer and find_similar.py search
+        vectors, metric = reduced(vectors, ABOUT_THE_MEAN), COSINE
+    options: dict[str, Any] = {"metric": metric, "min_queries": settings.min_queries}
     options |= _groups(settings.groups, segments)
     measures = mean_average_precision(vectors, names, **options)
     chance = random_embedding(names, vectors.shape[1], settings.seed, options)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import DEFAULT_METRIC
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -30,7 +31,7 @@ class RetrievalSettings:
     Attributes:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
-        distance_metric: euclidean or cosine.
+        distance_metric: centred_cosine, cosine or euclidean.
         method: Evaluate a projection instead: pca, tsne or isomap; empty for the embedding itself.
         embedding_size: Dimensions of the projection.
         groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
@@ -40,12 +41,11 @@ class RetrievalSettings:
         scenes: Names of further catalogues, each a scene of its own; what is compared is then given for each scene and
             as the mean over scenes.
         seed: Of the projection and of the random embedding.
-        save_dir: Folder for tables and chart; by default ``evaluation`` in the catalogue.
     """
 
     embeddings_file: str = ""
     net: str = ""
-    distance_metric: str = "euclidean"
+    distance_metric: str = DEFAULT_METRIC
     method: str = ""
     embedding_size: int = 2
     groups: str = "none"

@@ -18,6 +18,7 @@ from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import atomic_path
 from oodretrieval.images import read_image
+from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.columns import Columns
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tagged import NOT_OF_INTEREST, CandidateRows, read_tags
@@ -32,7 +33,7 @@ from oodretrieval.stages.export.label_images import (
     painted_labels,
 )
 from oodretrieval.stages.export.settings import ExportSettings
-from oodretrieval.stages.export.tagged_candidates import CatalogueMasks, TaggedCandidate, tagged_candidates
+from oodretrieval.stages.export.tagged_candidates import TaggedCandidate, tagged_candidates
 from oodretrieval.stores import Catalogue, Workspace, read_json, write_json
 from oodretrieval.stores.boxes import crop_boxes
 

@@ -4,13 +4,14 @@ import logging
 from typing import Any
 
 from oodretrieval.errors import PartialFailure
-from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.device import stage_device
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
 from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
+from oodretrieval.stages.fit.region_windows import window_bank
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import require_asked_settings
@@ -50,13 +51,19 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
         logger.info("%s is fitted already; args.overwrite=True fits it again", path)
         return {"path": str(path)}
     table = segments.read()
-    features = SegmentFeatures(settings.backbone, choose_device(settings.common.gpu))
+    features = SegmentFeatures(settings.backbone, stage_device(settings.common))
     vectors, failures = features.of(work, table)
+    if failures:
+        raise PartialFailure("train_novelty", failures)
+    images = [str(image) for image in table["image_id"].unique()]
+    windows, failures = window_bank(work, images, features, settings.seed)
     if failures:
         raise PartialFailure("train_novelty", failures)
     classes = num_classes_of(table)  # the network's, background included
     carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
-    model = NoveltyModel.fit(table, vectors, num_classes=classes, seed=settings.seed, made_by=carried)
+    model = NoveltyModel.fit(
+        table, vectors, num_classes=classes, seed=settings.seed, made_by=carried, windows=windows
+    )
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())
     logger.info("%d known segments of %s; saved %s", known, settings.dataset, path)

@@ -3,12 +3,16 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from oodretrieval.errors import PartialFailure, StoreError
+from oodretrieval.cluster import as_it_is, map_cluster
+from oodretrieval.errors import StoreError
 from oodretrieval.execution import map_processes
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import RAY
+from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.stages.measure.segment_blocks import Block, compute_block
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stores import Stored, Workspace
@@ -32,6 +36,7 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If predictions or tables were made with other settings.
         PartialFailure: If some predictions could not be read; all others are done.
     """
+    run = run.for_others() if settings.common.engine == RAY else run
     work = run.stored(settings.model_name, settings.dataset, settings.common)
     dataset = run.dataset(settings.dataset, replace(settings.common, limit=0))
     wanted = work.dataset.ids
@@ -39,15 +44,29 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
     records = work.records(predicted)
     made_by = next((dict(record.settings) for record in records.values()), {})
     _require_measurable(run.workspace.prediction_folder(work.names), made_by)
-    with run.workspace.lock(run.workspace.segments_folder(work.names)):
+    folder = run.workspace.segments_folder(work.names)
+    with (
+        run.workspace.lock(folder),
+        StageFailures("compute_metrics", folder, made_by, settings.common) as failing,
+    ):
         from_scratch = settings.common.overwrite and len(wanted) == len(dataset)
         layout = TableLayout.of(run.workspace, work.names, dataset.ids, made_by, from_scratch=from_scratch)
-        todo = predicted if settings.common.overwrite else layout.outstanding(predicted, records)
+        skipped = failing.skipped(
+            settings.dataset, dataset, predicted, partial(_files, run.workspace, work.names)
+        )
+        tried = [image for image in predicted if image not in skipped]
+        todo = tried if settings.common.overwrite else layout.outstanding(tried, records)
         tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
+        failures: dict[str, str] = {}
         try:
-            return _run(tasks, settings, run.workspace, len(predicted))
+            return _run(tasks, settings, folder, len(tried), failures)
         finally:
+            failing.add(settings.dataset, failures)
             layout.remove_others([task.destination.number for task in tasks])
+
+
+def _files(workspace: Workspace, stored: Stored, image_id: str) -> list[Path]:
+    return [workspace.prediction_path(stored, image_id)]
 
 
 def _require_measurable(folder: Path, made_by: Mapping[str, Any]) -> None:
@@ -59,19 +78,19 @@ def _require_measurable(folder: Path, made_by: Mapping[str, Any]) -> None:
 
 
 def _run(
-    tasks: list[Block], settings: MetricsSettings, workspace: Workspace, predicted: int
+    tasks: list[Block], settings: MetricsSettings, folder: Path, tried: int, failures: dict[str, str]
 ) -> dict[str, Any]:
-    failures: dict[str, str] = {}
     segments = 0
     bar = {"desc": "segment metrics", "unit": "block"}
-    for count, failed in map_processes(compute_block, tasks, settings.common.num_cores, **bar):
+    if settings.common.engine == RAY:
+        found = map_cluster(partial(as_it_is, compute_block), tasks, **bar)
+    else:
+        found = map_processes(compute_block, tasks, settings.common.cores, **bar)
+    for count, failed in found:
         segments += count
         failures |= failed
     images = sum(len(task.images) for task in tasks) - len(failures)
-    folder = workspace.segments_folder(Stored(settings.model_name, settings.dataset))
-    if failures:
-        raise PartialFailure("compute_metrics", failures)
-    skipped = predicted - images
+    skipped = tried - images - len(failures)
     if images:
         logger.info(
             "%d segments of %d images, %d images were there; in %s", segments, images, skipped, folder

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,19 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from oodretrieval.cluster import map_cluster
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.embedding import pool_by_segment
 from oodretrieval.embedding.embed import full_float32
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.errors import ImageError, SettingsError, StoreError
 from oodretrieval.execution import progress
+from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.imagenet_weights import LITE
 from oodretrieval.models.backbones import Backbone
+from oodretrieval.models.folding import fold_batch_norms
+from oodretrieval.novelty import enlarged_size
 from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     features_folder,
@@ -55,7 +60,7 @@ class SegmentFeatures:
             raise SettingsError(f"features are of one of {', '.join(LITE)}, not of {backbone!r}")
         self.backbone, self.device = backbone, device
         self._network: Backbone | None = None
-        self._keeps = True
+        self._keeps = self._tidy = True
 
     def of(self, work: StoredWork, table: pd.DataFrame) -> tuple[NDArray[np.float32], dict[str, str]]:
         """The features of the segments of a table.
@@ -68,36 +73,64 @@ class SegmentFeatures:
             ``(n, D)``, row i of row i of the table, NaN where the image cannot be read; and image id → reason of
             those.
         """
+        counts = {str(image): int(n) for image, n in table.groupby("image_id", sort=False).size().items()}
+        digests = locate_segments(work.workspace, work.names, list(counts)).digests
+        if work.common.engine == RAY:
+            self._on_cluster(work, counts, digests)
+        found, failures = self.of_images(work, counts, digests)
+        rows = {image: iter(vectors) for image, vectors in found.items()}
+        return np.stack([next(rows[str(image)]) for image in table["image_id"]]), failures
+
+    def of_images(
+        self, work: StoredWork, counts: Mapping[str, int], digests: Mapping[str, str]
+    ) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
+        """The features of images: those that are kept, and of others computed now and kept.
+
+        Args:
+            work: Of which network on which dataset.
+            counts: Image id → number of its segments.
+            digests: Image id → digest of its prediction.
+
+        Returns:
+            Image id → ``(n, D)``, NaN where the image cannot be read; and image id → reason of those.
+        """
         failures: dict[str, str] = {}
-        counts = table.groupby("image_id", sort=False).size()
-        images = [str(image) for image in counts.index]
-        digests = locate_segments(work.workspace, work.names, images).digests
         places = {image: index for index, image in enumerate(work.dataset.ids)}
         found: dict[str, NDArray[np.float32]] = {}
         fresh: dict[str, NDArray[np.float32]] = {}
         try:
-            for image in progress(images, desc=f"features {work.names.dataset}", unit="image"):
-                vectors: Any = self._kept(work, image, int(counts[image]), digests[image])
+            for image in progress(counts, desc=f"features {work.names.dataset}", unit="image"):
+                vectors: Any = self._kept(work, image, counts[image], digests[image])
                 if vectors is None:
                     try:
-                        if image not in places:
-                            raise StoreError(
-                                f"dataset {work.names.dataset!r} has no image {image!r} any more"
-                            )
-                        seen = work.dataset[places[image]].image
-                        vectors = self._pooled(work, image, seen, int(counts[image]))
+                        vectors = self._computed(work, image, places, counts[image])
                         fresh[image] = vectors
                     except (ImageError, StoreError) as error:
                         failures[image] = str(error)
-                        vectors = np.full((int(counts[image]), self.network.channels[0]), np.nan, np.float32)
+                        vectors = np.full((counts[image], self.network.channels[0]), np.nan, np.float32)
                 found[image] = vectors.astype(np.float16).astype(np.float32)
                 if len(fresh) >= TOGETHER:
                     self._keep(work, fresh, digests)
                     fresh = {}
         finally:
             self._keep(work, fresh, digests)
-        rows = {image: iter(vectors) for image, vectors in found.items()}
-        return np.stack([next(rows[str(image)]) for image in table["image_id"]]), failures
+        return found, failures
+
+    def _computed(
+        self, work: StoredWork, image: str, places: Mapping[str, int], count: int
+    ) -> NDArray[np.float32]:
+        if image not in places:
+            raise StoreError(f"dataset {work.names.dataset!r} has no image {image!r} any more")
+        return self._pooled(work, image, work.dataset[places[image]].image, count)
+
+    def _on_cluster(self, work: StoredWork, counts: Mapping[str, int], digests: Mapping[str, str]) -> None:
+        """Let the workers of a cluster compute what is not kept yet; they keep it, and it is read from there."""
+        left = [i for i in counts if self._kept(work, i, counts[i], digests[i]) is None]
+        blocks = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
+        tasks = [{image: (counts[image], digests[image]) for image in block} for block in blocks]
+        prepare = partial(FeatureBlocks, self.backbone, self.device.type, work.for_others())
+        for _ in map_cluster(prepare, tasks, gpu=self.device.type == "cuda", desc="features", unit="block"):
+            pass
 
     def _kept(self, work: StoredWork, image: str, rows: int, digest: str) -> NDArray[np.floating] | None:
         path = features_path(work.workspace, work.names, self.backbone, image)
@@ -114,7 +147,9 @@ class SegmentFeatures:
         if not fresh or not self._keeps:
             return
         try:
-            with lock_folder(features_folder(work.workspace, work.names, self.backbone), timeout=WAIT):
+            folder = features_folder(work.workspace, work.names, self.backbone)
+            with lock_folder(folder, timeout=WAIT, tidy=self._tidy):
+                self._tidy = False  # once is enough, as that looks at every file
                 for image, vectors in fresh.items():
                     path = features_path(work.workspace, work.names, self.backbone, image)
                     write_features(path, vectors, self._made_by(digests[image]))
@@ -139,7 +174,7 @@ class SegmentFeatures:
     def network(self) -> Backbone:
         """The network, built when it is first needed."""
         if self._network is None:
-            network = Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval()
+            network = fold_batch_norms(Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval())
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
@@ -160,6 +195,29 @@ class SegmentFeatures:
         return array
 
 
+class FeatureBlocks:
+    """Computes and keeps the features of blocks of images, in a worker of a cluster.
+
+    Args:
+        backbone: Network that gives the features.
+        device: Kind of device that it runs on.
+        work: Of which network on which dataset.
+    """
+
+    def __init__(self, backbone: str, device: str, work: StoredWork) -> None:
+        work.configuration.find_classes()
+        self.features, self.work = SegmentFeatures(backbone, torch.device(device)), work
+
+    def __call__(self, block: Mapping[str, tuple[int, str]]) -> None:
+        """Compute and keep.
+
+        Args:
+            block: Image id → number of its segments, digest of its prediction.
+        """
+        counts = {image: count for image, (count, _) in block.items()}
+        self.features.of_images(self.work, counts, {image: digest for image, (_, digest) in block.items()})
+
+
 def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
     """The image in the size at which the segmentation network saw it.
 
@@ -176,3 +234,20 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
     if size == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+
+
+def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The image in the size at which features of windows are computed, so that small things fill several cells.
+
+    Args:
+        image: ``(H, W, 3)``.
+        recorded: What its prediction says of its making.
+
+    Returns:
+        ``(h, w, 3)``; the image itself where it has that size. It has the detail of the image, also where the
+        network saw a smaller one.
+    """
+    size = enlarged_size(*size_seen(recorded, *image.shape[:2]))
+    if size == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))

@@ -1,9 +1,10 @@
 """Which images are still to be predicted, and the parts of the segment table that they belong to."""
 
 import logging
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import groupby
 from types import TracebackType
 from typing import Self
 
@@ -65,6 +66,23 @@ class Plan:
         places = {image: index for index, image in enumerate(ids)}
         todo = [places[image] for image in destinations or left]
         return cls(todo, len(asked) - len(todo), destinations, layout)
+
+    def parts(self, size: int) -> Iterator[tuple[Sequence[int], Mapping[str, Destination]]]:
+        """Cut what is to do into blocks; the images of one part of the segment table stay together.
+
+        Args:
+            size: Images in a block, where no segment tables are computed.
+
+        Yields:
+            Indices of the images, and image → part of the segment table.
+        """
+        if not self.destinations:
+            yield from ((self.todo[start : start + size], {}) for start in range(0, len(self.todo), size))
+            return
+        pairs = zip(self.todo, self.destinations.items(), strict=True)  # both part by part
+        for _, members in groupby(pairs, key=lambda pair: pair[1][1].number):
+            some = list(members)
+            yield [index for index, _ in some], dict(pair for _, pair in some)
 
     def tidy(self) -> None:
         """Remove the parts that a table which was made from scratch leaves over."""

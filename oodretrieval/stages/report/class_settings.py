@@ -17,6 +17,9 @@ class DiscoverClassesSettings:
             it by themselves.
         components: Principal components that are clustered.
         classes: Candidate classes that are shown, at most.
+        vocabulary: Text file with a name in each line, from which classes get their proposed names; a list of what one
+            may meet on a street, and the classes that the segmentation network knows, if empty. Names need an
+            embedding with a text side.
         seed: Of components and clusters.
         save_dir: Folder for tables and pictures; by default ``evaluation`` in the catalogue.
     """
@@ -27,6 +30,7 @@ class DiscoverClassesSettings:
     clusters: int = 0
     components: int = 100
     classes: int = 12
+    vocabulary: str = ""
     seed: int = 0
     save_dir: str = ""
     common: CommonSettings = CommonSettings()

@@ -61,8 +61,9 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
     if settings.by == "feedback":
         query, found = _by_feedback(settings, catalogue)
     else:
-        query = similarity_query(settings, catalogue, run)
-        found = _nearest(settings, catalogue, query)
+        index = _index(settings, catalogue)
+        query = similarity_query(settings, catalogue, run, index.centre)
+        found = _nearest(settings, catalogue, index, query)
     table = _table(catalogue, found)
     folder = Path(settings.save_dir).expanduser() if settings.save_dir else catalogue.path / "similar"
     stem = file_name(query.words)[:80]
@@ -75,11 +76,16 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
     return {"query": query.words, "found": shown, "files": [str(listing), str(sheet)]}
 
 
-def _nearest(settings: SimilarSettings, catalogue: Catalogue, query: SimilarityQuery) -> Neighbours:
+def _index(settings: SimilarSettings, catalogue: Catalogue) -> NearestNeighbours:
     embedding = settings.net or catalogue.default_embedding
-    index = NearestNeighbours(
-        catalogue.vectors_of(embedding), settings.distance_metric, norms=catalogue.lengths_of(embedding)
+    return NearestNeighbours(
+        catalogue.vectors_of(embedding), settings.metric, norms=catalogue.lengths_of(embedding)
     )
+
+
+def _nearest(
+    settings: SimilarSettings, catalogue: Catalogue, index: NearestNeighbours, query: SimilarityQuery
+) -> Neighbours:
     groups = _groups(settings, catalogue)
     among = _allowed(settings, catalogue, groups, (*query.rows, *query.unlike))
     same = SAME if settings.once else None

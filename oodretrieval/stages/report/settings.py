@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from oodretrieval.choices import COSINE, DEFAULT_METRIC, EUCLIDEAN
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 from oodretrieval.stages.predict.settings import InferenceSettings
@@ -60,7 +61,8 @@ class SimilarSettings:
         text: Description of what is wanted, for networks with a text side.
         filter: What may be found: ``predicted == "car" and predicted_iou < 0.5``, as in the explorer; all if empty.
         by: ``nearest`` to the examples' mean; or ``feedback``: by what is learned from the candidates as answers.
-        distance_metric: cosine or euclidean.
+        distance_metric: centred_cosine, cosine or euclidean (docs/search.md); a description is always compared by
+            cosine.
         number: Candidates found, at most.
         once: Find each thing once: what repeats it in near frames, or equals it, is counted.
         save_dir: Folder for table and sheet; by default ``similar`` in the catalogue.
@@ -75,7 +77,7 @@ class SimilarSettings:
     text: str = ""
     filter: str = ""
     by: Literal["nearest", "feedback"] = "nearest"
-    distance_metric: str = "cosine"
+    distance_metric: str = DEFAULT_METRIC
     number: int = 20
     once: bool = True
     save_dir: str = ""
@@ -87,13 +89,18 @@ class SimilarSettings:
             raise SettingsError(
                 f"args.box is left, top, right, bottom in args.image; got {list(self.box)} in {self.image!r}"
             )
-        if self.text and self.distance_metric != "cosine":
+        if self.text and self.distance_metric == EUCLIDEAN:
             raise SettingsError("a description is compared by args.distance_metric=cosine alone")
         if self.by == "feedback" and (self.image or self.text):
             raise SettingsError(
                 "args.by=feedback learns from candidates of the catalogue, args.candidates and args.unlike; leave out "
                 "args.image and args.text"
             )
+
+    @property
+    def metric(self) -> str:
+        """Distance metric in use: texts do not lie about the mean of the crops."""
+        return COSINE if self.text else self.distance_metric
 
 
 @dataclass(frozen=True)

@@ -49,13 +49,16 @@ class SimilarityQuery:
     unlike: tuple[int, ...] = ()
 
 
-def similarity_query(settings: SimilarSettings, catalogue: Catalogue, run: Run) -> SimilarityQuery:
+def similarity_query(
+    settings: SimilarSettings, catalogue: Catalogue, run: Run, centre: NDArray[np.float64] | None = None
+) -> SimilarityQuery:
     """Make a query of what was asked for.
 
     Args:
         settings: What is searched for.
         catalogue: Where.
         run: Whose configuration names embedding networks.
+        centre: Of the index, ``(D,)``, where it compares centred directions.
 
     Returns:
         The query.
@@ -87,7 +90,7 @@ def similarity_query(settings: SimilarSettings, catalogue: Catalogue, run: Run) 
             examples.append(text_vectors(network, [settings.text])[0].astype(np.float64))
             words.append(f"“{settings.text}”")
     against = [np.asarray(vectors[row], np.float64) for row in unlike]
-    vector = query_vector(examples, against or None, settings.distance_metric)
+    vector = query_vector(examples, against or None, settings.metric, centre)
     text = " and ".join(words) + (f", unlike {len(unlike)}" if unlike else "")
     return SimilarityQuery(vector, text, picture, rows, unlike)
 

@@ -59,6 +59,7 @@ def catalogue_settings(
         "net": settings.net,
         # as published where nothing is said, as in catalogues of before
         **({} if settings.embedded == CROP else {"embedded": settings.embedded}),
+        **({"mixed_precision": True} if settings.mixed_precision else {}),
         "pred_mapping": _listed(predicted_classes(entry, first, 0)),
         **_classes(datasets),
     }

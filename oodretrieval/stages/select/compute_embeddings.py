@@ -1,8 +1,8 @@
 """Stage 4: cut out what looks unknown, segments or objects, and embed it."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import OBJECTS, PUBLISHED
 from oodretrieval.embedding import embedding_name
-from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.errors import SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import RAY
+from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.embedder import Embedder
-from oodretrieval.stages.select.objects import Objects
+from oodretrieval.stages.select.objects import Objects, region_masks
+from oodretrieval.stages.select.on_cluster import CandidateBlock, embed_on_cluster, embedded_block
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
@@ -64,24 +67,32 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
     name = settings.save_file or "+".join(settings.dataset)
     folder = run.workspace.catalogue_folder(name)
-    with CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer:
+    # What cannot be read is tried again each time: it is found at once, and what is selected depends on all that can.
+    all_again = replace(settings.common, retry_failed=True)
+    with (
+        embedder,
+        CatalogueWriter(folder, made_by, overwrite=settings.common.overwrite) as writer,
+        StageFailures("compute_embeddings", folder, {}, all_again) as failing,
+    ):
+        for dataset, work in works.items():
+            failing.skipped(dataset, work.dataset, work.dataset.ids)
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
         selection = _select(settings, selector, works.values())
-        selected, failures = selection.candidates, dict(selection.failures)
+        selected = selection.candidates
         writer.retain(lambda rows: among(rows, selected))
         for dataset, work in works.items():
+            failing.add(dataset, selection.failures[dataset])
             rows = selected[selected["dataset"] == dataset]
-            crops = Crops(work.dataset, rows, selection.masks[dataset], settings)
-            failures |= _add(writer, dataset, crops, embedder)
-        if writer.rows:
+            masks_of = selection.masks[dataset]
+            crops = Crops(work.dataset, rows, masks_of, settings)
+            failing.add(dataset, _add(writer, run, work, crops, masks_of, embedder))
+        count = sum(writer.rows)
+        if count:
             writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
-    if failures:
-        raise PartialFailure("compute_embeddings", failures)
-    count = len(Catalogue.open(folder))
-    net = embedding_name(settings.net, settings.embedded)
-    logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
+            net = embedding_name(settings.net, settings.embedded)
+            logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
     return {"catalogue": name, "segments": count, "considered": selection.considered}
 
 
@@ -103,25 +114,25 @@ class _Selection:
         considered: How many candidates there were to select from.
         candidates: Those selected.
         masks: Dataset → what knows the masks of its candidates.
-        failures: Image id → why it failed.
+        failures: Dataset → image id → why it failed.
     """
 
     segments: pd.DataFrame
     considered: int
     candidates: pd.DataFrame
     masks: Mapping[str, MasksOf]
-    failures: Mapping[str, str]
+    failures: Mapping[str, Mapping[str, str]]
 
 
 def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
     """Score the segments of the images asked for, and select candidates."""
     segments, selected = [], []
     considered = 0
-    failures: dict[str, str] = {}
+    failures: dict[str, dict[str, str]] = {}
     masks: dict[str, MasksOf] = {}
     for work in works:
         table, failed = selector.score(work.table(), work)
-        failures |= failed
+        failures[work.names.dataset] = dict(failed)
         table.insert(0, "dataset", work.names.dataset)
         segments.append(table[[column for column in SCORED if column in table.columns]])
         if settings.candidates == OBJECTS:
@@ -129,15 +140,15 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
                 settings, selector, work, table, failed
             )
             considered += found
-            failures |= failed
+            failures[work.names.dataset] |= failed
         else:
             large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
             chosen = table[selector.select(table, large)]
             considered += len(table)
-            masks[work.names.dataset] = partial(segment_masks, work)
+            masks[work.names.dataset] = partial(segment_masks, work.for_others())
         selected.append(chosen)
     candidates = pd.concat(selected, ignore_index=True)
-    if candidates.empty and not failures:
+    if candidates.empty and not any(failures.values()):
         raise StoreError(
             f"none of the {considered} {settings.candidates} is selected "
             f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
@@ -168,7 +179,8 @@ def _objects(
     found, failures = objects.found(images)
     found.insert(0, "dataset", work.names.dataset)
     chosen = selector.select(found, eligible(found, settings), objects.threshold)
-    return len(found), found[chosen], objects.masks, failures
+    masks_of = partial(region_masks, work.for_others(), settings.objects.proposals)
+    return len(found), found[chosen], masks_of, failures
 
 
 def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:
@@ -232,22 +244,32 @@ def eligible(
     return chosen.to_numpy(bool)
 
 
-def _add(writer: CatalogueWriter, name: str, crops: Crops, embedder: Embedder) -> dict[str, str]:
+def _add(
+    writer: CatalogueWriter, run: Run, work: StoredWork, crops: Crops, masks_of: MasksOf, embedder: Embedder
+) -> dict[str, str]:
     """Embed those selected candidates of a dataset that are not in yet, block by block; returns what failed."""
-    settings, dataset = crops.settings, crops.dataset
+    settings, dataset, name = crops.settings, crops.dataset, work.names.dataset
     crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
     embedding = embedding_name(settings.net, settings.embedded)
-    with progress(
-        total=crops.left, desc=f"embedding {name}", unit=settings.candidates.removesuffix("s")
-    ) as bar:
-        for _, indices in blocks(len(dataset)):
-            images = [i for i in indices if dataset.ids[i] in crops.by_image]
-            if images:
-                vectors = embedder(crops.read(images, bar))
-                rows, masks, failed = crops.take()
-                failures |= failed
-                if len(rows):
-                    done = name, tuple(rows["image_id"].unique())
-                    writer.add_part(rows, vectors, embedding, done, masks)
+    tasks = list(_blocks(dataset.ids, crops.by_image))
+    unit = settings.candidates.removesuffix("s")
+    with progress(total=crops.left, desc=f"embedding {name}", unit=unit) as bar:
+        if settings.common.engine == RAY:
+            found = embed_on_cluster(settings, run, work, masks_of, tasks, embedder.device.type)
+        else:
+            found = (embedded_block(task, crops, embedder, bar) for task in tasks)
+        for block in found:
+            failures |= block.failures
+            if len(block.rows):
+                done = name, tuple(block.rows["image_id"].unique())
+                writer.add_part(block.rows, block.vectors, embedding, done, block.masks)
     return failures
+
+
+def _blocks(ids: Sequence[str], by_image: Mapping[str, pd.DataFrame]) -> Iterator[CandidateBlock]:
+    for number, indices in blocks(len(ids)):
+        images = [i for i in indices if ids[i] in by_image]
+        if images:
+            rows = pd.concat([by_image[ids[i]] for i in images], ignore_index=True)
+            yield CandidateBlock(number, images, rows)

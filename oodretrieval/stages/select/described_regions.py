@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +10,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from oodretrieval.cluster import map_cluster
 from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.provenance import cached_weights_hash
+from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.adapters import MaskGenerator
-from oodretrieval.novelty import NoveltyModel
+from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
-from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen
+from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen, enlarged
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record
 from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
-VERSION = 2
+VERSION = 3
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""
+BLOCK = 16
+"""Images that a worker of a cluster describes at a time."""
 AHEAD = 2
 """Images that wait for each process."""
 
@@ -52,7 +57,7 @@ class DescribedRegions:
         device: torch.device,
         proposed_by: ObjectSettings,
     ) -> None:
-        self.work, self.proposals = work, proposed_by.proposals
+        self.work, self.proposals, self._proposed_by = work, proposed_by.proposals, proposed_by
         self._generator: MaskGenerator | None = None
         self._generated_by: dict[str, str] = {}
         if proposed_by.proposals != REGIONS:
@@ -62,6 +67,7 @@ class DescribedRegions:
         self._novelty = novelty
         backbone = BACKBONE if novelty is None else str(novelty[0].made_by["backbone"])
         self.features = SegmentFeatures(backbone, device)
+        self._known = "" if novelty is None else _digest(novelty[0])
 
     def read(self, image_id: str) -> StoredRegions:
         """The regions of an image.
@@ -106,18 +112,44 @@ class DescribedRegions:
         missing = [i for i in made_by if not has_regions(self._path(i), made_by[i])]
         if not missing:
             return failures
-        cores = min(work.common.num_cores, len(missing))
+        with lock_folder(regions_folder(work.workspace, work.names, self.proposals)):
+            todo = {image: records[image] for image in missing}
+            return failures | (
+                self._on_cluster(todo) if work.common.engine == RAY else self.describe_here(todo)
+            )
+
+    def describe_here(self, records: Mapping[str, PredictionRecord]) -> dict[str, str]:
+        """Propose and describe the regions of images, in worker processes of this machine.
+
+        Args:
+            records: Image id → what its prediction says of itself.
+
+        Returns:
+            Image id → reason of those that failed.
+        """
+        failures: dict[str, str] = {}
+        cores = min(self.work.common.cores, len(records))
         workers = worker_processes(cores) if cores > 1 else nullcontext()
         with (
-            lock_folder(regions_folder(work.workspace, work.names, self.proposals)),
             workers as pool,
-            progress(total=len(missing), desc=f"regions {work.names.dataset}", unit="image") as bar,
+            progress(total=len(records), desc=f"regions {self.work.names.dataset}", unit="image") as bar,
         ):
-            tasks = self._tasks({image: records[image] for image in missing}, failures, bar)
+            tasks = self._tasks(records, failures, bar)
             for image, reason in map_ahead(describe_image, tasks, pool, ahead=AHEAD * max(1, cores)):
                 bar.update()
                 if reason:
                     failures[image] = reason
+        return failures
+
+    def _on_cluster(self, records: Mapping[str, PredictionRecord]) -> dict[str, str]:
+        device = self.features.device.type
+        novelty = None if self._novelty is None else self._novelty[1].absolute()
+        prepare = partial(RegionBlocks, self.work.for_others(), novelty, device, self._proposed_by)
+        items = list(records.items())
+        tasks = [dict(items[start : start + BLOCK]) for start in range(0, len(items), BLOCK)]
+        failures: dict[str, str] = {}
+        for failed in map_cluster(prepare, tasks, gpu=device == "cuda", desc="regions", unit="block"):
+            failures |= failed
         return failures
 
     def _tasks(
@@ -134,7 +166,10 @@ class DescribedRegions:
                 failures[image] = str(error)
                 bar.update()
                 continue
-            features = self.features.feature_map(as_seen(pixels, record.settings))
+            seen, large = as_seen(pixels, record.settings), enlarged(pixels, record.settings)
+            features, of_large = self.features.feature_map(seen), None
+            if self._novelty is not None and self._novelty[0].windows is not None:
+                of_large = features if large.shape == seen.shape else self.features.feature_map(large)
             yield ImageTask(
                 self.work.workspace.path,
                 self.work.names,
@@ -142,6 +177,7 @@ class DescribedRegions:
                 self.proposals,
                 pixels,
                 features,
+                of_large,
                 novelty,
                 self._made_by(record.digest),
                 self._generated(pixels),
@@ -164,7 +200,7 @@ class DescribedRegions:
             "backbone": self.features.backbone,
             **self._generated_by,
             "device": self.features.device.type,  # as it has a rounding of its own
-            "known": "" if self._novelty is None else self._novelty[0].bank.digest,
+            "known": self._known,
         }
 
     def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
@@ -179,3 +215,37 @@ class DescribedRegions:
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
         return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
+
+
+class RegionBlocks:
+    """Describes the regions of blocks of images, in a worker of a cluster.
+
+    Args:
+        work: Of which network on which dataset.
+        novelty: File of the novelty model; None where there is none.
+        device: Kind of device of the networks.
+        proposed_by: What proposes regions.
+    """
+
+    def __init__(
+        self, work: StoredWork, novelty: Path | None, device: str, proposed_by: ObjectSettings
+    ) -> None:
+        work.configuration.find_classes()
+        model = None if novelty is None else (load_novelty_model(novelty), novelty)
+        self.regions = DescribedRegions(work, model, torch.device(device), proposed_by)
+
+    def __call__(self, records: Mapping[str, PredictionRecord]) -> dict[str, str]:
+        """Describe the regions of some images.
+
+        Args:
+            records: Image id → what its prediction says of itself.
+
+        Returns:
+            Image id → reason of those that failed.
+        """
+        return self.regions.describe_here(records)
+
+
+def _digest(known: NoveltyModel) -> str:
+    """Hash of known features and windows."""
+    return known.bank.digest + ("" if known.windows is None else known.windows.digest)

@@ -114,17 +114,18 @@ def _fill(
     segments, masks = source.segments, source.masks
     images = _Images(settings, run, segments["dataset"].unique())
     failures: dict[str, str] = {}
-    start = 0
-    for index, count in enumerate(writer.rows):
-        some = slice(start, start + count)
-        start += count
-        if writer.has_vectors(index, embedding) and not settings.common.overwrite:
-            continue
-        failed: dict[str, str] = {}
-        vectors = embedder(images.candidates(segments.iloc[some], masks[some], failed))
-        failures |= failed
-        if not failed:
-            writer.add_vectors(index, embedding, vectors)
+    with embedder:
+        start = 0
+        for index, count in enumerate(writer.rows):
+            some = slice(start, start + count)
+            start += count
+            if writer.has_vectors(index, embedding) and not settings.common.overwrite:
+                continue
+            failed: dict[str, str] = {}
+            vectors = embedder(images.candidates(segments.iloc[some], masks[some], failed))
+            failures |= failed
+            if not failed:
+                writer.add_vectors(index, embedding, vectors)
     return failures
 
 

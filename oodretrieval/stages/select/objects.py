@@ -23,6 +23,7 @@ from oodretrieval.stages.select.described_regions import DescribedRegions
 from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, weights_for
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.settings import ObjectSettings
+from oodretrieval.stores.regions import read_regions, regions_path
 
 REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 100_000
 """Images, spread over the dataset, and regions of all of them that others are compared with, at most."""
@@ -44,7 +45,7 @@ class Objects:
         reference: What others are compared with; None before there is any.
 
     Raises:
-        SettingsError: If the score is one of segments alone, or needs a novelty model.
+        SettingsError: If the score is one of segments alone, or needs a novelty model, or one that knows windows.
         WeightsError: If the network that proposes regions is not there, or its weights are damaged.
         ConfigurationError: If it needs a package that is missing, or is of another kind.
     """
@@ -60,6 +61,11 @@ class Objects:
         self.weights = weights_for(select_by)
         if novelty is None and "distance" in self.weights.evidence:
             raise SettingsError(f"args.select_by={select_by} needs a novelty model; fit one by train_novelty")
+        if novelty is not None and novelty[0].windows is None and "window_distance" in self.weights.evidence:
+            raise SettingsError(
+                f"the novelty model {str(novelty[1])!r} knows no windows, which regions are compared with; fit it "
+                "again by train_novelty with args.overwrite=True, or choose args.candidates=segments"
+            )
         self.regions = DescribedRegions(work, novelty, device, proposed_by)
         self.reference: RegionReference | None = None
         self._scores: NDArray[np.float64] = np.zeros(0)
@@ -153,8 +159,7 @@ class Objects:
         Returns:
             A mask for each.
         """
-        masks = self.regions.read(image_id).tree.masks
-        return [masks[int(number) - 1] for number in segment_ids]
+        return region_masks(self.regions.work, self.regions.proposals, image_id, segment_ids)
 
     def best_iou(self, image_id: str, objects: Sequence[RunLengthMask]) -> NDArray[np.float64]:
         """How well the regions of an image, shown or not, fit some objects at best.
@@ -167,3 +172,24 @@ class Objects:
             The best IoU of any region with each, ``(o,)``.
         """
         return best_iou_of_any(self.regions.read(image_id).tree, objects)
+
+
+def region_masks(
+    work: StoredWork, proposals: str, image_id: str, segment_ids: Sequence[int]
+) -> list[RunLengthMask]:
+    """The masks of regions of an image.
+
+    Args:
+        work: Of which network on which dataset.
+        proposals: What proposed them.
+        image_id: Its id.
+        segment_ids: Numbers of the regions, from 1.
+
+    Returns:
+        A mask for each.
+
+    Raises:
+        StoreError: If the regions were never described, or their file is damaged.
+    """
+    masks = read_regions(regions_path(work.workspace, work.names, proposals, image_id)).tree.masks
+    return [masks[int(number) - 1] for number in segment_ids]

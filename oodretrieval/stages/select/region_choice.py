@@ -40,7 +40,7 @@ def weights_for(select_by: str) -> ScoreWeights:
     if select_by == PUBLISHED:
         raise SettingsError("the predicted IoU is one of segments; regions have another score")
     if select_by == DISTANCE:
-        return ScoreWeights(evidence={"distance": 1.5})
+        return ScoreWeights(evidence={"distance": 0.75, "window_distance": 0.75})
     return ScoreWeights(evidence={select_by: 1.0, f"{select_by}_contrast": 0.25}, contrast=0.0)
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.novelty import load_novelty_model
-from oodretrieval.novelty.neighbours import FeatureBank
+from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
 from oodretrieval.stores import Prediction, Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, regions_path, write_regions
@@ -33,7 +32,8 @@ class ImageTask:
         proposals: What proposes regions.
         image: ``(H, W, 3)`` uint8.
         features: Of an ImageNet network, ``(D, h, w)``.
-        novelty_model: File of the model that knows known features; None for no distances.
+        enlarged: The same of the enlarged image, for the distance to known windows; None for none.
+        novelty_model: File of the model that knows features; None for no distances.
         made_by: What to note in the file.
         masks: Trees that another generator of masks made; None to propose regions here.
     """
@@ -44,6 +44,7 @@ class ImageTask:
     proposals: str
     image: NDArray[np.uint8]
     features: NDArray[np.float32]
+    enlarged: NDArray[np.float32] | None
     novelty_model: Path | None
     made_by: Mapping[str, Any]
     masks: RegionTree | None = None
@@ -61,8 +62,10 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
     try:
         workspace = Workspace(task.workspace)
         prediction = stored_prediction(workspace, task.stored, task.image_id)
-        bank = None if task.novelty_model is None else _bank(task.novelty_model)
-        regions = described_regions(task.image, prediction, task.features, bank, task.masks)
+        known = None if task.novelty_model is None else _novelty_model(task.novelty_model)
+        regions = described_regions(
+            task.image, prediction, task.features, known, task.masks, enlarged=task.enlarged
+        )
         path = regions_path(workspace, task.stored, task.proposals, task.image_id)
         write_regions(path, regions, task.made_by)
     except (StoreError, ValueError) as error:
@@ -71,16 +74,18 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=2)
-def _bank(path: Path) -> FeatureBank:
-    return load_novelty_model(path).bank
+def _novelty_model(path: Path) -> NoveltyModel:
+    return load_novelty_model(path)
 
 
 def described_regions(
     image: NDArray[np.uint8],
     prediction: Prediction,
     features: NDArray[np.floating],
-    bank: FeatureBank | None,
+    known: NoveltyModel | None,
     tree: RegionTree | None = None,
+    *,
+    enlarged: NDArray[np.floating] | None = None,
 ) -> StoredRegions:
     """Regions of an image with all that their score and a catalogue's rows are made of.
 
@@ -88,12 +93,14 @@ def described_regions(
         image: ``(H, W, 3)`` uint8.
         prediction: Of the segmentation network, with logits.
         features: Of an ImageNet network, ``(D, h, w)`` at any stride.
-        bank: Known features; None for no ``distance``.
+        known: Known features and windows; None for no distance.
         tree: Regions from elsewhere; None to propose them.
+        enlarged: Features of the enlarged image; None for no ``window_distance``.
 
     Returns:
-        The regions; columns: what ``region_terms`` gives of :data:`MAPS` and ``local_distance``
-        (of each cell of the features by itself), ``distance`` (of the features pooled over the region), and
+        The regions; columns: what ``region_terms`` gives of :data:`MAPS`, ``local_distance`` and
+        ``local_window_distance`` (of each cell of the features by itself), ``distance`` (of the features pooled over
+        the region), ``window_distance`` (of those of the enlarged image, to known windows), and
         ``class`` (majority of the prediction), ``label`` (majority by truth, -1 without), ``unknown_fraction``,
         ``void_fraction`` (-1 without truth).
 
@@ -114,19 +121,23 @@ def described_regions(
     if tree is None:
         tree = propose_regions(image, logits=logits, features=features, min_share=MIN_SHARE)
     maps = pixel_maps(logits)
-    if bank is not None:
-        maps["local_distance"] = _distance(bank, features.reshape(len(features), -1).T).reshape(
-            features.shape[1:]
-        )
-    columns = region_terms(tree, maps) | _classes(tree, prediction)
-    if bank is not None:
-        columns["distance"] = _distance(bank, pool_features(tree, features))
-    return StoredRegions(tree, columns)
+    if known is None:
+        return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction))
+    maps["local_distance"] = _distance(known, features.reshape(len(features), -1).T).reshape(
+        features.shape[1:]
+    )
+    of_regions = {"distance": _distance(known, pool_features(tree, features))}
+    if known.windows is not None and enlarged is not None:
+        turned = known.windows.turned(enlarged)
+        cells = known.windows.log_distance(turned.reshape(len(turned), -1).T)
+        maps["local_window_distance"] = cells.reshape(turned.shape[1:])
+        of_regions["window_distance"] = known.windows.log_distance(pool_features(tree, turned))
+    return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction) | of_regions)
 
 
-def _distance(bank: FeatureBank, features: NDArray[np.floating]) -> NDArray[np.float64]:
+def _distance(known: NoveltyModel, features: NDArray[np.floating]) -> NDArray[np.float64]:
     """``ln`` of the distance to known features of any class, ``(n,)``."""
-    return bank.log_distance(features, np.full(len(features), -1))
+    return known.bank.log_distance(features, np.full(len(features), -1))
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:

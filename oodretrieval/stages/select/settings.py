@@ -18,7 +18,7 @@ from oodretrieval.choices import (
     views_of,
 )
 from oodretrieval.errors import SettingsError
-from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
+from oodretrieval.experiment.settings import RAY, CommonSettings, DatasetName, ModelName, require_at_least
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,10 @@ class EmbedSettings:
         min_crop_width: Crops are enlarged to this width, pixels.
         crop_size: Side that all crops are resized to before they are embedded; 0 embeds at native size, as published.
         batch_size: Crops a batch.
+        mixed_precision: Embed in float16 on a GPU, in bfloat16 on a CPU: faster where the hardware has it, with nearly
+            the same neighbours (docs/embeddings.md).
+        devices: Devices that share the embedding, a process for each, such as ``cuda:0,cuda:1``; by default
+            ``args.gpu`` alone.
         load_file: Name of a catalogue whose segments are embedded again, with ``net``, instead of selecting.
         save_file: Name of the catalogue; by default that of the dataset or of ``load_file``.
     """
@@ -138,6 +142,8 @@ class EmbedSettings:
     min_crop_width: int = 64
     crop_size: int = 224
     batch_size: int = 32
+    mixed_precision: bool = False
+    devices: tuple[str, ...] = ()
     load_file: str = ""
     save_file: str = ""
     objects: ObjectSettings = ObjectSettings()
@@ -148,6 +154,11 @@ class EmbedSettings:
         require_at_least(self, 1, "batch_size")
         require_at_least(self, 0, "min_height", "min_width", "min_pixels", "crop_size")
         require_at_least(self, 1, "min_crop_height", "min_crop_width")
+        if self.devices and self.common.engine == RAY:
+            raise SettingsError(
+                f"args.devices={','.join(self.devices)} shares the work of one machine, and args.engine={RAY} that of "
+                "several, each of which chooses its devices; leave one of them out"
+            )
         views = views_of(self.embedded)
         if self.net == SEGMENTATION and views != (POOLED,):
             raise SettingsError(

@@ -1,10 +1,14 @@
 """Further classes for a network, from what was named in the explorer and exported."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from oodretrieval.datasets import (
     ExportedLabels,
@@ -13,11 +17,18 @@ from oodretrieval.datasets import (
     join_datasets,
     subset_by_index,
 )
+from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import DatasetError, SettingsError
+from oodretrieval.execution import progress
+from oodretrieval.training import fit_new_rows, last_layer, sampled_features
+
+logger = logging.getLogger(__name__)
 
 HELD_OUT = 5
 """Of as many exported images one is not learned from: the best epoch is chosen by it, too."""
+OTHERS = 24
+"""Training images without the new classes that these are distinguished from before the training."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +39,13 @@ class FurtherClasses:
         train: The training data, with exported images after them.
         validation: The validation data, likewise.
         names: The further classes, in the order of their ids.
+        examples: Exported images that are learned from, once each, and some of the training data.
     """
 
     train: SegmentationDataset
     validation: SegmentationDataset
     names: tuple[str, ...]
+    examples: SegmentationDataset
 
     @classmethod
     def of(
@@ -61,6 +74,8 @@ class FurtherClasses:
         wide_train, wide_validation = NewClasses(train, named), NewClasses(validation, named)
         learned: dict[str, SegmentationDataset] = {"": wide_train}
         held_out: dict[str, SegmentationDataset] = {"": wide_validation}
+        some = np.unique(np.linspace(0, len(train) - 1, min(OTHERS, len(train))).astype(int))
+        examples: dict[str, SegmentationDataset] = {"": subset_by_index(wide_train, some.tolist())}
         for number, folder in enumerate(exports):
             whole = ExportedLabels(folder, wide_train.label_set.pred_mapping)  # type: ignore[union-attr]
             places = np.arange(len(whole))
@@ -70,8 +85,9 @@ class FurtherClasses:
             )
             part = subset_by_index(whole, places[~kept].tolist())
             times = max(1, round(len(train) / (2 * max(1, len(part)) * len(exports))))
+            examples |= {f"export {number}": part}
             learned |= {f"export {number}.{again}": part for again in range(times)}
-        return cls(join_datasets(learned), join_datasets(held_out), tuple(named))
+        return cls(join_datasets(learned), join_datasets(held_out), tuple(named), join_datasets(examples))
 
 
 def widened_entry(entry: ModelEntry, classes: int) -> ModelEntry:
@@ -108,3 +124,46 @@ def require_another_file(entry: ModelEntry, save_file: str) -> Path:
     if not save_file or Path(save_file).expanduser().resolve() == Path(entry.weights).resolve():
         raise SettingsError("name another file for the network with further classes: args.save_file")
     return Path(entry.weights)
+
+
+def begin_new_classes(
+    network: nn.Module,
+    widened: Sequence[str],
+    further: FurtherClasses,
+    entry: ModelEntry,
+    device: torch.device,
+    power: float,
+) -> None:
+    """Let a network know its new classes by the features that it has, before it is trained.
+
+    A network whose last layer is none that maps features to classes pixel by pixel begins at random instead.
+
+    Args:
+        network: With the rows of the new classes; they are changed.
+        widened: Keys of the tensors that have these rows.
+        further: The classes, and images to learn them from.
+        entry: Of the network.
+        device: Where to compute; the network is left there.
+        power: 0 weighs pixels alike, 1 classes.
+    """
+    layer = last_layer(network, widened)
+    label_set = further.examples.label_set
+    if layer is None or label_set is None or layer.out_channels != label_set.num_classes:
+        logger.info("the last layer is none that can be fitted; the new classes begin at random")
+        return
+    training = network.training
+    network.to(device).eval()
+    found = sampled_features(network, layer, _images(further.examples, entry, device))
+    fit_new_rows(layer, layer.out_channels - len(further.names), *found, power)
+    network.train(training)
+
+
+def _images(
+    dataset: SegmentationDataset, entry: ModelEntry, device: torch.device
+) -> Iterator[tuple[Tensor, NDArray[np.integer]]]:
+    label_set = dataset.label_set
+    for index in progress(range(len(dataset)), "looking at the new classes"):
+        sample = dataset[index]
+        if sample.labels is not None and label_set is not None:
+            image = image_tensor(sample.image, entry.mean, entry.std)
+            yield image.to(device), label_set.to_predicted(sample.labels)

@@ -27,7 +27,12 @@ from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.models.widening import load_widened_weights
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
-from oodretrieval.stages.train.further_classes import FurtherClasses, require_another_file, widened_entry
+from oodretrieval.stages.train.further_classes import (
+    FurtherClasses,
+    begin_new_classes,
+    require_another_file,
+    widened_entry,
+)
 from oodretrieval.stages.train.segmentation_quality import evaluate, log_quality, rounded
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
@@ -62,6 +67,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
         names = (settings.dataset, settings.dataset_val)
         train, validation = (run.dataset(name, settings.common) for name in names)
         data = {name: dataset_arguments(run.configuration, name, settings.common) for name in names}
+        more = None
         if start is not None:
             more = FurtherClasses.of(settings.exports, train, validation)
             train, validation = more.train, more.validation
@@ -69,7 +75,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
                 folder: {"classes": str(file_stamp(Path(folder) / CLASSES))} for folder in settings.exports
             }
             logger.info("further classes: %s", ", ".join(more.names))
-        training = _Training(settings, entry, train, validation, path, data, start)
+        training = _Training(settings, entry, train, validation, path, data, start, more)
         if settings.common.overwrite and first:  # only now: what was learned is not lost to a misspelt name
             state.unlink(missing_ok=True)
         quality = training.run(state)
@@ -111,6 +117,7 @@ class _Training:
         path: Path,
         data: dict[str, dict[str, str]],
         start: Path | None = None,
+        more: FurtherClasses | None = None,
     ) -> None:
         self.label_set = _common_label_set(train, validation)
         if start is not None:
@@ -123,20 +130,41 @@ class _Training:
         self.accelerator = accelerator(settings.common.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
-        left_out = {"workspace", "root", "gpu", "num_cores", "overwrite", "save_file", "verify"}
+        left_out = {
+            "workspace",
+            "root",
+            "gpu",
+            "num_cores",
+            "engine",
+            "overwrite",
+            "retry_failed",
+            "dry_run",
+            "save_file",
+            "verify",
+        }
         self.recipe = {key: value for key, value in flat(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
         pretrained = "no" if start is not None else settings.pretrained
         self.network = fresh_network(entry, settings.model_name, self.label_set, pretrained)
         if start is not None:
-            load_widened_weights(self.network, start, run_code=entry.run_code)
+            self.widened = load_widened_weights(self.network, start, run_code=entry.run_code)
+        self.more = more
 
     def run(self, state: Path) -> dict[str, Any]:
         """Train to the end; returns the quality of what is stored."""
         settings = self.settings
         keep_freed_memory()
         seed_process(settings.seed)
+        if self.more is not None and not state.is_file():
+            begin_new_classes(
+                self.network,
+                self.widened,
+                self.more,
+                self.entry,
+                self.accelerator.device,
+                settings.class_weight_power,
+            )
         weights = _weights(self.train, self.label_set, settings.class_weight_power)
         weights = None if weights is None else weights.to(self.accelerator.device)
         trainer = Trainer(

@@ -24,6 +24,8 @@ from oodretrieval.stages.fit.meta_evaluation import Estimate, evaluated_sets
 
 logger = logging.getLogger(__name__)
 LOSS, SPREAD, CORRELATION = "loss of R² without it", "deviation", "correlation with IoU"
+IMPORTANCE_SEGMENTS = 5000
+"""Segments on which metrics are shuffled, at most: the model predicts them hundreds of times."""
 Losses = dict[str, tuple[float, float]]
 """Name → mean and deviation of the loss of R² without it."""
 
@@ -134,6 +136,8 @@ class Analysed:
     def importance(self, path: LassoPath | None) -> tuple[pd.DataFrame, Losses]:
         """What each metric says of known segments, and the loss of R² without each kind of metric.
 
+        The losses are measured on :data:`IMPORTANCE_SEGMENTS` of the segments, sampled by ``args.seed``, at most.
+
         Args:
             path: The lasso path, or None.
 
@@ -141,6 +145,8 @@ class Analysed:
             One row a metric, the most important first; and kind of metric → loss.
         """
         model, known, settings = self.model, self.known, self.settings
+        if len(known) > IMPORTANCE_SEGMENTS:
+            known = known.sample(IMPORTANCE_SEGMENTS, random_state=settings.seed).sort_index()
         names, iou = list(model.feature_names), known["iou"].to_numpy()
         features = feature_matrix(known, names, model.num_classes)
         members: dict[str, list[int]] = {}
@@ -152,7 +158,9 @@ class Analysed:
         losses = permutation_importance(model.predict_features, features, iou, single, **options)
         table = pd.DataFrame(
             {
-                CORRELATION: correlations(features, iou),
+                CORRELATION: correlations(
+                    feature_matrix(self.known, names, model.num_classes), self.known["iou"].to_numpy()
+                ),
                 LOSS: [losses[name][0] for name in names],
                 SPREAD: [losses[name][1] for name in names],
             },

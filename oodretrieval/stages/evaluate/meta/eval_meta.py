@@ -6,7 +6,7 @@ from typing import Any
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result
-from oodretrieval.stages.evaluate.meta.analysed import Analysed
+from oodretrieval.stages.evaluate.meta.analysed import IMPORTANCE_SEGMENTS, Analysed
 from oodretrieval.stages.evaluate.meta.meta_pictures import analysis_pictures, rating_pictures
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 from oodretrieval.stages.fit.meta_evaluation import as_tables, evaluate
@@ -49,8 +49,14 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         settings=flat(settings),
         measures={"figures": measures, "features": features.to_dict("index"), "kinds": kinds},
         tables={**as_tables(measures), "metrics": features},
-        notes=(*analysed.notes, *evaluated.scene_notes),
+        notes=(*analysed.notes, *evaluated.scene_notes, *_sampled(len(analysed.known))),
     )
     pictures = chain(analysis_pictures(analysed, features, kinds, path), rating_pictures(analysed))
     files = evaluated.save(result, pictures)
     return {"figures": measures, "features": features.to_dict("index"), "files": files}
+
+
+def _sampled(known: int) -> tuple[str, ...]:
+    if known <= IMPORTANCE_SEGMENTS:
+        return ()
+    return (f"The loss of R² is measured on {IMPORTANCE_SEGMENTS} of the {known} known segments, sampled.",)

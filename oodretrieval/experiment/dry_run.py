@@ -1,0 +1,217 @@
+"""What a stage would do: images to do, done and failed, and where it would write. No network is loaded for that."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from oodretrieval.errors import StoreError
+from oodretrieval.experiment.logs import OUTPUT
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import changed, flat, names_in
+from oodretrieval.results.result import result_folder
+from oodretrieval.stores import Stored, Workspace, existing_parts, read_failures, read_prediction_record
+
+logger = logging.getLogger(OUTPUT)
+S = TypeVar("S")
+Values = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ImageCounts:
+    """How far the images of a dataset are.
+
+    Attributes:
+        images: Those asked for.
+        predicted: Have a prediction that can be used.
+        measured: Have segments of that prediction.
+        not_predicted: Failed to be predicted.
+        not_measured: Failed to be measured.
+    """
+
+    images: int
+    predicted: int = 0
+    measured: int = 0
+    not_predicted: int = 0
+    not_measured: int = 0
+
+
+def dry_run(stage: str, settings: object, run: Run) -> dict[str, Any]:
+    """Say what a stage would do, and do nothing.
+
+    Args:
+        stage: Name of its script.
+        settings: Its settings.
+        run: Configuration and workspace; nothing is written to it.
+
+    Returns:
+        ``writes``: the files, or folders of files, that would be written; by name of each dataset in use, ``images``,
+        and with a network ``predicted``, ``measured``, ``failed`` and, where the stage works image by image,
+        ``to_do``.
+
+    Raises:
+        DatasetError: If a dataset cannot be opened.
+        StoreError: If a segment table is damaged.
+    """
+    settings, run = _with_folder(settings, run)
+    values = flat(settings)
+    said: dict[str, Any] = {}
+    for name in dict.fromkeys(name for kind, name in names_in(settings) if kind == "dataset"):
+        counts = _counts(name, settings, run)
+        said[name] = {"images": counts.images}
+        line = f"{name}: {counts.images} images"
+        if values.get("model_name"):
+            failed = counts.not_measured if stage == "compute_metrics" else counts.not_predicted
+            said[name] |= {"predicted": counts.predicted, "measured": counts.measured, "failed": failed}
+            line += f", {counts.predicted} predicted, {counts.measured} with segments, {failed} failed"
+        if stage in _TO_DO:
+            said[name]["to_do"] = _TO_DO[stage](counts, values)
+            line += f"; to do: {said[name]['to_do']}"
+        logger.info("%s", line)
+    said["writes"] = [str(path) for path in _WRITES[stage](values, run)]
+    for path in said["writes"]:
+        logger.info("%s %s", "would go on in" if Path(path).exists() else "would write", path)
+    logger.info("nothing was done, because of args.dry_run=True")
+    return said
+
+
+def _with_folder(settings: S, run: Run) -> tuple[S, Run]:
+    """A folder of photographs without an entry, as the pipeline takes it, by its own name."""
+    values = flat(settings)
+    if values.get("dataset") != "" or not values.get("root"):
+        return settings, run
+    root = Path(values["root"]).expanduser().resolve()
+    extended = run.configuration.with_folder(root.name, root)
+    return changed(settings, {"dataset": root.name}), replace(run, configuration=extended)
+
+
+def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
+    dataset = run.dataset(name, settings.common)
+    images = set(dataset.ids)
+    model = flat(settings).get("model_name")
+    if not model:
+        return ImageCounts(len(images))
+    stored = Stored(model, name)
+    digests = dict(_predicted(run.workspace, stored, images))
+    parts = existing_parts(run.workspace, stored).values()
+    measured = {
+        i for part in parts for i, digest in part.images.items() if i in images and digests.get(i) == digest
+    }
+    folders = run.workspace.prediction_folder(stored), run.workspace.segments_folder(stored)
+    not_predicted, not_measured = (
+        {failure.image_id for failure in read_failures(folder)} & images for folder in folders
+    )
+    unpredicted = not_predicted - digests.keys()
+    return ImageCounts(
+        len(images), len(digests), len(measured), len(unpredicted), len(not_measured - measured)
+    )
+
+
+def _predicted(workspace: Workspace, stored: Stored, images: set[str]) -> Iterator[tuple[str, str]]:
+    """Images whose predictions can be used, and their digests; others are made again."""
+    for image in images:
+        path = workspace.prediction_path(stored, image)
+        if path.is_file():
+            try:
+                yield image, read_prediction_record(path).digest
+            except StoreError:
+                continue
+
+
+def _to_predict(counts: ImageCounts, values: Values) -> int:
+    if values["overwrite"]:
+        return counts.images
+    return counts.images - counts.predicted - (0 if values["retry_failed"] else counts.not_predicted)
+
+
+def _to_measure(counts: ImageCounts, values: Values) -> int:
+    if values["overwrite"]:
+        return counts.predicted
+    return counts.predicted - counts.measured - (0 if values["retry_failed"] else counts.not_measured)
+
+
+_TO_DO: dict[str, Callable[[ImageCounts, Values], int]] = {
+    "pred_images": _to_predict,
+    "pipeline": _to_predict,
+    "compute_metrics": _to_measure,
+    "compute_embeddings": lambda counts, values: counts.measured,
+}
+
+
+def _predictions(values: Values, run: Run) -> list[Path]:
+    stored = Stored(values["model_name"], values["dataset"])
+    folder, segments = run.workspace.prediction_folder(stored), run.workspace.segments_folder(stored)
+    keep = values["keep"] if "keep" in values else values["predict"]["keep"]
+    return [folder, *([segments] if keep == "nothing" or "predict" in values else [])]
+
+
+def _segments(values: Values, run: Run) -> list[Path]:
+    return [run.workspace.segments_folder(Stored(values["model_name"], values["dataset"]))]
+
+
+def _catalogue(values: Values, run: Run) -> list[Path]:
+    names = values["dataset"] if isinstance(values["dataset"], tuple) else (values["dataset"],)
+    name = values["save_file"] or values.get("load_file") or "+".join(names)
+    return [run.workspace.catalogue_folder(name)] if name else []
+
+
+def _pipeline(values: Values, run: Run) -> list[Path]:
+    return [*_predictions(values, run), *_catalogue(values, run), run.workspace.path / "reports"]
+
+
+def _evaluation(values: Values, run: Run) -> list[Path]:
+    return [result_folder(run.workspace.path, values.get("save_dir", ""))]
+
+
+def _of_catalogue(values: Values, run: Run) -> list[Path]:
+    if values.get("save_dir"):
+        return [Path(values["save_dir"]).expanduser()]
+    return [run.workspace.catalogue_folder(values["embeddings_file"])] if values["embeddings_file"] else []
+
+
+def _meta_model(values: Values, run: Run) -> list[Path]:
+    name = run.configuration.meta_model_for(values["model_name"], values["meta_model_name"])
+    path = run.configuration.meta_model(name).path
+    own = run.workspace.meta_model_path(name, "").parent  # its suffix depends on its kind
+    return [Path(path) if path else own, *_evaluation(values, run)]
+
+
+def _novelty_model(values: Values, run: Run) -> list[Path]:
+    path = run.configuration.model(values["model_name"]).novelty
+    return [Path(path or run.workspace.novelty_model_path(values["model_name"]))]
+
+
+def _network(values: Values, run: Run) -> list[Path]:
+    path = values["save_file"] or run.configuration.model(values["model_name"]).weights
+    return [*([Path(path)] if path else []), run.workspace.path / "training"]
+
+
+_WRITES: dict[str, Callable[[Values, Run], list[Path]]] = {
+    "pipeline": _pipeline,
+    "pred_images": _predictions,
+    "compute_metrics": _segments,
+    "train_meta_nn": _meta_model,
+    "train_novelty": _novelty_model,
+    "train_segmentation": _network,
+    "compute_logit_statistics": lambda values, run: [
+        Path(values["save_file"] or run.workspace.path / "logit_statistics")
+    ],
+    "compute_embeddings": _catalogue,
+    "merge_catalogues": lambda values, run: [run.workspace.path / "catalogues"],
+    "discover_embedding_space": _of_catalogue,
+    "discover_classes": _of_catalogue,
+    "eval_retrieval": _of_catalogue,
+    "find_similar": _of_catalogue,
+    "export": lambda values, run: [Path(values["save_dir"] or run.workspace.path / "exports")],
+    "report": lambda values, run: [Path(values["save_file"] or run.workspace.path / "reports")],
+    "demo": lambda values, run: [Path(values["save_dir"]), run.workspace.path],
+    **dict.fromkeys(
+        ("eval_iou", "eval_meta", "eval_ood", "eval_segmentation", "eval_selection", "eval_discovery"),
+        _evaluation,
+    ),
+    **dict.fromkeys(("search_classes", "explain"), _evaluation),
+}
+"""Script → what it would write."""
+STAGES = tuple(_WRITES)
+"""Scripts of which it is known."""

@@ -1,0 +1,74 @@
+"""Distances of vectors from one, and directions about the mean of all: plain, in float64."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.parted_arrays import row_blocks
+from oodretrieval.search import passes
+
+_AT_CENTRE = 1e-9
+"""Nearer than this is at the centre, but for rounding."""
+
+
+def mean_direction(vectors: passes.Vectors, norms: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of the directions of vectors: what they have in common.
+
+    Args:
+        vectors: ``(n, D)``, read once, in blocks.
+        norms: Length of each, ``(n,)``; those of length 0 have no direction and count for nothing.
+
+    Returns:
+        ``(D,)``, of length 0…1.
+    """
+    together = np.zeros(vectors.shape[1])
+    for rows, block in row_blocks(vectors, passes.BYTES_AT_ONCE):
+        shares = np.divide(1.0, norms[rows], out=np.zeros(len(block)), where=norms[rows] > 0)
+        together += shares @ np.asarray(block, np.float64)
+    return together / max(1, len(vectors))
+
+
+def centred_directions(vectors: NDArray[np.floating], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Directions of vectors, less a centre.
+
+    Args:
+        vectors: ``(k, D)``.
+        centre: ``(D,)``.
+
+    Returns:
+        ``(k, D)``; 0 of a zero vector and of what lies within 1e-9 of the centre, which have no direction.
+    """
+    points = np.asarray(vectors, np.float64)
+    lengths = np.sqrt((points**2).sum(axis=1))[:, None]
+    directions = points / np.where(lengths > 0, lengths, 1.0) - centre
+    away = np.sqrt((directions**2).sum(axis=1))[:, None]
+    return np.where((lengths > 0) & (away > _AT_CENTRE), directions, 0.0)
+
+
+def euclidean_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Euclidean distances, measured one by one.
+
+    Args:
+        vectors: ``(k, D)``.
+        query: ``(D,)``.
+
+    Returns:
+        ``(k,)``.
+    """
+    distances: NDArray[np.float64] = np.sqrt(((vectors - query) ** 2).sum(axis=1))
+    return distances
+
+
+def cosine_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Half the squared distance of the unit vectors: exactly 0 for equal directions.
+
+    Args:
+        vectors: ``(k, D)``.
+        query: ``(D,)``.
+
+    Returns:
+        ``(k,)``, 0…2; 1 between a zero vector, which has no direction, and any other.
+    """
+    norms, norm = np.sqrt((vectors**2).sum(axis=1)), np.sqrt((query**2).sum())
+    units = vectors / np.where(norms > 0, norms, 1.0)[:, None]
+    distances = ((units - query / (norm if norm > 0 else 1.0)) ** 2).sum(axis=1) / 2
+    return np.where((norms > 0) == (norm > 0), distances, 1.0)
