@@ -2,8 +2,8 @@
 #   make demo   the whole pipeline on rendered streets
 #   make test   the tests, a process on each core
 # `make test-slow` runs the tests that `make test` leaves out, and laws on more examples; `make lint` checks style, types
-# and security, `make audit` asks for known weaknesses of the installed packages, `make docs` builds the site, `make clean`
-# removes what these made.
+# and security, `make audit` asks for known weaknesses of the installed packages, `make docs` builds the site, `make
+# clean` removes what these made.
 
 PYTHON ?= python3
 VENV := .venv

@@ -9,7 +9,6 @@ from oodretrieval.embedding import OpenClipEmbedding, embed_crops, embedding_net
 from oodretrieval.entries import EmbeddingEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
 
-open_clip = pytest.importorskip("open_clip")
 CONFIGURATION = {
     "embed_dim": 12,
     "vision_cfg": {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
@@ -19,7 +18,13 @@ PREPROCESSING = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def open_clip():
+    """Imported when a test asks: it takes a second, in every process that collects tests."""
+    return pytest.importorskip("open_clip")
+
+
+@pytest.fixture(scope="module")
+def folder(open_clip, tmp_path_factory):
     """A tiny network of open_clip with random weights, as its hub repositories lie."""
     folder = tmp_path_factory.mktemp("clip")
     torch.manual_seed(0)
@@ -53,7 +58,7 @@ def test_crops_and_texts_share_a_space(network, folder):
     assert network.mean == tuple(PREPROCESSING["mean"]) and network.std == tuple(PREPROCESSING["std"])
 
 
-def test_texts_are_what_open_clip_itself_gives(entry, folder):
+def test_texts_are_what_open_clip_itself_gives(open_clip, entry, folder):
     oracle = open_clip.create_model(f"local-dir:{folder}")
     with torch.inference_mode():
         expected = oracle.encode_text(
