@@ -1,9 +1,9 @@
 # Two commands, each from a bare clone with nothing but Python, pip and make:
 #   make demo   the whole pipeline on rendered streets
 #   make test   the tests, a process on each core
-# `make test-slow` runs the few tests that `make test` leaves out, `make lint` checks style, types and security, `make
-# audit` asks for known weaknesses of the installed packages, `make docs` builds the site, `make clean` removes what
-# these made.
+# `make test-slow` runs the tests that `make test` leaves out, and laws on more examples; `make lint` checks style, types
+# and security, `make audit` asks for known weaknesses of the installed packages, `make docs` builds the site, `make clean`
+# removes what these made.
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +28,7 @@ test: $(VENV)/.installed
 	$(PYTEST)
 
 test-slow: $(VENV)/.installed
-	$(PYTEST) -m slow
+	$(PYTEST) -m "slow or hypothesis" --hypothesis-profile=thorough
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -19,9 +19,10 @@ gc.disable()  # until tests run: what is imported before them stays
 mpl.use("Agg")
 mpl.rcParams["text.hinting"] = "none"
 keep_letters()
-settings.register_profile("everywhere", deadline=None)
-settings.register_profile("CI", deadline=None, derandomize=True)  # a change fails for what it changed
-settings.load_profile("CI" if os.environ.get("CI") else "everywhere")
+for profile, examples in (("quick", 25), ("thorough", 100)):  # of laws that name no number of their own
+    derandomized = bool(os.environ.get("CI"))  # a change fails for what it changed
+    settings.register_profile(profile, deadline=None, derandomize=derandomized, max_examples=examples)
+settings.load_profile("quick")
 
 
 @pytest.hookimpl(wrapper=True)

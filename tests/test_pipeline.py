@@ -44,7 +44,7 @@ def run(tmp_path):
     return Run(CONFIGURATION, Workspace(tmp_path / "workspace"))
 
 
-@pytest.mark.parametrize("keep", ["logits", "nothing"])
+@pytest.mark.parametrize("keep", ["logits", pytest.param("nothing", marks=pytest.mark.slow)])
 def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     caplog.set_level(logging.INFO)
     settings = from_mapping(PipelineSettings, {**without_groups(settings), "predict": {"keep": keep}})

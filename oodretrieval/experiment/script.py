@@ -1,7 +1,6 @@
 """Scripts as sacred experiments: settings, logging and exit codes in one place."""
 
 import errno
-import inspect
 import logging
 import signal
 import sys
@@ -19,7 +18,7 @@ from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.descriptions import describe
-from oodretrieval.experiment.logs import Transcript, set_up_logs
+from oodretrieval.experiment.logs import Transcript, readers_may_leave, set_up_logs
 from oodretrieval.experiment.settings import flat, from_mapping, paths
 
 if TYPE_CHECKING:
@@ -53,23 +52,24 @@ def run_script(
         only_reads: The stage can do without writing to the workspace; where nothing can be written to it, only the
             record of the run is missing.
     """
-    caller = inspect.stack()[1].frame.f_globals
+    caller = sys._getframe(1).f_globals
     transcript = set_up_logs()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
-    try:
-        _check_updates(sys.argv)
-        configuration = load_configuration()
-        settings = defaults(configuration)
-        described = Path(caller["__file__"]), caller["__doc__"] or ""
-        experiment = _experiment(*described, settings, configuration, stage)
-        _keep_record(experiment, type(settings), configuration, transcript, only_reads)
-        experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
-    except OODRetrievalError as error:
-        sys.exit(_report(error))
-    except KeyboardInterrupt:
-        logger.error("interrupted%s; run the same command again to go on", progress.left_off())
-        sys.exit(INTERRUPTED)
+    with readers_may_leave():
+        try:
+            _check_updates(sys.argv)
+            configuration = load_configuration()
+            settings = defaults(configuration)
+            described = Path(caller["__file__"]), caller["__doc__"] or ""
+            experiment = _experiment(*described, settings, configuration, stage)
+            _keep_record(experiment, type(settings), configuration, transcript, only_reads)
+            experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
+        except OODRetrievalError as error:
+            sys.exit(_report(error))
+        except KeyboardInterrupt:
+            logger.error("interrupted%s; run the same command again to go on", progress.left_off())
+            sys.exit(INTERRUPTED)
     sys.exit(DONE)
 
 

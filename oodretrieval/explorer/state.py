@@ -90,8 +90,7 @@ class State(Observable):
             self.ranking.subscribe(lambda changed: self.announce(*changed))
         self.points, self.preliminary = None, False
         self.space = self.vectors if not settings.embedding_size else None
-        self.metric, self.once = settings.distance_metric, settings.once
-        self.query, self.found = None, None
+        self.metric, self.once, self.query, self.found = settings.distance_metric, settings.once, None, None
         self.want_neighbours(settings.neighbours)
         self.clustering, self.groups, self.clusters = next(iter(CLUSTERINGS)), 0, None
         self.colouring = self._most_instructive_colouring()
@@ -115,9 +114,7 @@ class State(Observable):
         self._listed: tuple[tuple[Any, ...], list[Category]] | None = None
         self._standing = self._memento()
         self.subscribe(self._remember)
-        self.search = VisibleNeighbours(
-            catalogue, self.embedding, self.vectors, self.ranking, settings.approximate
-        )
+        self.search = VisibleNeighbours(catalogue, settings, self.vectors, self.ranking)
 
     def _most_instructive_colouring(self) -> str:
         """What says most at first sight: truth, without it the score, without that the predicted class."""
@@ -230,8 +227,8 @@ class State(Observable):
         done = [title for name, title in UNDOABLE.items() if name in changed]
         if not done:
             return
-        before, self._standing = self._standing, self._memento()
-        after = self._standing
+        before, after = self._standing, self._memento()
+        self._standing = after
         self.history.record(done[0], lambda: self._restore(before), lambda: self._restore(after))
 
     # -- search --------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.explorer.ranking import Ranking
+from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.candidates import groups_of
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.stores import Catalogue
@@ -19,22 +20,21 @@ class VisibleNeighbours:
 
     Args:
         catalogue: Whose segments.
-        embedding: Name of its embedding, whose lengths the catalogue knows.
-        vectors: Of that, ``(n, D)``.
+        settings: Which embedding, and whether an index of faiss may be used, which the extra ``[faiss]`` brings.
+        vectors: Of that embedding, ``(n, D)``; the catalogue knows their lengths.
         ranking: Of the segments; None for a catalogue without scores.
-        approximate: Whether an index of faiss may be used, which the extra ``[faiss]`` brings.
     """
 
     def __init__(
         self,
         catalogue: Catalogue,
-        embedding: str,
+        settings: ExplorerSettings,
         vectors: NDArray[np.floating],
         ranking: Ranking | None,
-        approximate: bool = False,
     ) -> None:
-        self._catalogue, self._embedding, self._ranking = catalogue, embedding, ranking
-        self._vectors, self._approximate = vectors, approximate
+        self._catalogue, self._vectors, self._ranking = catalogue, vectors, ranking
+        self._embedding = settings.net or catalogue.default_embedding
+        self._approximate = settings.approximate
         self._index: tuple[str, NDArray[np.floating], NearestNeighbours] | None = None
         self._found: tuple[tuple[int, int, bool], NDArray[np.bool_], Found] | None = None
 

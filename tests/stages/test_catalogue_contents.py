@@ -69,7 +69,13 @@ def assert_as_if_fresh(configuration, workspace, **options):
 # -- the images asked for ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", [{"select_number": 8}, {"select_quantile": 0.5, "select_by": "novelty"}])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"select_number": 8},
+        pytest.param({"select_quantile": 0.5, "select_by": "novelty"}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_catalogue_of_the_first_images_grows_to_what_a_fresh_one_holds(configuration, fitted, rule, caplog):
     caplog.set_level("INFO")
     embed(configuration, fitted, limit=2, **rule)
@@ -192,8 +198,16 @@ def test_a_selection_is_evaluated_without_a_meta_model(configuration, fitted):
 # -- one damaged image -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("select_by", ["entropy", "novelty"])
-@pytest.mark.parametrize("damaged", ["image", "prediction"])
+@pytest.mark.parametrize(
+    ("damaged", "select_by"),
+    [
+        *(("image", "novelty"), ("prediction", "entropy")),
+        *(
+            pytest.param(*both, marks=pytest.mark.slow)
+            for both in (("image", "entropy"), ("prediction", "novelty"))
+        ),
+    ],
+)
 def test_an_image_that_cannot_be_read_is_left_out_and_the_rest_is_evaluated(
     configuration, fitted, camvid, tmp_path, select_by, damaged
 ):

@@ -96,7 +96,7 @@ class Project:
         }
 
 
-@pytest.fixture(params=["logits", "softmax", "nothing"])
+@pytest.fixture(params=["logits", pytest.param("softmax", marks=pytest.mark.slow), "nothing"])
 def project(request, configuration, workspace, tmp_path, pictures):
     return Project(configuration, workspace, tmp_path, pictures, request.param)
 

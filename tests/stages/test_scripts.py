@@ -1,5 +1,6 @@
 """The scripts that ship: what they say of themselves, and how they fail from the shell."""
 
+import os
 import re
 import subprocess
 import sys
@@ -41,6 +42,30 @@ def printed_names(lines):
             group = name.removesuffix(":")
         names.append(f"{group}.{name}" if line.startswith("      ") else name.removesuffix(":"))
     return names
+
+
+def test_a_reader_may_leave(tmp_path):
+    """``-h | head``: whoever reads the output has gone before the script writes; nothing is said of it."""
+    read, write = os.pipe()
+    command = [sys.executable, SCRIPTS / "compute_metrics.py", "-h"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(read)
+    os.close(write)
+    assert process.communicate()[1] == "" and process.returncode == 0
+
+
+def test_results_that_nobody_reads_do_not_end_a_run():
+    """The end of what is evaluated is still saved; the exit code is the run's own."""
+    code = "import sys, logging\nfrom oodretrieval.experiment.logs import *\nset_up_logs()\n"
+    code += "with readers_may_leave():\n for i in range(3): logging.getLogger(OUTPUT).info('x' * 9000)\n"
+    code += " logging.getLogger().info('saved')\n sys.exit(3)"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdout=write, stderr=subprocess.PIPE, text=True, check=False
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (3, "saved\n")
 
 
 def test_a_real_script_from_the_shell(tmp_path):

@@ -91,7 +91,7 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         "random": _plain(chance),
     }
     compared = _compared(settings, run, catalogue)
-    context = _context(settings, run.configuration, catalogue, len(set(images)), resampling)
+    context = _context(settings, run, catalogue, len(set(images)), resampling)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     content["spaces"] = {name: table.reset_index().to_dict("records") for name, table in compared.items()}
@@ -141,18 +141,18 @@ def _opened(configuration: Configuration, names: Iterable[str]) -> list[Segmenta
 
 def _context(
     settings: RetrievalSettings,
-    configuration: Configuration,
+    run: Run,
     catalogue: Catalogue,
     images: int,
     resampling: Resampling,
 ) -> Context:
     made_by = catalogue.settings
     datasets = list(catalogue.segments["dataset"].unique())
-    known = [name for name in datasets if name in configuration.datasets]
+    known = [name for name in datasets if name in run.configuration.datasets]
     model = made_by.get("model", "")
     return Context(
         dataset=", ".join(datasets),
-        split=", ".join(split_of(configuration, name) for name in known),
+        split=", ".join(split_of(run, name) for name in known),
         images=images,
         void_rule="a segment is what most of its pixels are; void ones are left out",
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
@@ -160,7 +160,7 @@ def _context(
         threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
         intervals=f"{resampling.words(images)}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
-        **(model_context(configuration, model) if model in configuration.models else {"model": model}),
+        **(model_context(run, model) if model in run.configuration.models else {"model": model}),
     )
 
 

@@ -103,17 +103,17 @@ class Evaluated:
         Returns:
             The rules.
         """
-        names, configuration = self.work.names, self.run.configuration
+        names = self.work.names
         return Context(
             dataset=names.dataset,
-            split=split_of(configuration, names.dataset),
+            split=split_of(self.run, names.dataset),
             images=images,
             void_rule="; ".join(filter(None, (void_rule(self.label_set), rule))),
             resolution=resolution,
             threshold=threshold,
             intervals=self.resampling.words(images),
             meta_model=meta_model,
-            **model_context(configuration, names.model),
+            **model_context(self.run, names.model),
         )
 
     def save(self, result: Result, pictures: Iterable[Picture] = ()) -> list[str]:

@@ -13,7 +13,6 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.subset import label_ids, read_labels_at
 from oodretrieval.errors import ImageError, PartialFailure
 from oodretrieval.execution import progress
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import split_of
 from oodretrieval.experiment.datasets import require_truth
 from oodretrieval.experiment.run import Run
@@ -56,7 +55,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
         search.add(index, image_id, dataset)
     images = pd.DataFrame(search.rows, columns=COLUMNS)
     images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])
-    result = _result(settings, run.configuration, label_set, search, _summary(images, wanted, label_set))
+    result = _result(settings, run, label_set, search, _summary(images, wanted, label_set))
     folder = result_folder(run.workspace.path, settings.save_dir)
     listing = folder / f"{result.stem}_images.csv"
     with atomic_path(listing) as temporary:
@@ -70,14 +69,14 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
 
 def _result(
     settings: SearchSettings,
-    configuration: Configuration,
+    run: Run,
     label_set: LabelSet,
     search: "_Search",
     summary: pd.DataFrame,
 ) -> Result:
     context = Context(
         dataset=settings.dataset,
-        split=split_of(configuration, settings.dataset),
+        split=split_of(run, settings.dataset),
         images=search.images,
         void_rule=void_rule(label_set),
         resolution=f"{size_words(search.sizes)}; objects are 8-connected components of one label id",

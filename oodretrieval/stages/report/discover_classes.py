@@ -246,8 +246,8 @@ def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, 
     with suppress(
         OODRetrievalError
     ):  # a catalogue can be searched where its datasets and network are not named
-        named = model_context(run.configuration, model)
-        splits = [split_of(run.configuration, name) for name in datasets]
+        named = model_context(run, model)
+        splits = [split_of(run, name) for name in datasets]
     number: object = settings.clusters or "one for every six different things"
     number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
     return Context(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,6 @@ from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.embedding import ImageCandidates, embedding_name
 from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
 from oodretrieval.execution import map_ahead, return_freed_memory
-from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.masks import RunLengthMask
@@ -114,7 +112,7 @@ def _fill(
     """Embed every part that lacks vectors; returns the images that failed."""
     embedder = Embedder(settings, run, str(source.settings.get("model", "")))
     segments, masks = source.segments, source.masks
-    images = _Images(settings, run.configuration, segments["dataset"].unique())
+    images = _Images(settings, run, segments["dataset"].unique())
     failures: dict[str, str] = {}
     with embedder:
         start = 0
@@ -131,16 +129,24 @@ def _fill(
     return failures
 
 
+class _Origin(NamedTuple):
+    """Where an image is from, and where it lay."""
+
+    dataset: str
+    image_id: str
+    path: str
+
+
 class _Images:
     """Images of a catalogue: from their datasets, or from where the catalogue says that they lie."""
 
-    def __init__(self, settings: EmbedSettings, configuration: Configuration, names: Iterable[str]) -> None:
+    def __init__(self, settings: EmbedSettings, run: Run, names: Iterable[str]) -> None:
         self.moved = bool(settings.common.root)
         self.datasets: dict[str, SegmentationDataset] = {}
         everything = changed(settings, {"limit": 0})
         for name in names:
             try:
-                self.datasets[name] = dataset_in_use(configuration, name, everything.common)
+                self.datasets[name] = run.dataset(name, everything.common)
             except (DatasetError, UnknownNameError):
                 if self.moved:
                     raise
@@ -151,34 +157,36 @@ class _Images:
     ) -> Iterator[ImageCandidates]:
         """The candidates of the rows in order, image by image; images that cannot be read are noted and skipped."""
         boxes = crop_boxes(rows)
-        columns = rows["dataset"], rows["image_id"], rows["image_path"]
-        images = [*zip(*columns, strict=True)]
+        images = [_Origin(*map(str, row)) for row in rows[["dataset", "image_id", "image_path"]].to_numpy()]
         groups = [[*places] for _, places in groupby(range(len(rows)), key=images.__getitem__)]
         with ThreadPoolExecutor(1) as thread:
-            read = map_ahead(lambda places: self._try(*images[places[0]]), groups, thread, ahead=2)
+            read = map_ahead(lambda places: self._try(images[places[0]]), groups, thread, ahead=2)
             for places, found in zip(groups, read, strict=True):
                 return_freed_memory()
                 if isinstance(found, str):
-                    failed["/".join(images[places[0]][:2])] = found
+                    image = images[places[0]]
+                    failed[f"{image.dataset}/{image.image_id}"] = found
                 else:
                     yield ImageCandidates(found, [boxes[i] for i in places], [masks[i] for i in places])
 
-    def _try(self, dataset: str, image_id: str, path: str) -> NDArray[np.uint8] | str:
+    def _try(self, image: _Origin) -> NDArray[np.uint8] | str:
         """The image, or why it cannot be read."""
         try:
-            return self._read(dataset, image_id, path)
+            return self._read(image)
         except (ImageError, StoreError) as error:
             return str(error)
 
-    def _read(self, dataset: str, image_id: str, path: str) -> NDArray[np.uint8]:
-        place = self.places.get(dataset, {}).get(image_id)
+    def _read(self, image: _Origin) -> NDArray[np.uint8]:
+        place = self.places.get(image.dataset, {}).get(image.image_id)
         if place is not None:
-            sample = self.datasets[dataset][place]
+            sample = self.datasets[image.dataset][place]
             # the entry may stand for other images of these names: without args.root the catalogue knows better
-            if self.moved or str(sample.path) == str(path):
+            if self.moved or str(sample.path) == image.path:
                 return sample.image
         if self.moved:
-            raise StoreError(f"dataset {dataset!r} has no image {image_id!r} any more")
-        if not Path(path).is_file():
-            raise ImageError(f"the image {path} has gone; bring it back, or say by args.root where it is now")
-        return read_image(Path(path))
+            raise StoreError(f"dataset {image.dataset!r} has no image {image.image_id!r} any more")
+        if not Path(image.path).is_file():
+            raise ImageError(
+                f"the image {image.path} has gone; bring it back, or say by args.root where it is now"
+            )
+        return read_image(Path(image.path))

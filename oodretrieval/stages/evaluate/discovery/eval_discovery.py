@@ -160,13 +160,13 @@ def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Mea
     )
     context = Context(
         dataset=scene.name,
-        split=split_of(run.configuration, scene.name),
+        split=split_of(run, scene.name),
         images=len(scene.images),
         void_rule=void_rule(scene.label_set),
         resolution=size_words(scene.sizes),
         threshold=f"candidates in the order of {settings.select_by}",
         intervals=found.resampling.words(len(scene.images)),
-        **model_context(run.configuration, settings.model_name),
+        **model_context(run, settings.model_name),
     )
     result = Result(
         title=f"Discovery of unknown objects on {scene.name} by {settings.model_name}",
@@ -219,7 +219,7 @@ def _save_mean(
         resolution="as of each scene",
         threshold=f"candidates in the order of {settings.select_by}",
         intervals=f"95 %, {every[0].resampling.repetitions} resamples of the images of each scene by itself",
-        **model_context(run.configuration, settings.model_name),
+        **model_context(run, settings.model_name),
     )
     result = Result(
         title=f"Discovery of unknown objects by {settings.model_name}, mean over {len(measured)} scenes",
