@@ -32,7 +32,7 @@ from typing import Any
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # a forked process has the parent's memory, but none of its threads
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "stages")]
+sys.path.insert(0, str(ROOT))
 
 import miniature  # noqa: E402
 import pyarrow as pa  # noqa: E402
@@ -43,7 +43,7 @@ import oodretrieval.files  # noqa: E402
 from oodretrieval.errors import ChecksumError  # noqa: E402
 from oodretrieval.experiment.configuration import Configuration  # noqa: E402
 from oodretrieval.experiment.run import Run  # noqa: E402
-from oodretrieval.experiment.script import _report  # noqa: E402
+from oodretrieval.experiment.script import report_error  # noqa: E402
 from oodretrieval.experiment.settings import from_mapping  # noqa: E402
 from oodretrieval.stages.evaluate.eval_iou import eval_iou  # noqa: E402
 from oodretrieval.stages.evaluate.settings import IouSettings  # noqa: E402
@@ -126,7 +126,7 @@ def fork(run: Run, todo: Stages, fault: Callable[[], None], at: mmap.mmap, said:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
-        code = _report(error)
+        code = report_error(error)
         if code != FAILED or "unexpected" in said.read_text():
             traceback.print_exc()
             code = UNEXPECTED

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "stages")]
+sys.path.insert(0, str(ROOT))
 
 import miniature  # noqa: E402
 import numpy as np  # noqa: E402

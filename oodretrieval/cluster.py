@@ -108,7 +108,7 @@ def as_it_is(function: Callable[[Task], Result]) -> Callable[[Task], Result]:
 class _Worker:
     """What an actor does.
 
-    It opens what it needs when asked whether it is ready: an error while it is made could not be told from its death.
+    It opens what it needs when asked whether it is ready: an error while it is made would look like its death.
     """
 
     def __init__(self, prepare: Callable[[], Callable[[Any], Any]], folder: str) -> None:

@@ -19,6 +19,7 @@ FILES = {
     for path in sorted((ROOT / folder).rglob("*.py"))
 }
 OF_OTHERS = {  # private by their spelling alone, or without a public way to do what a test must
+    "_exit": "the end of a process without any clean-up, as os documents it",
     "_replace": "a method that named tuples document",
     "_process": "how matplotlib's own tests and guide hand an event to a canvas",
     "_predictors": "scikit-learn's trees: files are written that lead a reader astray",

@@ -66,7 +66,7 @@ def run_script(
             _keep_record(experiment, type(settings), configuration, transcript, only_reads)
             experiment.run_commandline(_in_args(sys.argv, _groups(settings)))
         except OODRetrievalError as error:
-            sys.exit(_report(error))
+            sys.exit(report_error(error))
         except KeyboardInterrupt:
             logger.error("interrupted%s; run the same command again to go on", progress.left_off())
             sys.exit(INTERRUPTED)
@@ -98,7 +98,7 @@ def _experiment(
         except Exception as error:
             if _run.pdb:
                 raise
-            sys.exit(_report(error, _run.debug))
+            sys.exit(report_error(error, _run.debug))
 
     run.__name__ = script.stem
     run.__doc__ = doc.strip().splitlines()[0] if doc.strip() else script.stem
@@ -124,7 +124,7 @@ def _keep_record(
             if command_name == experiment.path and not flat(settings)["dry_run"]:
                 _add_record(_workspace(settings, configuration))
         except OODRetrievalError as error:
-            sys.exit(_report(error))
+            sys.exit(report_error(error))
         return {}
 
     def _add_record(workspace: "Workspace") -> None:
@@ -185,8 +185,16 @@ def _settings(kind: type[S], config: Mapping[str, Any]) -> S:
     return from_mapping(kind, args)
 
 
-def _report(error: Exception, debug: bool = False) -> int:
-    """Say in one line what went wrong, with a traceback in debug mode; returns the exit code."""
+def report_error(error: Exception, debug: bool = False) -> int:
+    """Say in one line what went wrong.
+
+    Args:
+        error: What a stage raised.
+        debug: With a traceback.
+
+    Returns:
+        The exit code.
+    """
     trace = error if debug else None
     if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
         error = StoreError(

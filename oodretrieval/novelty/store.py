@@ -94,7 +94,11 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
 def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> NoveltyModel:
     bank = FeatureBank(*(arrays[f"bank.{name}"] for name in ("mean", "std", "vectors", "classes")))
     kept, dimensions = bank.vectors.shape
-    shapes = {"bank.mean": (dimensions,), "bank.std": (dimensions,), "bank.classes": (kept,)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "bank.mean": (dimensions,),
+        "bank.std": (dimensions,),
+        "bank.classes": (kept,),
+    }
     for part in _PARTS:
         shapes[part] = (2,)
     quantiles = {

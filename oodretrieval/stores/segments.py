@@ -238,7 +238,7 @@ def table_length(path: Path) -> int:
     """
     try:
         return int(pq.read_metadata(path).num_rows)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:  # ValueError: names that are no text
         raise _damaged(path, error) from error
 
 

@@ -169,7 +169,7 @@ def test_of_many_segments_some_are_shuffled_and_all_correlated(trained, tmp_path
     for module in ("analysed", "eval_meta"):
         monkeypatch.setattr(f"oodretrieval.stages.evaluate.meta.{module}.IMPORTANCE_SEGMENTS", 20)
     some = analyse(trained, save_dir=str(tmp_path / "some"), permutations=2)
-    assert some["figures"] == whole["figures"]
+    assert str(some["figures"]) == str(whole["figures"])  # undefined ends are NaN, which equals nothing
     for name, values in whole["features"].items():
         assert some["features"][name]["correlation with IoU"] == values["correlation with IoU"]
     losses = [{name: v["loss of R² without it"] for name, v in r["features"].items()} for r in (whole, some)]

@@ -45,8 +45,9 @@ def nodes():
     from ray.cluster_utils import Cluster
 
     before = os.environ.get("PYTHONPATH")
-    here = Path(__file__).resolve().parent
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(here), str(here.parents[1]), before or ""])
+    here, checkout = Path(__file__).resolve().parent, Path(__file__).resolve().parents[2]
+    places = (here, checkout / "benchmarks", checkout)
+    os.environ["PYTHONPATH"] = os.pathsep.join([*map(str, places), before or ""])
     cluster = Cluster()
     for options in ({"include_dashboard": False}, {}, {}):
         patiently(lambda options=options: cluster.add_node(num_cpus=1, **options))
@@ -78,8 +79,9 @@ def all_stages(configuration, folder, engine):
     embed(
         run,
         engine=engine,
-        select_by="distance",
-        select_quantile=0.5,
+        select_by="nearest_neighbour",
+        iou_threshold=0.5,
+        select_number=8,
         candidates="objects",
         save_file="objects",
     )

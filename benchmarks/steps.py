@@ -1,5 +1,8 @@
 """The first stages on the miniature, with the options that most tests want."""
 
+from typing import Any
+
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
@@ -16,26 +19,26 @@ NETWORK = {"model_name": "colour"}
 META = {**NETWORK, "meta_model_name": "linear"}
 
 
-def predict_and_measure(run, *datasets, **options):
+def predict_and_measure(run: Run, *datasets: str, **options: Any) -> None:
     """Predictions and segment tables of datasets; ``options`` are of pred_images."""
     for dataset in datasets:
         pred_images(from_mapping(PredictSettings, {"dataset": dataset, **NETWORK, **CPU, **options}), run)
         compute_metrics(from_mapping(MetricsSettings, {"dataset": dataset, **NETWORK}), run)
 
 
-def train_linear(run, **options):
+def train_linear(run: Run, **options: Any) -> dict[str, Any]:
     """A linear meta model of ``train``, evaluated on ``val``."""
     settings = {"dataset": "train", "dataset_val": "val", **META, **CPU}
     return train_meta_nn(from_mapping(TrainMetaSettings, {**settings, **options}), run)
 
 
-def fit_novelty(run, **options):
+def fit_novelty(run: Run, **options: Any) -> dict[str, Any]:
     """A novelty model of ``train``."""
     settings = {"dataset": "train", **NETWORK, **CPU}
     return train_novelty(from_mapping(TrainNoveltySettings, {**settings, **options}), run)
 
 
-def embed_settings(**options):
+def embed_settings(**options: Any) -> EmbedSettings:
     """A catalogue of ``val`` by predicted IoU."""
     settings = {
         "dataset": ("val",),
@@ -51,6 +54,6 @@ def embed_settings(**options):
     return from_mapping(EmbedSettings, {**settings, **META, **CPU, **options})
 
 
-def embed(run, **options):
+def embed(run: Run, **options: Any) -> dict[str, Any]:
     """What ``embed_settings`` say."""
     return compute_embeddings(embed_settings(**options), run)
