@@ -174,7 +174,7 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     by_class, floor = retrieval["embedding"]["per_class"], retrieval["random"]["per_class"]
     output = logging.getLogger(OUTPUT)
     output.info("")
-    columns = ("unknown", "present", "hit", "found", "retrieval mAP", "random")
+    columns = ("unknown", "present", "hit", "covered", "retrieval mAP", "random")
     output.info("%-14s %8s %8s %8s %15s %8s", *columns)
     for name, count in selection["per_class"].items():
         measures = f"{by_class[name]:15.2f} {floor[name]:8.2f}" if name in by_class else f"{'-':>15} {'-':>8}"
@@ -184,7 +184,7 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
     totals = [selection[key] for key in ("objects", "hit", "found")]
     output.info("%-14s %8d %8d %8d %15.2f %8.2f", "all", *totals, *means)
     output.info(
-        "hit: a selected segment overlaps it; found: half of it lies in the boxes of selected segments"
+        "hit: a selected segment overlaps it; covered: half of it lies in the boxes of selected segments"
     )
     output.info("")
     output.info(

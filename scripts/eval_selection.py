@@ -2,8 +2,8 @@
 
     python scripts/eval_selection.py with args.dataset=camvid_val args.model_name=deeplabv3plus_camvid
 
-Needs the predictions, the segment tables and a trained meta model. Saves tables, bar charts, and the objects found
-against the segments inspected, in order of every score.
+Needs the predictions and the segment tables, and a trained meta model for args.select_by=predicted_iou alone. Saves
+tables, bar charts, and the objects found against the segments inspected, in order of every score.
 """
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light

@@ -182,6 +182,22 @@ def test_a_person_at_the_page(address, catalogue):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("asked", "first"), [("elbow", 1), ("silhouette", 2)])
+def test_a_click_in_a_curve_takes_the_number_of_clusters(catalogue, tmp_path, asked, first):
+    with served(catalogue, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue)
+        visitor.press("c")
+        visitor.type_into(".ask input", asked)
+        visitor.shows(".elbow g")
+        labels = visitor.page.locator(".elbow g > text").all_text_contents()
+        assert labels == [str(number) for number in range(first, first + len(labels))]
+        visitor.page.locator(".elbow g").nth(4 - first).click()
+        visitor.shows(".legend .label", "cluster 4")
+        assert visitor.page.locator(".legend .label").count() == 4
+        assert visitor.failed == []
+
+
+@pytest.mark.slow
 def test_a_page_survives_a_dropped_connection(catalogue, tmp_path):
     with served(catalogue, tmp_path) as (address, process), browser() as chromium:
         visitor = Visitor(chromium, address, catalogue)
