@@ -40,7 +40,7 @@ def test_what_goes_wrong_is_found(tmp_path):
         if content[:1] == b"c":
             raise StoreError("refused")
 
-    reader = fuzzing.Reader((b"a", b"b", b"c", b"d"), read)
+    reader = fuzzing.Reader(tuple(letter * 40 for letter in (b"a", b"b", b"c", b"d")), read)
     kinds = {fuzzing.input_of(reader, 0, number)[:1] for number in range(60)}
     assert kinds >= {b"a", b"b", b"c", b"d"}
     counts, findings = fuzzing.batch(reader, seed=0, start=0, count=60)

@@ -97,6 +97,8 @@ def _require_plausible(arrays: Sequence[h5py.Dataset], path: Path) -> None:
 
 
 def decode(image_path: NDArray[Any]) -> str:
-    """The text of the dataset ``image_path``, of shape (1,) or ()."""
+    """The text of the dataset ``image_path``, of shape (1,) or (); what is no UTF-8 in it is replaced."""
+    if not image_path.size:
+        return ""
     value = image_path.ravel()[0]
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -135,7 +135,7 @@ def _image_id(path: Path) -> str:
     if path.suffix == ".npy":
         return path.stem
     content, metadata = read_hdf5(path, names=_NAMES, whole=False)
-    if metadata is not None and metadata["image_id"]:
+    if metadata is not None and metadata.get("image_id"):
         return str(metadata["image_id"])
     names = [decode(content[name]) for name in _NAMES if name in content]
     return (PurePath(names[0]).stem if names else "") or path.stem

@@ -259,3 +259,24 @@ def test_every_format_that_is_named_is_read_whatever_the_suffix(tmp_path, kind):
     assert read_image(tmp_path / "x").shape == (5, 9, 3)
     image.save(tmp_path / "y.mpo", "MPO", save_all=True, append_images=[image])
     assert read_image(tmp_path / "y.mpo").shape == (5, 9, 3)
+
+
+@pytest.mark.parametrize("named", [np.array([b"a/\xff.png"]), np.zeros(0, "S1")])
+def test_published_predictions_whose_image_is_named_in_no_text(tmp_path, named):
+    with h5py.File(tmp_path / "input0.hdf5", "w") as file:
+        file["probabilities"] = np.full((4, 4, 2), 0.5, np.float32)
+        file["image_path"] = named
+    (prediction,) = PublishedPredictions(tmp_path)
+    assert prediction.image_id in ("\ufffd", "input0")
+
+
+def test_a_table_whose_columns_are_named_in_no_text_is_damaged(tmp_path):
+    import pandas as pd
+
+    from oodretrieval.stores.segments import table_length
+
+    path = tmp_path / "x.parquet"
+    pd.DataFrame({"column": [1, 2]}).to_parquet(path)
+    path.write_bytes(path.read_bytes().replace(b"column", b"\xffolumn"))
+    with pytest.raises(StoreError, match="x.parquet is damaged"):
+        table_length(path)
