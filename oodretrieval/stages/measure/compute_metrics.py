@@ -81,11 +81,11 @@ def _run(
     tasks: list[Block], settings: MetricsSettings, folder: Path, tried: int, failures: dict[str, str]
 ) -> dict[str, Any]:
     segments = 0
-    bar = {"desc": "segment metrics", "unit": "block"}
+    what, unit = "segment metrics", "block"
     if settings.common.engine == RAY:
-        found = map_cluster(partial(as_it_is, compute_block), tasks, **bar)
+        found = map_cluster(partial(as_it_is, compute_block), tasks, desc=what, unit=unit)
     else:
-        found = map_processes(compute_block, tasks, settings.common.cores, **bar)
+        found = map_processes(compute_block, tasks, settings.common.cores, desc=what, unit=unit)
     for count, failed in found:
         segments += count
         failures |= failed
