@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import ModelEntry
+from oodretrieval.errors import DatasetNotFoundError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.explain import Evidence, Points
 from oodretrieval.models import DeepWV3Plus, load_model
@@ -183,6 +184,15 @@ def measure_deletion(chosen: argparse.Namespace, configuration: Configuration) -
     go_through("deletion", dataset, measure, chosen)
 
 
+def dataset_of(drive: str, configuration: Configuration) -> SegmentationDataset:
+    """A drive with full labels, if it has any, else with the 12 classes."""
+    name = f"camvid_{drive}"
+    try:
+        return open_dataset(configuration.dataset(name), name)
+    except DatasetNotFoundError:
+        return open_dataset(configuration.dataset(f"{name}_12"), f"{name}_12")
+
+
 def measure_signal(chosen: argparse.Namespace, configuration: Configuration) -> None:
     """Go through the frames of every drive, by the network that never saw it."""
     for drive in chosen.scenes:
@@ -192,7 +202,7 @@ def measure_signal(chosen: argparse.Namespace, configuration: Configuration) -> 
             print(f"{entry.weights} is not there yet; left out")
             continue
         model = load_model(entry).eval()
-        dataset = open_dataset(configuration.dataset(f"camvid_{drive}"), f"camvid_{drive}")
+        dataset = dataset_of(drive, configuration)
         tables = dataset.label_set
         to_pred = np.array([tables.label_to_pred.get(i, 255) for i in range(256)])
         void = np.isin(np.arange(256), list(tables.void_ids))
