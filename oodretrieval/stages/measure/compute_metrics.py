@@ -19,6 +19,7 @@ from oodretrieval.stores import Stored, Workspace
 from oodretrieval.stores.table_layout import TableLayout
 
 logger = logging.getLogger(__name__)
+DOING, UNIT = "segment metrics", "block"
 
 
 def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
@@ -81,11 +82,10 @@ def _run(
     tasks: list[Block], settings: MetricsSettings, folder: Path, tried: int, failures: dict[str, str]
 ) -> dict[str, Any]:
     segments = 0
-    bar = {"desc": "segment metrics", "unit": "block"}
     if settings.common.engine == RAY:
-        found = map_cluster(partial(as_it_is, compute_block), tasks, **bar)
+        found = map_cluster(partial(as_it_is, compute_block), tasks, desc=DOING, unit=UNIT)
     else:
-        found = map_processes(compute_block, tasks, settings.common.cores, **bar)
+        found = map_processes(compute_block, tasks, settings.common.cores, DOING, UNIT)
     for count, failed in found:
         segments += count
         failures |= failed
