@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors import safe_open
 from steps import CPU, NETWORK, embed, fit_novelty, train_linear
 
 from oodretrieval.cluster import map_cluster
@@ -88,9 +89,18 @@ def all_stages(configuration, folder, engine):
     return run.workspace
 
 
+def content(path):
+    """Bytes of a file; of safetensors, whose metadata lie in any order, what they say."""
+    if path.suffix != ".safetensors":
+        return path.read_bytes()
+    with safe_open(path, framework="numpy") as file:
+        noted = {key: value for key, value in file.metadata().items() if key != "checksum"}
+        return noted, {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
+
+
 def files_of(workspace, *folders):
     return {
-        path.relative_to(workspace.path): path.read_bytes()
+        path.relative_to(workspace.path): content(path)
         for folder in folders
         for path in sorted((workspace.path / folder).rglob("*"))
         if path.is_file() and not path.name.startswith(".lock")
@@ -99,7 +109,7 @@ def files_of(workspace, *folders):
 
 def test_every_stage_leaves_the_same_files(nodes, configuration, tmp_path, in_small_blocks):
     wanted, found = (all_stages(configuration, tmp_path / e, e) for e in ("processes", "ray"))
-    folders = ("predictions", "segments", "regions", "novelty_models")
+    folders = ("predictions", "segments", "regions", "novelty_models", "meta_models")
     expected = files_of(wanted, *folders)
     assert {
         name for name, content in files_of(found, *folders).items() if expected.pop(name, None) != content
