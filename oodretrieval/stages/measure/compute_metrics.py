@@ -19,7 +19,6 @@ from oodretrieval.stores import Stored, Workspace
 from oodretrieval.stores.table_layout import TableLayout
 
 logger = logging.getLogger(__name__)
-DOING, UNIT = "segment metrics", "block"
 
 
 def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
@@ -82,10 +81,11 @@ def _run(
     tasks: list[Block], settings: MetricsSettings, folder: Path, tried: int, failures: dict[str, str]
 ) -> dict[str, Any]:
     segments = 0
+    what, unit = "segment metrics", "block"
     if settings.common.engine == RAY:
-        found = map_cluster(partial(as_it_is, compute_block), tasks, desc=DOING, unit=UNIT)
+        found = map_cluster(partial(as_it_is, compute_block), tasks, desc=what, unit=unit)
     else:
-        found = map_processes(compute_block, tasks, settings.common.cores, DOING, UNIT)
+        found = map_processes(compute_block, tasks, settings.common.cores, desc=what, unit=unit)
     for count, failed in found:
         segments += count
         failures |= failed
