@@ -253,12 +253,18 @@ def test_interrupted_is_130_and_says_how_to_go_on(sheep, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_cleanly_and_says_what_was_done(sheep, number):
+    # a shell that starts the tests in the background lets them ignore Ctrl-C, and so everything that they start
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def count():
         for animal in progress(range(7), desc="counting", unit="animal"):
             if animal == 3:
                 os.kill(os.getpid(), number)
 
-    code, _, err, _ = sheep(outcome=count)
+    try:
+        code, _, err, _ = sheep(outcome=count)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert code == 130
     assert err == "interrupted (counting: 3 of 7 animals); run the same command again to go on\n"
 
