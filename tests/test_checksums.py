@@ -226,7 +226,9 @@ def damaged(file, content, damage):
         file.write_bytes(content)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind == "trees")) for kind in KINDS]
+)
 def test_damage_anywhere_is_an_error(tmp_path, kind):
     file, read = KINDS[kind](tmp_path)
     read()

@@ -133,6 +133,7 @@ def test_survives_pickling(dataset):
     assert np.array_equal(copy[0].image, dataset[0].image)
 
 
+@pytest.mark.slow
 def test_is_read_by_a_spawned_worker(miniatures):
     dataset = A2D2(miniatures / "a2d2")
     loader = DataLoader(

@@ -103,6 +103,7 @@ def test_the_same_in_this_process(tmp_path):
     assert "did you mean" in said[1] or "unknown projection method" in said[1]
 
 
+@pytest.mark.slow
 def test_a_process_is_asked_again_and_one_that_died_is_replaced(monkeypatch):
     """One process for calls one after the other; killed from outside, the next call has another."""
     never, started = threading.Event(), []
@@ -130,6 +131,7 @@ def test_a_process_is_asked_again_and_one_that_died_is_replaced(monkeypatch):
     assert [process.poll() is not None for process in started] == [True, True]
 
 
+@pytest.mark.slow
 def test_a_cancelled_process_is_ended():
     """Cancelled at the first sign of life: it never gets to its end."""
     cancelled, said, seen = threading.Event(), [], []

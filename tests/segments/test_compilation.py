@@ -63,14 +63,14 @@ def compiled(tmp_path_factory):
     return folder / "site" / "oodretrieval"
 
 
+@pytest.mark.slow
 def test_the_second_process_finds_the_kernels_of_the_first(compiled, tmp_path):
     assert run(compiled, tmp_path) == (1, 0)
     assert list((compiled / "segments" / "__pycache__").glob("*.nbi"))
 
 
-@pytest.mark.parametrize(
-    "changed", ["segments/pixels.py", pytest.param("compilation/union_find.py", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("changed", ["segments/pixels.py", "compilation/union_find.py"])
 def test_a_change_of_any_kernel_is_noticed(compiled, tmp_path, changed):
     copy = shutil.copytree(compiled, tmp_path / "site" / "oodretrieval")
     with (copy / changed).open("a", encoding="utf-8") as file:

@@ -164,6 +164,7 @@ def test_path_names_what_enters_first_and_counts_what_is_left():
     assert [text.get_text() for text in above.get_xticklabels()] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_of_many_segments_some_are_shuffled_and_all_correlated(trained, tmp_path, monkeypatch):
     whole = analyse(trained, save_dir=str(tmp_path / "whole"), permutations=2)
     for module in ("analysed", "eval_meta"):

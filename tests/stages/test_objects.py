@@ -88,6 +88,7 @@ def test_unknown_things_come_first(configuration, fitted):
     assert first["unknown_fraction"].mean() > rows["unknown_fraction"].mean()
 
 
+@pytest.mark.slow
 def test_rules_of_selection_hold_for_objects(configuration, fitted):
     every = embed(configuration, fitted, select_quantile=0.0, save_file="every").segments
     some = embed(configuration, fitted, select_number=5, save_file="some").segments
@@ -123,6 +124,7 @@ def test_regions_are_described_once_and_again_where_they_are_damaged(configurati
     assert changed == [number == 1 for number in range(len(files))]
 
 
+@pytest.mark.slow
 def test_segments_and_objects_do_not_mix(configuration, fitted):
     embed(configuration, fitted)
     with pytest.raises(SettingsMismatchError, match="candidates"):

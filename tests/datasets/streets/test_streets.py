@@ -96,6 +96,7 @@ def test_another_weather_is_the_same_street_in_another_light(weather, test, cach
     assert any(not np.array_equal(test[i].image, other[i].image) for i in range(2))
 
 
+@pytest.mark.slow
 def test_dusk_is_dark_and_fog_veils_what_is_far(test, cache):
     usual = np.array([test[i].image for i in range(4)], float)
     dusk, fog = (
