@@ -184,7 +184,7 @@ def _run(path: Path) -> Any:
     """Content of a file whose code the user allowed to run."""
     try:
         with catch_warnings(action="ignore", category=UserWarning):  # that a program is loaded, as asked
-            return torch.load(path, map_location="cpu", weights_only=False)  # nosec B614: with run_code=True alone
+            return torch.load(path, map_location="cpu", weights_only=False)  # with run_code=True alone  # nosec B614
     except Exception as error:  # whatever that code raises
         raise WeightsError(
             f"{path} cannot be loaded although its code may run ({type(error).__name__}: {error}); it needs the "

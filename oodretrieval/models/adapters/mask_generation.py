@@ -83,7 +83,7 @@ def _pipeline(path: Path, kind: str, device: torch.device) -> Any:
     transformers = require_extra("transformers", "transformers")
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
-        config = transformers.AutoConfig.from_pretrained(path, **options)  # nosec B615: a folder of this computer
+        config = transformers.AutoConfig.from_pretrained(path, **options)  # a local folder  # nosec B615
     except Exception as error:  # of a broken or foreign config.json anything from KeyError to OSError
         raise ConfigurationError(
             f"{path / 'config.json'} describes no network that transformers knows without running code of the folder "
@@ -100,7 +100,7 @@ def _pipeline(path: Path, kind: str, device: torch.device) -> Any:
         )
     try:
         with quiet(transformers):
-            network, found = transformers.AutoModelForMaskGeneration.from_pretrained(  # nosec B615: likewise
+            network, found = transformers.AutoModelForMaskGeneration.from_pretrained(  # likewise  # nosec B615
                 path,
                 dtype=torch.float32,
                 output_loading_info=True,
@@ -108,7 +108,7 @@ def _pipeline(path: Path, kind: str, device: torch.device) -> Any:
                 weights_only=True,
                 **options,
             )
-            processor = transformers.AutoImageProcessor.from_pretrained(path, **options)  # nosec B615: likewise
+            processor = transformers.AutoImageProcessor.from_pretrained(path, **options)  # likewise  # nosec B615
             if found["missing_keys"]:
                 raise ValueError(f"it lacks {len(found['missing_keys'])} tensors of the network")
             return transformers.pipeline(
