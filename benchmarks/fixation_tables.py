@@ -69,9 +69,9 @@ The same scores, unknown against everything else:
 """
 SPEED = """## Time
 
-One segment a sixth of the image long and wide, random image, {threads} thread(s); the machine was at work on
-other things, so that seconds of processor time stand next to those of the clock. `record` is a forward pass
-during which every operation is noted, `follow` the way back.
+One segment a sixth of the image long and wide, random image, {threads} thread(s), after a first small image; the
+machine was at work on other things, so that seconds of processor time stand next to those of the clock. `record` is
+a forward pass during which every operation is noted, `follow` the way back.
 
 | Network | image | forward | record | follow | kept in memory |
 |---|---|---|---|---|---|
