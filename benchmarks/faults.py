@@ -331,7 +331,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="one line of JSON a fault; goes on with what it holds")
     parser.add_argument("--quick", action="store_true", help="without novelty model and catalogue")
-    parser.add_argument("--images", type=int, default=5, help="of each split")
+    parser.add_argument("--images", type=int, default=8, help="of each split")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     blocks.BLOCK, miniature.IMAGES = 2, options.images

@@ -151,7 +151,7 @@ def test_a_person_at_a_real_window(window, tmp_path):
     window.do("click", 5, "click", 5, "keyup", "ctrl")
     window.until(neighbours=9)
     window.do("key", "m")
-    window.until(metric="cosine")
+    window.until(metric="euclidean")
     pictures = tmp_path / "catalogues" / "field" / "pictures"
     for held, button, kind in (("ctrl", 1, "image"), ("ctrl", 2, "panels"), ("t", 1, "crop")):
         path = pictures / f"field_clip_1_0001_2_{kind}.png"
