@@ -400,7 +400,6 @@ def test_j_colours_by_any_column(drive):
 # -- reviewing -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 def test_a_review_by_keys(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
     drive.press("1")
@@ -430,9 +429,7 @@ def test_a_review_by_keys(tmp_path):
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
-@pytest.mark.parametrize(
-    ("button", "kind"), [("left", "image"), pytest.param("middle", "panels", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("button", "kind"), [("left", "image"), ("middle", "panels")])
 def test_ctrl_saves_instead_of_showing(drive, button, kind):
     drive.click(3, button, held="control")
     path = drive.state.catalogue.path / "pictures" / f"field_clip_1_0001_2_{kind}.png"
