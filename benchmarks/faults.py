@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 import miniature  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import torch  # noqa: E402
+from safetensors import safe_open  # noqa: E402
 from steps import CPU, META, NETWORK, embed_settings  # noqa: E402
 
 import oodretrieval.files  # noqa: E402
@@ -201,7 +202,10 @@ def broken_files(folder: Path) -> list[str]:
 
 
 def contents(workspace: Workspace) -> dict[str, bytes]:
-    """What a workspace holds, by name: files, and catalogues as tables."""
+    """What a workspace holds, by name: files, catalogues as tables, safetensors as tensors and sorted metadata.
+
+    The safetensors library writes metadata in another order in every process.
+    """
     found = {}
     for path in sorted(workspace.path.rglob("*")):
         name = path.relative_to(workspace.path).as_posix()
@@ -210,7 +214,7 @@ def contents(workspace: Workspace) -> dict[str, bytes]:
             and not path.name.startswith(".lock")
             and not name.startswith(("catalogues/", "runs/"))
         ):
-            found[name] = path.read_bytes()
+            found[name] = tensors_of(path) if path.suffix == ".safetensors" else path.read_bytes()
     for folder in sorted(workspace.path.glob("catalogues/*")):
         catalogue = Catalogue.open(folder)
         rows = catalogue.segments.assign(row=range(len(catalogue)))
@@ -221,6 +225,16 @@ def contents(workspace: Workspace) -> dict[str, bytes]:
         for table in catalogue.table_names:
             found[f"{folder.name}: {table}"] = catalogue.table(table).to_csv().encode()
     return found
+
+
+def tensors_of(path: Path) -> bytes:
+    """What a safetensors file says, in one order."""
+    with safe_open(path, framework="numpy") as content:
+        said = [json.dumps(content.metadata() or {}, sort_keys=True).encode()]
+        for name in sorted(content.keys()):
+            tensor = content.get_tensor(name)
+            said += [f"{name} {tensor.dtype} {tensor.shape}".encode(), tensor.tobytes()]
+    return b"\n".join(said)
 
 
 class Trial:
