@@ -228,9 +228,10 @@ def contents(workspace: Workspace) -> dict[str, bytes]:
 
 
 def tensors_of(path: Path) -> bytes:
-    """What a safetensors file says, in one order."""
+    """What a safetensors file says, in one order, without the checksum, which is of the order, too."""
     with safe_open(path, framework="numpy") as content:
-        said = [json.dumps(content.metadata() or {}, sort_keys=True).encode()]
+        metadata = {key: text for key, text in (content.metadata() or {}).items() if "checksum" not in key}
+        said = [json.dumps(metadata, sort_keys=True).encode()]
         for name in sorted(content.keys()):
             tensor = content.get_tensor(name)
             said += [f"{name} {tensor.dtype} {tensor.shape}".encode(), tensor.tobytes()]
