@@ -39,7 +39,9 @@ def connected() -> Any:
     ray = require_extra("ray", "ray", "args.engine=ray")
     if not ray.is_initialized():
         try:
-            ray.init(log_to_driver=False, include_dashboard=False)
+            # "local": otherwise Ray joins whatever cluster has begun on this machine, and dies with it
+            address = os.environ.get("RAY_ADDRESS", "local")
+            ray.init(address, log_to_driver=False, include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise WorkerError(
                 f"no Ray cluster answers ({error}); start one by `ray start --head`, and set RAY_ADDRESS"

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +118,9 @@ def reader(place, tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def done():
     """Page → workspace that it leaves behind, and the commands that made it."""
-    return {}
+    yield {}
+    if "ray" in sys.modules:  # a page starts a cluster, which would stay with this process
+        sys.modules["ray"].shutdown()
 
 
 def only_parsed(command):

@@ -19,11 +19,7 @@ def draw_elbow(axes: Axes, spread: NDArray[np.floating], title: str) -> None:
     """
     axes.plot(np.arange(1, len(spread) + 1), spread, "o-", color=BLUE)
     bend = elbow(spread)
-    axes.axvline(bend, color="#999999", linestyle="--", linewidth=1)
-    axes.annotate(
-        f"bends most at {bend}", (bend, 0.94), xycoords=("data", "axes fraction"), xytext=(6, 0),
-        textcoords="offset points", fontsize=9,
-    )  # fmt: skip
+    _mark(axes, bend, f"bends most at {bend}", 0.94)
     axes.set_ylabel("squared distances to the nearest centre")
     axes.set_ylim(bottom=0)
     _finish(axes, (1, len(spread)), title)
@@ -41,13 +37,18 @@ def draw_silhouette(axes: Axes, values: NDArray[np.floating], title: str) -> Non
     axes.plot(numbers, values, "o-", color=BLUE)
     if np.isfinite(values).any():
         best = int(numbers[np.nanargmax(values)])
-        axes.axvline(best, color="#999999", linestyle="--", linewidth=1)
-        axes.annotate(
-            f"highest at {best}", (best, 0.06), xycoords=("data", "axes fraction"), xytext=(6, 0),
-            textcoords="offset points", fontsize=9,
-        )  # fmt: skip
+        _mark(axes, best, f"highest at {best}", 0.06)
     axes.set_ylabel("silhouette (1 far apart, 0 touching, below 0 mixed up)")
     _finish(axes, (2, len(values) + 1), title)
+
+
+def _mark(axes: Axes, number: int, text: str, height: float) -> None:
+    """A line at a number of clusters, its text at a height of 0…1."""
+    axes.axvline(number, color="#999999", linestyle="--", linewidth=1)
+    axes.annotate(
+        text, (number, height), xycoords=("data", "axes fraction"), xytext=(6, 0),
+        textcoords="offset points", fontsize=9,
+    )  # fmt: skip
 
 
 def _finish(axes: Axes, numbers: tuple[int, int], title: str) -> None:

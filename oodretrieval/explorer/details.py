@@ -53,11 +53,11 @@ class FourPanels:
 
 
 @dataclass(frozen=True, eq=False)
-class CandidatePage:
-    """A page of the contact sheet.
+class Sheet:
+    """A page of candidates in lines.
 
     Attributes:
-        heading: Which candidates these are.
+        heading: Which candidates these are, and what can be done.
         rows: Of the candidates, highest score first.
         pictures: Crop of each, ``(h, w, 3)``.
         captions: Text below each.
@@ -74,25 +74,18 @@ class CandidatePage:
 
 
 @dataclass(frozen=True, eq=False)
-class SelectionPage:
-    """A page of what is selected.
+class CandidatePage(Sheet):
+    """A page of the contact sheet; see :class:`Sheet`."""
+
+
+@dataclass(frozen=True, eq=False)
+class SelectionPage(Sheet):
+    """A page of what is selected; see :class:`Sheet`.
 
     Attributes:
-        heading: How much is selected, and what can be done.
-        rows: Of the candidates, highest score first.
-        pictures: Crop of each, ``(h, w, 3)``.
-        captions: Text below each.
-        columns: Candidates in a line.
-        lines: Lines that a full page has.
         place: Number of the page, from 0.
     """
 
-    heading: str
-    rows: tuple[int, ...]
-    pictures: tuple[NDArray[np.uint8], ...]
-    captions: tuple[str, ...]
-    columns: int
-    lines: int
     place: int
 
 
