@@ -14,9 +14,6 @@ from oodretrieval.segments import paint_segments
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import Prediction, Stored
 
-TOGETHER = 512
-"""Images whose features are held in memory at a time."""
-
 
 class SegmentMaps:
     """A column of a segment table at every pixel.
@@ -99,14 +96,12 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     table = work.table()
     work.warn_of_other_inference("the novelty model", model.made_by, table)
     features = SegmentFeatures(str(model.made_by["backbone"]), device)
-    images, scored = table["image_id"].unique().tolist(), []
-    for start in range(0, len(images), TOGETHER):
-        rows = table[table["image_id"].isin(images[start : start + TOGETHER])]
-        vectors, failures = features.of(work, rows)
-        if failures:
-            image, reason = next(iter(failures.items()))
-            raise StoreError(
-                f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
-            )
-        scored.append(rows[["image_id", "segment_id"]].assign(novelty=model.score(rows, vectors)))
-    return SegmentMaps(work.names, pd.concat(scored), "novelty"), model.energy_scale
+    vectors, failures = features.of(work, table)
+    if failures:
+        image, reason = next(iter(failures.items()))
+        raise StoreError(
+            f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
+        )
+    novelty = model.score(table, vectors.deep, fine=vectors.fine)
+    scored = table[["image_id", "segment_id"]].assign(novelty=novelty)
+    return SegmentMaps(work.names, scored, "novelty"), model.energy_scale

@@ -96,7 +96,7 @@ class Selector:
             if by == NOVELTY:
                 self._dispersion(table)  # what is missing is said before features are computed
             vectors, failures = self.features.of(work, table)
-            score = self.novelty.score(table, vectors, by)
+            score = self.novelty.score(table, vectors.deep, by, fine=vectors.fine)
         return table.assign(**{SELECT_SCORE: score}), failures
 
     def _dispersion(self, table: pd.DataFrame) -> NDArray[np.float64]:
@@ -204,4 +204,4 @@ def novelty_scores(
     features = SegmentFeatures(str(model.made_by["backbone"]), device)
     vectors, failures = features.of(work, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
-    return {name: model.score(table, vectors, name) for name in wanted}, failures
+    return {name: model.score(table, vectors.deep, name, fine=vectors.fine) for name in wanted}, failures
