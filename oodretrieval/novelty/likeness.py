@@ -21,7 +21,7 @@ PER_NEIGHBOUR = 20
 SHARE = 0.5
 """Weight of the neighbours' mean; the segment's own score has the rest."""
 
-LARGEST_COMPARED = 20_000
+LARGEST_COMPARED = 10_000
 """Segments that all others are compared with, at most: more are sampled, so that time grows with their number alone."""
 
 _LEAST_PROBABILITY = 1e-3
