@@ -8,6 +8,7 @@ once is it downloaded.
 import os
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -80,7 +81,8 @@ def efficientnet_lite_state(name: str, expected: Mapping[str, Tensor]) -> dict[s
     return state
 
 
-def _packaged_state(name: str) -> dict[str, Tensor]:
+@lru_cache(maxsize=1)  # a stage fills two networks from the same file
+def _packaged_state(name: str) -> Mapping[str, Tensor]:
     package = LITE_PACKAGES[name]
     try:
         module = import_module(package)
