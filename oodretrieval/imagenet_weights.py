@@ -81,7 +81,6 @@ def efficientnet_lite_state(name: str, expected: Mapping[str, Tensor]) -> dict[s
     return state
 
 
-@lru_cache(maxsize=1)  # a stage fills two networks from the same file
 def _packaged_state(name: str) -> Mapping[str, Tensor]:
     package = LITE_PACKAGES[name]
     try:
@@ -93,7 +92,13 @@ def _packaged_state(name: str) -> Mapping[str, Tensor]:
         ) from error
     number = name[-1]
     path = Path(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())
-    return load_tensors(path, f"reinstall it with `pip install --force-reinstall {package}`")
+    return _kept_tensors(path, f"reinstall it with `pip install --force-reinstall {package}`")
+
+
+@lru_cache(maxsize=1)
+def _kept_tensors(path: Path, remedy: str) -> Mapping[str, Tensor]:
+    """A stage fills two networks from the same file."""
+    return load_tensors(path, remedy)
 
 
 def load_tensors(path: Path, remedy: str) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ import pytest
 
 def two_frames():
     """Sacred asks for its caller alone; the file of each of a test's many is searched for in thousands of modules."""
-    frame = sys._getframe(1)
+    frame = inspect.currentframe().f_back
     return [(frame,), (frame.f_back,)]
 
 
