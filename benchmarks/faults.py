@@ -12,6 +12,7 @@ way, row for row and vector for vector. Prints the summary of docs/trust.md.
 
 import argparse
 import errno
+import gc
 import importlib
 import json
 import logging
@@ -69,6 +70,26 @@ COSTLY = ("compute_embeddings objects", "eval_ood", "eval_meta")
 DONE, FAILED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 99
 OPERATIONS = ("fsync", "replace")
 """What is counted, of the module os: each file is flushed and renamed once, and its folder flushed."""
+
+
+def state_of(path: Path) -> bytes:
+    """The values of a training's state, every bit of them."""
+    said: list[bytes] = []
+
+    def say(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            said.extend(
+                (f"{value.dtype} {tuple(value.shape)}".encode(), value.contiguous().numpy().tobytes())
+            )
+        elif isinstance(value, (dict, list, tuple)):
+            said.append(f"{type(value).__name__} {len(value)}".encode())
+            for item in value.items() if isinstance(value, dict) else value:
+                say(item)
+        else:
+            said.append(repr(value).encode())
+
+    say(torch.load(path, weights_only=True))
+    return b"\n".join(said)
 
 
 @dataclass(frozen=True)
@@ -183,7 +204,7 @@ def chosen(kind: str, rng: random.Random, operations: int) -> Callable[[], None]
     if kind == "file too large":
         return limited(int(2 ** rng.uniform(8, 16)))
     if kind == "out of memory":
-        return little_memory(int(2 ** rng.uniform(16, 26)))
+        return little_memory(int(2 ** rng.uniform(12, 23)))
     return lambda: None
 
 
@@ -201,9 +222,10 @@ def broken_files(folder: Path) -> list[str]:
 
 
 def contents(workspace: Workspace) -> dict[str, bytes]:
-    """What a workspace holds, by name: files, catalogues as tables, safetensors as tensors and sorted metadata.
+    """What a workspace holds, by name: files, catalogues as tables, weights and states as their values.
 
-    The safetensors library writes metadata in another order in every process.
+    The safetensors library writes metadata in another order in every process, and torch the same values, once they
+    were read from a file, as another pickle.
     """
     found = {}
     for path in sorted(workspace.path.rglob("*")):
@@ -213,7 +235,7 @@ def contents(workspace: Workspace) -> dict[str, bytes]:
             and not path.name.startswith(".lock")
             and not name.startswith(("catalogues/", "runs/"))
         ):
-            found[name] = tensors_of(path) if path.suffix == ".safetensors" else path.read_bytes()
+            found[name] = COMPARED.get(path.suffix, Path.read_bytes)(path)
     for folder in sorted(workspace.path.glob("catalogues/*")):
         catalogue = Catalogue.open(folder)
         rows = catalogue.segments.assign(row=range(len(catalogue)))
@@ -237,6 +259,9 @@ def tensors_of(path: Path) -> bytes:
     return b"\n".join(said)
 
 
+COMPARED = {".safetensors": tensors_of, ".pt": state_of}
+
+
 class Trial:
     """Undisturbed runs to compare with, and faults one after the other.
 
@@ -258,6 +283,7 @@ class Trial:
         todo = {**first_stages(), **further_stages()}
         chain = {name: stage for name, stage in todo.items() if not (quick and name in COSTLY)}
         self._learn_imports([without_logits(), chain])
+        gc.freeze()  # children copy fewer pages
         self.steps = [*self._undisturbed(without_logits()), *self._undisturbed(chain)]
 
     def _learn_imports(self, chains: list[Stages]) -> None:
