@@ -24,7 +24,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections import Counter
@@ -101,7 +100,7 @@ class Step:
         stage: What runs.
         before: Copy of the workspace that it finds.
         expected: Contents of the workspace that it leaves.
-        seconds: That it takes.
+        seconds: Of CPU that it takes.
         operations: On files.
     """
 
@@ -140,6 +139,25 @@ def fork(
             code = UNEXPECTED
     finally:
         os._exit(code)
+
+
+def ended(process: int) -> tuple[int, float]:
+    """Wait for a child; its exit code, or minus the signal that ended it, and its seconds of CPU."""
+    _, status, used = os.wait4(process, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+
+
+def kill_after(process: int, seconds: float, sent: signal.Signals) -> None:
+    """Send a child a signal when it has used some seconds of CPU: a moment of its work, however busy the machine is."""
+    clock = ~process << 3 | 2  # as clock_getcpuclockid of the C library says
+    try:
+        while time.clock_gettime(clock) < seconds:
+            if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return
+            time.sleep(0.001)
+        os.kill(process, sent)
+    except OSError:
+        return
 
 
 def in_operation(number: int, hit: Callable[[], None]) -> Callable[[], None]:
@@ -311,21 +329,16 @@ class Trial:
             before = self.folder / "before" / name
             shutil.copytree(self.run.workspace.path, before)
             counted.write_bytes(b"")
-            start = time.monotonic()
-            self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
-            took = time.monotonic() - start
+            took = self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
             left = contents(self.run.workspace)
             steps.append(Step(name, stage, before, left, took, len(counted.read_bytes())))
         return steps
 
-    def _require_done(self, process: int) -> None:
-        code = self._code(process)
+    def _require_done(self, process: int) -> float:
+        code, seconds = ended(process)
         if code != DONE:
             sys.exit(f"an undisturbed run ends with {code}:\n{self.said.read_text()}")
-
-    @staticmethod
-    def _code(process: int) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        return seconds
 
     def fault(self) -> dict[str, Any]:
         """One fault of the next stage, and what became of it."""
@@ -337,18 +350,13 @@ class Trial:
         moment = self.rng.uniform(0, step.seconds)
         process = fork(self.run, step.stage, chosen(kind, self.rng, step.operations), self.ended, self.said)
         if kind in ("SIGKILL", "SIGTERM"):
-            timer = threading.Timer(moment, os.kill, (process, getattr(signal, kind)))
-            timer.start()
-            code = self._code(process)
-            timer.cancel()
-            timer.join()
-        else:
-            code = self._code(process)
+            kill_after(process, moment, getattr(signal, kind))
+        code, _ = ended(process)
         noted = {"kind": kind, "in": step.name, "code": code, "hit": not self.ended[0]}
         problems = broken_files(self.run.workspace.path)
         if code == UNEXPECTED:
             problems.append(f"unexpected: {self.said.read_text()[-2000:]}")
-        code = self._code(fork(self.run, step.stage, lambda: None, self.ended, self.said))
+        code, _ = ended(fork(self.run, step.stage, lambda: None, self.ended, self.said))
         if code == DONE:
             there = contents(self.run.workspace)
             names = step.expected.keys() | there.keys()
@@ -410,7 +418,7 @@ def main(arguments: list[str] | None = None) -> int:
         seconds, operations = (
             sum(getattr(step, name) for step in trial.steps) for name in ("seconds", "operations")
         )
-        print(f"{len(trial.steps)} stages, {seconds:.1f} s, {operations} file operations", flush=True)
+        print(f"{len(trial.steps)} stages, {seconds:.1f} s of CPU, {operations} file operations", flush=True)
         while sum(fault["hit"] for fault in faults) < options.faults:
             faults.append(trial.fault())
             if options.log:
