@@ -585,6 +585,34 @@ def test_very_many_points_are_drawn_as_a_picture_of_the_view(catalogue, monkeypa
     assert drive.scatter.images
 
 
+def test_drawing_again_leaves_nothing_of_what_was_drawn_before(tmp_path):
+    def drawn(drive):
+        axes = drive.scatter
+        return [len(each) for each in (axes.collections, axes.images, axes.child_axes, axes.get_children())]
+
+    catalogue = make_catalogue(tmp_path, select_by="novelty")
+    drive = open_explorer(catalogue)
+    for key in "gudhdbugh":
+        drive.press(key)
+    other = open_explorer(catalogue)
+    other.press("h")
+    assert drawn(drive) == drawn(other)
+    np.testing.assert_array_equal(drive.pixels(), other.pixels())
+
+
+def test_one_image_after_the_other_is_shown_whole_whatever_its_size(drive):
+    drive.click(0)
+    row = next(
+        row for row in range(len(drive.state)) if drive.state.segments.image_of(row)[1] != "clip 1/0000"
+    )
+    path = drive.state.segments.image_path(row)
+    Image.fromarray(np.zeros((30, 90, 3), np.uint8)).save(path)
+    drive.click(row)
+    (axes,) = drive.detail_axes()
+    assert axes.get_xlim() == (-0.5, 89.5) and axes.get_ylim() == (29.5, -0.5)
+    assert len(axes.images) == len(axes.patches) == 1
+
+
 def test_the_legend_only_where_asked(catalogue):
     drive = open_explorer(catalogue, mainplot={"legend": False})
     for key in "ghb":

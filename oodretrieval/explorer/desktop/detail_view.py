@@ -49,6 +49,7 @@ class DetailView:
         self.figure = figure
         self._rows: dict[Axes, int] = {}
         self._elbow: Axes | None = None
+        self._image: Axes | None = None  # of a whole image: one after the other is shown in the same
 
     @property
     def rows(self) -> Mapping[Axes, int]:
@@ -61,9 +62,11 @@ class DetailView:
         Args:
             detail: What is shown.
         """
-        for axes in self.figure.axes:
-            self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
-        self.figure.clear()
+        if self._image is None or not isinstance(detail, WholeImage):
+            for axes in self.figure.axes:
+                self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
+            self.figure.clear()
+            self._image = None
         self._rows, self._elbow = {}, None
         match detail:
             case KeysHelp():
@@ -121,11 +124,16 @@ class DetailView:
         )  # fmt: skip
 
     def _draw_image(self, detail: WholeImage) -> None:
-        axes = self.figure.add_axes((0.02, 0.1, 0.96, 0.8))
+        if self._image is None:
+            self._image = self.figure.add_axes((0.02, 0.1, 0.96, 0.8))
+            self._image.set_axis_off()
+        axes = self._image
+        for artist in (*axes.images, *axes.patches):
+            artist.remove()
         axes.imshow(detail.image)
         axes.add_patch(frame(detail.box))
-        axes.set_axis_off()
-        axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING)
+        # where it is said: else all of the hidden axis is laid out, to find out that it is not in the way
+        axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING, y=1.0)
 
     def _draw_panels(self, detail: FourPanels) -> None:
         draw_four_panels(self.figure, detail.view, legend_columns=4)
