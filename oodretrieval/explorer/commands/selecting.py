@@ -17,7 +17,7 @@ def ask_for_filter(session: Session) -> None:
         session: Whose view.
     """
     shown = session.state.selection.filter
-    question = 'show only, such as: predicted in ("car", "bin") and predicted_iou < 0.4\nempty for everything'
+    question = 'show only, such as: predicted in ("car", "bin") and predicted_iou < 0.4\nempty (Delete) for everything'
 
     def take(text: str) -> str:
         try:
