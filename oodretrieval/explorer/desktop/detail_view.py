@@ -1,19 +1,20 @@
 """What is shown next to the scatter: each kind of detail in its own way."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil, sqrt
 from types import MappingProxyType
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
+from matplotlib.text import Annotation
 
 from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
 from oodretrieval.charts.image_panels import draw_four_panels, frame
-from oodretrieval.charts.palette import RED
+from oodretrieval.charts.palette import BLUE, RED
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.details import (
     CandidatePage,
@@ -31,6 +32,11 @@ from oodretrieval.explorer.details import (
 
 _HEADING = 10.5
 """Size of a heading, points."""
+_TICK: dict[str, Any] = {
+    "xycoords": "axes fraction", "ha": "left", "va": "top", "fontsize": 10, "color": "white", "zorder": 6,
+    "bbox": {"boxstyle": "round,pad=0.25", "facecolor": BLUE, "edgecolor": "white"},
+}  # fmt: skip
+"""Of what is selected."""
 _LETTER = 0.58
 """Width of a letter in its height."""
 
@@ -49,6 +55,7 @@ class DetailView:
         self.figure = figure
         self._rows: dict[Axes, int] = {}
         self._elbow: Axes | None = None
+        self._ticks: dict[int, Annotation] = {}
         self._image: Axes | None = None  # of a whole image: one after the other is shown in the same
 
     @property
@@ -67,7 +74,7 @@ class DetailView:
                 self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
             self.figure.clear()
             self._image = None
-        self._rows, self._elbow = {}, None
+        self._rows, self._elbow, self._ticks = {}, None, {}
         match detail:
             case KeysHelp():
                 self._draw_keys()
@@ -96,6 +103,27 @@ class DetailView:
                 draw_silhouette(self._elbow, detail.values, title)
             case _:
                 assert_never(detail)
+
+    def mark(self, rows: Collection[int]) -> bool:
+        """Put a tick on what is selected, where some of it can be selected.
+
+        Args:
+            rows: Of the candidates that have one, among those of :func:`rows_to_choose`.
+
+        Returns:
+            Whether that changed anything.
+        """
+        wanted = set(rows)
+        if wanted == set(self._ticks):
+            return False
+        for tick in self._ticks.values():
+            tick.remove()
+        self._ticks = {
+            row: axes.annotate("✓", (0, 1), (4, -4), textcoords="offset points", **_TICK)
+            for axes, row in self._rows.items()
+            if row in wanted
+        }
+        return True
 
     def clusters_at(self, axes: Axes | None, x: float | None) -> int | None:
         """The number of clusters under the pointer in the elbow curve.

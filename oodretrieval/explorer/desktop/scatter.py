@@ -21,6 +21,8 @@ _CELLS = 160
 _MARGIN = 0.04
 _FEW = 4000
 """Points from which on they are drawn translucent."""
+_PALE = 0.3
+"""Opacity of points that are not selected while others are."""
 _RIMMED = 6.0
 """Size of points, square points, from which on they have a rim."""
 _BAR = (13.0, 130.0)
@@ -107,7 +109,7 @@ def _draw_each(
         parts = [(here, _opacity(number))]
         if selected is not None:
             chosen = selected[here]
-            parts = [(here[~chosen], 0.18), (here[chosen], 1.0)]
+            parts = [(here[~chosen], _PALE), (here[chosen], 1.0)]
         for rows, opacity in parts:
             if len(rows):
                 _draw_points(axes, points[rows], category, size, opacity)
