@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 from sklearn.metrics import average_precision_score, roc_auc_score
 from stores.earlier import without_checksum
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.errors import (
     PartialFailure,
     SettingsError,
@@ -456,7 +457,7 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
     assert list(saved.tables) == ["by class", "together", "embedding spaces"]
     spaces = saved.tables["embedding spaces"]
     assert [row["embedding, reduction, metric"] for row in measures["spaces"]["embedding spaces"]] == [
-        "random", *(f"efficientnet_lite0, {how}" for how in (
+        "random", *(f"{DEFAULT_NET}, {how}" for how in (
             "none, euclidean", "none, cosine", "centred, cosine", "pca32, euclidean", "pca32, cosine"
         ))
     ]  # fmt: skip

@@ -91,7 +91,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         if count:
             writer.add_table(PREDICTED_IOU, selection.segments)
             writer.commit()
-            net = embedding_name(settings.net, settings.embedded)
+            net = embedding_name(settings.net, settings.embedded, mixed=settings.mixed_precision)
             logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
     return {"catalogue": name, "segments": count, "considered": selection.considered}
 
@@ -251,7 +251,7 @@ def _add(
     settings, dataset, name = crops.settings, crops.dataset, work.names.dataset
     crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
-    embedding = embedding_name(settings.net, settings.embedded)
+    embedding = embedding_name(settings.net, settings.embedded, mixed=settings.mixed_precision)
     tasks = list(_blocks(dataset.ids, crops.by_image))
     unit = settings.candidates.removesuffix("s")
     with progress(total=crops.left, desc=f"embedding {name}", unit=unit) as bar:
