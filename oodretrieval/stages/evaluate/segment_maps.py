@@ -102,6 +102,6 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
         raise StoreError(
             f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
         )
-    novelty = model.score(table, vectors.deep, fine=vectors.fine)
+    novelty = model.score(table, vectors.deep)  # not shared: a picture's map depends on no other picture
     scored = table[["image_id", "segment_id"]].assign(novelty=novelty)
     return SegmentMaps(work.names, scored, "novelty"), model.energy_scale
