@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.run import Run
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, file_name
 from oodretrieval.images import read_image
 from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.columns import Columns

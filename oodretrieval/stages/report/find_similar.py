@@ -9,10 +9,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.charts.crop_sheets import similar_candidates
-from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, file_name
 from oodretrieval.results.candidates import groups_of
 from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
 from oodretrieval.search.neighbours import SAME
