@@ -224,12 +224,12 @@ def _remedy(rule: SelectionRule) -> str:
 def eligible(
     table: pd.DataFrame, settings: EmbedSettings, classes: list[int] | None = None
 ) -> NDArray[np.bool_]:
-    """Which segments may be selected: large enough, of a class worth looking at.
+    """Which segments may be selected: large enough, of a class worth inspecting.
 
     Args:
         table: Segment table, ``n`` rows.
         settings: Thresholds.
-        classes: Predicted ids worth looking at; None for all.
+        classes: Predicted ids worth inspecting; None for all.
 
     Returns:
         ``(n,)``.
