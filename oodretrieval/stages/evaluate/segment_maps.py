@@ -1,6 +1,7 @@
 """What is known of segments, such as their predicted IoU or novelty, painted over the pixels of predictions."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.segments import paint_segments
@@ -73,7 +75,7 @@ def predicted_iou_maps(run: Run, work: StoredWork, meta_model: str) -> SegmentMa
     """
     model = run.trained.meta_model(meta_model, work.names.model)
     table = work.table()
-    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), table)
+    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), table["image_id"].unique())
     return SegmentMaps(work.names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 
@@ -97,12 +99,16 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     """
     model = run.trained.novelty_model(work.names.model)
     table = work.table()
-    work.warn_of_other_inference("the novelty model", model.made_by, table)
+    work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
     features = SegmentFeatures(str(model.made_by["backbone"]), device)
-    images, scored = table["image_id"].unique().tolist(), []
-    for start in range(0, len(images), TOGETHER):
-        rows = table[table["image_id"].isin(images[start : start + TOGETHER])]
-        vectors, failures = features.of(work, rows)
+    features.prepare(work, [table])
+    numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
+    ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
+    scored = []
+    bar = progress(total=len(images), desc=f"features {work.names.dataset}", unit="image")
+    for start, end in pairwise(ends):
+        rows = table[start:end]
+        vectors, failures = features.of(work, rows, bar)
         if failures:
             image, reason = next(iter(failures.items()))
             raise StoreError(

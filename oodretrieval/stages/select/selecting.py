@@ -1,7 +1,7 @@
 """Which segments are shown: their score, and the rule that selects by it."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.errors import TableError, WeightsError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import MetaModel
@@ -76,13 +77,45 @@ class Selector:
         Raises:
             TableError: If the score needs columns that the table lacks.
         """
+        self._warn(work, table["image_id"].unique())
+        return self.score_block(table, work)
+
+    def begin(self, work: StoredWork) -> None:
+        """What is said and computed before segments are scored block by block.
+
+        Args:
+            work: Of which network on which dataset.
+        """
+        segments = work.segments()
+        self._warn(work, segments.places)
+        if self.features is not None:
+            self.features.prepare(work, (block.read(["image_id"]) for block in segments.blocks()))
+
+    def _warn(self, work: StoredWork, images: Iterable[str]) -> None:
         fitted = {}
         if self.meta_model is not None:
             fitted["the meta model"] = self.meta_model.quality.get("made_by", {})
         if self.novelty is not None:
             fitted["the novelty model"] = self.novelty.made_by
         for what, made_by in fitted.items():
-            work.warn_of_other_inference(what, made_by, table)
+            work.warn_of_other_inference(what, made_by, images)
+
+    def score_block(
+        self, table: pd.DataFrame, work: StoredWork, bar: progress | None = None
+    ) -> tuple[pd.DataFrame, dict[str, str]]:
+        """Score some of the segments of a dataset, after :meth:`begin`.
+
+        Args:
+            table: Whole images of its segment table.
+            work: Of which network on which dataset.
+            bar: Counts images; None for a bar of its own.
+
+        Returns:
+            As of :meth:`score`.
+
+        Raises:
+            TableError: If the score needs columns that the table lacks.
+        """
         if self.meta_model is not None:
             table = table.assign(**{PREDICTED_IOU: self.meta_model.predict(table)})
         failures: dict[str, str] = {}
@@ -95,7 +128,7 @@ class Selector:
             assert self.novelty is not None and self.features is not None  # the rule needs both
             if by == NOVELTY:
                 self._dispersion(table)  # what is missing is said before features are computed
-            vectors, failures = self.features.of(work, table)
+            vectors, failures = self.features.of(work, table, bar)
             score = self.novelty.score(table, vectors, by)
         return table.assign(**{SELECT_SCORE: score}), failures
 
