@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 
+_CLEARS = ("delete", "ctrl+u", "ctrl+backspace")
+"""Keys that take the whole text away."""
+
+
 @dataclass(frozen=True)
 class Prompt:
     """A line of text that keys write into. While it is open, keys are text and no commands.
@@ -41,6 +45,8 @@ class Prompt:
             return replace(self, text=self._completed())
         if key == "backspace":
             return replace(self, text=self.text[:-1])
+        if key in _CLEARS:
+            return replace(self, text="")
         letter = " " if key == "space" else key.removeprefix("shift+")
         typed = letter if letter.isprintable() and len(letter) == 1 else ""
         return replace(self, text=self.text + typed)
