@@ -56,7 +56,7 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
     found: dict[str, Any] = {"dataset": settings.dataset, "catalogue": settings.save_file}
     problem = display_problem() if settings.explore else "args.explore=False"
     if problem is None:
-        logger.info("4/4 opening the explorer; Escape leaves it, ? shows what mouse and keys do")
+        logger.info("4/4 opening the explorer; Ctrl + w closes it, ? shows what mouse and keys do")
         discover_embedding_space(
             _group(settings, ExplorerSettings(), embeddings_file=settings.save_file), run
         )
