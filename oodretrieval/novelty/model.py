@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.errors import TableError, UnknownNameError
-from oodretrieval.novelty.likeness import likeness_vectors, shared_scores
+from oodretrieval.novelty.likeness import Likeness, likeness_values, sampled
 from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.standardisation import Standardisation
@@ -219,17 +219,34 @@ def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
     return known
 
 
+def comparable(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which segments others share the novelty of: large enough to look like something.
+
+    Args:
+        table: Segment table, ``n`` rows; only ``S`` is read.
+
+    Returns:
+        ``(n,)``.
+    """
+    large: NDArray[np.bool_] = table["S"].to_numpy() >= MIN_PIXELS
+    return large
+
+
 def _shared(
     novelty: NDArray[np.float64], table: pd.DataFrame, fine: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Novelty shared among segments that look alike; NaN where it was."""
     there = np.isfinite(novelty) & np.isfinite(fine).all(axis=1)
-    compared = there & (table["S"].to_numpy() >= MIN_PIXELS)
-    if not compared.any():
+    stored = sampled(comparable(table))
+    stored = stored[there[stored]]
+    if not len(stored):
         return novelty
-    vectors = likeness_vectors(table, fine, compared)
+    logits, fine = likeness_values(table, fine)
+    itself = np.full(len(table), -1)
+    itself[stored] = np.arange(len(stored))
+    likeness = Likeness.of((logits[stored], fine[stored]), novelty[stored])
     result = novelty.copy()
-    result[there] = shared_scores(novelty[there], vectors[there], compared[there])
+    result[there] = likeness.shared(novelty[there], (logits[there], fine[there]), itself[there])
     return result
 
 

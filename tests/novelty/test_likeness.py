@@ -8,13 +8,23 @@ from hypothesis import strategies as st
 
 from oodretrieval.errors import TableError
 from oodretrieval.novelty import NoveltyModel, likeness
-from oodretrieval.novelty.likeness import PER_NEIGHBOUR, likeness_vectors, shared_scores
+from oodretrieval.novelty.likeness import PER_NEIGHBOUR, Likeness, likeness_values, sampled
 
 
 def searched(seed, count, depth=5):
     random = np.random.default_rng(seed)
     compared = random.random(count) < 0.8
     return random.normal(size=count), random.normal(size=(count, depth)), compared
+
+
+def shared_scores(scores, vectors, compared, **options):
+    """As of a table that is read whole."""
+    stored = sampled(compared)
+    itself = np.full(len(scores), -1)
+    itself[stored] = np.arange(len(stored))
+    depth = vectors.shape[1]
+    likeness = Likeness(np.zeros(depth), np.ones(depth), vectors[stored].astype(np.float32), scores[stored])
+    return likeness.shared(scores, (vectors[:, :2], vectors[:, 2:]), itself, **options)
 
 
 def slowly(scores, vectors, compared, neighbours, share):
@@ -96,12 +106,12 @@ def table(random, count):
 def test_both_halves_of_what_segments_look_like_count_alike():
     random = np.random.default_rng(4)
     rows, fine = table(random, 400), 1000 * random.normal(size=(400, 17))
-    vectors = likeness_vectors(rows, fine, np.ones(400, bool))
+    vectors = Likeness.of(likeness_values(rows, fine), np.zeros(400)).vectors
     assert vectors.shape == (400, 20)
     squares = [(part**2).sum(axis=1).mean() for part in (vectors[:, :3], vectors[:, 3:])]
     np.testing.assert_allclose(squares, 1, rtol=1e-4)
     with pytest.raises(TableError, match="cprob0"):
-        likeness_vectors(rows[["energy", "S"]], fine, np.ones(400, bool))
+        likeness_values(rows[["energy", "S"]], fine)
 
 
 def test_an_image_without_features_takes_no_part():

@@ -458,10 +458,11 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
     spaces = saved.tables["embedding spaces"]
     assert [row["embedding, reduction, metric"] for row in measures["spaces"]["embedding spaces"]] == [
         "random", *(f"{DEFAULT_NET}, {how}" for how in (
-            "none, euclidean", "none, cosine", "centred, cosine", "pca32, euclidean", "pca32, cosine"
+            "none, euclidean", "none, cosine", "centred, cosine", "pca32, euclidean", "pca32, cosine",
+            "expanded, cosine",
         ))
     ]  # fmt: skip
-    assert len(spaces) == 1 + 6
+    assert len(spaces) == 1 + 7
 
 
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):

@@ -1,7 +1,7 @@
 """Features of every segment: an ImageNet network sees the image once, a segment takes the mean over its pixels."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -29,7 +29,6 @@ from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     features_folder,
     features_path,
-    locate_segments,
     lock_folder,
     read_features,
     stored_prediction,
@@ -75,28 +74,56 @@ class SegmentFeatures:
         self._network: Backbone | None = None
         self._keeps = self._tidy = True
 
-    def of(self, work: StoredWork, table: pd.DataFrame) -> tuple[SegmentVectors, dict[str, str]]:
+    def of(
+        self, work: StoredWork, table: pd.DataFrame, bar: progress | None = None
+    ) -> tuple[SegmentVectors, dict[str, str]]:
         """The features of the segments of a table.
 
         Args:
             work: Of which network on which dataset; its images are read.
             table: Their segment table, or whole images of it.
+            bar: Counts images where the table is one block of many, which are prepared together by :meth:`prepare`.
 
         Returns:
             Row i of row i of the table; and image id → reason of those that cannot be read.
         """
-        counts = {str(image): int(n) for image, n in table.groupby("image_id", sort=False).size().items()}
-        digests = locate_segments(work.workspace, work.names, list(counts)).digests
-        if work.common.engine == RAY:
-            self._on_cluster(work, counts, digests)
-        found, failures = self.of_images(work, counts, digests)
+        counts = segments_of(table)
+        digests = work.segments().digests
+        if bar is None:
+            self.prepare(work, [table])
+            with progress(total=len(counts), desc=f"features {work.names.dataset}", unit="image") as own:
+                found, failures = self.of_images(work, counts, digests, own)
+        else:
+            found, failures = self.of_images(work, counts, digests, bar)
         rows = {image: iter(vectors) for image, vectors in found.items()}
         vectors = np.stack([next(rows[str(image)]) for image in table["image_id"]])
         fine, deep = np.split(vectors, [self.network.channels[0]], axis=1)
         return SegmentVectors(fine, deep), failures
 
+    def prepare(self, work: StoredWork, tables: Iterable[pd.DataFrame]) -> None:
+        """Let a cluster compute, where ``args.engine`` says so, what is not kept yet; it is read from there.
+
+        Args:
+            work: Of which network on which dataset.
+            tables: Segment tables; only ``image_id`` is read.
+        """
+        if work.common.engine != RAY:
+            return
+        counts = {image: n for table in tables for image, n in segments_of(table).items()}
+        digests = work.segments().digests
+        left = [i for i in counts if self._kept(work, i, counts[i], digests[i]) is None]
+        blocks = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
+        tasks = [{image: (counts[image], digests[image]) for image in block} for block in blocks]
+        prepare = partial(FeatureBlocks, self.backbone, self.device.type, work.for_others())
+        for _ in map_cluster(prepare, tasks, gpu=self.device.type == "cuda", desc="features", unit="block"):
+            pass
+
     def of_images(
-        self, work: StoredWork, counts: Mapping[str, int], digests: Mapping[str, str]
+        self,
+        work: StoredWork,
+        counts: Mapping[str, int],
+        digests: Mapping[str, str],
+        bar: progress | None = None,
     ) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
         """The features of images: those that are kept, and of others computed now and kept.
 
@@ -104,6 +131,7 @@ class SegmentFeatures:
             work: Of which network on which dataset.
             counts: Image id → number of its segments.
             digests: Image id → digest of its prediction.
+            bar: Counts them.
 
         Returns:
             Image id → fine and deep ones, ``(n, d + D)``, NaN where the image cannot be read; and image id → reason of
@@ -114,7 +142,7 @@ class SegmentFeatures:
         found: dict[str, NDArray[np.float32]] = {}
         fresh: dict[str, NDArray[np.float32]] = {}
         try:
-            for image in progress(counts, desc=f"features {work.names.dataset}", unit="image"):
+            for image in counts:
                 vectors: Any = self._kept(work, image, counts[image], digests[image])
                 if vectors is None:
                     try:
@@ -124,6 +152,8 @@ class SegmentFeatures:
                         failures[image] = str(error)
                         vectors = np.full((counts[image], sum(self.network.channels)), np.nan, np.float32)
                 found[image] = vectors.astype(np.float16).astype(np.float32)
+                if bar is not None:
+                    bar.update()
                 if len(fresh) >= TOGETHER:
                     self._keep(work, fresh, digests)
                     fresh = {}
@@ -137,15 +167,6 @@ class SegmentFeatures:
         if image not in places:
             raise StoreError(f"dataset {work.names.dataset!r} has no image {image!r} any more")
         return self._pooled(work, image, work.dataset[places[image]].image, count)
-
-    def _on_cluster(self, work: StoredWork, counts: Mapping[str, int], digests: Mapping[str, str]) -> None:
-        """Let the workers of a cluster compute what is not kept yet; they keep it, and it is read from there."""
-        left = [i for i in counts if self._kept(work, i, counts[i], digests[i]) is None]
-        blocks = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
-        tasks = [{image: (counts[image], digests[image]) for image in block} for block in blocks]
-        prepare = partial(FeatureBlocks, self.backbone, self.device.type, work.for_others())
-        for _ in map_cluster(prepare, tasks, gpu=self.device.type == "cuda", desc="features", unit="block"):
-            pass
 
     def _kept(self, work: StoredWork, image: str, rows: int, digest: str) -> NDArray[np.floating] | None:
         path = features_path(work.workspace, work.names, self.backbone, image)
@@ -217,6 +238,22 @@ class SegmentFeatures:
         with full_float32():
             maps: list[Tensor] = self.network(batch.contiguous(memory_format=torch.channels_last))
         return [features[0].float().cpu().numpy() for features in maps]
+
+
+def segments_of(table: pd.DataFrame) -> dict[str, int]:
+    """Image id → number of its rows, in the order of the table.
+
+    Args:
+        table: Segment table.
+
+    Returns:
+        The numbers.
+
+    Example:
+        >>> segments_of(pd.DataFrame({"image_id": ["b", "b", "a"]}))
+        {'b': 2, 'a': 1}
+    """
+    return {str(image): int(n) for image, n in table.groupby("image_id", sort=False).size().items()}
 
 
 class FeatureBlocks:
