@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import CLUSTERS, FAINT, GREY, NAMELESS, hex_colour
 from oodretrieval.explorer.colour_scale import LEVELS, ColourScale, level_colours
+from oodretrieval.results.segment_classes import ClassNames
 from oodretrieval.search.row_comparisons import Groups
 
 LEFT_OUT = "left out"
@@ -139,27 +140,30 @@ def _rows_by_code(codes: NDArray[np.intp], visible: NDArray[np.bool_], number: i
 
 
 def by_name(
-    names: NDArray[np.str_], colours: Mapping[str, tuple[int, int, int]], unknown: NDArray[np.bool_]
+    classes: ClassNames, colours: Mapping[str, tuple[int, int, int]], unknown: NDArray[np.bool_]
 ) -> Grouping:
     """Groups by the names of classes.
 
     Args:
-        names: Of each segment, ``(n,)``.
+        classes: Name of each segment's class, ``(n,)``.
         colours: Name → (red, green, blue), 0…255; a name without one is grey.
         unknown: Whether the network never learned it, ``(n,)``.
 
     Returns:
         Unknown ones first, then the most frequent first.
     """
-    codes, distinct = pd.factorize(pd.Series(names, dtype=object), sort=True)
     # a name that is known in one dataset may be unknown in another
-    pairs, codes = np.unique(2 * codes + unknown, return_inverse=True)
+    pairs = 2 * classes.codes + unknown
+    counts = np.bincount(pairs, minlength=2 * len(classes.names))
+    present = np.flatnonzero(counts)
     found = [
         Group(name, hex_colour(colours.get(name, NAMELESS)), bool(pair % 2))
-        for pair, name in ((pair, str(distinct[pair // 2])) for pair in pairs.tolist())
+        for pair, name in ((pair, classes.names[pair // 2]) for pair in present.tolist())
     ]
-    counts = np.bincount(codes, minlength=len(found))
-    return _ordered(codes, found, sorted(range(len(found)), key=lambda i: (not found[i].unknown, -counts[i])))
+    place = np.zeros(len(counts), np.intp)
+    place[present] = np.arange(len(present))
+    order = sorted(range(len(found)), key=lambda i: (not found[i].unknown, -counts[present[i]]))
+    return _ordered(place[pairs], found, order)
 
 
 def by_cluster(clusters: NDArray[np.integer]) -> Grouping:

@@ -65,10 +65,10 @@ def colour_groups(
     if name == "truth":
         tables = map(classes.label_mapping, classes.datasets)
         colours = {called: colour for table in tables for called, colour in table.values()}
-        return by_name(classes.truth_names, colours, classes.unknown)
+        return by_name(classes.truths, colours, classes.unknown)
     if name == "prediction":
         known = np.zeros(len(segments), np.bool_)
-        return by_name(classes.predicted_names, dict(classes.pred_mapping.values()), known)
+        return by_name(classes.predictions, dict(classes.pred_mapping.values()), known)
     if name == "score" and segments.select_by:
         return by_value(segments.scores, segments.score_name)
     if name == "clusters" and clusters is not None:

@@ -167,3 +167,15 @@ Detail = (
     | ElbowCurve
     | SilhouetteCurve
 )
+
+
+def rows_to_choose(detail: Detail) -> tuple[int, ...]:
+    """Candidates that a detail shows to select some of them.
+
+    Args:
+        detail: What is shown.
+
+    Returns:
+        Their rows; none for details of another kind, and for what is selected anyway.
+    """
+    return detail.rows if isinstance(detail, CandidatePage | NeighbourPage) else ()

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
+_CLEARS = ("delete", "ctrl+u", "ctrl+backspace")
+"""Keys that take the whole text away."""
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -41,6 +44,8 @@ class Prompt:
             return replace(self, text=self._completed())
         if key == "backspace":
             return replace(self, text=self.text[:-1])
+        if key in _CLEARS:
+            return replace(self, text="")
         letter = " " if key == "space" else key.removeprefix("shift+")
         typed = letter if letter.isprintable() and len(letter) == 1 else ""
         return replace(self, text=self.text + typed)

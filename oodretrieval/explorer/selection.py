@@ -76,11 +76,22 @@ class Selection(Observable):
         return shown
 
     @property
+    def selected_shown(self) -> NDArray[np.bool_] | None:
+        """Which segments are selected and shown, ``(n,)``; None where there are none: what is hidden stays selected."""
+        chosen = None if self.selected is None else self.visible & self.selected
+        return chosen if chosen is not None and chosen.any() else None
+
+    @property
+    def count_shown(self) -> int:
+        """How many segments are selected and shown."""
+        chosen = self.selected_shown
+        return 0 if chosen is None else int(chosen.sum())
+
+    @property
     def scope(self) -> NDArray[np.intp]:
         """Rows that a command is about: the selected ones that are shown; where there are none, all that are shown."""
-        shown = self.visible
-        chosen = shown if self.selected is None else shown & self.selected
-        return np.flatnonzero(chosen if chosen.any() else shown)
+        chosen = self.selected_shown
+        return np.flatnonzero(self.visible if chosen is None else chosen)
 
     def filter_by(self, text: str) -> int:
         """Show what a filter means alone.

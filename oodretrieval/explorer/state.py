@@ -167,7 +167,7 @@ class State(Observable):
         chosen = self.selection
         key = self.grouping, chosen.visible, chosen.selected, chosen.hidden
         if self._listed is None or not all(map(is_same, self._listed[0], key)):
-            self._listed = key, categories(*key)
+            self._listed = key, categories(*key[:2], chosen.selected_shown, chosen.hidden)
         return self._listed[1]
 
     def colour_by(self, name: str) -> None:

@@ -1,5 +1,7 @@
 """What the segments of a catalogue are: by prediction and by truth."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +14,41 @@ from oodretrieval.stores import Catalogue
 
 NO_TRUTH = -1
 """In place of a label id."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassNames:
+    """Names of the classes of very many segments, each name once.
+
+    Attributes:
+        names: Different ones, sorted.
+        codes: Index of each segment's name, ``(n,)``.
+    """
+
+    names: tuple[str, ...]
+    codes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, names: Sequence[str], codes: NDArray[np.integer]) -> "ClassNames":
+        """Sort the names, those that are the same together.
+
+        Args:
+            names: In any order, some maybe several times.
+            codes: Index of each segment's name, ``(n,)``.
+
+        Returns:
+            The same names of the same segments.
+        """
+        distinct, places = np.unique(np.array(names, dtype=str), return_inverse=True)
+        return cls(tuple(distinct.tolist()), places[codes])
+
+    def of_each(self) -> NDArray[np.str_]:
+        """The name of each segment.
+
+        Returns:
+            ``(n,)``.
+        """
+        return np.array(self.names, dtype=str)[self.codes]
 
 
 class SegmentClasses:
@@ -62,27 +99,45 @@ class SegmentClasses:
         return _mapping(self._made_by.get("pred_mapping", {}))
 
     @cached_property
-    def truth_names(self) -> NDArray[np.str_]:
-        """Name of the class by truth, ``(n,)``; "no truth" without."""
+    def truths(self) -> ClassNames:
+        """Names of the classes by truth; "no truth" without."""
         datasets, names = pd.factorize(self._table["dataset"])
         ids, labels = np.unique(self.labels, return_inverse=True)
         pairs, codes = np.unique(datasets * len(ids) + labels, return_inverse=True)
         tables = [self.label_mapping(str(name)) for name in names]
         places = [(tables[pair // len(ids)], int(ids[pair % len(ids)])) for pair in pairs.tolist()]
         found = ["no truth" if i == NO_TRUTH else _name(table, i, "label") for table, i in places]
-        return np.array(found, dtype=str)[codes]
+        return ClassNames.of(found, codes)
+
+    @cached_property
+    def predictions(self) -> ClassNames:
+        """Names of the predicted classes."""
+        ids, codes = np.unique(self._table["class"].to_numpy(np.int64), return_inverse=True)
+        return ClassNames.of([_name(self.pred_mapping, i, "class") for i in ids.tolist()], codes)
+
+    @cached_property
+    def truth_names(self) -> NDArray[np.str_]:
+        """Name of the class by truth, ``(n,)``; "no truth" without."""
+        return self.truths.of_each()
 
     @cached_property
     def predicted_names(self) -> NDArray[np.str_]:
         """Name of the predicted class, ``(n,)``."""
-        ids, codes = np.unique(self._table["class"].to_numpy(np.int64), return_inverse=True)
-        return np.array([_name(self.pred_mapping, i, "class") for i in ids.tolist()], dtype=str)[codes]
+        return self.predictions.of_each()
 
     @cached_property
     def unknown(self) -> NDArray[np.bool_]:
         """Whether a segment is, by truth, of a class that the network never learned, ``(n,)``."""
         found = np.zeros(len(self._table), np.bool_)
         for dataset, ids in self._made_by.get("unknown_ids", {}).items():
+            found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
+        return found
+
+    @cached_property
+    def void(self) -> NDArray[np.bool_]:
+        """Whether a segment is mostly of what its dataset's truth leaves open, ``(n,)``."""
+        found = np.zeros(len(self._table), np.bool_)
+        for dataset, ids in self._made_by.get("void_ids", {}).items():
             found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
         return found
 

@@ -1,4 +1,4 @@
-"""Numbers as colours."""
+"""Numbers and names as colours."""
 
 import matplotlib as mpl
 import numpy as np
@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from oodretrieval.explorer.categories import by_name
 from oodretrieval.explorer.colour_scale import LEVELS, ColourScale, bar_colours, level_colours
+from oodretrieval.results.segment_classes import ClassNames
 
 numbers = st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=40)
 
@@ -64,3 +66,17 @@ def test_the_bar_has_few_digits():
         "0.002",
         "≥ 0.003",
     ]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcb"), st.booleans()), min_size=1, max_size=30))
+def test_groups_by_name_are_those_of_name_and_whether_it_is_known(listed):
+    spelt = ["b", "c", "a", "b"]  # one name twice: of two datasets
+    codes = np.array([spelt.index(name) if number % 2 else len(spelt) - 1 - spelt[::-1].index(name)
+                      for number, (name, _) in enumerate(listed)])  # fmt: skip
+    grouping = by_name(
+        ClassNames.of(spelt, codes), {"a": (255, 0, 0)}, np.array([each for _, each in listed])
+    )
+    found = [(grouping.groups[code].name, grouping.groups[code].unknown) for code in grouping.codes]
+    assert found == listed and len(grouping.groups) == len(set(listed))
+    order = [(not group.unknown, -listed.count((group.name, group.unknown))) for group in grouping.groups]
+    assert order == sorted(order), "unknown first, then frequent ones"

@@ -312,8 +312,53 @@ def test_the_contact_sheet_keeps_to_the_filter(tmp_path):
     for key in ("s", "n", "pagedown"):
         drive.press(key)
         assert "no candidate is shown" in drive.presentation.status
-    drive.press("+", "-", "/", *["backspace"] * 10, "enter", "s")
+    drive.press("+", "-", "/", "delete", "enter", "s")
     assert list(drive.rows.values()) == before
+
+
+def ticked(drive):
+    """Rows of the candidates next to the scatter that have a tick."""
+    return {row for axes, row in drive.rows.items() if "✓" in [text.get_text() for text in axes.texts]}
+
+
+def test_what_is_selected_has_a_tick_on_the_contact_sheet_and_among_neighbours(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    for row in (3, 5):
+        drive.click(next(axes for axes, shown in drive.rows.items() if shown == row), held="shift")
+    assert ticked(drive) == {3, 5}
+    drive.press("h", "s")
+    assert ticked(drive) == {3, 5}
+    before = drive.pixels()
+    drive.click(next(axes for axes, shown in drive.rows.items() if shown == 3), held="shift")
+    assert ticked(drive) == {5} and (before != drive.pixels()).any()
+    drive.click(4, "right")
+    assert ticked(drive) == {5}
+    drive.press("x")
+    assert not ticked(drive)
+
+
+def test_what_is_selected_and_filtered_away_neither_counts_nor_gets_a_name(drive):
+    drive.press("/", *"class == 0", "enter", "a", "w", *"bin", "enter", "/")
+    drive.press(*["backspace"] * 10, *"not tags", "enter")
+    assert selected(drive) == {0, 2, 4, 6, 8, 10} and drive.state.selection.count_shown == 0
+    assert {alpha for points in drive.scatter.collections for alpha in [points.get_alpha()]} == {1.0}, (
+        "not pale"
+    )
+    drive.click(1, held="shift")
+    assert drive.presentation.status == "1 of 6 selected"
+    drive.press("w", *"cow", "enter")
+    assert drive.state.tags.count("cow") == 1 and drive.state.tags.count("bin") == 6
+
+
+def test_a_thumbnail_goes_with_the_sheet_that_it_was_of(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, 60, select_by="novelty", truth=False))
+    drive.hover(next(iter(drive.rows)))
+    assert drive.overlay.thumbnail is not None
+    drive.press("pagedown")
+    assert drive.overlay.thumbnail is None and drive.presentation.marked is None
+    drive.hover(0)
+    drive.press("pageup")
+    assert drive.presentation.hovered == 0, "the pointer is over a point, which stays"
 
 
 def test_pages_of_what_is_selected(tmp_path):
@@ -342,7 +387,7 @@ def test_a_filter_says_what_is_wrong_and_shows_what_is_right(drive):
     drive.press(*["backspace"] * 7, *"pred", "tab")
     assert drive.presentation.prompt.text == "predicted"
     drive.press(*["=", "=", '"', "c", "a", "r", '"'], "enter")
-    assert drive.presentation.prompt is None and drive.presentation.status == "6 of 12 segments shown"
+    assert drive.presentation.prompt is None and drive.presentation.status == "6 of 12 candidates shown"
     drive.hover(0)
     assert drive.presentation.hovered is None, "a road, which is filtered away"
     drive.hover(1)
@@ -585,6 +630,34 @@ def test_very_many_points_are_drawn_as_a_picture_of_the_view(catalogue, monkeypa
     assert drive.scatter.images
 
 
+def test_what_is_drawn_again_leaves_nothing_of_what_was_drawn_before(tmp_path):
+    def drawn(drive):
+        axes = drive.scatter
+        return [len(each) for each in (axes.collections, axes.images, axes.child_axes, axes.get_children())]
+
+    catalogue = make_catalogue(tmp_path, select_by="novelty")
+    drive = open_explorer(catalogue)
+    for key in "gudhdbugh":
+        drive.press(key)
+    other = open_explorer(catalogue)
+    other.press("h")
+    assert drawn(drive) == drawn(other)
+    np.testing.assert_array_equal(drive.pixels(), other.pixels())
+
+
+def test_one_image_after_the_other_is_shown_whole_whatever_its_size(drive):
+    drive.click(0)
+    row = next(
+        row for row in range(len(drive.state)) if drive.state.segments.image_of(row)[1] != "clip 1/0000"
+    )
+    path = drive.state.segments.image_path(row)
+    Image.fromarray(np.zeros((30, 90, 3), np.uint8)).save(path)
+    drive.click(row)
+    (axes,) = drive.detail_axes()
+    assert axes.get_xlim() == (-0.5, 89.5) and axes.get_ylim() == (29.5, -0.5)
+    assert len(axes.images) == len(axes.patches) == 1
+
+
 def test_the_legend_only_where_asked(catalogue):
     drive = open_explorer(catalogue, mainplot={"legend": False})
     for key in "ghb":
@@ -761,7 +834,7 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
         scored.press(key)
         assert scored.detail == shown
     scored.press("pageup", "+")
-    assert "segments shown: novelty from" in scored.presentation.status and scored.state.ranking.step == 1
+    assert "candidates shown: novelty from" in scored.presentation.status and scored.state.ranking.step == 1
     scored.press("-")
     assert scored.state.ranking.step == 0
 

@@ -14,6 +14,8 @@ import pytest
 from driving import PATIENCE, make_catalogue, wait_for
 
 import oodretrieval
+from oodretrieval.explorer.commands.menus import IN_NO_MENU
+from oodretrieval.explorer.commands.table import COMMANDS
 from oodretrieval.explorer.desktop import window as desktop_window
 from oodretrieval.images import read_image
 
@@ -57,7 +59,7 @@ def display(request):
             yield f":{file.readline().strip()}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE)
 
 
 class Window:
@@ -125,6 +127,47 @@ def test_the_window_fits_a_screen_that_is_smaller(display, tmp_path):
     assert 1200 < width <= 1280 and 600 < height < 720 and left <= 0 and top <= 0
 
 
+MENUS = """
+import json, sys
+from matplotlib import pyplot as plt
+from oodretrieval.explorer import Explorer
+from oodretrieval.explorer.desktop.menus import WindowMenus
+plt.switch_backend("QtAgg")
+explorer = Explorer(sys.argv[1], method="pca")
+kept = WindowMenus(explorer)
+window = explorer.figure.canvas.manager.window
+actions = {a.text(): a for menu in window.menuBar().actions() for a in menu.menu().actions()}
+shown, standing = explorer.session.presentation, []
+def choose(text):
+    actions[text].trigger()
+    standing.append([explorer.state.colouring, len(explorer.state.selection), shown.prompt is not None, shown.status])
+choose("Image\\tleft button")
+shown.marked = 3
+shown.marked = None
+for text in ("Select\\tShift + left button", "Name …\\tw", "Colour by predicted class\\th", "All shown\\ta"):
+    choose(text)
+print(json.dumps({"standing": standing, "tips": [a.toolTip() for a in actions.values()],
+                  "toolbar": explorer.figure.canvas.manager.toolbar.isVisible(), "shortcuts": [
+                  a.shortcut().toString() for a in actions.values() if not a.shortcut().isEmpty()]}))
+"""
+
+
+@pytest.mark.slow
+def test_menus_of_the_window(display, tmp_path):
+    catalogue = make_catalogue(tmp_path, 14)
+    done = subprocess.run(
+        [sys.executable, "-c", MENUS, str(catalogue.path)],
+        env=environment(DISPLAY=display), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout.splitlines()[-1])
+    image, select, name, colour, everything = found["standing"]
+    assert image[3] == "no segment under the pointer"
+    assert select[1] == 1 and name[2] and not colour[2], "choosing something else closes a question"
+    assert colour[0] == "prediction" and everything[1] == 14
+    texts = {command.text for command in COMMANDS if command.trigger not in IN_NO_MENU}
+    assert texts == set(found["tips"]) and not found["toolbar"] and not found["shortcuts"]
+
+
 @pytest.fixture
 def window(display, tmp_path):
     catalogue = make_catalogue(tmp_path, 14)
@@ -134,7 +177,7 @@ def window(display, tmp_path):
         yield opened
     finally:
         opened.process.kill()
-        opened.process.wait(10)
+        opened.process.wait(PATIENCE)
         opened.log.close()
 
 

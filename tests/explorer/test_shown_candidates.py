@@ -80,7 +80,7 @@ def test_the_threshold_hides_and_shows(scored):
     faint = [category for category in scored.state.categories() if category.faint]
     assert [len(category.rows) for category in faint] == [total - visible.sum()]
     assert set(scored.state.ranking.rows) <= set(np.flatnonzero(visible))
-    assert f"{visible.sum()} of {total} segments shown: novelty from" in scored.presentation.status
+    assert f"{visible.sum()} of {total} candidates shown: novelty from" in scored.presentation.status
     hidden = int(np.flatnonzero(~visible)[0])
     scored.hover(hidden)
     assert scored.presentation.hovered != hidden

@@ -141,6 +141,17 @@ def test_the_page_shows_what_is_selected_and_a_bar_for_numbers(script, session):
     assert [entry["name"] for entry in script.page.legend["entries"]] == ["left out"]
 
 
+def test_what_is_selected_and_filtered_away_gets_no_name_and_nothing_else_does(script, session):
+    session.state.selection.select([0, 2])
+    script.send("filter", text="class == 1")
+    assert script.page.choice["selected"] == 0
+    script.send("tag", name="cow")
+    assert script.page.status["said"] == "nothing is selected" and not session.state.tags.names
+    script.send("key", key="s")
+    script.send("button", trigger="shift+left", row=3)
+    assert script.page.choice["selected"] == 1 and script.page.choice["rows"] == [3], "which gets a tick"
+
+
 @pytest.mark.parametrize("how", [{"kind": "command", "trigger": "w"}, {"kind": "key", "key": "w"}])
 def test_away_from_the_points_commands_are_for_the_candidate_of_the_card(script, session, how):
     script.send(**how)

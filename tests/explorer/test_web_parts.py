@@ -15,6 +15,14 @@ pytest.importorskip("panel")
 
 from oodretrieval.charts.image_view import ImageView
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.commands.menus import (
+    IN_NO_MENU,
+    LAST,
+    MENUS,
+    ON_THE_PAGE,
+    candidate_buttons,
+    menus,
+)
 from oodretrieval.explorer.commands.table import COMMANDS, Command
 from oodretrieval.explorer.details import (
     CandidatePage,
@@ -33,7 +41,6 @@ from oodretrieval.explorer.view_port import ViewPort, nearest_point
 from oodretrieval.explorer.web.contents import detail_content
 from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.gate import refusal
-from oodretrieval.explorer.web.menus import ELSEWHERE, LAST, MENUS, candidate_buttons, menus
 from oodretrieval.explorer.web.pictures import data_address
 from oodretrieval.explorer.web.visited import Visited
 
@@ -188,15 +195,17 @@ def test_back_and_forward_are_those_of_a_browser(steps):
 # -- menus --------------------------------------------------------------------------------------------------
 
 
-def test_every_command_has_its_place_on_the_page():
+@pytest.mark.parametrize("elsewhere", [ON_THE_PAGE, IN_NO_MENU], ids=["page", "window"])
+def test_every_command_has_its_place_on_the_page_and_in_the_window(elsewhere):
     keys = {command.trigger for command in COMMANDS if isinstance(command, Command)}
-    in_menus = [item["trigger"] for menu in menus() for item in menu["items"]]
+    in_menus = [item["trigger"] for menu in menus(elsewhere=elsewhere) for item in menu["items"]]
     on_buttons = [item["trigger"] for item in candidate_buttons()]
     assert len(in_menus) == len(set(in_menus))
-    assert set(in_menus) == keys - ELSEWHERE
-    assert set(on_buttons) | ELSEWHERE | keys == {command.trigger for command in COMMANDS}
-    assert {trigger for labels in MENUS.values() for trigger in labels} <= set(in_menus)
+    assert set(in_menus) == keys - elsewhere
+    assert set(on_buttons) | elsewhere | keys == {command.trigger for command in COMMANDS}
+    assert {trigger for labels in MENUS.values() for trigger in labels} <= {*in_menus, *elsewhere}
     assert all(item["text"] and item["shown"] for menu in menus() for item in menu["items"])
+    assert LAST not in [menu["label"] for menu in menus(elsewhere=elsewhere)], "each has a name of its own"
 
 
 def test_a_command_that_no_menu_names_is_in_the_last_one():

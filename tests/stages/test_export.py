@@ -172,11 +172,24 @@ def test_label_images_are_predictions_with_tags_as_classes(made):
         components = prediction.components()
         if image_id == "clip/0":
             expected[components == 2] = 3
+            expected[components == 1] = 255  # a candidate that nobody named
         else:
             expected[components == 1] = 2
             assert set(labels[components == 2]) <= {1, 3}, "tagged as both"
             labels, expected = labels[components == 1], expected[components == 1]
         np.testing.assert_array_equal(labels, expected)
+
+
+def test_what_is_not_of_interest_is_what_was_predicted_and_what_nobody_named_is_ignored(made):
+    catalogue, workspace = made
+    (workspace.path / "images" / "0.png").unlink()  # of no interest to labels
+    done = export_candidates(catalogue, workspace, everything(catalogue), ["labels"], ["cone"])
+    above = np.asarray(Image.open(f"{done['folder']}/labels/street/clip_1.png"))[:8]
+    assert (above == 255).all(), "a bin, but bins are not exported"
+    tag(catalogue, **{"not of interest": [0]})
+    done = export_candidates(catalogue, workspace, everything(catalogue), ["labels"], ["cone"])
+    above = np.asarray(Image.open(f"{done['folder']}/labels/street/clip_0.png"))[:8]
+    assert (above == 0).all(), "as predicted"
 
 
 def test_small_candidates_lie_over_large_ones():

@@ -161,4 +161,4 @@ def _move_threshold(session: Session, by: int) -> None:
         return
     lowest = ranking.raise_threshold(by)
     shown, name = int(ranking.visible.sum()), session.state.segments.score_name
-    session.say(f"{shown} of {len(session.state)} segments shown: {name} from {lowest:.2f}")
+    session.say(f"{shown} of {len(session.state)} candidates shown: {name} from {lowest:.2f}")

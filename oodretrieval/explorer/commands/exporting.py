@@ -18,7 +18,7 @@ def export_tagged(session: Session) -> None:
     state = session.state
     rows = np.zeros(len(state), np.bool_)
     rows[state.selection.scope] = True
-    selected = len(state.selection)
+    selected = state.selection.count_shown
 
     def write() -> dict[str, Any]:
         # only now: the explorer starts without the stages

@@ -134,11 +134,9 @@ def redo(session: Session) -> None:
 
 def _subject(session: Session) -> NDArray[np.intp] | None:
     """Rows of the selection that are shown; without one, the marked segment."""
-    chosen, marked = session.state.selection, session.presentation.marked
-    if chosen.selected is not None:
-        rows = np.flatnonzero(chosen.selected & chosen.visible)
-        if len(rows):
-            return rows
+    chosen, marked = session.state.selection.selected_shown, session.presentation.marked
+    if chosen is not None:
+        return np.flatnonzero(chosen)
     if marked is None:
         session.say("nothing is selected; select something, or hold the pointer over a segment")
         return None
@@ -148,4 +146,4 @@ def _subject(session: Session) -> NDArray[np.intp] | None:
 def _called(session: Session, rows: NDArray[np.intp]) -> str:
     if len(rows) == 1:
         return f"the segment {session.state.segments.origin(int(rows[0]))}"
-    return f"{len(rows)} segments"
+    return f"{len(rows)} candidates"

@@ -83,4 +83,4 @@ def follow_selection(session: Session, otherwise: Callable[[Session], None], cha
 
 def _is_any_shown(session: Session) -> bool:
     chosen = session.state.selection
-    return chosen.selected is not None and bool((chosen.selected & chosen.visible).any())
+    return chosen.selected_shown is not None

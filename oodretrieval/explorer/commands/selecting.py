@@ -17,14 +17,14 @@ def ask_for_filter(session: Session) -> None:
         session: Whose view.
     """
     shown = session.state.selection.filter
-    question = 'show only, such as: predicted in ("car", "bin") and predicted_iou < 0.4\nempty for everything'
+    question = 'show only, such as: predicted in ("car", "bin") and predicted_iou < 0.4\nempty (Delete) for everything'
 
     def take(text: str) -> str:
         try:
             count = session.state.selection.filter_by(text)
         except FilterError as error:
             return str(error)
-        session.say(f"{count} of {len(session.state)} segments shown")
+        session.say(f"{count} of {len(session.state)} candidates shown")
         return ""
 
     before = "" if shown is None else shown.text
@@ -154,5 +154,5 @@ def say_selected(session: Session) -> None:
         session: Whose view.
     """
     chosen = session.state.selection
-    shown = int(chosen.visible.sum())
-    session.say(f"{len(chosen)} of {shown} selected" if len(chosen) else f"nothing selected of {shown}")
+    count, shown = chosen.count_shown, int(chosen.visible.sum())
+    session.say(f"{count} of {shown} selected" if count else f"nothing selected of {shown}")

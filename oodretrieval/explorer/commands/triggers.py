@@ -31,6 +31,19 @@ def press_key(session: Session, key: str | None) -> None:
     session.attempt(partial(command.run, session))
 
 
+def choose_command(session: Session, trigger: str) -> None:
+    """Take an item of a menu, or a button: away from the points, and whatever is open.
+
+    Args:
+        session: Whose view.
+        trigger: Of a command of the table; others do nothing.
+    """
+    command, presentation = command_for(trigger), session.presentation
+    if isinstance(command, Command):
+        presentation.key, presentation.focus = trigger, None
+        session.attempt(partial(command.run, session))
+
+
 def move_pointer(session: Session, row: int | None, pointer: tuple[float, float]) -> None:
     """Take a movement of the pointer.
 

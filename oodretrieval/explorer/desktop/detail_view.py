@@ -1,19 +1,20 @@
 """What is shown next to the scatter: each kind of detail in its own way."""
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil, sqrt
 from types import MappingProxyType
-from typing import assert_never
+from typing import Any, assert_never
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
+from matplotlib.text import Annotation
 
 from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
 from oodretrieval.charts.image_panels import draw_four_panels, frame
-from oodretrieval.charts.palette import RED
+from oodretrieval.charts.palette import BLUE, RED
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.details import (
     CandidatePage,
@@ -31,6 +32,11 @@ from oodretrieval.explorer.details import (
 
 _HEADING = 10.5
 """Size of a heading, points."""
+_TICK: dict[str, Any] = {
+    "xycoords": "axes fraction", "ha": "left", "va": "top", "fontsize": 10, "color": "white", "zorder": 6,
+    "bbox": {"boxstyle": "round,pad=0.25", "facecolor": BLUE, "edgecolor": "white"},
+}  # fmt: skip
+"""Of what is selected."""
 _LETTER = 0.58
 """Width of a letter in its height."""
 
@@ -49,6 +55,8 @@ class DetailView:
         self.figure = figure
         self._rows: dict[Axes, int] = {}
         self._elbow: Axes | None = None
+        self._ticks: dict[int, Annotation] = {}
+        self._image: Axes | None = None  # of a whole image: one after the other is shown in the same
 
     @property
     def rows(self) -> Mapping[Axes, int]:
@@ -61,10 +69,12 @@ class DetailView:
         Args:
             detail: What is shown.
         """
-        for axes in self.figure.axes:
-            self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
-        self.figure.clear()
-        self._rows, self._elbow = {}, None
+        if self._image is None or not isinstance(detail, WholeImage):
+            for axes in self.figure.axes:
+                self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
+            self.figure.clear()
+            self._image = None
+        self._rows, self._elbow, self._ticks = {}, None, {}
         match detail:
             case KeysHelp():
                 self._draw_keys()
@@ -94,6 +104,27 @@ class DetailView:
             case _:
                 assert_never(detail)
 
+    def mark(self, rows: Collection[int]) -> bool:
+        """Put a tick on what is selected, where some of it can be selected.
+
+        Args:
+            rows: Of the candidates that have one, among those of :func:`rows_to_choose`.
+
+        Returns:
+            Whether that changed anything.
+        """
+        wanted = set(rows)
+        if wanted == set(self._ticks):
+            return False
+        for tick in self._ticks.values():
+            tick.remove()
+        self._ticks = {
+            row: axes.annotate("✓", (0, 1), (4, -4), textcoords="offset points", **_TICK)
+            for axes, row in self._rows.items()
+            if row in wanted
+        }
+        return True
+
     def clusters_at(self, axes: Axes | None, x: float | None) -> int | None:
         """The number of clusters under the pointer in the elbow curve.
 
@@ -121,11 +152,16 @@ class DetailView:
         )  # fmt: skip
 
     def _draw_image(self, detail: WholeImage) -> None:
-        axes = self.figure.add_axes((0.02, 0.1, 0.96, 0.8))
+        if self._image is None:
+            self._image = self.figure.add_axes((0.02, 0.1, 0.96, 0.8))
+            self._image.set_axis_off()
+        axes = self._image
+        for artist in (*axes.images, *axes.patches):
+            artist.remove()
         axes.imshow(detail.image)
         axes.add_patch(frame(detail.box))
-        axes.set_axis_off()
-        axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING)
+        # where it is said: else all of the hidden axis is laid out, to find out that it is not in the way
+        axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING, y=1.0)
 
     def _draw_panels(self, detail: FourPanels) -> None:
         draw_four_panels(self.figure, detail.view, legend_columns=4)

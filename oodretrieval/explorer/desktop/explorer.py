@@ -87,6 +87,8 @@ class Explorer:
         )
         self.view = FigureView(self.figure, state, self.session.presentation)
         self._dragging = Dragging(self.view, self.session, self._click)
+        self._over_detail = False  # where the pointer is
+        self.session.presentation.subscribe(self._leave_what_is_gone)
         self._connect()
         start(self.session)
         self._watch.start()
@@ -177,6 +179,7 @@ class Explorer:
     def _moved(self, event: LocationEvent) -> None:
         if self._mouse_is_taken():
             return
+        self._over_detail = event.inaxes is not self.view.scatter.axes
         if self._dragging.move(event):
             leave_segment(self.session)
         else:
@@ -184,6 +187,11 @@ class Explorer:
 
     def _left(self, event: LocationEvent) -> None:
         leave_segment(self.session)
+
+    def _leave_what_is_gone(self, changed: frozenset[str]) -> None:
+        """Take the thumbnail away of what the pointer was over, once something else is shown there."""
+        if "detail" in changed and self._over_detail:
+            leave_segment(self.session)
 
     def _held_down(self, event: MouseEvent) -> None:
         if self._mouse_is_taken() or event.button not in BUTTONS:

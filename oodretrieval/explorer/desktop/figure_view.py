@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from oodretrieval.explorer.desktop.detail_view import DetailView
 from oodretrieval.explorer.desktop.overlay import Overlay
 from oodretrieval.explorer.desktop.scatter_view import ScatterView
+from oodretrieval.explorer.details import rows_to_choose
 from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.state import State
 
@@ -60,7 +61,8 @@ class FigureView:
             self.ring()
         if changed & _SCATTER or ("tags" in changed and self._state.depends_on_tags):
             self.scatter.draw()
-            self.overlay.redraw(self._left)
+            ticked = self._tick()
+            self.overlay.redraw(self._left, *([self.detail.figure] if ticked else []))
         elif "found" in changed or changed & _RINGS:
             self.overlay.refresh()
 
@@ -75,9 +77,15 @@ class FigureView:
             self.scatter.move()
         if "detail" in changed:
             self.detail.draw(self._presentation.detail)
+            self._tick()
         halves = [self.detail.figure] if "detail" in changed else []
         halves += [self._left] if changed & {"density", "limits"} else []
         self.overlay.redraw(*halves)
+
+    def _tick(self) -> bool:
+        """Mark what is selected among the candidates next to the scatter; returns whether that changed anything."""
+        chosen, shown = self._state.selection.selected_shown, rows_to_choose(self._presentation.detail)
+        return self.detail.mark([row for row in shown if chosen is not None and chosen[row]])
 
     def ring(self) -> None:
         """Put rings around the marked point, the query and its neighbours."""

@@ -21,6 +21,8 @@ _CELLS = 160
 _MARGIN = 0.04
 _FEW = 4000
 """Points from which on they are drawn translucent."""
+_PALE = 0.3
+"""Opacity of points that are not selected while others are."""
 _RIMMED = 6.0
 """Size of points, square points, from which on they have a rim."""
 _BAR = (13.0, 130.0)
@@ -52,7 +54,7 @@ def draw_categories(
             point wherever it is.
     """
     limits = axes.get_xlim(), axes.get_ylim()
-    axes.clear()
+    _remove_drawn(axes)
     shown = None if view is None else inside(points, view)
     if view is None or shown is None or int(shown.sum()) <= EXACT:
         _draw_each(axes, points, categories, selected, shown)
@@ -69,6 +71,14 @@ def draw_categories(
         _legend(axes, entries, below=scale is not None)
     if legend and scale is not None:
         _draw_bar(axes, scale)
+
+
+def _remove_drawn(axes: Axes) -> None:
+    """Remove what was drawn; clear() would make axis and ticks again, too, which takes longer than a million points."""
+    legend = axes.get_legend()
+    drawn = [*axes.collections, *axes.images, *axes.child_axes, *([] if legend is None else [legend])]
+    for artist in drawn:
+        artist.remove()
 
 
 def _draw_picture(axes: Axes, picture: NDArray[np.uint8], view: ViewPort) -> None:
@@ -99,7 +109,7 @@ def _draw_each(
         parts = [(here, _opacity(number))]
         if selected is not None:
             chosen = selected[here]
-            parts = [(here[~chosen], 0.18), (here[chosen], 1.0)]
+            parts = [(here[~chosen], _PALE), (here[chosen], 1.0)]
         for rows, opacity in parts:
             if len(rows):
                 _draw_points(axes, points[rows], category, size, opacity)
@@ -201,10 +211,12 @@ def legend_name_at(axes: Axes, categories: Sequence[Category], x: float, y: floa
     legend: Any = axes.get_legend()
     if legend is None:
         return None
-    box = legend.get_window_extent()
+    box = legend.legendPatch.get_window_extent()  # as it was drawn; that of the legend lays it out again
+    if not (box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1):
+        return None
     for text, category in zip(legend.get_texts(), legend_entries(categories), strict=False):
         line = text.get_window_extent()
-        if box.x0 <= x <= box.x1 and line.y0 - 2 <= y <= line.y1 + 2 and not category.faint:
+        if line.y0 - 2 <= y <= line.y1 + 2 and not category.faint:
             return category.name
     return None
 
@@ -236,7 +248,10 @@ def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
         points: ``(n, 2)``.
         legend: Whether there may be a legend.
     """
-    low, high = points.min(axis=0).astype(float), points.max(axis=0).astype(float)
+    columns = points[:, 0], points[:, 1]  # one after the other: ten times as fast as along an axis of two
+    low, high = (
+        np.array([float(end(column)) for column in columns]) for end in (np.ndarray.min, np.ndarray.max)
+    )
     size = np.maximum(axes.bbox.size, 1.0)
     figure: Any = axes.get_figure(root=True)
     room = np.array([min(_ROOM * figure.dpi, 0.3 * size[0]) if legend else 0.0, 0.0])

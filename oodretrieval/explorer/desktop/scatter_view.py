@@ -57,7 +57,7 @@ class ScatterView:
                 points,
                 self._state.categories(),
                 self._legend,
-                chosen.selected,
+                chosen.selected_shown,
                 self._state.grouping.scale,
                 self._view if self._is_crowded else None,
             )
@@ -148,7 +148,7 @@ class ScatterView:
         number = f"{len(state)}" if shown == len(state) else f"{shown} of {len(state)}"
         return " · ".join(
             [
-                f"{state.catalogue.name}: {number} segments",
+                f"{state.catalogue.name}: {number} candidates",
                 method,
                 COLOURINGS.get(state.colouring, f"coloured by {state.colouring}"),
                 f"{metric_words(state.metric)} distance",

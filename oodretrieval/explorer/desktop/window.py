@@ -15,6 +15,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.leaving import leave
 from oodretrieval.explorer.commands.saving import SNAPSHOTS
 from oodretrieval.explorer.desktop.explorer import SIZE, Explorer
+from oodretrieval.explorer.desktop.menus import WindowMenus
 from oodretrieval.explorer.settings import ExplorerSettings
 
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
@@ -73,10 +74,10 @@ def discover_in_window(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
 
     plt.switch_backend("QtAgg")
     explorer = Explorer.from_settings(settings, run.workspace)
+    kept = WindowMenus(explorer), ask_before_closing(explorer)  # as long as the window is there
     fit_screen(explorer)
-    asking = ask_before_closing(explorer)  # kept as long as the window is there
     plt.show(block=True)
-    del asking
+    del kept
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}
 
 

@@ -148,8 +148,14 @@ function detail(model, pointer, held) {
     shownKind = content.kind
     body.replaceChildren(drawers[content.kind] ? drawers[content.kind](content) : "")
     body.scrollTop = content.kind === "review" ? scrolled : 0
+    tick()
+  }
+  const tick = () => { // what is selected among the candidates that are shown
+    const rows = new Set((model.choice.rows ?? []).map(String))
+    for (const item of body.querySelectorAll(".item")) item.classList.toggle("ticked", rows.has(item.dataset.row))
   }
   model.on("detail", draw)
+  model.on("choice", tick)
   draw()
   body.addEventListener("pointerleave", () => { pointer.forget(); model.send_msg({ type: "left" }) })
   return h("div", { class: "detail" }, h("div", { class: "head" }, back, forward, heading), body)

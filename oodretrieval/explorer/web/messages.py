@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -12,8 +11,7 @@ from oodretrieval.errors import FilterError, StoreError
 from oodretrieval.explorer.commands.clusters import find_clusters
 from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.selecting import clear_selection, invert_selection, select_polygon
-from oodretrieval.explorer.commands.table import Command, command_for
-from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key
+from oodretrieval.explorer.commands.triggers import choose_command, move_pointer, press_button, press_key
 from oodretrieval.explorer.selection import How
 from oodretrieval.explorer.web.page_view import PageView
 
@@ -102,12 +100,8 @@ class Messages:
     # -- keys, menus and questions ---------------------------------------------------------------------------
 
     def _run(self, message: dict[str, Any]) -> None:
-        trigger = str(message["trigger"])
-        command = command_for(trigger)
-        if isinstance(command, Command):
-            self._mark()
-            self._session.presentation.key, self._session.presentation.focus = trigger, None
-            self._session.attempt(partial(command.run, self._session))
+        self._mark()
+        choose_command(self._session, str(message["trigger"]))
 
     def _key(self, message: dict[str, Any]) -> None:
         self._mark()
@@ -159,7 +153,7 @@ class Messages:
         state = self._session.state
         if "row" in message:
             rows: Any = [self._named(message)]
-        elif len(state.selection):
+        elif state.selection.count_shown:
             rows = state.selection.scope
         else:
             self._session.say("nothing is selected")

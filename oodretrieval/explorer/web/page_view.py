@@ -9,14 +9,14 @@ from bokeh.events import RangesUpdate
 
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.colour_scale import bar_colours
+from oodretrieval.explorer.commands.menus import candidate_buttons, menus
 from oodretrieval.explorer.commands.table import KEYS
-from oodretrieval.explorer.details import Detail
+from oodretrieval.explorer.details import Detail, rows_to_choose
 from oodretrieval.explorer.presentation import Limits
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
-from oodretrieval.explorer.web.menus import candidate_buttons, menus
 from oodretrieval.explorer.web.page import Page
 from oodretrieval.explorer.web.scatter import Scatter
 from oodretrieval.explorer.web.visited import Visited
@@ -107,6 +107,7 @@ class PageView:
             self._draw_card()
         if "detail" in changed:
             self._draw_detail()
+            self._draw_choice()
         if changed & {"status", "progress"}:
             self._draw_status()
         if changed & {"help", "prompt"}:
@@ -218,11 +219,11 @@ class PageView:
         """What is shown and selected, in numbers, and what there is to name it with."""
         state = self.session.state
         chosen, tags = state.selection, state.tags
-        self.scatter.ring(
-            "chosen", [] if chosen.selected is None else np.flatnonzero(chosen.selected & chosen.visible)
-        )
+        rows = [] if chosen.selected_shown is None else np.flatnonzero(chosen.selected_shown)
+        self.scatter.ring("chosen", rows)
         self.page.choice = {
-            "selected": len(chosen),
+            "selected": len(rows),
+            "rows": np.intersect1d(rows, rows_to_choose(self.session.presentation.detail)).tolist(),
             "shown": int(chosen.visible.sum()),
             "count": len(state),
             "filter": "" if chosen.filter is None else chosen.filter.text,

@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.run import Run
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, file_name
 from oodretrieval.images import read_image
 from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.columns import Columns
@@ -36,6 +36,7 @@ from oodretrieval.stages.export.settings import ExportSettings
 from oodretrieval.stages.export.tagged_candidates import TaggedCandidate, tagged_candidates
 from oodretrieval.stores import Catalogue, Workspace, read_json, write_json
 from oodretrieval.stores.boxes import crop_boxes
+from oodretrieval.stores.tags import CandidateKey
 
 logger = logging.getLogger(__name__)
 CONTENTS = "export.json"
@@ -60,8 +61,7 @@ def export(settings: ExportSettings, run: Run) -> dict[str, Any]:
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     rows = np.ones(len(catalogue), np.bool_)
     if settings.filter.strip():
-        groups = CandidateRows(catalogue).groups(read_tags(catalogue))
-        columns = Columns(catalogue, SegmentClasses(catalogue), lambda: groups)
+        columns = Columns.of(catalogue)
         rows = parse_filter(settings.filter, columns).rows(columns)
     folder = Path(settings.save_dir).expanduser() if settings.save_dir else None
     return export_candidates(catalogue, run.workspace, rows, settings.formats, settings.tags, folder)
@@ -108,7 +108,8 @@ def export_candidates(
         )
     used = [name for name in wanted if any(candidate.tag == name for candidate in candidates)]
     target = folder or workspace.path / "exports" / catalogue.name
-    writing = _Export(catalogue, target, candidates, used, table.colours, masks)
+    said = groups.any_of((*wanted, NOT_OF_INTEREST))
+    writing = _Export(catalogue, target, candidates, used, table.colours, masks, ~said)
     for form in formats:
         writing.write(form)
     writing.finish(formats)
@@ -131,6 +132,8 @@ class _Export:
     names: list[str]
     colours: Mapping[str, str]
     masks: CatalogueMasks
+    nameless: NDArray[np.bool_]
+    """Rows of which nobody said what they are, ``(n,)``."""
 
     def __post_init__(self) -> None:
         self.written: list[str] = []
@@ -168,12 +171,13 @@ class _Export:
 
     def _write_labels(self) -> None:
         ids = new_classes(self._classes.pred_mapping, self.names)
-        images = []
+        images, nameless = [], self._nameless_keys()
         for key, group in groupby(sorted(self.candidates, key=_image), key=_image):
             here = list(group)
             try:
                 prediction = self.masks.prediction(here[0].key).prediction
-                labels = painted_labels(prediction, here, ids)
+                unclear = [self.masks.mask(*each) for each in nameless.get(key, {}).items()]
+                labels = painted_labels(prediction, here, ids, unclear)
             except (OODRetrievalError, ValueError) as error:
                 self.failures["/".join(key)] = f"no label image: {error}"
                 continue
@@ -182,6 +186,16 @@ class _Export:
             images.append({"id": "/".join(key), "image": str(here[0].image_path), "labels": name})
         table = class_table(self._classes.pred_mapping, ids, self.colours)
         self._json(CLASSES, {"format_version": 1, "classes": table, "images": images})
+
+    def _nameless_keys(self) -> dict[tuple[str, str], dict[int, CandidateKey]]:
+        """By image that has a tagged candidate: rows there of which nobody said what they are."""
+        images = {_image(candidate) for candidate in self.candidates}
+        pairs = pd.MultiIndex.from_frame(self.catalogue.segments[["dataset", "image_id"]])
+        rows = np.flatnonzero(self.nameless & pairs.isin(list(images)))
+        found: dict[tuple[str, str], dict[int, CandidateKey]] = {}
+        for row, key in zip(rows.tolist(), CandidateRows(self.catalogue).keys(rows), strict=True):
+            found.setdefault((key.dataset, key.image_id), {})[row] = key
+        return found
 
     def _write_crops(self) -> None:
         boxes = crop_boxes(self.catalogue.segments)

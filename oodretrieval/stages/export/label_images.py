@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oodretrieval.charts.palette import hex_colour
 from oodretrieval.errors import SettingsError
 from oodretrieval.labels import NO_CLASS, ClassMapping
-from oodretrieval.masks import decode_mask
+from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.stages.export.tagged_candidates import TaggedCandidate
 
 CLASSES, LABELS = "classes.json", "labels"
@@ -42,7 +42,10 @@ def new_classes(pred_mapping: ClassMapping, names: Sequence[str]) -> dict[str, i
 
 
 def painted_labels(
-    prediction: NDArray[np.integer], candidates: Sequence[TaggedCandidate], ids: Mapping[str, int]
+    prediction: NDArray[np.integer],
+    candidates: Sequence[TaggedCandidate],
+    ids: Mapping[str, int],
+    nameless: Sequence[RunLengthMask] = (),
 ) -> NDArray[np.uint8]:
     """What was predicted, with the candidates painted over it, the small ones over the large.
 
@@ -50,6 +53,7 @@ def painted_labels(
         prediction: Predicted ids, ``(H, W)``.
         candidates: Of this image.
         ids: Tag → id.
+        nameless: What may be anything, as nobody said what it is: 255, but for what a candidate covers.
 
     Returns:
         ``(H, W)`` uint8.
@@ -58,9 +62,12 @@ def painted_labels(
         ValueError: If a mask is of another size.
     """
     labels = prediction.astype(np.uint8)
+    for mask in (*nameless, *(candidate.mask for candidate in candidates)):
+        if mask.size != labels.shape:
+            raise ValueError(f"expected a mask of {labels.shape}, got {mask.size}")
+    for mask in nameless:
+        labels[decode_mask(mask)] = NO_CLASS
     for candidate in sorted(candidates, key=lambda candidate: -candidate.mask.area):
-        if candidate.mask.size != labels.shape:
-            raise ValueError(f"expected a mask of {labels.shape}, got {candidate.mask.size}")
         labels[decode_mask(candidate.mask)] = ids[candidate.tag]
     return labels
 

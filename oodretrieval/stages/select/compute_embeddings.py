@@ -90,7 +90,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         if count:
             writer.add_table(PREDICTED_IOU, tables_of(selection.segments))
             writer.commit()
-            net = embedding_name(settings.net, settings.embedded)
+            net = embedding_name(settings.net, settings.embedded, mixed=settings.mixed_precision)
             logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
     return {"catalogue": name, "segments": count, "considered": selection.considered}
 
@@ -219,12 +219,12 @@ def _remedy(rule: SelectionRule) -> str:
 def eligible(
     table: pd.DataFrame, settings: EmbedSettings, classes: list[int] | None = None
 ) -> NDArray[np.bool_]:
-    """Which segments may be selected: large enough, of a class worth looking at.
+    """Which segments may be selected: large enough, of a class worth inspecting.
 
     Args:
         table: Segment table, ``n`` rows.
         settings: Thresholds.
-        classes: Predicted ids worth looking at; None for all.
+        classes: Predicted ids worth inspecting; None for all.
 
     Returns:
         ``(n,)``.
@@ -246,7 +246,7 @@ def _add(
     settings, dataset, name = crops.settings, crops.dataset, work.names.dataset
     crops.leave_out(writer.segments)
     failures: dict[str, str] = {}
-    embedding = embedding_name(settings.net, settings.embedded)
+    embedding = embedding_name(settings.net, settings.embedded, mixed=settings.mixed_precision)
     tasks = list(_blocks(dataset.ids, crops.by_image))
     unit = settings.candidates.removesuffix("s")
     with progress(total=crops.left, desc=f"embedding {name}", unit=unit) as bar:

@@ -158,7 +158,7 @@ class Selector:
 
         Args:
             table: What :meth:`score` gave, or other candidates with a score.
-            eligible: Large enough, of a class worth looking at, ``(n,)``.
+            eligible: Large enough, of a class worth inspecting, ``(n,)``.
             threshold: Quantile → score above which these candidates are selected; by default that of segments.
 
         Returns:

@@ -1,6 +1,6 @@
 """The commands of the one table as menus and buttons."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -35,6 +35,7 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "a": "All shown",
             "i": "Invert",
             "x": "Nothing",
+            "/": "Show only …",
         },
         "Names": {
             "w": "Name …",
@@ -57,8 +58,9 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "wheel down": "Zoom out",
             "ctrl+s": "Save the view …",
         },
-        "Neighbours": {"]": "One more", "[": "One less", "m": "Next distance"},
+        "Neighbours": {"]": "One more", "[": "One less", "m": "Next distance", "=": "Repeats once, or all"},
         "Clusters": {"c": "Find clusters …", "#": "Next method"},
+        "Help": {"?": "Mouse and keys", "escape": "One step back", "ctrl+w": "Close the window"},
     }
 )
 """Menu → trigger → label; a command that is in none is in the last menu, under what it does."""
@@ -74,16 +76,21 @@ BUTTONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Trigger → label of the buttons for one candidate."""
-ELSEWHERE = frozenset({"pointer", "?", "escape", "/", "ctrl+w", "ctrl+wheel up", "ctrl+wheel down"})
-"""Triggers that the page has its own place for: the pointer, the help button, the filter field, the browser itself."""
+IN_NO_MENU = frozenset({"pointer", "ctrl+wheel up", "ctrl+wheel down"})
+"""Triggers of commands that are there by another trigger, or that need the pointer."""
+ON_THE_PAGE = IN_NO_MENU | {"?", "escape", "/", "ctrl+w"}
+"""Those, and what the page has its own place for: the help button, the filter field, the browser itself."""
 LAST = "More"
 
 
-def menus(commands: Iterable[Command | SegmentCommand] = COMMANDS) -> list[dict[str, Any]]:
+def menus(
+    commands: Iterable[Command | SegmentCommand] = COMMANDS, elsewhere: Collection[str] = ON_THE_PAGE
+) -> list[dict[str, Any]]:
     """The commands of keys and wheel, by menu.
 
     Args:
         commands: Of the table.
+        elsewhere: Triggers of those that are in no menu.
 
     Returns:
         Each menu's ``label`` and ``items``, with ``trigger``, ``label``, ``shown`` and ``text``.
@@ -91,7 +98,7 @@ def menus(commands: Iterable[Command | SegmentCommand] = COMMANDS) -> list[dict[
     places = {trigger: (menu, label) for menu, labels in MENUS.items() for trigger, label in labels.items()}
     found: dict[str, list[dict[str, str]]] = {menu: [] for menu in (*MENUS, LAST)}
     for command in commands:
-        if isinstance(command, Command) and command.trigger not in ELSEWHERE:
+        if isinstance(command, Command) and command.trigger not in elsewhere:
             menu, label = places.get(command.trigger, (LAST, _first_words(command.text)))
             found[menu].append(_item(command, label))
     return [{"label": menu, "items": items} for menu, items in found.items() if items]
@@ -109,7 +116,7 @@ def candidate_buttons(commands: Iterable[Command | SegmentCommand] = COMMANDS) -
     return [
         _item(command, BUTTONS.get(command.trigger, _first_words(command.text)))
         for command in commands
-        if isinstance(command, SegmentCommand) and command.trigger not in ELSEWHERE
+        if isinstance(command, SegmentCommand) and command.trigger not in IN_NO_MENU
     ]
 
 
