@@ -65,8 +65,8 @@ KINDS = (
     "file too large",
     "out of memory",
 )
-COSTLY = ("compute_embeddings objects", "eval_ood", "eval_meta")
-"""Each costs as much as all the others together; nothing comes after them."""
+COSTLY = ("compute_embeddings objects", "eval_ood", "eval_meta", "train_segmentation")
+"""They cost more than all the others together (training imports torch's compiler); nothing comes after them."""
 DONE, FAILED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 99
 OPERATIONS = ("fsync", "replace")
 """What is counted, of the module os: each file is flushed and renamed once, and its folder flushed."""
@@ -314,40 +314,47 @@ class Trial:
         self.said = folder / "said.txt"
         todo = {**first_stages(), **further_stages()}
         chain = {name: stage for name, stage in todo.items() if not (quick and name in COSTLY)}
-        self._learn_imports([without_logits(), chain])
         gc.freeze()  # children copy fewer pages
         self.steps = [*self._undisturbed(without_logits()), *self._undisturbed(chain)]
 
-    def _learn_imports(self, chains: list[Stages]) -> None:
-        """Let a child run everything, which also compiles what is compiled, and import what it imported."""
-        names = self.folder / "modules"
-
-        def everything(run: Run) -> None:
-            for chain in chains:
-                shutil.rmtree(run.workspace.path, ignore_errors=True)
-                for stage in chain.values():
-                    stage(run)
-            names.write_text("\n".join(sorted(sys.modules)))
-
-        self._require_done(fork(self.run, everything, lambda: None, self.ended, self.said))
-        for name in names.read_text().splitlines():
-            with suppress(Exception):
-                importlib.import_module(name)
-
     def _undisturbed(self, chain: Stages) -> list[Step]:
-        """What each stage finds and leaves, how long it takes, and its number of file operations."""
+        """What each stage finds and leaves, how long it takes, and how much it does."""
         shutil.rmtree(self.run.workspace.path, ignore_errors=True)
         self.run.workspace.path.mkdir()
         counted, steps = self.folder / "operations", []
         for name, stage in chain.items():
             before = self.folder / "before" / name
             shutil.copytree(self.run.workspace.path, before)
-            counted.write_bytes(b"")
-            took = self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
-            left = contents(self.run.workspace)
-            counts = Counter(counted.read_text())
+            took = self._measured(stage, counted)
+            if self._import_what_a_child_did():
+                shutil.rmtree(self.run.workspace.path)
+                shutil.copytree(before, self.run.workspace.path)
+                took = self._measured(stage, counted)
+            left, counts = contents(self.run.workspace), Counter(counted.read_text())
             steps.append(Step(name, stage, before, left, took, counts["o"], counts["a"]))
         return steps
+
+    def _measured(self, stage: Callable[[Run], Any], counted: Path) -> float:
+        """Seconds of CPU of an undisturbed run, which leaves a letter for each of its operations."""
+        counted.write_bytes(b"")
+
+        def and_say_what_is_imported(run: Run) -> None:
+            stage(run)
+            (self.folder / "modules").write_text("\n".join(sys.modules))
+
+        return self._require_done(
+            fork(self.run, and_say_what_is_imported, _noting(counted), self.ended, self.said)
+        )
+
+    def _import_what_a_child_did(self) -> bool:
+        """So that no later child has to; says whether that was much."""
+        names = [
+            name for name in (self.folder / "modules").read_text().splitlines() if name not in sys.modules
+        ]
+        for name in names:
+            with suppress(Exception):
+                importlib.import_module(name)
+        return len(names) > 10
 
     def _require_done(self, process: int) -> float:
         code, seconds = ended(process)
