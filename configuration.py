@@ -30,7 +30,7 @@ TRAIN_DATASET = (
 VAL_DATASET = "streets_test"  # the meta model is evaluated here
 MODEL = "deeplabv3plus_streets"
 META_MODEL = "boosting"  # measured from 4 images to 367: docs/meta_models.md
-EMBEDDING = "efficientnet_lite0"
+EMBEDDING = "efficientnet_lite0_layers"
 
 # CamVid's network was not taught these: they are what it should stumble over.
 CAMVID_UNKNOWN = ("pedestrian", "bicyclist")

@@ -6,7 +6,7 @@ Each argument is a scene and its catalogues of the workspace, of segments and of
 ten classes of each catalogue are counted those that are mostly of unknown kinds, and the unknown kinds with at least
 five candidates that are the most frequent label of one of them (and of the first eight). A way is as good as the mean,
 over scenes, of the share of such kinds and the share of classes that are unknown. What a scene is reported with was
-chosen by the other scenes alone. Last come verdicts: new kind, or known class that failed.
+chosen by the other scenes alone.
 """
 
 import argparse
@@ -22,7 +22,6 @@ from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.search import ClassEvidence, candidate_classes, cluster
-from oodretrieval.search.class_verdict import LEAST_NOVELTY
 from oodretrieval.search.principal_directions import principal_directions
 from oodretrieval.stages.report.class_evidence import CandidateTruth, class_evidence
 from oodretrieval.stages.report.discover_classes import first_classes
@@ -47,8 +46,6 @@ TERMS: Mapping[str, Mapping[str, float]] = {
 }
 Way = tuple[int, str, tuple[int, int], str]
 DEFAULT: Way = (100, "agglomerative", (6, 60), "novelty, strangeness, images / 2")
-THRESHOLDS = np.arange(2.0, 5.01, 0.1)
-"""Mean novelties from which a class may be called a new kind."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,59 +130,6 @@ def main() -> None:
         if one.name == next(other.name for other in searched if other.scene == one.scene):
             chosen_by_others.append(worth(chosen, [one.scene]))
     print(f"\nchosen by the other scenes, mean over scenes: {np.mean(chosen_by_others):.3f}\n")
-    _print_verdicts(searched, scenes)
-
-
-def _print_verdicts(searched: list[Searched], scenes: list[str]) -> None:
-    """How many verdicts are right, of the default's classes that are not void."""
-    said = {one.name: _novelties(one) for one in searched}
-
-    def balanced(threshold: float, where: list[str]) -> float:
-        """Mean over scenes of the share of new kinds, and of failed known classes, that are named right."""
-        shares = []
-        for scene in where:
-            rows = [row for one in searched if one.scene == scene for row in said[one.name]]
-            for unknown in (True, False):
-                own = [(value >= threshold) == unknown for value, kind in rows if kind == unknown]
-                shares += [float(np.mean(own))] if own else []
-        return float(np.mean(shares))
-
-    best = max(THRESHOLDS, key=lambda value: balanced(value, scenes))
-    print(
-        f"shipped threshold {LEAST_NOVELTY}: balanced {balanced(LEAST_NOVELTY, scenes):.3f}; best {best:.1f}\n"
-    )
-    print(
-        "| catalogue | first ten right | by the others' threshold | all classes right | all called new kinds |"
-    )
-    print("| --- | --- | --- | --- | --- |")
-    for one in searched:
-        threshold = max(
-            THRESHOLDS, key=lambda value: balanced(value, [s for s in scenes if s != one.scene] or scenes)
-        )
-        rows = np.array(said[one.name], float)
-        first, kinds = rows[:FIRST], rows[:, 1] > 0
-        right = (rows[:, 0] >= LEAST_NOVELTY) == kinds
-        others = (first[:, 0] >= threshold) == (first[:, 1] > 0)
-        cells = [
-            one.name,
-            f"{right[:FIRST].sum()} of {len(first)}",
-            f"{others.sum()} of {len(first)} ({threshold:.1f})",
-            f"{right.sum()} of {len(rows)}",
-            f"{kinds[:FIRST].sum()} of {len(first)}",
-        ]
-        print("| " + " | ".join(cells) + " |")
-
-
-def _novelties(one: Searched) -> list[tuple[float, bool]]:
-    """Of each class of the default that is not void, in order: its mean novelty, and whether it is a new kind."""
-    components, method, (share, most), terms = DEFAULT
-    directions = principal_directions(one.vectors, components)
-    things = len(np.unique(one.evidence.things))
-    groups = cluster(directions, method, min(most, max(8, things // share)))
-    ranked = candidate_classes(directions, groups, one.evidence, TERMS[terms])
-    return [
-        (found.novelty, one.truth.mostly_unknown(found)) for found in ranked if one.truth.leading(found)[0]
-    ]
 
 
 def _words(way: Way) -> str:

@@ -1,16 +1,19 @@
-"""Kills and full disks at random moments of all stages, each followed by the same command again.
+"""Kills, full disks and exhausted memory at random moments of all stages, each followed by the same command again.
 
     python benchmarks/faults.py --faults 500 --seed 0 --log faults.jsonl
 
-A parent that has imported everything forks a run of all stages on a miniature of a few images. A fault hits it: SIGKILL
-or SIGTERM at a random time, SIGKILL in the middle of a random file operation, a disk that is full from a random file
-operation on, or a limit on the size of files. Then every file with a final name must be whole, a second run without
-faults must end well, and what it leaves must be that of an undisturbed run: every file byte for byte, but catalogues,
-whose parts may be cut in another way, row for row and vector for vector. Prints the summary of docs/trust.md.
+A parent that has imported everything forks one stage after another on a miniature of a few images, in turn, on what an
+undisturbed run of the stages before it left. A fault hits it: SIGKILL or SIGTERM at a random time, SIGKILL in the
+middle of a random file operation, a disk that is full from a random file operation on, a limit on the size of files, or
+no memory for more arrays. Then every file with a final name must be whole, the same stage without a fault must end
+well, and what it leaves must be what it leaves undisturbed: every file byte for byte, but catalogues, whose parts may
+be cut in another way, row for row and vector for vector. Prints the summary of docs/trust.md.
 """
 
 import argparse
 import errno
+import gc
+import importlib
 import json
 import logging
 import mmap
@@ -21,11 +24,12 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,80 +39,89 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import miniature  # noqa: E402
+import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import torch  # noqa: E402
+from fault_stages import (  # noqa: E402
+    Stages,
+    first_stages,
+    further_stages,
+    with_trained_network,
+    without_logits,
+)
 from safetensors import safe_open  # noqa: E402
-from steps import CPU, META, NETWORK, embed_settings  # noqa: E402
 
 import oodretrieval.files  # noqa: E402
 from oodretrieval.errors import ChecksumError  # noqa: E402
-from oodretrieval.experiment.configuration import Configuration  # noqa: E402
 from oodretrieval.experiment.run import Run  # noqa: E402
 from oodretrieval.experiment.script import report_error  # noqa: E402
-from oodretrieval.experiment.settings import from_mapping  # noqa: E402
-from oodretrieval.stages.evaluate.eval_iou import eval_iou  # noqa: E402
-from oodretrieval.stages.evaluate.settings import IouSettings  # noqa: E402
-from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics  # noqa: E402
-from oodretrieval.stages.fit.settings import (  # noqa: E402
-    LogitStatisticsSettings,
-    TrainMetaSettings,
-    TrainNoveltySettings,
-)
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn  # noqa: E402
-from oodretrieval.stages.fit.train_novelty import train_novelty  # noqa: E402
-from oodretrieval.stages.measure.compute_metrics import compute_metrics  # noqa: E402
-from oodretrieval.stages.measure.settings import MetricsSettings  # noqa: E402
-from oodretrieval.stages.predict.pred_images import pred_images  # noqa: E402
-from oodretrieval.stages.predict.settings import PredictSettings  # noqa: E402
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings  # noqa: E402
 from oodretrieval.stores import Catalogue, Workspace, blocks  # noqa: E402
 
-Stages = dict[str, Callable[[Run], Any]]
-KINDS = ("SIGKILL", "SIGTERM", "killed in a file operation", "disk full", "file too large")
+KINDS = (
+    "SIGKILL",
+    "SIGTERM",
+    "killed in a file operation",
+    "disk full",
+    "file too large",
+    "out of memory",
+)
+COSTLY = ("compute_embeddings objects", "eval_ood", "eval_meta")
+"""Each costs as much as all the others together; nothing comes after them."""
 DONE, FAILED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 99
 OPERATIONS = ("fsync", "replace")
 """What is counted, of the module os: each file is flushed and renamed once, and its folder flushed."""
+ALLOCATIONS = ("array", "concatenate", "empty", "full", "ones", "stack", "zeros")
+"""Of NumPy, likewise. (A real limit on memory makes Python hang where a new thread has none for its first line.)"""
 
 
-def stages(keep: str, *, thorough: bool) -> Stages:
-    """The stages that run, in order.
+def state_of(path: Path) -> bytes:
+    """The values of a training's state, every bit of them."""
+    said: list[bytes] = []
 
-    Args:
-        keep: What predictions keep.
-        thorough: With the novelty model and the catalogue, which need the ImageNet network.
+    def say(value: Any) -> None:
+        if isinstance(value, torch.Tensor):
+            said.extend(
+                (f"{value.dtype} {tuple(value.shape)}".encode(), value.contiguous().numpy().tobytes())
+            )
+        elif isinstance(value, (dict, list, tuple)):
+            said.append(f"{type(value).__name__} {len(value)}".encode())
+            for item in value.items() if isinstance(value, dict) else value:
+                say(item)
+        else:
+            said.append(repr(value).encode())
+
+    say(torch.load(path, weights_only=True))
+    return b"\n".join(said)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage, and what an undisturbed run of it is.
+
+    Attributes:
+        name: Of the stage, and what sets it apart from the same stage with other settings.
+        stage: What runs.
+        before: Copy of the workspace that it finds.
+        expected: Contents of the workspace that it leaves.
+        seconds: Of CPU that it takes.
+        operations: On files.
+        allocations: New arrays.
     """
 
-    def predict(dataset: str) -> Callable[[Run], Any]:
-        settings = from_mapping(PredictSettings, {"dataset": dataset, "keep": keep, **NETWORK, **CPU})
-        return lambda run: pred_images(settings, run)
-
-    def measure(dataset: str) -> Callable[[Run], Any]:
-        settings = from_mapping(MetricsSettings, {"dataset": dataset, **NETWORK})
-        return lambda run: compute_metrics(settings, run)
-
-    named = {"dataset": "train", **NETWORK, **CPU}
-    meta = from_mapping(
-        TrainMetaSettings, {**named, **META, "dataset_val": "val", "repetitions": 2, "num_cores": 0}
-    )
-    found: Stages = {"pred_images train": predict("train"), "pred_images val": predict("val")}
-    if keep == "logits":
-        found |= {"compute_metrics train": measure("train"), "compute_metrics val": measure("val")}
-    found["train_meta_nn"] = lambda run: train_meta_nn(meta, run)
-    found["eval_iou"] = lambda run: eval_iou(
-        from_mapping(IouSettings, {"dataset": "val", **NETWORK, "repetitions": 2}), run
-    )
-    if thorough:
-        if keep == "logits":
-            statistics = from_mapping(LogitStatisticsSettings, named)
-            found["compute_logit_statistics"] = lambda run: compute_logit_statistics(statistics, run)
-        novelty = from_mapping(TrainNoveltySettings, named)
-        found["train_novelty"] = lambda run: train_novelty(novelty, run)
-        found["compute_embeddings"] = lambda run: compute_embeddings(embed_settings(), run)
-    return found
+    name: str
+    stage: Callable[[Run], Any]
+    before: Path
+    expected: dict[str, bytes]
+    seconds: float
+    operations: int
+    allocations: int
 
 
-def fork(run: Run, todo: Stages, fault: Callable[[], None], at: mmap.mmap, said: Path) -> int:
-    """Run the stages in a child; returns its process."""
+def fork(
+    run: Run, stage: Callable[[Run], Any], fault: Callable[[], None], ended: mmap.mmap, said: Path
+) -> int:
+    """Run a stage in a child; returns its process. ``ended`` says afterwards whether it got to its end."""
+    ended[0] = 0
     process = os.fork()
     if process:
         return process
@@ -120,19 +133,36 @@ def fork(run: Run, todo: Stages, fault: Callable[[], None], at: mmap.mmap, said:
             os.dup2(out.fileno(), 2)
         logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
         fault()
-        for number, stage in enumerate(todo.values()):
-            at[0] = number
-            stage(run)
-        at[0], code = len(todo), DONE
+        stage(run)
+        ended[0], code = 1, DONE
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
         code = report_error(error)
-        if code != FAILED or "unexpected" in said.read_text():
+        if "unexpected" in said.read_text():
             traceback.print_exc()
             code = UNEXPECTED
     finally:
         os._exit(code)
+
+
+def ended(process: int) -> tuple[int, float]:
+    """Wait for a child; its exit code, or minus the signal that ended it, and its seconds of CPU."""
+    _, status, used = os.wait4(process, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
+
+
+def kill_after(process: int, seconds: float, sent: signal.Signals) -> None:
+    """Send a child a signal when it has used some seconds of CPU: a moment of its work, however busy the machine is."""
+    clock = ~process << 3 | 2  # as clock_getcpuclockid of the C library says
+    try:
+        while time.clock_gettime(clock) < seconds:
+            if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                return
+            time.sleep(0.001)
+        os.kill(process, sent)
+    except OSError:
+        return
 
 
 def in_operation(number: int, hit: Callable[[], None]) -> Callable[[], None]:
@@ -152,7 +182,7 @@ def in_operation(number: int, hit: Callable[[], None]) -> Callable[[], None]:
                     hit()
                 return result
 
-            setattr(oodretrieval.files.os, name, wrapped)
+            setattr(os, name, wrapped)
 
     return arm
 
@@ -177,14 +207,36 @@ def limited(size: int) -> Callable[[], None]:
     return arm
 
 
-def chosen(kind: str, rng: random.Random, operations: int) -> Callable[[], None]:
+def in_allocation(number: int) -> Callable[[], None]:
+    """No memory for the ``number``-th new array of NumPy, and none after it."""
+
+    def arm() -> None:
+        count = [0]
+        for name in ALLOCATIONS:
+            real = getattr(np, name)
+
+            def wrapped(*given: Any, _real: Any = real, **named: Any) -> Any:
+                count[0] += 1
+                if count[0] >= number:
+                    raise MemoryError("Unable to allocate an array")
+                return _real(*given, **named)
+
+            setattr(np, name, wrapped)
+
+    return arm
+
+
+def chosen(kind: str, rng: random.Random, operations: int, allocations: int) -> Callable[[], None]:
     """What a child does to itself; nothing where the parent kills it."""
+    operations, allocations = max(1, operations), max(1, allocations)
     if kind == "killed in a file operation":
         return in_operation(rng.randint(1, operations), kill_self)
     if kind == "disk full":
         return in_operation(rng.randint(1, operations), no_space)
     if kind == "file too large":
         return limited(int(2 ** rng.uniform(8, 16)))
+    if kind == "out of memory":
+        return in_allocation(rng.randint(1, allocations))
     return lambda: None
 
 
@@ -202,9 +254,10 @@ def broken_files(folder: Path) -> list[str]:
 
 
 def contents(workspace: Workspace) -> dict[str, bytes]:
-    """What a workspace holds, by name: files, catalogues as tables, safetensors as tensors and sorted metadata.
+    """What a workspace holds, by name: files, catalogues as tables, weights and states as their values.
 
-    The safetensors library writes metadata in another order in every process.
+    The safetensors library writes metadata in another order in every process, and torch the same values, once they
+    were read from a file, as another pickle.
     """
     found = {}
     for path in sorted(workspace.path.rglob("*")):
@@ -214,7 +267,7 @@ def contents(workspace: Workspace) -> dict[str, bytes]:
             and not path.name.startswith(".lock")
             and not name.startswith(("catalogues/", "runs/"))
         ):
-            found[name] = tensors_of(path) if path.suffix == ".safetensors" else path.read_bytes()
+            found[name] = COMPARED.get(path.suffix, Path.read_bytes)(path)
     for folder in sorted(workspace.path.glob("catalogues/*")):
         catalogue = Catalogue.open(folder)
         rows = catalogue.segments.assign(row=range(len(catalogue)))
@@ -238,68 +291,97 @@ def tensors_of(path: Path) -> bytes:
     return b"\n".join(said)
 
 
+COMPARED = {".safetensors": tensors_of, ".pt": state_of}
+
+
 class Trial:
     """Undisturbed runs to compare with, and faults one after the other.
 
     Args:
         folder: For everything.
-        thorough: All stages.
+        quick: Without the stages that cost most.
         seed: Of the faults.
+        known: How many faults of this trial are done already.
     """
 
-    def __init__(self, folder: Path, *, thorough: bool, seed: int) -> None:
-        self.folder, self.rng = folder, random.Random(seed)
-        for number, split in enumerate(("train", "val")):
+    def __init__(self, folder: Path, *, quick: bool, seed: int, known: int = 0) -> None:
+        self.folder, self.rng, self.number = folder, random.Random(seed + known), known
+        for number, (split, miniature.IMAGES) in enumerate((("train", 6), ("val", 3))):
             miniature.write_miniature_camvid(folder / "camvid", split, number)
-        self.configuration: Configuration = miniature.configuration_for(folder / "camvid", folder)
-        self.run = Run(self.configuration, Workspace(folder / "workspace"))
-        self.at = mmap.mmap(-1, 1)
+        configuration = with_trained_network(miniature.configuration_for(folder / "camvid", folder))
+        self.run = Run(configuration, Workspace(folder / "workspace"))
+        self.ended = mmap.mmap(-1, 1)
         self.said = folder / "said.txt"
-        self.todo = {keep: stages(keep, thorough=thorough) for keep in ("logits", "nothing")}
-        self.expected = {keep: self._undisturbed(keep) for keep in self.todo}
+        todo = {**first_stages(), **further_stages()}
+        chain = {name: stage for name, stage in todo.items() if not (quick and name in COSTLY)}
+        self._learn_imports([without_logits(), chain])
+        gc.freeze()  # children copy fewer pages
+        self.steps = [*self._undisturbed(without_logits()), *self._undisturbed(chain)]
 
-    def _undisturbed(self, keep: str) -> tuple[dict[str, bytes], float, int]:
-        """What a run leaves, how long it takes, and its number of file operations."""
-        counted = self.folder / "operations"
-        for _ in range(2):  # the first one compiles what is compiled
-            shutil.rmtree(self.run.workspace.path, ignore_errors=True)
+    def _learn_imports(self, chains: list[Stages]) -> None:
+        """Let a child run everything, which also compiles what is compiled, and import what it imported."""
+        names = self.folder / "modules"
+
+        def everything(run: Run) -> None:
+            for chain in chains:
+                shutil.rmtree(run.workspace.path, ignore_errors=True)
+                for stage in chain.values():
+                    stage(run)
+            names.write_text("\n".join(sorted(sys.modules)))
+
+        self._require_done(fork(self.run, everything, lambda: None, self.ended, self.said))
+        for name in names.read_text().splitlines():
+            with suppress(Exception):
+                importlib.import_module(name)
+
+    def _undisturbed(self, chain: Stages) -> list[Step]:
+        """What each stage finds and leaves, how long it takes, and its number of file operations."""
+        shutil.rmtree(self.run.workspace.path, ignore_errors=True)
+        self.run.workspace.path.mkdir()
+        counted, steps = self.folder / "operations", []
+        for name, stage in chain.items():
+            before = self.folder / "before" / name
+            shutil.copytree(self.run.workspace.path, before)
             counted.write_bytes(b"")
-            start = time.monotonic()
-            code = self._ended(fork(self.run, self.todo[keep], _noting(counted), self.at, self.said))
-            took = time.monotonic() - start
-            if code != DONE:
-                sys.exit(f"an undisturbed run ends with {code}:\n{self.said.read_text()}")
-        return contents(self.run.workspace), took, len(counted.read_bytes())
+            took = self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
+            left = contents(self.run.workspace)
+            counts = Counter(counted.read_text())
+            steps.append(Step(name, stage, before, left, took, counts["o"], counts["a"]))
+        return steps
 
-    @staticmethod
-    def _ended(process: int) -> int:
-        return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+    def _require_done(self, process: int) -> float:
+        code, seconds = ended(process)
+        if code != DONE:
+            sys.exit(f"an undisturbed run ends with {code}:\n{self.said.read_text()}")
+        return seconds
 
     def fault(self) -> dict[str, Any]:
-        """One fault and what became of it."""
-        keep, kind = self.rng.choice(list(self.todo)), self.rng.choice(KINDS)
-        expected, took, operations = self.expected[keep]
-        shutil.rmtree(self.run.workspace.path, ignore_errors=True)
+        """One fault of the next stage, and what became of it."""
+        step, kind = self.steps[self.number % len(self.steps)], self.rng.choice(KINDS)
+        self.number += 1
+        shutil.rmtree(self.run.workspace.path)
+        shutil.copytree(step.before, self.run.workspace.path)
         self.said.write_text("")
-        moment = self.rng.uniform(0, took)
-        process = fork(self.run, self.todo[keep], chosen(kind, self.rng, operations), self.at, self.said)
+        moment = self.rng.uniform(0, step.seconds)
+        process = fork(
+            self.run,
+            step.stage,
+            chosen(kind, self.rng, step.operations, step.allocations),
+            self.ended,
+            self.said,
+        )
         if kind in ("SIGKILL", "SIGTERM"):
-            timer = threading.Timer(moment, os.kill, (process, getattr(signal, kind)))
-            timer.start()
-            code = self._ended(process)
-            timer.cancel()
-            timer.join()
-        else:
-            code = self._ended(process)
-        names = [*self.todo[keep], "after the last"]
-        noted = {"kind": kind, "keep": keep, "in": names[self.at[0]], "code": code}
+            kill_after(process, moment, getattr(signal, kind))
+        code, _ = ended(process)
+        noted = {"kind": kind, "in": step.name, "code": code, "hit": not self.ended[0]}
         problems = broken_files(self.run.workspace.path)
         if code == UNEXPECTED:
             problems.append(f"unexpected: {self.said.read_text()[-2000:]}")
-        code = self._ended(fork(self.run, self.todo[keep], lambda: None, self.at, self.said))
+        code, _ = ended(fork(self.run, step.stage, lambda: None, self.ended, self.said))
         if code == DONE:
             there = contents(self.run.workspace)
-            other = [name for name in expected.keys() | there.keys() if expected.get(name) != there.get(name)]
+            names = step.expected.keys() | there.keys()
+            other = [name for name in names if step.expected.get(name) != there.get(name)]
             problems += [f"{name} differs" for name in sorted(other)]
         else:
             problems.append(f"the run after it ends with {code}: {self.said.read_text()[-2000:]}")
@@ -307,25 +389,26 @@ class Trial:
 
 
 def _noting(path: Path) -> Callable[[], None]:
-    """Counts file operations, a byte each."""
+    """Counts file operations and new arrays, a letter each."""
 
     def arm() -> None:
-        for name in OPERATIONS:
-            real = getattr(os, name)
+        file = path.open("ab", buffering=0)
+        for module, names, letter in ((os, OPERATIONS, b"o"), (np, ALLOCATIONS, b"a")):
+            for name in names:
+                real = getattr(module, name)
 
-            def wrapped(*given: Any, _real: Any = real) -> Any:
-                with path.open("ab") as file:
-                    file.write(b".")
-                return _real(*given)
+                def wrapped(*given: Any, _real: Any = real, _letter: bytes = letter, **named: Any) -> Any:
+                    file.write(_letter)
+                    return _real(*given, **named)
 
-            setattr(oodretrieval.files.os, name, wrapped)
+                setattr(module, name, wrapped)
 
     return arm
 
 
 def summary(faults: list[dict[str, Any]]) -> str:
     """Markdown: how many hit, by kind and stage, and how many were not survived."""
-    hit = [fault for fault in faults if fault["in"] != "after the last"]
+    hit = [fault for fault in faults if fault["hit"]]
     lines = ["| fault | hit | of these not survived |", "|---|---:|---:|"]
     for kind in KINDS:
         own = [fault for fault in hit if fault["kind"] == kind]
@@ -345,23 +428,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=500, help="that hit")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="one line of JSON a fault; goes on with what it holds")
-    parser.add_argument("--quick", action="store_true", help="without novelty model and catalogue")
-    parser.add_argument("--images", type=int, default=8, help="of each split")
+    parser.add_argument("--quick", action="store_true", help=f"without {', '.join(COSTLY)}")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    blocks.BLOCK, miniature.IMAGES = 2, options.images
+    blocks.BLOCK = 2
     faults: list[dict[str, Any]] = []
     if options.log and options.log.is_file():
         faults = [json.loads(line) for line in options.log.read_text().splitlines()]
     with tempfile.TemporaryDirectory(prefix="faults ") as folder:
-        trial = Trial(Path(folder), thorough=not options.quick, seed=options.seed + len(faults))
-        print(
-            {
-                keep: f"{took:.2f} s, {count} file operations"
-                for keep, (_, took, count) in trial.expected.items()
-            }
+        trial = Trial(Path(folder), quick=options.quick, seed=options.seed, known=len(faults))
+        seconds, operations = (
+            sum(getattr(step, name) for step in trial.steps) for name in ("seconds", "operations")
         )
-        while sum(fault["in"] != "after the last" for fault in faults) < options.faults:
+        print(f"{len(trial.steps)} stages, {seconds:.1f} s of CPU, {operations} file operations", flush=True)
+        while sum(fault["hit"] for fault in faults) < options.faults:
             faults.append(trial.fault())
             if options.log:
                 with options.log.open("a") as log:

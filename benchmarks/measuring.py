@@ -76,15 +76,17 @@ def bytes_on_disk(prediction: Prediction, keeps: tuple[Keep, ...] = ("logits", "
     return "bytes on disk: " + ", ".join(sizes)
 
 
-def alternate(cases: Mapping[str, Callable[[], Any]], repetitions: int) -> dict[str, float]:
+def alternate(
+    cases: Mapping[str, Callable[[], Any]], repetitions: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, float]:
     """Seconds of every case, the median of repetitions in turn, after one that does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for repetition in range(repetitions + 1):
         for name, case in cases.items():
-            start = time.perf_counter()
+            start = clock()
             case()
             if repetition:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

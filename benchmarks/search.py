@@ -1,11 +1,11 @@
 """How long a query for nearest neighbours takes, next to one matrix-vector product and to the published formula.
 
-    python benchmarks/search.py [--sizes 10000x1920 100000x1920 1000000x512] [--repetitions 7] [--faiss]
+    python benchmarks/search.py [--sizes 10000x1920 100000x1920 1000000x512] [--repetitions 7] [--faiss] [--cpu]
 
 Every number is the median of repetitions taken in turn within this run, after one that does not count; what counts are
-the ratios, since a busy machine slows all of them. Vectors are noise after a rectifier, as embeddings are: no
-neighbour stands out, which is the hardest case for a search that bounds distances before it measures them. At 1 million
-x 512 it takes 4 GB of memory.
+the ratios, since a busy machine slows all of them. With --cpu they are CPU time, of all threads of the process. Vectors
+are noise after a rectifier, as embeddings are: no neighbour stands out, which is the hardest case for a search that
+bounds distances before it measures them. At 1 million x 512 it takes 4 GB of memory.
 
 The published formulas (``cos_dist`` and ``lp_dist`` of the published explorer, with the full sort that follows them)
 are left out where their temporary arrays would take more than a quarter of the free memory. With --faiss an index of
@@ -17,6 +17,7 @@ definition, and the density behind the points with scipy's ``gaussian_kde``.
 import argparse
 import os
 import time
+from collections.abc import Callable
 
 import numpy as np
 from measuring import alternate, load
@@ -55,7 +56,7 @@ def free_bytes() -> int:
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def latencies(n: int, size: int, repetitions: int) -> list[str]:
+def latencies(n: int, size: int, repetitions: int, clock: Callable[[], float]) -> list[str]:
     """One line for each metric: milliseconds and ratios."""
     vectors = embeddings(n, size)
     query = vectors[n // 2].copy()
@@ -71,7 +72,7 @@ def latencies(n: int, size: int, repetitions: int) -> list[str]:
         }
         if with_published:
             cases["published"] = lambda metric=metric: published(vectors, query, metric)
-        seconds = alternate(cases, repetitions)
+        seconds = alternate(cases, repetitions, clock)
         times = {name: f"{1000 * value:.1f} ms" for name, value in seconds.items()}
         said = ", ".join(f"{name} {value}" for name, value in times.items())
         for name in ("query", "short query"):
@@ -180,10 +181,12 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=SIZES)
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--faiss", action="store_true")
+    parser.add_argument("--cpu", action="store_true")
     arguments = parser.parse_args()
+    clock = time.process_time if arguments.cpu else time.perf_counter
     print(f"load average {load()}, {os.cpu_count()} cores", flush=True)
     for size in arguments.sizes:
-        for line in latencies(*map(int, size.split("x")), arguments.repetitions):
+        for line in latencies(*map(int, size.split("x")), arguments.repetitions, clock):
             print(line, flush=True)
         if arguments.faiss:
             print(faiss_line(*map(int, size.split("x")), arguments.repetitions), flush=True)

@@ -25,6 +25,9 @@ VIEWS = (CROP, CONTEXT, DIMMED, MASKED, POOLED)
 SEGMENTATION = "segmentation"
 """``args.net`` for the features of the segmentation network itself."""
 
+DEFAULT_NET = "efficientnet_lite0_layers"
+"""Of the networks whose weights are installed, the best on every scene that no network had seen (docs/retrieval.md)."""
+
 EUCLIDEAN, COSINE, CENTRED = "euclidean", "cosine", "centred_cosine"
 METRICS = (EUCLIDEAN, COSINE, CENTRED)
 """Distances between vectors; centred ones are angles about the mean direction of all vectors."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName
 from oodretrieval.stages.select.settings import SelectionRule
 
@@ -22,7 +23,7 @@ class DemoSettings:
     dataset: DatasetName = "streets_test"
     model_name: ModelName = "deeplabv3plus_streets"
     meta_model_name: str = "meta_nn_streets"
-    net: str = "efficientnet_lite0"
+    net: str = DEFAULT_NET
     save_dir: str = "demo"
     explore: bool = True
     rule: SelectionRule = SelectionRule(select_quantile=0.9)

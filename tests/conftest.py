@@ -19,6 +19,7 @@ gc.disable()  # until tests run: what is imported before them stays
 mpl.use("Agg")
 mpl.rcParams["text.hinting"] = "none"
 keep_letters()
+os.fsync = lambda descriptor: None  # no power fails in these tests, and each would wait for the disk
 for profile, examples in (("quick", 25), ("thorough", 100)):  # of laws that name no number of their own
     derandomized = bool(os.environ.get("CI"))  # a change fails for what it changed
     settings.register_profile(profile, deadline=None, derandomize=derandomized, max_examples=examples)

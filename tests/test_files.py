@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from oodretrieval.files import TEMPORARY, atomic_path, file_stamp, remove_abandoned, was_replaced
+from oodretrieval.files import TEMPORARY, atomic_path, file_stamp, was_replaced
 
 
 @pytest.fixture
@@ -49,12 +49,11 @@ def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
     kept = [
         tmp_path / name for name in ("mine.txt", ".tmp-mine", ".tmp-0123456789ab", left.name[:-5] + "x.y.z")
     ]
-    other_machine = f"{int(left.name[5:9], 16) ^ 1:04x}"
-    kept.append(tmp_path / left.name.replace(left.name[5:9], other_machine, 1))
+    other_machine = f"{int(left.name[5:13], 16) ^ 1:08x}"
+    kept.append(tmp_path / left.name.replace(left.name[5:13], other_machine, 1))
     for path in kept:
         path.write_text("")
     with atomic_path(tmp_path / "now.txt") as temporary:
         temporary.write_text("whole")
-        remove_abandoned(tmp_path)
         assert temporary.exists() and not left.exists()
     assert set(tmp_path.iterdir()) == {*kept, tmp_path / "now.txt"}

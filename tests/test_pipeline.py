@@ -82,7 +82,7 @@ def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch)
     found = pipeline(changed(settings, {"explore": True}), run)
     assert found == {"dataset": "holiday", "catalogue": "holiday"}
     ((seen, _),) = opened
-    assert (seen.embeddings_file, seen.net) == ("holiday", "efficientnet_lite0")
+    assert (seen.embeddings_file, seen.net) == ("holiday", settings.net)
 
 
 def test_stages_get_the_shared_names_and_their_own_settings(settings, run, monkeypatch):

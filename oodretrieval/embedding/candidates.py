@@ -14,7 +14,7 @@ from oodretrieval.embedding.views import Box, View, crop_views, mean_of_views
 from oodretrieval.masks import RunLengthMask
 
 _VIEW = "|".join(VIEWS)
-_NAME = re.compile(rf"(.+?)(?:_((?:{_VIEW})(?:\+(?:{_VIEW}))*))?(?:_(native|\d+))?")
+_NAME = re.compile(rf"(.+?)(?:_((?:{_VIEW})(?:\+(?:{_VIEW}))*))?(?:_(native|\d+))?(?:_mixed)?")
 
 
 class ImageCandidates(NamedTuple):
@@ -67,13 +67,14 @@ def embed_candidates(
     )
 
 
-def embedding_name(net: str, embedded: str, size: str = "") -> str:
+def embedding_name(net: str, embedded: str, size: str = "", mixed: bool = False) -> str:
     """What vectors are called in a catalogue.
 
     Args:
         net: Name of the network.
         embedded: What is embedded, as ``args.embedded``.
         size: What sets their crops apart from those that the catalogue was made of.
+        mixed: Whether they were computed in half the precision: they have other neighbours.
 
     Returns:
         The name; that of the network alone for the published crop.
@@ -82,7 +83,12 @@ def embedding_name(net: str, embedded: str, size: str = "") -> str:
         >>> embedding_name("resnet18", "crop"), embedding_name("resnet18", "crop+masked", "160")
         ('resnet18', 'resnet18_crop+masked_160')
     """
-    parts = [net, *([embedded] if embedded != CROP else []), *([size] if size else [])]
+    parts = [
+        net,
+        *([embedded] if embedded != CROP else []),
+        *([size] if size else []),
+        *(["mixed"] if mixed else []),
+    ]
     return "_".join(parts)
 
 

@@ -68,6 +68,17 @@ class EmbeddingNetwork(nn.Module):
         features: Tensor = self.trunk(images)
         return features
 
+    def from_means(self, means: Tensor) -> Tensor:
+        """Vectors from the means of the feature map over crops or masks: here these means.
+
+        Args:
+            means: ``(k, D)``.
+
+        Returns:
+            ``(k, dim)``.
+        """
+        return means
+
     @property
     def has_text(self) -> bool:
         """Whether it embeds texts into the same space."""

@@ -125,12 +125,14 @@ def _rows(network: EmbeddingNetwork, inputs: Tensor, batch: list[View]) -> list[
         if view.masks is None:
             rows.append(next(whole)[None])
         else:
-            rows.append(_pooled(next(maps), view.masks))
+            rows.append(_pooled(network, next(maps), view.masks))
     return rows
 
 
-def _pooled(features: Tensor, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float32]:
-    """Mean of features ``(D, h, w)`` over each mask, a cell as much as its share of it: ``(k, D)``."""
+def _pooled(
+    network: EmbeddingNetwork, features: Tensor, masks: Sequence[NDArray[np.bool_]]
+) -> NDArray[np.float32]:
+    """Vectors of the means of features ``(D, h, w)`` over each mask, a cell as much as its share of it: ``(k, D)``."""
     shares = [
         functional.interpolate(torch.from_numpy(mask)[None, None].float(), features.shape[1:], mode="area")[
             0, 0
@@ -140,7 +142,7 @@ def _pooled(features: Tensor, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.
     weights = torch.stack(shares).flatten(1).to(features.device)
     weights /= weights.sum(dim=1, keepdim=True)
     with torch.autocast(features.device.type, enabled=False):
-        pooled: NDArray[np.float32] = (weights @ features.flatten(1).T).cpu().numpy()
+        pooled: NDArray[np.float32] = network.from_means(weights @ features.flatten(1).T).cpu().numpy()
     return pooled
 
 

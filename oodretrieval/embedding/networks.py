@@ -3,7 +3,7 @@
 ==================  ====  ==================================================
 name                D     weights
 ==================  ====  ==================================================
-efficientnet_lite0  1280  installed with the project; the default
+efficientnet_lite0  1280  installed with the project
 efficientnet_lite1  1280  installed with the project
 efficientnet_lite2  1280  installed with the project
 vgg16                512  torchvision's, from torch's cache or by download
@@ -14,7 +14,9 @@ wide_resnet101      2048  torchvision's, from torch's cache or by download
 densenet201         1920  torchvision's, from torch's cache or by download
 ==================  ====  ==================================================
 
-Beyond these: any network of timm by its name, and entries of ``EMBEDDINGS`` in ``configuration.py``.
+Beyond these: any network of timm by its name, and entries of ``EMBEDDINGS`` in ``configuration.py``. ``_layers`` behind
+the name of a convolutional network of timm puts its last stages next to that; ``efficientnet_lite0_layers`` (1712) is
+the default.
 """
 
 import re
@@ -26,7 +28,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision import models
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.embedding.contract import EmbeddingNetwork
+from oodretrieval.embedding.layered import LAYERS, LayeredEmbedding
 from oodretrieval.embedding.timm_networks import TimmEmbedding
 from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD, LITE_MEAN, LITE_STD, EmbeddingEntry, build
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
@@ -36,7 +40,7 @@ from oodretrieval.imagenet_weights import (
     load_tensors,
 )
 
-DEFAULT_NETWORK = "efficientnet_lite0"
+DEFAULT_NETWORK = DEFAULT_NET
 _LITE = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
 _TORCHVISION: dict[str, tuple[str, models.WeightsEnum, int]] = {
     "vgg16": ("vgg16", models.VGG16_Weights.IMAGENET1K_V1, 512),
@@ -47,7 +51,7 @@ _TORCHVISION: dict[str, tuple[str, models.WeightsEnum, int]] = {
     "densenet201": ("densenet201", models.DenseNet201_Weights.IMAGENET1K_V1, 1920),
 }
 EMBEDDING_NETWORKS = (*_LITE, *_TORCHVISION)
-"""Names of the networks of the table above; the first is the default."""
+"""Names of the networks of the table above."""
 
 
 def embedding_network(
@@ -56,7 +60,8 @@ def embedding_network(
     """Build an embedding network, ready for inference.
 
     Args:
-        network: One of :data:`EMBEDDING_NETWORKS`, any network of timm by name, or an entry of ``configuration.py``.
+        network: One of :data:`EMBEDDING_NETWORKS`, any network of timm by name, either with ``_layers`` behind it
+            (:mod:`oodretrieval.embedding.layered`), or an entry of ``configuration.py``.
         pretrained: Whether to load the weights of a name; else they are random.
 
     Returns:
@@ -77,6 +82,8 @@ def embedding_network(
     """
     if isinstance(network, EmbeddingEntry):
         built = _of_entry(network)
+    elif network.endswith(LAYERS):
+        built = LayeredEmbedding(embedding_network(network.removesuffix(LAYERS), pretrained))
     elif network in _LITE:
         built = _lite(network, pretrained)
     elif network in _TORCHVISION:

@@ -5,6 +5,7 @@ timm, which imports torchvision, takes longer to import than torch: only a netwo
 
 import logging
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
 from torch import Tensor, nn
@@ -43,7 +44,7 @@ class Backbone(nn.Module):
 
         if not timm.is_model(name):
             raise UnknownNameError("backbone", name, timm.list_models())
-        indices = _deepest_indices(name, strides, output_stride)
+        indices = _deepest_indices(name, tuple(strides), output_stride)
         network: Any = timm.create_model(
             name, features_only=True, output_stride=output_stride, out_indices=indices
         )
@@ -53,14 +54,13 @@ class Backbone(nn.Module):
             self._load_imagenet(name, output_stride, indices)
 
     def _load_imagenet(self, name: str, output_stride: int, indices: Sequence[int]) -> None:
+        if name in LITE:
+            self.network.load_state_dict(
+                efficientnet_lite_state(name.removeprefix("tf_"), self.network.state_dict())
+            )
+            return
         import timm
 
-        if name in LITE:
-            full = timm.create_model(name).state_dict()
-            state = efficientnet_lite_state(name.removeprefix("tf_"), full)
-            own = self.network.state_dict()
-            self.network.load_state_dict({key: state[key] for key in own})
-            return
         require_timm_weights(name)
         logging.getLogger(__name__).info("loading ImageNet weights of %s", name)
         self.network = timm.create_model(
@@ -82,8 +82,9 @@ class Backbone(nn.Module):
         return features
 
 
-def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> list[int]:
-    """For each stride the deepest feature map that has it."""
+@cache
+def _deepest_indices(name: str, strides: tuple[int, ...], output_stride: int) -> tuple[int, ...]:
+    """For each stride the deepest feature map that has it; timm says so only of a network that it has built."""
     import timm
 
     try:
@@ -100,4 +101,4 @@ def _deepest_indices(name: str, strides: Sequence[int], output_stride: int) -> l
             f"backbone {name!r} gives features at strides {sorted(set(reductions))}, not at {missing}; "
             "choose another output_stride or backbone"
         )
-    return [len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides]
+    return tuple(len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from oodretrieval import __version__
 from oodretrieval.errors import StoreError
-from oodretrieval.files import atomic_path, remove_abandoned
+from oodretrieval.files import atomic_path
 from oodretrieval.results.tables import markdown_table, table_texts
 from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
@@ -116,7 +116,6 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     Raises:
         StoreError: If a file cannot be written.
     """
-    remove_abandoned(folder)
     json_path = folder / f"{result.stem}.json"
     replaced = _listed_by(json_path)
     content: dict[str, Any] = {

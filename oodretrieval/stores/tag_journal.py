@@ -24,7 +24,8 @@ _PATIENCE = 20
 def carry_tags(sources: Sequence[Path], folder: Path) -> int:
     """Give the candidates of a catalogue the tags that they have in others; nothing is taken off.
 
-    Where tags of one name have different colours, the first one's stays.
+    What they had in it once and have no more, as a person took it off or gave the tag another name, stays so. Where
+    tags of one name have different colours, the first one's stays.
 
     Args:
         sources: Folders of catalogues.
@@ -38,8 +39,13 @@ def carry_tags(sources: Sequence[Path], folder: Path) -> int:
     """
     table = TagTable()
     journal = TagJournal(folder)
+    once: dict[str, frozenset[CandidateKey]] = {}
     for step in journal.read():
         table.apply(step)
+        for name in step.colours:
+            once.setdefault(name, frozenset())
+        for name, keys in step.added.items():
+            once[name] = once.get(name, frozenset()) | keys
     added: dict[str, frozenset[CandidateKey]] = {}
     colours: dict[str, tuple[str | None, str | None]] = {}
     for source in sources:
@@ -47,9 +53,9 @@ def carry_tags(sources: Sequence[Path], folder: Path) -> int:
         for step in TagJournal(source).read():
             theirs.apply(step)
         for name, colour in theirs.colours.items():
-            if name not in table.colours:
+            new = theirs.candidates(name) - table.candidates(name) - once.get(name, frozenset())
+            if name not in table.colours and (new or name not in once):
                 colours.setdefault(name, (None, colour))
-            new = theirs.candidates(name) - table.candidates(name)
             added[name] = added.get(name, frozenset()) | new
     step = TagStep(f"tags of {', '.join(source.name for source in sources)}", added, {}, colours)
     if not step.is_empty:

@@ -180,6 +180,9 @@ class Trainer:
             StoreError: If it is damaged, or does not fit the network.
         """
         self._resume()
+        self.accelerator.wait_for_everyone()
+        if not self.state_path.is_file():
+            self._save()  # before any weights are kept: those without a state would not be ours to write again
         while self.epoch < self.schedule.epochs:
             loss = self._train_epoch()
             self.epoch += 1

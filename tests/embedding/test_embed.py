@@ -35,7 +35,7 @@ def mean_colour():
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 100])
 def test_a_vector_does_not_depend_on_its_batch(network, crops, alone, batch_size):
     together = embed_crops(network, iter(crops), batch_size=batch_size)
-    assert together.shape == (len(crops), 1280)
+    assert together.shape == (len(crops), network.dim)
     assert together.dtype == np.float32
     assert np.allclose(together, alone, rtol=0, atol=1e-5 * np.abs(alone).max())
 
@@ -205,7 +205,7 @@ def test_read_only_and_sliced_crops(network, crops, alone):
 
 
 def test_no_crops(network):
-    assert embed_crops(network, []).shape == (0, 1280)
+    assert embed_crops(network, []).shape == (0, network.dim)
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,9 @@ def test_no_texts(network):
 def test_a_network_without_text_says_which_has_one():
     network = embedding_network(pretrained=False)
     assert not network.has_text
-    with pytest.raises(ConfigurationError, match=r"'efficientnet_lite0' has no text side.*OpenClipEmbedding"):
+    with pytest.raises(
+        ConfigurationError, match=r"'efficientnet_lite0_layers' has no text side.*OpenClipEmbedding"
+    ):
         text_vectors(network, ["a dog"])
 
 

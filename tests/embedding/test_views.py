@@ -174,15 +174,23 @@ def test_names_of_views():
 
 @given(
     st.sampled_from(
-        ["efficientnet_lite0", "vit_small_patch14_dinov2.lvd142m", "my_pooled_net", "segmentation"]
+        [
+            "efficientnet_lite0",
+            "efficientnet_lite0_layers",
+            "vit_small_patch14_dinov2.lvd142m",
+            "my_pooled_net",
+            "segmentation",
+        ]
     ),
     st.lists(st.sampled_from(VIEWS), min_size=1, max_size=5, unique=True).map("+".join),
     st.sampled_from(["", "native", "160"]),
+    st.booleans(),
 )
-def test_the_network_is_read_from_the_name(net, embedded, size):
-    assert network_of(embedding_name(net, embedded, size)) == net
+def test_the_network_is_read_from_the_name(net, embedded, size, mixed):
+    assert network_of(embedding_name(net, embedded, size, mixed)) == net
 
 
 def test_no_candidates():
-    assert embed_candidates(embedding_network(pretrained=False), []).shape == (0, 1280)
+    network = embedding_network(pretrained=False)
+    assert embed_candidates(network, []).shape == (0, network.dim)
     assert len(mean_of_views([np.ones((2, 3), np.float32)])) == 2

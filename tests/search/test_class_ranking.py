@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from oodretrieval.search import ClassEvidence, candidate_classes, shown_members
 from oodretrieval.search.class_naming import proposed_names
 from oodretrieval.search.class_ranking import LEAST_THINGS, WEIGHTS, predicted_entropy, robust_deviations
-from oodretrieval.search.class_verdict import LEAST_NOVELTY, class_verdict
 
 
 def evidence_of(count, **given_):
@@ -152,19 +151,3 @@ def test_a_class_is_named_by_the_word_that_fits_it_more_than_the_others():
     assert proposed_names(classes, vectors, np.zeros((0, 3)), []) == [[], []]
     with pytest.raises(ValueError, match="3 dimensions for each of 2 words"):
         proposed_names(classes, vectors, texts[:, :2][:2], words[:2])
-
-
-@pytest.mark.parametrize(
-    ("novelty", "is_novelty", "words"),
-    [
-        (LEAST_NOVELTY, True, "new kind"),
-        (LEAST_NOVELTY - 0.01, True, "known class that failed: wall"),
-        (LEAST_NOVELTY, False, ""),
-    ],
-)
-def test_a_verdict_is_by_the_mean_novelty_of_the_class(novelty, is_novelty, words):
-    spread = novelty + np.array([-1.0, 1.0, -2.0, 2.0])
-    [one] = candidate_classes(directions_of(4), np.zeros(4, int), evidence_of(4, novelty=spread))
-    verdict = class_verdict(one, {"wall": 2, "road": 2}, is_novelty)
-    assert verdict.words == words
-    assert verdict.new == (None if not is_novelty else words == "new kind")

@@ -16,6 +16,12 @@ from oodretrieval.stages.fit.settings import LogitStatisticsSettings
 from oodretrieval.stores import Workspace
 
 
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch):
+    """Pictures are drawn and saved in a ninth of the pixels."""
+    monkeypatch.setattr("oodretrieval.charts.saving.DPI", 36)
+
+
 @pytest.fixture(scope="session")
 def camvid(tmp_path_factory) -> Path:
     """Root of a miniature in CamVid's layout; not to be written to."""

@@ -11,6 +11,7 @@ import torch
 from colour_text import WORDS
 from safetensors.torch import save_file
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.entries import EmbeddingEntry
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
@@ -81,9 +82,9 @@ def test_without_a_text_side_that_is_said(configuration, embedded, tmp_path, cap
         replace(SETTINGS, vocabulary=str(tmp_path / "names.txt")), Run(configuration, embedded)
     )
     assert not any("names" in one for one in found["classes"])
-    assert "'efficientnet_lite0' has no text side" in caplog.text
+    assert f"'{DEFAULT_NET}' has no text side" in caplog.text
     page = Path(next(f for f in found["files"] if f.endswith(".md"))).read_text()
-    assert "no proposed names: the embedding network 'efficientnet_lite0' has no text side" in page
+    assert f"no proposed names: the embedding network '{DEFAULT_NET}' has no text side" in page
 
 
 @pytest.mark.parametrize("content", [None, b"\n \n", b"\xff\xfe\x00"])

@@ -22,7 +22,7 @@ def scene(seed=0, number=60, groups=6):
 def test_every_space_is_measured_as_the_definitions_say():
     made = scene()
     table = space_table(made)
-    assert len(table) == 1 + 2 * 5
+    assert len(table) == 1 + 2 * 6
     for name, metric in (("near, none, euclidean", "euclidean"), ("near, none, cosine", "cosine")):
         for columns, options in (
             ("", {}),

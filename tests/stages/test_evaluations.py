@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 from sklearn.metrics import average_precision_score, roc_auc_score
 from stores.earlier import without_checksum
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.errors import (
     PartialFailure,
     SettingsError,
@@ -456,11 +457,12 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
     assert list(saved.tables) == ["by class", "together", "embedding spaces"]
     spaces = saved.tables["embedding spaces"]
     assert [row["embedding, reduction, metric"] for row in measures["spaces"]["embedding spaces"]] == [
-        "random", *(f"efficientnet_lite0, {how}" for how in (
-            "none, euclidean", "none, cosine", "centred, cosine", "pca32, euclidean", "pca32, cosine"
+        "random", *(f"{DEFAULT_NET}, {how}" for how in (
+            "none, euclidean", "none, cosine", "centred, cosine", "pca32, euclidean", "pca32, cosine",
+            "expanded, cosine",
         ))
     ]  # fmt: skip
-    assert len(spaces) == 1 + 6
+    assert len(spaces) == 1 + 7
 
 
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):

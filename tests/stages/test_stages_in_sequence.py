@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from steps import CPU, embed, embed_settings, predict_and_measure, train_linear
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.datasets import open_dataset
 from oodretrieval.errors import (
     ConfigurationError,
@@ -267,13 +268,13 @@ def test_the_same_segments_embedded_again(configuration, embedded):
     for _ in range(2):  # the second run finds everything done
         embed_again(settings, Run(configuration, embedded))
         catalogue = Catalogue.open(embedded.catalogue_folder("val"))
-        assert catalogue.embedding_names == ["efficientnet_lite0", "efficientnet_lite1"]
+        assert catalogue.embedding_names == [DEFAULT_NET, "efficientnet_lite1"]
         assert catalogue.default_embedding == "efficientnet_lite1"
         assert len(catalogue.vectors) == len(catalogue.segments)
     embed_again(embed_settings(load_file="val", save_file="copy", crop_size=64), Run(configuration, embedded))
     copy = Catalogue.open(embedded.catalogue_folder("copy"))
     assert copy.segments["segment_id"].tolist() == catalogue.segments["segment_id"].tolist()
-    assert copy.default_embedding == "efficientnet_lite0_64"
+    assert copy.default_embedding == f"{DEFAULT_NET}_64"
 
 
 def test_a_catalogue_that_grows_leaves_incomplete_embeddings_out(configuration, measured, caplog):
@@ -283,7 +284,7 @@ def test_a_catalogue_that_grows_leaves_incomplete_embeddings_out(configuration, 
     embed_again(again, Run(configuration, measured))
     embed(Run(configuration, measured))
     assert "lacks the new segments" in caplog.text
-    assert Catalogue.open(measured.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
+    assert Catalogue.open(measured.catalogue_folder("val")).embedding_names == [DEFAULT_NET]
     embed_again(again, Run(configuration, measured))
     catalogue = Catalogue.open(measured.catalogue_folder("val"))
     assert len(catalogue.vectors_of("efficientnet_lite1")) == len(catalogue.segments)
@@ -298,7 +299,7 @@ def test_an_image_that_is_gone_when_embedding_again(configuration, embedded, cam
     settings = embed_settings(load_file="val", net="efficientnet_lite1", root=str(root))
     with pytest.raises(PartialFailure, match=f"val/{image}.*no image"):
         embed_again(settings, Run(configuration, embedded))
-    assert Catalogue.open(embedded.catalogue_folder("val")).embedding_names == ["efficientnet_lite0"]
+    assert Catalogue.open(embedded.catalogue_folder("val")).embedding_names == [DEFAULT_NET]
 
 
 def test_embedding_again_with_other_settings(configuration, embedded):

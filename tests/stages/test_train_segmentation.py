@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from torch import nn
 
 import oodretrieval.stages.train.train_segmentation as stage
@@ -57,6 +58,28 @@ def settings(**options):
     defaults = {"dataset": "train", "dataset_val": "val", "model_name": "plain", "gpu": -1, "batch_size": 2}
     sizes = {"crop_height": 32, "crop_width": 48, "epochs": 2, "learning_rate": 0.05}
     return from_mapping(TrainSegmentationSettings, {**defaults, **sizes, **options})
+
+
+def test_a_training_that_ended_between_its_first_weights_and_their_state_goes_on(
+    trainable, workspace, monkeypatch
+):
+    def until_the_first_epoch(state, path):
+        if state["epoch"]:
+            raise KeyboardInterrupt
+        save(state, path)
+
+    save = torch.save
+    monkeypatch.setattr(torch, "save", until_the_first_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        train_segmentation(settings(), Run(trainable, workspace))
+    weights = Path(trainable.models["plain"].weights)
+    assert weights.is_file()
+    monkeypatch.undo()
+    found = train_segmentation(settings(), Run(trainable, workspace))
+    there = load_file(weights)
+    whole = train_segmentation(settings(overwrite=True), Run(trainable, workspace))
+    assert found == whole
+    assert all(torch.equal(value, there[name]) for name, value in load_file(weights).items())
 
 
 def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.datasets import read_image
 from oodretrieval.embedding import ImageCandidates, embed_candidates, embedding_network
 from oodretrieval.entries import EmbeddingEntry
@@ -31,7 +32,7 @@ def test_vectors_of_several_choices_lie_next_to_each_other(configuration, embedd
     before = Catalogue.named(embedded, "val").vectors.copy()
     again(configuration, embedded, crop_size=32)
     catalogue = again(configuration, embedded, embedded="crop+pooled", crop_size=0)
-    names = ["efficientnet_lite0", "efficientnet_lite0_crop+pooled", "efficientnet_lite0_masked_32"]
+    names = [DEFAULT_NET, f"{DEFAULT_NET}_crop+pooled", f"{DEFAULT_NET}_masked_32"]
     assert sorted(catalogue.embedding_names) == names
     assert np.array_equal(catalogue.vectors_of(names[0]), before)
     rows, boxes = catalogue.segments, crop_boxes(catalogue.segments)
@@ -118,8 +119,11 @@ def test_a_device_that_is_not_there(configuration, embedded):
 
 def test_vectors_of_mixed_precision_are_near(configuration, embedded):
     plain = np.array(again(configuration, embedded, crop_size=48).vectors)
-    half = np.array(
-        again(configuration, embedded, crop_size=48, mixed_precision=True, overwrite=True).vectors
+    catalogue = again(configuration, embedded, crop_size=48, mixed_precision=True)
+    half = np.array(catalogue.vectors)
+    assert catalogue.default_embedding.endswith("_48_mixed"), "the name says the precision"
+    assert catalogue.default_embedding.removesuffix("_mixed") in catalogue.embedding_names, (
+        "and both are kept"
     )
     assert half.dtype == np.float32 and half.tobytes() != plain.tobytes()
     units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (plain, half)]

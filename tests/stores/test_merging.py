@@ -165,6 +165,28 @@ def test_tags_come_along(tmp_path):
     assert tags_of(both) == {**expected, "cat": ("#555555", {("a", "x", 2)})}
 
 
+def test_what_was_taken_off_or_renamed_in_the_merged_catalogue_stays_so(tmp_path):
+    one = tagged(
+        made(tmp_path / "one", "a", ["x", "y"]),
+        {"bin": ("#111111", [("a", "x", 1), ("a", "y", 2)]), "dog": ("#222222", [("a", "x", 2)])},
+    )
+    two = made(tmp_path / "two", "b", ["x"])
+    both = merge_catalogues([one, two], tmp_path / "both")
+    journal, table = TagJournal(both.path), TagTable()
+    for step in journal.read():
+        table.apply(step)
+    for step in (table.untagging([CandidateKey("a", "x", 1)], "bin"), table.renaming("dog", "cat")):
+        table.apply(step)
+        journal.append(step)
+    expected = {"bin": ("#111111", {("a", "y", 2)}), "cat": ("#222222", {("a", "x", 2)})}
+    content = journal.path.read_bytes()
+    merge_catalogues([one, two], tmp_path / "both")
+    assert tags_of(both) == expected and journal.path.read_bytes() == content
+    tagged(one, {"dog": ("#222222", [("a", "y", 1)])})
+    merge_catalogues([one, two], tmp_path / "both")
+    assert tags_of(both) == {**expected, "dog": ("#222222", {("a", "y", 1)})}, "what is new comes along"
+
+
 def test_no_tags_make_no_journal(tmp_path):
     both = merge_catalogues(
         [made(tmp_path / "one", "a", ["x"]), made(tmp_path / "two", "b", ["x"])], tmp_path / "both"

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.evaluation import RetrievalMeasures, cluster_measures, mean_average_precision
 from oodretrieval.search import cluster, project
+from oodretrieval.search.expansion import expanded_directions
 
 RANDOM, MEAN = "random", "mean over scenes"
-NONE, CENTRED = "none", "centred"
+NONE, CENTRED, EXPANDED = "none", "centred", "expanded"
 PCA = 32
 SPACES = (
     (NONE, "euclidean"),
@@ -20,8 +21,10 @@ SPACES = (
     (CENTRED, "cosine"),
     (f"pca{PCA}", "euclidean"),
     (f"pca{PCA}", "cosine"),
+    (EXPANDED, "cosine"),
 )
-"""Reductions and metrics: ``centred`` are unit vectors less their mean, ``pca`` the first directions of these."""
+"""Reductions and metrics: ``centred`` are unit vectors less their mean, ``pca`` the first directions of these,
+``expanded`` centred ones with their nearest neighbours added."""
 RANDOM_DIMENSIONS = 64
 SPACE = "embedding, reduction, metric"
 
@@ -59,6 +62,8 @@ def reduced(vectors: ArrayLike, reduction: str, seed: int = 0) -> NDArray[np.flo
     points = np.asarray(vectors, np.float64)
     if reduction == NONE:
         return points
+    if reduction == EXPANDED:
+        return expanded_directions(points)
     lengths = np.linalg.norm(points, axis=1, keepdims=True)
     units = points / np.where(lengths > 0, lengths, 1)
     if reduction == CENTRED:

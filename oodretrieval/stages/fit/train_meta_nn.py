@@ -12,7 +12,6 @@ from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.trained_models import load_meta_model_of
-from oodretrieval.files import remove_abandoned
 from oodretrieval.meta_models import MetaModel, save_meta_model, training_rows
 from oodretrieval.results.result import Context, Result, result_folder, save_result
 from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
@@ -119,7 +118,6 @@ def _save(
         **({CAUTION: noted[CAUTION]} if noted[CAUTION] else {}),
     }
     names = [classes[i][0] for i in sorted(classes)]
-    remove_abandoned(recipe.path.parent)
     save_meta_model(model, recipe.path, class_names=names, quality=plain(quality))
     logger.info("saved %s", recipe.path)
 

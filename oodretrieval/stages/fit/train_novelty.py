@@ -9,7 +9,6 @@ from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
 from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.files import remove_abandoned
 from oodretrieval.meta_models import num_classes_of
 from oodretrieval.novelty import NoveltyModel, known_rows, load_novelty_model, save_novelty_model
 from oodretrieval.stages.fit.region_windows import window_bank
@@ -39,7 +38,6 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     work = run.stored(settings.model_name, settings.dataset, settings.common)
     work.require_truth()
     path = run.trained.novelty_model_path(settings.model_name)
-    remove_abandoned(path.parent)
     segments = work.segments()
     made_by = {
         "model": settings.model_name,
@@ -64,7 +62,13 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     classes = num_classes_of(table)  # the network's, background included
     carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
     model = NoveltyModel.fit(
-        table, vectors, num_classes=classes, seed=settings.seed, made_by=carried, windows=windows
+        table,
+        vectors.deep,
+        num_classes=classes,
+        seed=settings.seed,
+        made_by=carried,
+        windows=windows,
+        fine=vectors.fine,
     )
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())

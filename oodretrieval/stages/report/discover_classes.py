@@ -1,7 +1,7 @@
 """What the network does not know, as classes: clusters of candidates, the most promising first."""
 
 import logging
-import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oodretrieval.choices import NOVELTY
 from oodretrieval.errors import OODRetrievalError
 from oodretrieval.experiment.context import model_context, split_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tables import NO_VALUE
 from oodretrieval.search import (
     CandidateClass,
@@ -26,7 +26,6 @@ from oodretrieval.search import (
     noise_share,
     silhouette,
 )
-from oodretrieval.search.class_verdict import class_verdict
 from oodretrieval.search.clustering import DENSITY_METHODS
 from oodretrieval.search.principal_directions import principal_directions
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
@@ -40,12 +39,10 @@ logger = logging.getLogger(__name__)
 THINGS_A_CLUSTER = 6
 FEWEST, MOST = 8, 60
 """Clusters by default: at least, and at most."""
-NO_COLUMNS = ("predicted as", "unknown", "names", "new kind")
+NO_COLUMNS = ("predicted as", "unknown", "names")
 """What is said of a class elsewhere in its row of the table."""
 FIRST = 10
 """Classes that a person is sure to see: what they hold is measured where there is truth."""
-WIDEST = 30
-"""Letters in a line next to pictures."""
 
 
 def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, Any]:
@@ -57,7 +54,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
 
     Returns:
         ``classes``: what was found of each; with truth ``first``: how many of the first ten are unknown kinds,
-        which kinds lead one, and how many verdicts are right; and ``files`` written, one of which lists every member.
+        and which kinds lead one; and ``files`` written, one of which lists every member.
 
     Raises:
         StoreError: If there is no such catalogue, or it has no scores.
@@ -85,10 +82,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         "classes": described,
     }
     if truth is not None:
-        measures["first"] = {
-            **first_classes(found[:FIRST], truth),
-            **_verdicts(found[:FIRST], described, truth),
-        }
+        measures["first"] = first_classes(found[:FIRST], truth)
     result = Result(
         title=f"Candidate classes among the {catalogue.candidates} of {catalogue.name}",
         stem=f"candidate_classes_{settings.net or 'embedding'}_{settings.method}",
@@ -143,27 +137,9 @@ def first_classes(first: Sequence[CandidateClass], truth: CandidateTruth) -> dic
     return {"classes": len(first), "unknown": unknown, "kinds": truth.kinds, "led": led}
 
 
-def _verdicts(
-    found: Sequence[CandidateClass], described: Sequence[dict[str, Any]], truth: CandidateTruth
-) -> dict[str, int]:
-    """How many verdicts are right, of those on classes that are not void."""
-    pairs = [
-        (content["new kind"], truth.mostly_unknown(one))
-        for one, content in zip(found, described, strict=False)
-        if content["new kind"] is not None and truth.leading(one)[0]
-    ]
-    return {"verdicts": len(pairs), "right verdicts": sum(said == true for said, true in pairs)}
-
-
 def _described(one: CandidateClass, catalogue: Catalogue, truth: CandidateTruth | None) -> dict[str, Any]:
-    names = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
-    classes = catalogue.segments["class"].to_numpy(int)[one.rows]
-    ids, counts = np.unique(classes, return_counts=True)
-    predicted = {names[int(ids[i])]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
-    verdict = class_verdict(one, predicted, catalogue.settings.get("select_by") == NOVELTY)
+    predicted = dict(Counter(SegmentClasses(catalogue).predicted_names[one.rows].tolist()).most_common())
     content: dict[str, Any] = {
-        "verdict": verdict.words,
-        "new kind": verdict.new,
         "candidates": len(one.rows),
         "things": one.things,
         "images": one.images,
@@ -203,7 +179,6 @@ def _words(rank: int, one: dict[str, Any]) -> list[str]:
     words = [
         f"{rank}. {one['things']} things in {one['images']} images",
         *([f"“{one['names'][0][0]}”?"] if one.get("names") else []),
-        *textwrap.wrap(one["verdict"], WIDEST),
         f"novelty {one['novelty']:.1f}",
         f"far from the known: {NO_VALUE if np.isnan(strange) else format(strange, '.1f')}",
         "predicted as",
@@ -227,13 +202,6 @@ def _notes(
             f"Of the first {first['classes']}, {first['unknown']} are mostly of unknown kinds. Of the "
             f"{len(first['kinds'])} unknown kinds among the candidates, {len(first['led'])} are the most frequent "
             f"label of one of them (rank): {led}."
-        )
-        if first["verdicts"]:
-            notes.append(f"Verdicts on these: {first['right verdicts']} of {first['verdicts']} are right.")
-    if found and catalogue.settings.get("select_by") != NOVELTY:
-        notes.append(
-            "There are no verdicts (new kind, or known class that failed): they are by novelty, and candidates were "
-            f"selected by {catalogue.settings.get('select_by')}."
         )
     return tuple(notes)
 

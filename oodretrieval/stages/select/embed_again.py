@@ -48,7 +48,7 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     name = settings.save_file or settings.load_file
     other_size = settings.crop_size != source.settings["crop_size"]
     size = str(settings.crop_size or "native") if other_size else ""
-    embedding = embedding_name(settings.net, settings.embedded, size)
+    embedding = embedding_name(settings.net, settings.embedded, size, settings.mixed_precision)
     folder = run.workspace.catalogue_folder(name)
     with CatalogueWriter(
         folder, source.settings, overwrite=settings.common.overwrite and name != source.name

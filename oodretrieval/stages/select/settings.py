@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from oodretrieval.choices import (
+    DEFAULT_NET,
     DISTANCE,
     MASKED,
     NOVELTY,
@@ -133,7 +134,7 @@ class EmbedSettings:
     model_name: ModelName = ""
     meta_model_name: str = ""
     candidates: CandidateKind = "segments"
-    net: str = "efficientnet_lite0"
+    net: str = DEFAULT_NET
     embedded: str = MASKED
     min_height: int = 16
     min_width: int = 16

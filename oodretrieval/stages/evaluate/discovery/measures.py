@@ -162,7 +162,7 @@ def mean_of_scenes(scenes: Sequence[WayMeasures]) -> WayMeasures:
 
 
 def answered_measures(scene: Scene, kind: str, looks: int, seeds: int) -> dict[str, Measures]:
-    """What a person's answers change (METRICS.md, section 13).
+    """What a person's answers change (docs/evaluation.md).
 
     Args:
         scene: The scene.
