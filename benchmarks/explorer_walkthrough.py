@@ -59,8 +59,8 @@ too long for the legend; now there is a colour bar. Crops that have a name did n
 had no mark there; now it has a tick. What was selected and then hidden by a filter still counted, and with nothing else
 selected a name went to all that was shown.
 
-The same was walked in the window, on a screen of 1280×720 with real mouse and keys: all eight kinds named and exported, 75
-names, in about forty actions, a wrong name and a wrong click and their repair among them. There it had no menus.
+The same was walked in the window, on a screen of 1280×720 with real mouse and keys: all eight kinds named and exported,
+75 names, in about forty actions, a wrong name and a wrong click and their repair among them. It had no menus then.
 """
 
 
