@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from oodretrieval import pipeline as pipelines
+from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.datasets.streets import Streets
 from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.experiment.configuration import load_configuration
@@ -74,7 +75,7 @@ def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch)
     found = pipeline(changed(settings, {"explore": True}), run)
     assert found == {"dataset": "holiday", "catalogue": "holiday"}
     ((seen, _),) = opened
-    assert (seen.embeddings_file, seen.net) == ("holiday", "efficientnet_lite0")
+    assert (seen.embeddings_file, seen.net) == ("holiday", DEFAULT_NET)
 
 
 def test_stages_get_the_shared_names_and_their_own_settings(settings, run, monkeypatch):

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-
 _CLEARS = ("delete", "ctrl+u", "ctrl+backspace")
 """Keys that take the whole text away."""
 

@@ -121,7 +121,7 @@ def test_vectors_of_mixed_precision_are_near(configuration, embedded):
     plain = np.array(again(configuration, embedded, crop_size=48).vectors)
     catalogue = again(configuration, embedded, crop_size=48, mixed_precision=True)
     half = np.array(catalogue.vectors)
-    assert catalogue.default_embedding.endswith("_48_mixed"), "the precision is told from the name"
+    assert catalogue.default_embedding.endswith("_48_mixed"), "the name says the precision"
     assert catalogue.default_embedding.removesuffix("_mixed") in catalogue.embedding_names, (
         "and both are kept"
     )
