@@ -12,7 +12,6 @@ from typing import Any
 
 from comparing import arguments, deeplab, set_up, train, with_spread
 
-from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import BACKGROUND
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
@@ -42,18 +41,14 @@ def main() -> None:
     chosen = arguments(__doc__, "comparison_background.md", epochs=6)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     names = {(v, seed): f"background_{v}_{seed}" for seed in range(chosen.seeds) for v in VARIANTS}
-    configuration, workspace = set_up(
-        chosen.workspace, {name: VARIANTS[v] for (v, _), name in names.items()}, VAL
-    )
+    run = set_up(chosen.workspace, {name: VARIANTS[v] for (v, _), name in names.items()}, VAL)
     measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     for (variant, seed), name in names.items():
         data = {"dataset": TRAIN, "dataset_val": f"{VAL}_half"}
-        train(name, chosen, configuration, workspace, seed=seed, **data)
+        train(name, chosen, run, seed=seed, **data)
         common = {"dataset": f"{VAL}_half", "model_name": name, "gpu": chosen.gpu}
-        pred_images(from_mapping(PredictSettings, {**common}), Run(configuration, workspace))
-        evaluated = eval_segmentation(
-            from_mapping(SegmentationSettings, {**common}), Run(configuration, workspace)
-        )
+        pred_images(from_mapping(PredictSettings, common), run)
+        evaluated = eval_segmentation(from_mapping(SegmentationSettings, common), run)
         measures[variant].append(with_foreground(evaluated))
         chosen.output.write_text(report(measures, chosen.epochs), encoding="utf-8")
 

@@ -57,11 +57,11 @@ def main() -> None:
         for number, network in enumerate(NETWORKS)
     }
     entries = {name: NETWORKS[network] for (network, _), name in names.items()}
-    configuration, workspace = set_up(chosen.workspace, entries, VAL)
+    run = set_up(chosen.workspace, entries, VAL)
     measures: dict[str, list[dict[str, Any]]] = {network: [] for network in NETWORKS}
     for (network, seed), name in names.items():
         data = {"dataset": "camvid_train", "dataset_val": f"{VAL}_half"}
-        measures[network].append(train(name, chosen, configuration, workspace, seed=seed, **data))
+        measures[network].append(train(name, chosen, run, seed=seed, **data))
     chosen.output.write_text(report(measures, costs(), chosen.epochs), encoding="utf-8")
 
 

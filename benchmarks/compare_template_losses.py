@@ -35,11 +35,11 @@ def main() -> None:
         for seed in range(chosen.seeds)
         for number, variant in enumerate(VARIANTS)
     }
-    configuration, workspace = set_up(chosen.workspace, dict.fromkeys(names.values(), deeplab(CLASSES)), VAL)
+    run = set_up(chosen.workspace, dict.fromkeys(names.values(), deeplab(CLASSES)), VAL)
     measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     for (variant, seed), name in names.items():
         options = {"dataset": "camvid_train", "dataset_val": f"{VAL}_half", "seed": seed, **VARIANTS[variant]}
-        measures[variant].append(train(name, chosen, configuration, workspace, **options))
+        measures[variant].append(train(name, chosen, run, **options))
         chosen.output.write_text(report(measures, chosen.epochs), encoding="utf-8")
 
 

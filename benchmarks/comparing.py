@@ -13,7 +13,7 @@ from PIL import Image
 
 from oodretrieval.datasets import Sample, Subset, open_dataset
 from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, ModelEntry
-from oodretrieval.experiment.configuration import Configuration, load_configuration
+from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
@@ -61,10 +61,8 @@ def arguments(doc: str | None, output: str, epochs: int) -> argparse.Namespace:
     return parser.parse_args()
 
 
-def set_up(
-    workspace: str | None, entries: dict[str, ModelEntry], evaluated_on: str
-) -> tuple[Configuration, Workspace]:
-    """The configuration with these networks, their weights in the workspace, and a dataset at half its size.
+def set_up(workspace: str | None, entries: dict[str, ModelEntry], evaluated_on: str) -> Run:
+    """A configuration with these networks, their weights in the workspace, and a dataset at half its size.
 
     Args:
         workspace: Folder, or None for one next to the configuration's.
@@ -78,7 +76,7 @@ def set_up(
     kept = {name: replace(entry, weights=weights / f"{name}.safetensors") for name, entry in entries.items()}
     half = DatasetEntry("comparing", "HalfSize", {"dataset": configuration.dataset(evaluated_on)})
     datasets = {**configuration.datasets, f"{evaluated_on}_half": half}
-    return replace(configuration, models=kept, datasets=datasets), place
+    return Run(replace(configuration, models=kept, datasets=datasets), place)
 
 
 def deeplab(num_classes: int, implicit_background: bool = False) -> ModelEntry:

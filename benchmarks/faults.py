@@ -4,10 +4,10 @@
 
 A parent that has imported everything forks one stage after another on a miniature of a few images, in turn, on what an
 undisturbed run of the stages before it left. A fault hits it: SIGKILL or SIGTERM at a random time, SIGKILL in the
-middle of a random file operation, a disk that is full from a random file operation on, a limit on the size of files or
-on memory. Then every file with a final name must be whole, the same stage without a fault must end well, and what it
-leaves must be what it leaves undisturbed: every file byte for byte, but catalogues, whose parts may be cut in another
-way, row for row and vector for vector. Prints the summary of docs/trust.md.
+middle of a random file operation, a disk that is full from a random file operation on, a limit on the size of files, or
+no memory for more arrays. Then every file with a final name must be whole, the same stage without a fault must end
+well, and what it leaves must be what it leaves undisturbed: every file byte for byte, but catalogues, whose parts may
+be cut in another way, row for row and vector for vector. Prints the summary of docs/trust.md.
 """
 
 import argparse
@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import miniature  # noqa: E402
+import numpy as np  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import torch  # noqa: E402
 from fault_stages import (  # noqa: E402
@@ -69,6 +70,8 @@ COSTLY = ("compute_embeddings objects", "eval_ood", "eval_meta")
 DONE, FAILED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 99
 OPERATIONS = ("fsync", "replace")
 """What is counted, of the module os: each file is flushed and renamed once, and its folder flushed."""
+ALLOCATIONS = ("array", "concatenate", "empty", "full", "ones", "stack", "zeros")
+"""Of NumPy, likewise. (A real limit on memory makes Python hang where a new thread has none for its first line.)"""
 
 
 def state_of(path: Path) -> bytes:
@@ -102,6 +105,7 @@ class Step:
         expected: Contents of the workspace that it leaves.
         seconds: Of CPU that it takes.
         operations: On files.
+        allocations: New arrays.
     """
 
     name: str
@@ -110,6 +114,7 @@ class Step:
     expected: dict[str, bytes]
     seconds: float
     operations: int
+    allocations: int
 
 
 def fork(
@@ -134,7 +139,7 @@ def fork(
         code = INTERRUPTED
     except Exception as error:
         code = report_error(error)
-        if "unexpected" in said.read_text() and not isinstance(error, MemoryError):
+        if "unexpected" in said.read_text():
             traceback.print_exc()
             code = UNEXPECTED
     finally:
@@ -177,7 +182,7 @@ def in_operation(number: int, hit: Callable[[], None]) -> Callable[[], None]:
                     hit()
                 return result
 
-            setattr(oodretrieval.files.os, name, wrapped)
+            setattr(os, name, wrapped)
 
     return arm
 
@@ -202,19 +207,28 @@ def limited(size: int) -> Callable[[], None]:
     return arm
 
 
-def little_memory(size: int) -> Callable[[], None]:
-    """No more than some bytes beyond what the parent has."""
+def in_allocation(number: int) -> Callable[[], None]:
+    """No memory for the ``number``-th new array of NumPy, and none after it."""
 
     def arm() -> None:
-        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + size, resource.RLIM_INFINITY))
+        count = [0]
+        for name in ALLOCATIONS:
+            real = getattr(np, name)
+
+            def wrapped(*given: Any, _real: Any = real, **named: Any) -> Any:
+                count[0] += 1
+                if count[0] >= number:
+                    raise MemoryError("Unable to allocate an array")
+                return _real(*given, **named)
+
+            setattr(np, name, wrapped)
 
     return arm
 
 
-def chosen(kind: str, rng: random.Random, operations: int) -> Callable[[], None]:
+def chosen(kind: str, rng: random.Random, operations: int, allocations: int) -> Callable[[], None]:
     """What a child does to itself; nothing where the parent kills it."""
-    operations = max(1, operations)
+    operations, allocations = max(1, operations), max(1, allocations)
     if kind == "killed in a file operation":
         return in_operation(rng.randint(1, operations), kill_self)
     if kind == "disk full":
@@ -222,7 +236,7 @@ def chosen(kind: str, rng: random.Random, operations: int) -> Callable[[], None]
     if kind == "file too large":
         return limited(int(2 ** rng.uniform(8, 16)))
     if kind == "out of memory":
-        return little_memory(int(2 ** rng.uniform(12, 23)))
+        return in_allocation(rng.randint(1, allocations))
     return lambda: None
 
 
@@ -331,7 +345,8 @@ class Trial:
             counted.write_bytes(b"")
             took = self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
             left = contents(self.run.workspace)
-            steps.append(Step(name, stage, before, left, took, len(counted.read_bytes())))
+            counts = Counter(counted.read_text())
+            steps.append(Step(name, stage, before, left, took, counts["o"], counts["a"]))
         return steps
 
     def _require_done(self, process: int) -> float:
@@ -348,7 +363,13 @@ class Trial:
         shutil.copytree(step.before, self.run.workspace.path)
         self.said.write_text("")
         moment = self.rng.uniform(0, step.seconds)
-        process = fork(self.run, step.stage, chosen(kind, self.rng, step.operations), self.ended, self.said)
+        process = fork(
+            self.run,
+            step.stage,
+            chosen(kind, self.rng, step.operations, step.allocations),
+            self.ended,
+            self.said,
+        )
         if kind in ("SIGKILL", "SIGTERM"):
             kill_after(process, moment, getattr(signal, kind))
         code, _ = ended(process)
@@ -368,18 +389,19 @@ class Trial:
 
 
 def _noting(path: Path) -> Callable[[], None]:
-    """Counts file operations, a byte each."""
+    """Counts file operations and new arrays, a letter each."""
 
     def arm() -> None:
-        for name in OPERATIONS:
-            real = getattr(os, name)
+        file = path.open("ab", buffering=0)
+        for module, names, letter in ((os, OPERATIONS, b"o"), (np, ALLOCATIONS, b"a")):
+            for name in names:
+                real = getattr(module, name)
 
-            def wrapped(*given: Any, _real: Any = real) -> Any:
-                with path.open("ab") as file:
-                    file.write(b".")
-                return _real(*given)
+                def wrapped(*given: Any, _real: Any = real, _letter: bytes = letter, **named: Any) -> Any:
+                    file.write(_letter)
+                    return _real(*given, **named)
 
-            setattr(oodretrieval.files.os, name, wrapped)
+                setattr(module, name, wrapped)
 
     return arm
 

@@ -27,7 +27,10 @@ from oodretrieval.stores.predictions import Keep
 _STAGE_SETUP = """
 import logging, tempfile
 from oodretrieval.experiment.configuration import load_configuration
-from oodretrieval.stages.predict.pred_images import PredictSettings, pred_images
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Workspace
 logging.disable(logging.WARNING)
 configuration = load_configuration()
@@ -160,9 +163,11 @@ def _report_memory(arguments: argparse.Namespace) -> None:
     print("\n| peak memory beyond imports | MB |\n|---|---|")
     for images in (arguments.images // 2, arguments.images):
         for cores in arguments.num_cores:
+            settings = {"dataset": arguments.dataset, "model_name": arguments.model, "gpu": -1}
+            settings |= {"keep": "nothing", "limit": images, "num_cores": cores}
             work = (
-                f"pred_images(PredictSettings(dataset={arguments.dataset!r}, model_name={arguments.model!r}, gpu=-1, "
-                f"keep='nothing', limit={images}, num_cores={cores}), configuration, Workspace(tempfile.mkdtemp()))"
+                f"pred_images(from_mapping(PredictSettings, {settings!r}), "
+                "Run(configuration, Workspace(tempfile.mkdtemp())))"
             )
             print(
                 f"| {_name('nothing', cores)}, {images} images | {peak_memory(_STAGE_SETUP, work):.0f} |",

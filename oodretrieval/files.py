@@ -28,6 +28,7 @@ CHECKSUM = "checksum"
 UNSEALED = "crc32:????????"
 """Value of that key in a file that :func:`sealed_path` is about to complete: CRC-32, as in zip and PNG files."""
 
+_NO_PART_OF_A_NAME = re.compile(r"[^\w.+-]+")
 _tidied: set[Path] = set()
 """Folders in which this process has looked for what killed ones left; once each, for folders can be large."""
 
@@ -230,6 +231,23 @@ def was_replaced(path: str | Path, stamp: Mapping[str, int | str]) -> bool:
         return False
     current = file_stamp(path)
     return current is not None and current["hash"] != stamp["hash"]
+
+
+def file_name(text: str) -> str:
+    """A text, such as the id of an image, as part of a file's name: whatever a name may not hold becomes ``_``.
+
+    Args:
+        text: Any text.
+
+    Returns:
+        Letters and digits, ``_``, ``.``, ``+`` and ``-``. Those of every language stay: names that differ only in them
+        are not one file.
+
+    Example:
+        >>> file_name("rating of aachen/0001")
+        'rating_of_aachen_0001'
+    """
+    return _NO_PART_OF_A_NAME.sub("_", text)
 
 
 def _place(content: mmap) -> int:

@@ -3,11 +3,9 @@
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
-from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import (
     changed,
@@ -56,7 +54,7 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
     found: dict[str, Any] = {"dataset": settings.dataset, "catalogue": settings.save_file}
     problem = display_problem() if settings.explore else "args.explore=False"
     if problem is None:
-        logger.info("4/4 opening the explorer; Escape leaves it, ? shows what mouse and keys do")
+        logger.info("4/4 opening the explorer; Ctrl + w closes it, ? shows what mouse and keys do")
         discover_embedding_space(
             _group(settings, ExplorerSettings(), embeddings_file=settings.save_file), run
         )
@@ -89,24 +87,13 @@ def _with_dataset(settings: PipelineSettings, run: Run) -> tuple[Run, PipelineSe
             "set args.root to a folder of photographs, or args.dataset to the name of an entry"
         )
     if not name:
-        root = Path(settings.common.root).expanduser().resolve()
-        name = _free_name(root.name or "photographs", configuration)
-        configuration = configuration.with_folder(name, root)
-    meta_model = settings.meta_model_name or _meta_model_of(settings.model_name, configuration)
+        name = configuration.free_name(settings.common.root)
+        configuration = configuration.with_folder(name, settings.common.root)
+    meta_model = configuration.meta_model_for(settings.model_name, settings.meta_model_name)
     named = changed(
         settings, {"dataset": name, "save_file": settings.save_file or name, "meta_model_name": meta_model}
     )
     return replace(run, configuration=configuration), named
-
-
-def _free_name(name: str, configuration: Configuration) -> str:
-    return f"{name}_folder" if name in configuration.datasets else name
-
-
-def _meta_model_of(model_name: str, configuration: Configuration) -> str:
-    """The meta model that goes with a network, else the default one."""
-    own = getattr(configuration.model(model_name), "meta_model", "")
-    return str(own or configuration.defaults["META_MODEL"])
 
 
 def _group(settings: PipelineSettings, group: Group, **own: Any) -> Group:

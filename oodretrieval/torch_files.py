@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, filterwarnings
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -34,6 +35,23 @@ def read_without_code(path: str | Path) -> Any:
         )  # refused, or not: the caller hears of it either way
         filterwarnings("ignore", "'torch.load' received a zip file that looks like a TorchScript")
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def zip_members(path: str | Path) -> set[str] | None:
+    """Names in a zip archive, which ``torch.save`` and ``torch.jit.save`` write.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        The names; None where it is no zip archive, or a damaged one. ``zipfile.is_zipfile`` says yes to some that are
+        damaged, and raises an error for others.
+    """
+    try:
+        with ZipFile(path) as archive:
+            return set(archive.namelist())
+    except Exception:  # damaged archives raise anything from BadZipFile to struct.error
+        return None
 
 
 def _numpy_numbers() -> list[Any]:

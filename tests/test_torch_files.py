@@ -1,4 +1,5 @@
 import os
+import struct
 from collections import OrderedDict
 from pickle import UnpicklingError
 
@@ -6,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from oodretrieval.torch_files import read_without_code
+from oodretrieval.models.adapters.file_kinds import adapter_for
+from oodretrieval.torch_files import read_without_code, zip_members
 
 
 @pytest.mark.parametrize(
@@ -51,3 +53,16 @@ def test_what_is_allowed_here_is_allowed_nowhere_else(tmp_path):
     read_without_code(tmp_path / "f.pth")
     with pytest.raises(UnpicklingError):
         torch.load(tmp_path / "f.pth", weights_only=True)
+
+
+def test_archives_are_known_by_their_names_and_damaged_ones_are_none(tmp_path):
+    path = tmp_path / "f.pth"
+    torch.save({"a": torch.arange(3)}, path)
+    assert "f/data.pkl" in zip_members(path)
+    whole = path.read_bytes()
+    end = whole.rindex(b"PK\5\6")
+    of_two_disks = whole[:end] + struct.pack("<4sLQL", b"PK\6\7", 0, 0, 2) + whole[end:]
+    for content in (b"", b"PK", whole[:-30], of_two_disks, whole[:end] + whole[end : end + 4]):
+        path.write_bytes(content)
+        assert zip_members(path) is adapter_for(path) is None
+    assert zip_members(tmp_path) is zip_members(tmp_path / "none") is None

@@ -1,6 +1,5 @@
 """The one way to save a picture: whole under its final name, or absent."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, file_name
 
 DPI = 110
-_NO_PART_OF_A_NAME = re.compile(r"[^\w.+-]+", re.ASCII)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,19 +71,3 @@ def save_pictures(folder: Path, stem: str, pictures: Iterable[Picture]) -> dict[
         )
         for picture in pictures
     }
-
-
-def file_name(text: str) -> str:
-    """A text, such as the id of an image, as part of a file's name: whatever a name may not hold becomes ``_``.
-
-    Args:
-        text: Any text.
-
-    Returns:
-        Letters and digits of English, ``_``, ``.``, ``+`` and ``-``.
-
-    Example:
-        >>> file_name("rating of aachen/0001")
-        'rating_of_aachen_0001'
-    """
-    return _NO_PART_OF_A_NAME.sub("_", text)

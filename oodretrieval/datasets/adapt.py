@@ -50,7 +50,7 @@ class AdaptedDataset(Dataset[Sample]):
     Attributes:
         ids: Id of every sample, in order.
         label_set: Tables of the labels; None without truth.
-        pred_class_selection: Predicted ids worth looking at; None for all.
+        pred_class_selection: Predicted ids worth inspecting; None for all.
         video: Whether neighbouring samples are frames of one video.
         mean: What the class's module says about normalisation, for reference: the model's entry decides.
         std: Likewise.

@@ -42,7 +42,7 @@ class BackgroundDataset(Subset):
 
     @property
     def pred_class_selection(self) -> Sequence[int] | None:
-        """Predicted ids worth looking at; None for all."""
+        """Predicted ids worth inspecting; None for all."""
         selection = super().pred_class_selection
         return selection and [i + 1 for i in selection]
 

@@ -105,7 +105,7 @@ class FileDataset(LabelTables, Dataset[Sample]):
     Args:
         items: The files, in order.
         label_set: Tables of the labels; None without truth.
-        pred_class_selection: Predicted ids worth looking at; None for all.
+        pred_class_selection: Predicted ids worth inspecting; None for all.
 
     Raises:
         UnpairedFilesError: If two items have the same id.

@@ -62,7 +62,7 @@ class Subset(LabelTables, Dataset[Sample]):
 
     @property
     def pred_class_selection(self) -> Sequence[int] | None:
-        """Predicted ids worth looking at; None for all."""
+        """Predicted ids worth inspecting; None for all."""
         selection: Sequence[int] | None = getattr(self.dataset, "pred_class_selection", None)
         return selection
 

@@ -1,4 +1,4 @@
-"""How many unknown objects a person has found after n looks at candidates (METRICS.md, section 12)."""
+"""How many unknown objects a person has found after n looks at candidates (docs/evaluation.md)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -87,7 +87,7 @@ def simulate_feedback(
         ValueError: If an argument is out of range, or the scores are not one finite number a candidate.
 
     Source:
-        METRICS.md, section 13.
+        docs/evaluation.md, docs/feedback.md.
     """
     if looks < 1 or page < 1 or not 0 <= wrong <= 1:
         raise ValueError(f"expected looks >= 1, page >= 1 and wrong in 0…1, got {looks}, {page} and {wrong}")

@@ -123,6 +123,20 @@ class Configuration:
         entry = DatasetEntry(*FOLDER, {"root": str(Path(root).expanduser().resolve())})
         return replace(self, datasets={**self.datasets, name: entry})
 
+    def free_name(self, root: str | Path) -> str:
+        """What a folder of photographs is called as a dataset: as the folder, where no entry has that name.
+
+        Args:
+            root: The folder.
+
+        Returns:
+            A name that no dataset has.
+        """
+        name = Path(root).expanduser().resolve().name or "photographs"
+        while name in self.datasets:
+            name += "_folder"
+        return name
+
     def with_named_folder(self, settings: object) -> "Configuration":
         """The same, or with the folder ``args.root`` where settings name a dataset as that folder is called.
 

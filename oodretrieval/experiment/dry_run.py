@@ -81,9 +81,9 @@ def _with_folder(settings: S, run: Run) -> tuple[S, Run]:
     values = flat(settings)
     if values.get("dataset") != "" or not values.get("root"):
         return settings, run
-    root = Path(values["root"]).expanduser().resolve()
-    extended = run.configuration.with_folder(root.name, root)
-    return changed(settings, {"dataset": root.name}), replace(run, configuration=extended)
+    name = run.configuration.free_name(values["root"])
+    extended = run.configuration.with_folder(name, values["root"])
+    return changed(settings, {"dataset": name}), replace(run, configuration=extended)
 
 
 def _counts(name: str, settings: Any, run: Run) -> ImageCounts:

@@ -201,6 +201,10 @@ def report_error(error: Exception, debug: bool = False) -> int:
             f"cannot write {error.filename or 'a file'} ({error.strerror}); make room or make it writable, or "
             "choose another args.workspace, or args.save_dir where a script has it"
         )
+    if _is_lack_of_memory(error):
+        said = (str(error).strip().splitlines() or ["none is left"])[0]
+        logger.error("out of memory (%s); lower args.num_cores, or end other programs, then run again", said)
+        return FAILED
     if not isinstance(error, OODRetrievalError):
         hint = "" if debug else " (run again with -d to see where, and please report it)"
         logger.error("unexpected %s: %s%s", type(error).__name__, error, hint, exc_info=trace)
@@ -211,6 +215,14 @@ def report_error(error: Exception, debug: bool = False) -> int:
     if isinstance(error, SettingsError):
         logger.info("-h lists all settings, print_config shows their values")
     return FAILED
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether Python, NumPy or torch, which has words of its own for it, got no memory."""
+    text = str(error)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )
 
 
 def _plain(value: Any) -> Any:

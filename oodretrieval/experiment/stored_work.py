@@ -1,7 +1,7 @@
 """What the workspace holds of a network on a dataset, checked against the configuration and the predictions."""
 
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -237,7 +237,7 @@ class StoredWork:
         """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
         return self.segments().read()
 
-    def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], table: pd.DataFrame) -> None:
+    def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], images: Iterable[str]) -> None:
         """Say that a model was fitted on predictions of a network that saw its images in another way.
 
         It is not refused: whoever has no truth cannot fit one of their own. Nothing is said of the precision, nor of
@@ -247,10 +247,9 @@ class StoredWork:
             what: The model, for people.
             made_by: What it notes of its making; models of earlier versions were fitted with the defaults of
                 inference.
-            table: Segments of the images that it is used on; the first that has a prediction speaks for all, as they
-                are made alike.
+            images: Ids of the images that it is used on; the first that has a prediction speaks for all, as they are
+                made alike.
         """
-        images = table["image_id"].unique().tolist()
         found = (prediction_records(self.workspace, self.names, [image]) for image in images)
         here = next((inference_of(record.settings) for records in found for record in records.values()), None)
         if here is None:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from oodretrieval.charts.image_view import ImageView
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.labels import ClassMapping
+from oodretrieval.segments import paint_segments
 from oodretrieval.stores import Prediction
 
 
@@ -33,17 +34,15 @@ def image_view(
     Raises:
         StoreError: If the prediction kept nothing that an entropy can be taken of.
     """
-    components = prediction.components()
-    painted = np.full(int(components.max()) + 1, np.nan)
-    for segment, value in values.of_segment.items():
-        if segment < len(painted):
-            painted[segment] = value
+    painted = paint_segments(
+        prediction.components(), list(values.of_segment), list(values.of_segment.values())
+    )
     return ImageView(
         image=image,
         prediction=prediction.prediction,
         pred_mapping=pred_mapping,
         entropy=prediction.entropy_levels() / np.float32(255),
-        values=painted[components],
+        values=painted,
         value_name=values.name,
         limits=values.limits,
         high_is_unknown=values.high_is_unknown,

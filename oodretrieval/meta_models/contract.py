@@ -10,7 +10,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -38,6 +38,9 @@ MAX_SEGMENTS = 1_000_000
 
 ROWS_AT_ONCE = 65_536
 """Segments predicted at a time."""
+
+ROWS_TOGETHER = 1024
+"""Segments that one product of matrices is of; see :func:`each_by_itself`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +183,7 @@ class MetaModel(ABC):
 
         Each segment is predicted by itself, 65,536 at a time: besides the table and the result this takes at most
         ``2 MB`` times the number of features, for a table of any length. One that does not fit in memory can be
-        predicted part by part.
+        predicted part by part, with the same result to the last bit; or, of a neural one, to the 15th digit.
 
         Args:
             table: Segment table, ``n`` rows (0 is allowed); no truth is read.
@@ -254,6 +257,27 @@ class MetaModel(ABC):
 
     def _unfitted(self) -> TableError:
         return TableError(f"this {type(self).__name__} has not learned yet; call fit, or load a trained one")
+
+
+def each_by_itself(
+    estimate: Callable[[NDArray[np.float64]], NDArray[np.float64]], features: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Apply a product of matrices so that no row's last bits depend on how many rows come with it.
+
+    BLAS takes other paths for other numbers of rows, and for the last few of them; here it always gets
+    :data:`ROWS_TOGETHER`.
+
+    Args:
+        estimate: ``(m, F)`` → ``(m,)``.
+        features: ``(n, F)``.
+
+    Returns:
+        ``(n,)``.
+    """
+    whole = np.zeros((-(-len(features) // ROWS_TOGETHER) * ROWS_TOGETHER, features.shape[1]))
+    whole[: len(features)] = features
+    parts = [estimate(whole[start : start + ROWS_TOGETHER]) for start in range(0, len(whole), ROWS_TOGETHER)]
+    return np.concatenate(parts)[: len(features)]
 
 
 def _target(task: Task, table: pd.DataFrame) -> NDArray[np.float64]:

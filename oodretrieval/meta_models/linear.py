@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.meta_models.contract import Problem, Task
+from oodretrieval.meta_models.contract import Problem, Task, each_by_itself
 from oodretrieval.meta_models.logistic_regression import fit_logistic, sigmoid
 from oodretrieval.meta_models.weighted_sum import WeightedSumModel, Weights
 
@@ -51,4 +51,5 @@ class LinearMetaModel(WeightedSumModel):
 
     def _estimate(self, task: Task, features: NDArray[np.float64]) -> NDArray[np.float64]:
         learned: Weights = self.learned[task]
-        return sigmoid(learned(features)) if task == "positive" else learned(features)
+        estimate = each_by_itself(learned, features)
+        return sigmoid(estimate) if task == "positive" else estimate

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
-from oodretrieval.meta_models.contract import Problem, Task
+from oodretrieval.meta_models.contract import Problem, Task, each_by_itself
 from oodretrieval.meta_models.logistic_regression import (
     LassoPath,
     fit_logistic,
@@ -106,4 +106,4 @@ class LogisticMetaModel(WeightedSumModel):
 
     def _estimate(self, task: Task, features: NDArray[np.float64]) -> NDArray[np.float64]:
         learned: Weights = self.learned[task]
-        return sigmoid(learned(features))
+        return sigmoid(each_by_itself(learned, features))

@@ -7,7 +7,6 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 from warnings import catch_warnings
-from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from oodretrieval.errors import ChecksumError, WeightsError
 from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
 from oodretrieval.models.weights_files import classes_of_folder
-from oodretrieval.torch_files import read_without_code
+from oodretrieval.torch_files import read_without_code, zip_members
 
 LISTED = 8
 NOT_ALLOWED = re.compile(r"(?:GLOBAL|but got <class) '?([\w.]+)|(TorchScript)|(Unsupported operand)")
@@ -176,7 +175,7 @@ def _refused(path: Path, text: str) -> str:
     if found is None:
         return ""
     with path.open("rb") as file:
-        pickled = file.read(1) == PICKLE or is_zipfile(path)
+        pickled = file.read(1) == PICKLE or zip_members(path) is not None
     return found[1] or found[2] or ("a pickle that only running it can read" if pickled else "")
 
 

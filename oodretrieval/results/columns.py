@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation import clip_names
 from oodretrieval.results.segment_classes import SegmentClasses
+from oodretrieval.results.tagged import CandidateRows, read_tags
 from oodretrieval.search.row_comparisons import Column, Groups
 from oodretrieval.stores import SELECT_SCORE, Catalogue
 
@@ -64,6 +65,22 @@ class Columns(Mapping[str, Column]):
             derived = self._derived.get(name)
             self._kept[name] = self._table[name].to_numpy() if derived is None else derived()
         return self._kept[name]
+
+    @classmethod
+    def of(cls, catalogue: Catalogue) -> "Columns":
+        """Those of a catalogue as it lies on disk, with its tags.
+
+        Args:
+            catalogue: Whose candidates.
+
+        Returns:
+            Its columns, without clusters.
+
+        Raises:
+            StoreError: If the tags cannot be read.
+        """
+        groups = CandidateRows(catalogue).groups(read_tags(catalogue))
+        return cls(catalogue, SegmentClasses(catalogue), lambda: groups)
 
     def _cluster_numbers(self) -> NDArray[np.int64]:
         clusters = self._clusters()

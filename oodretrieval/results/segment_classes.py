@@ -133,6 +133,14 @@ class SegmentClasses:
             found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
         return found
 
+    @cached_property
+    def void(self) -> NDArray[np.bool_]:
+        """Whether a segment is mostly of what its dataset's truth leaves open, ``(n,)``."""
+        found = np.zeros(len(self._table), np.bool_)
+        for dataset, ids in self._made_by.get("void_ids", {}).items():
+            found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
+        return found
+
     def truth_name(self, row: int) -> str | None:
         """Name of the class by truth.
 

@@ -1,7 +1,7 @@
 """Writing a catalogue part by part, so that a run that breaks off goes on where it stopped."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -170,12 +170,12 @@ class CatalogueWriter:
         self._state["default_embedding"] = self._state["default_embedding"] or embedding
         write_json(self.path / PENDING, self._state)
 
-    def add_table(self, name: str, table: pd.DataFrame) -> None:
+    def add_table(self, name: str, table: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
         """Add a table with rows of its own next to the segments, or replace it.
 
         Args:
             name: Its name.
-            table: Any rows.
+            table: Any rows; or block by block, as :func:`~oodretrieval.stores.segments.write_table` takes them.
 
         Raises:
             StoreError: If the name cannot be one of a file, or the file cannot be written.

@@ -2,8 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,9 @@ from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+IMAGES_AT_ONCE = 1024
+"""Images whose rows are in memory together where a table is read block by block: some 13 MB."""
 
 
 def prediction_records(
@@ -54,6 +59,7 @@ def prediction_records(
                 f"{listed}; predict all of them in the same way by scripts/pred_images.py with "
                 f"{stored.arguments} args.overwrite=True"
             )
+        records[image] = replace(record, settings=records[first].settings)  # one in memory, not one an image
     return records
 
 
@@ -91,11 +97,12 @@ class CurrentSegments:
             StoreError: If a part is damaged.
             TableError: If a column is missing.
         """
-        paths = list(dict.fromkeys(part.path for part in self.places.values()))
+        numbers: dict[Path, int] = {}
+        home = {image: numbers.setdefault(part.path, len(numbers)) for image, part in self.places.items()}
+        paths = list(numbers)
         wanted = None if columns is None else list(dict.fromkeys(["image_id", *columns]))
         table = read_tables(paths, wanted)
         origin = np.repeat(np.arange(len(paths)), [table_length(path) for path in paths])
-        home = {image: paths.index(part.path) for image, part in self.places.items()}
         rank = {image: place for place, image in enumerate(self.places)}
         images = [str(image) for image in table["image_id"]]
         rows = np.flatnonzero([home.get(i) == number for i, number in zip(images, origin, strict=True)])
@@ -103,6 +110,16 @@ class CurrentSegments:
         rows = rows[np.argsort(order, kind="stable")]
         table = table.iloc[rows].reset_index(drop=True)
         return table if columns is None else table[list(columns)]
+
+    def blocks(self) -> "Iterator[CurrentSegments]":
+        """The same by :data:`IMAGES_AT_ONCE` images, for tables that do not fit in memory.
+
+        Yields:
+            Segments of whole images; what they read, one below the other, is what this one reads.
+        """
+        left = iter(self.places.items())
+        while some := dict(islice(left, IMAGES_AT_ONCE)):
+            yield replace(self, places=some)
 
 
 def locate_segments(

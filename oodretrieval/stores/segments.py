@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace
 
 METADATA_KEY = b"oodretrieval"
+
+ROWS = 1 << 20
+"""Rows of a Parquet file that are compressed together."""
 
 _PART = re.compile(r"part-(\d{5,})\.parquet")
 
@@ -143,28 +147,37 @@ def part_name(part: int, suffix: str = ".parquet") -> str:
     return f"part-{part:05d}{suffix}"
 
 
-def write_table(path: Path, table: pd.DataFrame, metadata: Mapping[str, Any]) -> None:
+def write_table(
+    path: Path, table: pd.DataFrame | Iterable[pd.DataFrame], metadata: Mapping[str, Any]
+) -> None:
     """Write a table as Parquet, atomically, together with plain metadata, the format version and a checksum.
 
     Args:
         path: Where to.
-        table: One plain type per column.
+        table: One plain type per column; or one block of :data:`ROWS` rows after the other, of one table that does
+            not fit in memory, the last one perhaps shorter. The file is the same.
         metadata: Plain values by name.
 
     Raises:
         StoreError: If the file cannot be written.
         TableError: If a column has values that Parquet cannot hold.
     """
+    text = json.dumps({"format_version": FORMAT_VERSION, **plain(dict(metadata)), CHECKSUM: UNSEALED})
+    blocks = iter([table] if isinstance(table, pd.DataFrame) else table)
+    first = _arrow(path, next(blocks))
+    schema = first.schema.with_metadata({**(first.schema.metadata or {}), METADATA_KEY: text})
+    with sealed_path(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for content in chain([first], (_arrow(path, block) for block in blocks)):
+            writer.write_table(content, row_group_size=ROWS)
+
+
+def _arrow(path: Path, table: pd.DataFrame) -> pa.Table:
     try:
-        content = pa.Table.from_pandas(table, preserve_index=False)
+        return pa.Table.from_pandas(table, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, ValueError) as error:
         raise TableError(
             f"{path}: cannot store the table ({error}); give every column one plain type"
         ) from error
-    text = json.dumps({"format_version": FORMAT_VERSION, **plain(dict(metadata)), CHECKSUM: UNSEALED})
-    content = content.replace_schema_metadata({**(content.schema.metadata or {}), METADATA_KEY: text})
-    with sealed_path(path) as temporary:
-        pq.write_table(content, temporary, compression="zstd")
 
 
 def read_table_metadata(path: Path, *, whole: bool = False) -> dict[str, Any]:

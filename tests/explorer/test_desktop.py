@@ -59,7 +59,7 @@ def display(request):
             yield f":{file.readline().strip()}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(PATIENCE)
 
 
 class Window:
@@ -177,7 +177,7 @@ def window(display, tmp_path):
         yield opened
     finally:
         opened.process.kill()
-        opened.process.wait(10)
+        opened.process.wait(PATIENCE)
         opened.log.close()
 
 

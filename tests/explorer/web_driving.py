@@ -35,7 +35,7 @@ def served(catalogue, folder):
             yield file.read_text(), process
         finally:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 @contextmanager

@@ -157,6 +157,16 @@ def test_each_segment_is_predicted_by_itself(fitted, make_table):
     assert np.allclose(fitted.predict(table[7:8]), whole[7:8], rtol=0, atol=1e-12)
 
 
+def test_parts_of_a_table_are_predicted_as_the_whole(fitted, make_table):
+    table = make_table(1500, seed=3)
+    whole = fitted.predict(table)
+    for size in (1, 7, 300, 1024, 1100):
+        starts = range(0, 60 if size == 1 else len(table), size)
+        parts = np.concatenate([fitted.predict(table.iloc[start : start + size]) for start in starts])
+        tolerance = 1e-14 if fitted.kind == NeuralMetaModel.kind else 0.0
+        np.testing.assert_allclose(parts, whole[: len(parts)], rtol=0, atol=tolerance, strict=True)
+
+
 def test_no_truth_is_needed_to_predict_and_order_of_columns_does_not_matter(fitted, make_table):
     table = make_table(20, seed=4)
     bare = table[sorted(feature_names(4))]

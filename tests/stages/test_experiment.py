@@ -334,6 +334,20 @@ def test_a_stage_that_cannot_write_fails_in_one_line(sheep, number):
     assert err.startswith("cannot write pictures/a.png (") and "unexpected" not in err
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        MemoryError("Unable to allocate 9 TiB"),
+        RuntimeError("CUDA out of memory. Tried to\nuse 1"),
+    ],
+)
+def test_a_lack_of_memory_is_said_as_such(sheep, error):
+    code, _, err, _ = sheep(outcome=error)
+    assert code == 1
+    assert err.startswith("out of memory (") and "args.num_cores" in err and len(err.splitlines()) == 1
+
+
 def test_results_go_to_standard_output_and_all_lines_to_the_record(sheep, tmp_path):
     def evaluate():
         logging.getLogger("oodretrieval.stages.some").info("reading")

@@ -27,7 +27,6 @@ from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import read_prediction
-from oodretrieval.training.loop import Trainer
 
 
 class Plain(nn.Module):
@@ -64,13 +63,13 @@ def settings(**options):
 def test_a_training_that_ended_between_its_first_weights_and_their_state_goes_on(
     trainable, workspace, monkeypatch
 ):
-    def until_the_first_epoch(trainer):
-        if trainer.epoch:
+    def until_the_first_epoch(state, path):
+        if state["epoch"]:
             raise KeyboardInterrupt
-        save(trainer)
+        save(state, path)
 
-    save = Trainer._save
-    monkeypatch.setattr(Trainer, "_save", until_the_first_epoch)
+    save = torch.save
+    monkeypatch.setattr(torch, "save", until_the_first_epoch)
     with pytest.raises(KeyboardInterrupt):
         train_segmentation(settings(), Run(trainable, workspace))
     weights = Path(trainable.models["plain"].weights)

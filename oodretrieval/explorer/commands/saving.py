@@ -1,6 +1,5 @@
 """Saving instead of showing: the image with the box, the crop, the four panels."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +10,13 @@ from numpy.typing import NDArray
 from oodretrieval.charts.framed_image import framed_image
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import SAVING, Session
+from oodretrieval.files import file_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SNAPSHOTS = (".png", ".svg", ".pdf")
 """What a view can be saved as."""
-_NO_PART_OF_A_NAME = r"[^\w.+-]+"
-"""Letters of every language stay: names of images that differ only in them are not one file."""
 
 
 def save_image(session: Session, row: int) -> None:
@@ -63,7 +61,7 @@ def save_panels(session: Session, row: int) -> None:
 def _save(session: Session, row: int, kind: str, make: Callable[[], "NDArray[np.uint8] | Figure"]) -> None:
     value = session.state.segments.value
     parts = value(row, "dataset"), value(row, "image_id"), value(row, "segment_id"), kind
-    path = session.folder / f"{re.sub(_NO_PART_OF_A_NAME, '_', '_'.join(map(str, parts)))}.png"
+    path = session.folder / f"{file_name('_'.join(map(str, parts)))}.png"
 
     def save() -> Path:
         from oodretrieval.charts.saving import save_picture

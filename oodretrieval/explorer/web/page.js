@@ -29,7 +29,7 @@ export function render({ model }) {
   }
   document.addEventListener("keydown", pressed)
   document.addEventListener("keyup", (event) => held.delete(event.key.toLowerCase()))
-  page.addEventListener("pointerdown", (event) => { // a click beside a field leaves it: keys are commands again
+  page.addEventListener("pointerdown", (event) => { // a click outside of a field leaves it: keys are commands again
     const typed = page.getRootNode().activeElement
     if (typed instanceof HTMLInputElement && !event.composedPath().some((each) => each instanceof HTMLInputElement || each instanceof HTMLButtonElement))
       page.focus({ preventScroll: true })

@@ -1,9 +1,9 @@
 """What a file holds that an adapter cannot read, so that the message can name the one that can."""
 
 from pathlib import Path
-from zipfile import ZipFile, is_zipfile
 
 from oodretrieval.errors import WeightsError
+from oodretrieval.torch_files import zip_members
 
 MEMBERS = {
     "archive_format": "ExportedNetwork",
@@ -25,9 +25,9 @@ def adapter_for(path: Path) -> str | None:
     """
     if path.is_dir():
         return "TransformersNetwork" if (path / "config.json").is_file() else None
-    if is_zipfile(path):
-        with ZipFile(path) as archive:
-            members = {name.partition("/")[2] or name for name in archive.namelist()}
+    names = zip_members(path)
+    if names is not None:
+        members = {name.partition("/")[2] or name for name in names}
         return next((adapter for member, adapter in MEMBERS.items() if member in members), None)
     return {".onnx": "OnnxNetwork", ".safetensors": ""}.get(path.suffix)
 

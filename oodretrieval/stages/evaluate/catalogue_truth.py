@@ -3,12 +3,12 @@
 import logging
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.evaluation import frame_positions
 from oodretrieval.results.rules import no_truth
+from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses
 from oodretrieval.stages.evaluate.embedding_spaces import SceneVectors
 from oodretrieval.stores import Catalogue
 
@@ -31,34 +31,16 @@ def rows_with_truth(catalogue: Catalogue) -> NDArray[np.bool_]:
     Raises:
         StoreError: If there are fewer than two.
     """
-    segments = catalogue.segments
-    void = catalogue.settings.get("void_ids", {})
-    if not any(catalogue.settings.get("label_mapping", {}).values()):
-        raise StoreError(no_truth("+".join(segments["dataset"].unique())))
-    kept = segments["label"].to_numpy() >= 0
-    for dataset, ids in void.items():
-        kept &= ~((segments["dataset"] == dataset) & segments["label"].isin(ids)).to_numpy()
+    classes = SegmentClasses(catalogue)
+    if not any(map(classes.label_mapping, classes.datasets)):
+        raise StoreError(no_truth("+".join(classes.datasets)))
+    kept: NDArray[np.bool_] = (classes.labels != NO_TRUTH) & ~classes.void
     if kept.sum() < 2:
         raise StoreError(
             f"catalogue {catalogue.name} has {kept.sum()} segments with truth that is not void, and retrieval needs "
             "two; select more in scripts/compute_embeddings.py"
         )
     return kept
-
-
-def label_names(catalogue: Catalogue, segments: pd.DataFrame) -> NDArray[np.str_]:
-    """Name of each segment's majority label, by the tables of its dataset.
-
-    Args:
-        catalogue: Whose segments.
-        segments: Some of its rows, ``n``.
-
-    Returns:
-        ``(n,)``.
-    """
-    mappings = catalogue.settings["label_mapping"]
-    pairs = zip(segments["dataset"], segments["label"], strict=True)
-    return np.array([mappings[d].get(str(i), [f"label {i}"])[0] for d, i in pairs], dtype=str)
 
 
 def scene_vectors(catalogue: Catalogue, seed: int = 0) -> SceneVectors:
@@ -82,7 +64,7 @@ def scene_vectors(catalogue: Catalogue, seed: int = 0) -> SceneVectors:
     images = (segments["dataset"] + "/" + segments["image_id"]).tolist()
     return SceneVectors(
         catalogue.name,
-        label_names(catalogue, segments),
+        SegmentClasses(catalogue).truth_names[kept],
         {name: np.asarray(catalogue.vectors_of(name))[kept] for name in sorted(catalogue.embedding_names)},
         frame_positions(images),
         FRAME_WINDOW,

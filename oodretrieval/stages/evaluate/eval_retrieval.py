@@ -27,11 +27,11 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.results.result import Context, Result, result_folder
 from oodretrieval.results.rules import Resampling, scene_notes
+from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tables import NO_VALUE, interval_words
 from oodretrieval.search import project
 from oodretrieval.stages.evaluate.catalogue_truth import (
     FRAME_WINDOW,
-    label_names,
     rows_with_truth,
     scene_vectors,
 )
@@ -71,7 +71,7 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     vectors: NDArray[np.floating] = np.asarray(catalogue.vectors_of(embedding))[kept]
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
-    names = label_names(catalogue, segments)
+    names = SegmentClasses(catalogue).truth_names[kept]
     if settings.distance_metric not in METRICS:
         raise UnknownNameError("metric", settings.distance_metric, METRICS)
     metric = settings.distance_metric

@@ -1,6 +1,7 @@
 """What is known of segments, such as their predicted IoU or novelty, painted over the pixels of predictions."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.segments import paint_segments
-from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
 from oodretrieval.stores import Prediction, Stored
 
 TOGETHER = 512
@@ -73,7 +75,7 @@ def predicted_iou_maps(run: Run, work: StoredWork, meta_model: str) -> SegmentMa
     """
     model = run.trained.meta_model(meta_model, work.names.model)
     table = work.table()
-    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), table)
+    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), table["image_id"].unique())
     return SegmentMaps(work.names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
 
 
@@ -97,16 +99,20 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     """
     model = run.trained.novelty_model(work.names.model)
     table = work.table()
-    work.warn_of_other_inference("the novelty model", model.made_by, table)
-    features = SegmentFeatures(str(model.made_by["backbone"]), device)
-    images, scored = table["image_id"].unique().tolist(), []
-    for start in range(0, len(images), TOGETHER):
-        rows = table[table["image_id"].isin(images[start : start + TOGETHER])]
-        vectors, failures = features.of(work, rows)
-        if failures:
-            image, reason = next(iter(failures.items()))
-            raise StoreError(
-                f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
-            )
-        scored.append(rows[["image_id", "segment_id"]].assign(novelty=model.score(rows, vectors)))
+    work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
+    novelty = SegmentNovelty(model, device)
+    numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
+    ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
+    parts = [table[start:end] for start, end in pairwise(ends)]
+    novelty.begin(work, lambda columns: (part[columns or part.columns] for part in parts))
+    scored = []
+    with progress(total=len(images), desc=f"novelty {work.names.dataset}", unit="image") as bar:
+        for part in parts:
+            values, failures = novelty.score(work, part, bar=bar)
+            if failures:
+                image, reason = next(iter(failures.items()))
+                raise StoreError(
+                    f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
+                )
+            scored.append(part[["image_id", "segment_id"]].assign(novelty=values))
     return SegmentMaps(work.names, pd.concat(scored), "novelty"), model.energy_scale

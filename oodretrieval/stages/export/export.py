@@ -13,10 +13,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.experiment.run import Run
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, file_name
 from oodretrieval.images import read_image
 from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.columns import Columns
@@ -61,8 +61,7 @@ def export(settings: ExportSettings, run: Run) -> dict[str, Any]:
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     rows = np.ones(len(catalogue), np.bool_)
     if settings.filter.strip():
-        groups = CandidateRows(catalogue).groups(read_tags(catalogue))
-        columns = Columns(catalogue, SegmentClasses(catalogue), lambda: groups)
+        columns = Columns.of(catalogue)
         rows = parse_filter(settings.filter, columns).rows(columns)
     folder = Path(settings.save_dir).expanduser() if settings.save_dir else None
     return export_candidates(catalogue, run.workspace, rows, settings.formats, settings.tags, folder)

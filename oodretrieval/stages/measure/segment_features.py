@@ -1,9 +1,9 @@
 """Features of every segment: an ImageNet network sees the image once, a segment takes the mean over its pixels."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +29,6 @@ from oodretrieval.stages.predict.settings import size_seen
 from oodretrieval.stores import (
     features_folder,
     features_path,
-    locate_segments,
     lock_folder,
     read_features,
     stored_prediction,
@@ -37,11 +36,24 @@ from oodretrieval.stores import (
 )
 
 logger = logging.getLogger(__name__)
-STRIDE = 16
+STRIDES = (8, 16)
+"""Of the fine features, which say what looks alike, and of the deep ones, which distances are measured in."""
 WAIT = 60.0
 """Seconds to wait for another process that writes features of the same network; it takes milliseconds."""
 TOGETHER = 64
 """Images whose features are written at a time."""
+
+
+class SegmentVectors(NamedTuple):
+    """Features of segments, pooled over each; NaN where the image cannot be read.
+
+    Attributes:
+        fine: ``(n, d)``, at the finer stride.
+        deep: ``(n, D)``, at the coarser one.
+    """
+
+    fine: NDArray[np.float32]
+    deep: NDArray[np.float32]
 
 
 class SegmentFeatures:
@@ -62,27 +74,56 @@ class SegmentFeatures:
         self._network: Backbone | None = None
         self._keeps = self._tidy = True
 
-    def of(self, work: StoredWork, table: pd.DataFrame) -> tuple[NDArray[np.float32], dict[str, str]]:
+    def of(
+        self, work: StoredWork, table: pd.DataFrame, bar: progress | None = None
+    ) -> tuple[SegmentVectors, dict[str, str]]:
         """The features of the segments of a table.
 
         Args:
             work: Of which network on which dataset; its images are read.
             table: Their segment table, or whole images of it.
+            bar: Counts images where the table is one block of many, which are prepared together by :meth:`prepare`.
 
         Returns:
-            ``(n, D)``, row i of row i of the table, NaN where the image cannot be read; and image id → reason of
-            those.
+            Row i of row i of the table; and image id → reason of those that cannot be read.
         """
-        counts = {str(image): int(n) for image, n in table.groupby("image_id", sort=False).size().items()}
-        digests = locate_segments(work.workspace, work.names, list(counts)).digests
-        if work.common.engine == RAY:
-            self._on_cluster(work, counts, digests)
-        found, failures = self.of_images(work, counts, digests)
+        counts = segments_of(table)
+        digests = work.segments().digests
+        if bar is None:
+            self.prepare(work, [table])
+            with progress(total=len(counts), desc=f"features {work.names.dataset}", unit="image") as own:
+                found, failures = self.of_images(work, counts, digests, own)
+        else:
+            found, failures = self.of_images(work, counts, digests, bar)
         rows = {image: iter(vectors) for image, vectors in found.items()}
-        return np.stack([next(rows[str(image)]) for image in table["image_id"]]), failures
+        vectors = np.stack([next(rows[str(image)]) for image in table["image_id"]])
+        fine, deep = np.split(vectors, [self.network.channels[0]], axis=1)
+        return SegmentVectors(fine, deep), failures
+
+    def prepare(self, work: StoredWork, tables: Iterable[pd.DataFrame]) -> None:
+        """Let a cluster compute, where ``args.engine`` says so, what is not kept yet; it is read from there.
+
+        Args:
+            work: Of which network on which dataset.
+            tables: Segment tables; only ``image_id`` is read.
+        """
+        if work.common.engine != RAY:
+            return
+        counts = {image: n for table in tables for image, n in segments_of(table).items()}
+        digests = work.segments().digests
+        left = [i for i in counts if self._kept(work, i, counts[i], digests[i]) is None]
+        blocks = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
+        tasks = [{image: (counts[image], digests[image]) for image in block} for block in blocks]
+        prepare = partial(FeatureBlocks, self.backbone, self.device.type, work.for_others())
+        for _ in map_cluster(prepare, tasks, gpu=self.device.type == "cuda", desc="features", unit="block"):
+            pass
 
     def of_images(
-        self, work: StoredWork, counts: Mapping[str, int], digests: Mapping[str, str]
+        self,
+        work: StoredWork,
+        counts: Mapping[str, int],
+        digests: Mapping[str, str],
+        bar: progress | None = None,
     ) -> tuple[dict[str, NDArray[np.float32]], dict[str, str]]:
         """The features of images: those that are kept, and of others computed now and kept.
 
@@ -90,16 +131,18 @@ class SegmentFeatures:
             work: Of which network on which dataset.
             counts: Image id → number of its segments.
             digests: Image id → digest of its prediction.
+            bar: Counts them.
 
         Returns:
-            Image id → ``(n, D)``, NaN where the image cannot be read; and image id → reason of those.
+            Image id → fine and deep ones, ``(n, d + D)``, NaN where the image cannot be read; and image id → reason of
+            those.
         """
         failures: dict[str, str] = {}
         places = {image: index for index, image in enumerate(work.dataset.ids)}
         found: dict[str, NDArray[np.float32]] = {}
         fresh: dict[str, NDArray[np.float32]] = {}
         try:
-            for image in progress(counts, desc=f"features {work.names.dataset}", unit="image"):
+            for image in counts:
                 vectors: Any = self._kept(work, image, counts[image], digests[image])
                 if vectors is None:
                     try:
@@ -107,8 +150,10 @@ class SegmentFeatures:
                         fresh[image] = vectors
                     except (ImageError, StoreError) as error:
                         failures[image] = str(error)
-                        vectors = np.full((counts[image], self.network.channels[0]), np.nan, np.float32)
+                        vectors = np.full((counts[image], sum(self.network.channels)), np.nan, np.float32)
                 found[image] = vectors.astype(np.float16).astype(np.float32)
+                if bar is not None:
+                    bar.update()
                 if len(fresh) >= TOGETHER:
                     self._keep(work, fresh, digests)
                     fresh = {}
@@ -123,22 +168,18 @@ class SegmentFeatures:
             raise StoreError(f"dataset {work.names.dataset!r} has no image {image!r} any more")
         return self._pooled(work, image, work.dataset[places[image]].image, count)
 
-    def _on_cluster(self, work: StoredWork, counts: Mapping[str, int], digests: Mapping[str, str]) -> None:
-        """Let the workers of a cluster compute what is not kept yet; they keep it, and it is read from there."""
-        left = [i for i in counts if self._kept(work, i, counts[i], digests[i]) is None]
-        blocks = [left[start : start + TOGETHER] for start in range(0, len(left), TOGETHER)]
-        tasks = [{image: (counts[image], digests[image]) for image in block} for block in blocks]
-        prepare = partial(FeatureBlocks, self.backbone, self.device.type, work.for_others())
-        for _ in map_cluster(prepare, tasks, gpu=self.device.type == "cuda", desc="features", unit="block"):
-            pass
-
     def _kept(self, work: StoredWork, image: str, rows: int, digest: str) -> NDArray[np.floating] | None:
         path = features_path(work.workspace, work.names, self.backbone, image)
         return read_features(path, rows, self._made_by(digest))
 
-    def _made_by(self, digest: str) -> dict[str, str]:
+    def _made_by(self, digest: str) -> dict[str, Any]:
         # the device, as it has a rounding of its own
-        return {"prediction": digest, "backbone": self.backbone, "device": self.device.type}
+        return {
+            "prediction": digest,
+            "backbone": self.backbone,
+            "device": self.device.type,
+            "strides": STRIDES,
+        }
 
     def _keep(
         self, work: StoredWork, fresh: Mapping[str, NDArray[np.float32]], digests: Mapping[str, str]
@@ -162,7 +203,8 @@ class SegmentFeatures:
     ) -> NDArray[np.float32]:
         prediction = stored_prediction(work.workspace, work.names, image_id)
         seen = as_seen(image, prediction.settings)
-        pooled = pool_by_segment(self.feature_map(seen), prediction.components())
+        components = prediction.components()
+        pooled = np.concatenate([pool_by_segment(m, components) for m in self._maps(seen)], axis=1)
         if len(pooled) != count:
             raise StoreError(
                 f"the prediction of {image_id} has {len(pooled)} segments, its table {count}; run "
@@ -174,13 +216,12 @@ class SegmentFeatures:
     def network(self) -> Backbone:
         """The network, built when it is first needed."""
         if self._network is None:
-            network = fold_batch_norms(Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval())
+            network = fold_batch_norms(Backbone(self.backbone, STRIDES, STRIDES[-1], "packaged").eval())
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
-    @torch.inference_mode()
     def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The features of an image.
+        """The deep features of an image.
 
         Args:
             image: ``(H, W, 3)``, at the size at which the network shall see it.
@@ -188,11 +229,31 @@ class SegmentFeatures:
         Returns:
             ``(D, h, w)``.
         """
+        return self._maps(image)[-1]
+
+    @torch.inference_mode()
+    def _maps(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Fine and deep features of an image, each ``(D, h, w)``."""
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
         with full_float32():
-            features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
-        array: NDArray[np.float32] = features.float().cpu().numpy()
-        return array
+            maps: list[Tensor] = self.network(batch.contiguous(memory_format=torch.channels_last))
+        return [features[0].float().cpu().numpy() for features in maps]
+
+
+def segments_of(table: pd.DataFrame) -> dict[str, int]:
+    """Image id → number of its rows, in the order of the table.
+
+    Args:
+        table: Segment table.
+
+    Returns:
+        The numbers.
+
+    Example:
+        >>> segments_of(pd.DataFrame({"image_id": ["b", "b", "a"]}))
+        {'b': 2, 'a': 1}
+    """
+    return {str(image): int(n) for image, n in table.groupby("image_id", sort=False).size().items()}
 
 
 class FeatureBlocks:

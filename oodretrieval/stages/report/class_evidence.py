@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from oodretrieval.evaluation.frames import clip_names
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.results.candidates import Candidates
+from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses
 from oodretrieval.search import CandidateClass, ClassEvidence
 from oodretrieval.stages.report.known_distance import strangeness
 from oodretrieval.stores import Catalogue
@@ -75,17 +75,11 @@ class CandidateTruth:
         Returns:
             Their labels; None for a catalogue without truth.
         """
-        settings: dict[str, Any] = catalogue.settings
-        segments = catalogue.segments
-        if not any(settings.get("label_mapping", {}).values()) or not (segments["label"] >= 0).any():
+        classes = SegmentClasses(catalogue)
+        if not classes.has_truth:
             return None
-        names, unknown = [], []
-        for dataset, label in zip(segments["dataset"], segments["label"].astype(int), strict=True):
-            mapping = settings["label_mapping"].get(dataset, {})
-            void = label < 0 or label in settings["void_ids"].get(dataset, [])
-            names.append("" if void or str(label) not in mapping else str(mapping[str(label)][0]))
-            unknown.append(bool(names[-1]) and label in settings["unknown_ids"].get(dataset, []))
-        return cls(np.array(names, dtype=str), np.array(unknown, bool))
+        meant = (classes.labels != NO_TRUTH) & ~classes.void
+        return cls(np.where(meant, classes.truth_names, ""), classes.unknown & meant)
 
     @property
     def kinds(self) -> dict[str, int]:

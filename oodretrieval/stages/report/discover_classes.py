@@ -1,6 +1,7 @@
 """What the network does not know, as classes: clusters of candidates, the most promising first."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tables import NO_VALUE
 from oodretrieval.search import (
     CandidateClass,
@@ -136,10 +138,7 @@ def first_classes(first: Sequence[CandidateClass], truth: CandidateTruth) -> dic
 
 
 def _described(one: CandidateClass, catalogue: Catalogue, truth: CandidateTruth | None) -> dict[str, Any]:
-    names = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
-    classes = catalogue.segments["class"].to_numpy(int)[one.rows]
-    ids, counts = np.unique(classes, return_counts=True)
-    predicted = {names[int(ids[i])]: int(counts[i]) for i in np.argsort(-counts, kind="stable")}
+    predicted = dict(Counter(SegmentClasses(catalogue).predicted_names[one.rows].tolist()).most_common())
     content: dict[str, Any] = {
         "candidates": len(one.rows),
         "things": one.things,

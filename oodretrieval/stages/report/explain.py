@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.fixations import fixation_figure
-from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
+from oodretrieval.files import file_name
 from oodretrieval.labels import ClassMapping
 from oodretrieval.results.result import result_folder
 from oodretrieval.segments import label_components

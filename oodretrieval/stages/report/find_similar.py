@@ -9,11 +9,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.charts.crop_sheets import similar_candidates
-from oodretrieval.charts.saving import file_name, save_picture
+from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
-from oodretrieval.files import atomic_path
+from oodretrieval.files import atomic_path, file_name
 from oodretrieval.results.candidates import groups_of
+from oodretrieval.results.columns import Columns
+from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
@@ -119,44 +121,26 @@ def _allowed(
     settings: SimilarSettings, catalogue: Catalogue, groups: NDArray[np.intp], named: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """What the filter means and is not one of the examples, nor repeats one."""
-    segments = catalogue.segments
-    among = np.ones(len(segments), np.bool_)
+    among = np.ones(len(catalogue), np.bool_)
     if settings.filter:
-        columns = {name: segments[name].to_numpy() for name in segments.columns}
-        columns |= {PREDICTED: _predicted(catalogue, segments), TRUTH: _truths(catalogue, segments)}
+        columns = Columns.of(catalogue)
         among &= parse_filter(settings.filter, columns).rows(columns)
     return among & ~np.isin(groups, groups[list(named)]) if named else among
 
 
-def _predicted(catalogue: Catalogue, rows: pd.DataFrame) -> NDArray[np.str_]:
-    names = {int(i): name for i, (name, _) in catalogue.settings.get("pred_mapping", {}).items()}
-    return np.array([names.get(int(number), "") for number in rows["class"]], np.str_)
-
-
-def _truths(catalogue: Catalogue, rows: pd.DataFrame) -> NDArray[np.str_]:
-    """Names of the labels; empty where there is no truth."""
-    labels = catalogue.settings.get("label_mapping", {})
-    names = [
-        (labels.get(str(dataset)) or {}).get(str(label), [""])[0]
-        for dataset, label in zip(rows["dataset"], rows["label"], strict=True)
-    ]
-    return np.array(names, np.str_)
-
-
 def _table(catalogue: Catalogue, found: Neighbours) -> pd.DataFrame:
-    rows = catalogue.segments.iloc[found.rows].reset_index(drop=True)
+    rows, classes = catalogue.segments.iloc[found.rows].reset_index(drop=True), SegmentClasses(catalogue)
     table = pd.DataFrame(
         {
             "candidate": [name_of(catalogue, int(row)) for row in found.rows],
             "row": found.rows,
             "distance": found.distances,
             "seen": found.counts,
-            PREDICTED: _predicted(catalogue, rows),
+            PREDICTED: classes.predicted_names[found.rows],
         }
     )
-    truths = _truths(catalogue, rows)
-    if (truths != "").any():
-        table[TRUTH] = truths
+    if classes.has_truth:
+        table[TRUTH] = classes.truth_names[found.rows]
     kept = ["dataset", "image_id", "segment_id", "left", "top", "right", "bottom", "image_path"]
     scores = [column for column in (PREDICTED_IOU, SELECT_SCORE) if column in rows.columns]
     return pd.concat([table, rows[[*kept, *scores]]], axis=1)

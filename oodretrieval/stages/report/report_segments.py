@@ -11,6 +11,7 @@ from oodretrieval.charts.contact_sheets import Sheet, Tile, tiles
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.images import read_image
 from oodretrieval.results.candidates import Candidates, score_name
+from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.search import cluster, inspection_order
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
@@ -60,13 +61,13 @@ def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
     order = [int(row) for row in inspection_order(candidates.scores) if first[row] == row]
     places = {row: place for place, row in enumerate(order, 1)}
     score = score_name(catalogue.settings["select_by"])
-    classes = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
+    classes = SegmentClasses(catalogue)
 
     def lines(row: pd.Series) -> Sequence[str]:
         number = int(str(row.name))
         again = f", seen {times[number]} times" if times[number] > 1 else ""
         heading = f"{places[number]}. {score} {row[SELECT_SCORE]:.2f}{again}"
-        return heading, *_catalogue_lines(row, catalogue, classes), str(row["image_id"])
+        return heading, *_catalogue_lines(row, classes), str(row["image_id"])
 
     note = f"Highest {score} first, the score that selected them; {min(shown, len(order))} of {len(order)} are shown."
     if len(order) < len(segments):
@@ -124,19 +125,19 @@ def cluster_sheets(
     """
     segments, vectors = catalogue.segments.reset_index(drop=True), np.asarray(catalogue.vectors)
     groups = cluster(vectors, method, clusters, seed)
-    names = {int(i): name for i, (name, _) in catalogue.settings["pred_mapping"].items()}
+    classes = SegmentClasses(catalogue)
     for group in range(int(groups.max(initial=-1)) + 1):
         rows = np.flatnonzero(groups == group)
         away = np.linalg.norm(vectors[rows] - vectors[rows].mean(axis=0), axis=1)
         nearest = segments.loc[rows[np.argsort(away, kind="stable")][:shown]]
-        made = _catalogue_tiles(catalogue, nearest, lambda row: _catalogue_lines(row, catalogue, names))
+        made = _catalogue_tiles(catalogue, nearest, lambda row: _catalogue_lines(row, classes))
         yield Sheet(f"Cluster {group + 1}", f"{len(rows)} segments, nearest to its centre first.", made)
 
 
-def _catalogue_lines(row: pd.Series, catalogue: Catalogue, names: dict[int, str]) -> Sequence[str]:
-    predicted = f"predicted {names[int(row['class'])]}"
+def _catalogue_lines(row: pd.Series, classes: SegmentClasses) -> Sequence[str]:
+    number = int(str(row.name))
+    predicted = f"predicted {classes.predicted_names[number]}"
     if PREDICTED_IOU in row.index:
         predicted += f", its predicted IoU {row[PREDICTED_IOU]:.2f}"
-    labels = catalogue.settings.get("label_mapping", {}).get(str(row["dataset"])) or {}
-    truth = labels.get(str(int(row["label"])))
-    return (predicted, f"truth {truth[0]}") if truth else (predicted,)
+    truth = classes.truth_name(number)
+    return (predicted, f"truth {truth}") if truth else (predicted,)

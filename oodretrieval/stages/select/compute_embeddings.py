@@ -25,15 +25,14 @@ from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.objects import Objects, region_masks
 from oodretrieval.stages.select.on_cluster import CandidateBlock, embed_on_cluster, embedded_block
+from oodretrieval.stages.select.scored_segments import ELIGIBLE, ScoredSegments, tables_of
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
+from oodretrieval.stores import PREDICTED_IOU, Catalogue, CatalogueWriter
 from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
-SCORED = ["dataset", "image_id", "segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns of the table of all segments that lies next to the selected ones."""
 MANY = 1000
 """As many segments are more than anybody inspects, and take minutes to embed."""
 
@@ -89,7 +88,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             failing.add(dataset, _add(writer, run, work, crops, masks_of, embedder))
         count = sum(writer.rows)
         if count:
-            writer.add_table(PREDICTED_IOU, selection.segments)
+            writer.add_table(PREDICTED_IOU, tables_of(selection.segments))
             writer.commit()
             net = embedding_name(settings.net, settings.embedded, mixed=settings.mixed_precision)
             logger.info("%d %s embedded with %s; catalogue %s", count, settings.candidates, net, name)
@@ -110,14 +109,14 @@ class _Selection:
     """What is selected.
 
     Attributes:
-        segments: All segments of the images, with their scores.
+        segments: Scores of all segments of the images, a dataset each.
         considered: How many candidates there were to select from.
         candidates: Those selected.
         masks: Dataset → what knows the masks of its candidates.
         failures: Dataset → image id → why it failed.
     """
 
-    segments: pd.DataFrame
+    segments: Sequence[ScoredSegments]
     considered: int
     candidates: pd.DataFrame
     masks: Mapping[str, MasksOf]
@@ -126,26 +125,25 @@ class _Selection:
 
 def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
     """Score the segments of the images asked for, and select candidates."""
-    segments, selected = [], []
+    segments: list[ScoredSegments] = []
+    selected = []
     considered = 0
     failures: dict[str, dict[str, str]] = {}
     masks: dict[str, MasksOf] = {}
     for work in works:
-        table, failed = selector.score(work.table(), work)
-        failures[work.names.dataset] = dict(failed)
-        table.insert(0, "dataset", work.names.dataset)
-        segments.append(table[[column for column in SCORED if column in table.columns]])
+        name, classes = work.names.dataset, getattr(work.dataset, "pred_class_selection", None)
+        scored = ScoredSegments.of(selector, work, partial(eligible, settings=settings, classes=classes))
+        segments.append(scored)
+        failures[name] = dict(scored.failures)
         if settings.candidates == OBJECTS:
-            found, chosen, masks[work.names.dataset], failed = _objects(
-                settings, selector, work, table, failed
-            )
+            images = [image for image in scored.images if image not in scored.failures]
+            found, chosen, masks[name], failed = _objects(settings, selector, work, images)
             considered += found
-            failures[work.names.dataset] |= failed
+            failures[name] |= failed
         else:
-            large = eligible(table, settings, getattr(work.dataset, "pred_class_selection", None))
-            chosen = table[selector.select(table, large)]
-            considered += len(table)
-            masks[work.names.dataset] = partial(segment_masks, work.for_others())
+            chosen = scored.candidates(selector.select(scored.rows, scored.rows[ELIGIBLE].to_numpy()))
+            considered += len(scored.rows)
+            masks[name] = partial(segment_masks, work.for_others())
         selected.append(chosen)
     candidates = pd.concat(selected, ignore_index=True)
     if candidates.empty and not any(failures.values()):
@@ -162,18 +160,13 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
         settings.rule.words(settings.candidates),
         _hint(candidates, settings.rule),
     )
-    return _Selection(pd.concat(segments, ignore_index=True), considered, candidates, masks, failures)
+    return _Selection(segments, considered, candidates, masks, failures)
 
 
 def _objects(
-    settings: EmbedSettings,
-    selector: Selector,
-    work: StoredWork,
-    table: pd.DataFrame,
-    failed: dict[str, str],
+    settings: EmbedSettings, selector: Selector, work: StoredWork, images: list[str]
 ) -> tuple[int, pd.DataFrame, MasksOf, dict[str, str]]:
     """Objects of the images whose segments could be scored: how many, those selected, their masks, what failed."""
-    images = [str(image) for image in table["image_id"].unique() if image not in failed]
     by = settings.rule.select_by
     objects = Objects(work, by, selector.novelty_file, selector.device, settings.objects)
     found, failures = objects.found(images)
@@ -224,12 +217,12 @@ def _remedy(rule: SelectionRule) -> str:
 def eligible(
     table: pd.DataFrame, settings: EmbedSettings, classes: list[int] | None = None
 ) -> NDArray[np.bool_]:
-    """Which segments may be selected: large enough, of a class worth looking at.
+    """Which segments may be selected: large enough, of a class worth inspecting.
 
     Args:
         table: Segment table, ``n`` rows.
         settings: Thresholds.
-        classes: Predicted ids worth looking at; None for all.
+        classes: Predicted ids worth inspecting; None for all.
 
     Returns:
         ``(n,)``.

@@ -197,7 +197,7 @@ def _pictures(settings: DiscoverySettings, scene: Scene, found: _Measured) -> It
 def _save_mean(
     settings: DiscoverySettings, run: Run, measured: Mapping[str, _Measured]
 ) -> tuple[dict[str, Any], list[str]]:
-    """The mean over scenes, each of the same weight (METRICS.md, section 11)."""
+    """The mean over scenes, each of the same weight (docs/evaluation.md)."""
     every = list(measured.values())
     ways = {way: mean_of_scenes([found.ways[way] for found in every]) for way in every[0].ways}
     oracles = {

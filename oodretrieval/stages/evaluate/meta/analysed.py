@@ -74,7 +74,9 @@ class Analysed:
                 raise UnknownNameError(f"image of {settings.dataset}", image, work.dataset.ids)
         model = run.trained.meta_model(settings.meta_model_name, settings.model_name)
         table = work.table()
-        work.warn_of_other_inference(settings.meta_model_name, model.quality.get("made_by", {}), table)
+        work.warn_of_other_inference(
+            settings.meta_model_name, model.quality.get("made_by", {}), table["image_id"].unique()
+        )
         seen = seen_by(run, work, meta_models=[settings.meta_model_name, *settings.others])
         table = seen.rows_of_others(table).reset_index(drop=True)
         evaluated_sets(table)  # refuses segments without truth
