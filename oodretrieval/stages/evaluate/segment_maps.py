@@ -100,11 +100,13 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     model = run.trained.novelty_model(work.names.model)
     table = work.table()
     work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
-    novelty = SegmentNovelty(model, device)
+    novelty = SegmentNovelty(
+        model, device
+    )  # not begun, so not shared: a picture's map depends on no other picture
     numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
     ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
     parts = [table[start:end] for start, end in pairwise(ends)]
-    novelty.begin(work, lambda columns: (part[columns or part.columns] for part in parts))
+    novelty.features.prepare(work, (part[["image_id"]] for part in parts))
     scored = []
     with progress(total=len(images), desc=f"novelty {work.names.dataset}", unit="image") as bar:
         for part in parts:
