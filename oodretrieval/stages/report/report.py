@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -19,34 +18,17 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.files import atomic_path
-from oodretrieval.labels import LabelSet
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.results.result import result_folder
-from oodretrieval.results.saved_results import SavedResult, read_results
+from oodretrieval.results.saved_results import SavedResult
 from oodretrieval.results.tables import NO_VALUE
 from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.stages.report.report_evaluations import saved_evaluations
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.crops import segment_masks
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, Workspace
 
 logger = logging.getLogger(__name__)
-EVALUATIONS = {
-    "segmentation": "eval_segmentation.py",
-    "iou": "eval_iou.py",
-    "meta": "eval_meta.py",
-    "selection": "eval_selection.py",
-    "ood": "eval_ood.py",
-    "discovery": "eval_discovery.py",
-    "retrieval": "eval_retrieval.py",
-}
-"""Stem of a result, up to its first underscore → the script that makes it."""
-OF_CLASSES = ("segmentation", "iou", "meta")
-"""Those that need to know which class is where, not only what is unknown."""
-OF_UNKNOWN = ("ood", "discovery")
-"""Those that need something unknown."""
-CLASSES = "candidate"
-"""The same of candidate classes, which come before all others and need no truth."""
 
 
 def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
@@ -69,7 +51,7 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     dataset, table = work.dataset, work.table()
     missing: list[str] = []
     catalogue = _catalogue(settings, run.workspace, missing)
-    evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set, missing)
+    evaluations = saved_evaluations(settings, run.workspace, catalogue, dataset.label_set, missing)
     class_names = _class_names(settings, run.configuration, dataset, table)
     segment_sheets = _rated_sheets(settings, run, work, table, class_names, missing)
     page = (
@@ -173,61 +155,8 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
         return None
 
 
-def _evaluations(
-    settings: ReportSettings,
-    workspace: Workspace,
-    catalogue: Catalogue | None,
-    label_set: LabelSet | None,
-    missing: list[str],
-) -> list[SavedResult]:
-    """Results of this network on this dataset: classes, the order of :data:`EVALUATIONS`, then all others."""
-    found = [
-        evaluation
-        for evaluation in read_results(result_folder(workspace.path))
-        if (evaluation.context["dataset"], evaluation.context["model"])
-        == (settings.dataset, settings.model_name)
-    ]
-    if catalogue is not None:
-        found += read_results(result_folder(catalogue.path))
-    order = list(EVALUATIONS)
-    kinds = [evaluation.stem.split("_")[0] for evaluation in found]
-    missing += [
-        f"{kind}: scripts/{script} with {_arguments(kind, settings, catalogue)}"
-        for kind, script in EVALUATIONS.items()
-        if kind not in kinds and _is_possible(kind, label_set, catalogue)
-    ]
-    if catalogue is not None and CLASSES not in kinds:
-        missing.append(
-            f"candidate classes: scripts/discover_classes.py with args.embeddings_file={catalogue.name}"
-        )
-    order.insert(0, CLASSES)
-    places = [order.index(kind) if kind in order else len(order) for kind in kinds]
-    return [found[i] for i in np.argsort(places, kind="stable")]
-
-
-def _is_possible(kind: str, label_set: LabelSet | None, catalogue: Catalogue | None) -> bool:
-    """Whether a dataset with these labels can be evaluated so."""
-    if label_set is None or (kind == "retrieval" and catalogue is None):
-        return False
-    if kind in OF_CLASSES:
-        return bool(label_set.pred_mapping)
-    return kind not in OF_UNKNOWN or bool(label_set.unknown_ids)
-
-
 def _named(settings: ReportSettings) -> Stored:
     return Stored(settings.model_name, settings.dataset)
-
-
-def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
-    """What an evaluation that is missing is called with."""
-    if kind == "retrieval" and catalogue is not None:
-        return f"args.embeddings_file={catalogue.name}"
-    arguments = _named(settings).arguments
-    if settings.common.root:
-        arguments += f" args.root={settings.common.root}"
-    if kind not in ("segmentation", "discovery"):
-        arguments += f" args.meta_model_name={settings.meta_model_name}"
-    return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
 
 
 def _shown(evaluation: SavedResult) -> dict[str, Any]:
