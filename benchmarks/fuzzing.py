@@ -8,8 +8,8 @@ elsewhere, ends cut off); files that carry a checksum get the right one again, s
 reader may read such a file or refuse it with an error of ours. Anything else is a finding: an error of another kind, a
 crash of the process, more than ten seconds of CPU, more than four gigabytes. Prints the table of docs/trust.md.
 
-With ``--engine atheris`` (``pip install -c constraints.txt -e ".[fuzz]"``) libFuzzer chooses what to change by the lines of
-ours that an input reaches.
+With ``--engine atheris`` (``pip install -c constraints.txt -e ".[fuzz]"``) libFuzzer chooses what to change by the
+lines of ours that an input reaches.
 """
 
 import argparse
