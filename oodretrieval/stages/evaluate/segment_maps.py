@@ -105,14 +105,14 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
     ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
     scored = []
-    bar = progress(total=len(images), desc=f"features {work.names.dataset}", unit="image")
-    for start, end in pairwise(ends):
-        rows = table[start:end]
-        vectors, failures = features.of(work, rows, bar)
-        if failures:
-            image, reason = next(iter(failures.items()))
-            raise StoreError(
-                f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
-            )
-        scored.append(rows[["image_id", "segment_id"]].assign(novelty=model.score(rows, vectors)))
+    with progress(total=len(images), desc=f"features {work.names.dataset}", unit="image") as bar:
+        for start, end in pairwise(ends):
+            rows = table[start:end]
+            vectors, failures = features.of(work, rows, bar)
+            if failures:
+                image, reason = next(iter(failures.items()))
+                raise StoreError(
+                    f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
+                )
+            scored.append(rows[["image_id", "segment_id"]].assign(novelty=model.score(rows, vectors)))
     return SegmentMaps(work.names, pd.concat(scored), "novelty"), model.energy_scale
