@@ -35,7 +35,7 @@ from oodretrieval.novelty.scores import dispersion_score
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import FeedbackOptions, RelevanceFeedback
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
-from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stages.measure.segment_features import SegmentFeatures, SegmentVectors
 from oodretrieval.stores import Workspace
 
 PRIORS = ("novelty", "energy", "sum")
@@ -162,13 +162,13 @@ def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.N
     work = run.stored(*names)
     table = work.table()
     features = SegmentFeatures(arguments.backbone, choose_device(arguments.gpu))
-    vectors, failures = features.of(work, table)
+    found, failures = features.of(work, table)
     if failures:
         raise PartialFailure("benchmarks/feedback.py", failures)
     novelty = run.trained.novelty_model(names[0])
     large = table["S"].to_numpy() >= arguments.min_pixels
-    scores = prior_score(novelty, table, vectors, arguments.prior)[large]
-    table, vectors = table[large], vectors[large]
+    scores = prior_score(novelty, table, found, arguments.prior)[large]
+    table, vectors = table[large], found.deep[large]
     unknown = table["unknown_fraction"].to_numpy() > 0.5
     images = pd.factorize(table["image_id"])[0]
     number = max(1, round(len(table) / arguments.segments))
@@ -180,12 +180,12 @@ def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.N
 
 
 def prior_score(
-    novelty: NoveltyModel, table: pd.DataFrame, vectors: Vectors, name: str
+    novelty: NoveltyModel, table: pd.DataFrame, vectors: SegmentVectors, name: str
 ) -> NDArray[np.float64]:
     """The score to start from, ``(n,)``: novelty, energy, or energy plus distance in units of their spread."""
     if name == "novelty":
-        return novelty.score(table, vectors)
-    energy, distance = dispersion_score(table, "energy"), novelty.score(table, vectors, DISTANCE)
+        return novelty.score(table, vectors.deep, fine=vectors.fine)
+    energy, distance = dispersion_score(table, "energy"), novelty.score(table, vectors.deep, DISTANCE)
     if name == "energy":
         return energy
     spread = [np.median(np.abs(x - np.median(x))) or 1.0 for x in (energy, distance)]

@@ -10,11 +10,14 @@ from scipy.stats import norm, rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from oodretrieval.novelty.likeness import NEIGHBOURS, SHARE, Likeness, likeness_values
+
 Recipe = Callable[[Scene], Values]
 
 SINGLES = ("variation ratio", "entropy", "max logit", "energy", "distance")
 PLAIN = "plain sum: energy + distance"
-CHOSEN = "**energy less image + 2 distance + thickness**"
+ALONE = "energy less image + 2 distance + thickness"
+CHOSEN = f"**{ALONE}, shared**"
 RELATIVE = "energy less image"
 MAHALANOBIS = "Mahalanobis, imagenet16"
 
@@ -36,6 +39,21 @@ def weighted(weights: Mapping[str, float]) -> Recipe:
         return np.sum([weight * scene.z(name) for name, weight in weights.items()], axis=0)
 
     return score
+
+
+def shared(score: Recipe, neighbours: int = NEIGHBOURS, share: float = SHARE, alike: str = "both") -> Recipe:
+    """A score shared among segments that look alike: by ``both`` halves of the default, or by one array alone."""
+
+    def of(scene: Scene) -> Values:
+        described, own = scene.searched.described, score(scene)
+        halves = likeness_values(described.table, described.arrays["imagenet8"])
+        if alike != "both":
+            values = halves[0] if alike == "logits of the table" else described.arrays[alike]
+            halves = values, values[:, :0]
+        itself = np.arange(len(own))
+        return Likeness.of(halves, own).shared(own, halves, itself, neighbours=neighbours, share=share)
+
+    return of
 
 
 def by_class(searched: bool) -> Recipe:
@@ -71,6 +89,7 @@ ADDED = {
     "entropy": 0.5,
     "KL matching": 0.5,
 }
+ALIKE = ("logits of the table", "imagenet8", "imagenet16", "imagenet4", "decoder", "logits")
 INSTEAD_OF_ENERGY = (
     "max_logit",
     "ReAct",
@@ -125,7 +144,7 @@ RECIPES: dict[str, Recipe] = {
     "2 distance + thickness": weighted({DISTANCE: 2, "thickness": 1}),
     "energy + distance + thickness": weighted({"energy": 1, DISTANCE: 1, "thickness": 1}),
     "energy + 2 distance + size": weighted({"energy": 1, DISTANCE: 2, "size": 1}),
-    CHOSEN: weighted(BASE),
+    ALONE: weighted(BASE),
     **{f"distance × {w:g}": weighted({**BASE, DISTANCE: w}) for w in (1.0, 1.5, 3.0)},
     **{f"thickness × {w:g}": weighted({**BASE, "thickness": w}) for w in (0.0, 0.5, 1.5, 2.0)},
     "size instead of thickness": weighted({RELATIVE: 1, DISTANCE: 2, "size": 1}),
@@ -149,6 +168,19 @@ RECIPES: dict[str, Recipe] = {
         for name in INSTEAD_OF_DISTANCE
     },
     **{f"and {w:g} {name}": weighted({**BASE, name: w}) for name, w in ADDED.items()},
+    CHOSEN: shared(weighted(BASE)),
+    **{
+        f"shared among {k}, {s:g} of it": shared(weighted(BASE), k, s)
+        for k, s in ((5, 0.3), (5, 0.5), (5, 0.7), (10, 0.3), (10, 0.7), (20, 0.3), (20, 0.5), (20, 0.7))
+    },
+    **{f"alike by {name}": shared(weighted(BASE), alike=name) for name in ALIKE},
+    "shared: plain sum": shared(weighted({"energy": 1, DISTANCE: 1})),
+    "shared: distance": shared(single(DISTANCE)),
+    "shared: thickness × 0.5": shared(weighted({**BASE, "thickness": 0.5})),
+    "shared: and 0.5 energy": shared(weighted({**BASE, "energy": 0.5})),
+    "shared: and 0.5 energy of the mirror image": shared(
+        weighted({**BASE, "energy of the mirror image": 0.5})
+    ),
 }
 
 FEW = (RELATIVE, DISTANCE, "thickness")

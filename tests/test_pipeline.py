@@ -14,6 +14,8 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
 from oodretrieval.pipeline import PipelineSettings, pipeline
 from oodretrieval.pipeline_settings import GROUPS
+from oodretrieval.stages.report.report import report
+from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stores import Catalogue, Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +58,12 @@ def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
     assert set(segments["image_id"]) <= {"a", "b", "later/c"}
     assert Path(first["report"]).read_text().count("holiday") > 0
     caplog.clear()
+    others = {
+        "dataset": "streets_test",
+        "model_name": "deeplabv3plus_camvid",
+    }  # by default, where none is given
+    named = from_mapping(ReportSettings, {**others, "embeddings_file": "holiday", "gpu": -1})
+    assert report(named, run)["file"] == first["report"], "a folder is reported by the name of its catalogue"
     assert pipeline(settings, run) == first
     assert "3 predicted" not in caplog.text and "0 predicted, 3 were there" in caplog.text
 

@@ -21,6 +21,9 @@ THUMBNAIL = 132
 SMALLEST_CROP = 64
 """Crops are enlarged to this height and width, so that a small segment shows where it lies."""
 
+MARGIN = 1.3
+"""Larger ones are shown in this part more of their surroundings, so that their outline is seen on all sides."""
+
 QUALITY = 82
 
 
@@ -77,7 +80,9 @@ def tiles(
     made: dict[int, Tile] = {}
     for place, image, row in _by_image(segments, image_of, by):
         [box] = segment_boxes(row.to_frame().T)
-        enlarged = enlarge_box(box, SMALLEST_CROP, SMALLEST_CROP, *image.shape[:2])
+        left, top, right, bottom = box
+        height, width = (max(round(side * MARGIN), SMALLEST_CROP) for side in (bottom - top, right - left))
+        enlarged = enlarge_box(box, height, width, *image.shape[:2])
         mask = masks[place] if masks else None
         picture = as_data_address(outlined_crop(image, enlarged, mask, THUMBNAIL))
         made[place] = Tile(picture, tuple(lines_of(row)))

@@ -149,7 +149,8 @@ def draw_review(
         if number == place:
             axis.set_title("▼", fontsize=11, pad=2)
         drawn.append(axis)
-    progress = figure.add_subplot(grid[3, :])
+    right_of_numbers = grid[3, :].subgridspec(1, 2, width_ratios=(0.05, 1), wspace=0)
+    progress = figure.add_subplot(right_of_numbers[1])
     looks = np.arange(len(curve) + 1)
     progress.plot(looks, looks, color=GREY, linestyle=REFERENCE_LINE, label="every look")
     progress.step(looks, np.r_[0, curve], where="post", color=BLUE, label="of interest")

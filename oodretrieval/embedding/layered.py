@@ -83,8 +83,11 @@ class LayeredEmbedding(EmbeddingNetwork):
         Returns:
             Vectors of length 1, ``(k, dim)``.
         """
-        parts = [functional.normalize(part, dim=1) for part in means.split(self.parts, dim=1)]
-        return torch.cat(parts, dim=1) / len(self.parts) ** 0.5
+        parts = [
+            functional.normalize(part, dim=1) for part in torch.split_with_sizes(means, self.parts, dim=1)
+        ]
+        joined: Tensor = torch.cat(parts, dim=1) / len(self.parts) ** 0.5
+        return joined
 
     def _maps(self, images: Tensor) -> list[Tensor]:
         trunk: Any = self.trunk

@@ -131,6 +131,8 @@ class Selection(Observable):
     def select(self, rows: ArrayLike, how: How = "replace") -> int:
         """Select segments; only those that are shown, but what is not shown can be given up.
 
+        Adding to a selection adds to what is seen of it: what was hidden since is no longer selected.
+
         Args:
             rows: ``(k,)`` row numbers, or ``(n,)`` bool.
             how: ``replace``, ``add`` or ``remove``.
@@ -143,7 +145,7 @@ class Selection(Observable):
         if how == "remove":
             chosen = before & ~meant
         else:
-            chosen = (before if how == "add" else False) | (meant & self.visible)
+            chosen = ((before if how == "add" else False) | meant) & self.visible
         if not np.array_equal(chosen, before):
             chosen.setflags(write=False)
             self.selected = chosen if chosen.any() else None

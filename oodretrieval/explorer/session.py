@@ -30,6 +30,9 @@ SAVING = "saving"
 """How the titles of jobs begin whose result would be lost."""
 
 
+_FAILED = "that did not work; see on the right"
+
+
 class Session:
     """One view of a state, with everything that its commands need; several sessions may share a state.
 
@@ -128,7 +131,10 @@ class Session:
         """
 
         def show(detail: Detail) -> None:
-            self.presentation.detail = detail
+            with self.presentation.together():
+                self.presentation.detail = detail
+                if self.presentation.status == _FAILED:  # what was said of something else
+                    self.say("")
 
         self.presentation.close_elbow()
         self.work.start("detail", title, lambda job: get(), show)
@@ -202,5 +208,5 @@ class Session:
         if not isinstance(error, OODRetrievalError):
             logger.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
         said = str(error) if isinstance(error, OODRetrievalError) else f"{type(error).__name__}: {error}"
-        self.say("that did not work; see on the right")
+        self.say(_FAILED)
         self.presentation.detail = Message(said)

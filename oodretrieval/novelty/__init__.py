@@ -3,7 +3,8 @@
 Every score is higher where a segment is more unknown. None of them ever learns from an unknown thing.
 """
 
-from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, known_rows
+from oodretrieval.novelty.likeness import Likeness, likeness_values, sampled
+from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, comparable, known_rows
 from oodretrieval.novelty.pixels import pixel_novelty
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.store import load_novelty_model, save_novelty_model
@@ -12,15 +13,19 @@ from oodretrieval.novelty.windows import WindowBank, enlarged_size, known_window
 __all__ = [
     "MIN_PIXELS",
     "SCORES",
+    "Likeness",
     "NoveltyModel",
     "WindowBank",
+    "comparable",
     "dispersion_score",
     "enlarged_size",
     "known_rows",
     "known_windows",
+    "likeness_values",
     "load_novelty_model",
     "missing_columns",
     "pixel_novelty",
+    "sampled",
     "sampled_windows",
     "save_novelty_model",
 ]

@@ -10,6 +10,9 @@ known training segments (:class:`~oodretrieval.novelty.standardisation.Standardi
 - **Thickness** is area over length of the boundary: in a thin sliver both terms are those of what lies on either side,
   so that slivers look unknown in every new street.
 
+Half of a segment's novelty is then the mean of the ten segments searched that look most like it
+(:mod:`oodretrieval.novelty.likeness`).
+
 The weights are round numbers, chosen by the mean and the worst of several scenes; a logistic regression on rendered
 objects pasted into training images, without a truth of anything unknown in real images, agrees (docs/ranking.md).
 """
@@ -24,6 +27,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.novelty.likeness import Likeness, likeness_values, sampled
 from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.standardisation import Standardisation
@@ -75,6 +79,7 @@ class NoveltyModel:
         seed: int = 0,
         made_by: Mapping[str, Any] | None = None,
         windows: WindowBank | None = None,
+        fine: NDArray[np.floating] | None = None,
     ) -> "NoveltyModel":
         """Learn what known segments look like. Segments with more than a trace of unknown or void are left out.
 
@@ -85,6 +90,8 @@ class NoveltyModel:
             seed: Which segments are kept of classes that have many.
             made_by: What it is fitted on, to travel with it.
             windows: Known windows of the same images, to travel with it; objects are scored by them.
+            fine: Features of the segments at a finer stride, ``(n, d)``: with them :meth:`score` shares novelty among
+                segments that look alike, and so do the quantiles.
 
         Returns:
             The fitted model.
@@ -115,12 +122,20 @@ class NoveltyModel:
             windows=windows,
         )
         scores = {name: dispersion_score(rows, name) for name in SCORES if not missing_columns(rows, name)}
-        scores |= {DISTANCE: apart, NOVELTY: model._combine(energy, apart, thickness)}
+        novelty = model._combine(energy, apart, thickness)
+        if fine is not None:
+            novelty = _shared(novelty, rows, fine[known])
+        scores |= {DISTANCE: apart, NOVELTY: novelty}
         quantiles = {name: np.quantile(values, LEVELS) for name, values in scores.items()}
         return replace(model, quantiles=quantiles)
 
     def score(
-        self, table: pd.DataFrame, features: NDArray[np.floating], name: str = NOVELTY
+        self,
+        table: pd.DataFrame,
+        features: NDArray[np.floating],
+        name: str = NOVELTY,
+        *,
+        fine: NDArray[np.floating] | None = None,
     ) -> NDArray[np.float64]:
         """How unknown every segment is.
 
@@ -128,6 +143,8 @@ class NoveltyModel:
             table: Segment table, ``n`` rows, whole images of it.
             features: Pooled features of its segments, ``(n, D)``; a row that is not finite has no score (NaN).
             name: ``"novelty"``, or ``"nearest_neighbour"`` for the logarithm of the distance alone.
+            fine: Their features at a finer stride, ``(n, d)``: with them novelty is shared among segments of the table
+                that look alike, for which it should hold all that are searched; None for each segment by itself.
 
         Returns:
             ``(n,)``, higher where more unknown. 0 is a usual known segment; unitless.
@@ -146,7 +163,8 @@ class NoveltyModel:
         distance = self.bank.log_distance(features, _classes(table, self.num_classes))
         if name == DISTANCE:
             return distance
-        return self._combine(energy_less_image(table), distance, log_thickness(table))
+        novelty = self._combine(energy_less_image(table), distance, log_thickness(table))
+        return novelty if fine is None else _shared(novelty, table, fine)
 
     def _combine(
         self, energy: NDArray[np.float64], distance: NDArray[np.float64], thickness: NDArray[np.float64]
@@ -199,6 +217,37 @@ def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
     size, unknown, void = (table[name].to_numpy() for name in needed)
     known: NDArray[np.bool_] = (size >= MIN_PIXELS) & (unknown >= 0) & (unknown + void <= _TOLERATED)
     return known
+
+
+def comparable(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which segments others share the novelty of: large enough to look like something.
+
+    Args:
+        table: Segment table, ``n`` rows; only ``S`` is read.
+
+    Returns:
+        ``(n,)``.
+    """
+    large: NDArray[np.bool_] = table["S"].to_numpy() >= MIN_PIXELS
+    return large
+
+
+def _shared(
+    novelty: NDArray[np.float64], table: pd.DataFrame, fine: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Novelty shared among segments that look alike; NaN where it was."""
+    there = np.isfinite(novelty) & np.isfinite(fine).all(axis=1)
+    stored = sampled(comparable(table))
+    stored = stored[there[stored]]
+    if not len(stored):
+        return novelty
+    logits, fine = likeness_values(table, fine)
+    itself = np.full(len(table), -1)
+    itself[stored] = np.arange(len(stored))
+    likeness = Likeness.of((logits[stored], fine[stored]), novelty[stored])
+    result = novelty.copy()
+    result[there] = likeness.shared(novelty[there], (logits[there], fine[there]), itself[there])
+    return result
 
 
 def _classes(table: pd.DataFrame, num_classes: int) -> NDArray[np.int64]:

@@ -18,9 +18,9 @@ from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.novelty.windows import WindowBank
 
 FORMAT = "oodretrieval novelty model"
-FORMAT_VERSION = "3"
-"""Version 1 standardised by class, version 2 knew no thickness; their files are refused."""
-EARLIER = ("1", "2")
+FORMAT_VERSION = "4"
+"""Version 1 standardised by class, 2 knew no thickness, 3 did not share scores; their files are refused."""
+EARLIER = ("1", "2", "3")
 _PARTS = ("energy", "distance", "thickness")
 
 

@@ -348,6 +348,7 @@ def test_what_is_selected_and_filtered_away_neither_counts_nor_gets_a_name(drive
     assert drive.presentation.status == "1 of 6 selected"
     drive.press("w", *"cow", "enter")
     assert drive.state.tags.count("cow") == 1 and drive.state.tags.count("bin") == 6
+    assert selected(drive) == {1}, "it was added to what was seen"
 
 
 def test_a_thumbnail_goes_with_the_sheet_that_it_was_of(tmp_path):

@@ -101,6 +101,17 @@ def test_a_damaged_journal_is_said_when_the_window_opens_and_the_rest_is_there(c
     assert again.state.tags.of_row(3) == ("cone",)
 
 
+def test_a_damaged_journal_is_said_where_there_is_no_window(catalogue, tmp_path, caplog):
+    open_explorer(catalogue).press("a", "w", *"cone", "enter")
+    journal = catalogue.path / "tags" / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b"cone", b"c0ne", 1))
+    run = Run(None, Workspace(catalogue.path.parents[1]))
+    snapshot_embedding_space(
+        ExplorerSettings(embeddings_file="field", snapshot=str(tmp_path / "v.png"), method="pca"), run
+    )
+    assert "1 line(s) of the tags" in caplog.text
+
+
 def test_windows_see_what_the_other_tags(catalogue):
     one, other = open_explorer(catalogue), open_explorer(Catalogue.open(catalogue.path))
     one.hover(3)

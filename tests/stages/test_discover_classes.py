@@ -58,7 +58,7 @@ def test_strangeness_is_the_distance_to_all_that_is_known_next_to_the_same_image
     table, bank = work.table(), run.trained.novelty_model("colour").bank
     features, _ = SegmentFeatures("tf_efficientnet_lite0", torch.device("cpu")).of(work, table)
     known = bank.vectors.astype(np.float64)
-    standardised = (features.astype(np.float64) - bank.mean) / bank.std
+    standardised = (features.deep.astype(np.float64) - bank.mean) / bank.std
     nearest = np.log([np.linalg.norm(known - row, axis=1).min() for row in standardised])
     large = nearest[table["S"].to_numpy() >= MIN_PIXELS]
     scale = 1.4826 * np.median(np.abs(large - np.median(large)))

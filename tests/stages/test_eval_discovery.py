@@ -15,7 +15,9 @@ from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.masks import decode_mask
 from oodretrieval.results.saved_results import read_results
 from oodretrieval.stages.evaluate.discovery.eval_discovery import eval_discovery
+from oodretrieval.stages.evaluate.discovery.measures import WayMeasures, key, reported_looks
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
+from oodretrieval.stages.evaluate.discovery.tables import looks_table
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -41,6 +43,14 @@ def evaluate(configuration, workspace, **options):
     return eval_discovery(
         from_mapping(DiscoverySettings, {**settings, **options}), Run(configuration, workspace)
     )
+
+
+def test_more_looks_than_candidates_have_no_share():
+    values = {key("found", looks, per_image=each): 0.25 for looks, each in reported_looks()}
+    table = looks_table({"objects": WayMeasures(values, {}, 120), "mean": WayMeasures(values, {})}, "found")
+    assert table.loc["objects", ["50 in all", "100 in all"]].tolist() == [0.25, 0.25]
+    assert table.loc["objects", ["200 in all", "500 in all"]].isna().all()
+    assert (table.loc["mean", [name for name in table if "interval" not in name]] == 0.25).all()
 
 
 @pytest.fixture(scope="module")

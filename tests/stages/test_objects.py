@@ -1,18 +1,22 @@
 """Objects as candidates, from predictions to the catalogue, on the miniature."""
 
+import base64
+import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from oodretrieval.charts.contact_sheets import tiles
 from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.images import read_image
-from oodretrieval.masks import decode_mask
+from oodretrieval.masks import decode_mask, encode_mask
 from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import Standardisation
@@ -148,6 +152,28 @@ def test_a_copy_with_another_embedding_keeps_the_masks(configuration, fitted):
     copy = Catalogue.named(fitted, "copy")
     assert [mask.counts.tolist() for mask in copy.masks] == [mask.counts.tolist() for mask in source.masks]
     assert copy.candidates == "objects"
+
+
+def test_few_images_to_compare_regions_with_are_said(configuration, fitted, caplog):
+    embed(configuration, fitted, select_number=3)
+    (said,) = [each.getMessage() for each in caplog.records if "compared with those of" in each.getMessage()]
+    assert f"of {len(Run(configuration, fitted).dataset('val'))} images only" in said
+
+
+def test_a_tile_shows_what_is_around_an_object(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((200, 300, 3), np.uint8)).save(path)
+    mask = np.zeros((200, 300), bool)
+    mask[50:150, 80:200] = True
+    row = pd.DataFrame([{"left": 80, "top": 50, "right": 200, "bottom": 150, "image_path": str(path)}])
+    (tile,) = tiles(
+        row, lambda each: read_image(Path(each)), lambda _: (), by="image_path", masks=[encode_mask(mask)]
+    )
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(tile.picture.split(",")[1]))).convert("L"))
+    edge = np.concatenate(
+        [picture[:3].ravel(), picture[-3:].ravel(), picture[:, :3].ravel(), picture[:, -3:].ravel()]
+    )
+    assert picture.max() > 150 and edge.max() < 60, "the outline is inside on all sides"
 
 
 def test_the_report_outlines_masks(configuration, fitted):

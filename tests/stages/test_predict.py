@@ -433,11 +433,11 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
     shown = []
 
     class Watching(torch.nn.Module):
-        channels = (8,)
+        channels = (4, 8)
 
         def forward(self, batch):
             shown.append(tuple(batch.shape[2:]))
-            return [torch.ones(1, 8, 2, 2)]
+            return [torch.ones(1, 4, 4, 4), torch.ones(1, 8, 2, 2)]
 
     monkeypatch.setattr(SegmentFeatures, "network", Watching())
     for size, seen in ((None, (72, 96)), ((36, 48), (36, 48))):
@@ -447,7 +447,7 @@ def test_features_see_an_image_as_the_segmentation_network_saw_it(
         work = run.stored("colour", "val")
         table = read_segments(run.workspace, "colour", "val")
         vectors, failures = SegmentFeatures("tf_efficientnet_lite0", choose_device(-1)).of(work, table)
-        assert (shown.pop(), failures, len(vectors)) == (seen, {}, len(table))
+        assert (shown.pop(), failures, len(vectors.deep)) == (seen, {}, len(table))
 
 
 def test_a_network_without_weights_is_said_to_be_one(configuration, workspace, caplog):

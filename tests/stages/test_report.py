@@ -9,8 +9,10 @@ import pytest
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
+from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.stages.report.report import report
+from oodretrieval.stages.report.report_evaluations import EVALUATIONS, can_be_evaluated
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
@@ -116,6 +118,29 @@ def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp
 def test_without_segments_there_is_nothing_to_report(configuration, workspace):
     with pytest.raises(StoreError, match="compute_metrics"):
         report(SETTINGS, Run(configuration, workspace))
+
+
+def test_a_catalogue_that_is_named_says_what_the_report_is_of(configuration, embedded):
+    outcome = report(
+        changed(SETTINGS, {"dataset": "train", "embeddings_file": "val"}), Run(configuration, embedded)
+    )
+    assert outcome["file"].endswith("colour_val.html")
+    page = (embedded.path / "reports" / "colour_val.html").read_text()
+    assert "colour on val" in page and "args.dataset=val" in page and "args.dataset=train" not in page
+
+
+@pytest.mark.parametrize(
+    ("labels", "impossible"),
+    [
+        (LabelSet.binary(), {"segmentation", "iou", "meta"}),
+        (LabelSet({0: ("road", (0, 0, 0))}, {0: ("road", (0, 0, 0))}, {0: 0}), {"ood", "discovery"}),
+        (None, set(EVALUATIONS)),
+    ],
+    ids=["known or unknown", "nothing unknown", "no truth"],
+)
+def test_what_labels_do_not_say_cannot_be_evaluated(labels, impossible):
+    possible = {kind for kind in EVALUATIONS if can_be_evaluated(kind, labels, None)}
+    assert possible == set(EVALUATIONS) - impossible - {"retrieval"}
 
 
 def test_a_catalogue_that_was_asked_for_must_be_there(configuration, measured):

@@ -39,6 +39,7 @@ from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select import scored_segments
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import (
     PREDICTED_IOU,
@@ -235,7 +236,7 @@ def test_features_are_computed_once(configuration, fitted, monkeypatch):
     before = Catalogue.open(fitted.catalogue_folder("val")).segments[SELECT_SCORE].tolist()
 
     class Refusing(torch.nn.Module):
-        channels = (1280,)
+        channels = (40, 1280)
 
         def forward(self, batch):
             raise AssertionError("computed again")
@@ -255,11 +256,11 @@ def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted
     seen, noted = [], []
 
     class Watching(torch.nn.Module):
-        channels = (4,)
+        channels = (2, 4)
 
         def forward(self, batch):
             seen.append((cudnn.enabled, cudnn.allow_tf32, matmul.allow_tf32))
-            return [torch.ones(1, 4, 2, 2)]
+            return [torch.ones(1, 2, 4, 4), torch.ones(1, 4, 2, 2)]
 
     monkeypatch.setattr(SegmentFeatures, "network", Watching())
     monkeypatch.setattr(
@@ -270,7 +271,7 @@ def test_features_name_the_device_and_are_in_whole_float32(configuration, fitted
     work = Run(configuration, workspace).stored("colour", "val")
     table = work.table()
     vectors, failures = features.of(work, table)
-    assert (len(vectors), failures) == (len(table), {})
+    assert (len(vectors.deep), failures) == (len(table), {})
     assert set(seen) == {(True, False, False)}
     assert set(noted) == {"cpu"}
 
@@ -287,7 +288,7 @@ def test_features_that_cannot_be_kept_are_used(configuration, fitted, monkeypatc
     work = Run(configuration, fitted).stored("colour", "val")
     table = work.table()
     vectors, failures = features.of(work, table)
-    assert (len(vectors), failures) == (len(table), {})
+    assert (len(vectors.deep), failures) == (len(table), {})
     assert caplog.text.count("features are computed again next time: cannot write x") == 1
 
 
@@ -349,9 +350,10 @@ def test_rules_that_make_no_sense_are_refused(options, message):
             from_mapping(kind, options)
 
 
-def test_something_is_shown_where_nothing_lies_above_the_quantile(configuration, fitted):
+def test_something_is_shown_where_nothing_lies_above_the_quantile(configuration, fitted, monkeypatch):
     """On new streets the scores of training mean little: one segment an image is shown, the highest."""
-    embed(configuration, fitted, select_quantile=1.0)
+    monkeypatch.setattr(Selector, "threshold", lambda _: np.inf)
+    embed(configuration, fitted)
     catalogue = Catalogue.open(fitted.catalogue_folder("val"))
     scored, every = catalogue.table(PREDICTED_IOU), read_segments(fitted, "colour", "val")
     large = ((every["bottom"] - every["top"] >= 4) & (every["right"] - every["left"] >= 4)).to_numpy()

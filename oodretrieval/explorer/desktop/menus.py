@@ -20,7 +20,8 @@ class WindowMenus:
     """
 
     def __init__(self, explorer: Explorer) -> None:
-        self._session, self._row = explorer.session, None
+        self._session = explorer.session
+        self._row: int | None = None
         manager: Any = explorer.figure.canvas.manager
         if manager.toolbar is not None:
             manager.toolbar.hide()

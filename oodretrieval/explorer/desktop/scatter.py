@@ -1,6 +1,6 @@
 """Segments as points: by colour, with a legend, with their density behind them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,8 +27,10 @@ _RIMMED = 6.0
 """Size of points, square points, from which on they have a rim."""
 _BAR = (13.0, 130.0)
 """Width and height of a colour bar, points."""
-_ROOM = 1.35
-"""Width that is kept free for a legend, inches."""
+_LEGEND = 0.5
+"""Width of a legend besides its letters, inches."""
+_LETTER = 0.063
+"""Width of one of its letters, inches."""
 
 
 def draw_categories(
@@ -236,7 +238,20 @@ def show_limits(axes: Axes, limits: tuple[float, float, float, float]) -> None:
     axes.set_ylim(y - unit * height / 2, y + unit * height / 2)
 
 
-def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
+def legend_room(names: Iterable[str], number: int) -> float:
+    """Width that a legend of classes takes.
+
+    Args:
+        names: Of the classes.
+        number: Of the points.
+
+    Returns:
+        Inches.
+    """
+    return _LEGEND + _LETTER * (max(map(len, names), default=0) + len(f" ({number})"))
+
+
+def fit_limits(axes: Axes, points: NDArray[np.floating], room: float) -> None:
     """Limits for all points with a margin, one unit as long in x as in y.
 
     A legend has room on the left in every colouring, so that the points do not jump from one to the next.
@@ -246,7 +261,7 @@ def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
     Args:
         axes: The scatter, at its present size on screen.
         points: ``(n, 2)``.
-        legend: Whether there may be a legend.
+        room: Width that is kept free for a legend, inches; 0 without one.
     """
     columns = points[:, 0], points[:, 1]  # one after the other: ten times as fast as along an axis of two
     low, high = (
@@ -254,10 +269,10 @@ def fit_limits(axes: Axes, points: NDArray[np.floating], legend: bool) -> None:
     )
     size = np.maximum(axes.bbox.size, 1.0)
     figure: Any = axes.get_figure(root=True)
-    room = np.array([min(_ROOM * figure.dpi, 0.3 * size[0]) if legend else 0.0, 0.0])
-    unit = float(((high - low) / (size - room)).max()) * (1 + 2 * _MARGIN) or 1.0 / float(size.max())
-    middle, half = (low + high) / 2, (size - room) * unit / 2
-    (left, bottom), (right, top) = middle - half - room * unit, middle + half
+    free = np.array([min(room * figure.dpi, 0.3 * size[0]), 0.0])
+    unit = float(((high - low) / (size - free)).max()) * (1 + 2 * _MARGIN) or 1.0 / float(size.max())
+    middle, half = (low + high) / 2, (size - free) * unit / 2
+    (left, bottom), (right, top) = middle - half - free * unit, middle + half
     axes.set_xlim(left, right)
     axes.set_ylim(bottom, top)
 

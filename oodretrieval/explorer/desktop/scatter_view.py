@@ -8,6 +8,7 @@ from oodretrieval.explorer.desktop.scatter import (
     draw_density,
     fit_limits,
     legend_name_at,
+    legend_room,
     show_limits,
 )
 from oodretrieval.explorer.presentation import Presentation
@@ -43,6 +44,8 @@ class ScatterView:
     def __init__(self, axes: Axes, state: State, presentation: Presentation) -> None:
         self.axes, self._state, self._presentation = axes, state, presentation
         self._legend = state.settings.mainplot.legend
+        classes = state.segments.classes
+        self._room = legend_room((*classes.truths.names, *classes.predictions.names), len(state))
 
     def draw(self) -> None:
         """Draw the points as the state has them; replaces what was there, and keeps the part of the plane."""
@@ -91,7 +94,7 @@ class ScatterView:
         if points is None:
             return
         if limits is None:
-            fit_limits(self.axes, points, self._legend)
+            fit_limits(self.axes, points, self._room if self._legend else 0.0)
         else:
             show_limits(self.axes, limits)
         (left, right), (bottom, top) = self.axes.get_xlim(), self.axes.get_ylim()

@@ -1,5 +1,6 @@
 """The explorer in a window on the desktop, by Qt."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from oodretrieval.explorer.desktop.explorer import SIZE, Explorer
 from oodretrieval.explorer.desktop.menus import WindowMenus
 from oodretrieval.explorer.settings import ExplorerSettings
 
+logger = logging.getLogger(__name__)
 _PROBE = "from PySide6.QtWidgets import QApplication; QApplication([])"
 _PATIENCE = 180
 """Seconds: starting Qt takes one, and very much longer on a machine that is busy."""
@@ -141,5 +143,7 @@ def snapshot_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
     figure = Figure(figsize=SIZE)
     FigureCanvasAgg(figure)
     explorer = Explorer.from_settings(settings, run.workspace, figure)
+    if explorer.state.tags.problem:
+        logger.warning("%s", explorer.state.tags.problem)
     save_picture(path, figure, whole=True)
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state), "path": str(path)}

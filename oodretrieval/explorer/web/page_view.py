@@ -219,7 +219,8 @@ class PageView:
         """What is shown and selected, in numbers, and what there is to name it with."""
         state = self.session.state
         chosen, tags = state.selection, state.tags
-        rows = [] if chosen.selected_shown is None else np.flatnonzero(chosen.selected_shown)
+        shown = chosen.selected_shown
+        rows = np.zeros(0, np.intp) if shown is None else np.flatnonzero(shown)
         self.scatter.ring("chosen", rows)
         self.page.choice = {
             "selected": len(rows),

@@ -64,6 +64,12 @@ class WebExplorer:
 
     def _serve(self, port: int) -> Any:
         pn.config.reconnect = True
+        for name in (
+            "bokeh.server.server",
+            "bokeh.server.tornado",
+            "tornado.access",
+        ):  # what works, they say, too,
+            logging.getLogger(name).setLevel(logging.WARNING)  # with the token
         logging.getLogger("bokeh.server.util").setLevel(
             logging.ERROR
         )  # warns of "*", which the guard narrows

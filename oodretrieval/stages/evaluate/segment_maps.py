@@ -13,7 +13,7 @@ from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.segments import paint_segments
-from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
 from oodretrieval.stores import Prediction, Stored
 
 TOGETHER = 512
@@ -100,19 +100,21 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     model = run.trained.novelty_model(work.names.model)
     table = work.table()
     work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
-    features = SegmentFeatures(str(model.made_by["backbone"]), device)
-    features.prepare(work, [table])
+    novelty = SegmentNovelty(
+        model, device
+    )  # not begun, so not shared: a picture's map depends on no other picture
     numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
     ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
+    parts = [table[start:end] for start, end in pairwise(ends)]
+    novelty.features.prepare(work, (part[["image_id"]] for part in parts))
     scored = []
-    with progress(total=len(images), desc=f"features {work.names.dataset}", unit="image") as bar:
-        for start, end in pairwise(ends):
-            rows = table[start:end]
-            vectors, failures = features.of(work, rows, bar)
+    with progress(total=len(images), desc=f"novelty {work.names.dataset}", unit="image") as bar:
+        for part in parts:
+            values, failures = novelty.score(work, part, bar=bar)
             if failures:
                 image, reason = next(iter(failures.items()))
                 raise StoreError(
                     f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
                 )
-            scored.append(rows[["image_id", "segment_id"]].assign(novelty=model.score(rows, vectors)))
+            scored.append(part[["image_id", "segment_id"]].assign(novelty=values))
     return SegmentMaps(work.names, pd.concat(scored), "novelty"), model.energy_scale

@@ -62,7 +62,13 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     classes = num_classes_of(table)  # the network's, background included
     carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
     model = NoveltyModel.fit(
-        table, vectors, num_classes=classes, seed=settings.seed, made_by=carried, windows=windows
+        table,
+        vectors.deep,
+        num_classes=classes,
+        seed=settings.seed,
+        made_by=carried,
+        windows=windows,
+        fine=vectors.fine,
     )
     save_novelty_model(model, path)
     known = int(known_rows(table).sum())

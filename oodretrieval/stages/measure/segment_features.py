@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -36,11 +36,24 @@ from oodretrieval.stores import (
 )
 
 logger = logging.getLogger(__name__)
-STRIDE = 16
+STRIDES = (8, 16)
+"""Of the fine features, which say what looks alike, and of the deep ones, which distances are measured in."""
 WAIT = 60.0
 """Seconds to wait for another process that writes features of the same network; it takes milliseconds."""
 TOGETHER = 64
 """Images whose features are written at a time."""
+
+
+class SegmentVectors(NamedTuple):
+    """Features of segments, pooled over each; NaN where the image cannot be read.
+
+    Attributes:
+        fine: ``(n, d)``, at the finer stride.
+        deep: ``(n, D)``, at the coarser one.
+    """
+
+    fine: NDArray[np.float32]
+    deep: NDArray[np.float32]
 
 
 class SegmentFeatures:
@@ -63,7 +76,7 @@ class SegmentFeatures:
 
     def of(
         self, work: StoredWork, table: pd.DataFrame, bar: progress | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, str]]:
+    ) -> tuple[SegmentVectors, dict[str, str]]:
         """The features of the segments of a table.
 
         Args:
@@ -72,8 +85,7 @@ class SegmentFeatures:
             bar: Counts images where the table is one block of many, which are prepared together by :meth:`prepare`.
 
         Returns:
-            ``(n, D)``, row i of row i of the table, NaN where the image cannot be read; and image id → reason of
-            those.
+            Row i of row i of the table; and image id → reason of those that cannot be read.
         """
         counts = segments_of(table)
         digests = work.segments().digests
@@ -84,7 +96,9 @@ class SegmentFeatures:
         else:
             found, failures = self.of_images(work, counts, digests, bar)
         rows = {image: iter(vectors) for image, vectors in found.items()}
-        return np.stack([next(rows[str(image)]) for image in table["image_id"]]), failures
+        vectors = np.stack([next(rows[str(image)]) for image in table["image_id"]])
+        fine, deep = np.split(vectors, [self.network.channels[0]], axis=1)
+        return SegmentVectors(fine, deep), failures
 
     def prepare(self, work: StoredWork, tables: Iterable[pd.DataFrame]) -> None:
         """Let a cluster compute, where ``args.engine`` says so, what is not kept yet; it is read from there.
@@ -120,7 +134,8 @@ class SegmentFeatures:
             bar: Counts them.
 
         Returns:
-            Image id → ``(n, D)``, NaN where the image cannot be read; and image id → reason of those.
+            Image id → fine and deep ones, ``(n, d + D)``, NaN where the image cannot be read; and image id → reason of
+            those.
         """
         failures: dict[str, str] = {}
         places = {image: index for index, image in enumerate(work.dataset.ids)}
@@ -135,7 +150,7 @@ class SegmentFeatures:
                         fresh[image] = vectors
                     except (ImageError, StoreError) as error:
                         failures[image] = str(error)
-                        vectors = np.full((counts[image], self.network.channels[0]), np.nan, np.float32)
+                        vectors = np.full((counts[image], sum(self.network.channels)), np.nan, np.float32)
                 found[image] = vectors.astype(np.float16).astype(np.float32)
                 if bar is not None:
                     bar.update()
@@ -157,9 +172,14 @@ class SegmentFeatures:
         path = features_path(work.workspace, work.names, self.backbone, image)
         return read_features(path, rows, self._made_by(digest))
 
-    def _made_by(self, digest: str) -> dict[str, str]:
+    def _made_by(self, digest: str) -> dict[str, Any]:
         # the device, as it has a rounding of its own
-        return {"prediction": digest, "backbone": self.backbone, "device": self.device.type}
+        return {
+            "prediction": digest,
+            "backbone": self.backbone,
+            "device": self.device.type,
+            "strides": STRIDES,
+        }
 
     def _keep(
         self, work: StoredWork, fresh: Mapping[str, NDArray[np.float32]], digests: Mapping[str, str]
@@ -183,7 +203,8 @@ class SegmentFeatures:
     ) -> NDArray[np.float32]:
         prediction = stored_prediction(work.workspace, work.names, image_id)
         seen = as_seen(image, prediction.settings)
-        pooled = pool_by_segment(self.feature_map(seen), prediction.components())
+        components = prediction.components()
+        pooled = np.concatenate([pool_by_segment(m, components) for m in self._maps(seen)], axis=1)
         if len(pooled) != count:
             raise StoreError(
                 f"the prediction of {image_id} has {len(pooled)} segments, its table {count}; run "
@@ -195,13 +216,12 @@ class SegmentFeatures:
     def network(self) -> Backbone:
         """The network, built when it is first needed."""
         if self._network is None:
-            network = fold_batch_norms(Backbone(self.backbone, (STRIDE,), STRIDE, "packaged").eval())
+            network = fold_batch_norms(Backbone(self.backbone, STRIDES, STRIDES[-1], "packaged").eval())
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
-    @torch.inference_mode()
     def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The features of an image.
+        """The deep features of an image.
 
         Args:
             image: ``(H, W, 3)``, at the size at which the network shall see it.
@@ -209,11 +229,15 @@ class SegmentFeatures:
         Returns:
             ``(D, h, w)``.
         """
+        return self._maps(image)[-1]
+
+    @torch.inference_mode()
+    def _maps(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
+        """Fine and deep features of an image, each ``(D, h, w)``."""
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
         with full_float32():
-            features: Tensor = self.network(batch.contiguous(memory_format=torch.channels_last))[0][0]
-        array: NDArray[np.float32] = features.float().cpu().numpy()
-        return array
+            maps: list[Tensor] = self.network(batch.contiguous(memory_format=torch.channels_last))
+        return [features[0].float().cpu().numpy() for features in maps]
 
 
 def segments_of(table: pd.DataFrame) -> dict[str, int]:

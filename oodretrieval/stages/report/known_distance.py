@@ -71,7 +71,7 @@ def _of_segments(
     table = work.table()
     features = SegmentFeatures(str(novelty.made_by["backbone"]), choose_device(work.common.gpu))
     vectors, _ = features.of(work, table)
-    distances: NDArray[np.float64] = novelty.bank.log_distance(vectors, np.full(len(table), _ANY))
+    distances: NDArray[np.float64] = novelty.bank.log_distance(vectors.deep, np.full(len(table), _ANY))
     keys = ["image_id", "segment_id"]
     by_segment = pd.Series(distances, index=pd.MultiIndex.from_frame(table[keys]))
     own = np.asarray(by_segment.reindex(pd.MultiIndex.from_frame(rows[keys])), np.float64)

@@ -1,11 +1,11 @@
 """A run on one page: candidates by score, every result with its pictures, best and worst segments, clusters."""
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -15,32 +15,20 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.files import atomic_path
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.results.result import result_folder
-from oodretrieval.results.saved_results import SavedResult, read_results
+from oodretrieval.results.saved_results import SavedResult
 from oodretrieval.results.tables import NO_VALUE
 from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.stages.report.report_evaluations import saved_evaluations
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.crops import segment_masks
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, Workspace
 
 logger = logging.getLogger(__name__)
-EVALUATIONS = {
-    "segmentation": "eval_segmentation.py",
-    "iou": "eval_iou.py",
-    "meta": "eval_meta.py",
-    "selection": "eval_selection.py",
-    "ood": "eval_ood.py",
-    "discovery": "eval_discovery.py",
-    "retrieval": "eval_retrieval.py",
-}
-"""Stem of a result, up to its first underscore → the script that makes it."""
-CLASSES = "candidate"
-"""The same of candidate classes, which come before all others and need no truth."""
 
 
 def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
@@ -57,12 +45,13 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
         StoreError: If there is no segment table of this network on this dataset.
         ImageError: If an image cannot be read.
     """
+    run, settings = _of_catalogue(settings, run)
     settings = run.with_meta_model(settings)
     work = run.stored(settings.model_name, settings.dataset, settings.common)
     dataset, table = work.dataset, work.table()
     missing: list[str] = []
     catalogue = _catalogue(settings, run.workspace, missing)
-    evaluations = _evaluations(settings, run.workspace, catalogue, dataset.label_set is not None, missing)
+    evaluations = saved_evaluations(settings, run.workspace, catalogue, dataset.label_set, missing)
     class_names = _class_names(settings, run.configuration, dataset, table)
     segment_sheets = _rated_sheets(settings, run, work, table, class_names, missing)
     page = (
@@ -86,6 +75,28 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     for what in missing:
         logger.info("not in it: %s", what)
     return {"file": str(path), "evaluations": len(evaluations), "missing": missing}
+
+
+def _of_catalogue(settings: ReportSettings, run: Run) -> tuple[Run, ReportSettings]:
+    """A catalogue that is named says what it is of; a folder of photographs gets its entry again."""
+    if not settings.embeddings_file:
+        return run, settings
+    catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
+    if settings.dataset in set(catalogue.segments["dataset"]):
+        return run, settings
+    first = catalogue.segments.iloc[0]
+    dataset, model = str(first["dataset"]), str(catalogue.settings.get("model", settings.model_name))
+    logger.info("catalogue %s is of %s by %s, and so is the report", catalogue.name, dataset, model)
+    configuration = run.configuration
+    if dataset not in configuration.datasets:
+        path = Path(str(first["image_path"]))
+        root = path.parents[
+            str(first["image_id"]).count("/")
+        ]  # an id is the path below it, without its ending
+        configuration = configuration.with_folder(dataset, root)
+    return replace(run, configuration=configuration), changed(
+        settings, {"dataset": dataset, "model_name": model, "root": ""}
+    )
 
 
 def _clusters(settings: ReportSettings, catalogue: Catalogue | None) -> list[Sheet]:
@@ -144,53 +155,8 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
         return None
 
 
-def _evaluations(
-    settings: ReportSettings,
-    workspace: Workspace,
-    catalogue: Catalogue | None,
-    with_truth: bool,
-    missing: list[str],
-) -> list[SavedResult]:
-    """Results of this network on this dataset: classes, the order of :data:`EVALUATIONS`, then all others."""
-    found = [
-        evaluation
-        for evaluation in read_results(result_folder(workspace.path))
-        if (evaluation.context["dataset"], evaluation.context["model"])
-        == (settings.dataset, settings.model_name)
-    ]
-    if catalogue is not None:
-        found += read_results(result_folder(catalogue.path))
-    order = list(EVALUATIONS)
-    kinds = [evaluation.stem.split("_")[0] for evaluation in found]
-    if with_truth:
-        missing += [
-            f"{kind}: scripts/{script} with {_arguments(kind, settings, catalogue)}"
-            for kind, script in EVALUATIONS.items()
-            if kind not in kinds and not (kind == "retrieval" and catalogue is None)
-        ]
-    if catalogue is not None and CLASSES not in kinds:
-        missing.append(
-            f"candidate classes: scripts/discover_classes.py with args.embeddings_file={catalogue.name}"
-        )
-    order.insert(0, CLASSES)
-    places = [order.index(kind) if kind in order else len(order) for kind in kinds]
-    return [found[i] for i in np.argsort(places, kind="stable")]
-
-
 def _named(settings: ReportSettings) -> Stored:
     return Stored(settings.model_name, settings.dataset)
-
-
-def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
-    """What an evaluation that is missing is called with."""
-    if kind == "retrieval" and catalogue is not None:
-        return f"args.embeddings_file={catalogue.name}"
-    arguments = _named(settings).arguments
-    if settings.common.root:
-        arguments += f" args.root={settings.common.root}"
-    if kind not in ("segmentation", "discovery"):
-        arguments += f" args.meta_model_name={settings.meta_model_name}"
-    return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
 
 
 def _shown(evaluation: SavedResult) -> dict[str, Any]:

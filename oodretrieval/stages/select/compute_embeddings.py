@@ -132,9 +132,7 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
     masks: dict[str, MasksOf] = {}
     for work in works:
         name, classes = work.names.dataset, getattr(work.dataset, "pred_class_selection", None)
-        scored = ScoredSegments.of(
-            selector, work, lambda table, classes=classes: eligible(table, settings, classes)
-        )
+        scored = ScoredSegments.of(selector, work, partial(eligible, settings=settings, classes=classes))
         segments.append(scored)
         failures[name] = dict(scored.failures)
         if settings.candidates == OBJECTS:

@@ -1,5 +1,6 @@
 """Objects as candidates: regions of the images in use, scored next to each other, and the best set of each image."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,10 @@ from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores.regions import read_regions, regions_path
 
+logger = logging.getLogger(__name__)
 REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 100_000
+FEW_IMAGES = 10
+"""Images below which it is said that what regions usually show is not well known."""
 """Images, spread over the dataset, and regions of all of them that others are compared with, at most."""
 
 
@@ -100,6 +104,12 @@ class Objects:
         """
         places = np.linspace(0, len(images) - 1, min(len(images), REFERENCE_IMAGES)).round().astype(int)
         places = np.unique(places)
+        if len(places) < FEW_IMAGES:
+            logger.warning(
+                "regions are compared with those of %d image%s only: what scores high among them may be common in "
+                "others; scores of %d images or more are steadier",
+                len(places), "" if len(places) == 1 else "s", FEW_IMAGES,
+            )  # fmt: skip
         random = np.random.default_rng(0)
         sampled = []
         for place in places.tolist():

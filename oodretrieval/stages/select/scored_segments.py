@@ -57,7 +57,10 @@ class ScoredSegments:
             TableError: If the score needs columns that the table lacks.
         """
         images: list[str] = []
-        kept, lengths, failures, done = [], [], {}, 0
+        kept: list[pd.DataFrame] = []
+        lengths: list[int] = []
+        failures: dict[str, str] = {}
+        done = 0
         segments = work.segments()
         selector.begin(work)
         with progress(total=len(segments.places), desc=f"scoring {work.names.dataset}", unit="image") as bar:
@@ -85,7 +88,7 @@ class ScoredSegments:
             ``dataset``, ``image_id``, and :data:`KEPT`.
         """
         few = self.rows[rows].drop(columns=ELIGIBLE).reset_index(drop=True)
-        few[IMAGE] = pd.Series(self.images, dtype="str").take(few[IMAGE]).to_numpy()
+        few[IMAGE] = pd.Series(self.images, dtype="str").take(few[IMAGE].to_numpy()).to_numpy()
         few.insert(0, "dataset", self.work.names.dataset)
         return few
 
@@ -101,7 +104,8 @@ class ScoredSegments:
         Raises:
             StoreError: If the table has changed since it was scored.
         """
-        found, start = [], 0
+        found: list[pd.DataFrame] = []
+        start = 0
         for block, length in zip(self.work.segments().blocks(), self.lengths, strict=True):
             here = slice(start, start + length)
             start += length

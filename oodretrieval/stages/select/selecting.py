@@ -17,6 +17,7 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, missing_columns
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.stages.measure.segment_novelty import Blocks, SegmentNovelty
 from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 
@@ -54,14 +55,12 @@ class Selector:
     ) -> None:
         self.rule, self.device = rule, device
         self.meta_model = _meta_model(rule, run, model_name, meta_model_name)
-        self.novelty: NoveltyModel | None = None
+        self.novelty: SegmentNovelty | None = None
         self.novelty_file: tuple[NoveltyModel, Path] | None = None
-        self.features: SegmentFeatures | None = None
         if rule.needs_novelty_model:
-            self.novelty = _needed_novelty_model(run, model_name)
-            self.novelty_file = self.novelty, run.trained.novelty_model_path(model_name)
-            backbone = str(self.novelty.made_by["backbone"])
-            self.features = SegmentFeatures(backbone, device)
+            model = _needed_novelty_model(run, model_name)
+            self.novelty = SegmentNovelty(model, device)
+            self.novelty_file = model, run.trained.novelty_model_path(model_name)
 
     def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
         """Score the segments of a dataset.
@@ -77,7 +76,7 @@ class Selector:
         Raises:
             TableError: If the score needs columns that the table lacks.
         """
-        self._warn(work, table["image_id"].unique())
+        self._begin(work, table["image_id"].unique(), lambda columns: [table[columns or table.columns]])
         return self.score_block(table, work)
 
     def begin(self, work: StoredWork) -> None:
@@ -87,18 +86,27 @@ class Selector:
             work: Of which network on which dataset.
         """
         segments = work.segments()
-        self._warn(work, segments.places)
-        if self.features is not None:
-            self.features.prepare(work, (block.read(["image_id"]) for block in segments.blocks()))
+        self._begin(
+            work, segments.places, lambda columns: (block.read(columns) for block in segments.blocks())
+        )
 
-    def _warn(self, work: StoredWork, images: Iterable[str]) -> None:
+    def _begin(self, work: StoredWork, images: Iterable[str], blocks: Blocks) -> None:
         fitted = {}
         if self.meta_model is not None:
             fitted["the meta model"] = self.meta_model.quality.get("made_by", {})
         if self.novelty is not None:
-            fitted["the novelty model"] = self.novelty.made_by
+            fitted["the novelty model"] = self.novelty.model.made_by
         for what, made_by in fitted.items():
             work.warn_of_other_inference(what, made_by, images)
+        if self.novelty is None:
+            return
+        if self.rule.select_by == NOVELTY:
+            for table in blocks(None):
+                self._dispersion(table)  # what is missing is said before features are computed
+                break
+            self.novelty.begin(work, blocks)
+        else:
+            self.novelty.features.prepare(work, blocks(["image_id"]))
 
     def score_block(
         self, table: pd.DataFrame, work: StoredWork, bar: progress | None = None
@@ -125,11 +133,8 @@ class Selector:
         elif by in SCORES:
             score = self._dispersion(table)
         else:
-            assert self.novelty is not None and self.features is not None  # the rule needs both
-            if by == NOVELTY:
-                self._dispersion(table)  # what is missing is said before features are computed
-            vectors, failures = self.features.of(work, table, bar)
-            score = self.novelty.score(table, vectors, by)
+            assert self.novelty is not None  # the rule needs it
+            score, failures = self.novelty.score(work, table, by, bar)
         return table.assign(**{SELECT_SCORE: score}), failures
 
     def _dispersion(self, table: pd.DataFrame) -> NDArray[np.float64]:
@@ -144,7 +149,7 @@ class Selector:
     def threshold(self) -> float:
         """The score above which segments are selected by quantile."""
         assert self.novelty is not None  # the rule needs it
-        return self.novelty.threshold(self.rule.select_by, self.rule.select_quantile)
+        return self.novelty.model.threshold(self.rule.select_by, self.rule.select_quantile)
 
     def select(
         self,
@@ -237,4 +242,4 @@ def novelty_scores(
     features = SegmentFeatures(str(model.made_by["backbone"]), device)
     vectors, failures = features.of(work, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
-    return {name: model.score(table, vectors, name) for name in wanted}, failures
+    return {name: model.score(table, vectors.deep, name, fine=vectors.fine) for name in wanted}, failures

@@ -77,10 +77,12 @@ class WayMeasures:
         values: Name → measure.
         resampled: Name → its values over resamples, ``(repetitions,)``, NaN where a resample shows no object;
             empty where none were made.
+        candidates: How many there are to look at; None in the mean over scenes.
     """
 
     values: Measures
     resampled: Mapping[str, NDArray[np.float64]]
+    candidates: int | None = None
 
     def interval(self, name: str) -> tuple[float, float]:
         """95 % interval of a measure.
@@ -120,7 +122,8 @@ def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
             resampled.append(curve_measures(candidates.curve(scores, chosen)))
         except ValueError:  # no object in these images
             resampled.append(dict.fromkeys(values, float("nan")))
-    return WayMeasures(values, {name: np.array([one[name] for one in resampled]) for name in values})
+    by_name = {name: np.array([one[name] for one in resampled]) for name in values}
+    return WayMeasures(values, by_name, len(candidates.table))
 
 
 def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
@@ -135,7 +138,9 @@ def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
     """
     number = len(candidates.table)
     orders = [np.random.default_rng(seed).permutation(number).astype(np.float64) for seed in range(seeds)]
-    return WayMeasures(mean_measures([curve_measures(candidates.curve(order)) for order in orders]), {})
+    return WayMeasures(
+        mean_measures([curve_measures(candidates.curve(order)) for order in orders]), {}, number
+    )
 
 
 def mean_of_scenes(scenes: Sequence[WayMeasures]) -> WayMeasures:

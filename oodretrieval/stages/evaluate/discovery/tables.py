@@ -24,6 +24,8 @@ INTERVAL_AT = 5
 def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
     """Share of objects touched, found or outlined after each number of looks, one row for each way.
 
+    After more looks than there are candidates there is no share.
+
     Args:
         ways: Name → measures.
         share: touched, found or outlined.
@@ -39,7 +41,8 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
                 f"{looks} {'an image' if per_image else 'in all'}",
                 key(share, looks, per_image=per_image),
             )
-            row[title] = way.values[measure]
+            beyond = not per_image and way.candidates is not None and looks > way.candidates
+            row[title] = float("nan") if beyond else way.values[measure]
             if per_image and looks == INTERVAL_AT:
                 row[f"{title}, interval"] = interval_words(way.interval(measure))
         rows[name] = row

@@ -1,0 +1,99 @@
+"""Which evaluations a report shows, and which are missing that the dataset could have."""
+
+import numpy as np
+
+from oodretrieval.labels import LabelSet
+from oodretrieval.results.result import result_folder
+from oodretrieval.results.saved_results import SavedResult, read_results
+from oodretrieval.stages.report.settings import ReportSettings
+from oodretrieval.stores import Catalogue, Stored, Workspace
+
+EVALUATIONS = {
+    "segmentation": "eval_segmentation.py",
+    "iou": "eval_iou.py",
+    "meta": "eval_meta.py",
+    "selection": "eval_selection.py",
+    "ood": "eval_ood.py",
+    "discovery": "eval_discovery.py",
+    "retrieval": "eval_retrieval.py",
+}
+"""Stem of a result, up to its first underscore → the script that makes it."""
+OF_CLASSES = ("segmentation", "iou", "meta")
+"""Those that need to know which class is where, not only what is unknown."""
+OF_UNKNOWN = ("ood", "discovery")
+"""Those that need something unknown."""
+CLASSES = "candidate"
+"""The same of candidate classes, which come before all others and need no truth."""
+
+
+def saved_evaluations(
+    settings: ReportSettings,
+    workspace: Workspace,
+    catalogue: Catalogue | None,
+    label_set: LabelSet | None,
+    missing: list[str],
+) -> list[SavedResult]:
+    """Results of this network on this dataset, as stored.
+
+    Args:
+        settings: What is reported.
+        workspace: Where results lie.
+        catalogue: Of its candidates, if there is one.
+        label_set: Of the dataset; None without truth.
+        missing: Gets what has not run yet, with its command.
+
+    Returns:
+        Candidate classes, then the order of :data:`EVALUATIONS`, then all others.
+    """
+    found = [
+        evaluation
+        for evaluation in read_results(result_folder(workspace.path))
+        if (evaluation.context["dataset"], evaluation.context["model"])
+        == (settings.dataset, settings.model_name)
+    ]
+    if catalogue is not None:
+        found += read_results(result_folder(catalogue.path))
+    order = list(EVALUATIONS)
+    kinds = [evaluation.stem.split("_")[0] for evaluation in found]
+    missing += [
+        f"{kind}: scripts/{script} with {_arguments(kind, settings, catalogue)}"
+        for kind, script in EVALUATIONS.items()
+        if kind not in kinds and can_be_evaluated(kind, label_set, catalogue)
+    ]
+    if catalogue is not None and CLASSES not in kinds:
+        missing.append(
+            f"candidate classes: scripts/discover_classes.py with args.embeddings_file={catalogue.name}"
+        )
+    order.insert(0, CLASSES)
+    places = [order.index(kind) if kind in order else len(order) for kind in kinds]
+    return [found[i] for i in np.argsort(places, kind="stable")]
+
+
+def can_be_evaluated(kind: str, label_set: LabelSet | None, catalogue: Catalogue | None) -> bool:
+    """Whether a dataset can be evaluated in some way.
+
+    Args:
+        kind: One of :data:`EVALUATIONS`.
+        label_set: Of the dataset; None without truth.
+        catalogue: Of its candidates, if there is one.
+
+    Returns:
+        Whether its labels say what that needs.
+    """
+    if label_set is None or (kind == "retrieval" and catalogue is None):
+        return False
+    if kind in OF_CLASSES:
+        return bool(label_set.pred_mapping)
+    return kind not in OF_UNKNOWN or bool(label_set.unknown_ids)
+
+
+def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
+    """What an evaluation that is missing is called with."""
+    if kind == "retrieval" and catalogue is not None:
+        return f"args.embeddings_file={catalogue.name}"
+    arguments = Stored(settings.model_name, settings.dataset).arguments
+    if settings.common.root:
+        arguments += f" args.root={settings.common.root}"
+    if kind not in ("segmentation", "discovery"):
+        arguments += f" args.meta_model_name={settings.meta_model_name}"
+    return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
