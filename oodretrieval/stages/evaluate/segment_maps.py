@@ -100,9 +100,8 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     model = run.trained.novelty_model(work.names.model)
     table = work.table()
     work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
-    novelty = SegmentNovelty(
-        model, device
-    )  # not begun, so not shared: a picture's map depends on no other picture
+    # not begun, so not shared: the map of an image depends on no other image
+    novelty = SegmentNovelty(model, device)
     numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
     ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
     parts = [table[start:end] for start, end in pairwise(ends)]

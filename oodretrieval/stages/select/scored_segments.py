@@ -15,7 +15,7 @@ from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 from oodretrieval.stores.segments import ROWS
 
 KEPT = ["segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns that stay of every segment, next to its image; with the dataset they are a table of the catalogue."""
+"""Columns that stay of every segment, next to its image; with the dataset they are the table next to a catalogue."""
 ELIGIBLE = "eligible"
 IMAGE = "image_id"
 
