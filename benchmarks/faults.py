@@ -325,36 +325,28 @@ class Trial:
         for name, stage in chain.items():
             before = self.folder / "before" / name
             shutil.copytree(self.run.workspace.path, before)
-            took = self._measured(stage, counted)
-            if self._import_what_a_child_did():
-                shutil.rmtree(self.run.workspace.path)
-                shutil.copytree(before, self.run.workspace.path)
-                took = self._measured(stage, counted)
+            self._prepare(stage)
+            shutil.rmtree(self.run.workspace.path)
+            shutil.copytree(before, self.run.workspace.path)
+            counted.write_bytes(b"")
+            took = self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
             left, counts = contents(self.run.workspace), Counter(counted.read_text())
             steps.append(Step(name, stage, before, left, took, counts["o"], counts["a"]))
         return steps
 
-    def _measured(self, stage: Callable[[Run], Any], counted: Path) -> float:
-        """Seconds of CPU of an undisturbed run, which leaves a letter for each of its operations."""
-        counted.write_bytes(b"")
+    def _prepare(self, stage: Callable[[Run], Any]) -> None:
+        """Let a child compile what is compiled, and import what it imported, so that no later child has to."""
+        names = self.folder / "modules"
 
         def and_say_what_is_imported(run: Run) -> None:
             stage(run)
-            (self.folder / "modules").write_text("\n".join(sys.modules))
+            names.write_text("\n".join(sys.modules))
 
-        return self._require_done(
-            fork(self.run, and_say_what_is_imported, _noting(counted), self.ended, self.said)
-        )
-
-    def _import_what_a_child_did(self) -> bool:
-        """So that no later child has to; says whether that was much."""
-        names = [
-            name for name in (self.folder / "modules").read_text().splitlines() if name not in sys.modules
-        ]
-        for name in names:
-            with suppress(Exception):
-                importlib.import_module(name)
-        return len(names) > 10
+        self._require_done(fork(self.run, and_say_what_is_imported, lambda: None, self.ended, self.said))
+        for name in names.read_text().splitlines():
+            if name not in sys.modules:
+                with suppress(Exception):
+                    importlib.import_module(name)
 
     def _require_done(self, process: int) -> float:
         code, seconds = ended(process)
