@@ -65,8 +65,8 @@ KINDS = (
     "file too large",
     "out of memory",
 )
-COSTLY = ("compute_embeddings objects", "eval_ood", "eval_meta")
-"""Each costs as much as all the others together; nothing comes after them."""
+QUICK = ("compute_logit_statistics", "compute_embeddings", "eval_segmentation", "search_classes")
+"""What runs with ``--quick`` after the first stages: one of each kind of file, and the cheapest of the evaluations."""
 DONE, FAILED, INTERRUPTED, UNEXPECTED = 0, 1, 130, 99
 OPERATIONS = ("fsync", "replace")
 """What is counted, of the module os: each file is flushed and renamed once, and its folder flushed."""
@@ -299,7 +299,7 @@ class Trial:
 
     Args:
         folder: For everything.
-        quick: Without the stages that cost most.
+        quick: The cheapest stages alone.
         seed: Of the faults.
         known: How many faults of this trial are done already.
     """
@@ -312,42 +312,49 @@ class Trial:
         self.run = Run(configuration, Workspace(folder / "workspace"))
         self.ended = mmap.mmap(-1, 1)
         self.said = folder / "said.txt"
-        todo = {**first_stages(), **further_stages()}
-        chain = {name: stage for name, stage in todo.items() if not (quick and name in COSTLY)}
-        self._learn_imports([without_logits(), chain])
+        further = further_stages()
+        chain = first_stages() | ({name: further[name] for name in QUICK} if quick else further)
         gc.freeze()  # children copy fewer pages
         self.steps = [*self._undisturbed(without_logits()), *self._undisturbed(chain)]
 
-    def _learn_imports(self, chains: list[Stages]) -> None:
-        """Let a child run everything, which also compiles what is compiled, and import what it imported."""
-        names = self.folder / "modules"
-
-        def everything(run: Run) -> None:
-            for chain in chains:
-                shutil.rmtree(run.workspace.path, ignore_errors=True)
-                for stage in chain.values():
-                    stage(run)
-            names.write_text("\n".join(sorted(sys.modules)))
-
-        self._require_done(fork(self.run, everything, lambda: None, self.ended, self.said))
-        for name in names.read_text().splitlines():
-            with suppress(Exception):
-                importlib.import_module(name)
-
     def _undisturbed(self, chain: Stages) -> list[Step]:
-        """What each stage finds and leaves, how long it takes, and its number of file operations."""
+        """What each stage finds and leaves, how long it takes, and how much it does."""
         shutil.rmtree(self.run.workspace.path, ignore_errors=True)
         self.run.workspace.path.mkdir()
         counted, steps = self.folder / "operations", []
         for name, stage in chain.items():
             before = self.folder / "before" / name
             shutil.copytree(self.run.workspace.path, before)
-            counted.write_bytes(b"")
-            took = self._require_done(fork(self.run, stage, _noting(counted), self.ended, self.said))
-            left = contents(self.run.workspace)
-            counts = Counter(counted.read_text())
+            took = self._measured(stage, counted)
+            if self._import_what_a_child_did():
+                shutil.rmtree(self.run.workspace.path)
+                shutil.copytree(before, self.run.workspace.path)
+                took = self._measured(stage, counted)
+            left, counts = contents(self.run.workspace), Counter(counted.read_text())
             steps.append(Step(name, stage, before, left, took, counts["o"], counts["a"]))
         return steps
+
+    def _measured(self, stage: Callable[[Run], Any], counted: Path) -> float:
+        """Seconds of CPU of an undisturbed run, which leaves a letter for each of its operations."""
+        counted.write_bytes(b"")
+
+        def and_say_what_is_imported(run: Run) -> None:
+            stage(run)
+            (self.folder / "modules").write_text("\n".join(sys.modules))
+
+        return self._require_done(
+            fork(self.run, and_say_what_is_imported, _noting(counted), self.ended, self.said)
+        )
+
+    def _import_what_a_child_did(self) -> bool:
+        """So that no later child has to; says whether that was much."""
+        names = [
+            name for name in (self.folder / "modules").read_text().splitlines() if name not in sys.modules
+        ]
+        for name in names:
+            with suppress(Exception):
+                importlib.import_module(name)
+        return len(names) > 10
 
     def _require_done(self, process: int) -> float:
         code, seconds = ended(process)
@@ -428,7 +435,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=500, help="that hit")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="one line of JSON a fault; goes on with what it holds")
-    parser.add_argument("--quick", action="store_true", help=f"without {', '.join(COSTLY)}")
+    parser.add_argument("--quick", action="store_true", help="the cheapest stages alone")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     blocks.BLOCK = 2

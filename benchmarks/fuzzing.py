@@ -1,11 +1,15 @@
 """Damaged and hostile files for every reader of files from elsewhere.
 
     python benchmarks/fuzzing.py --inputs 100000 --seed 0 --log fuzzing.jsonl
+    python benchmarks/fuzzing.py --engine atheris --seconds 180
 
 Whole files are damaged at random (flipped bits, other bytes, numbers at their limits, parts cut out, repeated or put
 elsewhere, ends cut off); files that carry a checksum get the right one again, so that what lies behind is reached. A
 reader may read such a file or refuse it with an error of ours. Anything else is a finding: an error of another kind, a
 crash of the process, more than ten seconds of CPU, more than four gigabytes. Prints the table of docs/trust.md.
+
+With ``--engine atheris`` (``pip install -c constraints.txt -e ".[fuzz]"``) libFuzzer chooses what to change by the
+lines of ours that an input reaches.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import io
 import json
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -23,6 +28,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,17 +42,29 @@ import torch
 from PIL import Image
 from safetensors.numpy import save as save_tensors
 
-from oodretrieval.datasets.anomalies import AnomalySet
-from oodretrieval.datasets.exported import ExportedLabels
-from oodretrieval.errors import OODRetrievalError
-from oodretrieval.experiment.configuration import load_configuration
-from oodretrieval.experiment.settings import from_mapping
-from oodretrieval.images import read_image, read_label_image
-from oodretrieval.models.checkpoints import read_state
-from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Catalogue, CatalogueWriter, PublishedPredictions
-from oodretrieval.stores.tag_journal import FOLDER, JOURNAL, TagJournal
-from oodretrieval.stores.tags import CandidateKey, TagTable
+
+def _counting_lines() -> AbstractContextManager[Any]:
+    """What counts the lines of ours that an input reaches, where the command line asks for it."""
+    if "atheris" not in sys.argv:
+        return nullcontext()
+    import atheris
+
+    context: AbstractContextManager[Any] = atheris.instrument_imports(include=["oodretrieval"])
+    return context
+
+
+with _counting_lines():
+    from oodretrieval.datasets.anomalies import AnomalySet
+    from oodretrieval.datasets.exported import ExportedLabels
+    from oodretrieval.errors import OODRetrievalError
+    from oodretrieval.experiment.configuration import load_configuration
+    from oodretrieval.experiment.settings import from_mapping
+    from oodretrieval.images import read_image, read_label_image
+    from oodretrieval.models.checkpoints import read_state
+    from oodretrieval.stages.select.settings import EmbedSettings
+    from oodretrieval.stores import Catalogue, CatalogueWriter, PublishedPredictions
+    from oodretrieval.stores.tag_journal import FOLDER, JOURNAL, TagJournal
+    from oodretrieval.stores.tags import CandidateKey, TagTable
 
 SECONDS, BYTES = 10, 4 << 30
 BATCH = 500
@@ -353,6 +371,62 @@ def input_of(reader: Reader, seed: int, number: int) -> bytes:
     return damaged(rng.choice(reader.seeds), rng)
 
 
+def guided(reader: Reader, seconds: int) -> tuple[int, int, str]:
+    """Let libFuzzer look for inputs of a reader, in a process of its own.
+
+    Args:
+        reader: The reader.
+        seconds: How long.
+
+    Returns:
+        Inputs tried, lines and branches reached, and what was found, if anything.
+    """
+    import atheris
+
+    with tempfile.TemporaryDirectory() as folder:
+        corpus, place = Path(folder) / "corpus", Path(folder) / "place"
+        corpus.mkdir(), place.mkdir()
+        for number, seed in enumerate(reader.seeds):
+            (corpus / str(number)).write_bytes(seed)
+        said = Path(folder) / "said"
+        process = os.fork()
+        if not process:
+            for stream in (1, 2):
+                os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), stream)
+            warnings.simplefilter("ignore")
+
+            def one(content: bytes) -> None:
+                with suppress(OODRetrievalError):
+                    reader.read(content, place)
+
+            limits = [f"-max_total_time={seconds}", f"-timeout={SECONDS}", f"-rss_limit_mb={BYTES >> 20}"]
+            os.chdir(folder)
+            atheris.Setup([sys.argv[0], *limits, str(corpus)], one)
+            atheris.Fuzz()
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        text = said.read_text(errors="replace")
+    tried_of = re.findall(r"^#(\d+)", text, re.MULTILINE)
+    reached = re.findall(r"cov: (\d+)", text)
+    found = (
+        ""
+        if status == 0
+        else (re.findall(r"(?:Uncaught Python exception|ERROR).*\n?.*", text) or [text[-300:]])[0]
+    )
+    return int((tried_of or [0])[-1]), int((reached or [0])[-1]), found
+
+
+def guide(chosen: dict[str, Reader], seconds: int) -> int:
+    """Let libFuzzer try readers and print; returns the number of findings."""
+    print("| reader | inputs | reached | finding |\n|---|---:|---:|---|", flush=True)
+    findings = 0
+    for name, reader in chosen.items():
+        number, reached, found = guided(reader, seconds)
+        findings += bool(found)
+        print(f"| {name} | {number} | {reached} | {' '.join(found.split())} |", flush=True)
+    return findings
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Do it and print; returns the number of findings."""
     parser = argparse.ArgumentParser(
@@ -362,8 +436,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--readers", nargs="*", help="names; all by default")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="one line of JSON a batch; goes on with what it holds")
+    parser.add_argument("--engine", choices=("random", "atheris"), default="random")
+    parser.add_argument("--seconds", type=int, default=180, help="for each reader, with atheris")
     options = parser.parse_args(arguments)
     everything = readers()
+    if options.engine == "atheris":
+        return guide({name: everything[name] for name in options.readers or everything}, options.seconds)
     for reader in everything.values():  # damaged is only what was whole
         with tempfile.TemporaryDirectory() as folder:
             for seed in reader.seeds:

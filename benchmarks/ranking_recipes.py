@@ -10,7 +10,7 @@ from scipy.stats import norm, rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from oodretrieval.novelty.likeness import NEIGHBOURS, SHARE, likeness_vectors, shared_scores
+from oodretrieval.novelty.likeness import NEIGHBOURS, SHARE, Likeness, likeness_values
 
 Recipe = Callable[[Scene], Values]
 
@@ -45,17 +45,13 @@ def shared(score: Recipe, neighbours: int = NEIGHBOURS, share: float = SHARE, al
     """A score shared among segments that look alike: by ``both`` halves of the default, or by one array alone."""
 
     def of(scene: Scene) -> Values:
-        described = scene.searched.described
-        table, fine = described.table, described.arrays["imagenet8"]
-        everything = np.ones(len(table), np.bool_)
-        if alike == "both":
-            vectors = likeness_vectors(table, fine, everything)
-        elif alike == "logits of the table":
-            vectors = likeness_vectors(table, fine[:, :0], everything)
-        else:
-            values = described.arrays[alike]
-            vectors = (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-6)
-        return shared_scores(score(scene), vectors, everything, neighbours=neighbours, share=share)
+        described, own = scene.searched.described, score(scene)
+        halves = likeness_values(described.table, described.arrays["imagenet8"])
+        if alike != "both":
+            values = halves[0] if alike == "logits of the table" else described.arrays[alike]
+            halves = values, values[:, :0]
+        itself = np.arange(len(own))
+        return Likeness.of(halves, own).shared(own, halves, itself, neighbours=neighbours, share=share)
 
     return of
 

@@ -38,6 +38,14 @@ def pytest_runtestloop():
         gc.unfreeze()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_cluster_stays():
+    """A process that is still connected to a Ray cluster ends when the cluster does."""
+    yield
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        sys.modules["ray"].shutdown()
+
+
 @pytest.fixture
 def at_once(monkeypatch):
     """What waits before it tries again fails: that is what "at once" means, however slow the machine is."""

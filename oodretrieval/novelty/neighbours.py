@@ -17,6 +17,8 @@ LEAST_COMPARED = 20
 _NEAR_IMAGES = 2
 _LEAST_IMAGES = _NEAR_IMAGES + 2
 _ROWS_AT_ONCE = 2048
+_TOGETHER = 192
+"""Queries that one product of matrices is of; see :func:`products`."""
 _SMALLEST = 1e-6
 
 
@@ -94,7 +96,7 @@ class FeatureBank:
             for start in range(0, len(of_class), _ROWS_AT_ONCE):
                 rows = of_class[start : start + _ROWS_AT_ONCE]
                 queries = ((features[rows] - self.mean) / self.std).astype(np.float32)
-                distance = (queries**2).sum(axis=1)[:, None] + squares - 2 * queries @ vectors.T
+                distance = (queries**2).sum(axis=1)[:, None] + squares - 2 * products(queries, vectors)
                 if forbidden is not None:
                     places, stored, radius = forbidden
                     near = np.abs(places[rows][:, None] - stored[own][None]) <= radius
@@ -103,6 +105,27 @@ class FeatureBank:
                 found = np.isfinite(nearest)
                 result[rows[found]] = 0.5 * np.log(np.maximum(nearest[found], _SMALLEST))
         return result
+
+
+def products(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scalar products, of which none depends in its last bits on how many queries there are.
+
+    BLAS takes other paths for other numbers of rows; here it always gets :data:`_TOGETHER`.
+
+    Args:
+        queries: ``(n, D)``.
+        vectors: ``(m, D)``.
+
+    Returns:
+        ``(n, m)``.
+    """
+    result = np.empty((len(queries), len(vectors)), np.float32)
+    for start in range(0, len(queries), _TOGETHER):
+        some = queries[start : start + _TOGETHER]
+        whole = np.zeros((_TOGETHER, queries.shape[1]), np.float32)
+        whole[: len(some)] = some
+        result[start : start + _TOGETHER] = (whole @ vectors.T)[: len(some)]
+    return result
 
 
 def known_bank(

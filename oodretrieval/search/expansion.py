@@ -7,7 +7,8 @@ from oodretrieval.search.distances import centred_directions, mean_direction
 
 NEIGHBOURS = 10
 """Neighbours that a vector is moved towards (docs/retrieval.md)."""
-_BYTES_AT_ONCE = 64 * 2**20
+BYTES_AT_ONCE = 64 * 2**20
+"""Of cosines, or of neighbours, in memory."""
 
 
 def expanded_directions(vectors: ArrayLike, neighbours: int = NEIGHBOURS) -> NDArray[np.float64]:
@@ -45,7 +46,7 @@ def expanded_directions(vectors: ArrayLike, neighbours: int = NEIGHBOURS) -> NDA
     if number < 1:
         return units
     moved = units.copy()
-    at_once = max(1, _BYTES_AT_ONCE // (8 * max(len(units), number * units.shape[1])))
+    at_once = max(1, BYTES_AT_ONCE // (8 * max(len(units), number * units.shape[1])))
     for start in range(0, len(units), at_once):
         rows = np.arange(start, min(start + at_once, len(units)))
         cosines = units[rows] @ units.T

@@ -244,7 +244,10 @@ class Trainer:
             "random": torch.get_rng_state(),
         }
         with atomic_path(self.state_path) as temporary:
-            torch.save(state, temporary)
+            try:
+                torch.save(state, temporary)
+            except RuntimeError as error:  # torch's word for a file that cannot be written
+                raise OSError(str(error).splitlines()[0]) from error
 
     def _resume(self) -> None:
         if not self.state_path.is_file():

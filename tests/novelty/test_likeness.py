@@ -23,8 +23,8 @@ def shared_scores(scores, vectors, compared, **options):
     itself = np.full(len(scores), -1)
     itself[stored] = np.arange(len(stored))
     depth = vectors.shape[1]
-    likeness = Likeness(np.zeros(depth), np.ones(depth), vectors[stored].astype(np.float32), scores[stored])
-    return likeness.shared(scores, (vectors[:, :2], vectors[:, 2:]), itself, **options)
+    known = Likeness(np.zeros(depth), np.ones(depth), vectors[stored].astype(np.float32), scores[stored])
+    return known.shared(scores, (vectors[:, :2], vectors[:, 2:]), itself, **options)
 
 
 def slowly(scores, vectors, compared, neighbours, share):

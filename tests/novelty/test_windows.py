@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from oodretrieval.novelty import WindowBank, enlarged_size, known_windows, sampled_windows
 from oodretrieval.novelty.windows import DIMENSIONS, ENLARGED_TO, MOST_ENLARGED, PER_SIDE, SIDES
-from oodretrieval.stages.measure.segment_features import enlarged
+from oodretrieval.stages.measure.image_sizes import enlarged
 
 
 @settings(deadline=None, max_examples=25)

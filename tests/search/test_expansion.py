@@ -30,7 +30,7 @@ def test_as_it_is_defined(count, neighbours, seed):
 def test_in_blocks_as_at_once(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(50, 8))
     whole = expanded_directions(vectors)
-    monkeypatch.setattr("oodretrieval.search.expansion._BYTES_AT_ONCE", 8 * 50 * 80)
+    monkeypatch.setattr("oodretrieval.search.expansion.BYTES_AT_ONCE", 8 * 50 * 80)
     np.testing.assert_allclose(expanded_directions(vectors), whole, atol=1e-12)
 
 

@@ -79,7 +79,7 @@ def test_measures_tables_and_pictures(trained, tmp_path):
     }
     for file in content["pictures"].values():
         picture = np.asarray(Image.open(tmp_path / file).convert("L"))
-        assert min(picture.shape) > 200 and picture.std() > 10
+        assert min(picture.shape) > 150 and picture.std() > 10
     metrics = pd.read_csv(tmp_path / content["tables"]["metrics"], index_col="metric")
     assert len(metrics) == len(result["features"])
 

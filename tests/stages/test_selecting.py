@@ -37,10 +37,20 @@ from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.select import scored_segments
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Stored, Workspace, read_segments
+from oodretrieval.stores import (
+    PREDICTED_IOU,
+    SELECT_SCORE,
+    Catalogue,
+    Stored,
+    Workspace,
+    current_segments,
+    read_segments,
+    segments,
+)
 from oodretrieval.stores.segments import read_table_metadata, read_tables, write_table
 
 CPU = {"gpu": -1}
@@ -66,6 +76,37 @@ def embed(configuration, workspace, **options):
         **options,
     }
     return compute_embeddings(from_mapping(EmbedSettings, {**settings, **CPU}), Run(configuration, workspace))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"select_by": "predicted_iou", "iou_threshold": 0.9, "dataset": ("val", "train")},
+        {"select_by": "nearest_neighbour", "select_number": 7},
+        {"select_by": "novelty", "select_quantile": 0.6},
+    ],
+)
+def test_a_table_that_is_read_image_by_image_gives_the_same_catalogue(
+    configuration, fitted, options, monkeypatch
+):
+    folder = fitted.catalogue_folder("made")
+
+    def made():
+        shutil.rmtree(folder, ignore_errors=True)
+        embed(configuration, fitted, save_file="made", **options)
+        files = {path.relative_to(folder): path.read_bytes() for path in folder.rglob("part-*")}
+        table = files.pop(Path("tables/predicted_iou/part-00000.parquet"))
+        return files, table, Catalogue.open(folder).table(PREDICTED_IOU)
+
+    whole = made()
+    monkeypatch.setattr(current_segments, "IMAGES_AT_ONCE", 1)
+    image_by_image = made()
+    assert len(whole[0]) > 2 and image_by_image[:2] == whole[:2]
+    monkeypatch.setattr(segments, "ROWS", 5)
+    monkeypatch.setattr(scored_segments, "ROWS", 5)
+    _, file, table = made()
+    assert file != whole[1], "it is in other blocks"
+    pd.testing.assert_frame_equal(table, whole[2])
 
 
 @pytest.mark.parametrize("select_by", [name for name in get_args(SelectBy) if name != "predicted_iou"])

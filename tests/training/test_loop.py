@@ -1,3 +1,5 @@
+import resource
+import signal
 import zipfile
 from dataclasses import replace
 from itertools import pairwise
@@ -137,6 +139,20 @@ def test_validates_at_the_asked_epochs_and_always_the_last(tmp_path, every, epoc
     subject = trainer(tmp_path, replace(SCHEDULE, validate_every=every))
     subject.fit(lambda network: float(seen.append(subject.epoch) or 1), lambda *_: None)
     assert seen == epochs
+
+
+def test_a_state_that_cannot_be_written_is_said_as_such(tmp_path):
+    subject = trainer(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+        with pytest.raises(StoreError, match=r"cannot write .*state\.pt .*make room"):
+            Keeper().fit(subject)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert list((tmp_path / "run").iterdir()) == []
 
 
 @pytest.mark.parametrize("average_decay", [0.5, 0.0])

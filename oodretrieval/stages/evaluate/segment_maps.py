@@ -100,11 +100,12 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     model = run.trained.novelty_model(work.names.model)
     table = work.table()
     work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
+    # not begun, so not shared: the map of an image depends on no other image
     novelty = SegmentNovelty(model, device)
     numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
     ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
     parts = [table[start:end] for start, end in pairwise(ends)]
-    novelty.begin(work, lambda columns: (part[columns or part.columns] for part in parts))
+    novelty.features.prepare(work, (part[["image_id"]] for part in parts))
     scored = []
     with progress(total=len(images), desc=f"novelty {work.names.dataset}", unit="image") as bar:
         for part in parts:

@@ -9,7 +9,8 @@ from oodretrieval.errors import ImageError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import WindowBank, known_windows, sampled_windows
-from oodretrieval.stages.measure.segment_features import SegmentFeatures, enlarged
+from oodretrieval.stages.measure.image_sizes import enlarged
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import stored_prediction
 
 IMAGES = 64

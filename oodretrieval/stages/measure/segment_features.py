@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from oodretrieval.cluster import map_cluster
@@ -24,8 +23,7 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.imagenet_weights import LITE
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.models.folding import fold_batch_norms
-from oodretrieval.novelty import enlarged_size
-from oodretrieval.stages.predict.settings import size_seen
+from oodretrieval.stages.measure.image_sizes import as_seen
 from oodretrieval.stores import (
     features_folder,
     features_path,
@@ -277,38 +275,3 @@ class FeatureBlocks:
         """
         counts = {image: count for image, (count, _) in block.items()}
         self.features.of_images(self.work, counts, {image: digest for image, (_, digest) in block.items()})
-
-
-def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """The image in the size at which the segmentation network saw it.
-
-    Features change with the size of things, and are compared with those of images that were seen at that size.
-
-    Args:
-        image: ``(H, W, 3)``.
-        recorded: What its prediction says of its making.
-
-    Returns:
-        ``(h, w, 3)``; the image itself where it was seen as it is.
-    """
-    size = size_seen(recorded, *image.shape[:2])
-    if size == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
-
-
-def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """The image in the size at which features of windows are computed, so that small things fill several cells.
-
-    Args:
-        image: ``(H, W, 3)``.
-        recorded: What its prediction says of its making.
-
-    Returns:
-        ``(h, w, 3)``; the image itself where it has that size. It has the detail of the image, also where the
-        network saw a smaller one.
-    """
-    size = enlarged_size(*size_seen(recorded, *image.shape[:2]))
-    if size == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))

@@ -19,7 +19,8 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
-from oodretrieval.stages.measure.segment_features import SegmentFeatures, as_seen, enlarged
+from oodretrieval.stages.measure.image_sizes import as_seen, enlarged
+from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_record

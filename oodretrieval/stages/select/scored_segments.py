@@ -15,7 +15,7 @@ from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 from oodretrieval.stores.segments import ROWS
 
 KEPT = ["segment_id", PREDICTED_IOU, SELECT_SCORE]
-"""Columns that stay of every segment, next to its image; with the dataset they are the table beside a catalogue."""
+"""Columns that stay of every segment, next to its image; with the dataset they are the table next to a catalogue."""
 ELIGIBLE = "eligible"
 IMAGE = "image_id"
 
@@ -79,7 +79,7 @@ class ScoredSegments:
         return cls(work, images, pd.concat(kept, ignore_index=True), lengths, failures)
 
     def table(self, rows: slice) -> pd.DataFrame:
-        """Some of the rows as they lie beside a catalogue: with the names of dataset and image.
+        """Some of the rows as they lie next to a catalogue: with the names of dataset and image.
 
         Args:
             rows: Which.
