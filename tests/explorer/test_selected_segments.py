@@ -82,9 +82,8 @@ def test_selecting_is_arithmetic_of_sets_and_everything_can_be_undone(catalogue,
             state.selection.clear()
         else:
             shown = set(np.flatnonzero(state.selection.visible).tolist())
-            chosen = (
-                chosen - rows if what == "remove" else (chosen if what == "add" else set()) | rows & shown
-            )
+            before = chosen if what == "add" else set()
+            chosen = chosen - rows if what == "remove" else (before | rows) & shown
             assert state.selection.select(sorted(rows), what) == len(chosen)
         found = state.selection.selected
         assert chosen == (set() if found is None else set(np.flatnonzero(found).tolist())), done
