@@ -173,6 +173,8 @@ def test_a_person_at_the_page(address, catalogue):
         visitor.page.reload()
         visitor.wait()
         visitor.shows(".filtering .shown", "6 shown")
+        visitor.shows(".selection b", "6 selected")
+        visitor.type_into(".filter", "")
         visitor.shows(".selection b", "12 selected")
         assert visitor.failed == []
     table = TagTable()
