@@ -210,6 +210,13 @@ def test_what_starts_at_once_imports_nothing_heavy():
     assert done.stdout.splitlines() == [f"{modules[0]} []" for modules, _ in STARTS], done.stderr
 
 
+@pytest.mark.slow
+def test_the_first_image_does_not_wait_for_scikit_learn():
+    code = "import sys, oodretrieval.stages.predict.pred_images; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_the_explorers_ground_is_all_but_its_views():
     assert {"state", "session", "commands.table", "commands.triggers"} <= set(EXPLORER)
 

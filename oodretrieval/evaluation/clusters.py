@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 NOISE = -1
 """The group of items that belong to none."""
@@ -50,6 +49,9 @@ def cluster_measures(groups: ArrayLike, labels: ArrayLike) -> ClusterMeasures:
         >>> cluster_measures([0, 0, 1, -1], ["a", "a", "b", "b"])
         ClusterMeasures(nmi=1.0, ari=1.0, purity=1.0, noise=0.25, clusters=2)
     """
+    # not above: every stage reads this package, and scikit-learn takes half as long to import as torch
+    from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
     found, classes = np.asarray(groups), np.unique(np.asarray(labels), return_inverse=True)[1].ravel()
     if found.ndim != 1 or found.shape != np.shape(labels) or not len(found):
         raise ValueError(f"expected groups and labels (n,), got {found.shape} and {np.shape(labels)}")
