@@ -18,7 +18,7 @@ from oodretrieval.stores.json_files import FORMAT_VERSION, plain, write_json
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.made_alike import require_same_settings
 from oodretrieval.stores.manifests import read_manifest
-from oodretrieval.stores.part_files import Part, PartFiles, require_name
+from oodretrieval.stores.part_files import PartFiles, require_name
 from oodretrieval.stores.segments import part_name, read_tables, write_table
 from oodretrieval.stores.vectors import fitting_vectors
 
@@ -106,11 +106,16 @@ class CatalogueWriter:
         self._next_part += 1
         write_json(self.path / PENDING, self._state)
 
-    def retain(self, wanted: Callable[[pd.DataFrame], NDArray[np.bool_]]) -> None:
+    def retain(
+        self,
+        wanted: Callable[[pd.DataFrame], NDArray[np.bool_]],
+        current: Callable[[pd.DataFrame], pd.DataFrame] = lambda rows: rows,
+    ) -> None:
         """Leave out the rows that do not belong any more; those that stay keep all their vectors.
 
         Args:
             wanted: Rows of a part, ``n`` → which of them stay, ``(n,)``.
+            current: Rows of a part → the same rows with values as they are now.
 
         Raises:
             StoreError: If a part cannot be read, or written without those rows.
@@ -119,15 +124,22 @@ class CatalogueWriter:
         for part in self._state["parts"]:
             rows = self._files.read(part)
             stay = np.asarray(wanted(rows), bool)
-            if stay.any():
-                parts.append(part if stay.all() else self._some_of(part, rows, stay))
+            if not stay.any():
+                continue
+            now = current(rows)
+            if stay.all():
+                parts.append(
+                    part if now.equals(rows) else self._files.write_changed(self._number(), part, now)
+                )
+            else:
+                parts.append(self._files.write_some(self._number(), part, now, stay))
         if parts != self._state["parts"]:
             self._state["parts"] = parts
             write_json(self.path / PENDING, self._state)
 
-    def _some_of(self, part: Part, rows: pd.DataFrame, stay: NDArray[np.bool_]) -> Part:
+    def _number(self) -> int:
         number, self._next_part = self._next_part, self._next_part + 1
-        return self._files.write_some(number, part, rows, stay)
+        return number
 
     @property
     def segments(self) -> pd.DataFrame:

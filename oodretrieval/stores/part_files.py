@@ -107,6 +107,22 @@ class PartFiles:
         """
         return read_tables([self.folder / part["table"]])
 
+    def write_changed(self, number: int, part: Part, rows: pd.DataFrame) -> Part:
+        """Write changed values of the rows of a part, whose vectors and masks stay.
+
+        Args:
+            number: Of the new part.
+            part: The old one.
+            rows: The same rows, in order.
+
+        Returns:
+            The new part; its other files are those of the old one.
+
+        Raises:
+            StoreError: If the file cannot be written.
+        """
+        return {**part, "table": self.write(number, rows)["table"]}
+
     def write_some(self, number: int, part: Part, rows: pd.DataFrame, stay: NDArray[np.bool_]) -> Part:
         """Write some rows of a part, with their vectors and masks, as a part of their own.
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from oodretrieval.datasets import open_dataset, subset_by_index
@@ -31,7 +32,14 @@ from oodretrieval.stages.select import embedder
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, read_prediction, write_prediction
+from oodretrieval.stores import (
+    PREDICTED_IOU,
+    SELECT_SCORE,
+    Catalogue,
+    Stored,
+    read_prediction,
+    write_prediction,
+)
 
 CPU = {"gpu": -1}
 NAMES = {"model_name": "colour", "meta_model_name": "linear"}
@@ -85,6 +93,25 @@ def test_a_catalogue_of_the_first_images_grows_to_what_a_fresh_one_holds(configu
     said = f"{result['segments']} of {result['considered']} segments selected"
     assert said in caplog.text and result["segments"] == len(contents(fitted)[0])
     assert_as_if_fresh(configuration, fitted, **rule)
+
+
+def test_what_stays_has_the_novelty_that_it_has_among_more_segments(configuration, fitted, monkeypatch):
+    monkeypatch.setattr("oodretrieval.novelty.model.MIN_PIXELS", 4)
+    monkeypatch.setattr("oodretrieval.novelty.likeness.PER_NEIGHBOUR", 2)
+    rule = {"select_by": "novelty", "select_number": 30}
+
+    def scores(name):
+        catalogue = Catalogue.open(fitted.catalogue_folder(name))
+        return catalogue.segments.set_index(["image_id", "segment_id"])[SELECT_SCORE].sort_index()
+
+    embed(configuration, fitted, limit=3, **rule)
+    before = scores("val")
+    embed(configuration, fitted, **rule)
+    assert_as_if_fresh(configuration, fitted, **rule)
+    after = scores("val")
+    pd.testing.assert_series_equal(after, scores("fresh"))
+    both = before.index.intersection(after.index)
+    assert len(both) and (before[both] != after[both]).any()
 
 
 def test_what_stays_selected_is_not_embedded_again(configuration, fitted, monkeypatch):

@@ -20,7 +20,7 @@ from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
-from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks
+from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks, with_values
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.objects import Objects, region_masks
@@ -28,7 +28,7 @@ from oodretrieval.stages.select.on_cluster import CandidateBlock, embed_on_clust
 from oodretrieval.stages.select.scored_segments import ELIGIBLE, ScoredSegments, tables_of
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, CatalogueWriter
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
 from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 
@@ -79,7 +79,11 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
         selection = _select(settings, selector, works.values())
         selected = selection.candidates
-        writer.retain(lambda rows: among(rows, selected))
+        # what stays keeps its vectors; its novelty may be another one among more segments
+        writer.retain(
+            lambda rows: among(rows, selected),
+            lambda rows: with_values(rows, selected, (SELECT_SCORE, PREDICTED_IOU)),
+        )
         for dataset, work in works.items():
             failing.add(dataset, selection.failures[dataset])
             rows = selected[selected["dataset"] == dataset]

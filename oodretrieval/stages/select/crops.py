@@ -57,6 +57,28 @@ def among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(found, np.bool_)
 
 
+def with_values(rows: pd.DataFrame, others: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Rows with the values that other rows of the same segments have.
+
+    Args:
+        rows: Candidates, ``n``.
+        others: Candidates.
+        columns: Whose values are taken, where both have them.
+
+    Returns:
+        The rows; those of segments that ``others`` lacks as they were.
+    """
+    places = pd.MultiIndex.from_frame(others[SAME]).get_indexer(pd.MultiIndex.from_frame(rows[SAME]))
+    found = places >= 0
+    changed = {}
+    for name in columns:
+        if name in rows.columns and name in others.columns:
+            values = rows[name].to_numpy().copy()
+            values[found] = others[name].to_numpy()[places[found]]
+            changed[name] = values
+    return rows.assign(**changed)
+
+
 class Crops:
     """Reads images, yields the crops of their candidates, and collects rows and masks in the same order.
 
