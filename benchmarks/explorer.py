@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from oodretrieval.explorer import Explorer
-from oodretrieval.explorer.desktop.explorer import SIZE
+from oodretrieval.explorer.desktop.snapshot import SIZE
 from oodretrieval.stores import CatalogueWriter
 
 CLASSES, DIMENSIONS, EVENTS = 19, 16, 60

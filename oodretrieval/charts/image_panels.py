@@ -35,7 +35,7 @@ def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 
         figure.colorbar(drawn, cax=axis.inset_axes((1.01, 0.0, 0.02, 1.0)))
     axes[0, 0].set_title("entropy (0 certain … 1 uniform)")
     axes[0, 1].set_title(f"{view.value_name} of each segment")
-    axes[1, 0].imshow(_overlay(view))
+    axes[1, 0].imshow(view.with_truth)
     truth = view.labels is not None and view.label_mapping is not None
     axes[1, 0].set_title("image with truth overlaid" if truth else "image")
     axes[1, 1].imshow(colourise(view.prediction, view.pred_mapping))
@@ -84,13 +84,6 @@ def frame(box: tuple[int, int, int, int], colour: str = RED) -> Rectangle:
     return Rectangle(
         (left - 0.5, top - 0.5), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2
     )
-
-
-def _overlay(view: ImageView) -> NDArray[np.uint8]:
-    if view.labels is None or view.label_mapping is None:
-        return view.image
-    painted = colourise(view.labels, view.label_mapping).astype(np.float32)
-    return (0.55 * view.image + 0.45 * painted).astype(np.uint8)
 
 
 def _legend(axis: Axes, mapping: ClassMapping, present: NDArray[np.integer], columns: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.labels import ClassMapping
+from oodretrieval.labels import ClassMapping, colourise
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,3 +38,11 @@ class ImageView:
     value_name: str = "predicted IoU"
     limits: tuple[float, float] = (0.0, 1.0)
     high_is_unknown: bool = False
+
+    @property
+    def with_truth(self) -> NDArray[np.uint8]:
+        """The image with the colours of its labels over it, ``(H, W, 3)``; the image alone without truth."""
+        if self.labels is None or self.label_mapping is None:
+            return self.image
+        painted = colourise(self.labels, self.label_mapping).astype(np.float32)
+        return (0.55 * self.image + 0.45 * painted).astype(np.uint8)

@@ -11,6 +11,12 @@ from oodretrieval.explorer.prompt import Prompt
 
 Limits = tuple[float, float, float, float]
 """Left, bottom, right, top."""
+REACH = 14
+"""How near the pointer must come to a point, pixels at 100 dpi."""
+WATCHING = 2000
+"""How often tags of other views are looked for, milliseconds."""
+RINGS_FOLLOW = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
+"""Of the state: what the rings in the scatter depend on."""
 
 
 @dataclass(frozen=True, eq=False)

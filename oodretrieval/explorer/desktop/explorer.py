@@ -13,7 +13,8 @@ from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
 from oodretrieval.explorer.desktop.dragging import Dragging
 from oodretrieval.explorer.desktop.figure_view import FigureView
-from oodretrieval.explorer.desktop.snapshot import save_snapshot
+from oodretrieval.explorer.desktop.snapshot import SIZE, save_snapshot
+from oodretrieval.explorer.presentation import WATCHING
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
@@ -23,13 +24,9 @@ from oodretrieval.stores import Catalogue, Workspace
 if TYPE_CHECKING:
     from oodretrieval.explorer.web.notebook import NotebookPage
 
-SIZE = (15.5, 8.2)
-"""Of a new figure, inches."""
 BUTTONS = {MouseButton.LEFT: "left", MouseButton.MIDDLE: "middle", MouseButton.RIGHT: "right"}
 _POLLING = 60
 """How often finished work is looked for, milliseconds."""
-_WATCHING = 2000
-"""How often tags of other windows are looked for, milliseconds."""
 
 
 class Explorer:
@@ -73,7 +70,7 @@ class Explorer:
         canvas: Any = self.figure.canvas
         self._timer = canvas.new_timer(interval=_POLLING)
         self._timer.add_callback(self.poll)
-        self._watch = canvas.new_timer(interval=_WATCHING)
+        self._watch = canvas.new_timer(interval=WATCHING)
         self._watch.add_callback(self.look_for_tags)
         self._polling = False
         self.session = Session(

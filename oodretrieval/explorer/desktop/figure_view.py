@@ -9,7 +9,7 @@ from oodretrieval.explorer.desktop.detail_view import DetailView
 from oodretrieval.explorer.desktop.overlay import Overlay
 from oodretrieval.explorer.desktop.scatter_view import ScatterView
 from oodretrieval.explorer.details import rows_to_choose
-from oodretrieval.explorer.presentation import Presentation
+from oodretrieval.explorer.presentation import RINGS_FOLLOW, Presentation
 from oodretrieval.explorer.state import State
 
 _SCATTER = {
@@ -17,8 +17,6 @@ _SCATTER = {
     *("selected", "filter", "hidden"),
 }
 """Of the state: what the scatter and its title show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
-"""Of the state: what the rings in the scatter depend on."""
 
 
 class FigureView:
@@ -57,13 +55,13 @@ class FigureView:
             end()
 
     def _follow_state(self, changed: frozenset[str]) -> None:
-        if "found" in changed or changed & _RINGS:
+        if "found" in changed or changed & RINGS_FOLLOW:
             self.ring()
         if changed & _SCATTER or ("tags" in changed and self._state.depends_on_tags):
             self.scatter.draw()
             ticked = self._tick()
             self.overlay.redraw(self._left, *([self.detail.figure] if ticked else []))
-        elif "found" in changed or changed & _RINGS:
+        elif "found" in changed or changed & RINGS_FOLLOW:
             self.overlay.refresh()
 
     def _follow_presentation(self, changed: frozenset[str]) -> None:

@@ -11,7 +11,7 @@ from oodretrieval.explorer.desktop.scatter import (
     legend_room,
     show_limits,
 )
-from oodretrieval.explorer.presentation import Presentation
+from oodretrieval.explorer.presentation import REACH, Presentation
 from oodretrieval.explorer.raster import EXACT
 from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.state import State
@@ -25,8 +25,6 @@ COLOURINGS = {
     "clusters": "coloured by cluster",
     "tags": "coloured by tag",
 }
-REACH = 14
-"""How near the pointer must come to a point, pixels at 100 dpi."""
 
 
 class ScatterView:

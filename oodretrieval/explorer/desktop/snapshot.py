@@ -11,7 +11,7 @@ from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.state import State
 
 SIZE = (15.5, 8.2)
-"""Of the picture, inches."""
+"""Of a new figure, inches."""
 
 
 def save_snapshot(state: State, presentation: Presentation, path: Path) -> Path:

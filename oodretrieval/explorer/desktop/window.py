@@ -15,8 +15,9 @@ from oodretrieval.errors import DisplayError, SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.leaving import leave
 from oodretrieval.explorer.commands.saving import SNAPSHOTS
-from oodretrieval.explorer.desktop.explorer import SIZE, Explorer
+from oodretrieval.explorer.desktop.explorer import Explorer
 from oodretrieval.explorer.desktop.menus import WindowMenus
+from oodretrieval.explorer.desktop.snapshot import SIZE
 from oodretrieval.explorer.settings import ExplorerSettings
 
 logger = logging.getLogger(__name__)

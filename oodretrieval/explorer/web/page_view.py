@@ -12,7 +12,7 @@ from oodretrieval.explorer.colour_scale import bar_colours
 from oodretrieval.explorer.commands.menus import candidate_buttons, menus
 from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail, rows_to_choose
-from oodretrieval.explorer.presentation import Limits
+from oodretrieval.explorer.presentation import RINGS_FOLLOW, Limits
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
@@ -25,7 +25,6 @@ _MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters
 """Colourings, and what to call them where their own name does not say it."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
-_RINGS = {"points", "query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}
 
 
 class PageView:
@@ -101,7 +100,7 @@ class PageView:
             self._draw_legend(categories)
         if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
             self._draw_choice()
-        if state & {*_RINGS, "found"} or "marked" in changed:
+        if state & {*RINGS_FOLLOW, "found"} or "marked" in changed:
             self._draw_rings()
         if changed & {"thumbnail", "marked"} or state & {"clusters", "tags"}:
             self._draw_card()

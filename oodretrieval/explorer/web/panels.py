@@ -33,7 +33,7 @@ def four_panels(view: ImageView) -> dict[str, Any]:
         _heat(f"{view.value_name} of each segment", view.values, quality_map, view.limits),
         {
             "title": "image with truth overlaid" if truth else "image",
-            "picture": data_address(_with_truth(view)),
+            "picture": data_address(view.with_truth),
             "classes": _classes(view.label_mapping, view.labels),
         },
         {
@@ -60,13 +60,6 @@ def _heat(
     steps = (table(np.linspace(0, 1, _STEPS))[:, :3] * 255).astype(int).tolist()
     bar = {"low": f"{low:.2g}", "high": f"{high:.2g}", "colours": [hex_colour(tuple(c)) for c in steps]}
     return {"title": title, "picture": data_address(painted), "bar": bar}
-
-
-def _with_truth(view: ImageView) -> NDArray[np.uint8]:
-    if view.labels is None or view.label_mapping is None:
-        return view.image
-    painted = colourise(view.labels, view.label_mapping).astype(np.float32)
-    return (0.55 * view.image + 0.45 * painted).astype(np.uint8)
 
 
 def _classes(mapping: ClassMapping | None, ids: NDArray[np.integer] | None) -> list[list[str]]:

@@ -8,14 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.categories import Category
+from oodretrieval.explorer.presentation import REACH
 from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
 from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.figure import PICTURE, add_picture, add_points, add_ring, empty_figure
 
-REACH = 14
-"""How near the pointer must come to a point, pixels."""
 LEGEND_ROOM = 190
 """Kept free for the legend on the left when all points are shown, pixels."""
 _QUERY, _NEIGHBOUR, _CHOSEN = RED, "#111111", "#111111"

@@ -17,7 +17,7 @@ from tornado.ioloop import IOLoop, PeriodicCallback
 
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.opening import start
-from oodretrieval.explorer.presentation import Presentation
+from oodretrieval.explorer.presentation import WATCHING, Presentation
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
@@ -32,8 +32,6 @@ LONGEST_MESSAGE = 1_000_000
 """What a page may send at once, bytes: far more than a lasso needs."""
 _POLLING = 40
 """How often finished work is looked for, milliseconds."""
-_WATCHING = 2000
-"""How often tags of other windows are looked for, and how this one stands is kept, milliseconds."""
 _PATIENCE = 24 * 60 * 60 * 1000
 """How long a page that lost its connection is waited for, milliseconds."""
 
@@ -54,7 +52,7 @@ class WebExplorer:
     def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
         self.session = Session(state, workspace, started=self._start_polling, snapshot=_save_snapshot)
         self._poller = PeriodicCallback(self._poll, _POLLING)
-        self._watch = PeriodicCallback(self._look_around, _WATCHING)
+        self._watch = PeriodicCallback(self._look_around, WATCHING)
         self._token = secrets.token_urlsafe(24)
         self._server = self._serve(port)
         self.port = int(self._server.port)
