@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from oodretrieval.explorer.observable import Observable, Observed
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.results.tagged import NOT_OF_INTEREST, OF_INTEREST
+from oodretrieval.search.candidates import inspection_order
 from oodretrieval.search.feedback import Answer, RelevanceFeedback
 
 PAGE = 12
@@ -146,7 +147,7 @@ class Review(Observable):
             At most :data:`PAGE` rows without an answer, best first.
         """
         scores = self._feedback.scores()
-        places = np.argsort(-scores, kind="stable")
+        places = inspection_order(scores)
         rows = np.fromiter(self._rows, np.intp, len(self._rows))[places]
         open_rows = (row for row in rows[: PAGE + len(self._given)].tolist() if self.answer_of(row) is None)
         return tuple(islice(open_rows, PAGE))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from oodretrieval.evaluation import DiscoveryCurve, block_resamples, interval, simulate_feedback
 from oodretrieval.evaluation.discovery import LOOKS_IN_ALL, LOOKS_PER_IMAGE
 from oodretrieval.results.rules import Resampling
-from oodretrieval.search import RelevanceFeedback
+from oodretrieval.search import RelevanceFeedback, inspection_order
 from oodretrieval.stages.evaluate.discovery.scene import Answer, Candidates, Scene
 
 SHARES = ("touched", "found", "outlined")
@@ -184,7 +184,7 @@ def answered_measures(scene: Scene, kind: str, looks: int, seeds: int) -> dict[s
         f"yes or no, {WRONG:.0%} wrong": (plain, WRONG),
         "kinds": (kinds, 0.0),
     }
-    order = np.argsort(-candidates.scores, kind="stable")
+    order = inspection_order(candidates.scores)
     found = {"none": _after(candidates, order[:looks], np.array(plain))}
     for way, (answers, wrong) in ways.items():
         runs = []
