@@ -246,8 +246,8 @@ class Trainer:
         with atomic_path(self.state_path) as temporary:
             try:
                 torch.save(state, temporary)
-            except RuntimeError as error:  # torch's word for a file that cannot be written
-                raise OSError(str(error).splitlines()[0]) from error
+            except RuntimeError as error:  # what torch raises where a file cannot be written; its text helps nobody
+                raise OSError("the file could not be written whole") from error
 
     def _resume(self) -> None:
         if not self.state_path.is_file():
