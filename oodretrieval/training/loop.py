@@ -246,7 +246,7 @@ class Trainer:
         with atomic_path(self.state_path) as temporary:
             try:
                 torch.save(state, temporary)
-            except RuntimeError as error:  # what torch raises where a file cannot be written; its text helps nobody
+            except RuntimeError as error:  # torch's word for what cannot be written, which helps nobody
                 raise OSError("the file could not be written whole") from error
 
     def _resume(self) -> None:
