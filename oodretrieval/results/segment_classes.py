@@ -128,16 +128,16 @@ class SegmentClasses:
     @cached_property
     def unknown(self) -> NDArray[np.bool_]:
         """Whether a segment is, by truth, of a class that the network never learned, ``(n,)``."""
-        found = np.zeros(len(self._table), np.bool_)
-        for dataset, ids in self._made_by.get("unknown_ids", {}).items():
-            found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
-        return found
+        return self._labelled_as("unknown_ids")
 
     @cached_property
     def void(self) -> NDArray[np.bool_]:
         """Whether a segment is mostly of what its dataset's truth leaves open, ``(n,)``."""
+        return self._labelled_as("void_ids")
+
+    def _labelled_as(self, kind: str) -> NDArray[np.bool_]:
         found = np.zeros(len(self._table), np.bool_)
-        for dataset, ids in self._made_by.get("void_ids", {}).items():
+        for dataset, ids in self._made_by.get(kind, {}).items():
             found |= (self._table["dataset"] == dataset).to_numpy() & np.isin(self.labels, ids)
         return found
 
