@@ -34,8 +34,8 @@ def _explained(session: Session, row: int) -> WholeImage:
     model = str(session.state.catalogue.settings.get("model", ""))
     (key,) = CandidateRows(session.state.catalogue).keys([row])
     mask = decode_mask(CatalogueMasks(session.state.catalogue, session.workspace).mask(row, key))
-    image = session.crops.image(row)
-    sample = Sample(image, None, str(segments.image_path(row)), key.image_id)
+    image = session.pictures.image(row)
+    sample = Sample(image, None, str(session.pictures.image_path(row)), key.image_id)
     explainer = _explainer(model, os.environ.get("OODRETRIEVAL_CONFIGURATION", ""))
     found = explainer.see(sample).explain(mask, title=segments.classes.class_name(row))
     heading = (

@@ -13,17 +13,23 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.saving import save_picture
-from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
+from oodretrieval.errors import (
+    ImageError,
+    OODRetrievalError,
+    PartialFailure,
+    SettingsError,
+    StoreError,
+    UnknownNameError,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import atomic_path, file_name
-from oodretrieval.images import read_image
 from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.columns import Columns
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tagged import NOT_OF_INTEREST, CandidateRows, read_tags
 from oodretrieval.search.row_filter import parse_filter
-from oodretrieval.segments.crops import crop
 from oodretrieval.stages.export.coco import coco_annotations
 from oodretrieval.stages.export.label_images import (
     CLASSES,
@@ -35,7 +41,6 @@ from oodretrieval.stages.export.label_images import (
 from oodretrieval.stages.export.settings import ExportSettings
 from oodretrieval.stages.export.tagged_candidates import TaggedCandidate, tagged_candidates
 from oodretrieval.stores import Catalogue, Workspace, read_json, write_json
-from oodretrieval.stores.boxes import crop_boxes
 from oodretrieval.stores.tags import CandidateKey
 
 logger = logging.getLogger(__name__)
@@ -198,13 +203,13 @@ class _Export:
         return found
 
     def _write_crops(self) -> None:
-        boxes = crop_boxes(self.catalogue.segments)
+        pictures = CandidatePictures(self.catalogue)
         for candidate in self.candidates:
             dataset, image_id, number = candidate.key
             name = f"crops/{file_name(candidate.tag)}/{file_name(f'{dataset}_{image_id}_{number}')}.png"
             try:
-                picture = crop(read_image(candidate.image_path), boxes[candidate.row])
-            except (OODRetrievalError, ValueError) as error:
+                picture = pictures.embedded(candidate.row)
+            except ImageError as error:
                 self.failures[f"{dataset}/{image_id}"] = f"no crop: {error}"
                 continue
             save_picture(self.folder / name, picture)
