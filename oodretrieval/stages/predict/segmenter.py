@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 from oodretrieval.datasets import Sample, SegmentationDataset
@@ -23,6 +22,7 @@ from oodretrieval.models.test_time import (
     aligns_corners,
     low_resolution_logits,
 )
+from oodretrieval.seen_size import shrunk
 from oodretrieval.stages.predict.finish import with_truth
 from oodretrieval.stages.predict.outcomes import NetworkOutcome, require_classes
 from oodretrieval.stages.predict.settings import InferenceSettings
@@ -60,11 +60,7 @@ def network_input(
         The image as it is, and as the network shall see it.
     """
     height, width = sample.image.shape[:2]
-    seen = settings.seen_size(height, width, trained)
-    if seen == (height, width):
-        return Input(sample, sample.image)
-    image = Image.fromarray(sample.image).resize(seen[::-1], Image.Resampling.BILINEAR)
-    return Input(sample, np.asarray(image))
+    return Input(sample, shrunk(sample.image, settings.seen_size(height, width, trained)))
 
 
 def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
