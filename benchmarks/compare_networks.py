@@ -17,6 +17,7 @@ from measuring import alternate, load
 
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry, build
 from oodretrieval.models.test_time import low_resolution_logits
+from oodretrieval.results.tables import markdown_head, markdown_row
 
 CLASSES = 9
 VAL = "camvid_val"
@@ -85,11 +86,11 @@ def report(
 ) -> str:
     """The table as Markdown."""
     head = ["network", "parameters", "s / image", *COLUMNS.values()]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines = [markdown_head(*head)]
     for network, runs in measures.items():
         millions, seconds = cost[network]
         means = (with_spread([run[key] for run in runs]) for key in COLUMNS)
-        lines.append(" | ".join([f"| {network}", f"{millions:.2f} M", f"{seconds:.3f}", *means]) + " |")
+        lines.append(markdown_row(network, f"{millions:.2f} M", f"{seconds:.3f}", *means))
     seeds = max(map(len, measures.values()))
     return TEXT.format(
         epochs=epochs,

@@ -11,6 +11,8 @@ from typing import Any
 
 from comparing import arguments, deeplab, set_up, train, with_spread
 
+from oodretrieval.results.tables import markdown_head, markdown_row
+
 CLASSES = 9
 VAL = "camvid_val"
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -52,7 +54,7 @@ def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
         *(f"mean IoU, seed {s}" for s in range(seeds)),
         "mean IoU over none, paired",
     ]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines = [markdown_head(*head)]
     for variant, runs in measures.items():
         if not runs:
             continue
@@ -62,7 +64,7 @@ def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
             run["mean_iou"] - none["mean_iou"] for run, none in zip(runs, measures["none"], strict=False)
         ]
         gain = "–" if variant == "none" else with_spread(gains)
-        lines.append("| " + " | ".join([variant, *means, *each, gain]) + " |")
+        lines.append(markdown_row(variant, *means, *each, gain))
     return TEXT.format(epochs=epochs, table="\n".join(lines))
 
 

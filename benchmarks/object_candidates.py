@@ -6,7 +6,7 @@ Empty the folder after a change of network or proposals.
 
 import json
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,7 +182,7 @@ def _candidates(name: str, frames: dict[str, list[Frame]], cache: Path) -> Itera
                     f"{key}_covered": getattr(found, key).covered,
                     f"{key}_iou": getattr(found, key).iou,
                 }
-            np.savez(kept, **tree, **arrays)
+            np.savez(kept, **tree, **arrays)  # type: ignore[arg-type]
         stored = np.load(kept)
         arguments: dict[str, Any] = {key: stored[key] for key in TREE}
         arguments |= {"step": int(stored["step"]), "size": tuple(stored["size"].tolist())}
@@ -235,3 +235,8 @@ def _matches(shared: NDArray[Any], areas: NDArray[Any], objects: list[RunLengthM
     """As :func:`oodretrieval.evaluation.discovery.match`, of many candidates at once."""
     union = areas[:, None] + np.array([mask.area for mask in objects]) - shared
     return Matches(shared / areas[:, None], shared / union)
+
+
+def shares_text(shares: Mapping[str, float]) -> str:
+    """Objects touched, found and outlined, as cells of tables have them."""
+    return " / ".join(f"{shares[name]:.0%}" for name in ("touched", "found", "outlined"))
