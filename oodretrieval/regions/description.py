@@ -6,6 +6,8 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from skimage.color import rgb2lab
 
+from oodretrieval.uncertainty import softmax_and_energy
+
 SMOOTHING = 0.8
 """Standard deviation of the Gaussian over colours, in cells; Felzenszwalb and Huttenlocher's."""
 
@@ -133,11 +135,8 @@ def class_probabilities(
     Returns:
         Softmax ``(H, W, C)`` and ``-logsumexp`` ``(H, W)``.
     """
-    full = resized(logits, size)
-    largest = full.max(axis=0)
-    exponentials = np.exp(full - largest)
-    sums = exponentials.sum(axis=0)
-    return (exponentials / sums).transpose(1, 2, 0), -(largest + np.log(sums))
+    softmax, heat = softmax_and_energy(resized(logits, size), axis=0)
+    return softmax.transpose(1, 2, 0), heat
 
 
 def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:

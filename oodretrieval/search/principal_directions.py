@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from oodretrieval.directions import unit_vectors
+
 _SAMPLE = 8192
 BYTES_AT_ONCE = 32 * 2**20
 _LEAST_VARIANCE = 1e-10
@@ -50,9 +52,7 @@ def principal_directions(
         _require_finite(block)
         block -= mean.astype(precision)
         block /= unit
-        turned = block.astype(np.float32, copy=False) @ turn
-        lengths = np.linalg.norm(turned, axis=1, keepdims=True)
-        directions[rows] = turned / np.where(lengths > 0, lengths, 1)
+        directions[rows] = unit_vectors(block.astype(np.float32, copy=False) @ turn)
     return directions
 
 
