@@ -36,6 +36,7 @@ from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
 from oodretrieval.masks import decode_mask
 from oodretrieval.models import load_model
+from oodretrieval.places import places_of
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import RelevanceFeedback
 from oodretrieval.stages.export.export import export_candidates
@@ -198,7 +199,7 @@ def close(loop: Loop, chosen: argparse.Namespace, run: Run, folder: Path) -> pd.
 def name_kinds(catalogue: Catalogue, loop: Loop, looks: int) -> dict[str, Any]:
     """Review page by page, as a person would who knows the kinds; returns how many were named after how many looks."""
     state = State(catalogue, ExplorerSettings())
-    places = {image_id: place for place, image_id in enumerate(loop.named.ids)}
+    places = places_of(loop.named.ids)
     rows = np.flatnonzero(catalogue.segments["image_id"].isin(list(places)))
     if state.ranking is not None:
         rows = rows[state.ranking.first[rows] == rows]

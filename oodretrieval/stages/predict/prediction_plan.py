@@ -11,6 +11,7 @@ from typing import Self
 import pandas as pd
 
 from oodretrieval.errors import StoreError
+from oodretrieval.places import places_of
 from oodretrieval.stages.predict.finish import Finished, Finisher
 from oodretrieval.stores import PredictionRecord, Workspace, read_prediction_record, require_same_settings
 from oodretrieval.stores.table_layout import Destination, TableLayout
@@ -63,7 +64,7 @@ class Plan:
             left = asked if overwrite else layout.outstanding(asked, records)
             parts = layout.destinations(layout.numbers(left))
             destinations = {image: to for to, images in parts for image in images}
-        places = {image: index for index, image in enumerate(ids)}
+        places = places_of(ids)
         todo = [places[image] for image in destinations or left]
         return cls(todo, len(asked) - len(todo), destinations, layout)
 

@@ -15,6 +15,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import file_name
 from oodretrieval.labels import ClassMapping
+from oodretrieval.places import places_of
 from oodretrieval.results.result import result_folder
 from oodretrieval.segments import label_components
 from oodretrieval.stages.predict.segmenter import predicted_classes
@@ -40,6 +41,7 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images could not be read; all others were explained.
     """
     dataset = run.dataset(settings.dataset, settings.common)
+    places = places_of(dataset.ids)
     entry = run.configuration.model(settings.model_name)
     explainer = Explainer(entry, choose_device(settings.common.gpu), settings.inference)
     folder = result_folder(run.workspace.path, settings.save_dir) / "fixations"
@@ -47,7 +49,7 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
     failures: dict[str, str] = {}
     for image_id in progress(_images(settings, dataset.ids), desc="images", unit="image"):
         try:
-            sample = dataset[dataset.ids.index(image_id)]
+            sample = dataset[places[image_id]]
         except ImageError as error:
             failures[image_id] = str(error)
             continue

@@ -6,10 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
 from oodretrieval.charts.fixations import ExplainedSegment
 from oodretrieval.datasets import Sample
+from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.explain import Evidence, drop_outliers, heat_map
 from oodretrieval.models import load_model
@@ -49,15 +50,8 @@ class Explainer:
         """
         image = network_input(sample, self._settings, self._entry.size).image
         height, width = sample.image.shape[:2]
-        return Seen(Evidence(self._model, self._normalised(image)), (height, width), image.shape[:2])
-
-    def _normalised(self, image: NDArray[np.uint8]) -> Tensor:
-        scaled = torch.tensor(image, device=self._device).permute(2, 0, 1).float() / 255
-        mean, std = (
-            torch.tensor(values, device=self._device)[:, None, None]
-            for values in (self._entry.mean, self._entry.std)
-        )
-        return ((scaled - mean) / std)[None]
+        shown = image_tensor(image, self._entry.mean, self._entry.std)[None].to(self._device)
+        return Seen(Evidence(self._model, shown), (height, width), image.shape[:2])
 
 
 @dataclass(frozen=True, eq=False)

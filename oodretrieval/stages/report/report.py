@@ -206,10 +206,9 @@ def _rated_sheets(
         return []
     large[PREDICTED_IOU] = model.predict(large)
     dataset = work.dataset
-    index = {image_id: i for i, image_id in enumerate(dataset.ids)}
     make = partial(
         tiles,
-        image_of=lambda image_id: dataset[index[image_id]].image,
+        image_of=lambda image_id: work.sample(image_id).image,
         lines_of=lambda row: segment_lines(row, class_names, dataset),
     )
     sheets = []

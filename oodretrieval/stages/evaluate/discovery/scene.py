@@ -209,11 +209,10 @@ class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
     def __init__(self, objects: Objects) -> None:
-        self._objects, self._dataset = objects, objects.regions.work.dataset
-        self._places = {image: index for index, image in enumerate(self._dataset.ids)}
+        self._objects = objects
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
-        features = self._objects.regions.feature_map(self._dataset[self._places[image_id]].image, image_id)
+        features = self._objects.regions.feature_map(image_id)
         components = np.zeros(masks[0].size, np.int32)
         for number, mask in enumerate(masks, 1):
             components[decode_mask(mask)] = number
