@@ -100,7 +100,18 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
-STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report", "export"]
+STAGES = [
+    "train",
+    "predict",
+    "measure",
+    "fit",
+    "select",
+    "evaluate",
+    "discover",
+    "explain",
+    "report",
+    "export",
+]
 """Folders of the stages, in the order of the pipeline: one imports only from those before it."""
 
 

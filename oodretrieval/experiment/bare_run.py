@@ -1,6 +1,7 @@
 """Configuration and workspace alone: what a run is, without what it opens."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from oodretrieval.experiment.configuration import Configuration
@@ -53,6 +54,30 @@ class BareRun:
         from oodretrieval.experiment.provenance import weights_hash_if_there
 
         return weights_hash_if_there(self.configuration.model(model))
+
+    def novelty_model_path(self, model: str) -> Path:
+        """Where a network's novelty model is read from and saved to: its entry's path, else the workspace.
+
+        Args:
+            model: Name of the network.
+
+        Returns:
+            The file, whether it is there or not.
+        """
+        own = self.configuration.model(model).novelty
+        return Path(own) if own is not None else self.workspace.novelty_model_path(model)
+
+    def with_folder(self, root: str) -> tuple[Self, str]:
+        """The same, with an entry for a folder of photographs that has none.
+
+        Args:
+            root: The folder.
+
+        Returns:
+            The run, and the name of the entry: that of the folder.
+        """
+        name = self.configuration.free_name(root)
+        return replace(self, configuration=self.configuration.with_folder(name, root)), name
 
     def for_others(self) -> Self:
         """The same, for processes that were started elsewhere: the workspace by its absolute path."""

@@ -121,20 +121,6 @@ class TrainedModels:
                 f"with {remedy} args.overwrite=True"
             )
 
-    def novelty_model_path(self, model_name: str) -> Path:
-        """Where a network's novelty model is read from and saved to: its entry's path, else the workspace.
-
-        Args:
-            model_name: Name of the network.
-
-        Returns:
-            The file, whether it is there or not.
-        """
-        entry = self.run.configuration.model(model_name)
-        if entry.novelty is not None:
-            return Path(entry.novelty)
-        return self.run.workspace.novelty_model_path(model_name)
-
     def novelty_model(self, model_name: str) -> NoveltyModel:
         """Load the novelty model of a network.
 
@@ -148,7 +134,7 @@ class TrainedModels:
             WeightsError: If it is not fitted yet, or its file is damaged.
             TableError: If it was fitted for another network, or for other weights of this one.
         """
-        path = self.novelty_model_path(model_name)
+        path = self.run.novelty_model_path(model_name)
         remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
         if not path.is_file():
             raise WeightsError(

@@ -8,10 +8,10 @@ from PIL import Image
 from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.explain.explain import explain
+from oodretrieval.stages.explain.explainer import Explainer
+from oodretrieval.stages.explain.settings import ExplainSettings
 from oodretrieval.stages.predict.settings import InferenceSettings
-from oodretrieval.stages.report.explain import explain
-from oodretrieval.stages.report.explainer import Explainer
-from oodretrieval.stages.report.settings import ExplainSettings
 
 CHOSEN = {"dataset": "val", "model_name": "colour", "gpu": -1}
 

@@ -11,7 +11,7 @@ from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.tagged import CandidateRows
 
 if TYPE_CHECKING:
-    from oodretrieval.stages.report.explainer import Explainer
+    from oodretrieval.stages.explain.explainer import Explainer
 
 
 def explain_marked(session: Session) -> None:
@@ -52,6 +52,6 @@ def _explainer(model: str, _configuration: str) -> "Explainer":
     """The network, kept for the next segment; another one where another configuration is in use."""
     from oodretrieval.experiment.configuration import load_configuration
     from oodretrieval.experiment.device import choose_device
-    from oodretrieval.stages.report.explainer import Explainer
+    from oodretrieval.stages.explain.explainer import Explainer
 
     return Explainer(load_configuration().model(model), choose_device(0))

@@ -22,7 +22,7 @@ from oodretrieval.evaluation import (
     retrieval_intervals,
 )
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.results.result import Context, Result, result_folder
@@ -147,12 +147,10 @@ def _context(
     resampling: Resampling,
 ) -> Context:
     made_by = catalogue.settings
-    datasets = list(catalogue.segments["dataset"].unique())
-    known = [name for name in datasets if name in run.configuration.datasets]
-    model = made_by.get("model", "")
-    return Context(
-        dataset=", ".join(datasets),
-        split=", ".join(split_of(run, name) for name in known),
+    return measured_on(
+        run,
+        catalogue.segments["dataset"].unique(),
+        made_by.get("model", ""),
         images=images,
         void_rule="a segment is what most of its pixels are; void ones are left out",
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
@@ -160,7 +158,6 @@ def _context(
         threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
         intervals=f"{resampling.words(images)}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
-        **(model_context(run, model) if model in run.configuration.models else {"model": model}),
     )
 
 

@@ -13,13 +13,13 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.subset import label_ids, read_labels_at
 from oodretrieval.errors import ImageError, PartialFailure
 from oodretrieval.execution import progress
-from oodretrieval.experiment.context import split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.datasets import require_truth
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.results.result import Result, result_folder
 from oodretrieval.results.rules import size_words, void_rule
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import SearchSettings
@@ -74,9 +74,9 @@ def _result(
     search: "_Search",
     summary: pd.DataFrame,
 ) -> Result:
-    context = Context(
-        dataset=settings.dataset,
-        split=split_of(run, settings.dataset),
+    context = measured_on(
+        run,
+        [settings.dataset],
         images=search.images,
         void_rule=void_rule(label_set),
         resolution=f"{size_words(search.sizes)}; objects are 8-connected components of one label id",

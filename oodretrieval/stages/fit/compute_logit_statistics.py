@@ -143,7 +143,7 @@ def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
 
 
 def _in_workspace(workspace: Workspace, model_name: str) -> Path:
-    return workspace.path / "logit_statistics" / f"{model_name}{SUFFIX}"
+    return workspace.logit_statistics_folder / f"{model_name}{SUFFIX}"
 
 
 def _write(path: Path, statistics: LogitStatistics, made_by: dict[str, Any]) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 from oodretrieval.choices import CROP, SEGMENTS
 from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import ClassMapping
-from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import CANDIDATES
 
@@ -36,7 +36,7 @@ def catalogue_settings(
     first = next(iter(datasets.values()))
     meta_model = settings.meta_model_name if with_meta_model else ""
     entry = run.configuration.model(settings.model_name)
-    novelty = run.trained.novelty_model_path(settings.model_name)
+    novelty = run.novelty_model_path(settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")

@@ -58,7 +58,7 @@ class Selector:
         self.novelty_file: tuple[NoveltyModel, Path] | None = None
         if rule.needs_novelty_model:
             self.novelty = _needed_novelty(run, model_name, device)
-            self.novelty_file = self.novelty.model, run.trained.novelty_model_path(model_name)
+            self.novelty_file = self.novelty.model, run.novelty_model_path(model_name)
 
     def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
         """Score the segments of a dataset.

@@ -60,7 +60,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     path = _save_path(settings, run.configuration, entry)
     start = require_another_file(entry, settings.save_file) if settings.exports else None
     widened = f"_{path.stem}" if settings.exports else ""
-    state = run.workspace.path / "training" / f"{settings.model_name}{widened}" / "state.pt"
+    state = run.workspace.training_folder / f"{settings.model_name}{widened}" / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
     with run.workspace.lock(state.parent) if first else nullcontext():
         _require_nothing_lost(path, state, settings.common.overwrite)

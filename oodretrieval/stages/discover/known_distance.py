@@ -81,7 +81,7 @@ def _of_regions(
     catalogue: Catalogue, work: StoredWork, rows: pd.DataFrame, novelty: SegmentNovelty, run: Run
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances of rows of objects, and of all regions of their images."""
-    file = run.trained.novelty_model_path(str(catalogue.settings["model"]))
+    file = run.novelty_model_path(str(catalogue.settings["model"]))
     proposals: Any = catalogue.settings.get("proposals", "regions")
     device = novelty.features.device
     described = DescribedRegions(work, (novelty.model, file), device, ObjectSettings(proposals=proposals))

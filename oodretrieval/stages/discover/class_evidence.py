@@ -14,7 +14,7 @@ from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.results.candidates import Candidates
 from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses
 from oodretrieval.search import CandidateClass, ClassEvidence
-from oodretrieval.stages.report.known_distance import strangeness
+from oodretrieval.stages.discover.known_distance import strangeness
 from oodretrieval.stores import Catalogue
 
 

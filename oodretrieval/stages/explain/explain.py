@@ -12,15 +12,15 @@ from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import file_name
 from oodretrieval.labels import ClassMapping
 from oodretrieval.places import places_of
 from oodretrieval.results.result import result_folder
 from oodretrieval.segments import label_components
-from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.report.explainer import Explainer
-from oodretrieval.stages.report.settings import ExplainSettings
+from oodretrieval.stages.explain.explainer import Explainer
+from oodretrieval.stages.explain.settings import ExplainSettings
 
 logger = logging.getLogger(__name__)
 

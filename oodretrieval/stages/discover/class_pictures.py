@@ -13,7 +13,7 @@ from oodretrieval.charts.saving import Picture
 from oodretrieval.images import read_image
 from oodretrieval.search import CandidateClass, ClassEvidence, shown_members
 from oodretrieval.segments import enlarge_box
-from oodretrieval.stages.report.class_evidence import CandidateTruth
+from oodretrieval.stages.discover.class_evidence import CandidateTruth
 from oodretrieval.stores import Catalogue
 from oodretrieval.stores.boxes import segment_boxes
 
