@@ -235,7 +235,7 @@ def report(loop: Loop, run: Run, folder: Path, weights: Path, export: Path) -> p
         entry, kwargs={**entry.kwargs, "num_classes": others.label_set.num_classes}, weights=weights
     )
     quality = {name: iou_of(each, others) for name, each in (("before", entry), ("after", further))}
-    names = [name for _, (name, _) in sorted(others.label_set.pred_mapping.items())]
+    names = others.label_set.class_names
     table = pd.DataFrame(
         {f"IoU {when}": [iou.get(name) or 0.0 for name in names] for when, iou in quality.items()},
         index=pd.Index([f"**{name}** (new)" if name in new else name for name in names], name="class"),

@@ -20,7 +20,7 @@ from skimage.segmentation import felzenszwalb
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.evaluation import unknown_objects
-from oodretrieval.evaluation.discovery import Matches
+from oodretrieval.evaluation.discovery import Matches, matches_of_areas
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.models import load_model
 from oodretrieval.models.backbones import Backbone
@@ -231,6 +231,4 @@ def _pixels_on(labels: NDArray[np.integer], objects: list[RunLengthMask]) -> NDA
 
 
 def _matches(shared: NDArray[Any], areas: NDArray[Any], objects: list[RunLengthMask]) -> Matches:
-    """As :func:`oodretrieval.evaluation.discovery.match`, of many candidates at once."""
-    union = areas[:, None] + np.array([mask.area for mask in objects]) - shared
-    return Matches(shared / areas[:, None], shared / union)
+    return matches_of_areas(shared, areas, [mask.area for mask in objects])

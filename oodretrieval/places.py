@@ -1,8 +1,9 @@
-"""Places in a row of images: where each lies, and some that are spread over all."""
+"""Where things lie: images in a row, and pixels in the cells of a coarse grid."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def places_of(ids: Sequence[str]) -> dict[str, int]:
@@ -37,3 +38,21 @@ def spread(number: int, most: int) -> list[int]:
     """
     places = np.linspace(0, number - 1, min(number, most)).round().astype(int)
     return [int(place) for place in np.unique(places)]
+
+
+def cells_of_pixels(size: tuple[int, ...], grid: tuple[int, ...]) -> NDArray[np.int64]:
+    """The cell of a coarse grid over the image that the middle of each pixel lies in.
+
+    Args:
+        size: Height and width of the image.
+        grid: Rows and columns of the grid.
+
+    Returns:
+        Number of each pixel's cell, row by row, ``(H, W)``.
+
+    Example:
+        >>> cells_of_pixels((1, 5), (1, 2)).tolist()
+        [[0, 0, 1, 1, 1]]
+    """
+    rows, columns = ((2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(size, grid, strict=True))
+    return np.asarray(rows[:, None] * grid[1] + columns, np.int64)

@@ -27,6 +27,7 @@ RANKS = {
     "parted_arrays": 0,
     "entries": 0,
     "places": 0,
+    "plain_classes": 0,
     "files": 0,
     "execution": 0,
     "images": 0,

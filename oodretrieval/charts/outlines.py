@@ -5,15 +5,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.masks import EIGHT, RunLengthMask, decode_mask
 
 BRIGHT, DARK = (255, 225, 0), (0, 0, 0)
 """Colours of the line and of what sets it off."""
 LINE = 400
 """A line is a pixel wide in pictures up to half as long again, then two, …."""
 Box = tuple[int, int, int, int]
-
-_EIGHT = np.ones((3, 3), bool)
 
 
 def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.uint8]:
@@ -37,8 +35,8 @@ def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1
     """
     if picture.ndim != 3 or picture.shape[:2] != mask.shape:
         raise ValueError(f"expected a picture (h, w, 3) and a mask (h, w), got {picture.shape}, {mask.shape}")
-    inside = mask & ~ndimage.binary_erosion(mask, _EIGHT, iterations=width, border_value=1)
-    around = ndimage.binary_dilation(mask, _EIGHT, iterations=width) & ~mask
+    inside = mask & ~ndimage.binary_erosion(mask, EIGHT, iterations=width, border_value=1)
+    around = ndimage.binary_dilation(mask, EIGHT, iterations=width) & ~mask
     drawn = picture.copy()
     drawn[around], drawn[inside] = DARK, BRIGHT
     return drawn

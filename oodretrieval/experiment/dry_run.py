@@ -1,17 +1,17 @@
 """What a stage would do: images to do, done and failed, and where it would write. No network is loaded for that."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from oodretrieval.errors import StoreError
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, names_in
 from oodretrieval.results.result import result_folder
-from oodretrieval.stores import Stored, Workspace, existing_parts, read_failures, read_prediction_record
+from oodretrieval.stores import Stored, existing_parts, read_failures
+from oodretrieval.stores.current_segments import readable_records
 from oodretrieval.stores.stored import catalogue_name
 
 logger = logging.getLogger(OUTPUT)
@@ -93,7 +93,10 @@ def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
     if not model:
         return ImageCounts(len(images))
     stored = Stored(model, name)
-    digests = dict(_predicted(run.workspace, stored, images))
+    usable = readable_records(
+        run.workspace, stored, images, damaged=lambda error: None
+    )  # they are made again
+    digests = {image: record.digest for image, record in usable}
     parts = existing_parts(run.workspace, stored).values()
     measured = {
         i for part in parts for i, digest in part.images.items() if i in images and digests.get(i) == digest
@@ -106,17 +109,6 @@ def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
     return ImageCounts(
         len(images), len(digests), len(measured), len(unpredicted), len(not_measured - measured)
     )
-
-
-def _predicted(workspace: Workspace, stored: Stored, images: set[str]) -> Iterator[tuple[str, str]]:
-    """Images whose predictions can be used, and their digests; others are made again."""
-    for image in images:
-        path = workspace.prediction_path(stored, image)
-        if path.is_file():
-            try:
-                yield image, read_prediction_record(path).digest
-            except StoreError:
-                continue
 
 
 def _to_predict(counts: ImageCounts, values: Values) -> int:

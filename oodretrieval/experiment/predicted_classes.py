@@ -6,6 +6,7 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.entries import ModelEntry
 from oodretrieval.labels import ClassMapping, background_in_front
 from oodretrieval.models import read_metadata, weights_in_use
+from oodretrieval.plain_classes import classes_of
 
 
 def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_classes: int) -> ClassMapping:
@@ -24,9 +25,7 @@ def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_class
     weights = entry.weights or weights_in_use(entry)
     metadata = read_metadata(weights) if weights is not None else {}
     if noted := metadata.get("classes"):
-        classes = {
-            int(key): (name, (colour[0], colour[1], colour[2])) for key, (name, colour) in noted.items()
-        }
+        classes = classes_of(noted)
         if entry.implicit_background == bool(metadata.get("implicit_background")):
             return classes
         added = entry.implicit_background  # to weights trained without it, or else the other way round

@@ -6,6 +6,7 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from skimage.color import rgb2lab
 
+from oodretrieval.places import cells_of_pixels
 from oodretrieval.uncertainty import softmax_and_energy
 
 SMOOTHING = 0.8
@@ -89,10 +90,7 @@ def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> N
     Returns:
         ``(n, D)``.
     """
-    rows, columns = (
-        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
-    )
-    cells = rows[:, None] * features.shape[2] + columns
+    cells = cells_of_pixels(labels.shape, features.shape[1:])
     shape = (int(labels.max()) + 1, features.shape[1] * features.shape[2])
     weights = coo_array((np.ones(labels.size), (labels.ravel(), cells.ravel())), shape).tocsr()
     sums = weights @ features.reshape(len(features), -1).T.astype(np.float64)

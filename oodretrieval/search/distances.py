@@ -1,7 +1,7 @@
 """Distances of vectors from one, and directions about the mean of all: plain, in float64."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.directions import unit_vectors
 from oodretrieval.parted_arrays import row_blocks
@@ -9,6 +9,41 @@ from oodretrieval.search import passes
 
 _AT_CENTRE = 1e-9
 """Nearer than this is at the centre, but for rounding."""
+
+
+def finite_vectors(vectors: ArrayLike) -> NDArray[np.float64]:
+    """Refuse what are no vectors, or not finite.
+
+    Args:
+        vectors: ``(n, D)``.
+
+    Returns:
+        The same, float64.
+
+    Raises:
+        ValueError: Saying what was got.
+    """
+    points = np.asarray(vectors, np.float64)
+    if points.ndim != 2 or not np.isfinite(points).all():
+        raise ValueError(f"vectors must be (n, D) and finite, got shape {points.shape} or NaN or infinity")
+    return points
+
+
+def require_finite(block: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Refuse some rows of many vectors that are not finite.
+
+    Args:
+        block: ``(k, D)``.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    if not np.isfinite(block).all():
+        raise ValueError("vectors must be (n, D) and finite, got NaN or infinity; leave such rows out")
+    return block
 
 
 def mean_direction(vectors: passes.Vectors, norms: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.directions import unit_vectors
-from oodretrieval.search.distances import centred_directions, mean_direction
+from oodretrieval.search.distances import centred_directions, finite_vectors, mean_direction
 
 NEIGHBOURS = 10
 """Neighbours that a vector is moved towards (docs/retrieval.md)."""
@@ -37,9 +37,7 @@ def expanded_directions(vectors: ArrayLike, neighbours: int = NEIGHBOURS) -> NDA
         >>> [round(float(rows[0] @ row), 2) for row in rows]
         [1.0, 1.0, -1.0]
     """
-    points = np.asarray(vectors, np.float64)
-    if points.ndim != 2 or not np.isfinite(points).all():
-        raise ValueError(f"vectors must be (n, D) and finite, got {points.shape}")
+    points = finite_vectors(vectors)
     if neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, got {neighbours}")
     units = unit_vectors(centred_directions(points, mean_direction(points, np.linalg.norm(points, axis=1))))

@@ -16,6 +16,7 @@ from oodretrieval.choices import CENTRED, COSINE, METRICS, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, UnknownNameError
 from oodretrieval.evaluation import (
+    NEAR_FRAMES,
     RetrievalMeasures,
     frame_positions,
     mean_average_precision,
@@ -25,13 +26,13 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
+from oodretrieval.results.candidates import image_names
 from oodretrieval.results.result import Context, Result, result_folder
 from oodretrieval.results.rules import Resampling, scene_notes
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tables import NO_VALUE, interval_words
 from oodretrieval.search import project
 from oodretrieval.stages.evaluate.catalogue_truth import (
-    FRAME_WINDOW,
     rows_with_truth,
     scene_vectors,
 )
@@ -82,8 +83,8 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     measures = mean_average_precision(vectors, names, **options)
     chance = random_embedding(names, vectors.shape[1], settings.seed, options)
     opened = _opened(run.configuration, segments["dataset"].unique())
-    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, *opened)
-    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    resampling = settings.evaluation.resampling(*opened)
+    images = image_names(segments)
     intervals = retrieval_intervals(measures, names, images, **asdict(resampling))
     content = {
         "segments": len(segments),
@@ -171,11 +172,11 @@ def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
 
 
 def _groups(kind: str, segments: pd.DataFrame) -> dict[str, Any]:
-    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    images = image_names(segments)
     if kind == "image":
         return {"groups": images}
     if kind == "frames":
-        return {"groups": frame_positions(list(images)), "group_window": FRAME_WINDOW}
+        return {"groups": frame_positions(list(images)), "group_window": NEAR_FRAMES}
     return {}
 
 

@@ -95,7 +95,7 @@ class Evaluated:
             TableError: If it has no truth, or none of classes.
         """
         label_set = work.require_classes() if classes else work.require_truth()
-        resampling = Resampling.of(options.block, options.repetitions, work.dataset)
+        resampling = options.resampling(work.dataset)
         return cls(run, work, label_set, resampling, result_folder(run.workspace.path, options.save_dir))
 
     @property

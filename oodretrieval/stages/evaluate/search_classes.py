@@ -19,6 +19,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
+from oodretrieval.masks import EIGHT
 from oodretrieval.results.result import Result, result_folder
 from oodretrieval.results.rules import size_words, void_rule
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
@@ -26,7 +27,6 @@ from oodretrieval.stages.evaluate.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
 COLUMNS = ["image", "index", "label id", "pixels", "objects"]
-_EIGHT = np.ones((3, 3), bool)
 
 
 def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def _classes_of(
     counts = dict(zip(present.tolist(), pixels.tolist(), strict=True))
     for label in wanted:
         if counts.get(label, 0) >= min_pixels:
-            yield label, counts[label], int(ndimage.label(labels == label, _EIGHT)[1])
+            yield label, counts[label], int(ndimage.label(labels == label, EIGHT)[1])
 
 
 def _summary(images: pd.DataFrame, wanted: Sequence[int], label_set: LabelSet) -> pd.DataFrame:

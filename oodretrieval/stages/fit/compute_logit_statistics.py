@@ -69,7 +69,7 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
         statistics = _gather(work, images)
         _write(path, statistics, made_by)
         logger.info("saved %s", path)
-    classes = [label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
+    classes = label_set.class_names
     measures = {
         key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
         for key in ("mean", "std", "pixels")

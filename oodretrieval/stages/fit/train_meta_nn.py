@@ -123,8 +123,7 @@ def _save(
 
 
 def _resampling(division: Division) -> Resampling:
-    chosen = division.settings.evaluation
-    return Resampling.of(chosen.block, chosen.repetitions, division.evaluated.dataset)
+    return division.settings.evaluation.resampling(division.evaluated.dataset)
 
 
 def _resamples(measures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:

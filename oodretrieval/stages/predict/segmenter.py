@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
 from oodretrieval.datasets import Sample
 from oodretrieval.entries import ModelEntry, described
 from oodretrieval.errors import ConfigurationError, SettingsError
+from oodretrieval.images import resized_image
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import WithImplicitBackground, load_model
 from oodretrieval.models.test_time import (
@@ -60,11 +60,7 @@ def network_input(
         The image as it is, and as the network shall see it.
     """
     height, width = sample.image.shape[:2]
-    seen = settings.seen_size(height, width, trained)
-    if seen == (height, width):
-        return Input(sample, sample.image)
-    image = Image.fromarray(sample.image).resize(seen[::-1], Image.Resampling.BILINEAR)
-    return Input(sample, np.asarray(image))
+    return Input(sample, resized_image(sample.image, settings.seen_size(height, width, trained)))
 
 
 def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:

@@ -25,6 +25,7 @@ from oodretrieval.files import file_stamp
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.models.widening import load_widened_weights
+from oodretrieval.plain_classes import plain_classes
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
 from oodretrieval.stages.train.further_classes import (
@@ -232,7 +233,7 @@ class _Training:
             "class_name": entry.class_name,
             "kwargs": dict(entry.kwargs),
             "implicit_background": entry.implicit_background,
-            "classes": {str(i): [name, list(colour)] for i, (name, colour) in classes.items()},
+            "classes": plain_classes(classes),
             "mean": list(entry.mean),
             "std": list(entry.std),
             "recipe": self.recipe,
