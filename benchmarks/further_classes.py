@@ -34,12 +34,12 @@ from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.explorer.review import Review
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
+from oodretrieval.export.export_candidates import export_candidates
 from oodretrieval.masks import decode_mask
 from oodretrieval.models import load_model
 from oodretrieval.places import places_of
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import RelevanceFeedback
-from oodretrieval.stages.export.export import export_candidates
 from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
 from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainNoveltySettings
 from oodretrieval.stages.fit.train_novelty import train_novelty

@@ -34,6 +34,9 @@ METRICS = (EUCLIDEAN, COSINE, CENTRED)
 DEFAULT_METRIC = CENTRED
 """The best on every scene that no network had seen (docs/retrieval.md)."""
 
+EXPORT_FORMATS = ("coco", "labels", "csv", "parquet", "crops")
+"""What tagged candidates can be written as."""
+
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores of a pixel that follow from the softmax."""
 LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
