@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from oodretrieval.datasets.camvid import CLASSES
-from oodretrieval.results.tables import markdown_head, markdown_lines, markdown_row
+from oodretrieval.results.tables import markdown_head, markdown_row, markdown_rows
 
 REPETITIONS = 1000
 RANDOM = "random, of the segment"
@@ -139,7 +139,7 @@ def _deleted(segments: list[dict[str, Any]], owner: NDArray[np.int64], kind: str
         drop = f"{drops[name].mean():.3f} [{low:.3f}, {high:.3f}]"
         compared = ("–", "–") if name == RANDOM else compared
         lines.append((name, drop, *compared, f"{inside:.0%}", f"{near:.0%}"))
-    return markdown_lines(COLUMNS, lines)
+    return markdown_rows(COLUMNS, lines)
 
 
 def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[float, float]:
@@ -165,7 +165,7 @@ def _signal(scenes: dict[str, list[list[dict[str, Any]]]]) -> str:
             cells = [_measures(rows, name) for rows in kept.values()]
             mean = np.nanmean(cells, axis=0)
             lines.append((name, *(f"{auroc:.2f} ({precision:.2f})" for auroc, precision in [*cells, mean])))
-        tables[table] = markdown_lines(["Score", *everything, "mean"], lines)
+        tables[table] = markdown_rows(["Score", *everything, "mean"], lines)
     counts = "; ".join(
         f"{scene}: {len(scenes[scene])} frames, {sum(row['unknown'] for row in rows)} unknown, "
         f"{sum(row['error'] and not row['unknown'] for row in rows)} errors, {len(rows)} segments"
@@ -193,4 +193,4 @@ def _speed(lines: list[dict[str, Any]]) -> str:
         for line in lines
     ]
     head = ("Network", "image", *PARTS, "kept in memory")
-    return SPEED.format(threads=lines[0]["threads"], rows=markdown_lines(head, rows))
+    return SPEED.format(threads=lines[0]["threads"], rows=markdown_rows(head, rows))

@@ -52,6 +52,16 @@ WINDOW_GRID = 32
 """Windows begin at, and are as large as, multiples of this number of pixels, which the strides of networks divide."""
 
 
+def fits_window_grid(window: tuple[int, int]) -> bool:
+    """Whether height and width of a window are multiples of :data:`WINDOW_GRID`, above 0.
+
+    Example:
+        >>> fits_window_grid((512, 1024)), fits_window_grid((500, 1024)), fits_window_grid((0, 1024))
+        (True, False, False)
+    """
+    return all(length >= WINDOW_GRID and not length % WINDOW_GRID for length in window)
+
+
 def views_of(text: str) -> tuple[str, ...]:
     """The views that a setting names.
 

@@ -1,9 +1,5 @@
 """The size at which a network sees an image. Needs no torch."""
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 LARGER = 1.5
 """Images are shrunk whose longest side is more than this times that of the training images."""
 
@@ -45,18 +41,3 @@ def shrunk_size(height: int, width: int, longest: int, above: int) -> tuple[int,
         return height, width
     factor = longest / max(height, width)
     return max(1, round(height * factor)), max(1, round(width * factor))
-
-
-def shrunk(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """An image as a network sees it.
-
-    Args:
-        image: ``(H, W, 3)``.
-        size: Height and width, pixels.
-
-    Returns:
-        ``(height, width, 3)``; the image itself where it has that size.
-    """
-    if image.shape[:2] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))

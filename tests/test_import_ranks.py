@@ -19,10 +19,15 @@ RANKS = {
     "extras": 0,
     "compilation": 0,
     "choices": 0,
+    "directions": 0,
+    "robust_statistics": 0,
+    "uncertainty": 0,
     "labels": 0,
     "masks": 0,
     "parted_arrays": 0,
     "entries": 0,
+    "places": 0,
+    "plain_classes": 0,
     "files": 0,
     "execution": 0,
     "images": 0,
@@ -98,7 +103,18 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
-STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report", "export"]
+STAGES = [
+    "train",
+    "predict",
+    "measure",
+    "fit",
+    "select",
+    "evaluate",
+    "discover",
+    "explain",
+    "report",
+    "export",
+]
 """Folders of the stages, in the order of the pipeline: one imports only from those before it."""
 
 

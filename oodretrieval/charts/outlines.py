@@ -5,15 +5,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.masks import EIGHT, RunLengthMask, decode_mask
 from oodretrieval.segments import crop
 
 BRIGHT, DARK = (255, 225, 0), (0, 0, 0)
 """Colours of the line and of what sets it off."""
 LINE = 400
 """A line is a pixel wide in pictures up to half as long again, then two, …."""
-
-_EIGHT = np.ones((3, 3), bool)
 
 
 def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.uint8]:
@@ -40,8 +38,8 @@ def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1
     drawn = picture.copy()
     here = _reach(mask, width)
     part = mask[here]  # of a large image, what is left of it is most of the work
-    inside = part & ~ndimage.binary_erosion(part, _EIGHT, iterations=width, border_value=1)
-    around = ndimage.binary_dilation(part, _EIGHT, iterations=width) & ~part
+    inside = part & ~ndimage.binary_erosion(part, EIGHT, iterations=width, border_value=1)
+    around = ndimage.binary_dilation(part, EIGHT, iterations=width) & ~part
     drawn[here][around], drawn[here][inside] = DARK, BRIGHT
     return drawn
 

@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
+from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.explain.fixations import Evidence
 from oodretrieval.explain.maps import drop_outliers, heat_map
+from oodretrieval.images import resized_image
 from oodretrieval.models import load_model
-from oodretrieval.seen_size import shrinking_to, shrunk, shrunk_size
+from oodretrieval.seen_size import shrinking_to, shrunk_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +68,8 @@ class Explainer:
         """
         height, width = image.shape[:2]
         seen = size or shrunk_size(height, width, *shrinking_to(self._entry.size))
-        evidence = Evidence(self._model, self._normalised(shrunk(image, seen)))
-        return Seen(evidence, (height, width), seen)
-
-    def _normalised(self, image: NDArray[np.uint8]) -> Tensor:
-        scaled = torch.tensor(image, device=self._device).permute(2, 0, 1).float() / 255
-        mean, std = (
-            torch.tensor(values, device=self._device)[:, None, None]
-            for values in (self._entry.mean, self._entry.std)
-        )
-        return ((scaled - mean) / std)[None]
+        shown = image_tensor(resized_image(image, seen), self._entry.mean, self._entry.std)[None]
+        return Seen(Evidence(self._model, shown.to(self._device)), (height, width), seen)
 
 
 @dataclass(frozen=True, eq=False)

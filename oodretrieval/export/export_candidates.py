@@ -84,7 +84,7 @@ def export_candidates(
             "tag some with scripts/discover_embedding_space.py, or widen args.tags and args.filter"
         )
     used = [name for name in wanted if any(candidate.tag == name for candidate in candidates)]
-    target = folder or workspace.path / "exports" / catalogue.name
+    target = folder or workspace.exports_folder / catalogue.name
     said = groups.any_of((*wanted, NOT_OF_INTEREST))
     writing = _Export(catalogue, target, candidates, used, table.colours, masks, ~said)
     for form in formats:

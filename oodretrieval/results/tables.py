@@ -27,12 +27,15 @@ def interval_words(ends: tuple[float, float]) -> str:
     return NO_VALUE if isnan(low) else f"{low:.3f}…{high:.3f}"
 
 
-def interval_columns(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+def interval_columns(
+    values: Mapping[str, Any], columns: Mapping[str, str], named: str = ", interval"
+) -> dict[str, Any]:
     """A row of a table: each measure followed by its interval.
 
     Args:
         values: Key → value, and ``intervals``: key → lower and upper end.
-        columns: Title of the column → key.
+        columns: Title of the column → key; keys that ``values`` lacks are passed over.
+        named: What follows the title in that of the interval.
 
     Returns:
         Title → cell.
@@ -43,7 +46,8 @@ def interval_columns(values: Mapping[str, Any], columns: Mapping[str, str]) -> d
     """
     row: dict[str, Any] = {}
     for title, key in columns.items():
-        row |= {title: values[key], f"{title}, interval": interval_words(values["intervals"][key])}
+        if key in values:
+            row |= {title: values[key], f"{title}{named}": interval_words(values["intervals"][key])}
     return row
 
 
@@ -111,10 +115,10 @@ def markdown_table(table: pd.DataFrame) -> str:
         | road | 0.512 |
     """
     head, *body = table_texts(table)
-    return markdown_lines(head, body)
+    return markdown_rows(head, body)
 
 
-def markdown_lines(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+def markdown_rows(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """Rows as a table of Markdown.
 
     Args:

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -24,6 +24,34 @@ IMAGES_AT_ONCE = 1024
 """Images whose rows are in memory together where a table is read block by block: some 13 MB."""
 
 
+def readable_records(
+    workspace: Workspace,
+    stored: Stored,
+    images: Iterable[str],
+    damaged: Callable[[StoreError], None] = lambda error: logger.warning("%s", error),
+) -> Iterator[tuple[str, PredictionRecord]]:
+    """What each prediction that can be used says of itself.
+
+    Args:
+        workspace: Where they lie.
+        stored: Whose: of which network on which dataset.
+        images: Ids of the images; those without a prediction are left out.
+        damaged: Gets the error of each that is damaged, which is left out.
+
+    Yields:
+        Id and record, in the order of ``images``.
+    """
+    for image in images:
+        path = workspace.prediction_path(stored, image)
+        if path.is_file():
+            try:
+                record = read_prediction_record(path)
+            except StoreError as error:
+                damaged(error)
+            else:
+                yield image, record
+
+
 def prediction_records(
     workspace: Workspace, stored: Stored, images: Iterable[str]
 ) -> dict[str, PredictionRecord]:
@@ -40,15 +68,7 @@ def prediction_records(
     Raises:
         StoreError: If they were made with different settings.
     """
-    records = {}
-    for image in images:
-        path = workspace.prediction_path(stored, image)
-        if not path.is_file():
-            continue
-        try:
-            records[image] = read_prediction_record(path)
-        except StoreError as error:
-            logger.warning("%s", error)
+    records = dict(readable_records(workspace, stored, images))
     for image, record in records.items():
         first = next(iter(records))
         if record.settings != records[first].settings:

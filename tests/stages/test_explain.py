@@ -9,8 +9,8 @@ from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.explain import Explainer
-from oodretrieval.stages.report.explain import explain
-from oodretrieval.stages.report.settings import ExplainSettings
+from oodretrieval.stages.explain.explain import explain
+from oodretrieval.stages.explain.settings import ExplainSettings
 
 CHOSEN = {"dataset": "val", "model_name": "colour", "gpu": -1}
 

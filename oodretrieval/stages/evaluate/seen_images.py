@@ -3,10 +3,13 @@
 import logging
 from collections.abc import Sequence
 
+import pandas as pd
+
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.experiment.fitted_images import Carried, SeenImages, seen_images
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
+from oodretrieval.stages.select.selecting import Selector
 
 logger = logging.getLogger(__name__)
 
@@ -50,3 +53,27 @@ def seen_by(
     for note in seen.notes:
         logger.warning("%s", note)
     return seen
+
+
+def score_others(
+    seen: SeenImages, work: StoredWork, selector: Selector
+) -> tuple[list[str], pd.DataFrame, dict[str, str]]:
+    """Score the segments of the images that no model was fitted on.
+
+    Args:
+        seen: Images to leave out.
+        work: Of which network on which dataset.
+        selector: Scores them.
+
+    Returns:
+        Ids of the other predicted images; their segment table with the scores; and image id → reason of those that
+        could not be scored.
+
+    Raises:
+        StoreError: If nothing is predicted, or there is no segment table.
+        TableError: If the score needs columns that the table lacks.
+    """
+    images = seen.others(work.predicted())
+    table = work.table()
+    table = table[table["image_id"].isin(images)].reset_index(drop=True)
+    return images, *selector.score(table, work)

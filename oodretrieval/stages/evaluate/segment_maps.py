@@ -97,11 +97,9 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
         WeightsError: If no novelty model is fitted.
         TableError: If the novelty model is of another network, or the table has no columns of logits.
     """
-    model = run.trained.novelty_model(work.names.model)
+    novelty = SegmentNovelty.of_network(run, work.names.model, device)
     table = work.table()
-    work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
-    # not begun, so not shared: the map of an image depends on no other image
-    novelty = SegmentNovelty(model, device)
+    work.warn_of_other_inference("the novelty model", novelty.model.made_by, table["image_id"].unique())
     numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
     ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
     parts = [table[start:end] for start, end in pairwise(ends)]
@@ -109,6 +107,7 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     scored = []
     with progress(total=len(images), desc=f"novelty {work.names.dataset}", unit="image") as bar:
         for part in parts:
+            # not begun, so not shared: the map of an image depends on no other image
             values, failures = novelty.score(work, part, bar=bar)
             if failures:
                 image, reason = next(iter(failures.items()))
@@ -116,4 +115,4 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
                     f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
                 )
             scored.append(part[["image_id", "segment_id"]].assign(novelty=values))
-    return SegmentMaps(work.names, pd.concat(scored), "novelty"), model.energy_scale
+    return SegmentMaps(work.names, pd.concat(scored), "novelty"), novelty.model.energy_scale

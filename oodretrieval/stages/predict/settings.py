@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from oodretrieval.choices import WINDOW_GRID, Keep
+from oodretrieval.choices import WINDOW_GRID, Keep, fits_window_grid
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 from oodretrieval.seen_size import shrinking_to, shrunk_size
@@ -68,7 +68,7 @@ class InferenceSettings:
         if not self.scales or min(self.scales) <= 0:
             raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], got {self.scales}")
         window = self.window_size
-        if window is not None and any(length < WINDOW_GRID or length % WINDOW_GRID for length in window):
+        if window is not None and not fits_window_grid(window):
             raise SettingsError(f"args.window must be multiples of {WINDOW_GRID}, got {self.window}")
 
     @property

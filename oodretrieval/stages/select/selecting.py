@@ -16,7 +16,6 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, missing_columns
-from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.measure.segment_novelty import Blocks, SegmentNovelty
 from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
@@ -58,9 +57,8 @@ class Selector:
         self.novelty: SegmentNovelty | None = None
         self.novelty_file: tuple[NoveltyModel, Path] | None = None
         if rule.needs_novelty_model:
-            model = _needed_novelty_model(run, model_name)
-            self.novelty = SegmentNovelty(model, device)
-            self.novelty_file = model, run.trained.novelty_model_path(model_name)
+            self.novelty = _needed_novelty(run, model_name, device)
+            self.novelty_file = self.novelty.model, run.novelty_model_path(model_name)
 
     def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
         """Score the segments of a dataset.
@@ -205,10 +203,10 @@ def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> Me
         return None
 
 
-def _needed_novelty_model(run: Run, model_name: str) -> NoveltyModel:
+def _needed_novelty(run: Run, model_name: str, device: torch.device) -> SegmentNovelty:
     """The novelty model of a rule that needs one; says which rule needs none where there is none."""
     try:
-        return run.trained.novelty_model(model_name)
+        return SegmentNovelty.of_network(run, model_name, device)
     except WeightsError as error:
         raise WeightsError(
             f"{error}, or choose the published rule by args.select_by=predicted_iou"
@@ -235,11 +233,12 @@ def novelty_scores(
         image id → reason of those images.
     """
     try:
-        model = run.trained.novelty_model(work.names.model)
+        novelty = SegmentNovelty.of_network(run, work.names.model, device)
     except (WeightsError, TableError) as error:
         logger.warning("evaluated without novelty: %s", error)
         return {}, {}
-    features = SegmentFeatures(str(model.made_by["backbone"]), device)
-    vectors, failures = features.of(work, table)
+    vectors, failures = novelty.features.of(work, table)
     wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
-    return {name: model.score(table, vectors.deep, name, fine=vectors.fine) for name in wanted}, failures
+    return {
+        name: novelty.model.score(table, vectors.deep, name, fine=vectors.fine) for name in wanted
+    }, failures

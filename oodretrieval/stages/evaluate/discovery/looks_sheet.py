@@ -35,10 +35,9 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
     success = _successes(candidates, order)
-    places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
-        image = scene.dataset[places[str(image_id)]].image
+        image = scene.evaluated.work.sample(str(image_id)).image
         masks = candidates.masks_of(str(image_id), rows["segment_id"].tolist())
         for (row, values), mask in zip(rows.iterrows(), masks, strict=True):
             [box] = segment_boxes(values.to_frame().T)
@@ -78,5 +77,5 @@ def _successes(candidates: Candidates, order: NDArray[np.intp]) -> dict[int, tup
 
 
 def _caption(row: pd.Series, success: tuple[int, str], scene: Scene) -> str:
-    truth = scene.label_set.label_name(int(row["label"])) if row["label"] >= 0 else ""
+    truth = scene.evaluated.label_set.label_name(int(row["label"])) if row["label"] >= 0 else ""
     return f"{row[SELECT_SCORE]:.1f} {truth}\n{success[1] or '–'}"

@@ -10,7 +10,7 @@ from oodretrieval.charts.candidate_classes import ClassRow, classes_figure
 from oodretrieval.charts.candidate_pictures import CandidatePictures, Surroundings
 from oodretrieval.charts.saving import Picture
 from oodretrieval.search import CandidateClass, ClassEvidence, shown_members
-from oodretrieval.stages.report.class_evidence import CandidateTruth
+from oodretrieval.stages.discover.class_evidence import CandidateTruth
 from oodretrieval.stores import Catalogue
 
 THUMBNAIL = 190

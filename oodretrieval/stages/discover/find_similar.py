@@ -21,8 +21,8 @@ from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
 from oodretrieval.search.row_filter import parse_filter
-from oodretrieval.stages.report.settings import SimilarSettings
-from oodretrieval.stages.report.similarity_query import (
+from oodretrieval.stages.discover.settings import SimilarSettings
+from oodretrieval.stages.discover.similarity_query import (
     THUMBNAIL,
     SimilarityQuery,
     name_of,

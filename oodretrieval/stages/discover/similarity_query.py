@@ -22,7 +22,7 @@ from oodretrieval.images import read_image
 from oodretrieval.masks import encode_mask
 from oodretrieval.search import query_vector
 from oodretrieval.segments import Box, crop, enlarge_box
-from oodretrieval.stages.report.settings import SimilarSettings
+from oodretrieval.stages.discover.settings import SimilarSettings
 from oodretrieval.stores import Catalogue
 
 THUMBNAIL = 160
