@@ -16,6 +16,7 @@ from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
 from oodretrieval.charts.image_panels import draw_four_panels, frame
 from oodretrieval.charts.palette import BLUE, RED
 from oodretrieval.explorer.commands.table import help_lines
+from oodretrieval.explorer.desktop.fitted_image import FittedImage
 from oodretrieval.explorer.details import (
     CandidatePage,
     Detail,
@@ -158,7 +159,7 @@ class DetailView:
         axes = self._image
         for artist in (*axes.images, *axes.patches):
             artist.remove()
-        axes.imshow(detail.image)
+        FittedImage(axes, detail.image)
         axes.add_patch(frame(detail.box))
         # where it is said: else all of the hidden axis is laid out, to find out that it is not in the way
         axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING, y=1.0)
