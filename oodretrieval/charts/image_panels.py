@@ -9,7 +9,7 @@ from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from oodretrieval.charts.image_view import ImageView
-from oodretrieval.charts.palette import ENTROPY_MAP, IOU_MAP, RED, hex_colour
+from oodretrieval.charts.palette import ENTROPY_MAP, RED, hex_colour
 from oodretrieval.labels import ClassMapping, colourise
 
 _LETTERS = 130
@@ -28,18 +28,14 @@ def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 
     axes = figure.subplots(2, 2, gridspec_kw={"wspace": 0.17, "hspace": 0.16})
     heat = axes[0, 0].imshow(view.entropy, cmap=ENTROPY_MAP, vmin=0, vmax=1)
     low, high = view.limits
-    colours = f"{IOU_MAP}_r" if view.high_is_unknown else IOU_MAP
-    quality = axes[0, 1].imshow(view.values, cmap=colours, vmin=low, vmax=high)
+    quality = axes[0, 1].imshow(view.values, cmap=view.value_map, vmin=low, vmax=high)
     for axis, drawn in ((axes[0, 0], heat), (axes[0, 1], quality)):
         # in room of its own: all four panels keep the same size
         figure.colorbar(drawn, cax=axis.inset_axes((1.01, 0.0, 0.02, 1.0)))
-    axes[0, 0].set_title("entropy (0 certain … 1 uniform)")
-    axes[0, 1].set_title(f"{view.value_name} of each segment")
     axes[1, 0].imshow(view.with_truth)
-    truth = view.labels is not None and view.label_mapping is not None
-    axes[1, 0].set_title("image with truth overlaid" if truth else "image")
     axes[1, 1].imshow(colourise(view.prediction, view.pred_mapping))
-    axes[1, 1].set_title("predicted classes")
+    for axis, title in zip(axes.flat, view.titles, strict=True):
+        axis.set_title(title)
     present = np.unique(view.prediction)
     _legend(axes[1, 1], view.pred_mapping, present, legend_columns)
     if view.labels is not None and view.label_mapping is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.charts.palette import IOU_MAP
 from oodretrieval.labels import ClassMapping, colourise
 
 
@@ -38,6 +39,23 @@ class ImageView:
     value_name: str = "predicted IoU"
     limits: tuple[float, float] = (0.0, 1.0)
     high_is_unknown: bool = False
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether it is known what the pixels are."""
+        return self.labels is not None and self.label_mapping is not None
+
+    @property
+    def titles(self) -> tuple[str, str, str, str]:
+        """Of the four panels: entropy, values, image, prediction."""
+        image = "image with truth overlaid" if self.has_truth else "image"
+        values = f"{self.value_name} of each segment"
+        return "entropy (0 certain … 1 uniform)", values, image, "predicted classes"
+
+    @property
+    def value_map(self) -> str:
+        """Map of colours for the values, in which what looks unknown is dark."""
+        return f"{IOU_MAP}_r" if self.high_is_unknown else IOU_MAP
 
     @property
     def with_truth(self) -> NDArray[np.uint8]:

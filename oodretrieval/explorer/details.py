@@ -141,6 +141,11 @@ class ElbowCurve:
 
     spread: NDArray[np.floating]
 
+    @property
+    def heading(self) -> str:
+        """What it is, and what a click does."""
+        return "k-means: click on the number of clusters to take"
+
 
 @dataclass(frozen=True, eq=False)
 class SilhouetteCurve:
@@ -153,6 +158,11 @@ class SilhouetteCurve:
 
     values: NDArray[np.floating]
     method: str
+
+    @property
+    def heading(self) -> str:
+        """What it is, and what a click does."""
+        return f"Silhouette, {self.method}: the higher, the farther apart; click on the number to take"
 
 
 Detail = (

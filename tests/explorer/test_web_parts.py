@@ -41,7 +41,7 @@ from oodretrieval.explorer.view_port import ViewPort, nearest_point
 from oodretrieval.explorer.web.contents import detail_content
 from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.gate import refusal
-from oodretrieval.explorer.web.pictures import data_address
+from oodretrieval.explorer.web.pictures import picture_address
 from oodretrieval.explorer.web.visited import Visited
 
 TOKEN = "a-token"
@@ -227,7 +227,7 @@ def decoded(address):
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([3, 4]))))
 def test_small_pictures_arrive_as_they_are(picture):
-    np.testing.assert_array_equal(decoded(data_address(picture)), picture)
+    np.testing.assert_array_equal(decoded(picture_address(picture)), picture)
 
 
 def image_view(values):

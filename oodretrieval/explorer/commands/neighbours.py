@@ -2,6 +2,7 @@
 
 from oodretrieval.explorer.details import NeighbourPage
 from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.wording import metric_words
 
 
 def show_neighbours(session: Session, row: int) -> None:
@@ -116,18 +117,6 @@ def toggle_once(session: Session) -> None:
         if session.state.once
         else "neighbours: every segment by itself"
     )
-
-
-def metric_words(metric: str) -> str:
-    """A metric as people read it.
-
-    Args:
-        metric: Its name.
-
-    Returns:
-        ``centred cosine`` for ``centred_cosine``.
-    """
-    return metric.replace("_", " ")
 
 
 def cycle_metric(session: Session) -> None:

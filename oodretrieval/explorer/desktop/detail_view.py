@@ -97,11 +97,10 @@ class DetailView:
                 self._finish_sheet(drawn, detail.rows, detail.heading, font_size=8, top=0.87)
             case ElbowCurve():
                 self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
-                draw_elbow(self._elbow, detail.spread, "k-means: click on the number of clusters to take")
+                draw_elbow(self._elbow, detail.spread, detail.heading)
             case SilhouetteCurve():
                 self._elbow = self.figure.add_axes((0.12, 0.16, 0.83, 0.7))
-                title = f"{detail.method}: click on the number of clusters to take"
-                draw_silhouette(self._elbow, detail.values, title)
+                draw_silhouette(self._elbow, detail.values, self._wrapped(detail.heading))
             case _:
                 assert_never(detail)
 

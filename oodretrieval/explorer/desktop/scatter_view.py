@@ -2,7 +2,6 @@
 
 from matplotlib.axes import Axes
 
-from oodretrieval.explorer.commands.neighbours import metric_words
 from oodretrieval.explorer.desktop.scatter import (
     draw_categories,
     draw_density,
@@ -13,18 +12,9 @@ from oodretrieval.explorer.desktop.scatter import (
 )
 from oodretrieval.explorer.presentation import REACH, Presentation
 from oodretrieval.explorer.raster import EXACT
-from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
-
-COLOURINGS = {
-    "truth": "coloured by truth",
-    "prediction": "coloured by predicted class",
-    "score": "coloured by the score that selected",
-    "uniform": "one colour",
-    "clusters": "coloured by cluster",
-    "tags": "coloured by tag",
-}
+from oodretrieval.explorer.wording import colouring_words, metric_words, points_words
 
 
 class ScatterView:
@@ -144,14 +134,13 @@ class ScatterView:
 
     def _title(self) -> str:
         state = self._state
-        method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
         shown = int(state.selection.visible.sum())
         number = f"{len(state)}" if shown == len(state) else f"{shown} of {len(state)}"
         return " · ".join(
             [
                 f"{state.catalogue.name}: {number} candidates",
-                method,
-                COLOURINGS.get(state.colouring, f"coloured by {state.colouring}"),
+                points_words(state),
+                colouring_words(state),
                 f"{metric_words(state.metric)} distance",
             ]
         )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.explorer.state import State
-from oodretrieval.explorer.web.pictures import data_address
+from oodretrieval.explorer.web.pictures import picture_address
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
 
 
@@ -85,7 +85,7 @@ def card(state: State, row: int, picture: NDArray[np.uint8] | None) -> dict[str,
         "name": classes.class_name(row),
         "unknown": bool(classes.unknown[row]),
         "tags": [[name, state.tags.colour(name)] for name in state.tags.of_row(row)],
-        "picture": "" if picture is None else data_address(picture),
+        "picture": "" if picture is None else picture_address(picture),
         "facts": [[fact.name, fact.value, fact.meaning] for fact in facts(state, row)],
     }
 

@@ -20,7 +20,7 @@ from oodretrieval.explorer.details import (
     WholeImage,
 )
 from oodretrieval.explorer.web.panels import four_panels
-from oodretrieval.explorer.web.pictures import data_address
+from oodretrieval.explorer.web.pictures import picture_address
 
 
 def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             return {
                 "kind": "image",
                 "heading": detail.heading,
-                "picture": data_address(detail.image),
+                "picture": picture_address(detail.image),
                 "box": list(detail.box),
                 "size": [detail.image.shape[1], detail.image.shape[0]],
             }
@@ -59,14 +59,14 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
         case ElbowCurve():
             return {
                 "kind": "elbow",
-                "heading": "k-means: click on the number of clusters to take",
+                "heading": detail.heading,
                 "values": [float(value) for value in detail.spread],
                 "first": 1,
             }
         case SilhouetteCurve():
             return {
                 "kind": "elbow",
-                "heading": f"Silhouette, {detail.method}: the higher, the farther apart; click on the number to take",
+                "heading": detail.heading,
                 "values": [float(value) if np.isfinite(value) else None for value in detail.values],
                 "first": 2,
             }
@@ -105,7 +105,7 @@ def _grid(
         "kind": "grid",
         "heading": page.heading,
         "items": [
-            {"row": int(row), "picture": data_address(picture), "caption": caption, "tone": tone}
+            {"row": int(row), "picture": picture_address(picture), "caption": caption, "tone": tone}
             for row, picture, caption, tone in items
         ],
     }

@@ -14,15 +14,13 @@ from oodretrieval.explorer.commands.table import KEYS
 from oodretrieval.explorer.details import Detail, rows_to_choose
 from oodretrieval.explorer.presentation import RINGS_FOLLOW, Limits
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.settings import METHOD_NAMES
 from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
 from oodretrieval.explorer.web.page import Page
 from oodretrieval.explorer.web.scatter import Scatter
 from oodretrieval.explorer.web.visited import Visited
+from oodretrieval.explorer.wording import colouring_words, points_words
 
-_MEANINGS = {"prediction": "predicted class", "uniform": "one colour", "clusters": "cluster", "tags": "tag"}
-"""Colourings, and what to call them where their own name does not say it."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
 
@@ -173,9 +171,8 @@ class PageView:
 
     def _draw_legend(self, categories: Sequence[Category]) -> None:
         state = self.session.state
-        method = "PCA for now" if state.preliminary else METHOD_NAMES[state.settings.method]
         self.page.legend = {
-            "title": f"{method} · coloured by {self._meaning()}",
+            "title": f"{points_words(state)} · {colouring_words(state)}",
             "shown": state.settings.mainplot.legend,
             "ready": state.points is not None,
             "bar": self._bar(categories),
@@ -207,12 +204,6 @@ class PageView:
             "ticks": [[place, text] for place, text in scale.ticks],
             "count": f"{count}{note}",
         }
-
-    def _meaning(self) -> str:
-        state = self.session.state
-        if state.colouring == "score":
-            return state.segments.score_name
-        return _MEANINGS.get(state.colouring, state.colouring)
 
     def _draw_choice(self) -> None:
         """What is shown and selected, in numbers, and what there is to name it with."""

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.image_view import ImageView
-from oodretrieval.charts.palette import ENTROPY_MAP, IOU_MAP, hex_colour
-from oodretrieval.explorer.web.pictures import data_address
+from oodretrieval.charts.palette import ENTROPY_MAP, hex_colour
+from oodretrieval.explorer.web.pictures import picture_address
 from oodretrieval.labels import ClassMapping, colourise
 
 _STEPS = 9
@@ -26,19 +26,18 @@ def four_panels(view: ImageView) -> dict[str, Any]:
         Their ``panels``, all of the image's ``size`` (width, height), and the ``box`` to frame, or None.
     """
     height, width = view.image.shape[:2]
-    quality_map = f"{IOU_MAP}_r" if view.high_is_unknown else IOU_MAP
-    truth = view.labels is not None and view.label_mapping is not None
+    entropy, values, image, prediction = view.titles
     panels: list[dict[str, Any]] = [
-        _heat("entropy (0 certain … 1 uniform)", view.entropy, ENTROPY_MAP, (0.0, 1.0)),
-        _heat(f"{view.value_name} of each segment", view.values, quality_map, view.limits),
+        _heat(entropy, view.entropy, ENTROPY_MAP, (0.0, 1.0)),
+        _heat(values, view.values, view.value_map, view.limits),
         {
-            "title": "image with truth overlaid" if truth else "image",
-            "picture": data_address(view.with_truth),
+            "title": image,
+            "picture": picture_address(view.with_truth),
             "classes": _classes(view.label_mapping, view.labels),
         },
         {
-            "title": "predicted classes",
-            "picture": data_address(colourise(view.prediction, view.pred_mapping)),
+            "title": prediction,
+            "picture": picture_address(colourise(view.prediction, view.pred_mapping)),
             "classes": _classes(view.pred_mapping, view.prediction),
         },
     ]
@@ -59,7 +58,7 @@ def _heat(
     painted[~np.isfinite(values)] = _NOTHING
     steps = (table(np.linspace(0, 1, _STEPS))[:, :3] * 255).astype(int).tolist()
     bar = {"low": f"{low:.2g}", "high": f"{high:.2g}", "colours": [hex_colour(tuple(c)) for c in steps]}
-    return {"title": title, "picture": data_address(painted), "bar": bar}
+    return {"title": title, "picture": picture_address(painted), "bar": bar}
 
 
 def _classes(mapping: ClassMapping | None, ids: NDArray[np.integer] | None) -> list[list[str]]:

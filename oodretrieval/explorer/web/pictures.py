@@ -1,18 +1,19 @@
 """Arrays as pictures that a page shows without asking for a file."""
 
-import base64
 import io
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodretrieval.charts.contact_sheets import data_address
+
 _QUALITY = 88
 _SMALL = 40_000
 """Pixels up to which a picture is kept exactly."""
 
 
-def data_address(picture: NDArray[np.uint8]) -> str:
+def picture_address(picture: NDArray[np.uint8]) -> str:
     """A picture as an address that holds it, so that the page asks for no file.
 
     Args:
@@ -22,7 +23,7 @@ def data_address(picture: NDArray[np.uint8]) -> str:
         ``data:image/…;base64,…``; small pictures and transparent ones exactly, others as JPEG.
 
     Example:
-        >>> data_address(np.zeros((1, 1, 3), np.uint8))[:22]
+        >>> picture_address(np.zeros((1, 1, 3), np.uint8))[:22]
         'data:image/png;base64,'
     """
     exact = picture.shape[2] == 4 or picture.shape[0] * picture.shape[1] <= _SMALL
@@ -30,4 +31,4 @@ def data_address(picture: NDArray[np.uint8]) -> str:
     options = {"compress_level": 3} if exact else {"quality": _QUALITY}
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(picture)).save(buffer, kind, **options)
-    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    return data_address(buffer.getvalue(), f"image/{kind}")
