@@ -18,7 +18,7 @@ from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours, inspection_order, project
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
-from oodretrieval.stores.boxes import segment_boxes
+from oodretrieval.stores.boxes import row_boxes
 
 NEIGHBOURS = 10
 CANDIDATES = (8, 3)
@@ -167,7 +167,7 @@ class DemoPictures:
             SegmentValues.of(estimates, place, column, self.score_name),
             self.label_set.pred_mapping,
             self.label_set.label_mapping,
-            segment_boxes(pd.DataFrame([row]))[0],
+            row_boxes(pd.DataFrame([row]))[0],
         )
         title = f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
         return four_panel_figure(view, title)

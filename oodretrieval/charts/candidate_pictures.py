@@ -15,7 +15,7 @@ from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.images import read_image
 from oodretrieval.segments import Box, crop, enlarge_box
 from oodretrieval.stores import Catalogue
-from oodretrieval.stores.boxes import crop_boxes, segment_boxes
+from oodretrieval.stores.boxes import crop_boxes, row_boxes
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -202,7 +202,7 @@ class CandidatePictures:
         """
         if surroundings is None:
             return self._outlined(row, self._embedded_box(row), longest)
-        [box] = segment_boxes(self._catalogue.segments.iloc[[row]])
+        [box] = row_boxes(self._catalogue.segments.iloc[[row]])
         try:
             around = surroundings.around(box, self.image(row).shape)
         except ValueError as error:

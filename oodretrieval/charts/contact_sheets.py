@@ -13,7 +13,7 @@ from PIL import Image
 from oodretrieval.charts.candidate_pictures import Surroundings
 from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.stores.boxes import segment_boxes
+from oodretrieval.stores.boxes import row_boxes
 
 THUMBNAIL = 132
 """Longer side of a tile's picture, pixels."""
@@ -76,7 +76,7 @@ def tiles(
     """
     made: dict[int, Tile] = {}
     for place, image, row in _by_image(segments, image_of, by):
-        [box] = segment_boxes(row.to_frame().T)
+        [box] = row_boxes(row.to_frame().T)
         around = SURROUNDINGS.around(box, image.shape)
         mask = masks[place] if masks else None
         picture = as_data_address(outlined_crop(image, around, mask, THUMBNAIL))

@@ -12,7 +12,7 @@ from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.results.candidates import score_name
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
-from oodretrieval.stores.boxes import segment_boxes
+from oodretrieval.stores.boxes import row_boxes
 
 
 class CatalogueSegments:
@@ -76,7 +76,7 @@ class CatalogueSegments:
         Returns:
             Left, top, right, bottom, half-open.
         """
-        return segment_boxes(self.table.iloc[[row]])[0]
+        return row_boxes(self.table.iloc[[row]])[0]
 
     def origin(self, row: int) -> str:
         """Where a segment comes from.

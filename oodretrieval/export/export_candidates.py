@@ -27,7 +27,7 @@ from oodretrieval.export.coco import coco_annotations
 from oodretrieval.export.label_images import (
     CLASSES,
     LABELS,
-    class_table,
+    exported_classes,
     new_classes,
     painted_labels,
 )
@@ -161,7 +161,7 @@ class _Export:
             name = f"{LABELS}/{file_name(key[0])}/{file_name(key[1])}.png"
             self._save(name, lambda path, labels=labels: Image.fromarray(labels).save(path))  # type: ignore[misc]
             images.append({"id": "/".join(key), "image": str(here[0].image_path), "labels": name})
-        table = class_table(self._classes.pred_mapping, ids, self.colours)
+        table = exported_classes(self._classes.pred_mapping, ids, self.colours)
         self._json(CLASSES, {"format_version": 1, "classes": table, "images": images})
 
     def _nameless_keys(self) -> dict[tuple[str, str], dict[int, CandidateKey]]:

@@ -72,7 +72,7 @@ def painted_labels(
     return labels
 
 
-def class_table(
+def exported_classes(
     pred_mapping: ClassMapping, ids: Mapping[str, int], colours: Mapping[str, str]
 ) -> dict[str, Any]:
     """The classes of the label images.

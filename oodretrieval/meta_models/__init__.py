@@ -4,7 +4,7 @@ from oodretrieval.meta_models.boosting import BoostedMetaModel
 from oodretrieval.meta_models.contract import MetaModel
 from oodretrieval.meta_models.features import (
     GROUPS,
-    Standardisation,
+    FeatureStandardisation,
     baseline_names,
     feature_matrix,
     feature_names,
@@ -23,13 +23,13 @@ __all__ = [
     "GROUPS",
     "KINDS",
     "BoostedMetaModel",
+    "FeatureStandardisation",
     "LassoPath",
     "LinearMetaModel",
     "LogisticMetaModel",
     "MetaModel",
     "MetaNetwork",
     "NeuralMetaModel",
-    "Standardisation",
     "baseline_names",
     "feature_matrix",
     "feature_names",

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import TableError
 from oodretrieval.meta_models.features import (
-    Standardisation,
+    FeatureStandardisation,
     feature_matrix,
     num_classes_of,
     select_features,
@@ -96,7 +96,7 @@ class MetaModel(ABC):
         self.num_classes = 0
         self.class_names: tuple[str, ...] | None = None
         self.quality: dict[str, Any] = {}
-        self.standardisation: Standardisation | None = None
+        self.standardisation: FeatureStandardisation | None = None
         self.learned: dict[Task, Any] = {}
 
     @property
@@ -164,7 +164,7 @@ class MetaModel(ABC):
             40e-6 * len(table) * len(self.feature_names),
         )
         features = feature_matrix(table, self.feature_names)
-        self.standardisation = Standardisation.of(features)
+        self.standardisation = FeatureStandardisation.of(features)
         features = self.standardisation(features)
         held_out = None if validation is None else _with_truth(validation, "validation")
         other = None

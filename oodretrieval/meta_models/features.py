@@ -218,7 +218,7 @@ def training_rows(table: pd.DataFrame, strict: bool = True) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Standardisation:
+class FeatureStandardisation:
     """Brings every feature to mean 0 and standard deviation 1: ``(x - mean) / (std + 1e-10)``.
 
     Attributes:
@@ -230,7 +230,7 @@ class Standardisation:
     std: NDArray[np.float64]
 
     @classmethod
-    def of(cls, matrix: NDArray[np.float64]) -> "Standardisation":
+    def of(cls, matrix: NDArray[np.float64]) -> "FeatureStandardisation":
         """Take mean and standard deviation from a training set.
 
         A feature that never varies has nothing to teach: its deviation is set to 1, as otherwise the first
@@ -249,7 +249,7 @@ class Standardisation:
         """Standardise ``(n, F)`` features.
 
         Example:
-            >>> Standardisation(np.array([1.0]), np.array([2.0]))(np.array([[5.0]])).round(6).tolist()
+            >>> FeatureStandardisation(np.array([1.0]), np.array([2.0]))(np.array([[5.0]])).round(6).tolist()
             [[2.0]]
         """
         scaled: NDArray[np.float64] = (matrix - self.mean) / (self.std + 1e-10)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 from oodretrieval.errors import WeightsError
-from oodretrieval.meta_models.features import Standardisation, feature_names
+from oodretrieval.meta_models.features import FeatureStandardisation, feature_names
 from oodretrieval.meta_models.neural import NeuralMetaModel
 from oodretrieval.torch_files import read_without_code
 
 _PUBLISHED_KEYS = ("state_dict", "train_xa_mean", "train_xa_std", "train_classes_mean", "train_classes_std")
 
 
-def standardisation_of(mean: NDArray[Any], std: NDArray[Any], num_features: int) -> Standardisation:
+def standardisation_of(mean: NDArray[Any], std: NDArray[Any], num_features: int) -> FeatureStandardisation:
     """Mean and deviation of a file, if there is one of each for every feature.
 
     Args:
@@ -36,7 +36,7 @@ def standardisation_of(mean: NDArray[Any], std: NDArray[Any], num_features: int)
     """
     if mean.shape != (num_features,) or std.shape != (num_features,):
         raise ValueError(f"means {mean.shape} and deviations {std.shape}, expected ({num_features},)")
-    return Standardisation(mean.astype(np.float64), std.astype(np.float64))
+    return FeatureStandardisation(mean.astype(np.float64), std.astype(np.float64))
 
 
 def load_published(path: Path, network: Callable[[int], nn.Module]) -> NeuralMetaModel:

@@ -10,7 +10,7 @@ SIDES = [*Box._fields]
 """Columns of the box of a segment."""
 
 
-def segment_boxes(rows: pd.DataFrame) -> list[Box]:
+def row_boxes(rows: pd.DataFrame) -> list[Box]:
     """The boxes of segments, row by row.
 
     Args:

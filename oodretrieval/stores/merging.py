@@ -29,7 +29,7 @@ EXTENT = ("select_quantile", "select_number", "iou_threshold", "min_height", "mi
 ``merged``."""
 
 
-def merge_catalogues(sources: Sequence[Catalogue], path: Path, *, overwrite: bool = False) -> Catalogue:
+def merged_catalogue(sources: Sequence[Catalogue], path: Path, *, overwrite: bool = False) -> Catalogue:
     """Put catalogues together; what several hold is taken from the first of them.
 
     Vectors are copied part by part and not computed; a call that broke off goes on. Candidates keep the tags that they

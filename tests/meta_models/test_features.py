@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from oodretrieval.errors import TableError
 from oodretrieval.meta_models import (
     GROUPS,
-    Standardisation,
+    FeatureStandardisation,
     baseline_names,
     feature_matrix,
     feature_names,
@@ -108,7 +108,7 @@ def test_strict_training_leaves_out_what_is_mostly_void_or_unknown():
 
 @given(arrays(np.float64, (6, 3), elements=st.floats(-1e6, 1e6).map(lambda x: round(x, 3))))
 def test_standardised_features_have_mean_0_and_deviation_1(matrix):
-    scaled = Standardisation.of(matrix)(matrix)
+    scaled = FeatureStandardisation.of(matrix)(matrix)
     varies = (matrix != matrix[0]).any(axis=0)
     assert np.allclose(scaled.mean(axis=0), 0, atol=1e-6)
     assert np.allclose(scaled.std(axis=0)[varies], 1, atol=1e-6)
@@ -116,12 +116,12 @@ def test_standardised_features_have_mean_0_and_deviation_1(matrix):
 
 
 def test_standardisation_is_the_published_formula():
-    scaled = Standardisation(np.array([2.0]), np.array([0.0]))(np.array([[2.5]]))
+    scaled = FeatureStandardisation(np.array([2.0]), np.array([0.0]))(np.array([[2.5]]))
     assert scaled[0, 0] == pytest.approx(0.5 / 1e-10)
 
 
 def test_a_feature_that_never_varied_does_not_explode():
-    scaled = Standardisation.of(np.full((9, 1), 0.1))(np.array([[0.9]]))
+    scaled = FeatureStandardisation.of(np.full((9, 1), 0.1))(np.array([[0.9]]))
     assert abs(scaled[0, 0]) < 1
 
 

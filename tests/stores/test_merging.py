@@ -9,7 +9,7 @@ import pytest
 from oodretrieval.errors import SettingsMismatchError, StoreError
 from oodretrieval.masks import decode_mask, encode_mask
 from oodretrieval.stores import Catalogue, CatalogueWriter, catalogue_writer
-from oodretrieval.stores.merging import merge_catalogues
+from oodretrieval.stores.merging import merged_catalogue
 from oodretrieval.stores.tag_journal import TagJournal
 from oodretrieval.stores.tags import CandidateKey, TagTable
 
@@ -48,7 +48,7 @@ def made(folder, dataset, images, embeddings=("net",), seed=0, **settings):
 def test_rows_vectors_masks_and_tables_of_both(tmp_path):
     one = made(tmp_path / "one", "a", ["x", "y"], ("net", "other"))
     two = made(tmp_path / "two", "b", ["x"], ("other", "net"), seed=1)
-    with_both = merge_catalogues([one, two], tmp_path / "both")
+    with_both = merged_catalogue([one, two], tmp_path / "both")
     rows = pd.concat([one.segments, two.segments], ignore_index=True)
     pd.testing.assert_frame_equal(with_both.segments, rows)
     assert with_both.default_embedding == "net" and set(with_both.embedding_names) == {"net", "other"}
@@ -70,11 +70,11 @@ def test_rows_vectors_masks_and_tables_of_both(tmp_path):
 def test_what_both_hold_is_taken_from_the_first_once(tmp_path):
     one = made(tmp_path / "one", "a", ["x", "y"])
     two = made(tmp_path / "two", "a", ["y", "z"], seed=1)
-    both = merge_catalogues([one, two], tmp_path / "both")
+    both = merged_catalogue([one, two], tmp_path / "both")
     assert both.segments["image_id"].tolist() == ["x", "x", "y", "y", "z", "z"]
     np.testing.assert_array_equal(both.vectors, np.concatenate([one.vectors, two.vectors[2:]]))
     assert len(both.table("predicted_iou")) == 6
-    again = merge_catalogues([both, one], tmp_path / "again")
+    again = merged_catalogue([both, one], tmp_path / "again")
     np.testing.assert_array_equal(again.vectors, both.vectors)
 
 
@@ -90,21 +90,21 @@ def test_a_merge_that_broke_off_goes_on(tmp_path, monkeypatch):
 
     monkeypatch.setattr(catalogue_writer.CatalogueWriter, "add_part", killed)
     with pytest.raises(KeyboardInterrupt):
-        merge_catalogues([one, two], tmp_path / "both")
+        merged_catalogue([one, two], tmp_path / "both")
     left[0] = 1
-    both = merge_catalogues([one, two], tmp_path / "both")
+    both = merged_catalogue([one, two], tmp_path / "both")
     np.testing.assert_array_equal(both.vectors, np.concatenate([one.vectors, two.vectors]))
 
 
 def test_what_cannot_be_compared_is_not_merged(tmp_path):
     one = made(tmp_path / "one", "a", ["x"])
     with pytest.raises(SettingsMismatchError, match="select_by: was 'entropy', now 'energy'"):
-        merge_catalogues([one, made(tmp_path / "2", "b", ["x"], select_by="energy")], tmp_path / "both")
+        merged_catalogue([one, made(tmp_path / "2", "b", ["x"], select_by="energy")], tmp_path / "both")
     other = made(tmp_path / "3", "a", ["x"], segments={"a": {"keep": "nothing"}})
     with pytest.raises(SettingsMismatchError, match="segments of a"):
-        merge_catalogues([one, other], tmp_path / "both")
+        merged_catalogue([one, other], tmp_path / "both")
     with pytest.raises(StoreError, match="no embedding in common.*args.load_file"):
-        merge_catalogues([one, made(tmp_path / "4", "b", ["x"], ("another",))], tmp_path / "both")
+        merged_catalogue([one, made(tmp_path / "4", "b", ["x"], ("another",))], tmp_path / "both")
     assert not (tmp_path / "both" / "manifest.json").exists()
 
 
@@ -113,7 +113,7 @@ def test_a_damaged_source_is_an_error(tmp_path):
     file = tmp_path / "two/vectors/net/part-00000.npy"
     file.write_bytes(file.read_bytes()[:-3])
     with pytest.raises(StoreError, match="damaged"):
-        merge_catalogues([one, two], tmp_path / "both")
+        merged_catalogue([one, two], tmp_path / "both")
     shutil.rmtree(tmp_path / "two")
 
 
@@ -142,7 +142,7 @@ def test_tags_come_along(tmp_path):
         made(tmp_path / "two", "a", ["y", "z"], seed=1),
         {"bin": ("#333333", [("a", "z", 2), ("a", "y", 2)]), "dog": ("#444444", [("a", "z", 1)])},
     )
-    both = merge_catalogues([one, two], tmp_path / "both")
+    both = merged_catalogue([one, two], tmp_path / "both")
     expected = {
         "bin": ("#111111", {("a", "x", 1), ("a", "y", 2), ("a", "z", 2)}),
         "dog": ("#444444", {("a", "z", 1)}),
@@ -158,10 +158,10 @@ def test_tags_come_along(tmp_path):
     table.apply(step.inverse())
     assert table.names == ()
     content = journal.path.read_bytes()
-    merge_catalogues([one, two], tmp_path / "both")
+    merged_catalogue([one, two], tmp_path / "both")
     assert journal.path.read_bytes() == content, "the same merge again has nothing to say"
     tagged(one, {"cat": ("#555555", [("a", "x", 2)])})
-    merge_catalogues([one, two], tmp_path / "both")
+    merged_catalogue([one, two], tmp_path / "both")
     assert tags_of(both) == {**expected, "cat": ("#555555", {("a", "x", 2)})}
 
 
@@ -171,7 +171,7 @@ def test_what_was_taken_off_or_renamed_in_the_merged_catalogue_stays_so(tmp_path
         {"bin": ("#111111", [("a", "x", 1), ("a", "y", 2)]), "dog": ("#222222", [("a", "x", 2)])},
     )
     two = made(tmp_path / "two", "b", ["x"])
-    both = merge_catalogues([one, two], tmp_path / "both")
+    both = merged_catalogue([one, two], tmp_path / "both")
     journal, table = TagJournal(both.path), TagTable()
     for step in journal.read():
         table.apply(step)
@@ -180,15 +180,15 @@ def test_what_was_taken_off_or_renamed_in_the_merged_catalogue_stays_so(tmp_path
         journal.append(step)
     expected = {"bin": ("#111111", {("a", "y", 2)}), "cat": ("#222222", {("a", "x", 2)})}
     content = journal.path.read_bytes()
-    merge_catalogues([one, two], tmp_path / "both")
+    merged_catalogue([one, two], tmp_path / "both")
     assert tags_of(both) == expected and journal.path.read_bytes() == content
     tagged(one, {"dog": ("#222222", [("a", "y", 1)])})
-    merge_catalogues([one, two], tmp_path / "both")
+    merged_catalogue([one, two], tmp_path / "both")
     assert tags_of(both) == {**expected, "dog": ("#222222", {("a", "y", 1)})}, "what is new comes along"
 
 
 def test_no_tags_make_no_journal(tmp_path):
-    both = merge_catalogues(
+    both = merged_catalogue(
         [made(tmp_path / "one", "a", ["x"]), made(tmp_path / "two", "b", ["x"])], tmp_path / "both"
     )
     assert not TagJournal(both.path).path.exists()
@@ -203,5 +203,5 @@ def test_a_merge_that_broke_off_before_the_tags_goes_on_with_them(tmp_path, monk
 
     with monkeypatch.context() as patch, pytest.raises(StoreError, match="no space"):
         patch.setattr(TagJournal, "append", full)
-        merge_catalogues([one, two], tmp_path / "both")
-    assert tags_of(merge_catalogues([one, two], tmp_path / "both")) == tags_of(one)
+        merged_catalogue([one, two], tmp_path / "both")
+    assert tags_of(merged_catalogue([one, two], tmp_path / "both")) == tags_of(one)

@@ -34,12 +34,12 @@ def start_review(session: Session) -> None:
     def take(review: Review) -> None:
         session.review = review
         review.subscribe(lambda changed: _show(session, review))
-        next_page(session)
+        next_review_page(session)
 
     session.work.start("review", f"ranking {len(rows)} candidates", lambda job: begin(), take)
 
 
-def next_page(session: Session) -> None:
+def next_review_page(session: Session) -> None:
     """Rank again by what was answered, and show the next twelve.
 
     Args:
@@ -146,7 +146,7 @@ def give_answer(session: Session, answer: Answer) -> None:
     review.answer(answer)
     session.say(review.progress)
     if review.is_page_done:
-        next_page(session)
+        next_review_page(session)
 
 
 def _move(session: Session, by: int) -> None:

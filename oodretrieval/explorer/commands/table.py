@@ -187,7 +187,7 @@ KEYS: tuple[Command, ...] = (
     ),
     Command("arrow right", "→", "review: the next one", reviewing.next_in_review),
     Command("arrow left", "←", "review: the one before", reviewing.previous_in_review),
-    Command("enter", "Enter", "review: rank again, and show the next twelve", reviewing.next_page),
+    Command("enter", "Enter", "review: rank again, and show the next twelve", reviewing.next_review_page),
     Command(
         "e",
         "e",

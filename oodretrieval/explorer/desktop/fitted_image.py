@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.image import AxesImage
-from matplotlib.transforms import IdentityTransform, Transform
+from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -29,7 +29,7 @@ class FittedImage(AxesImage):
 
     def make_image(
         self, renderer: RendererBase, magnification: float = 1.0, unsampled: bool = False
-    ) -> tuple[NDArray[np.uint8], float, float, Transform]:
+    ) -> tuple[NDArray[np.uint8], float, float, Affine2D]:
         """The pixels to draw; called by matplotlib.
 
         Args:
@@ -46,10 +46,10 @@ class FittedImage(AxesImage):
         (x0, y0), (x1, y1) = axes.transData.transform([(left, bottom), (right, top)])
         width, height = (round((high - low) * magnification) for low, high in ((x0, x1), (y0, y1)))
         if unsampled or shown != (left, right, bottom, top) or min(width, height) < 1:
-            drawn: tuple[NDArray[np.uint8], float, float, Transform] = super().make_image(
+            drawn: tuple[NDArray[np.uint8], float, float, Affine2D] = super().make_image(
                 renderer, magnification, unsampled
             )
             return drawn
         picture = Image.fromarray(np.asarray(self.get_array(), np.uint8))
         small = picture.resize((width, height), Image.Resampling.BILINEAR).convert("RGBA")
-        return np.asarray(small)[::-1], float(round(x0)), float(round(y0)), IdentityTransform()
+        return np.asarray(small)[::-1], float(round(x0)), float(round(y0)), Affine2D()

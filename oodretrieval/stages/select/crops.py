@@ -15,7 +15,7 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, encode_mask
 from oodretrieval.segments import enlarge_box
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
+from oodretrieval.stores.boxes import SIDES, row_boxes, with_crop_boxes
 
 MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
 """Image id and candidates' numbers → their masks."""
@@ -154,7 +154,7 @@ class Crops:
         """The candidates of an image; their rows and masks are kept for :meth:`take`."""
         height, width = sample.image.shape[:2]
         smallest = self.settings.min_crop_height, self.settings.min_crop_width
-        boxes = [enlarge_box(box, *smallest, height, width) for box in segment_boxes(rows)]
+        boxes = [enlarge_box(box, *smallest, height, width) for box in row_boxes(rows)]
         self._rows.append(with_crop_boxes(rows.assign(image_path=sample.path), boxes))
         self._masks += masks
         return ImageCandidates(sample.image, boxes, masks)

@@ -7,7 +7,7 @@ from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.stages.select.settings import MergeSettings
 from oodretrieval.stores import Catalogue
-from oodretrieval.stores.merging import merge_catalogues as merge
+from oodretrieval.stores.merging import merged_catalogue
 from oodretrieval.stores.stored import catalogue_name
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,9 @@ def merge_catalogues(settings: MergeSettings, run: Run) -> dict[str, Any]:
         raise SettingsError(f"args.save_file={name} is one of those that are merged; choose a new name")
     verify = settings.common.verify
     sources = [Catalogue.named(run.workspace, source, verify=verify) for source in settings.catalogues]
-    merged = merge(sources, run.workspace.catalogue_folder(name), overwrite=settings.common.overwrite)
+    merged = merged_catalogue(
+        sources, run.workspace.catalogue_folder(name), overwrite=settings.common.overwrite
+    )
     logger.info(
         "catalogue %s: %d candidates of %s; vectors of %s",
         *(name, len(merged), ", ".join(settings.catalogues), ", ".join(merged.embedding_names)),

@@ -12,7 +12,7 @@ from oodretrieval.evaluation.discovery import FOUND, OUTLINED, TOUCHED
 from oodretrieval.search import inspection_order
 from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
 from oodretrieval.stores import SELECT_SCORE
-from oodretrieval.stores.boxes import segment_boxes
+from oodretrieval.stores.boxes import row_boxes
 
 THUMBNAIL = 150
 SURROUNDINGS = Surroundings(share=1.6, margin=16)
@@ -40,7 +40,7 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
         image = scene.evaluated.work.sample(str(image_id)).image
         masks = candidates.masks_of(str(image_id), rows["segment_id"].tolist())
         for (row, values), mask in zip(rows.iterrows(), masks, strict=True):
-            [box] = segment_boxes(values.to_frame().T)
+            [box] = row_boxes(values.to_frame().T)
             picture = outlined_crop(image, SURROUNDINGS.around(box, image.shape), mask, THUMBNAIL)
             looks[int(str(row))] = Look(
                 picture, _caption(values, success[int(str(row))], scene), success[int(str(row))][0]

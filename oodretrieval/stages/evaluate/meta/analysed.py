@@ -10,9 +10,9 @@ from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.evaluation.meta_analysis import correlations, kind_of_feature, permutation_importance
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import (
+    FeatureStandardisation,
     LassoPath,
     MetaModel,
-    Standardisation,
     feature_matrix,
     logistic_path,
     training_rows,
@@ -133,7 +133,7 @@ class Analysed:
             logger.warning("no lasso path: all segments have IoU > 0, or none has")
             return None
         features = feature_matrix(rows, self.model.feature_names)
-        return logistic_path(Standardisation.of(features)(features), hit)
+        return logistic_path(FeatureStandardisation.of(features)(features), hit)
 
     def importance(self, path: LassoPath | None) -> tuple[pd.DataFrame, Losses]:
         """What each metric says of known segments, and the loss of R² without each kind of metric.
