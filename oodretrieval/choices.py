@@ -55,6 +55,12 @@ WINDOW_GRID = 32
 def fits_window_grid(window: tuple[int, int]) -> bool:
     """Whether height and width of a window are multiples of :data:`WINDOW_GRID`, above 0.
 
+    Args:
+        window: Both, pixels.
+
+    Returns:
+        Whether they are.
+
     Example:
         >>> fits_window_grid((512, 1024)), fits_window_grid((500, 1024)), fits_window_grid((0, 1024))
         (True, False, False)

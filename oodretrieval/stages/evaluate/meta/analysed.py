@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.errors import TableError
 from oodretrieval.evaluation.meta_analysis import correlations, kind_of_feature, permutation_importance
+from oodretrieval.experiment.datasets import require_images
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import (
     LassoPath,
@@ -69,9 +70,7 @@ class Analysed:
         """
         evaluated = Evaluated.of(settings, run, classes=True)
         work = evaluated.work
-        for image in settings.images:
-            if image not in work.dataset.ids:
-                raise UnknownNameError(f"image of {settings.dataset}", image, work.dataset.ids)
+        require_images(work.dataset, settings.dataset, settings.images)
         model = run.trained.meta_model(settings.meta_model_name, settings.model_name)
         table = work.table()
         work.warn_of_other_inference(
