@@ -17,7 +17,7 @@ from measuring import alternate, load
 
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry, build
 from oodretrieval.models.test_time import low_resolution_logits
-from oodretrieval.results.tables import markdown_rows
+from oodretrieval.results.tables import markdown_lines
 
 CLASSES = 9
 VAL = "camvid_val"
@@ -95,7 +95,7 @@ def report(
         load=load(),
         repetitions=REPETITIONS,
         backbone=BACKBONE,
-        table=markdown_rows(head, rows),
+        table=markdown_lines(head, rows),
     )
 
 

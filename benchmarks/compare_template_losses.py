@@ -11,7 +11,7 @@ from typing import Any
 
 from comparing import arguments, deeplab, names_of, set_up, train, with_spread
 
-from oodretrieval.results.tables import markdown_rows
+from oodretrieval.results.tables import markdown_lines
 
 CLASSES = 9
 VAL = "camvid_val"
@@ -61,7 +61,7 @@ def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
         ]
         gain = "–" if variant == "none" else with_spread(gains)
         rows.append([variant, *means, *each, gain])
-    return TEXT.format(epochs=epochs, table=markdown_rows(head, rows))
+    return TEXT.format(epochs=epochs, table=markdown_lines(head, rows))
 
 
 TEXT = """# Template losses at a fixed schedule

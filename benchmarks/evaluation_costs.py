@@ -22,6 +22,7 @@ from steps import META, NETWORK, embed, predict_and_measure, train_linear
 
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
+from oodretrieval.results.tables import markdown_lines
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
@@ -85,9 +86,7 @@ def main() -> None:
             evaluation(run)
             found.setdefault(name, []).append(f"{time.process_time() - begin:.1f}")
             print(f"{name}, {segments[-1]} segments: {found[name][-1]} s", file=sys.stderr, flush=True)
-    print(f"| segments | {' | '.join(map(str, segments))} |\n|---|{'---:|' * len(segments)}")
-    for name, seconds in found.items():
-        print(f"| {name} | {' | '.join(seconds)} |")
+    print(markdown_lines(["segments", *segments], [[name, *seconds] for name, seconds in found.items()]))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from oodretrieval.datasets.camvid import CLASSES
+from oodretrieval.results.tables import markdown_head, markdown_lines, markdown_row
 
 REPETITIONS = 1000
 RANDOM = "random, of the segment"
@@ -46,7 +47,8 @@ strong pixels; fixations on what has a shape.
 
 {classes}
 """
-COLUMNS = "| Pixels | drop | more than random | ahead | inside | within 10 |\n|---|---|---|---|---|---|\n"
+PARTS = ("forward", "record", "follow")
+COLUMNS = ("Pixels", "drop", "more than random", "ahead", "inside", "within 10")
 SIGNAL = """## Unknown objects against ordinary errors
 
 Of CamVid's drives (0006R0 and 0016E5 with full labels, 0001TP with the 12 classes), each by the network that never
@@ -57,14 +59,10 @@ segment's size), their number per pixel; mean entropy and energy for comparison.
 
 {counts}
 
-| Score | {scenes} | mean |
-|---|{lines}---|
 {rows}
 
 The same scores, unknown against everything else:
 
-| Score | {scenes} | mean |
-|---|{lines}---|
 {others}
 """
 SPEED = """## Time
@@ -73,8 +71,6 @@ One segment a sixth of the image long and wide, random image, {threads} thread(s
 machine was at work on other things, so that seconds of processor time stand next to those of the clock. `record` is
 a forward pass during which every operation is noted, `follow` the way back.
 
-| Network | image | forward | record | follow | kept in memory |
-|---|---|---|---|---|---|
 {rows}
 """
 
@@ -119,13 +115,13 @@ def _deletion(images: list[list[dict[str, Any]]]) -> str:
 def _by_class(segments: list[dict[str, Any]], kind: str) -> str:
     """Mean drop of each method, by predicted class; the most frequent class first."""
     methods = ("fixations", "gradient saliency", "Seg-Grad-CAM", "feature ablation", RANDOM)
-    lines = ["| Class (segments) | " + " | ".join(methods) + " |", "|---|" + "---|" * len(methods)]
+    lines = [markdown_head("Class (segments)", *methods)]
     counts = Counter(row["class"] for row in segments)
     for index, count in counts.most_common():
         chosen = [row for row in segments if row["class"] == index]
         drops = [float(np.mean([row[method]["drop"][kind] for row in chosen])) for method in methods]
         shown = [f"**{drop:.3f}**" if drop == max(drops) else f"{drop:.3f}" for drop in drops]
-        lines.append(f"| {CLASSES[index][0]} ({count}) | " + " | ".join(shown) + " |")
+        lines.append(markdown_row(f"{CLASSES[index][0]} ({count})", *shown))
     return "\n".join(lines)
 
 
@@ -138,13 +134,12 @@ def _deleted(segments: list[dict[str, Any]], owner: NDArray[np.int64], kind: str
         low, high = _interval(drops[name], owner)
         more = drops[name] - drops[RANDOM]
         least, most = _interval(more, owner)
-        compared = f"{more.mean():+.3f} [{least:+.3f}, {most:+.3f}] | {(more > 0).mean():.0%}"
+        compared = f"{more.mean():+.3f} [{least:+.3f}, {most:+.3f}]", f"{(more > 0).mean():.0%}"
         inside, near = (np.mean([row[name][key] for row in segments]) for key in ("inside", "near"))
-        lines.append(
-            f"| {name} | {drops[name].mean():.3f} [{low:.3f}, {high:.3f}] | "
-            f"{'– | –' if name == RANDOM else compared} | {inside:.0%} | {near:.0%} |"
-        )
-    return COLUMNS + "\n".join(lines)
+        drop = f"{drops[name].mean():.3f} [{low:.3f}, {high:.3f}]"
+        compared = ("–", "–") if name == RANDOM else compared
+        lines.append((name, drop, *compared, f"{inside:.0%}", f"{near:.0%}"))
+    return markdown_lines(COLUMNS, lines)
 
 
 def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[float, float]:
@@ -159,24 +154,24 @@ def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[fl
 def _signal(scenes: dict[str, list[list[dict[str, Any]]]]) -> str:
     everything = {scene: [row for rows in images for row in rows] for scene, images in scenes.items()}
     names = list(next(iter(everything.values()))[0]["scores"])
-    against = {"rows": lambda row: row["unknown"] or row["error"], "others": lambda row: True}
     tables = {}
-    for table, kept in against.items():
+    for table, all_others in (("rows", False), ("others", True)):
+        kept = {
+            scene: [row for row in rows if all_others or row["unknown"] or row["error"]]
+            for scene, rows in everything.items()
+        }
         lines = []
         for name in names:
-            cells = [_measures([row for row in rows if kept(row)], name) for rows in everything.values()]
+            cells = [_measures(rows, name) for rows in kept.values()]
             mean = np.nanmean(cells, axis=0)
-            shown = " | ".join(f"{auroc:.2f} ({precision:.2f})" for auroc, precision in [*cells, mean])
-            lines.append(f"| {name} | {shown} |")
-        tables[table] = "\n".join(lines)
+            lines.append((name, *(f"{auroc:.2f} ({precision:.2f})" for auroc, precision in [*cells, mean])))
+        tables[table] = markdown_lines(["Score", *everything, "mean"], lines)
     counts = "; ".join(
         f"{scene}: {len(scenes[scene])} frames, {sum(row['unknown'] for row in rows)} unknown, "
         f"{sum(row['error'] and not row['unknown'] for row in rows)} errors, {len(rows)} segments"
         for scene, rows in everything.items()
     )
-    return SIGNAL.format(
-        counts=f"{counts}.", scenes=" | ".join(everything), lines="---|" * len(everything), **tables
-    )
+    return SIGNAL.format(counts=f"{counts}.", **tables)
 
 
 def _measures(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
@@ -189,12 +184,13 @@ def _measures(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
 
 def _speed(lines: list[dict[str, Any]]) -> str:
     rows = [
-        f"| {line['network']} | {line['size'][0]}×{line['size'][1]} | "
-        + " | ".join(
-            f"{line['cpu'][part]:.1f} s ({line['wall'][part]:.1f} s)"
-            for part in ("forward", "record", "follow")
+        (
+            line["network"],
+            f"{line['size'][0]}×{line['size'][1]}",
+            *(f"{line['cpu'][part]:.1f} s ({line['wall'][part]:.1f} s)" for part in PARTS),
+            f"{line['kept_bytes'] / 2**20:.0f} MiB",
         )
-        + f" | {line['kept_bytes'] / 2**20:.0f} MiB |"
         for line in lines
     ]
-    return SPEED.format(threads=lines[0]["threads"], rows="\n".join(rows))
+    head = ("Network", "image", *PARTS, "kept in memory")
+    return SPEED.format(threads=lines[0]["threads"], rows=markdown_lines(head, rows))

@@ -99,7 +99,9 @@ def explained(
             return mean_logits(x)[number][None]
 
         saliency = Saliency(of_segment).attribute(image.clone().requires_grad_())[0].amax(0)
-        cam = LayerGradCam(of_segment, model.pyramid.project).attribute(image.clone(), relu_attributions=True)
+        cam = LayerGradCam(of_segment, model.get_submodule("pyramid.project")).attribute(
+            image.clone(), relu_attributions=True
+        )
         cam = LayerAttribution.interpolate(cam, tuple(image.shape[2:]), "bilinear")[0, 0]
         each["gradient saliency"] = top(saliency.detach().numpy(), count, generator)
         each["Seg-Grad-CAM"] = top(cam.detach().numpy(), count, generator)
@@ -191,13 +193,15 @@ def measure_signal(chosen: argparse.Namespace, configuration: Configuration) -> 
     """Go through the frames of every drive, by the network that never saw it."""
     for drive in chosen.scenes:
         name = f"deeplabv3plus_without_{drive}"
-        entry = replace(configuration.model(name), weights=(chosen.weights / f"{name}.safetensors").resolve())
-        if not entry.weights.is_file():
-            print(f"{entry.weights} is not there yet; left out")
+        weights = (chosen.weights / f"{name}.safetensors").resolve()
+        if not weights.is_file():
+            print(f"{weights} is not there yet; left out")
             continue
+        entry = replace(configuration.model(name), weights=weights)
         model = load_model(entry).eval()
         dataset = dataset_of(drive, configuration)
         tables = dataset.label_set
+        assert tables is not None, "these drives have truth"
         to_pred = np.array([tables.label_to_pred.get(i, 255) for i in range(256)])
         void = np.isin(np.arange(256), list(tables.void_ids))
 

@@ -28,6 +28,7 @@ from steps import CPU, META, NETWORK, embed_settings  # noqa: E402
 
 from oodretrieval.experiment.run import Run  # noqa: E402
 from oodretrieval.experiment.settings import from_mapping  # noqa: E402
+from oodretrieval.results.tables import markdown_head, markdown_row  # noqa: E402
 from oodretrieval.stages.fit.settings import TrainMetaSettings  # noqa: E402
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn  # noqa: E402
 from oodretrieval.stages.measure.compute_metrics import compute_metrics  # noqa: E402
@@ -133,14 +134,13 @@ def main() -> None:
         ("compute_embeddings", lambda: compute_embeddings(embed, run), "catalogues"),
     )
     print(f"{options.images} images of 64×48, {options.num_cores} processes\n")
-    print(
-        "| stage | images/s | MB of memory, by tenths of the time | files | MB on disk |\n|---|---:|---|---:|---:|"
-    )
+    print(markdown_head("stage", "images/s", "MB of memory, by tenths of the time", "files", "MB on disk"))
     for name, stage, folder in rows:
         seconds, memory = measured(stage)
         files, size = below(run.workspace.path / folder)
         peaks = " ".join(f"{peak:.0f}" for peak in memory)
-        print(f"| {name} | {options.images / seconds:.1f} | {peaks} | {files} | {size:.1f} |", flush=True)
+        each = f"{options.images / seconds:.1f}"
+        print(markdown_row(name, each, peaks, files, f"{size:.1f}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         except ImageError as error:
             failures[image_id] = str(error)
             continue
-        size = settings.inference.seen_size(*sample.image.shape[:2], entry.size)
+        height, width = sample.image.shape[:2]
+        size = settings.inference.seen_size(height, width, entry.size)
         seen = explainer.see(sample.image, size)
         classes = predicted_classes(entry, dataset, seen.classes)
         explained = [
