@@ -13,6 +13,7 @@ from oodretrieval.errors import StoreError, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.datasets import dataset_in_use, require_truth
+from oodretrieval.experiment.fitted_images import SHAPE, fingerprints
 from oodretrieval.experiment.provenance import inference_of, provenance, require_current
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
@@ -236,6 +237,11 @@ class StoredWork:
     def table(self) -> pd.DataFrame:
         """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
         return self.segments().read()
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Id of each image that has segments → their fingerprint, by which a model knows the images it has seen."""
+        return fingerprints(self.segments().tables(["image_id", *SHAPE]))
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], images: Iterable[str]) -> None:
         """Say that a model was fitted on predictions of a network that saw its images in another way.

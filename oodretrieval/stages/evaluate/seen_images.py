@@ -46,7 +46,7 @@ def seen_by(
             logger.info("no novelty model takes part: %s", error)
     if not models:
         return SeenImages()
-    seen = seen_images(run.configuration, dataset, work.dataset, work.table(), models)
+    seen = seen_images(run.configuration, dataset, work.dataset, work.fingerprints, models)
     for note in seen.notes:
         logger.warning("%s", note)
     return seen

@@ -27,10 +27,13 @@ from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import SelectionRule
-from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores import SELECT_SCORE, joined
+from oodretrieval.stores.boxes import SIDES
 
 OBJECTS, SEGMENTS = "objects", "predicted segments"
 Answer = bool | str
+COLUMNS = ("image_id", "segment_id", *SIDES, "S", "label", "unknown_fraction", "void_fraction", SELECT_SCORE)
+"""What is kept of every segment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,8 +147,10 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     selector = Selector(rule, device, run, settings.model_name, "")
     seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
     images = seen.others(work.predicted())
-    table = work.table()
-    table, failures = selector.score(table[table["image_id"].isin(images)].reset_index(drop=True), work)
+    failures: dict[str, str] = {}
+    table = joined(
+        part[list(COLUMNS)] for part in selector.scored(work, work.segments().only(set(images)), failures)
+    )
     objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
     failures |= objects.regions.describe([i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
