@@ -32,14 +32,14 @@ def scene(rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
     return Image.fromarray(image), labels
 
 
-def write_miniature_camvid(root: Path, split: str, seed: int) -> None:
-    """A split of CamVid's layout: :data:`IMAGES` scenes, labels next to them."""
+def write_miniature_camvid(root: Path, split: str, seed: int, clip: str = "0016E5") -> None:
+    """A split of CamVid's layout: :data:`IMAGES` scenes of a clip, labels next to them."""
     rng = np.random.default_rng(seed)
     for folder in (split, f"{split}annot"):
         (root / folder).mkdir(parents=True)
     for number in range(IMAGES):
         image, labels = scene(rng)
-        name = f"0016E5_{100 * number + 5000 * (split == 'train'):05d}.png"
+        name = f"{clip}_{100 * number + 5000 * (split == 'train'):05d}.png"
         image.save(root / split / name)
         labels.save(root / f"{split}annot" / name)
 

@@ -18,6 +18,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from oodretrieval.errors import ChecksumError, StoreError
+from oodretrieval.remote_paths import RemotePath, cache_folder
 
 TEMPORARY = re.compile(r"\.tmp-(?:([0-9a-f]{8}|[0-9a-f]{4})([0-9a-f]{8}))?[0-9a-f]{12}(\.\w+)?")
 """Names of files that are being written, by which machine and process: so is recognised what a killed writer left."""
@@ -52,7 +53,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: If the file cannot be written: no space, no permission, nothing written.
     """
-    temporary = path.with_name(f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}")
+    name = f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}"
+    if isinstance(path, RemotePath):
+        with _put(path, name) as temporary:
+            yield temporary
+        return
+    temporary = path.with_name(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path.parent)
@@ -68,6 +74,21 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _put(path: RemotePath, name: str) -> Iterator[Path]:
+    """Write a file on this machine, and put it where it belongs when it is whole."""
+    try:
+        temporary = cache_folder() / name
+        _remove_abandoned(temporary.parent)
+        try:
+            yield temporary
+            path.put(temporary)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write {path} ({error}); run again when the store answers") from error
 
 
 def is_running(process: int) -> bool:

@@ -15,6 +15,7 @@ import oodretrieval
 ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
+    "remote_paths": -1,
     "errors": 0,
     "extras": 0,
     "compilation": 0,

@@ -16,6 +16,7 @@ from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.provenance import weights_hash_if_there
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
+from oodretrieval.remote_paths import path_of
 from oodretrieval.stores import Workspace
 
 logger = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class TrainedModels:
         Returns:
             The file, whether it is there or not.
         """
-        return Path(self.meta_model_entry(name).path or "")
+        return path_of(self.meta_model_entry(name).path or "")
 
     def _own_path(self, entry: MetaModelEntry, name: str) -> Path:
         return self.workspace.meta_model_path(name, getattr(factory_of(entry), "suffix", MetaModel.suffix))
@@ -88,7 +89,7 @@ class TrainedModels:
         """
         entry = self.meta_model_entry(name)
         factory_of(entry)  # a wrong entry is the first thing to say
-        path = Path(entry.path or "")
+        path = path_of(entry.path or "")
         if not path.is_file():
             raise WeightsError(
                 f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
