@@ -23,8 +23,8 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.search import ClassEvidence, candidate_classes, cluster
 from oodretrieval.search.principal_directions import principal_directions
-from oodretrieval.stages.report.class_evidence import CandidateTruth, class_evidence
-from oodretrieval.stages.report.discover_classes import first_classes
+from oodretrieval.stages.discover.class_evidence import CandidateTruth, class_evidence
+from oodretrieval.stages.discover.discover_classes import first_classes
 from oodretrieval.stores import Catalogue, Workspace
 
 FIRST, FIRST_ON_A_PAGE = 10, 8

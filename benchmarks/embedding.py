@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.datasets import open_dataset
+from oodretrieval.directions import unit_vectors
 from oodretrieval.embedding import EmbeddingNetwork, View, embed_crops, embed_views, embedding_network
 from oodretrieval.embedding.embed import full_float32
 from oodretrieval.experiment.configuration import load_configuration
@@ -70,7 +71,7 @@ def kept_neighbours(vectors: NDArray[np.float32], reference: NDArray[np.float32]
 
 
 def _neighbours(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = unit_vectors(vectors)
     products = units @ units.T
     np.fill_diagonal(products, -np.inf)
     return np.argsort(-products, axis=1, kind="stable")[:, :NEIGHBOURS]

@@ -30,6 +30,7 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from torch import Tensor, nn
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import DatasetNotFoundError
 from oodretrieval.experiment.configuration import Configuration, load_configuration
@@ -45,13 +46,6 @@ BLUR = 8
 """Standard deviation of the blurred image that pixels are taken from, in pixels."""
 GRID = (5, 6)
 """Cells, down and across, that feature ablation takes out one by one."""
-
-
-def normalised(image: NDArray[np.uint8], entry: ModelEntry) -> Tensor:
-    """``(H, W, 3)`` → ``(1, 3, H, W)``."""
-    scaled = torch.tensor(image).permute(2, 0, 1).float() / 255
-    mean, std = (torch.tensor(values)[:, None, None] for values in (entry.mean, entry.std))
-    return ((scaled - mean) / std)[None]
 
 
 def segments_of(
@@ -156,7 +150,7 @@ def measure_deletion(chosen: argparse.Namespace, configuration: Configuration) -
 
     def measure(image_id: str, index: int) -> list[dict[str, Any]]:
         generator = np.random.default_rng(index)
-        image = normalised(dataset[index].image, entry)
+        image = image_tensor(dataset[index].image, entry.mean, entry.std)[None]
         with torch.no_grad():
             logits = model(image)
         segments = list(segments_of(logits, generator, PER_IMAGE))
@@ -217,7 +211,7 @@ def measure_signal(chosen: argparse.Namespace, configuration: Configuration) -> 
             void: NDArray[np.bool_] = void,
         ) -> list[dict[str, Any]]:
             sample = dataset[index]
-            evidence = Evidence(model, normalised(sample.image, entry))
+            evidence = Evidence(model, image_tensor(sample.image, entry.mean, entry.std)[None])
             truth = to_pred[sample.labels]
             unknown = (truth == 255) & ~void[sample.labels]
             segments = list(segments_of(evidence.logits, np.random.default_rng(index), 1000))

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
-from oodretrieval.evaluation.discovery import Matches, curve_of_matches
+from oodretrieval.evaluation.discovery import Matches, curve_of_matches, matches_of_areas
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.settings import CommonSettings
@@ -170,8 +170,7 @@ def _matches(tree: RegionTree, objects: Sequence[RunLengthMask]) -> Matches:
     number, superpixels = len(tree.superpixel_areas), tree.at_full_size
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=number) for mask in objects]
     shared = tree.membership @ (np.stack(on, axis=1).astype(float) if on else np.zeros((number, 0)))
-    union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
-    return Matches(shared / tree.areas[:, None], shared / union)
+    return matches_of_areas(shared, tree.areas, [mask.area for mask in objects])
 
 
 def _curve(scene: Sequence[Image], weights: ScoreWeights, choice: Choice) -> DiscoveryCurve:

@@ -34,6 +34,7 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
+from oodretrieval.results.tables import markdown_rows
 
 LOOKS = (1, 2, 5, 10)
 EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
@@ -75,7 +76,9 @@ def oracle_table(candidates: dict[str, list[Candidates]]) -> str:
                 Matches(c.matches.covered[k], c.matches.iou[k]) for c, k in zip(found, kept, strict=True)
             ]
             rows.append([*head, source or "**all regions**", *_oracle(chosen)])
-    return _table(["scene", "candidates", "regions an image", "IoU at least 0.25", "at least 0.5"], rows)
+    return markdown_rows(
+        ["scene", "candidates", "regions an image", "IoU at least 0.25", "at least 0.5"], rows
+    )
 
 
 def _oracle(matches: list[Matches]) -> list[str]:
@@ -139,7 +142,7 @@ def curve_table(candidates: dict[str, list[Candidates]]) -> str:
         for way, curve in ways.items():
             shares = [_shares(curve.per_image[looks]) for looks in LOOKS]
             rows.append([name, way, *shares, _shares(curve.in_all[100]), f"{curve.area:.3f}"])
-    return _table(
+    return markdown_rows(
         ["scene", "candidates", *(f"{n} looks an image" for n in LOOKS), "100 looks in all", "area"], rows
     )
 
@@ -184,13 +187,9 @@ def ablation_table(candidates: dict[str, list[Candidates]]) -> str:
         rows.append(
             [way, *(f"{a:.3f}" for a in areas), f"{np.mean(areas):.3f}", f"{min(areas):.3f}", _shares(mean)]
         )
-    return _table(
+    return markdown_rows(
         ["area under the found curve", *candidates, "mean", "worst", "5 looks an image, mean"], rows
     )
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
 if __name__ == "__main__":

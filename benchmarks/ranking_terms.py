@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from ranking_cache import Described
 from ranking_parts import Part, Values, nearest
 
+from oodretrieval.directions import unit_vectors
 from oodretrieval.novelty import known_rows
 from oodretrieval.novelty.standardisation import Standardisation
+from oodretrieval.uncertainty import energy
 
 SMALLEST = 100
 PRIOR = 30
@@ -147,7 +149,7 @@ class Scene:
             if depth == "imagenet16":
                 self._nearest("distance, 5th", known, searched, k=5)
                 self._nearest("distance, all classes", known, searched, by_class=False)
-                self._nearest("distance, cosine", _unit(known), _unit(searched))
+                self._nearest("distance, cosine", unit_vectors(known), unit_vectors(searched))
                 own = self.searched
                 self.of_known["rareness"] = self.of_known[DISTANCE]
                 self.of_searched["rareness"] = np.log(nearest(searched, own, searched, own, k=3, apart=True))
@@ -226,8 +228,8 @@ class Scene:
             top = np.sort(positive, axis=1)[:, -round(0.15 * positive.shape[1]) :].sum(axis=1)
             return features * np.exp(positive.sum(axis=1) / np.maximum(top, 1e-6))[:, None]
 
-        self.put("ReAct", lambda part: _energy(np.minimum(decoded(part), limit) @ weight.T + bias))
-        self.put("SCALE", lambda part: _energy(scaled(part) @ weight.T + bias))
+        self.put("ReAct", lambda part: energy(np.minimum(decoded(part), limit) @ weight.T + bias, axis=1))
+        self.put("SCALE", lambda part: energy(scaled(part) @ weight.T + bias, axis=1))
         self.put("KL matching", divergence)
         factor = np.median(np.abs(self.of_known["max_logit"])) / np.median(
             np.exp(self.of_known["residual, decoder"])
@@ -239,15 +241,6 @@ class Scene:
 def _less_image(part: Part) -> Values:
     """Energy of a segment less that of its image, which sums over all of its segments by the root of their sizes."""
     table = part.described.table
-    energy, weight = -table["energy"].to_numpy(), np.sqrt(table["share"].to_numpy())
-    mean = np.bincount(part.places, weight * energy) / np.maximum(np.bincount(part.places, weight), 1e-12)
-    return np.asarray(energy - mean[part.places])
-
-
-def _energy(logits: Values) -> Values:
-    top = logits.max(axis=1)
-    return np.asarray(-np.log(np.exp(logits - top[:, None]).sum(axis=1)) - top)
-
-
-def _unit(vectors: Values) -> Values:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    heat, weight = -table["energy"].to_numpy(), np.sqrt(table["share"].to_numpy())
+    mean = np.bincount(part.places, weight * heat) / np.maximum(np.bincount(part.places, weight), 1e-12)
+    return np.asarray(heat - mean[part.places])

@@ -34,6 +34,9 @@ METRICS = (EUCLIDEAN, COSINE, CENTRED)
 DEFAULT_METRIC = CENTRED
 """The best on every scene that no network had seen (docs/retrieval.md)."""
 
+EXPORT_FORMATS = ("coco", "labels", "csv", "parquet", "crops")
+"""What tagged candidates can be written as."""
+
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores of a pixel that follow from the softmax."""
 LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
@@ -47,6 +50,16 @@ EXACT_PIXELS = 2_000_000
 
 WINDOW_GRID = 32
 """Windows begin at, and are as large as, multiples of this number of pixels, which the strides of networks divide."""
+
+
+def fits_window_grid(window: tuple[int, int]) -> bool:
+    """Whether height and width of a window are multiples of :data:`WINDOW_GRID`, above 0.
+
+    Example:
+        >>> fits_window_grid((512, 1024)), fits_window_grid((500, 1024)), fits_window_grid((0, 1024))
+        (True, False, False)
+    """
+    return all(length >= WINDOW_GRID and not length % WINDOW_GRID for length in window)
 
 
 def views_of(text: str) -> tuple[str, ...]:

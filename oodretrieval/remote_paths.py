@@ -73,7 +73,7 @@ class RemotePath(PosixPath):
         return f"RemotePath({str(self)!r})"
 
     def __fspath__(self) -> str:
-        return self._call(self._fetch)
+        return str(self._call(self._fetch))
 
     @property
     def store(self) -> tuple[Any, str]:

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
 from oodretrieval.choices import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
+from oodretrieval.uncertainty import normalised_entropy
 
 SMOOTHING = 0.02
 """Standard deviation of the Gaussian, as a share of the root of the image's area; nothing is fitted."""
 
 _PIXELS_AT_ONCE = 1 << 16
-_EPSILON = float(np.finfo(np.float32).eps)
 _SMALLEST_STD = 1e-6
 
 
@@ -192,7 +192,7 @@ def _scores(
     )
     scores = {
         "max_softmax": others / (1 + others),
-        "entropy": -(p * np.log(p + np.float32(_EPSILON))).sum(axis=1) / np.log(z.shape[1]),
+        "entropy": normalised_entropy(p, axis=1),
         "energy": -(largest + temperature * heat),
         "max_logit": -largest,
     }

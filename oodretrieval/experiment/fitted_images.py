@@ -15,13 +15,11 @@ import pandas as pd
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import OODRetrievalError, TableError
-from oodretrieval.evaluation import frame_positions
+from oodretrieval.evaluation import NEAR_FRAMES, frame_positions
 from oodretrieval.experiment.configuration import Configuration
 
 FITTED_ON = "fitted_on"
 """Under which the record lies in what a model carries."""
-NEAR_FRAMES = 30
-"""Frames of a video that are no farther apart show the same scene (METRICS: retrieval)."""
 SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
 """Columns of the segment table that a fingerprint is of."""
 _STEPS = 10_000

@@ -5,7 +5,7 @@ Settings are composed: a stage's dataclass holds those of its parts. On the comm
 """
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -60,6 +60,20 @@ class CommonSettings:
     def cores(self) -> int:
         """Worker processes of this machine; none where everything is done in turn."""
         return 0 if self.engine == "serial" else self.num_cores
+
+    def require_one_root(self, datasets: Sequence[str]) -> None:
+        """Refuse one root for several datasets.
+
+        Args:
+            datasets: Names of those in use.
+
+        Raises:
+            SettingsError: If ``root`` is set, and they are several.
+        """
+        if self.root and len(datasets) > 1:
+            raise SettingsError(
+                "args.root is the root of one dataset; set the roots of several in configuration.py"
+            )
 
 
 def group(kind: type[S]) -> S:

@@ -1,11 +1,12 @@
 """Known windows: what regions of any size are compared with, by features of small and large squares of known pixels."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from oodretrieval.novelty.neighbours import digest_of
 
 ENLARGED_TO = 960 * 720
 """Pixels of the image whose features windows are made of: a pedestrian then fills several cells."""
@@ -66,10 +67,7 @@ class WindowBank:
     @property
     def digest(self) -> str:
         """Hash of what is known."""
-        content = hashlib.blake2b(digest_size=16)
-        for values in (self.mean, self.axes, self.vectors):
-            content.update(np.ascontiguousarray(values).data)
-        return content.hexdigest()
+        return digest_of(self.mean, self.axes, self.vectors)
 
     def turned(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """A map of features in the components that distances are measured in; means over it can be compared.

@@ -6,6 +6,9 @@ from scipy import ndimage
 from scipy.sparse import coo_array
 from skimage.color import rgb2lab
 
+from oodretrieval.places import cells_of_pixels
+from oodretrieval.uncertainty import softmax_and_energy
+
 SMOOTHING = 0.8
 """Standard deviation of the Gaussian over colours, in cells; Felzenszwalb and Huttenlocher's."""
 
@@ -87,10 +90,7 @@ def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> N
     Returns:
         ``(n, D)``.
     """
-    rows, columns = (
-        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
-    )
-    cells = rows[:, None] * features.shape[2] + columns
+    cells = cells_of_pixels(labels.shape, features.shape[1:])
     shape = (int(labels.max()) + 1, features.shape[1] * features.shape[2])
     weights = coo_array((np.ones(labels.size), (labels.ravel(), cells.ravel())), shape).tocsr()
     sums = weights @ features.reshape(len(features), -1).T.astype(np.float64)
@@ -133,11 +133,8 @@ def class_probabilities(
     Returns:
         Softmax ``(H, W, C)`` and ``-logsumexp`` ``(H, W)``.
     """
-    full = resized(logits, size)
-    largest = full.max(axis=0)
-    exponentials = np.exp(full - largest)
-    sums = exponentials.sum(axis=0)
-    return (exponentials / sums).transpose(1, 2, 0), -(largest + np.log(sums))
+    softmax, heat = softmax_and_energy(resized(logits, size), axis=0)
+    return softmax.transpose(1, 2, 0), heat
 
 
 def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:

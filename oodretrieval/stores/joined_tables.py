@@ -30,5 +30,6 @@ def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
         parts.append(table.assign(**{IMAGE: (numbers + len(images)).astype(np.int32)}))
         images += map(str, names)
     whole = pd.concat(parts, ignore_index=True)
-    whole[IMAGE] = pd.Categorical.from_codes(whole[IMAGE].to_numpy(), categories=images)
+    numbers = whole[IMAGE].to_numpy(np.int32)
+    whole[IMAGE] = pd.Categorical.from_codes(numbers, categories=pd.Index(images, dtype=str))
     return whole

@@ -1,7 +1,7 @@
 """Finding the segments of images on disk: rows that were computed from other predictions are never taken."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,34 @@ from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+
+
+def readable_records(
+    workspace: Workspace,
+    stored: Stored,
+    images: Iterable[str],
+    damaged: Callable[[StoreError], None] = lambda error: logger.warning("%s", error),
+) -> Iterator[tuple[str, PredictionRecord]]:
+    """What each prediction that can be used says of itself.
+
+    Args:
+        workspace: Where they lie.
+        stored: Whose: of which network on which dataset.
+        images: Ids of the images; those without a prediction are left out.
+        damaged: Gets the error of each that is damaged, which is left out.
+
+    Yields:
+        Id and record, in the order of ``images``.
+    """
+    for image in images:
+        path = workspace.prediction_path(stored, image)
+        if path.is_file():
+            try:
+                record = read_prediction_record(path)
+            except StoreError as error:
+                damaged(error)
+            else:
+                yield image, record
 
 
 def prediction_records(
@@ -34,15 +62,7 @@ def prediction_records(
     Raises:
         StoreError: If they were made with different settings.
     """
-    records = {}
-    for image in images:
-        path = workspace.prediction_path(stored, image)
-        if not path.is_file():
-            continue
-        try:
-            records[image] = read_prediction_record(path)
-        except StoreError as error:
-            logger.warning("%s", error)
+    records = dict(readable_records(workspace, stored, images))
     for image, record in records.items():
         first = next(iter(records))
         if record.settings != records[first].settings:

@@ -34,6 +34,31 @@ class Workspace:
             return cache_folder().parent / "runs"
         return self.path / "runs"
 
+    @property
+    def reports_folder(self) -> Path:
+        """Folder of the pages that report runs."""
+        return self.path / "reports"
+
+    @property
+    def exports_folder(self) -> Path:
+        """Folder of what is exported, a folder for each catalogue."""
+        return self.path / "exports"
+
+    @property
+    def training_folder(self) -> Path:
+        """Folder of trainings under way, a folder for each network."""
+        return self.path / "training"
+
+    @property
+    def logit_statistics_folder(self) -> Path:
+        """Folder of what the logits of training images are, a file for each network."""
+        return self.path / "logit_statistics"
+
+    @property
+    def catalogues_folder(self) -> Path:
+        """Folder of the catalogues."""
+        return self.path / "catalogues"
+
     def prediction_folder(self, stored: Stored) -> Path:
         """Folder of the predictions of the work ``stored``.
 
@@ -120,7 +145,7 @@ class Workspace:
         Raises:
             StoreError: If the name cannot be one of a folder.
         """
-        return self.path / "catalogues" / _name(name)
+        return self.catalogues_folder / _name(name)
 
     def lock(self, folder: Path) -> AbstractContextManager[None]:
         """Work on ``folder`` alone; see :func:`lock_folder`.

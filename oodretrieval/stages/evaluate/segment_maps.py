@@ -101,16 +101,15 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
         WeightsError: If no novelty model is fitted.
         TableError: If the novelty model is of another network, or the table has no columns of logits.
     """
-    model = run.trained.novelty_model(work.names.model)
+    novelty = SegmentNovelty.of_network(run, work.names.model, device)
     segments = work.segments()
-    work.warn_of_other_inference("the novelty model", model.made_by, segments.places)
+    work.warn_of_other_inference("the novelty model", novelty.model.made_by, segments.places)
     # not begun, so not shared: the map of an image depends on no other image
-    novelty = SegmentNovelty(model, device)
     novelty.features.prepare(work, segments.tables([IMAGE]))
     with progress(total=len(segments.places), desc=f"novelty {work.names.dataset}", unit="image") as bar:
         scored = (_novelty_of(novelty, work, table, bar) for table in segments.tables())
         maps = SegmentMaps(work.names, scored, "novelty")
-    return maps, model.energy_scale
+    return maps, novelty.model.energy_scale
 
 
 def _novelty_of(

@@ -18,7 +18,7 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.meta_models import MetaModel, training_rows
 from oodretrieval.results.rules import Resampling
-from oodretrieval.results.tables import interval_words
+from oodretrieval.results.tables import interval_columns
 from oodretrieval.stages.fit.chosen_segments import ChosenSegments
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
@@ -270,16 +270,11 @@ def as_tables(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFra
     """
     tables = {}
     for what, rows in measures.items():
-        cells = {name: _cells(values) for name, values in rows.items()}
+        cells = {
+            name: {"segments": values["segments"], **interval_columns(values, MEASURES, " 95 %")}
+            for name, values in rows.items()
+        }
         table = pd.DataFrame.from_dict(cells, orient="index")
         table.index.name = "meta model"
         tables[what] = table
     return tables
-
-
-def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
-    cells: dict[str, Any] = {"segments": values["segments"]}
-    for title, key in MEASURES.items():
-        if key in values:
-            cells |= {title: values[key], f"{title} 95 %": interval_words(values["intervals"][key])}
-    return cells

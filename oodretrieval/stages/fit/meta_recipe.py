@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from oodretrieval.entries import MetaModelEntry, build, factory_of
-from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
+from oodretrieval.entries import MetaModelEntry, build, build_kind, factory_of
+from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
 from oodretrieval.remote_paths import path_of
@@ -111,10 +111,4 @@ class Recipe:
         options = {key: value for key, value in options.items() if key in known}
         if "device" in known:
             options["device"] = self.device
-        model = build(entry, **options)
-        if not isinstance(model, MetaModel):
-            raise ConfigurationError(
-                f"entry {entry.module}.{entry.class_name} must build a MetaModel or a torch.nn.Module, "
-                f"built {type(model).__name__}"
-            )
-        return model
+        return build_kind(entry, MetaModel, "a MetaModel or a torch.nn.Module", **options)

@@ -6,14 +6,15 @@ from typing import Any
 
 import pandas as pd
 
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.trained_models import load_meta_model_of
 from oodretrieval.meta_models import MetaModel, save_meta_model, training_rows
-from oodretrieval.results.result import Context, Result, result_folder, save_result
+from oodretrieval.results.result import Result, result_folder, save_result
 from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.better_kinds import caution
 from oodretrieval.stages.fit.held_out import Division, Split
@@ -26,7 +27,6 @@ from oodretrieval.stages.fit.meta_evaluation import (
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
-from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stores import plain, require_asked_settings
 
 logger = logging.getLogger(__name__)
@@ -117,8 +117,7 @@ def _save(division: Division, recipe: Recipe, model: MetaModel, quality: Mapping
 
 
 def _resampling(division: Division) -> Resampling:
-    chosen = division.settings.evaluation
-    return Resampling.of(chosen.block, chosen.repetitions, division.evaluated.dataset)
+    return division.settings.evaluation.resampling(division.evaluated.dataset)
 
 
 def _resamples(measures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
@@ -145,16 +144,16 @@ def _report(
     result = Result(
         title=f"Predicted IoU by {recipe.name}, trained on {settings.dataset}, evaluated on {division.words()}",
         stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
-        context=Context(
-            dataset=name,
-            split=split_of(run, name),
+        context=measured_on(
+            run,
+            [name],
+            settings.model_name,
             images=images,
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
             intervals=_resampling(division).words(images),
             meta_model=recipe.name,
-            **model_context(run, settings.model_name),
         ),
         settings=flat(settings),
         measures=measures,

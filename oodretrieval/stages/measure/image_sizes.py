@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodretrieval.images import resized_image
 from oodretrieval.novelty import enlarged_size
 from oodretrieval.stages.predict.settings import size_seen
 
@@ -23,10 +24,7 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
     Returns:
         ``(h, w, 3)``; the image itself where it was seen as it is.
     """
-    size = size_seen(recorded, *image.shape[:2])
-    if size == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+    return resized_image(image, size_seen(recorded, *image.shape[:2]))
 
 
 def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
@@ -41,6 +39,4 @@ def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[n
         network saw a smaller one.
     """
     size = enlarged_size(*size_seen(recorded, *image.shape[:2]))
-    if size == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))
+    return resized_image(image, size, Image.Resampling.BICUBIC)

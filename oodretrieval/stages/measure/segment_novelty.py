@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import NOVELTY
 from oodretrieval.execution import progress
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import Likeness, NoveltyModel, comparable, likeness_values, sampled
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -24,6 +25,10 @@ class SegmentNovelty:
     Args:
         model: The novelty model.
         device: Where features are computed.
+
+    Attributes:
+        model: The novelty model.
+        features: What computes the features that it compares.
     """
 
     def __init__(self, model: NoveltyModel, device: torch.device) -> None:
@@ -31,6 +36,24 @@ class SegmentNovelty:
         self.features = SegmentFeatures(str(model.made_by["backbone"]), device)
         self._likeness: Likeness | None = None
         self._keys = pd.MultiIndex.from_arrays([[], []])
+
+    @classmethod
+    def of_network(cls, run: Run, model_name: str, device: torch.device) -> "SegmentNovelty":
+        """What the novelty model of a network says.
+
+        Args:
+            run: Configuration and workspace.
+            model_name: Name of the segmentation network.
+            device: Where features are computed.
+
+        Returns:
+            The model, with what computes its features.
+
+        Raises:
+            WeightsError: If none is fitted yet, or its file is damaged.
+            TableError: If it was fitted for another network, or for other weights of this one.
+        """
+        return cls(run.trained.novelty_model(model_name), device)
 
     def begin(self, work: StoredWork, blocks: Blocks) -> None:
         """Score the segments that all share the score of.

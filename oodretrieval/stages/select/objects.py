@@ -15,6 +15,7 @@ from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.novelty import NoveltyModel
+from oodretrieval.places import spread
 from oodretrieval.regions import (
     Choice,
     RegionReference,
@@ -102,8 +103,7 @@ class Objects:
         Raises:
             StoreError: If there is no region at all, or a file is damaged.
         """
-        places = np.linspace(0, len(images) - 1, min(len(images), REFERENCE_IMAGES)).round().astype(int)
-        places = np.unique(places)
+        places = spread(len(images), REFERENCE_IMAGES)
         if len(places) < FEW_IMAGES:
             logger.warning(
                 "regions are compared with those of %d image%s only: what scores high among them may be common in "
@@ -112,7 +112,7 @@ class Objects:
             )  # fmt: skip
         random = np.random.default_rng(0)
         sampled = []
-        for place in places.tolist():
+        for place in places:
             columns = self.regions.read(images[place]).columns
             rows = random.permutation(len(columns["share"]))[: REFERENCE_REGIONS // len(places)]
             sampled.append({name: values[rows] for name, values in columns.items()})

@@ -57,9 +57,8 @@ class Selector:
         self.novelty: SegmentNovelty | None = None
         self.novelty_file: tuple[NoveltyModel, Path] | None = None
         if rule.needs_novelty_model:
-            model = _needed_novelty_model(run, model_name)
-            self.novelty = SegmentNovelty(model, device)
-            self.novelty_file = model, run.trained.novelty_model_path(model_name)
+            self.novelty = _needed_novelty(run, model_name, device)
+            self.novelty_file = self.novelty.model, run.novelty_model_path(model_name)
 
     def scored(
         self, work: StoredWork, segments: CurrentSegments, failures: MutableMapping[str, str]
@@ -191,10 +190,10 @@ def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> Me
         return None
 
 
-def _needed_novelty_model(run: Run, model_name: str) -> NoveltyModel:
+def _needed_novelty(run: Run, model_name: str, device: torch.device) -> SegmentNovelty:
     """The novelty model of a rule that needs one; says which rule needs none where there is none."""
     try:
-        return run.trained.novelty_model(model_name)
+        return SegmentNovelty.of_network(run, model_name, device)
     except WeightsError as error:
         raise WeightsError(
             f"{error}, or choose the published rule by args.select_by=predicted_iou"
@@ -224,7 +223,7 @@ def with_novelty(
         unknown, NaN where an image cannot be read; as they are, with a warning, where no novelty model is at hand.
     """
     try:
-        novelty = SegmentNovelty(run.trained.novelty_model(work.names.model), device)
+        novelty = SegmentNovelty.of_network(run, work.names.model, device)
     except (WeightsError, TableError) as error:
         logger.warning("evaluated without novelty: %s", error)
         yield from tables

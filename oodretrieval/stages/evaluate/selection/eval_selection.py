@@ -15,7 +15,7 @@ from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result
 from oodretrieval.results.rules import resample_notes, size_words
 from oodretrieval.stages.evaluate.evaluated import Evaluated
-from oodretrieval.stages.evaluate.seen_images import seen_by
+from oodretrieval.stages.evaluate.seen_images import score_others, seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import EvaluatedSelection, ObjectRule
 from oodretrieval.stages.evaluate.selection.inspection_orders import ORDERS, InspectionOrders, require_orders
 from oodretrieval.stages.evaluate.selection.selection_tables import (
@@ -62,10 +62,8 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
     meta_model = settings.meta_model_name if selector.meta_model is not None else ""
     seen = seen_by(run, work, meta_models=[meta_model], novelty=True)
-    images = seen.others(work.predicted())
     failures: dict[str, str] = {}
-    segments = work.segments().only(set(images))
-    scored = selector.scored(work, segments, failures)
+    images, segments, scored = score_others(seen, work, selector, failures)
     tables = with_novelty(device, run, work, segments, scored, failures)
     table = joined(_kept(part, settings.orders) for part in tables)
     while True:

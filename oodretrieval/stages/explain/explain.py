@@ -12,14 +12,15 @@ from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
+from oodretrieval.explain import Explainer
 from oodretrieval.files import file_name
 from oodretrieval.labels import ClassMapping
+from oodretrieval.places import places_of
 from oodretrieval.results.result import result_folder
 from oodretrieval.segments import label_components
-from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.report.explainer import Explainer
-from oodretrieval.stages.report.settings import ExplainSettings
+from oodretrieval.stages.explain.settings import ExplainSettings
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +41,20 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images could not be read; all others were explained.
     """
     dataset = run.dataset(settings.dataset, settings.common)
+    places = places_of(dataset.ids)
     entry = run.configuration.model(settings.model_name)
-    explainer = Explainer(entry, choose_device(settings.common.gpu), settings.inference)
+    explainer = Explainer(entry, choose_device(settings.common.gpu))
     folder = result_folder(run.workspace.path, settings.save_dir) / "fixations"
     files: list[str] = []
     failures: dict[str, str] = {}
     for image_id in progress(_images(settings, dataset.ids), desc="images", unit="image"):
         try:
-            sample = dataset[dataset.ids.index(image_id)]
+            sample = dataset[places[image_id]]
         except ImageError as error:
             failures[image_id] = str(error)
             continue
-        seen = explainer.see(sample)
+        size = settings.inference.seen_size(*sample.image.shape[:2], entry.size)
+        seen = explainer.see(sample.image, size)
         classes = predicted_classes(entry, dataset, seen.classes)
         explained = [
             seen.explain(mask, target, _named(target, classes), settings.outliers)
