@@ -18,7 +18,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from oodretrieval.errors import ChecksumError, StoreError
-from oodretrieval.remote_paths import RemotePath, cache_folder
+from oodretrieval.local_copies import file_to_put
+from oodretrieval.remote_paths import RemotePath
 
 TEMPORARY = re.compile(r"\.tmp-(?:([0-9a-f]{8}|[0-9a-f]{4})([0-9a-f]{8}))?[0-9a-f]{12}(\.\w+)?")
 """Names of files that are being written, by which machine and process: so is recognised what a killed writer left."""
@@ -55,8 +56,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     name = f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}"
     if isinstance(path, RemotePath):
-        with _put(path, name) as temporary:
-            yield temporary
+        try:
+            with file_to_put(name, path.put) as temporary:
+                _remove_abandoned(temporary.parent)
+                yield temporary
+        except OSError as error:
+            raise StoreError(f"cannot write {path} ({error}); run again when the store answers") from error
         return
     temporary = path.with_name(name)
     try:
@@ -74,21 +79,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _put(path: RemotePath, name: str) -> Iterator[Path]:
-    """Write a file on this machine, and put it where it belongs when it is whole."""
-    try:
-        temporary = cache_folder() / name
-        _remove_abandoned(temporary.parent)
-        try:
-            yield temporary
-            path.put(temporary)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot write {path} ({error}); run again when the store answers") from error
 
 
 def is_running(process: int) -> bool:

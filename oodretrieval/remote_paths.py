@@ -2,14 +2,10 @@
 
 A :class:`RemotePath` is a path like any other, so that whoever reads or lists files knows nothing of it: asked by
 ``os.fspath``, as every library that opens files does, it gives a copy of the file on this machine, fetched where the
-one at hand is not of the present object. Nothing is written in place: a whole file is put
-(:func:`~oodretrieval.files.atomic_path`), which an object store does at once or not at all.
-
-Copies lie in one folder of this machine, ``OODRETRIEVAL_CACHE`` or the user's cache; the oldest of them go where they
-are more than ``OODRETRIEVAL_CACHE_GB`` (20).
+one at hand is not of the present object (:mod:`~oodretrieval.local_copies` keeps the copies). Nothing is written in
+place: a whole file is put (:func:`~oodretrieval.files.atomic_path`), which an object store does at once or not at all.
 """
 
-import hashlib
 import json
 import os
 import posixpath
@@ -21,13 +17,11 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from oodretrieval.errors import ConfigurationError
+from oodretrieval.local_copies import copy_of
 
 _IN_PLACE = {"file", "local", "sftp", "ssh", "smb", "hdfs"}
 """File systems on which a file that is being written can be seen: there it is renamed when it is whole."""
 _WAYS = "a path, file://…, or an address of fsspec such as s3://bucket/folder"
-LOOKED_AT = 10**8
-"""Bytes that are fetched until it is looked whether there are too many copies."""
-_fetched = 0
 
 
 def path_of(name: str | Path) -> Path:
@@ -107,16 +101,8 @@ class RemotePath(PosixPath):
         if state.get("type") == "directory":
             raise IsADirectoryError(f"{self} is a folder")
         named = json.dumps([str(self), state], sort_keys=True, default=str)
-        copy = cache_folder() / f"{hashlib.sha256(named.encode()).hexdigest()[:32]}{self.suffix}"
-        if not copy.is_file():
-            _make_room(int(state.get("size") or 0))
-            temporary = copy.with_name(f".tmp-{secrets.token_hex(6)}{self.suffix}")
-            try:
-                system.get_file(key, str(temporary))
-                temporary.replace(copy)
-            finally:
-                temporary.unlink(missing_ok=True)
-        return str(copy)
+        size = int(state.get("size") or 0)
+        return str(copy_of(named, self.suffix, size, lambda file: system.get_file(key, str(file))))
 
     def put(self, file: Path) -> None:
         """Store a whole file of this machine under this name, at once or not at all.
@@ -170,40 +156,102 @@ class RemotePath(PosixPath):
         system, key = self.store
         return bool(self._call(getattr(system, kind), key))
 
-    # What pathlib's paths do, as far as stages ask it of a workspace; its own words and types.
+    # What pathlib's paths do, as far as stages ask it of a workspace.
 
-    def exists(self, **_: Any) -> bool:  # noqa: D102
+    def exists(self, **_: Any) -> bool:
+        """Whether there is an object, or one below.
+
+        Returns:
+            True if so.
+        """
         return self._is("exists")
 
-    def is_file(self, **_: Any) -> bool:  # noqa: D102
+    def is_file(self, **_: Any) -> bool:
+        """Whether there is an object.
+
+        Returns:
+            True if so.
+        """
         return self._is("isfile")
 
-    def is_dir(self, **_: Any) -> bool:  # noqa: D102
+    def is_dir(self, **_: Any) -> bool:
+        """Whether there are objects below.
+
+        Returns:
+            True if so.
+        """
         return self._is("isdir")
 
-    def stat(self, **_: Any) -> os.stat_result:  # noqa: D102
-        return os.stat(self.__fspath__())  # noqa: PTH116 – of the copy
+    def stat(self, **_: Any) -> os.stat_result:
+        """Size and times of the copy.
 
-    def open(self, mode: str = "r", *args: Any, **options: Any) -> IO[Any]:  # type: ignore[override] # noqa: D102
+        Returns:
+            As of any file.
+        """
+        return Path(self.__fspath__()).stat()
+
+    def open(self, mode: str = "r", *args: Any, **options: Any) -> IO[Any]:  # type: ignore[override]
+        """Open the copy for reading.
+
+        Args:
+            mode: ``r``, or ``rb``.
+            *args: As of pathlib.
+            **options: As of pathlib.
+
+        Returns:
+            The open file.
+
+        Raises:
+            OSError: If it is not there, or asked for to be written.
+        """
         if set(mode) & set("wax+"):
             raise OSError(
                 f"{self}: a file of an object store is not written in place; use a workspace on a disk"
             )
         return Path(self.__fspath__()).open(mode, *args, **options)
 
-    def glob(self, pattern: str, **_: Any) -> "Iterator[RemotePath]":  # type: ignore[override] # noqa: D102
+    def glob(self, pattern: str, **_: Any) -> "Iterator[RemotePath]":  # type: ignore[override]
+        """What is below and fits.
+
+        Args:
+            pattern: As of pathlib.
+
+        Returns:
+            The paths, in order.
+        """
         return self._below(pattern)
 
-    def rglob(self, pattern: str, **_: Any) -> "Iterator[RemotePath]":  # type: ignore[override] # noqa: D102
+    def rglob(self, pattern: str, **_: Any) -> "Iterator[RemotePath]":  # type: ignore[override]
+        """What is below, at any depth, and fits.
+
+        Args:
+            pattern: As of pathlib.
+
+        Returns:
+            The paths, in order.
+        """
         return self._below(f"**/{pattern}")
 
-    def iterdir(self) -> "Iterator[RemotePath]":  # type: ignore[override] # noqa: D102
+    def iterdir(self) -> "Iterator[RemotePath]":  # type: ignore[override]
+        """What is directly below.
+
+        Returns:
+            The paths, in order.
+        """
         return self._below("*")
 
     def mkdir(self, *_: Any, **__: Any) -> None:
-        """Nothing: folders are names of their files."""
+        """Nothing: a folder is part of the names of its files."""
 
-    def unlink(self, missing_ok: bool = False) -> None:  # noqa: D102
+    def unlink(self, missing_ok: bool = False) -> None:
+        """Remove the object.
+
+        Args:
+            missing_ok: Whether it may be missing.
+
+        Raises:
+            FileNotFoundError: If it is missing.
+        """
         system, key = self.store
         try:
             self._call(system.rm_file, key)
@@ -211,48 +259,29 @@ class RemotePath(PosixPath):
             if not missing_ok:
                 raise
 
-    def absolute(self) -> "RemotePath":  # noqa: D102
+    def absolute(self) -> "RemotePath":
+        """Itself: an address is absolute.
+
+        Returns:
+            The same.
+        """
         return self
 
-    def expanduser(self) -> "RemotePath":  # noqa: D102
+    def expanduser(self) -> "RemotePath":
+        """Itself: an address has no home folder.
+
+        Returns:
+            The same.
+        """
         return self
 
-    def resolve(self, strict: bool = False) -> "RemotePath":  # noqa: D102
+    def resolve(self, strict: bool = False) -> "RemotePath":
+        """Itself: there are no links.
+
+        Args:
+            strict: As of pathlib.
+
+        Returns:
+            The same.
+        """
         return self
-
-
-def cache_folder() -> Path:
-    """Where copies of remote files lie on this machine; made where missing.
-
-    Returns:
-        The folder.
-
-    Raises:
-        OSError: If it cannot be made.
-    """
-    named = os.environ.get("OODRETRIEVAL_CACHE")
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oodretrieval" / "remote"
-    folder = Path(named).expanduser() if named else base
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-def _make_room(size: int) -> None:
-    """Remove the oldest copies where there are too many."""
-    global _fetched
-    before, _fetched = _fetched, _fetched + size
-    if _fetched // LOOKED_AT == before // LOOKED_AT:
-        return
-    allowed = float(os.environ.get("OODRETRIEVAL_CACHE_GB", "20")) * 1e9
-    copies = []
-    for copy in cache_folder().iterdir():
-        with suppress(OSError):  # another process was faster
-            state = copy.stat()
-            copies.append((state.st_atime, state.st_size, copy))
-    total = sum(size for _, size, _ in copies)
-    for _, length, copy in sorted(copies):
-        if total <= allowed:
-            break
-        total -= length
-        with suppress(OSError):  # whoever has it open keeps it
-            copy.unlink()

@@ -163,7 +163,7 @@ def test_the_lock_of_a_run_that_was_killed_is_taken_on_its_machine_only(store, c
 
 
 def test_old_copies_make_room(store, tmp_path, monkeypatch):
-    monkeypatch.setattr("oodretrieval.remote_paths.LOOKED_AT", 100)
+    monkeypatch.setattr("oodretrieval.local_copies.COUNTED_EVERY", 100)
     monkeypatch.setenv("OODRETRIEVAL_CACHE_GB", "250e-9")
     for number in range(6):
         write(store / f"{number}.bin", bytes(90))

@@ -4,7 +4,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from oodretrieval.errors import StoreError
-from oodretrieval.remote_paths import RemotePath, cache_folder, path_of
+from oodretrieval.local_copies import cache_folder
+from oodretrieval.remote_paths import RemotePath, path_of
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.stored import Stored
 

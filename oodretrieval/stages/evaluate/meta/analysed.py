@@ -162,6 +162,8 @@ class Analysed:
         if not 0 < hit.mean() < 1:
             logger.warning("no lasso path: all segments have IoU > 0, or none has")
             return None
+        if len(rows) > PATH_SEGMENTS:
+            logger.info("the lasso path is of %d of %d known segments, sampled", PATH_SEGMENTS, len(rows))
         rows = segments.rows(_sampled(rows, length, PATH_SEGMENTS, settings.seed))
         hit = (rows["iou"].to_numpy() > 0).astype(np.float64)
         features = feature_matrix(rows, self.model.feature_names)
