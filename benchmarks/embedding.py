@@ -20,6 +20,7 @@ from oodretrieval.directions import unit_vectors
 from oodretrieval.embedding import EmbeddingNetwork, View, embed_crops, embed_views, embedding_network
 from oodretrieval.embedding.embed import full_float32
 from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.results.tables import markdown_head, markdown_row
 
 NEIGHBOURS = 10
 DEFAULT = "own pixels in 224×224"
@@ -101,7 +102,7 @@ def main() -> None:
     }
     one_by_one(network, crops[:4], device)
     print(f"{len(crops)} crops, {chosen.net} on {device}, {torch.get_num_threads()} threads")
-    print("| way | crops a second | ratio | neighbours kept |\n| --- | --- | --- | --- |", flush=True)
+    print(markdown_head("way", "crops a second", "ratio", "neighbours kept"), flush=True)
     found: dict[str, NDArray[np.float32]] = {}
     seconds: dict[str, float] = {}
     first = next(iter(ways))
@@ -111,7 +112,8 @@ def main() -> None:
         seconds[name] = time.perf_counter() - start
         kept = kept_neighbours(found[name], found[DEFAULT if name.startswith(DEFAULT) else first])
         rate = len(crops) / seconds[name]
-        print(f"| {name} | {rate:.1f} | {seconds[first] / seconds[name]:.2f} | {kept:.3f} |", flush=True)
+        ratio = seconds[first] / seconds[name]
+        print(markdown_row(name, f"{rate:.1f}", f"{ratio:.2f}", f"{kept:.3f}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from steps import META, NETWORK, embed, predict_and_measure, train_linear
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.meta_models import KINDS
+from oodretrieval.results.tables import markdown_head, markdown_lines, markdown_row
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
@@ -97,10 +98,9 @@ def growth(run: Run, images: list[int]) -> None:
         for name, evaluation in evaluations(limit).items():
             call = partial(evaluation, run)
             found.setdefault(name, []).append(seconds_of(f"{name}, {segments[-1]} segments", call))
-    print(f"| segments | {' | '.join(map(str, segments))} | exponent |\n|---|{'---:|' * (len(segments) + 1)}")
-    for name, seconds in found.items():
-        exponent = np.polyfit(np.log(segments), np.log(seconds), 1)[0]
-        print(f"| {name} | {' | '.join(f'{value:.1f}' for value in seconds)} | {exponent:.2f} |")
+    exponents = {name: np.polyfit(np.log(segments), np.log(took), 1)[0] for name, took in found.items()}
+    rows = [[name, *(f"{s:.1f}" for s in took), f"{exponents[name]:.2f}"] for name, took in found.items()]
+    print(markdown_lines(["segments", *segments, "exponent"], rows))
 
 
 def meta_models(run: Run) -> None:
@@ -110,7 +110,7 @@ def meta_models(run: Run) -> None:
         for name in ("train", "val")
     ]
     print(f"{lengths[0]} training segments, {lengths[1]} evaluated\n")
-    print("| meta model | train_meta_nn | eval_meta |\n|---|---:|---:|")
+    print(markdown_head("meta model", "train_meta_nn", "eval_meta"))
     for kind in KINDS:
         own = {**NETWORK, "meta_model_name": f"all_{kind}", "overwrite": True}
         training = {**own, "dataset": "train", "dataset_val": "val", "meta_model": kind, "gpu": -1}
@@ -118,7 +118,7 @@ def meta_models(run: Run) -> None:
         trained = partial(train_meta_nn, from_mapping(TrainMetaSettings, training), run)
         analysed = partial(eval_meta, from_mapping(EvalMetaSettings, analysis), run)
         seconds = [seconds_of(f"train {kind}", trained), seconds_of(f"evaluate {kind}", analysed)]
-        print(f"| {kind} | {seconds[0]:.1f} | {seconds[1]:.1f} |", flush=True)
+        print(markdown_row(kind, *(f"{value:.1f}" for value in seconds)), flush=True)
 
 
 def main() -> None:

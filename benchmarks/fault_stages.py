@@ -65,7 +65,8 @@ class OneLayer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``(N, 3, H, W)`` → ``(N, C, H, W)``."""
-        return self.layer(images)
+        logits: Tensor = self.layer(images)
+        return logits
 
 
 def with_trained_network(configuration: Configuration) -> Configuration:

@@ -231,11 +231,11 @@ def report(loop: Loop, run: Run, folder: Path, weights: Path, export: Path) -> p
     entry = run.configuration.model(loop.model)
     new = ExportedLabels(export).new_classes
     others = NewClasses(loop.others, new)
-    further = replace(
-        entry, kwargs={**entry.kwargs, "num_classes": others.label_set.num_classes}, weights=weights
-    )
+    classes = others.label_set
+    assert classes is not None, "of the tags, at least"
+    further = replace(entry, kwargs={**entry.kwargs, "num_classes": classes.num_classes}, weights=weights)
     quality = {name: iou_of(each, others) for name, each in (("before", entry), ("after", further))}
-    names = others.label_set.class_names
+    names = classes.class_names
     table = pd.DataFrame(
         {f"IoU {when}": [iou.get(name) or 0.0 for name in names] for when, iou in quality.items()},
         index=pd.Index([f"**{name}** (new)" if name in new else name for name in names], name="class"),

@@ -13,6 +13,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -161,7 +162,7 @@ def compare_features(study: Study, groups: str, folds: int) -> None:
             rest = BoostedMetaModel(features=features).fit(study.train[fold != number])
             predicted[fold == number] = rest.predict(study.train[fold == number])
         lines[name] = {f"R², cross-validated over {groups}s of the training images": r2(iou, predicted)}
-        found[name] = study.estimate(lambda features=features: BoostedMetaModel(features=features))
+        found[name] = study.estimate(partial(BoostedMetaModel, features=features))
     for what, rows in study.sets().items():
         table = study.table(found, rows, ("published",))
         for name, line in lines.items():
@@ -196,7 +197,7 @@ def main() -> None:
     resampling = Resampling(arguments.block, arguments.repetitions)
     study = Study(training_rows(train), training_rows(val, strict=False), resampling)
     print(f"\n## {arguments.model}, trained on {arguments.train}, evaluated on {arguments.val}")
-    print(f"\nIntervals: {resampling.words()}.")
+    print(f"\nIntervals: {resampling.words(val['image_id'].nunique())}.")
     compare_models(study)
     compare_features(study, arguments.groups, arguments.folds)
 

@@ -22,7 +22,7 @@ def scene(rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
     draw.rectangle((0, 40, *SIZE), fill=3)
     for label, count, width, height in ((1, 3, 24, 30), (8, 2, 20, 12), (9, 2, 12, 20)):
         for _ in range(count):
-            x, y = rng.integers(0, SIZE[0] - width), rng.integers(10, SIZE[1] - height)
+            x, y = int(rng.integers(0, SIZE[0] - width)), int(rng.integers(10, SIZE[1] - height))
             draw.rectangle((x, y, x + width, y + height), fill=label)
     ids = np.asarray(labels)
     image = np.zeros((*ids.shape, 3), np.float64)

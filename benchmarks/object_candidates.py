@@ -6,7 +6,7 @@ Empty the folder after a change of network or proposals.
 
 import json
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,7 @@ def _candidates(name: str, frames: dict[str, list[Frame]], cache: Path) -> Itera
                     f"{key}_covered": getattr(found, key).covered,
                     f"{key}_iou": getattr(found, key).iou,
                 }
-            np.savez(kept, **tree, **arrays)
+            np.savez(kept, **tree, **arrays)  # type: ignore[arg-type]
         stored = np.load(kept)
         arguments: dict[str, Any] = {key: stored[key] for key in TREE}
         arguments |= {"step": int(stored["step"]), "size": tuple(stored["size"].tolist())}
@@ -232,3 +232,8 @@ def _pixels_on(labels: NDArray[np.integer], objects: list[RunLengthMask]) -> NDA
 
 def _matches(shared: NDArray[Any], areas: NDArray[Any], objects: list[RunLengthMask]) -> Matches:
     return matches_of_areas(shared, areas, [mask.area for mask in objects])
+
+
+def shares_text(shares: Mapping[str, float]) -> str:
+    """Objects touched, found and outlined, as cells of tables have them."""
+    return " / ".join(f"{shares[name]:.0%}" for name in ("touched", "found", "outlined"))

@@ -85,7 +85,7 @@ class Described:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(
             path.with_suffix(".npz"),
-            **{name: values.astype(np.float16) for name, values in self.arrays.items()},
+            **{name: values.astype(np.float16) for name, values in self.arrays.items()},  # type: ignore[arg-type]
         )
         self.table.to_parquet(path.with_suffix(".parquet"))
 
@@ -109,7 +109,8 @@ class Describer:
         step = -(-max(labels.shape) // LONGEST)
         labels = labels[step // 2 :: step, step // 2 :: step]
         size = labels.shape
-        image = resized_image(image, InferenceSettings().seen_size(*image.shape[:2], self.entry.size))
+        height, width = image.shape[:2]
+        image = resized_image(image, InferenceSettings().seen_size(height, width, self.entry.size))
         small = image_tensor(image, self.entry.mean, self.entry.std)
         self._decoded.clear()
         views = [small, small.flip(2)] if self.mirror else [small]

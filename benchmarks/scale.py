@@ -29,6 +29,7 @@ from steps import CPU, META, NETWORK, embed_settings, predict_and_measure, train
 
 from oodretrieval.experiment.run import Run  # noqa: E402
 from oodretrieval.experiment.settings import from_mapping  # noqa: E402
+from oodretrieval.results.tables import markdown_head, markdown_row  # noqa: E402
 from oodretrieval.stages.evaluate.eval_iou import eval_iou  # noqa: E402
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval  # noqa: E402
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation  # noqa: E402
@@ -176,17 +177,13 @@ def main() -> None:
                 rows[name]["files"], rows[name]["size"] = below(run.workspace.path / FOLDERS[name])
             kept.write_text(json.dumps(rows, indent=1))
             print(f"{name}: {rows[name]}", file=sys.stderr, flush=True)
-    print(
-        "| stage | images | images/s | CPU ms an image | MB of memory, by tenths of the time | files | MB |"
-    )
-    print("|---|---:|---:|---:|---|---:|---:|")
+    head = ("stage", "images", "images/s", "CPU ms an image", "MB of memory, by tenths of the time")
+    print(markdown_head(*head, "files", "MB on disk"))
     for name, row in rows.items():
         count = row["images"]
-        ends = f"{row['files']} | {row['size']:.1f}" if "files" in row else " | "
-        peaks = " ".join(map(str, row["memory"]))
-        print(
-            f"| {name} | {count} | {count / row['seconds']:.1f} | {1000 * row['cpu'] / count:.1f} | {peaks} | {ends} |"
-        )
+        ends = (row["files"], f"{row['size']:.1f}") if "files" in row else ("", "")
+        each = (f"{count / row['seconds']:.1f}", f"{1000 * row['cpu'] / count:.1f}")
+        print(markdown_row(name, count, *each, " ".join(map(str, row["memory"])), *ends))
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oodretrieval.choices import NEAR_FRAMES
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import OODRetrievalError, TableError
-from oodretrieval.evaluation import NEAR_FRAMES, frame_positions
+from oodretrieval.evaluation import frame_positions
 from oodretrieval.experiment.configuration import Configuration
 
 FITTED_ON = "fitted_on"

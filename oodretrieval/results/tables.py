@@ -115,20 +115,53 @@ def markdown_table(table: pd.DataFrame) -> str:
         | road | 0.512 |
     """
     head, *body = table_texts(table)
-    return markdown_rows(head, body)
+    return markdown_lines(head, body)
 
 
-def markdown_rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown.
+def markdown_lines(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as a table of Markdown.
 
     Args:
-        head: Titles of its columns.
-        rows: Cells, row by row.
+        head: Names of the columns.
+        rows: Cells of each.
 
     Returns:
-        Its lines.
+        Lines of Markdown.
     """
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
+    return "\n".join([markdown_head(*head), *(markdown_row(*row) for row in rows)])
+
+
+def markdown_head(*names: object) -> str:
+    """The head of a table whose rows follow one by one.
+
+    Args:
+        *names: Of the columns.
+
+    Returns:
+        Two lines of Markdown.
+
+    Example:
+        >>> print(markdown_head("class", "IoU"))
+        | class | IoU |
+        | --- | --- |
+    """
+    return f"{markdown_row(*names)}\n{markdown_row(*['---'] * len(names))}"
+
+
+def markdown_row(*cells: object) -> str:
+    """A row of a table.
+
+    Args:
+        *cells: Texts, or what is one as it is.
+
+    Returns:
+        A line of Markdown.
+
+    Example:
+        >>> markdown_row("road", 0.5)
+        '| road | 0.5 |'
+    """
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def table_texts(table: pd.DataFrame) -> list[list[str]]:

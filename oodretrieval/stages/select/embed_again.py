@@ -97,7 +97,14 @@ def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
     vectors = np.asarray(source.vectors)
     masks = source.masks
     writer.add_part(
-        source.segments, vectors, source.default_embedding, (source.name, ()), masks if any(masks) else None
+        source.segments,
+        vectors,
+        source.default_embedding,
+        done=(
+            source.name,
+            (),
+        ),  # all of a catalogue, where other parts name a dataset and a block of its images
+        masks=masks if any(masks) else None,
     )
     for other in source.table_names:
         writer.add_table(other, source.table(other))

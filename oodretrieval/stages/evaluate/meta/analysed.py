@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.errors import TableError
 from oodretrieval.evaluation.meta_analysis import CorrelationSums, kind_of_feature, permutation_importance
+from oodretrieval.experiment.datasets import require_images
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import (
     LassoPath,
@@ -82,9 +83,7 @@ class Analysed:
         """
         evaluated = Evaluated.of(settings, run, classes=True)
         work = evaluated.work
-        for image in settings.images:
-            if image not in work.dataset.ids:
-                raise UnknownNameError(f"image of {settings.dataset}", image, work.dataset.ids)
+        require_images(work.dataset, settings.dataset, settings.images)
         names = dict.fromkeys([settings.meta_model_name, *settings.others])
         models = {name: run.trained.meta_model(name, settings.model_name) for name in names}
         model, segments = models[settings.meta_model_name], work.segments()

@@ -13,7 +13,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result
-from oodretrieval.results.rules import resample_notes, size_words
+from oodretrieval.results.rules import resample_notes, size_words, unread_notes
 from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.seen_images import score_others, seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import EvaluatedSelection, ObjectRule
@@ -79,8 +79,8 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         if not damaged:
             break
         failures |= damaged
-    left_out = (f"Left out, as they could not be read: {', '.join(failures)}.",) if failures else ()
-    result = _result(settings, evaluated, selection, (*seen.notes, *left_out), len(images), meta_model)
+    notes = (*seen.notes, *unread_notes(failures))
+    result = _result(settings, evaluated, selection, notes, len(images), meta_model)
     files = evaluated.save(result, _pictures(selection, result.measures, settings.dataset))
     if failures:
         raise PartialFailure("eval_selection", failures)
