@@ -55,7 +55,7 @@ import oodretrieval.files  # noqa: E402
 from oodretrieval.errors import ChecksumError  # noqa: E402
 from oodretrieval.experiment.run import Run  # noqa: E402
 from oodretrieval.experiment.script import report_error  # noqa: E402
-from oodretrieval.results.tables import markdown_rows  # noqa: E402
+from oodretrieval.results.tables import markdown_lines  # noqa: E402
 from oodretrieval.stores import Catalogue, Workspace, blocks  # noqa: E402
 
 KINDS = (
@@ -411,7 +411,7 @@ def summary(faults: list[dict[str, Any]]) -> str:
     hit = [fault for fault in faults if fault["hit"]]
     kinds = {kind: [fault for fault in hit if fault["kind"] == kind] for kind in KINDS} | {"all": hit}
     rows = [(kind, len(own), sum(bool(fault["problems"]) for fault in own)) for kind, own in kinds.items()]
-    lines = [markdown_rows(["fault", "hit", "of these not survived"], rows)]
+    lines = [markdown_lines(["fault", "hit", "of these not survived"], rows)]
     counts = Counter(fault["in"].split()[0] for fault in hit)
     lines += ["", "Hit in: " + ", ".join(f"{stage} {count}" for stage, count in counts.most_common()) + "."]
     lines.append(f"Too late to hit: {len(faults) - len(hit)}.")

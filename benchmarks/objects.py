@@ -34,7 +34,7 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
-from oodretrieval.results.tables import markdown_rows
+from oodretrieval.results.tables import markdown_lines
 
 LOOKS = (1, 2, 5, 10)
 EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
@@ -76,7 +76,7 @@ def oracle_table(candidates: dict[str, list[Candidates]]) -> str:
                 Matches(c.matches.covered[k], c.matches.iou[k]) for c, k in zip(found, kept, strict=True)
             ]
             rows.append([*head, source or "**all regions**", *_oracle(chosen)])
-    return markdown_rows(
+    return markdown_lines(
         ["scene", "candidates", "regions an image", "IoU at least 0.25", "at least 0.5"], rows
     )
 
@@ -142,7 +142,7 @@ def curve_table(candidates: dict[str, list[Candidates]]) -> str:
         for way, curve in ways.items():
             shares = [shares_text(curve.per_image[looks]) for looks in LOOKS]
             rows.append([name, way, *shares, shares_text(curve.in_all[100]), f"{curve.area:.3f}"])
-    return markdown_rows(
+    return markdown_lines(
         ["scene", "candidates", *(f"{n} looks an image" for n in LOOKS), "100 looks in all", "area"], rows
     )
 
@@ -190,7 +190,7 @@ def ablation_table(candidates: dict[str, list[Candidates]]) -> str:
                 shares_text(mean),
             ]
         )
-    return markdown_rows(
+    return markdown_lines(
         ["area under the found curve", *candidates, "mean", "worst", "5 looks an image, mean"], rows
     )
 

@@ -232,8 +232,11 @@ class Scene:
             factors: Values = np.exp(positive.sum(axis=1) / np.maximum(top, 1e-6))
             return features * factors[:, None]
 
-        self.put("ReAct", lambda part: energy(np.minimum(decoded(part), limit) @ weight.T + bias, axis=1))
-        self.put("SCALE", lambda part: energy(scaled(part) @ weight.T + bias, axis=1))
+        self.put(
+            "ReAct",
+            lambda part: energy(np.asarray(np.minimum(decoded(part), limit) @ weight.T + bias), axis=1),
+        )
+        self.put("SCALE", lambda part: energy(np.asarray(scaled(part) @ weight.T + bias), axis=1))
         self.put("KL matching", divergence)
         factor = np.median(np.abs(self.of_known["max_logit"])) / np.median(
             np.exp(self.of_known["residual, decoder"])

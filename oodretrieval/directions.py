@@ -22,5 +22,4 @@ def unit_vectors(vectors: NDArray[_Floating]) -> NDArray[_Floating]:
         [[0.6, 0.8], [0.0, 0.0]]
     """
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    units: NDArray[_Floating] = vectors / np.where(lengths > 0, lengths, np.inf)
-    return units
+    return np.asarray(vectors / np.where(lengths > 0, lengths, np.inf), vectors.dtype)

@@ -15,6 +15,8 @@ import oodretrieval
 ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
+    "local_copies": -2,
+    "remote_paths": -1,
     "errors": 0,
     "extras": 0,
     "compilation": 0,
@@ -27,7 +29,6 @@ RANKS = {
     "parted_arrays": 0,
     "entries": 0,
     "places": 0,
-    "plain_classes": 0,
     "files": 0,
     "execution": 0,
     "images": 0,
@@ -35,6 +36,7 @@ RANKS = {
     "imagenet_weights": 0,
     "torch_files": 0,
     "cluster": 1,
+    "plain_classes": 1,
     "datasets": 1,
     "models": 1,
     "training": 1,

@@ -42,6 +42,20 @@ def same_names(labels: ClassMapping, predicted: ClassMapping) -> dict[int, int]:
     return {key: ids.get(name, NO_CLASS) for key, (name, _) in labels.items()}
 
 
+def ids_of_members(classes: ClassMapping, members: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """The class that each label is counted as.
+
+    Args:
+        classes: Id → (name, colour).
+        members: Name of a class → names of the labels that are counted as it.
+
+    Returns:
+        Name of a label → id of its class.
+    """
+    ids = {name: key for key, (name, _) in classes.items()}
+    return {label: ids[name] for name, labels in members.items() for label in labels}
+
+
 def label_set_of(source: Any, where: str) -> LabelSet | None:
     """Tables made of ``label_mapping``, ``pred_mapping``, ``label_to_pred`` and ``void_ids``.
 

@@ -23,7 +23,7 @@ from oodretrieval.evaluation.discovery import (
     unknown_objects,
 )
 from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
-from oodretrieval.evaluation.frames import NEAR_FRAMES, clip_names, frame_positions
+from oodretrieval.evaluation.frames import clip_names, frame_positions
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_regression import (
@@ -62,7 +62,6 @@ from oodretrieval.evaluation.selection import (
 )
 
 __all__ = [
-    "NEAR_FRAMES",
     "PIXEL_SCORES",
     "BackgroundQuality",
     "ClassMeasures",

@@ -6,9 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-NEAR_FRAMES = 30
-"""Frames of a video that are no farther apart show the same things."""
-
 
 def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
     """Place the frames of all clips on one line, those of different clips far apart.

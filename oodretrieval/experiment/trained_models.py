@@ -13,9 +13,9 @@ from torch import nn
 from oodretrieval.entries import MetaModelEntry, build, factory_of
 from oodretrieval.errors import TableError, UnknownNameError, WeightsError
 from oodretrieval.experiment.bare_run import BareRun
-from oodretrieval.experiment.provenance import weights_hash_if_there
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
+from oodretrieval.remote_paths import path_of
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class TrainedModels:
         Returns:
             The file, whether it is there or not.
         """
-        return Path(self.meta_model_entry(name).path or "")
+        return path_of(self.meta_model_entry(name).path or "")
 
     def _own_path(self, entry: MetaModelEntry, name: str) -> Path:
         return self.run.workspace.meta_model_path(
@@ -88,7 +88,7 @@ class TrainedModels:
         """
         entry = self.meta_model_entry(name)
         factory_of(entry)  # a wrong entry is the first thing to say
-        path = Path(entry.path or "")
+        path = path_of(entry.path or "")
         if not path.is_file():
             raise WeightsError(
                 f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
@@ -115,7 +115,7 @@ class TrainedModels:
                 f"with {remedy}, or choose another args.meta_model_name"
             )
         entry = self.run.configuration.model(model_name)
-        if made_by.get("weights") and weights_hash_if_there(entry) not in ("", made_by["weights"]):
+        if made_by.get("weights") and self.run.weights_hash(model_name) not in ("", made_by["weights"]):
             raise TableError(
                 f"{path} was trained with other weights of {model_name!r} than {entry.weights}; train it again "
                 f"with {remedy} args.overwrite=True"
@@ -146,7 +146,7 @@ class TrainedModels:
             raise TableError(
                 f"{path} was fitted on segments of {made_for!r}, not of {model_name!r}; fit one by {remedy}"
             )
-        weights = weights_hash_if_there(self.run.configuration.model(model_name))
+        weights = self.run.weights_hash(model_name)
         if weights not in ("", model.made_by.get("weights")):
             raise TableError(
                 f"{path} was fitted with other weights of {model_name!r}; fit it again by {remedy} "

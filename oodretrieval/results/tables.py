@@ -115,10 +115,10 @@ def markdown_table(table: pd.DataFrame) -> str:
         | road | 0.512 |
     """
     head, *body = table_texts(table)
-    return markdown_rows(head, body)
+    return markdown_lines(head, body)
 
 
-def markdown_rows(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+def markdown_lines(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
     """Rows as a table of Markdown.
 
     Args:

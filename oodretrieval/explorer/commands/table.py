@@ -19,7 +19,7 @@ from oodretrieval.explorer.commands import (
     selecting,
 )
 from oodretrieval.explorer.session import Session
-from oodretrieval.results.tables import markdown_rows
+from oodretrieval.results.tables import markdown_lines
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def keys_table() -> str:
         Its lines, joined.
     """
     rows = [(_code(shown), text) for shown, text in help_lines()]
-    return markdown_rows(("Mouse or key", "What happens"), rows)
+    return markdown_lines(("Mouse or key", "What happens"), rows)
 
 
 def _code(shown: str) -> str:

@@ -15,12 +15,11 @@ from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import atomic_path, file_name
 from oodretrieval.results.candidates import groups_of
-from oodretrieval.results.columns import Columns
+from oodretrieval.results.columns import filtered_rows
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
-from oodretrieval.search.row_filter import parse_filter
 from oodretrieval.stages.discover.settings import SimilarSettings
 from oodretrieval.stages.discover.similarity_query import (
     THUMBNAIL,
@@ -123,10 +122,7 @@ def _allowed(
     settings: SimilarSettings, catalogue: Catalogue, groups: NDArray[np.intp], named: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """What the filter means and is not one of the examples, nor repeats one."""
-    among = np.ones(len(catalogue), np.bool_)
-    if settings.filter:
-        columns = Columns.of(catalogue)
-        among &= parse_filter(settings.filter, columns).rows(columns)
+    among = filtered_rows(catalogue, settings.filter)
     return among & ~np.isin(groups, groups[list(named)]) if named else among
 
 

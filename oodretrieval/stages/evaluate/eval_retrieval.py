@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.retrieval import retrieval_figure
 from oodretrieval.charts.saving import Picture
-from oodretrieval.choices import CENTRED, COSINE, METRICS, PUBLISHED
+from oodretrieval.choices import CENTRED, COSINE, METRICS, NEAR_FRAMES, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, UnknownNameError
 from oodretrieval.evaluation import (
-    NEAR_FRAMES,
     RetrievalMeasures,
     frame_positions,
     mean_average_precision,

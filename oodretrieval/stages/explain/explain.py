@@ -11,6 +11,7 @@ from oodretrieval.charts.fixations import fixation_figure
 from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
 from oodretrieval.execution import progress
+from oodretrieval.experiment.datasets import require_images
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
@@ -41,13 +42,15 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images could not be read; all others were explained.
     """
     dataset = run.dataset(settings.dataset, settings.common)
+    require_images(dataset, settings.dataset, settings.images)
     places = places_of(dataset.ids)
+    images = settings.images or tuple(places)[: settings.number]
     entry = run.configuration.model(settings.model_name)
     explainer = Explainer(entry, choose_device(settings.common.gpu))
     folder = result_folder(run.workspace.path, settings.save_dir) / "fixations"
     files: list[str] = []
     failures: dict[str, str] = {}
-    for image_id in progress(_images(settings, dataset.ids), desc="images", unit="image"):
+    for image_id in progress(images, desc="images", unit="image"):
         try:
             sample = dataset[places[image_id]]
         except ImageError as error:
@@ -71,14 +74,6 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
     if failures:
         raise PartialFailure("explain", failures)
     return {"files": files}
-
-
-def _images(settings: ExplainSettings, ids: Any) -> list[str]:
-    if not settings.images:
-        return list(ids)[: settings.number]
-    if unknown := [image for image in settings.images if image not in ids]:
-        raise UnknownNameError(f"image of {settings.dataset}", unknown[0], ids)
-    return list(settings.images)
 
 
 def _wanted(

@@ -3,12 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from oodretrieval.experiment.run import Run
 from oodretrieval.export.export_candidates import export_candidates
-from oodretrieval.results.columns import Columns
-from oodretrieval.search.row_filter import parse_filter
+from oodretrieval.results.columns import filtered_rows
 from oodretrieval.stages.export.settings import ExportSettings
 from oodretrieval.stores import Catalogue
 
@@ -29,9 +26,6 @@ def export(settings: ExportSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images or predictions are missing; all else is written.
     """
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
-    rows = np.ones(len(catalogue), np.bool_)
-    if settings.filter.strip():
-        columns = Columns.of(catalogue)
-        rows = parse_filter(settings.filter, columns).rows(columns)
+    rows = filtered_rows(catalogue, settings.filter)
     folder = Path(settings.save_dir).expanduser() if settings.save_dir else None
     return export_candidates(catalogue, run.workspace, rows, settings.formats, settings.tags, folder)

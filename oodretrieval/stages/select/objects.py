@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +22,6 @@ from oodretrieval.regions import (
 )
 from oodretrieval.stages.select.described_regions import DescribedRegions
 from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, weights_for
-from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores.regions import read_regions, regions_path
 
@@ -152,7 +150,7 @@ class Objects:
         if self.reference is None:
             self.compare(images)
         assert self.reference is not None
-        chosen = replace(Choice(), min_share=MIN_SHARE) if choice is None else choice
+        chosen = Choice() if choice is None else choice
         tables = [
             chosen_regions(self.regions.read(image), image, self.reference, self.weights, chosen)
             for image in progress(images, desc=f"objects {self.regions.work.names.dataset}", unit="image")

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
-from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
+from oodretrieval.regions import Choice, RegionTree, pool_features, propose_regions, region_terms
 from oodretrieval.stores import Prediction, Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, regions_path, write_regions
 from oodretrieval.uncertainty import energy, normalised_entropy
 
 MAPS = ("energy", "max_logit", "entropy", "variation_ratio")
 """How unknown each pixel is, by what the logits say; each is pooled over every region."""
-MIN_SHARE = 0.002
+MIN_SHARE = Choice.min_share
 """Smallest region that is described, as a share of the image's area: smaller ones are not shown."""
 
 

@@ -17,7 +17,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result, result_folder
-from oodretrieval.results.rules import Resampling, size_words
+from oodretrieval.results.rules import Resampling, size_words, unread_notes
 from oodretrieval.stages.evaluate.discovery.looks_sheet import looks_picture
 from oodretrieval.stages.evaluate.discovery.measures import (
     RANDOM,
@@ -154,7 +154,7 @@ def _save_scene(settings: DiscoverySettings, scene: Scene, found: _Measured) -> 
         f"{len(candidates.table)} objects are inspected in all, {void:.0%} of them mostly void.",
         *scene.notes,
         *scene.evaluated.scene_notes,
-        *((f"Left out, as they could not be read: {', '.join(scene.failures)}.",) if scene.failures else ()),
+        *unread_notes(scene.failures),
     )
     context = scene.evaluated.context(
         len(scene.images),
