@@ -31,7 +31,7 @@ from oodretrieval.meta_models import (
 )
 from oodretrieval.results.rules import Resampling
 from oodretrieval.results.tables import markdown_table
-from oodretrieval.stages.fit.meta_evaluation import Estimate, resamples_of
+from oodretrieval.stages.fit.meta_evaluation import Estimate, positive_threshold, resamples_of
 from oodretrieval.stores import Workspace, read_segments
 
 PUBLISHED, TUNED = "published network and schedule", "published network, learning rate 1e-3"
@@ -91,7 +91,8 @@ class Study:
 
     def estimate(self, build: Build) -> Estimate:
         """Of a fresh model trained on the training segments."""
-        return Estimate.of(build().fit(self.train), self.train, self.val)
+        model = build().fit(self.train)
+        return Estimate.of(model, positive_threshold(model, self.train), self.val)
 
     def table(
         self, found: Mapping[str, Estimate], rows: np.ndarray, against: tuple[str, ...]

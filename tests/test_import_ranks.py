@@ -15,6 +15,8 @@ import oodretrieval
 ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
+    "local_copies": -2,
+    "remote_paths": -1,
     "errors": 0,
     "extras": 0,
     "compilation": 0,

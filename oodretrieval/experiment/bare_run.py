@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.remote_paths import path_of
 from oodretrieval.stores import Workspace
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class BareRun:
             The file, whether it is there or not.
         """
         own = self.configuration.model(model).novelty
-        return Path(own) if own is not None else self.workspace.novelty_model_path(model)
+        return path_of(own) if own is not None else self.workspace.novelty_model_path(model)
 
     def with_folder(self, root: str) -> tuple[Self, str]:
         """The same, with an entry for a folder of photographs that has none.

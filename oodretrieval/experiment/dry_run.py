@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, names_in
+from oodretrieval.remote_paths import path_of
 from oodretrieval.results.result import result_folder
 from oodretrieval.stores import Stored, existing_parts, read_failures
-from oodretrieval.stores.current_segments import readable_records
+from oodretrieval.stores.located_segments import readable_records
 from oodretrieval.stores.stored import catalogue_name
 
 logger = logging.getLogger(OUTPUT)
@@ -72,7 +73,7 @@ def dry_run(stage: str, settings: object, run: Run) -> dict[str, Any]:
         logger.info("%s", line)
     said["writes"] = [str(path) for path in _WRITES[stage](values, run)]
     for path in said["writes"]:
-        logger.info("%s %s", "would go on in" if Path(path).exists() else "would write", path)
+        logger.info("%s %s", "would go on in" if path_of(path).exists() else "would write", path)
     logger.info("nothing was done, because of args.dry_run=True")
     return said
 
@@ -165,7 +166,7 @@ def _meta_model(values: Values, run: Run) -> list[Path]:
     name = run.configuration.meta_model_for(values["model_name"], values["meta_model_name"])
     path = run.configuration.meta_model(name).path
     own = run.workspace.meta_model_path(name, "").parent  # its suffix depends on its kind
-    return [Path(path) if path else own, *_evaluation(values, run)]
+    return [path_of(path) if path else own, *_evaluation(values, run)]
 
 
 def _novelty_model(values: Values, run: Run) -> list[Path]:

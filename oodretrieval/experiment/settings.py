@@ -28,13 +28,13 @@ class CommonSettings:
     """What every stage understands.
 
     Attributes:
-        workspace: Folder that all stages write to; the configuration's if empty.
+        workspace: Folder that all stages write to, or an address of an object store; the configuration's if empty.
         root: Root of the dataset in use, instead of its entry's.
         gpu: Number of the GPU; -1 for the CPU. Without a GPU the CPU is used.
         num_cores: Worker processes.
         engine: What works image by image runs in ``processes`` of this machine, in turn (``serial``), or on the workers
-            of a Ray cluster (``ray``), which reach the workspace and the images by the same paths. The files are the
-            same.
+            of a Ray cluster (``ray``), which reach the images by the same paths, and the workspace by the same path or
+            address. The files are the same.
         overwrite: Make existing work again.
         limit: Only the first images, at most this number; 0 for all.
         retry_failed: Try images again that failed before; else they are skipped and named until their files change.

@@ -13,6 +13,7 @@ from oodretrieval.errors import SettingsMismatchError, StoreError, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.bare_run import BareRun
 from oodretrieval.experiment.datasets import require_truth
+from oodretrieval.experiment.fitted_images import SHAPE, fingerprints
 from oodretrieval.experiment.provenance import inference_of, provenance, require_current
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
@@ -241,8 +242,7 @@ class StoredWork:
             StoreError: If there is no table, or predictions are newer than it.
             SettingsMismatchError: If it was made with another network, weights, dataset or other inference.
         """
-        if self._segments is None:
-            self._segments = self._located()
+        self._segments = self._segments or self._located()
         return self._segments
 
     def _located(self) -> CurrentSegments:
@@ -259,8 +259,13 @@ class StoredWork:
         return found
 
     def table(self) -> pd.DataFrame:
-        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
+        """The table of :meth:`segments`, whole: one row per segment, in the order of the dataset's images."""
         return self.segments().read()
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Id of each image that has segments → their fingerprint."""
+        return fingerprints(self.segments().tables(["image_id", *SHAPE]))
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], images: Iterable[str]) -> None:
         """Say that a model was fitted on predictions of a network that saw its images in another way.

@@ -15,6 +15,7 @@ from oodretrieval.errors import TableError, UnknownNameError, WeightsError
 from oodretrieval.experiment.bare_run import BareRun
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
+from oodretrieval.remote_paths import path_of
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class TrainedModels:
         Returns:
             The file, whether it is there or not.
         """
-        return Path(self.meta_model_entry(name).path or "")
+        return path_of(self.meta_model_entry(name).path or "")
 
     def _own_path(self, entry: MetaModelEntry, name: str) -> Path:
         return self.run.workspace.meta_model_path(
@@ -87,7 +88,7 @@ class TrainedModels:
         """
         entry = self.meta_model_entry(name)
         factory_of(entry)  # a wrong entry is the first thing to say
-        path = Path(entry.path or "")
+        path = path_of(entry.path or "")
         if not path.is_file():
             raise WeightsError(
                 f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "

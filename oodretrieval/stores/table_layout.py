@@ -10,7 +10,7 @@ import pandas as pd
 from oodretrieval.errors import SettingsMismatchError
 from oodretrieval.places import places_of
 from oodretrieval.stores import blocks
-from oodretrieval.stores.current_segments import is_current
+from oodretrieval.stores.located_segments import is_current
 from oodretrieval.stores.made_alike import differing_settings
 from oodretrieval.stores.predictions import PredictionRecord
 from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments

@@ -4,6 +4,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from oodretrieval.errors import StoreError
+from oodretrieval.local_copies import cache_folder
+from oodretrieval.remote_paths import RemotePath, path_of
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.stored import Stored
 
@@ -12,7 +14,8 @@ class Workspace:
     """The folders of one workspace. Creates nothing until something is written.
 
     Args:
-        path: Its root; ``~`` is the home folder.
+        path: Its root; ``~`` is the home folder. Or an address of an object store, see
+            :mod:`~oodretrieval.remote_paths`.
 
     Example:
         >>> Workspace("w").prediction_path(Stored("deeplab", "camvid_val"), "clip 1/0007").as_posix()
@@ -20,14 +23,16 @@ class Workspace:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
+        self.path = path_of(path)
 
     def __repr__(self) -> str:
         return f"Workspace({str(self.path)!r})"
 
     @property
     def runs_folder(self) -> Path:
-        """Folder of sacred's records."""
+        """Folder of sacred's records; on this machine, where the workspace is in an object store."""
+        if isinstance(self.path, RemotePath):
+            return cache_folder().parent / "runs"
         return self.path / "runs"
 
     @property

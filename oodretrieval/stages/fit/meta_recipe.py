@@ -13,6 +13,7 @@ from oodretrieval.entries import MetaModelEntry, build, build_kind, factory_of
 from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
+from oodretrieval.remote_paths import path_of
 from oodretrieval.stages.fit.settings import RecipeSettings
 
 HYPERPARAMETERS = ("epochs", "learning_rate", "weight_decay", "batch_size", "seed")
@@ -77,7 +78,7 @@ class Recipe:
     @property
     def path(self) -> Path:
         """Where it is saved."""
-        return Path(self.entry.path or "")
+        return path_of(self.entry.path or "")
 
     def build(self, features: Sequence[str] | None = None) -> MetaModel:
         """A fresh model; a plain network is wrapped into the published training.

@@ -60,7 +60,7 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     if failures:
         raise PartialFailure("train_novelty", failures)
     classes = num_classes_of(table)  # the network's, background included
-    carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
+    carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, work.fingerprints)}
     model = NoveltyModel.fit(
         table,
         vectors.deep,

@@ -1,6 +1,6 @@
 """Novelty of the segments of a dataset, part by part: those that all share the score of are looked up first."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -102,7 +102,7 @@ class SegmentNovelty:
     def score(
         self, work: StoredWork, table: pd.DataFrame, name: str = NOVELTY, bar: progress | None = None
     ) -> tuple[NDArray[np.float64], dict[str, str]]:
-        """Scores of some of the segments; novelty after :meth:`begin`.
+        """One of the :meth:`scores`.
 
         Args:
             work: Of which network on which dataset.
@@ -116,13 +116,41 @@ class SegmentNovelty:
         Raises:
             TableError: If columns are missing.
         """
+        scores, failures = self.scores(work, table, (name,), bar)
+        return scores[name], failures
+
+    def scores(
+        self, work: StoredWork, table: pd.DataFrame, names: Sequence[str], bar: progress | None = None
+    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
+        """Scores of some of the segments; novelty after :meth:`begin`.
+
+        Args:
+            work: Of which network on which dataset.
+            table: Whole images of its segment table, ``n`` rows.
+            names: ``"novelty"``, ``"nearest_neighbour"``.
+            bar: Counts images; None for a bar of its own.
+
+        Returns:
+            Name → ``(n,)``, NaN where an image cannot be read; and image id → reason of those.
+
+        Raises:
+            TableError: If columns are missing.
+        """
         vectors, failures = self.features.of(work, table, bar)
-        own = self.model.score(table, vectors.deep, name)
-        there = np.isfinite(own) & np.isfinite(vectors.fine).all(axis=1)
-        if name != NOVELTY or self._likeness is None or not there.any():
-            return own, failures
+        found = {name: self.model.score(table, vectors.deep, name) for name in names}
+        if NOVELTY in found:
+            found[NOVELTY] = self._shared(table, vectors.fine, found[NOVELTY])
+        return found, failures
+
+    def _shared(
+        self, table: pd.DataFrame, fine: NDArray[np.floating], own: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Novelty that segments share with those that they look like; their own before :meth:`begin`."""
+        there = np.isfinite(own) & np.isfinite(fine).all(axis=1)
+        if self._likeness is None or not there.any():
+            return own
         itself = self._keys.get_indexer(pd.MultiIndex.from_frame(table[KEY]))
-        logits, fine = likeness_values(table, vectors.fine)
+        logits, fine = likeness_values(table, fine)
         shared = own.copy()
         shared[there] = self._likeness.shared(own[there], (logits[there], fine[there]), itself[there])
-        return shared, failures
+        return shared

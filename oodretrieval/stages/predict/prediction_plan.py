@@ -14,7 +14,7 @@ import pandas as pd
 from oodretrieval.places import places_of
 from oodretrieval.stages.predict.finish import Finished, Finisher
 from oodretrieval.stores import PredictionRecord, Workspace, require_same_settings
-from oodretrieval.stores.current_segments import readable_records
+from oodretrieval.stores.located_segments import readable_records
 from oodretrieval.stores.table_layout import Destination, TableLayout
 
 logger = logging.getLogger(__name__)

@@ -25,10 +25,13 @@ from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import SelectionRule
-from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores import SELECT_SCORE, joined
+from oodretrieval.stores.boxes import SIDES
 
 OBJECTS, SEGMENTS = "objects", "predicted segments"
 Answer = bool | str
+COLUMNS = ("image_id", "segment_id", *SIDES, "S", "label", "unknown_fraction", "void_fraction", SELECT_SCORE)
+"""What is kept of every segment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +146,9 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     rule = SelectionRule(select_by=settings.select_by, select_number=1)
     selector = Selector(rule, device, run, settings.model_name, "")
     seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
-    images, table, failures = score_others(seen, work, selector)
+    failures: dict[str, str] = {}
+    images, _, scored = score_others(seen, work, selector, failures)
+    table = joined(part[list(COLUMNS)] for part in scored)
     objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
     failures |= objects.regions.describe([i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
