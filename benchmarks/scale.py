@@ -49,7 +49,7 @@ from oodretrieval.stages.predict.settings import PredictSettings  # noqa: E402
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings  # noqa: E402
 from oodretrieval.stores import Workspace  # noqa: E402
 
-STAGES = {
+STAGES: dict[str, tuple[Callable[..., Any], Any]] = {
     "pred_images": (pred_images, PredictSettings),
     "compute_metrics": (compute_metrics, MetricsSettings),
     "train_meta_nn": (train_meta_nn, TrainMetaSettings),

@@ -82,7 +82,7 @@ class Selector:
         with progress(total=len(segments.places), desc=f"scoring {work.names.dataset}", unit="image") as bar:
             for block in segments.blocks():
                 table, failed = self._score_block(block.read(), work, bar)
-                failures |= failed
+                failures.update(failed)
                 done += len(block.places)
                 bar.update(done - bar.n)
                 yield table
@@ -236,5 +236,5 @@ def with_novelty(
                 if NOVELTY in names:
                     novelty.begin(work, segments.tables)
             scores, failed = novelty.scores(work, table, names, bar)
-            failures |= failed
+            failures.update(failed)
             yield table.assign(**scores)
