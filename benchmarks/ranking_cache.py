@@ -27,8 +27,8 @@ from oodretrieval.models import load_model
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.segments import label_components, segment_table_from_logits
 from oodretrieval.stages.predict.settings import InferenceSettings
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
-from oodretrieval.uncertainty import energy
+from oodretrieval.stores.bilinear import resize_bilinear
+from oodretrieval.uncertainty import energy, softmax
 
 SMALLEST = 100
 LONGEST = 1100

@@ -1,13 +1,13 @@
 """What a result says of the datasets and the network that it was measured on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from oodretrieval.experiment.run import Run
 from oodretrieval.results.result import Context
 
 
-def measured_on(run: Run, datasets: Sequence[str], model: str = "", **rules: Any) -> Context:
+def measured_on(run: Run, datasets: Iterable[str], model: str = "", **rules: Any) -> Context:
     """The rules of a result, with what the configuration says of datasets and network.
 
     A catalogue can be searched where its datasets and its network are not configured: those have no split, no weights.
@@ -21,9 +21,7 @@ def measured_on(run: Run, datasets: Sequence[str], model: str = "", **rules: Any
     Returns:
         The rules.
     """
-    entries = run.configuration.datasets
-    splits = [str(entries[name].kwargs.get("split", name)) for name in datasets if name in entries]
+    entries, names = run.configuration.datasets, [str(name) for name in datasets]
+    splits = [str(entries[name].kwargs.get("split", name)) for name in names if name in entries]
     weights = run.weights_hash(model) if model in run.configuration.models else ""
-    return Context(
-        dataset=", ".join(datasets), split=", ".join(splits), model=model, weights=weights, **rules
-    )
+    return Context(dataset=", ".join(names), split=", ".join(splits), model=model, weights=weights, **rules)

@@ -94,9 +94,8 @@ def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
     if not model:
         return ImageCounts(len(images))
     stored = Stored(model, name)
-    usable = readable_records(
-        run.workspace, stored, images, damaged=lambda error: None
-    )  # they are made again
+    # damaged ones are made again, which is said then
+    usable = readable_records(run.workspace, stored, images, damaged=lambda error: None)
     digests = {image: record.digest for image, record in usable}
     parts = existing_parts(run.workspace, stored).values()
     measured = {

@@ -17,7 +17,8 @@ from oodretrieval.segments import (
     segment_table,
     segment_table_from_logits,
 )
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.stores.bilinear import resize_bilinear
+from oodretrieval.uncertainty import softmax
 
 _TINY = np.float32(np.finfo(np.float32).tiny)
 

@@ -111,4 +111,5 @@ class Recipe:
         options = {key: value for key, value in options.items() if key in known}
         if "device" in known:
             options["device"] = self.device
-        return build_kind(entry, MetaModel, "a MetaModel or a torch.nn.Module", **options)
+        kind: type[MetaModel] = MetaModel  # type: ignore[type-abstract]
+        return build_kind(entry, kind, "a MetaModel or a torch.nn.Module", **options)
