@@ -169,7 +169,7 @@ def _matches(tree: RegionTree, objects: Sequence[RunLengthMask]) -> Matches:
     """As ``evaluation.discovery.match``, of all regions at once."""
     number, superpixels = len(tree.superpixel_areas), tree.at_full_size
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=number) for mask in objects]
-    shared = tree.membership @ (np.stack(on, axis=1).astype(float) if on else np.zeros((number, 0)))
+    shared = tree.sums(np.stack(on, axis=1) if on else np.zeros((number, 0)))
     union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
     return Matches(shared / tree.areas[:, None], shared / union)
 

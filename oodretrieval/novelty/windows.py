@@ -3,9 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+
+from oodretrieval.novelty.neighbours import nearest_places
 
 ENLARGED_TO = 960 * 720
 """Pixels of the image whose features windows are made of: a pedestrian then fills several cells."""
@@ -22,7 +25,6 @@ PER_SIDE = 500
 DIMENSIONS = 64
 """Principal components of the features that distances are measured in."""
 
-_ROWS_AT_ONCE = 2048
 _SMALLEST = 1e-6
 
 
@@ -93,14 +95,16 @@ class WindowBank:
         Returns:
             ``(n,)``.
         """
+        known, half_squares = self._compared
+        rows = np.asarray(vectors, np.float32)
+        squares = ((rows - known[nearest_places(rows, known, half_squares)]) ** 2).sum(axis=1)
+        return np.asarray(0.5 * np.log(np.maximum(squares, _SMALLEST)), np.float64)
+
+    @cached_property
+    def _compared(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The windows ``(m, k)``, and half their squared lengths ``(m,)``."""
         known = self.vectors.astype(np.float32)
-        squares = (known**2).sum(axis=1)
-        result = np.empty(len(vectors))
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            rows = np.asarray(vectors[start : start + _ROWS_AT_ONCE], np.float32)
-            nearest = (squares - 2 * rows @ known.T).min(axis=1) + (rows**2).sum(axis=1)
-            result[start : start + len(rows)] = 0.5 * np.log(np.maximum(nearest, _SMALLEST))
-        return result
+        return known, (known**2).sum(axis=1) / 2
 
 
 def enlarged_size(height: int, width: int) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from oodretrieval.errors import WeightsError
 from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
@@ -39,6 +39,11 @@ def test_known_windows_travel_with_the_model(saved, tmp_path):
     save_novelty_model(replace(model, windows=windows), other)
     loaded = load_novelty_model(other).windows
     assert loaded is not None and loaded.digest == windows.digest
+    once = set(load_file(other))
+    loaded.log_distance(np.zeros((1, 7)))
+    model.bank.log_distance_to_any(model.bank.mean[None])
+    save_novelty_model(replace(model, windows=loaded), other)
+    assert set(load_file(other)) == once, "a model that was used is written as before"
     wrong = replace(model, windows=replace(windows, mean=windows.mean[1:]))
     save_novelty_model(wrong, other)
     with pytest.raises(WeightsError, match=r"windows\.mean is \(6,\), expected \(7,\)"):

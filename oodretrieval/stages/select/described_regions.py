@@ -27,7 +27,7 @@ from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_r
 from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
-VERSION = 3
+VERSION = 4
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""

@@ -94,6 +94,6 @@ def best_iou_of_any(tree: RegionTree, objects: Sequence[RunLengthMask]) -> NDArr
         return np.zeros(len(objects))
     superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
-    shared = np.asarray(tree.membership @ np.stack(on, axis=1).astype(np.float64))
+    shared = tree.sums(np.stack(on, axis=1))
     union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
     return np.asarray((shared / union).max(axis=0), np.float64)

@@ -123,21 +123,15 @@ def described_regions(
     maps = pixel_maps(logits)
     if known is None:
         return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction))
-    maps["local_distance"] = _distance(known, features.reshape(len(features), -1).T).reshape(
-        features.shape[1:]
-    )
-    of_regions = {"distance": _distance(known, pool_features(tree, features))}
+    cells = known.bank.log_distance_to_any(features.reshape(len(features), -1).T)
+    maps["local_distance"] = cells.reshape(features.shape[1:])
+    of_regions = {"distance": known.bank.log_distance_to_any(pool_features(tree, features))}
     if known.windows is not None and enlarged is not None:
         turned = known.windows.turned(enlarged)
         cells = known.windows.log_distance(turned.reshape(len(turned), -1).T)
         maps["local_window_distance"] = cells.reshape(turned.shape[1:])
         of_regions["window_distance"] = known.windows.log_distance(pool_features(tree, turned))
     return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction) | of_regions)
-
-
-def _distance(known: NoveltyModel, features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``ln`` of the distance to known features of any class, ``(n,)``."""
-    return known.bank.log_distance(features, np.full(len(features), -1))
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
@@ -167,15 +161,14 @@ def _classes(tree: RegionTree, prediction: Prediction) -> dict[str, NDArray[np.f
         return columns | {"label": nothing, "unknown_fraction": nothing, "void_fraction": nothing}
     labels, _ = _majority(tree, superpixel, prediction.labels)
     shares = {
-        name: (tree.membership @ np.bincount(superpixel[unknown == kind], minlength=_count(tree)))
-        / tree.areas
+        name: tree.sums(np.bincount(superpixel[unknown == kind], minlength=_count(tree))) / tree.areas
         for name, kind in (("unknown_fraction", 1), ("void_fraction", 255))
     }
     return columns | {"label": labels.astype(np.float64), **shares}
 
 
 def _count(tree: RegionTree) -> int:
-    return tree.membership.shape[1]
+    return len(tree.superpixel_areas)
 
 
 def _majority(
@@ -187,6 +180,6 @@ def _majority(
     present, places = np.unique(ids, return_inverse=True)
     flat = superpixel.ravel().astype(np.int64) * len(present) + places.ravel()
     votes = np.bincount(flat, minlength=_count(tree) * len(present)).reshape(-1, len(present))
-    of_region = tree.membership @ votes.astype(np.float64)
+    of_region = tree.sums(votes)
     best = of_region.argmax(axis=1)
     return present.astype(np.int64)[best], of_region[np.arange(len(best)), best]
