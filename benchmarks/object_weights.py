@@ -29,6 +29,7 @@ from oodretrieval.regions import (
     RegionTree,
     ScoreWeights,
     choose_regions,
+    order_scores,
     score_regions,
 )
 from oodretrieval.regions.scoring import CONTRAST
@@ -181,7 +182,7 @@ def _curve(scene: Sequence[Image], weights: ScoreWeights, choice: Choice) -> Dis
         score = score_regions(image.regions.columns, reference, weights)
         kept = choose_regions(image.regions.tree, score, choice)
         matches.append(Matches(image.matches.covered[kept], image.matches.iou[kept]))
-        scores.append(score[kept])
+        scores.append(order_scores(score, kept, choice))
     return curve_of_matches(matches, scores)
 
 

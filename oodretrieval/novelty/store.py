@@ -18,9 +18,9 @@ from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.novelty.windows import WindowBank
 
 FORMAT = "oodretrieval novelty model"
-FORMAT_VERSION = "4"
-"""Version 1 standardised by class, 2 knew no thickness, 3 did not share scores; their files are refused."""
-EARLIER = ("1", "2", "3")
+FORMAT_VERSION = "5"
+"""Version 1 standardised by class, 2 knew no thickness, 3 did not share scores, 4 had other windows: all refused."""
+EARLIER = ("1", "2", "3", "4")
 _PARTS = ("energy", "distance", "thickness")
 _BANK, _WINDOWS = ("mean", "std", "vectors", "classes"), ("mean", "axes", "vectors")
 

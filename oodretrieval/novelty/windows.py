@@ -10,12 +10,6 @@ from numpy.typing import NDArray
 
 from oodretrieval.novelty.neighbours import nearest_places
 
-ENLARGED_TO = 960 * 720
-"""Pixels of the image whose features windows are made of: a pedestrian then fills several cells."""
-
-MOST_ENLARGED = 2.0
-"""How much longer the sides become at most: what the image does not show is not there in a larger one either."""
-
 SIDES = (1, 2, 4, 8)
 """Sides of the windows, in cells of the features."""
 
@@ -105,24 +99,6 @@ class WindowBank:
         """The windows ``(m, k)``, and half their squared lengths ``(m,)``."""
         known = self.vectors.astype(np.float32)
         return known, (known**2).sum(axis=1) / 2
-
-
-def enlarged_size(height: int, width: int) -> tuple[int, int]:
-    """The size at which an image is seen for features of windows; large images stay as they are.
-
-    Args:
-        height: Of the image as the segmentation network saw it, pixels.
-        width: Likewise.
-
-    Returns:
-        Height and width, pixels: about :data:`ENLARGED_TO` in all, at most :data:`MOST_ENLARGED` times the sides.
-
-    Example:
-        >>> enlarged_size(360, 480), enlarged_size(227, 320), enlarged_size(1024, 2048)
-        ((720, 960), (454, 640), (1024, 2048))
-    """
-    times = min(MOST_ENLARGED, max(1.0, (ENLARGED_TO / (height * width)) ** 0.5))
-    return round(height * times), round(width * times)
 
 
 def known_windows(features: NDArray[np.floating], known: NDArray[np.bool_]) -> list[NDArray[np.float32]]:

@@ -60,15 +60,15 @@ def test_what_is_no_novelty_model_is_refused(saved, tmp_path):
         load_novelty_model(damaged)
     other = tmp_path / "other.safetensors"
     save_file({"a": np.zeros(1)}, other)
-    with pytest.raises(WeightsError, match="is no novelty model of format version 4"):
+    with pytest.raises(WeightsError, match="is no novelty model of format version 5"):
         load_novelty_model(other)
-    described = {"format": "oodretrieval novelty model", "version": "4", "num_classes": "3", "made_by": "{}"}
+    described = {"format": "oodretrieval novelty model", "version": "5", "num_classes": "3", "made_by": "{}"}
     save_file({"bank.mean": np.zeros(1)}, other, described)
     with pytest.raises(WeightsError, match="does not fit together"):
         load_novelty_model(other)
 
 
-@pytest.mark.parametrize("version", ["1", "2", "3"])
+@pytest.mark.parametrize("version", ["1", "2", "3", "4"])
 def test_a_model_of_an_earlier_score_is_refused_with_the_way_out(tmp_path, version):
     """Without args.overwrite, train_novelty reads what is there, and would refuse it in a circle."""
     path = tmp_path / "earlier.safetensors"

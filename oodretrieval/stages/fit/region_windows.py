@@ -9,7 +9,7 @@ from oodretrieval.errors import ImageError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import WindowBank, known_windows, sampled_windows
-from oodretrieval.stages.measure.image_sizes import enlarged
+from oodretrieval.stages.measure.image_sizes import as_seen
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stores import stored_prediction
 
@@ -20,7 +20,7 @@ IMAGES = 64
 def window_bank(
     work: StoredWork, images: Sequence[str], features: SegmentFeatures, seed: int
 ) -> tuple[WindowBank | None, dict[str, str]]:
-    """Windows of known pixels, by the features of images seen enlarged.
+    """Windows of known pixels, by the features of images as the network saw them.
 
     Args:
         work: Of which network on which dataset; its images and truth are read.
@@ -45,11 +45,11 @@ def window_bank(
         if truth is None:
             continue
         try:
-            seen = enlarged(work.dataset[places[image]].image, prediction.settings)
+            seen = as_seen(work.dataset[places[image]].image, prediction.settings)
         except ImageError as error:
             failures[image] = str(error)
             continue
-        found.append(known_windows(features.feature_map(seen), truth == 0))
+        found.append(known_windows(features.region_maps(seen).windows, truth == 0))
     if not sum(len(windows) for image in found for windows in image):
         return None, failures
     return WindowBank.of(sampled_windows(found, seed)), failures

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from oodretrieval.novelty import enlarged_size
 from oodretrieval.stages.predict.settings import size_seen
 
 
@@ -27,20 +26,3 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
     if size == image.shape[:2]:
         return image
     return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
-
-
-def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """The image in the size at which features of windows are computed, so that small things fill several cells.
-
-    Args:
-        image: ``(H, W, 3)``.
-        recorded: What its prediction says of its making.
-
-    Returns:
-        ``(h, w, 3)``; the image itself where it has that size. It has the detail of the image, also where the
-        network saw a smaller one.
-    """
-    size = enlarged_size(*size_seen(recorded, *image.shape[:2]))
-    if size == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BICUBIC))

@@ -16,6 +16,7 @@ from oodretrieval.regions import (
     RegionTree,
     ScoreWeights,
     choose_regions,
+    order_scores,
     score_regions,
 )
 from oodretrieval.stores import SELECT_SCORE
@@ -75,7 +76,7 @@ def chosen_regions(
         "E": columns["entropy"][rows],
         "energy": -columns["energy"][rows],
         "source": tree.source[rows].astype(object),
-        SELECT_SCORE: scores[rows],
+        SELECT_SCORE: order_scores(scores, rows, choice),
     }
     return pd.DataFrame(values)
 
