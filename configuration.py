@@ -5,15 +5,9 @@ Edit this file, or point OODRETRIEVAL_CONFIGURATION at your own copy. Nothing ha
 
 import os
 from pathlib import Path
+from typing import Any
 
-from oodretrieval.entries import (
-    LITE_MEAN,
-    LITE_STD,
-    DatasetEntry,
-    EmbeddingEntry,
-    MetaModelEntry,
-    ModelEntry,
-)
+from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, EmbeddingEntry, MetaModelEntry, ModelEntry
 
 # Where everything is written; OODRETRIEVAL_WORKSPACE or args.workspace take precedence.
 WORKSPACE = "workspace"
@@ -24,9 +18,7 @@ DATA = os.environ.get("OODRETRIEVAL_DATA") or str(Path(__file__).parent / "data"
 
 # What the scripts use where the command line says nothing.
 DATASET = "streets_test"  # images to search for unknown objects
-TRAIN_DATASET = (
-    "streets_val"  # the meta model learns here: known classes, but not the network's training images
-)
+TRAIN_DATASET = "streets_val"  # the meta model learns here: classes the network knows, images it does not
 VAL_DATASET = "streets_test"  # the meta model is evaluated here
 MODEL = "deeplabv3plus_streets"
 META_MODEL = "boosting"  # measured from 4 images to 367: docs/meta_models.md
@@ -34,58 +26,63 @@ EMBEDDING = "efficientnet_lite0_layers"
 
 # CamVid's network was not taught these: they are what it should stumble over.
 CAMVID_UNKNOWN = ("pedestrian", "bicyclist")
+ROADS_TRAINING = (
+    " args.crop_height=256 args.crop_width=352 args.epochs=4 args.batch_size=4 args.accumulation=2"
+    " args.scale_min=0.7 args.scale_max=2.0 args.colour=0.5 args.photometric=0.2 args.rotation=8"
+)
+
+
+def _dataset(module: str, class_name: str, **options: Any) -> DatasetEntry:
+    return DatasetEntry(f"oodretrieval.datasets.{module}", class_name, options)
 
 
 def _streets(split: str, **weather: str) -> DatasetEntry:
-    return DatasetEntry("oodretrieval.datasets.streets", "Streets", {"split": split, **weather})
+    return _dataset("streets", "Streets", split=split, **weather)
 
 
 def _camvid(split: str) -> DatasetEntry:
-    return DatasetEntry(
-        "oodretrieval.datasets.camvid",
-        "CamVid",
-        {"root": f"{DATA}/camvid", "split": split, "unknown": CAMVID_UNKNOWN},
-    )
+    return _dataset("camvid", "CamVid", root=f"{DATA}/camvid", split=split, unknown=CAMVID_UNKNOWN)
 
 
 def _camvid_drives(labels: str, *drives: str) -> DatasetEntry:
-    return DatasetEntry(
-        "oodretrieval.datasets.camvid_drives",
-        "CamVidDrives",
-        {"root": f"{DATA}/camvid", "drives": drives, "labels": labels},
-    )
+    return _dataset("camvid_drives", "CamVidDrives", root=f"{DATA}/camvid", drives=drives, labels=labels)
 
 
 def _idd_lite(split: str) -> DatasetEntry:
-    return DatasetEntry(
-        "oodretrieval.datasets.idd_lite", "IDDLite", {"root": f"{DATA}/idd_lite", "split": split}
-    )
+    return _dataset("idd_lite", "IDDLite", root=f"{DATA}/idd_lite", split=split)
 
 
 def _anomalies(name: str, **layout: str) -> DatasetEntry:
-    return DatasetEntry("oodretrieval.datasets.anomalies", "AnomalySet", {"root": f"{DATA}/{name}", **layout})
+    return _dataset("anomalies", "AnomalySet", root=f"{DATA}/{name}", **layout)
 
 
 def _street_classes(dataset: DatasetEntry) -> DatasetEntry:
-    return DatasetEntry("oodretrieval.datasets.street_classes", "with_street_classes", {"dataset": dataset})
+    return _dataset("street_classes", "with_street_classes", dataset=dataset)
 
 
 def _roads(split: str) -> DatasetEntry:
     parts = {"camvid": _street_classes(_camvid(split)), "idd_lite": _idd_lite(split)}
-    return DatasetEntry("oodretrieval.datasets.joined", "join_datasets", {"datasets": parts})
+    return _dataset("joined", "join_datasets", datasets=parts)
 
 
 def _camvid_background(split: str) -> DatasetEntry:
-    return DatasetEntry("oodretrieval.datasets.background", "with_background", {"dataset": _camvid(split)})
+    return _dataset("background", "with_background", dataset=_camvid(split))
 
 
 def _cityscapes(split: str) -> DatasetEntry:
-    return DatasetEntry(
-        "oodretrieval.datasets.cityscapes", "Cityscapes", {"root": f"{DATA}/cityscapes", "split": split}
-    )
+    return _dataset("cityscapes", "Cityscapes", root=f"{DATA}/cityscapes", split=split)
 
 
-def _trained_on_camvid(name: str, class_name: str, background: bool = False, **options: str) -> ModelEntry:
+def _shipped(command: str) -> str:
+    return f"it comes with the repository; train it again with `python {command}`"
+
+
+def _train(name: str, train: str = "", val: str = "", options: str = "") -> str:
+    datasets = f" args.dataset={train} args.dataset_val={val}" if train else ""
+    return f"scripts/train_segmentation.py with args.model_name={name}{datasets}{options}"
+
+
+def _on_camvid(name: str, class_name: str, background: bool = False, **options: str) -> ModelEntry:
     train, val = (f"camvid_{split}{'_background' if background else ''}" for split in ("train", "val"))
     return ModelEntry(
         "oodretrieval.models",
@@ -95,22 +92,35 @@ def _trained_on_camvid(name: str, class_name: str, background: bool = False, **o
         size=(360, 480),
         mean=LITE_MEAN,
         std=LITE_STD,
-        source="make it with `python scripts/train_segmentation.py with "
-        f"args.model_name={name} args.dataset={train} args.dataset_val={val}`",
+        source=f"make it with `python {_train(name, train, val)}`",
         implicit_background=background,
     )
 
 
 def _without_drive(drive: str) -> ModelEntry:
-    name = f"deeplabv3plus_without_{drive}"
     return ModelEntry(
         "oodretrieval.models",
         "DeepLabV3Plus",
         {"num_classes": 9, "backbone": "tf_efficientnet_lite2"},
-        weights=f"pretrained/{name}.safetensors",
+        weights=f"pretrained/deeplabv3plus_without_{drive}.safetensors",
         mean=LITE_MEAN,
         std=LITE_STD,
         source=f"make it with `python benchmarks/scenes.py train --scenes {drive}`",
+    )
+
+
+def _shipped_meta_nn(of: str) -> MetaModelEntry:
+    return MetaModelEntry(
+        "oodretrieval.meta_models", "NeuralMetaModel", path=f"pretrained/meta_nn_{of}.safetensors"
+    )
+
+
+def _shipped_boosting(of: str) -> MetaModelEntry:
+    return MetaModelEntry(
+        "oodretrieval.meta_models",
+        "BoostedMetaModel",
+        {"features": ("extended",)},
+        path=f"pretrained/boosting_{of}.skops",
     )
 
 
@@ -154,18 +164,10 @@ DATASETS = {
     "cityscapes": _cityscapes("train"),
     "cityscapes_val": _cityscapes("val"),
     "cityscapes_test": _cityscapes("test"),
-    "cityscapes_laf": DatasetEntry(
-        "oodretrieval.datasets.lost_and_found",
-        "LostAndFound",
-        {"root": f"{DATA}/cityscapes_laf", "split": "test"},
-    ),
-    "a2d2": DatasetEntry(
-        "oodretrieval.datasets.a2d2", "A2D2", {"root": f"{DATA}/a2d2", "cameras": ("front_center",)}
-    ),
+    "cityscapes_laf": _dataset("lost_and_found", "LostAndFound", root=f"{DATA}/cityscapes_laf", split="test"),
+    "a2d2": _dataset("a2d2", "A2D2", root=f"{DATA}/a2d2", cameras=("front_center",)),
     # Any folder of png, jpg or webp images, without truth: args.root=path/to/images
-    "custom_dataset": DatasetEntry(
-        "oodretrieval.datasets.folder", "ImageFolder", {"root": f"{DATA}/custom_dataset"}
-    ),
+    "custom_dataset": _dataset("folder", "ImageFolder", root=f"{DATA}/custom_dataset"),
     # Your own class, by module path; see "Your own data" in docs/extending.md.
     # "mine": DatasetEntry("my_package.my_dataset", "MyDataset", {"root": f"{DATA}/mine"}),
 }
@@ -181,8 +183,7 @@ MODELS = {
         size=(256, 512),  # of the images that it was trained on
         mean=LITE_MEAN,
         std=LITE_STD,
-        source="it comes with the repository; train it again with "
-        "`python scripts/train_segmentation.py with args.model_name=deeplabv3plus_streets`",
+        source=_shipped(_train("deeplabv3plus_streets")),
     ),
     "deeplabv3plus_camvid": ModelEntry(
         "oodretrieval.models",
@@ -194,8 +195,7 @@ MODELS = {
         size=(360, 480),
         mean=LITE_MEAN,
         std=LITE_STD,
-        source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
-        "args.model_name=deeplabv3plus_camvid args.dataset=camvid_train args.dataset_val=camvid_val`",
+        source=_shipped(_train("deeplabv3plus_camvid", "camvid_train", "camvid_val")),
     ),
     # For streets in general: CamVid and IDD Lite over seven coarse classes, people and vehicles known.
     "deeplabv3plus_roads": ModelEntry(
@@ -208,23 +208,17 @@ MODELS = {
         mean=LITE_MEAN,
         std=LITE_STD,
         size=(480, 640),  # in the middle of the scales that it was trained at
-        source="it comes with the repository; train it again with `python scripts/train_segmentation.py with "
-        "args.model_name=deeplabv3plus_roads args.dataset=roads_train args.dataset_val=roads_val "
-        "args.crop_height=256 args.crop_width=352 args.epochs=4 "
-        "args.batch_size=4 args.accumulation=2 args.scale_min=0.7 args.scale_max=2.0 args.colour=0.5 "
-        "args.photometric=0.2 args.rotation=8`",
+        source=_shipped(_train("deeplabv3plus_roads", "roads_train", "roads_val", ROADS_TRAINING)),
     ),
     # Each trained on two of CamVid's three drives, for the third: benchmarks/scenes.py.
     "deeplabv3plus_without_0001tp": _without_drive("0001tp"),
     "deeplabv3plus_without_0006r0": _without_drive("0006r0"),
     "deeplabv3plus_without_0016e5": _without_drive("0016e5"),
     # With an implicit background; any entry can have one, as class and weights know nothing of it.
-    "deeplabv3plus_camvid_background": _trained_on_camvid(
-        "deeplabv3plus_camvid_background", "DeepLabV3Plus", background=True
-    ),
+    "deeplabv3plus_camvid_background": _on_camvid("deeplabv3plus_camvid_background", "DeepLabV3Plus", True),
     # FCN and PSPNet, for comparison with DeepLabV3+: the same backbone, the same classes, the same training.
-    "fcn_camvid": _trained_on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
-    "pspnet_camvid": _trained_on_camvid("pspnet_camvid", "PSPNet"),
+    "fcn_camvid": _on_camvid("fcn_camvid", "FCN", variant="8s"),  # or 16s, 32s, plain
+    "pspnet_camvid": _on_camvid("pspnet_camvid", "PSPNet"),
     # DeepLabV3+ on Wide ResNet-38, trained on Cityscapes by NVIDIA: set the path of your copy.
     "deeplabv3plus": ModelEntry(
         "oodretrieval.models",
@@ -255,21 +249,8 @@ MODELS = {
     #     "TransformersNetwork",
     #     {"repository": "nvidia/segformer-b0-finetuned-cityscapes-1024-1024"},
     # ),
-    # "upernet_ade20k": ModelEntry(
-    #     "oodretrieval.models.adapters",
-    #     "TransformersNetwork",
-    #     {"repository": "openmmlab/upernet-convnext-tiny"},
-    # ),
-    # "mask2former": ModelEntry(
-    #     "oodretrieval.models.adapters",
-    #     "TransformersNetwork",
-    #     {"repository": "facebook/mask2former-swin-tiny-cityscapes-semantic"},
-    # ),
-    # "oneformer": ModelEntry(
-    #     "oodretrieval.models.adapters",
-    #     "TransformersNetwork",
-    #     {"repository": "shi-labs/oneformer_cityscapes_swin_large"},
-    # ),
+    # Likewise openmmlab/upernet-convnext-tiny, facebook/mask2former-swin-tiny-cityscapes-semantic,
+    # shi-labs/oneformer_cityscapes_swin_large.
     # ONNX, pip install -e '.[onnx]'. A fixed input size is read from the file; logits are expected, of one output.
     # "onnx": ModelEntry("oodretrieval.models.adapters", "OnnxNetwork", weights="net.onnx"),
     # "onnx_softmax": ModelEntry(
@@ -295,31 +276,12 @@ META_MODELS = {
     "logistic": MetaModelEntry("oodretrieval.meta_models", "LogisticMetaModel"),
     "boosting": MetaModelEntry("oodretrieval.meta_models", "BoostedMetaModel"),
     # Trained with the shipped networks, on images that show nothing unknown or leave it out.
-    "meta_nn_streets": MetaModelEntry(
-        "oodretrieval.meta_models", "NeuralMetaModel", path="pretrained/meta_nn_streets.safetensors"
-    ),
-    "meta_nn_camvid": MetaModelEntry(
-        "oodretrieval.meta_models", "NeuralMetaModel", path="pretrained/meta_nn_camvid.safetensors"
-    ),
+    "meta_nn_streets": _shipped_meta_nn("streets"),
+    "meta_nn_camvid": _shipped_meta_nn("camvid"),
     # The best estimate of the IoU: docs/meta_models.md.
-    "boosting_streets": MetaModelEntry(
-        "oodretrieval.meta_models",
-        "BoostedMetaModel",
-        {"features": ("extended",)},
-        path="pretrained/boosting_streets.skops",
-    ),
-    "boosting_camvid": MetaModelEntry(
-        "oodretrieval.meta_models",
-        "BoostedMetaModel",
-        {"features": ("extended",)},
-        path="pretrained/boosting_camvid.skops",
-    ),
-    "boosting_roads": MetaModelEntry(
-        "oodretrieval.meta_models",
-        "BoostedMetaModel",
-        {"features": ("extended",)},
-        path="pretrained/boosting_roads.skops",
-    ),
+    "boosting_streets": _shipped_boosting("streets"),
+    "boosting_camvid": _shipped_boosting("camvid"),
+    "boosting_roads": _shipped_boosting("roads"),
 }
 
 EMBEDDINGS: dict[str, EmbeddingEntry] = {

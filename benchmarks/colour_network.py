@@ -14,6 +14,7 @@ class ColourNetwork(nn.Module):
 
     def __init__(self, colours: Sequence[Sequence[float]]) -> None:
         super().__init__()
+        self.colours: Tensor
         self.register_buffer("colours", torch.tensor(colours, dtype=torch.float32) / 255)
 
     def low_resolution_logits(self, x: Tensor) -> Tensor:

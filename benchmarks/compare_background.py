@@ -14,6 +14,7 @@ from comparing import arguments, deeplab, set_up, train, with_spread
 
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import BACKGROUND
+from oodretrieval.results.tables import markdown_lines
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
 from oodretrieval.stages.evaluate.settings import SegmentationSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -75,9 +76,7 @@ def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
     if pairs:
         paired = (with_spread([second[key] - first[key] for first, second in pairs]) for key in COLUMNS)
         rows.append([f"{' − '.join(reversed(measures))}, paired", *paired])
-    table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    head = "| background | " + " | ".join(COLUMNS.values()) + " |\n" + "|---" * (len(COLUMNS) + 1) + "|"
-    return TEXT.format(epochs=epochs, table=f"{head}\n{table}")
+    return TEXT.format(epochs=epochs, table=markdown_lines(["background", *COLUMNS.values()], rows))
 
 
 TEXT = """# Implicit background against an ordinary background channel

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any
 
 import torch
-from comparing import arguments, set_up, train, with_spread
+from comparing import arguments, names_of, set_up, train, with_spread
 from measuring import alternate, load
 
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry, build
 from oodretrieval.models.test_time import low_resolution_logits
+from oodretrieval.results.tables import markdown_lines
 
 CLASSES = 9
 VAL = "camvid_val"
@@ -51,11 +52,7 @@ def main() -> None:
     """Train, time and write the table."""
     chosen = arguments(__doc__, "comparison_networks.md", epochs=4)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    names = {
-        (network, seed): f"network_{number}_{seed}"
-        for seed in range(chosen.seeds)
-        for number, network in enumerate(NETWORKS)
-    }
+    names = names_of(NETWORKS, chosen.seeds, "network")
     entries = {name: NETWORKS[network] for (network, _), name in names.items()}
     run = set_up(chosen.workspace, entries, VAL)
     measures: dict[str, list[dict[str, Any]]] = {network: [] for network in NETWORKS}
@@ -85,11 +82,11 @@ def report(
 ) -> str:
     """The table as Markdown."""
     head = ["network", "parameters", "s / image", *COLUMNS.values()]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    rows = []
     for network, runs in measures.items():
         millions, seconds = cost[network]
         means = (with_spread([run[key] for run in runs]) for key in COLUMNS)
-        lines.append(" | ".join([f"| {network}", f"{millions:.2f} M", f"{seconds:.3f}", *means]) + " |")
+        rows.append([network, f"{millions:.2f} M", f"{seconds:.3f}", *means])
     seeds = max(map(len, measures.values()))
     return TEXT.format(
         epochs=epochs,
@@ -98,7 +95,7 @@ def report(
         load=load(),
         repetitions=REPETITIONS,
         backbone=BACKBONE,
-        table="\n".join(lines),
+        table=markdown_lines(head, rows),
     )
 
 

@@ -9,7 +9,9 @@ writes docs/comparison_template_losses.md. What broke off goes on when called ag
 import logging
 from typing import Any
 
-from comparing import arguments, deeplab, set_up, train, with_spread
+from comparing import arguments, deeplab, names_of, set_up, train, with_spread
+
+from oodretrieval.results.tables import markdown_lines
 
 CLASSES = 9
 VAL = "camvid_val"
@@ -30,11 +32,7 @@ def main() -> None:
     """Train and write the table."""
     chosen = arguments(__doc__, "comparison_template_losses.md", epochs=3)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    names = {
-        (variant, seed): f"template_{number}_{seed}"
-        for seed in range(chosen.seeds)
-        for number, variant in enumerate(VARIANTS)
-    }
+    names = names_of(VARIANTS, chosen.seeds, "template")
     run = set_up(chosen.workspace, dict.fromkeys(names.values(), deeplab(CLASSES)), VAL)
     measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     for (variant, seed), name in names.items():
@@ -52,7 +50,7 @@ def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
         *(f"mean IoU, seed {s}" for s in range(seeds)),
         "mean IoU over none, paired",
     ]
-    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    rows = []
     for variant, runs in measures.items():
         if not runs:
             continue
@@ -62,8 +60,8 @@ def report(measures: dict[str, list[dict[str, Any]]], epochs: int) -> str:
             run["mean_iou"] - none["mean_iou"] for run, none in zip(runs, measures["none"], strict=False)
         ]
         gain = "–" if variant == "none" else with_spread(gains)
-        lines.append("| " + " | ".join([variant, *means, *each, gain]) + " |")
-    return TEXT.format(epochs=epochs, table="\n".join(lines))
+        rows.append([variant, *means, *each, gain])
+    return TEXT.format(epochs=epochs, table=markdown_lines(head, rows))
 
 
 TEXT = """# Template losses at a fixed schedule

@@ -2,7 +2,7 @@
 
 import argparse
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,14 @@ def arguments(doc: str | None, output: str, epochs: int) -> argparse.Namespace:
     parser.add_argument("--workspace", help="what is done is kept there and not done again")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / output, help="the table, Markdown")
     return parser.parse_args()
+
+
+def names_of(variants: Iterable[str], seeds: int, kind: str) -> dict[tuple[str, int], str]:
+    """Variant and seed of every training, all of one seed first → name of its entry."""
+    numbered = list(enumerate(variants))
+    return {
+        (variant, seed): f"{kind}_{number}_{seed}" for seed in range(seeds) for number, variant in numbered
+    }
 
 
 def set_up(workspace: str | None, entries: dict[str, ModelEntry], evaluated_on: str) -> Run:

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.search import ClassEvidence, candidate_classes, cluster
 from oodretrieval.search.principal_directions import principal_directions
-from oodretrieval.stages.report.class_evidence import CandidateTruth, class_evidence
-from oodretrieval.stages.report.discover_classes import first_classes
+from oodretrieval.stages.discover.class_evidence import CandidateTruth, class_evidence
+from oodretrieval.stages.discover.discover_classes import first_classes
 from oodretrieval.stores import Catalogue, Workspace
 
 FIRST, FIRST_ON_A_PAGE = 10, 8
@@ -104,16 +105,16 @@ def main() -> None:
         by_scene = [[found[one.name, way].worth for one in searched if one.scene == s] for s in where]
         return float(np.mean([np.mean(values) for values in by_scene]))
 
-    print("| terms | mean over scenes | worst scene |\n| --- | --- | --- |")
+    print(markdown_head("terms", "mean over scenes", "worst scene"))
     for terms in TERMS:
         way: Way = (*DEFAULT[:3], terms)
         worst = min(worth(way, [scene]) for scene in scenes)
-        print(f"| {terms} | {worth(way, scenes):.3f} | {worst:.3f} |")
+        print(markdown_row(terms, f"{worth(way, scenes):.3f}", f"{worst:.3f}"))
     best = max(ways, key=lambda way: worth(way, scenes))
     print(f"\ndefault: {_words(DEFAULT)}; best over all scenes: {_words(best)}, {worth(best, scenes):.3f}\n")
     chosen_by_others = []
-    head = "| catalogue | candidates, of them unknown | default | chosen by the other scenes | which is |"
-    print(head + "\n| --- | --- | --- | --- | --- |")
+    head = ("catalogue", "candidates, of them unknown", "default", "chosen by the other scenes", "which is")
+    print(markdown_head(*head))
     for one in searched:
         others = [scene for scene in scenes if scene != one.scene] or scenes
         chosen = max(ways, key=lambda way: worth(way, others))
@@ -126,7 +127,7 @@ def main() -> None:
             found[one.name, chosen].words(),
             _words(chosen),
         ]
-        print("| " + " | ".join(cells) + " |")
+        print(markdown_row(*cells))
         if one.name == next(other.name for other in searched if other.scene == one.scene):
             chosen_by_others.append(worth(chosen, [one.scene]))
     print(f"\nchosen by the other scenes, mean over scenes: {np.mean(chosen_by_others):.3f}\n")

@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.datasets import open_dataset
+from oodretrieval.directions import unit_vectors
 from oodretrieval.embedding import EmbeddingNetwork, View, embed_crops, embed_views, embedding_network
 from oodretrieval.embedding.embed import full_float32
 from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.results.tables import markdown_head, markdown_row
 
 NEIGHBOURS = 10
 DEFAULT = "own pixels in 224×224"
@@ -70,7 +72,7 @@ def kept_neighbours(vectors: NDArray[np.float32], reference: NDArray[np.float32]
 
 
 def _neighbours(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
-    units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    units = unit_vectors(vectors)
     products = units @ units.T
     np.fill_diagonal(products, -np.inf)
     return np.argsort(-products, axis=1, kind="stable")[:, :NEIGHBOURS]
@@ -100,7 +102,7 @@ def main() -> None:
     }
     one_by_one(network, crops[:4], device)
     print(f"{len(crops)} crops, {chosen.net} on {device}, {torch.get_num_threads()} threads")
-    print("| way | crops a second | ratio | neighbours kept |\n| --- | --- | --- | --- |", flush=True)
+    print(markdown_head("way", "crops a second", "ratio", "neighbours kept"), flush=True)
     found: dict[str, NDArray[np.float32]] = {}
     seconds: dict[str, float] = {}
     first = next(iter(ways))
@@ -110,7 +112,8 @@ def main() -> None:
         seconds[name] = time.perf_counter() - start
         kept = kept_neighbours(found[name], found[DEFAULT if name.startswith(DEFAULT) else first])
         rate = len(crops) / seconds[name]
-        print(f"| {name} | {rate:.1f} | {seconds[first] / seconds[name]:.2f} | {kept:.3f} |", flush=True)
+        ratio = seconds[first] / seconds[name]
+        print(markdown_row(name, f"{rate:.1f}", f"{ratio:.2f}", f"{kept:.3f}"), flush=True)
 
 
 if __name__ == "__main__":

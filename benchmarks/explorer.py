@@ -17,10 +17,11 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.backend_bases import KeyEvent, MouseEvent
+from matplotlib.backend_bases import KeyEvent, MouseButton, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -45,7 +46,7 @@ class IdleCanvas(FigureCanvasAgg):
     def draw(self) -> None:
         """Draw it."""
         self.waiting = False
-        super().draw()
+        super().draw()  # type: ignore[no-untyped-call]
 
     def flush_events(self) -> None:
         """Draw it if it is out of date."""
@@ -131,17 +132,19 @@ def measure(segments: int) -> None:
         rows = rng.permutation(segments)[:EVENTS]
 
         def send(event: MouseEvent | KeyEvent) -> None:
-            event._process()
+            process: Any = event._process  # type: ignore[union-attr]  # as matplotlib's own tests do
+            process()
             canvas.flush_events()
 
-        def place(event: int) -> tuple[float, float]:
+        def place(event: int) -> tuple[Any, Any]:
             points = explorer.state.points
+            assert points is not None, "PCA is there at once"
             x, y = explorer.view.scatter.axes.transData.transform(points[rows[event]])
             return float(x), float(y)
 
         def click(event: int) -> None:
             for name in ("button_press_event", "button_release_event"):
-                send(MouseEvent(name, canvas, *place(event), button=1))
+                send(MouseEvent(name, canvas, *place(event), button=MouseButton.LEFT))
 
         def turn(event: int) -> None:
             send(MouseEvent("scroll_event", canvas, *place(0), step=1 if event % 2 == 0 else -1))

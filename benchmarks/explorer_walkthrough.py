@@ -294,7 +294,7 @@ def main() -> None:
             )
             with sync_playwright() as started:
                 chromium = started.chromium.launch(executable_path=chosen.chromium, args=["--no-sandbox"])
-                page = chromium.new_page(viewport=SIZE)
+                page = chromium.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
                 page.set_default_timeout(90_000)
                 page.goto(address)
                 page.wait_for_selector(".map[data-ready]")

@@ -26,7 +26,9 @@ from oodretrieval.stores import Catalogue, Workspace
 
 def sent(view: PageView) -> int:
     """Bytes of the points and pictures that a page gets when it is drawn once."""
-    arrays = [np.asarray(value) for source in view.scatter.sources for value in source.data.values()]
+    arrays = [
+        np.asarray(value) for source in view.scatter.sources.values() for value in dict(source.data).values()
+    ]
     return sum(array.nbytes for array in arrays)
 
 

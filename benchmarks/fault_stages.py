@@ -12,6 +12,9 @@ from oodretrieval.entries import ModelEntry
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.stages.discover.discover_classes import discover_classes
+from oodretrieval.stages.discover.find_similar import find_similar
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings, SimilarSettings
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
@@ -36,11 +39,8 @@ from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
-from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
-from oodretrieval.stages.report.discover_classes import discover_classes
-from oodretrieval.stages.report.find_similar import find_similar
 from oodretrieval.stages.report.report import report
-from oodretrieval.stages.report.settings import ReportSettings, SimilarSettings
+from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.merge_catalogues import merge_catalogues
 from oodretrieval.stages.select.settings import EmbedSettings, MergeSettings
@@ -65,7 +65,8 @@ class OneLayer(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """``(N, 3, H, W)`` → ``(N, C, H, W)``."""
-        return self.layer(images)
+        logits: Tensor = self.layer(images)
+        return logits
 
 
 def with_trained_network(configuration: Configuration) -> Configuration:

@@ -55,6 +55,7 @@ import oodretrieval.files  # noqa: E402
 from oodretrieval.errors import ChecksumError  # noqa: E402
 from oodretrieval.experiment.run import Run  # noqa: E402
 from oodretrieval.experiment.script import report_error  # noqa: E402
+from oodretrieval.results.tables import markdown_lines  # noqa: E402
 from oodretrieval.stores import Catalogue, Workspace, blocks  # noqa: E402
 
 KINDS = (
@@ -408,11 +409,9 @@ def _noting(path: Path) -> Callable[[], None]:
 def summary(faults: list[dict[str, Any]]) -> str:
     """Markdown: how many hit, by kind and stage, and how many were not survived."""
     hit = [fault for fault in faults if fault["hit"]]
-    lines = ["| fault | hit | of these not survived |", "|---|---:|---:|"]
-    for kind in KINDS:
-        own = [fault for fault in hit if fault["kind"] == kind]
-        lines.append(f"| {kind} | {len(own)} | {sum(bool(fault['problems']) for fault in own)} |")
-    lines.append(f"| all | {len(hit)} | {sum(bool(fault['problems']) for fault in hit)} |")
+    kinds = {kind: [fault for fault in hit if fault["kind"] == kind] for kind in KINDS} | {"all": hit}
+    rows = [(kind, len(own), sum(bool(fault["problems"]) for fault in own)) for kind, own in kinds.items()]
+    lines = [markdown_lines(["fault", "hit", "of these not survived"], rows)]
     counts = Counter(fault["in"].split()[0] for fault in hit)
     lines += ["", "Hit in: " + ", ".join(f"{stage} {count}" for stage, count in counts.most_common()) + "."]
     lines.append(f"Too late to hit: {len(faults) - len(hit)}.")

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
+from oodretrieval.choices import DISTANCE
 from oodretrieval.errors import PartialFailure
 from oodretrieval.evaluation import mean_found, simulate_feedback
 from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
@@ -30,13 +32,12 @@ from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.novelty import NoveltyModel
-from oodretrieval.novelty.model import DISTANCE
 from oodretrieval.novelty.scores import dispersion_score
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import FeedbackOptions, RelevanceFeedback
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, SegmentVectors
-from oodretrieval.stores import Workspace
+from oodretrieval.stores import Stored, Workspace
 
 PRIORS = ("novelty", "energy", "sum")
 LOOKS = (12, 24, 50, 100, 200)
@@ -115,7 +116,7 @@ class Method:
     random: bool = False
 
 
-def feedback(**options: float) -> Method:
+def feedback(**options: Any) -> Method:
     """Ours, with some options other than the defaults."""
     chosen = replace(FeedbackOptions(), **options)
     return Method(lambda part, seed: RelevanceFeedback(part.vectors, part.prior, seed, options=chosen))
@@ -155,17 +156,17 @@ WITH_ERRORS = (
 """Those that are also shown with wrong answers."""
 
 
-def parts_of(workspace: Workspace, names: tuple[str, str], arguments: argparse.Namespace) -> Iterator[Part]:
+def parts_of(workspace: Workspace, stored: Stored, arguments: argparse.Namespace) -> Iterator[Part]:
     """Runs of images of a dataset that have enough unknown segments to look for."""
     configuration = load_configuration()
     run = Run(configuration, workspace)
-    work = run.stored(*names)
+    work = run.stored(stored.model, stored.dataset)
     table = work.table()
     features = SegmentFeatures(arguments.backbone, choose_device(arguments.gpu))
     found, failures = features.of(work, table)
     if failures:
         raise PartialFailure("benchmarks/feedback.py", failures)
-    novelty = run.trained.novelty_model(names[0])
+    novelty = run.trained.novelty_model(stored.model)
     large = table["S"].to_numpy() >= arguments.min_pixels
     scores = prior_score(novelty, table, found, arguments.prior)[large]
     table, vectors = table[large], found.deep[large]
@@ -210,15 +211,16 @@ def found(part: Part, method: Method, wrong: float) -> NDArray[np.float64]:
 def scenes(arguments: argparse.Namespace) -> str:
     """The tables of all scenes, as Markdown."""
     workspace = Workspace(arguments.workspace)
-    parts = {tuple(names): list(parts_of(workspace, tuple(names), arguments)) for names in arguments.scene}
-    without = [dataset for (_, dataset), runs in parts.items() if not runs]
+    of_scenes = [Stored(*names) for names in arguments.scene]
+    parts = {stored: list(parts_of(workspace, stored, arguments)) for stored in of_scenes}
+    without = [stored.dataset for stored, runs in parts.items() if not runs]
     if without:
         raise SystemExit(
             f"nothing to find: no run of {FEWEST} or more unknown segments in {', '.join(without)}"
         )
     counted = "; ".join(
-        f"{dataset}: {', '.join(f'{part.unknown.sum()} of {len(part.prior)}' for part in runs)}"
-        for (_, dataset), runs in parts.items()
+        f"{stored.dataset}: {', '.join(f'{part.unknown.sum()} of {len(part.prior)}' for part in runs)}"
+        for stored, runs in parts.items()
     )
     texts = [
         f"Unknown segments in each run: {counted}. Prior: {arguments.prior}. Features: {arguments.backbone}."
@@ -232,7 +234,7 @@ def scenes(arguments: argparse.Namespace) -> str:
             }
             every = np.array(list(shares.values()))
             lines[name] = {
-                **{dataset: share[AT] for (_, dataset), share in shares.items()},
+                **{stored.dataset: share[AT] for stored, share in shares.items()},
                 "worst": every[:, AT].min(),
                 **{f"mean, {looks} looks": every[:, i].mean() for i, looks in enumerate(LOOKS)},
             }

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from oodretrieval.datasets.camvid import CLASSES
+from oodretrieval.results.tables import markdown_lines
 
 REPETITIONS = 1000
-RANDOM = "random, of the segment"
+FIXATIONS, RANDOM, SQUARES = "fixations", "random, of the segment", "random squares of the segment"
+SALIENCY, CAM, ABLATION = "gradient saliency", "Seg-Grad-CAM", "feature ablation"
+DIFFERENCE = "gradient × difference"
 SCENES = ("0001tp", "0006r0", "0016e5")
 HEAD = """# Fixations: measured
 
@@ -22,31 +25,44 @@ Made by `python benchmarks/fixations.py deletion`, `signal`, `speed` and `report
 DELETION = """## Deletion
 
 Of {segments} predicted segments of at least 400 pixels in {images} of CamVid's validation images (random ones,
-at most six segments each), as many pixels as the segment has fixations (median {points}) are taken out, and the
-network sees the image again. `drop` is how much the class's mean logit over the segment falls, `more` by how much
-it falls more than with random pixels of the same segment, with 95 % in brackets, by resampling images; `ahead` is
-the share of segments in which it does. `inside` and `within 10` are the shares of the pixels in the segment and at
-most ten pixels from it. Seg-Grad-CAM is of the pyramid's output, feature ablation of {cells} cells; all three are
-captum's.
+at most six segments each) something is taken out, and the network sees the image again. `drop` is how much the class's
+mean logit over the segment falls (from {logit} in the mean), `more` by how much it falls more than with as many random
+pixels of the same segment, with 95 % in brackets, by resampling images; `ahead` is the share of segments in which it
+does. `inside` and `within 10` are the shares of what is taken out that lie in the segment and at most ten pixels from
+it. Seg-Grad-CAM is of the pyramid's output, feature ablation of {cells} cells; these and the gradients are captum's.
+*Gradient × difference* is the gradient times what sets the image apart from the blurred image.
 
-Taken out means two things. **Replaced by their surroundings** (the image, blurred by 8 pixels) they lose what they
-say and add nothing:
+What is taken out, and how, was settled on other images of the same drive. Seventeen of these had been measured by
+single pixels before areas were chosen there, none by areas.
 
-{surroundings}
+**Areas**: where the fixations' [heat map](explain.md) is highest, as many pixels as half of the segment has, replaced
+by the blurred image (8 pixels). The other methods' scores are blurred as the heat map is, where they are of single
+pixels. Random squares are of {square}×{square} pixels.
 
-**Replaced by the mean colour**, as is often done, every pixel becomes a dot of its own, and what is measured is for
-the most part how much dots disturb: random ones, which lie everywhere in the segment and on its smooth parts, more
-than any that were chosen.
+{area}
+
+Compared with random squares, the fixations' areas lower it by {squares} more.
+Scattered pixels leave most of the picture readable, but on cars, signs and the sky, which are recognised by fine
+detail, they take more (last table).
+
+**Single pixels**, as many as the segment has fixations (median {points}). Imputed from their neighbours, as in
+[ROAD](https://arxiv.org/abs/2202.00449), they lose what they say and add nothing, but so few change little. Here the
+gradient is far ahead, multiplied with the very difference that is taken out; fixations are hardly better than
+random pixels:
+
+{imputation}
+
+Set to the mean colour, each becomes a dot of its own. What is measured then is for the most part how much dots
+disturb, most where they lie everywhere in the segment and on its smooth parts:
 
 {mean_colour}
 
-Where gradients are ahead, by the class that is predicted (drop where pixels are replaced by their surroundings; the
-best in bold): Seg-Grad-CAM on what is recognised by its texture, as it takes whole areas out and not single
-strong pixels; fixations on what has a shape.
+By the class that is predicted, drop by areas, the best in bold:
 
 {classes}
 """
-COLUMNS = "| Pixels | drop | more than random | ahead | inside | within 10 |\n|---|---|---|---|---|---|\n"
+PARTS = ("forward", "record", "follow")
+COLUMNS = ("Taken out", "drop", "more than random", "ahead", "inside", "within 10")
 SIGNAL = """## Unknown objects against ordinary errors
 
 Of CamVid's drives (0006R0 and 0016E5 with full labels, 0001TP with the 12 classes), each by the network that never
@@ -57,14 +73,10 @@ segment's size), their number per pixel; mean entropy and energy for comparison.
 
 {counts}
 
-| Score | {scenes} | mean |
-|---|{lines}---|
 {rows}
 
 The same scores, unknown against everything else:
 
-| Score | {scenes} | mean |
-|---|{lines}---|
 {others}
 """
 SPEED = """## Time
@@ -73,8 +85,6 @@ One segment a sixth of the image long and wide, random image, {threads} thread(s
 machine was at work on other things, so that seconds of processor time stand next to those of the clock. `record` is
 a forward pass during which every operation is noted, `follow` the way back.
 
-| Network | image | forward | record | follow | kept in memory |
-|---|---|---|---|---|---|
 {rows}
 """
 
@@ -110,41 +120,62 @@ def _images(path: Path) -> list[list[dict[str, Any]]]:
 def _deletion(images: list[list[dict[str, Any]]]) -> str:
     segments = [row for rows in images for row in rows]
     owner = np.repeat(np.arange(len(images)), [len(rows) for rows in images])
-    tables = {kind.replace(" ", "_"): _deleted(segments, owner, kind) for kind in segments[0][RANDOM]["drop"]}
-    points = int(np.median([row["points"] for row in segments]))
-    tables["classes"] = _by_class(segments, "surroundings")
-    return DELETION.format(segments=len(segments), images=len(images), points=points, cells="5×6", **tables)
+    kinds = segments[0][FIXATIONS]["drop"]
+    more = np.array([row[FIXATIONS]["drop"]["area"] - row[SQUARES]["drop"]["area"] for row in segments])
+    low, high = _interval(more, owner)
+    return DELETION.format(
+        segments=len(segments),
+        images=len(images),
+        logit=f"{np.mean([row['logit'] for row in segments]):.1f}",
+        points=int(np.median([row["points"] for row in segments])),
+        cells="5×6",
+        square=11,
+        squares=f"{more.mean():.3f} [{low:.3f}, {high:.3f}] (ahead in {(more > 0).mean():.0%})",
+        classes=_by_class(segments, "area"),
+        **{kind.replace(" ", "_"): _deleted(segments, owner, kind) for kind in kinds},
+    )
 
 
 def _by_class(segments: list[dict[str, Any]], kind: str) -> str:
     """Mean drop of each method, by predicted class; the most frequent class first."""
-    methods = ("fixations", "gradient saliency", "Seg-Grad-CAM", "feature ablation", RANDOM)
-    lines = ["| Class (segments) | " + " | ".join(methods) + " |", "|---|" + "---|" * len(methods)]
+    methods = _methods(segments, kind)
+    lines = []
     counts = Counter(row["class"] for row in segments)
     for index, count in counts.most_common():
         chosen = [row for row in segments if row["class"] == index]
         drops = [float(np.mean([row[method]["drop"][kind] for row in chosen])) for method in methods]
         shown = [f"**{drop:.3f}**" if drop == max(drops) else f"{drop:.3f}" for drop in drops]
-        lines.append(f"| {CLASSES[index][0]} ({count}) | " + " | ".join(shown) + " |")
-    return "\n".join(lines)
+        lines.append([f"{CLASSES[index][0]} ({count})", *shown])
+    return markdown_lines(["Class (segments)", *methods], lines)
+
+
+def _methods(segments: list[dict[str, Any]], kind: str) -> list[str]:
+    """Those that something is taken out by in this way."""
+    return [name for name, value in segments[0].items() if isinstance(value, dict) and kind in value["drop"]]
 
 
 def _deleted(segments: list[dict[str, Any]], owner: NDArray[np.int64], kind: str) -> str:
     """The table of one way to take pixels out; the largest drop first."""
-    names = [name for name, value in segments[0].items() if isinstance(value, dict)]
-    drops = {name: np.array([row[name]["drop"][kind] for row in segments]) for name in names}
+    drops = {
+        name: np.array([row[name]["drop"][kind] for row in segments]) for name in _methods(segments, kind)
+    }
     lines = []
-    for name in sorted(names, key=lambda each: -drops[each].mean()):
+    for name in sorted(drops, key=lambda each: -drops[each].mean()):
         low, high = _interval(drops[name], owner)
         more = drops[name] - drops[RANDOM]
         least, most = _interval(more, owner)
-        compared = f"{more.mean():+.3f} [{least:+.3f}, {most:+.3f}] | {(more > 0).mean():.0%}"
-        inside, near = (np.mean([row[name][key] for row in segments]) for key in ("inside", "near"))
+        compared = [f"{more.mean():+.3f} [{least:+.3f}, {most:+.3f}]", f"{(more > 0).mean():.0%}"]
+        inside, near = (np.mean([row[name][kind][key] for row in segments]) for key in ("inside", "near"))
         lines.append(
-            f"| {name} | {drops[name].mean():.3f} [{low:.3f}, {high:.3f}] | "
-            f"{'– | –' if name == RANDOM else compared} | {inside:.0%} | {near:.0%} |"
+            [
+                name,
+                f"{drops[name].mean():.3f} [{low:.3f}, {high:.3f}]",
+                *(["–", "–"] if name == RANDOM else compared),
+                f"{inside:.0%}",
+                f"{near:.0%}",
+            ]
         )
-    return COLUMNS + "\n".join(lines)
+    return markdown_lines(COLUMNS, lines)
 
 
 def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[float, float]:
@@ -159,24 +190,24 @@ def _interval(values: NDArray[np.float64], owner: NDArray[np.int64]) -> tuple[fl
 def _signal(scenes: dict[str, list[list[dict[str, Any]]]]) -> str:
     everything = {scene: [row for rows in images for row in rows] for scene, images in scenes.items()}
     names = list(next(iter(everything.values()))[0]["scores"])
-    against = {"rows": lambda row: row["unknown"] or row["error"], "others": lambda row: True}
     tables = {}
-    for table, kept in against.items():
+    for table, all_others in (("rows", False), ("others", True)):
+        kept = {
+            scene: [row for row in rows if all_others or row["unknown"] or row["error"]]
+            for scene, rows in everything.items()
+        }
         lines = []
         for name in names:
-            cells = [_measures([row for row in rows if kept(row)], name) for rows in everything.values()]
+            cells = [_measures(rows, name) for rows in kept.values()]
             mean = np.nanmean(cells, axis=0)
-            shown = " | ".join(f"{auroc:.2f} ({precision:.2f})" for auroc, precision in [*cells, mean])
-            lines.append(f"| {name} | {shown} |")
-        tables[table] = "\n".join(lines)
+            lines.append((name, *(f"{auroc:.2f} ({precision:.2f})" for auroc, precision in [*cells, mean])))
+        tables[table] = markdown_lines(["Score", *everything, "mean"], lines)
     counts = "; ".join(
         f"{scene}: {len(scenes[scene])} frames, {sum(row['unknown'] for row in rows)} unknown, "
         f"{sum(row['error'] and not row['unknown'] for row in rows)} errors, {len(rows)} segments"
         for scene, rows in everything.items()
     )
-    return SIGNAL.format(
-        counts=f"{counts}.", scenes=" | ".join(everything), lines="---|" * len(everything), **tables
-    )
+    return SIGNAL.format(counts=f"{counts}.", **tables)
 
 
 def _measures(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
@@ -189,12 +220,13 @@ def _measures(rows: list[dict[str, Any]], name: str) -> tuple[float, float]:
 
 def _speed(lines: list[dict[str, Any]]) -> str:
     rows = [
-        f"| {line['network']} | {line['size'][0]}×{line['size'][1]} | "
-        + " | ".join(
-            f"{line['cpu'][part]:.1f} s ({line['wall'][part]:.1f} s)"
-            for part in ("forward", "record", "follow")
+        (
+            line["network"],
+            f"{line['size'][0]}×{line['size'][1]}",
+            *(f"{line['cpu'][part]:.1f} s ({line['wall'][part]:.1f} s)" for part in PARTS),
+            f"{line['kept_bytes'] / 2**20:.0f} MiB",
         )
-        + f" | {line['kept_bytes'] / 2**20:.0f} MiB |"
         for line in lines
     ]
-    return SPEED.format(threads=lines[0]["threads"], rows="\n".join(rows))
+    head = ("Network", "image", *PARTS, "kept in memory")
+    return SPEED.format(threads=lines[0]["threads"], rows=markdown_lines(head, rows))

@@ -34,11 +34,12 @@ from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.explorer.review import Review
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
+from oodretrieval.export.export_candidates import export_candidates
 from oodretrieval.masks import decode_mask
 from oodretrieval.models import load_model
+from oodretrieval.places import places_of
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import RelevanceFeedback
-from oodretrieval.stages.export.export import export_candidates
 from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
 from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainNoveltySettings
 from oodretrieval.stages.fit.train_novelty import train_novelty
@@ -198,7 +199,7 @@ def close(loop: Loop, chosen: argparse.Namespace, run: Run, folder: Path) -> pd.
 def name_kinds(catalogue: Catalogue, loop: Loop, looks: int) -> dict[str, Any]:
     """Review page by page, as a person would who knows the kinds; returns how many were named after how many looks."""
     state = State(catalogue, ExplorerSettings())
-    places = {image_id: place for place, image_id in enumerate(loop.named.ids)}
+    places = places_of(loop.named.ids)
     rows = np.flatnonzero(catalogue.segments["image_id"].isin(list(places)))
     if state.ranking is not None:
         rows = rows[state.ranking.first[rows] == rows]
@@ -230,11 +231,11 @@ def report(loop: Loop, run: Run, folder: Path, weights: Path, export: Path) -> p
     entry = run.configuration.model(loop.model)
     new = ExportedLabels(export).new_classes
     others = NewClasses(loop.others, new)
-    further = replace(
-        entry, kwargs={**entry.kwargs, "num_classes": others.label_set.num_classes}, weights=weights
-    )
+    classes = others.label_set
+    assert classes is not None, "of the tags, at least"
+    further = replace(entry, kwargs={**entry.kwargs, "num_classes": classes.num_classes}, weights=weights)
     quality = {name: iou_of(each, others) for name, each in (("before", entry), ("after", further))}
-    names = [name for _, (name, _) in sorted(others.label_set.pred_mapping.items())]
+    names = classes.class_names
     table = pd.DataFrame(
         {f"IoU {when}": [iou.get(name) or 0.0 for name in names] for when, iou in quality.items()},
         index=pd.Index([f"**{name}** (new)" if name in new else name for name in names], name="class"),

@@ -42,6 +42,8 @@ import torch
 from PIL import Image
 from safetensors.numpy import save as save_tensors
 
+from oodretrieval.results.tables import markdown_head, markdown_row
+
 
 def _counting_lines() -> AbstractContextManager[Any]:
     """What counts the lines of ours that an input reaches, where the command line asks for it."""
@@ -385,7 +387,8 @@ def guided(reader: Reader, seconds: int) -> tuple[int, int, str]:
 
     with tempfile.TemporaryDirectory() as folder:
         corpus, place = Path(folder) / "corpus", Path(folder) / "place"
-        corpus.mkdir(), place.mkdir()
+        corpus.mkdir()
+        place.mkdir()
         for number, seed in enumerate(reader.seeds):
             (corpus / str(number)).write_bytes(seed)
         said = Path(folder) / "said"
@@ -418,12 +421,12 @@ def guided(reader: Reader, seconds: int) -> tuple[int, int, str]:
 
 def guide(chosen: dict[str, Reader], seconds: int) -> int:
     """Let libFuzzer try readers and print; returns the number of findings."""
-    print("| reader | inputs | reached | finding |\n|---|---:|---:|---|", flush=True)
+    print(markdown_head("reader", "inputs", "reached", "finding"), flush=True)
     findings = 0
     for name, reader in chosen.items():
         number, reached, found = guided(reader, seconds)
         findings += bool(found)
-        print(f"| {name} | {number} | {reached} | {' '.join(found.split())} |", flush=True)
+        print(markdown_row(name, number, reached, " ".join(found.split())), flush=True)
     return findings
 
 
@@ -463,11 +466,10 @@ def main(arguments: list[str] | None = None) -> int:
                 with options.log.open("a") as log:
                     log.write(json.dumps({"reader": name, "counts": new, "findings": findings}) + "\n")
         print(f"{name}: {dict(found)}, {time.monotonic() - begin:.0f} s", flush=True)
-    print("| reader | inputs | read all the same | refused | findings |\n|---|---:|---:|---:|---:|")
+    print(markdown_head("reader", "inputs", "read all the same", "refused", "findings"))
     for name, found in counts.items():
-        print(
-            f"| {name} | {sum(found.values())} | {found['read']} | {found['refused']} | {found['finding']} |"
-        )
+        counts_of = (found[kind] for kind in ("read", "refused", "finding"))
+        print(markdown_row(name, sum(found.values()), *counts_of))
     return sum(found["finding"] for found in counts.values())
 
 

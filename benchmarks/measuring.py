@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pretended_predictions import street_logits, street_truth
 
+from oodretrieval.choices import Keep
 from oodretrieval.segments import entropy_levels
 from oodretrieval.stores import Prediction, write_prediction
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
-from oodretrieval.stores.predictions import Keep
+from oodretrieval.stores.bilinear import resize_bilinear
+from oodretrieval.uncertainty import softmax
 
 HEIGHT, WIDTH, CLASSES, STRIDE = 1024, 2048, 19, 4
 

@@ -9,9 +9,11 @@ and the worst of them, of the known segments.
 import argparse
 import os
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
@@ -27,7 +29,8 @@ def chosen_images(images: np.ndarray, number: int, seed: int) -> np.ndarray:
     """Images at equal steps, the first of them by seed."""
     steps = np.linspace(0, len(images), number, endpoint=False)
     start = np.random.default_rng(seed).uniform(0, len(images) / number)
-    return images[(steps + start).astype(int)]
+    chosen: NDArray[Any] = images[(steps + start).astype(int)]
+    return chosen
 
 
 def learning_curve(table: pd.DataFrame, sizes: tuple[int, ...], seeds: int) -> pd.DataFrame:

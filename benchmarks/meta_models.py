@@ -13,6 +13,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ from oodretrieval.meta_models import (
 )
 from oodretrieval.results.rules import Resampling
 from oodretrieval.results.tables import markdown_table
-from oodretrieval.stages.fit.meta_evaluation import Estimate, resamples_of
+from oodretrieval.stages.fit.meta_evaluation import Estimate, positive_threshold, resamples_of
 from oodretrieval.stores import Workspace, read_segments
 
 PUBLISHED, TUNED = "published network and schedule", "published network, learning rate 1e-3"
@@ -90,7 +91,8 @@ class Study:
 
     def estimate(self, build: Build) -> Estimate:
         """Of a fresh model trained on the training segments."""
-        return Estimate.of(build().fit(self.train), self.train, self.val)
+        model = build().fit(self.train)
+        return Estimate.of(model, positive_threshold(model, self.train), self.val)
 
     def table(
         self, found: Mapping[str, Estimate], rows: np.ndarray, against: tuple[str, ...]
@@ -160,7 +162,7 @@ def compare_features(study: Study, groups: str, folds: int) -> None:
             rest = BoostedMetaModel(features=features).fit(study.train[fold != number])
             predicted[fold == number] = rest.predict(study.train[fold == number])
         lines[name] = {f"R², cross-validated over {groups}s of the training images": r2(iou, predicted)}
-        found[name] = study.estimate(lambda features=features: BoostedMetaModel(features=features))
+        found[name] = study.estimate(partial(BoostedMetaModel, features=features))
     for what, rows in study.sets().items():
         table = study.table(found, rows, ("published",))
         for name, line in lines.items():
@@ -195,7 +197,7 @@ def main() -> None:
     resampling = Resampling(arguments.block, arguments.repetitions)
     study = Study(training_rows(train), training_rows(val, strict=False), resampling)
     print(f"\n## {arguments.model}, trained on {arguments.train}, evaluated on {arguments.val}")
-    print(f"\nIntervals: {resampling.words()}.")
+    print(f"\nIntervals: {resampling.words(val['image_id'].nunique())}.")
     compare_models(study)
     compare_features(study, arguments.groups, arguments.folds)
 

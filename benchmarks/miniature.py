@@ -15,26 +15,32 @@ IMAGES = 6
 SIZE = (96, 72)
 
 
-def write_miniature_camvid(root: Path, split: str, seed: int) -> None:
-    """Boxes of buildings, cars and (unknown) pedestrians on a road, with noise; labels next to them."""
+def scene(rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
+    """Boxes of buildings, cars and (unknown) pedestrians on a road, with noise; and their labels."""
+    labels = Image.new("L", SIZE, 0)
+    draw = ImageDraw.Draw(labels)
+    draw.rectangle((0, 40, *SIZE), fill=3)
+    for label, count, width, height in ((1, 3, 24, 30), (8, 2, 20, 12), (9, 2, 12, 20)):
+        for _ in range(count):
+            x, y = int(rng.integers(0, SIZE[0] - width)), int(rng.integers(10, SIZE[1] - height))
+            draw.rectangle((x, y, x + width, y + height), fill=label)
+    ids = np.asarray(labels)
+    image = np.zeros((*ids.shape, 3), np.float64)
+    for label, colour in COLOURS.items():
+        image[ids == label] = colour
+    image = (image + rng.normal(0, 12, image.shape)).clip(0, 255).astype(np.uint8)
+    return Image.fromarray(image), labels
+
+
+def write_miniature_camvid(root: Path, split: str, seed: int, clip: str = "0016E5") -> None:
+    """A split of CamVid's layout: :data:`IMAGES` scenes of a clip, labels next to them."""
     rng = np.random.default_rng(seed)
     for folder in (split, f"{split}annot"):
         (root / folder).mkdir(parents=True)
     for number in range(IMAGES):
-        labels = Image.new("L", SIZE, 0)
-        draw = ImageDraw.Draw(labels)
-        draw.rectangle((0, 40, *SIZE), fill=3)
-        for label, count, width, height in ((1, 3, 24, 30), (8, 2, 20, 12), (9, 2, 12, 20)):
-            for _ in range(count):
-                x, y = rng.integers(0, SIZE[0] - width), rng.integers(10, SIZE[1] - height)
-                draw.rectangle((x, y, x + width, y + height), fill=label)
-        ids = np.asarray(labels)
-        image = np.zeros((*ids.shape, 3), np.float64)
-        for label, colour in COLOURS.items():
-            image[ids == label] = colour
-        image = (image + rng.normal(0, 12, image.shape)).clip(0, 255).astype(np.uint8)
-        name = f"0016E5_{100 * number + 5000 * (split == 'train'):05d}.png"
-        Image.fromarray(image).save(root / split / name)
+        image, labels = scene(rng)
+        name = f"{clip}_{100 * number + 5000 * (split == 'train'):05d}.png"
+        image.save(root / split / name)
         labels.save(root / f"{split}annot" / name)
 
 

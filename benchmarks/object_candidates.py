@@ -6,7 +6,7 @@ Empty the folder after a change of network or proposals.
 
 import json
 import runpy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from skimage.segmentation import felzenszwalb
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import LITE_MEAN, LITE_STD
 from oodretrieval.evaluation import unknown_objects
-from oodretrieval.evaluation.discovery import Matches
+from oodretrieval.evaluation.discovery import Matches, matches_of_areas
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.models import load_model
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.models.test_time import low_resolution_logits
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
+from oodretrieval.uncertainty import energy, normalised_entropy
 
 ROOT = Path(__file__).resolve().parent.parent
 UNKNOWN = [
@@ -182,7 +183,7 @@ def _candidates(name: str, frames: dict[str, list[Frame]], cache: Path) -> Itera
                     f"{key}_covered": getattr(found, key).covered,
                     f"{key}_iou": getattr(found, key).iou,
                 }
-            np.savez(kept, **tree, **arrays)
+            np.savez(kept, **tree, **arrays)  # type: ignore[arg-type]
         stored = np.load(kept)
         arguments: dict[str, Any] = {key: stored[key] for key in TREE}
         arguments |= {"step": int(stored["step"]), "size": tuple(stored["size"].tolist())}
@@ -193,14 +194,12 @@ def _candidates(name: str, frames: dict[str, list[Frame]], cache: Path) -> Itera
 
 def _describe_regions(frame: Frame, bank: FeatureBank) -> Candidates:
     tree = propose_regions(frame.image, logits=frame.logits, features=frame.features)
-    largest = frame.logits.max(axis=0)
-    energy = -(largest + np.log(np.exp(frame.logits - largest).sum(axis=0)))
-    softmax = np.exp(frame.logits + energy)
-    entropy = -(softmax * np.log(softmax + np.finfo(np.float32).eps)).sum(axis=0)
+    heat = energy(frame.logits, axis=0)
+    entropy = normalised_entropy(np.exp(frame.logits + heat), axis=0)
     cells = frame.features.reshape(len(frame.features), -1).T
     local = bank.log_distance(cells, np.zeros(len(cells), np.int64)).reshape(frame.features.shape[1:])
     distance = bank.log_distance(pool_features(tree, frame.features), np.zeros(len(tree), np.int64))
-    maps = {"energy": energy, "entropy": entropy, "local_distance": local}
+    maps = {"energy": heat, "entropy": entropy, "local_distance": local}
     terms = region_terms(tree, maps) | {"distance": distance}
     full = _enlarged(tree.superpixels, tree.step, tree.size)
     on = tree.sums(_pixels_on(full, frame.objects))
@@ -232,6 +231,9 @@ def _pixels_on(labels: NDArray[np.integer], objects: list[RunLengthMask]) -> NDA
 
 
 def _matches(shared: NDArray[Any], areas: NDArray[Any], objects: list[RunLengthMask]) -> Matches:
-    """As :func:`oodretrieval.evaluation.discovery.match`, of many candidates at once."""
-    union = areas[:, None] + np.array([mask.area for mask in objects]) - shared
-    return Matches(shared / areas[:, None], shared / union)
+    return matches_of_areas(shared, areas, [mask.area for mask in objects])
+
+
+def shares_text(shares: Mapping[str, float]) -> str:
+    """Objects touched, found and outlined, as cells of tables have them."""
+    return " / ".join(f"{shares[name]:.0%}" for name in ("touched", "found", "outlined"))

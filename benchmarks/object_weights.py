@@ -10,15 +10,16 @@ regions in the workspace are left out. ``--every`` takes every n-th image.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from object_candidates import shares_text
 
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
-from oodretrieval.evaluation.discovery import Matches, curve_of_matches
+from oodretrieval.evaluation.discovery import Matches, curve_of_matches, matches_of_areas
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.settings import CommonSettings
@@ -33,6 +34,7 @@ from oodretrieval.regions import (
     score_regions,
 )
 from oodretrieval.regions.scoring import CONTRAST
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.stores import Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, read_regions, regions_path
 
@@ -77,24 +79,29 @@ def main() -> None:
         ids = dataset.ids[:: options.every]
         scenes.append(list(filter(None, (_image(workspace, Stored(model, name), i, unknown) for i in ids))))
     head = [f"{n}: {len(s)} images" for n, s in zip(names, scenes, strict=True)]
-    print(_row(["area, and touched / found / outlined after 5 looks an image", *head, "mean", "worst"]))
-    print(_row(["---"] * (len(head) + 3)))
+    first = "area, and touched / found / outlined after 5 looks an image"
+    print(markdown_head(first, *head, "mean", "worst"))
     measured: dict[str, list[DiscoveryCurve]] = {}
     for way, (weights, choice) in ways().items():
         curves = [_curve(scene, weights, choice) for scene in scenes]
-        mean = {share: np.mean([curve.per_image[5][share] for curve in curves]) for share in SHARES}
-        cells = [f"{curve.area:.3f}, {_shares(curve.per_image[5])}" for curve in curves]
+        mean = {share: float(np.mean([curve.per_image[5][share] for curve in curves])) for share in SHARES}
+        cells = [f"{curve.area:.3f}, {shares_text(curve.per_image[5])}" for curve in curves]
         measured[way] = curves
         areas = [curve.area for curve in curves]
-        print(_row([way, *cells, f"{np.mean(areas):.3f}, {_shares(mean)}", f"{min(areas):.3f}"]), flush=True)
+        middle = f"{np.mean(areas):.3f}, {shares_text(mean)}"
+        print(markdown_row(way, *cells, middle, f"{min(areas):.3f}"), flush=True)
 
     print()
-    print(_row(["scene", "chosen by the others", "area", "after 5 looks an image", "area of the default"]))
-    print(_row(["---"] * 5))
+    print(
+        markdown_head(
+            "scene", "chosen by the others", "area", "after 5 looks an image", "area of the default"
+        )
+    )
     for place, name in enumerate(names):
         best = max(measured, key=lambda way: _mean_of_others(measured[way], place))
         here, usual = measured[best][place], measured["**default**"][place]
-        print(_row([name, best, f"{here.area:.3f}", _shares(here.per_image[5]), f"{usual.area:.3f}"]))
+        after = shares_text(here.per_image[5])
+        print(markdown_row(name, best, f"{here.area:.3f}", after, f"{usual.area:.3f}"))
 
 
 def _mean_of_others(curves: Sequence[DiscoveryCurve], place: int) -> float:
@@ -171,8 +178,7 @@ def _matches(tree: RegionTree, objects: Sequence[RunLengthMask]) -> Matches:
     number, superpixels = len(tree.superpixel_areas), tree.at_full_size
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=number) for mask in objects]
     shared = tree.sums(np.stack(on, axis=1) if on else np.zeros((number, 0)))
-    union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
-    return Matches(shared / tree.areas[:, None], shared / union)
+    return matches_of_areas(shared, tree.areas, [mask.area for mask in objects])
 
 
 def _curve(scene: Sequence[Image], weights: ScoreWeights, choice: Choice) -> DiscoveryCurve:
@@ -184,14 +190,6 @@ def _curve(scene: Sequence[Image], weights: ScoreWeights, choice: Choice) -> Dis
         matches.append(Matches(image.matches.covered[kept], image.matches.iou[kept]))
         scores.append(order_scores(score, kept, choice))
     return curve_of_matches(matches, scores)
-
-
-def _shares(shares: Mapping[str, float]) -> str:
-    return " / ".join(f"{shares[name]:.0%}" for name in SHARES)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ Table 1: the oracle (METRICS.md, section 12), by source. Table 2: the discovery 
 """
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from object_candidates import DRIVES, LONGEST, Candidates, described_scenes
+from object_candidates import DRIVES, LONGEST, Candidates, described_scenes, shares_text
 
 from oodretrieval.evaluation import DiscoveryCurve
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches
@@ -34,6 +34,7 @@ from oodretrieval.regions import (
     choose_regions,
     score_regions,
 )
+from oodretrieval.results.tables import markdown_lines
 
 LOOKS = (1, 2, 5, 10)
 EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
@@ -75,7 +76,9 @@ def oracle_table(candidates: dict[str, list[Candidates]]) -> str:
                 Matches(c.matches.covered[k], c.matches.iou[k]) for c, k in zip(found, kept, strict=True)
             ]
             rows.append([*head, source or "**all regions**", *_oracle(chosen)])
-    return _table(["scene", "candidates", "regions an image", "IoU at least 0.25", "at least 0.5"], rows)
+    return markdown_lines(
+        ["scene", "candidates", "regions an image", "IoU at least 0.25", "at least 0.5"], rows
+    )
 
 
 def _oracle(matches: list[Matches]) -> list[str]:
@@ -137,15 +140,11 @@ def curve_table(candidates: dict[str, list[Candidates]]) -> str:
             "all regions at random": _curve(found, plain, _every, at_random=True),
         }
         for way, curve in ways.items():
-            shares = [_shares(curve.per_image[looks]) for looks in LOOKS]
-            rows.append([name, way, *shares, _shares(curve.in_all[100]), f"{curve.area:.3f}"])
-    return _table(
+            shares = [shares_text(curve.per_image[looks]) for looks in LOOKS]
+            rows.append([name, way, *shares, shares_text(curve.in_all[100]), f"{curve.area:.3f}"])
+    return markdown_lines(
         ["scene", "candidates", *(f"{n} looks an image" for n in LOOKS), "100 looks in all", "area"], rows
     )
-
-
-def _shares(shares: Mapping[str, float]) -> str:
-    return " / ".join(f"{share:.0%}" for share in shares.values())
 
 
 def ablation_table(candidates: dict[str, list[Candidates]]) -> str:
@@ -179,18 +178,21 @@ def ablation_table(candidates: dict[str, list[Candidates]]) -> str:
         curves = [_curve(found, weights, show, source) for found in candidates.values()]
         areas = [curve.area for curve in curves]
         mean = {
-            name: np.mean([c.per_image[5][name] for c in curves]) for name in ("touched", "found", "outlined")
+            name: float(np.mean([c.per_image[5][name] for c in curves]))
+            for name in ("touched", "found", "outlined")
         }
         rows.append(
-            [way, *(f"{a:.3f}" for a in areas), f"{np.mean(areas):.3f}", f"{min(areas):.3f}", _shares(mean)]
+            [
+                way,
+                *(f"{a:.3f}" for a in areas),
+                f"{np.mean(areas):.3f}",
+                f"{min(areas):.3f}",
+                shares_text(mean),
+            ]
         )
-    return _table(
+    return markdown_lines(
         ["area under the found curve", *candidates, "mean", "worst", "5 looks an image, mean"], rows
     )
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *rows))
 
 
 if __name__ == "__main__":

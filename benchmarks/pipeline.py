@@ -19,6 +19,7 @@ import torch
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -50,11 +51,10 @@ def main() -> None:
         f"{arguments.images} images of {arguments.dataset}, {arguments.model}, CPU, {torch.get_num_threads()} threads"
     )
     print(f"{segments / arguments.images:.0f} segments an image\n")
-    print("| stage | s / image | MB / image |\n|---|---|---|")
+    print(markdown_head("stage", "s / image", "MB / image"))
     for name, values in seconds.items():
-        print(
-            f"| {name} | {statistics.median(values) / arguments.images:.3f} | {disk[name] / arguments.images:.3f} |"
-        )
+        each = (statistics.median(values), disk[name])
+        print(markdown_row(name, *(f"{value / arguments.images:.3f}" for value in each)))
 
 
 def _run(
@@ -73,13 +73,13 @@ def _run(
     }
     stage = f"pred_images, keep={keep}" + (" (with metrics)" if keep == "nothing" else "")
     start = time.perf_counter()
-    pred_images(from_mapping(PredictSettings, {**names, "keep": keep}), Run(configuration, workspace))  # type: ignore[arg-type]
+    pred_images(from_mapping(PredictSettings, {**names, "keep": keep}), Run(configuration, workspace))
     seconds.setdefault(stage, []).append(time.perf_counter() - start)
     disk[stage] = _megabytes(workspace.path / "predictions")
     if keep == "nothing":
         return len(read_segments(workspace, arguments.model, arguments.dataset))
     start = time.perf_counter()
-    compute_metrics(from_mapping(MetricsSettings, {**names}), Run(configuration, workspace))  # type: ignore[arg-type]
+    compute_metrics(from_mapping(MetricsSettings, {**names}), Run(configuration, workspace))
     stage = f"compute_metrics, from {keep}"
     seconds.setdefault(stage, []).append(time.perf_counter() - start)
     disk[stage] = _megabytes(workspace.path / "segments")

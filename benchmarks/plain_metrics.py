@@ -17,12 +17,13 @@ def components_of(classes: Array, ignore: int = 255) -> Array:
     """Ids 1…n in raster-scan order, 0 where ``classes == ignore``."""
     ids = np.zeros(classes.shape, np.int64)
     for c in np.unique(classes[classes != ignore]):
-        labelled, number = ndimage.label(classes == c, SQUARE)
+        labelled, _ = ndimage.label(classes == c, SQUARE)
         ids += np.where(labelled > 0, labelled + ids.max(), 0)
     present, first = np.unique(ids[ids > 0], return_index=True)
-    number = np.zeros(ids.max() + 1, np.int64)
-    number[present[np.argsort(first)]] = np.arange(1, len(present) + 1)
-    return number[ids]
+    renumbered: NDArray[Any] = np.zeros(int(ids.max()) + 1, np.int64)
+    renumbered[present[np.argsort(first)]] = np.arange(1, len(present) + 1)
+    in_order: NDArray[Any] = renumbered[ids]
+    return in_order
 
 
 def shifted(values: Array, outside: int) -> list[Array]:
@@ -95,7 +96,8 @@ def plain_metrics(
         f"ndist{k}": mean((differs & (neighbours == k)).sum(axis=0)) / every for k in range(p.shape[2])
     }
     columns["iou"] = np.full(length - 1, -1.0) if truth is None else iou_of(ids, classes, truth, ignore)
-    columns["iou0"] = np.where(columns["iou"] < 0, -1, columns["iou"] == 0)
+    iou = np.asarray(columns["iou"])
+    columns["iou0"] = np.where(iou < 0, -1, iou == 0)
     for name, values in (scores or {}).items():
         columns |= {f"{name}{s}": mean(values.astype(np.float64), s) for s in sets}
     return pd.DataFrame(columns), np.where(boundary, -ids, ids)

@@ -21,6 +21,7 @@ import pandas as pd
 from measuring import alternate, load, only_what_is_kept, peak_memory, pretended_prediction, scene
 from plain_metrics import plain_metrics
 
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.segments import segment_table, segment_table_from_logits
 from oodretrieval.stores import Prediction, write_prediction
 from oodretrieval.stores.predictions import KEEP, read_prediction_file
@@ -77,11 +78,12 @@ def _report(predictions: list[Prediction], repetitions: int, plain: bool) -> Non
             name = "plain reference, keep=softmax"
             seconds |= alternate({name: partial(_each, _plain, published[:1])}, 1)
             seconds[name] *= len(predictions)
-        print("\n| what | s / image | read passes | peak, MB |\n|---|---|---|---|")
+        print("\n" + markdown_head("what", "s / image", "read passes", "peak, MB"))
         for name, value in seconds.items():
             peak = f"{memory[name]:.0f}" if name in memory else "-"
             passes = value / seconds["one read pass"]
-            print(f"| {name} | {value / len(predictions):.4f} | {passes:.1f} | {peak} |", flush=True)
+            each = value / len(predictions)
+            print(markdown_row(name, f"{each:.4f}", f"{passes:.1f}", peak), flush=True)
         print()
         for keep in KEEP:
             sizes = [path.stat().st_size for path in Path(folder).glob(f"{keep}*.h5")]
@@ -105,11 +107,10 @@ def _plain(path: Path) -> Any:
 
 
 def _error(prediction: Prediction) -> float:
-    classes = prediction.prediction
+    classes, logits = prediction.prediction, prediction.logits
+    assert logits is not None, "kept by this benchmark"
     wanted, _ = segment_table(prediction.probabilities(), prediction=classes, threads=1)
-    ours, _ = segment_table_from_logits(
-        prediction.logits, classes, align_corners=prediction.align_corners, threads=1
-    )
+    ours, _ = segment_table_from_logits(logits, classes, align_corners=prediction.align_corners, threads=1)
     differences = (ours[wanted.columns] - wanted).abs() / wanted.abs().clip(lower=1)
     return float(differences.to_numpy().max())
 

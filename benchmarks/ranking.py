@@ -26,7 +26,7 @@ from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.evaluation import auprc, block_weights, interval, resampled_ranks
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.labels import NO_CLASS
-from oodretrieval.results.result import markdown_table
+from oodretrieval.results.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parents[1]
 MIN_PIXELS = 400

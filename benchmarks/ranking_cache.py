@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 from torch import Tensor, nn
 
@@ -23,11 +22,13 @@ from oodretrieval.datasets import Sample
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.embedding.pooling import pool_by_segment
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
+from oodretrieval.images import resized_image
 from oodretrieval.models import load_model
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.segments import label_components, segment_table_from_logits
 from oodretrieval.stages.predict.settings import InferenceSettings
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.stores.bilinear import resize_bilinear
+from oodretrieval.uncertainty import energy, softmax
 
 SMALLEST = 100
 LONGEST = 1100
@@ -84,7 +85,7 @@ class Described:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(
             path.with_suffix(".npz"),
-            **{name: values.astype(np.float16) for name, values in self.arrays.items()},
+            **{name: values.astype(np.float16) for name, values in self.arrays.items()},  # type: ignore[arg-type]
         )
         self.table.to_parquet(path.with_suffix(".parquet"))
 
@@ -108,9 +109,8 @@ class Describer:
         step = -(-max(labels.shape) // LONGEST)
         labels = labels[step // 2 :: step, step // 2 :: step]
         size = labels.shape
-        seen = InferenceSettings().seen_size(*image.shape[:2], self.entry.size)
-        if seen != image.shape[:2]:
-            image = np.asarray(Image.fromarray(image).resize(seen[::-1], Image.Resampling.BILINEAR))
+        height, width = image.shape[:2]
+        image = resized_image(image, InferenceSettings().seen_size(height, width, self.entry.size))
         small = image_tensor(image, self.entry.mean, self.entry.std)
         self._decoded.clear()
         views = [small, small.flip(2)] if self.mirror else [small]
@@ -137,22 +137,22 @@ class Describer:
         other = resize_bilinear(mirrored, size)
         own, turned = softmax(full), softmax(other)
         pixel = {
-            "mirror_energy": -np.log(np.exp(other - other.max(2, keepdims=True)).sum(2)) - other.max(2),
+            "mirror_energy": energy(other, axis=2),
             "mirror_disagrees": (turned * np.log(np.maximum(turned, 1e-6) / np.maximum(own, 1e-6))).sum(2),
             "mirror_same": -np.take_along_axis(turned, prediction[..., None].astype(np.int64), 2)[..., 0],
         }
         for name, values in pixel.items():
             table[name] = np.bincount(components.ravel(), values.ravel())[1:] / count
-        energy = -np.log(np.exp(full - full.max(2, keepdims=True)).sum(2)) - full.max(2)
+        heat = energy(full, axis=2)
         arrays = {name: pool_by_segment(maps[place], components) for name, place in MAPS.items()}
         arrays["decoder"] = pool_by_segment(decoded, components)
         arrays["logits"] = pool_by_segment(logits, components)
         kept = np.flatnonzero(table["S"].to_numpy() >= SMALLEST)
-        ring = _ring(components, kept + 1, energy, maps[2])
+        ring = _ring(components, kept + 1, heat, maps[2])
         table = table.iloc[kept].reset_index(drop=True)
         table["ring_energy"] = ring[:, 0]
         for quantile in (0.1, 0.5, 0.9):
-            table[f"energy_{quantile:g}"] = _quantile(components, energy, kept + 1, quantile)
+            table[f"energy_{quantile:g}"] = _quantile(components, heat, kept + 1, quantile)
         arrays = {name: values[kept] for name, values in arrays.items()}
         return Described(table, arrays | {"ring": ring[:, 1:].astype(np.float32)})
 

@@ -19,7 +19,7 @@ from ranking_terms import Scene
 
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.novelty.likeness import Likeness, likeness_values
-from oodretrieval.results.result import markdown_table
+from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import RelevanceFeedback
 
 LOOKS, PAGE = 50, 12
@@ -62,8 +62,8 @@ def found(
         order = np.argsort(-prior, kind="stable")
     else:
         feedback, seen = RelevanceFeedback(vectors, prior=prior), np.zeros(len(prior), np.bool_)
-        pages = []
-        while sum(map(len, pages)) < LOOKS and not seen.all():
+        pages: list[NDArray[np.intp]] = []
+        while sum(len(page) for page in pages) < LOOKS and not seen.all():
             page = np.argsort(-np.where(seen, -np.inf, feedback.scores()), kind="stable")[:PAGE]
             pages.append(page[~seen[page]])
             seen[page] = True

@@ -36,7 +36,8 @@ def weighted(weights: Mapping[str, float]) -> Recipe:
     """Weighted sum of terms in deviations of known segments."""
 
     def score(scene: Scene) -> Values:
-        return np.sum([weight * scene.z(name) for name, weight in weights.items()], axis=0)
+        total: Values = np.sum([weight * scene.z(name) for name, weight in weights.items()], axis=0)
+        return total
 
     return score
 
@@ -49,7 +50,7 @@ def shared(score: Recipe, neighbours: int = NEIGHBOURS, share: float = SHARE, al
         halves = likeness_values(described.table, described.arrays["imagenet8"])
         if alike != "both":
             values = halves[0] if alike == "logits of the table" else described.arrays[alike]
-            halves = values, values[:, :0]
+            halves = np.asarray(values, np.float64), np.zeros((len(values), 0))
         itself = np.arange(len(own))
         return Likeness.of(halves, own).shared(own, halves, itself, neighbours=neighbours, share=share)
 

@@ -6,14 +6,17 @@ that are close by, as a segment would otherwise find itself or the next frame of
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from ranking_cache import Described
 from ranking_parts import Part, Values, nearest
 
+from oodretrieval.directions import unit_vectors
 from oodretrieval.novelty import known_rows
 from oodretrieval.novelty.standardisation import Standardisation
+from oodretrieval.uncertainty import energy
 
 SMALLEST = 100
 PRIOR = 30
@@ -128,14 +131,15 @@ class Scene:
             "probability in the mirror image": ("mirror_same", 1),
         }
         for name, (column, sign) in columns.items():
-            self.put(name, lambda part, c=column, s=sign: s * part.described.table[c])
+            self.put(name, partial(_signed, column=column, sign=sign))
         self.put(
             "divergence from the mirror image", lambda p: np.log(p.described.table["mirror_disagrees"] + 1e-4)
         )
         self.put("size", lambda p: np.log(p.described.table["share"]))
         self.put("thickness", lambda p: np.log(p.described.table["S_rel"]))
         self.put(
-            "energy less ring", lambda p: -p.described.table["energy"] - p.described.table["ring_energy"]
+            "energy less ring",
+            lambda p: _signed(p, "energy", -1) + _signed(p, "ring_energy", -1),
         )
         self.put("energy less image", _less_image)
 
@@ -147,7 +151,7 @@ class Scene:
             if depth == "imagenet16":
                 self._nearest("distance, 5th", known, searched, k=5)
                 self._nearest("distance, all classes", known, searched, by_class=False)
-                self._nearest("distance, cosine", _unit(known), _unit(searched))
+                self._nearest("distance, cosine", unit_vectors(known), unit_vectors(searched))
                 own = self.searched
                 self.of_known["rareness"] = self.of_known[DISTANCE]
                 self.of_searched["rareness"] = np.log(nearest(searched, own, searched, own, k=3, apart=True))
@@ -161,9 +165,9 @@ class Scene:
                 )
 
     def _nearest(self, name: str, known: Values, searched: Values, k: int = 1, by_class: bool = True) -> None:
-        options = {"k": k, "by_class": by_class}
-        self.of_known[name] = np.log(nearest(known, self.known, known, self.known, apart=True, **options))
-        self.of_searched[name] = np.log(nearest(searched, self.searched, known, self.known, **options))
+        find = partial(nearest, k=k, by_class=by_class)
+        self.of_known[name] = np.log(find(known, self.known, known, self.known, apart=True))
+        self.of_searched[name] = np.log(find(searched, self.searched, known, self.known))
 
     def standardised(self, depth: str) -> tuple[Values, Values]:
         """Features of known and of searched segments, in deviations of the known ones."""
@@ -218,16 +222,21 @@ class Scene:
 
         def divergence(part: Part) -> Values:
             p = part.described.table[columns].to_numpy() + 1e-6
-            return np.log(np.stack([(p * np.log(p / q)).sum(axis=1) for q in templates]).min(axis=0) + 0.01)
+            smallest: Values = np.stack([(p * np.log(p / q)).sum(axis=1) for q in templates]).min(axis=0)
+            return np.log(smallest + 0.01)
 
         def scaled(part: Part) -> Values:
             features = decoded(part)
             positive = np.maximum(features, 0)
             top = np.sort(positive, axis=1)[:, -round(0.15 * positive.shape[1]) :].sum(axis=1)
-            return features * np.exp(positive.sum(axis=1) / np.maximum(top, 1e-6))[:, None]
+            factors: Values = np.exp(positive.sum(axis=1) / np.maximum(top, 1e-6))
+            return features * factors[:, None]
 
-        self.put("ReAct", lambda part: _energy(np.minimum(decoded(part), limit) @ weight.T + bias))
-        self.put("SCALE", lambda part: _energy(scaled(part) @ weight.T + bias))
+        self.put(
+            "ReAct",
+            lambda part: energy(np.asarray(np.minimum(decoded(part), limit) @ weight.T + bias), axis=1),
+        )
+        self.put("SCALE", lambda part: energy(np.asarray(scaled(part) @ weight.T + bias), axis=1))
         self.put("KL matching", divergence)
         factor = np.median(np.abs(self.of_known["max_logit"])) / np.median(
             np.exp(self.of_known["residual, decoder"])
@@ -239,15 +248,11 @@ class Scene:
 def _less_image(part: Part) -> Values:
     """Energy of a segment less that of its image, which sums over all of its segments by the root of their sizes."""
     table = part.described.table
-    energy, weight = -table["energy"].to_numpy(), np.sqrt(table["share"].to_numpy())
-    mean = np.bincount(part.places, weight * energy) / np.maximum(np.bincount(part.places, weight), 1e-12)
-    return np.asarray(energy - mean[part.places])
+    heat, weight = -table["energy"].to_numpy(), np.sqrt(table["share"].to_numpy())
+    mean = np.bincount(part.places, weight * heat) / np.maximum(np.bincount(part.places, weight), 1e-12)
+    return np.asarray(heat - mean[part.places])
 
 
-def _energy(logits: Values) -> Values:
-    top = logits.max(axis=1)
-    return np.asarray(-np.log(np.exp(logits - top[:, None]).sum(axis=1)) - top)
-
-
-def _unit(vectors: Values) -> Values:
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+def _signed(part: Part, column: str, sign: int) -> Values:
+    values: Values = part.described.table[column].to_numpy(np.float64)
+    return sign * values

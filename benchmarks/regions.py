@@ -36,6 +36,7 @@ from oodretrieval.regions import (
     score_regions,
 )
 from oodretrieval.regions.description import class_probabilities
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.stages.select.region_description import described_regions
 from oodretrieval.stores import Prediction
 from oodretrieval.stores.regions import read_regions, write_regions
@@ -61,7 +62,7 @@ def main() -> None:
         if options.image
         else Image.fromarray(Streets("test")[0].image)
     )
-    print("| size | part | CPU s | wall s | of Felzenszwalb's CPU |\n| --- | --- | --- | --- | --- |")
+    print(markdown_head("size", "part", "CPU s", "wall s", "of Felzenszwalb's CPU"))
     for text in options.sizes:
         width, height = (int(side) for side in text.split("x"))
         image = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC))
@@ -120,7 +121,7 @@ def _print(size: str, parts: dict[str, Callable[[], object]], rounds: int) -> No
     for name, part in parts.items():
         cpu, wall = _fastest(part, rounds)
         base = base or cpu
-        print(f"| {size} | {name} | {cpu:.3f} | {wall:.3f} | {cpu / base:.2f} |")
+        print(markdown_row(size, name, f"{cpu:.3f}", f"{wall:.3f}", f"{cpu / base:.2f}"))
 
 
 def _smooth_noise(

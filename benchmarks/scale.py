@@ -1,15 +1,17 @@
-"""Images a second, memory over time, files and bytes of the stages on many small images.
+"""Images a second, seconds of CPU, memory over time, files and bytes of all stages on many small images.
 
     python benchmarks/scale.py --images 100000 --folder scale_out
 
-Draws small scenes (boxes on a road, with noise), predicts them by a network that only compares colours, so that what is
-measured is everything but the network, measures their segments, selects the thousandth part and embeds it. Memory is
-that of this process, in each tenth of a stage: where it grows with the number of images, something holds all of them.
-Goes on where it broke off; run it again to see what it costs to find that all is done. Prints the table of
-docs/scale.md.
+Draws small scenes with truth (boxes on a road, with noise), predicts them by a network that only compares colours, so
+that what is measured is everything but the network, measures their segments, trains a meta model on four fifths of
+them and evaluates it on the others, selects the thousandth part, embeds it, and evaluates with a meta
+model of thirty other images. Memory is that of this process and of those that it starts, in
+each tenth of a stage: where it grows with the number of images, something holds all of them. Goes on where it broke
+off; of a stage that ended ``FOLDER/measured.json`` keeps the row. Prints the table of docs/scale.md.
 """
 
 import argparse
+import json
 import os
 import sys
 import threading
@@ -23,11 +25,21 @@ sys.path.insert(0, str(ROOT))
 
 import miniature  # noqa: E402
 import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
-from steps import CPU, META, NETWORK, embed_settings  # noqa: E402
+from steps import CPU, META, NETWORK, embed_settings, predict_and_measure, train_linear  # noqa: E402
 
 from oodretrieval.experiment.run import Run  # noqa: E402
 from oodretrieval.experiment.settings import from_mapping  # noqa: E402
+from oodretrieval.results.tables import markdown_head, markdown_row  # noqa: E402
+from oodretrieval.stages.evaluate.eval_iou import eval_iou  # noqa: E402
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval  # noqa: E402
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation  # noqa: E402
+from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta  # noqa: E402
+from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings  # noqa: E402
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood  # noqa: E402
+from oodretrieval.stages.evaluate.ood.settings import OodSettings  # noqa: E402
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection  # noqa: E402
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings  # noqa: E402
+from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings, SegmentationSettings  # noqa: E402
 from oodretrieval.stages.fit.settings import TrainMetaSettings  # noqa: E402
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn  # noqa: E402
 from oodretrieval.stages.measure.compute_metrics import compute_metrics  # noqa: E402
@@ -37,58 +49,103 @@ from oodretrieval.stages.predict.settings import PredictSettings  # noqa: E402
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings  # noqa: E402
 from oodretrieval.stores import Workspace  # noqa: E402
 
-FOLDER = 1000
-"""Images in one folder."""
+STAGES = {
+    "pred_images": (pred_images, PredictSettings),
+    "compute_metrics": (compute_metrics, MetricsSettings),
+    "train_meta_nn": (train_meta_nn, TrainMetaSettings),
+    "compute_embeddings": (compute_embeddings, None),
+    "eval_segmentation": (eval_segmentation, SegmentationSettings),
+    "eval_iou": (eval_iou, IouSettings),
+    "eval_meta": (eval_meta, EvalMetaSettings),
+    "eval_selection": (eval_selection, SelectionSettings),
+    "eval_ood": (eval_ood, OodSettings),
+    "eval_retrieval": (eval_retrieval, RetrievalSettings),
+}
+FOLDERS = {"pred_images": "predictions", "compute_metrics": "segments", "compute_embeddings": "catalogues"}
+"""What a stage fills of the workspace."""
 
 
 def draw(root: Path, count: int) -> None:
-    """Small scenes of a handful of segments, those that are not there yet."""
+    """The first ``count`` scenes, those that are not there yet."""
+    for split in ("val", "valannot"):
+        (root / split).mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        path = root / f"{number // FOLDER:05d}" / f"{number:09d}.png"
-        if path.exists():
+        name = f"Seq05VD_{100 * number:08d}.png"
+        if (root / "valannot" / name).exists():
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rng = np.random.default_rng(number)
-        image = np.empty((48, 64, 3), np.float32)
-        image[:24], image[24:] = miniature.COLOURS[0], miniature.COLOURS[3]
-        for label in (1, 8, 9):
-            y, x = rng.integers(8, 30), rng.integers(0, 48)
-            image[y : y + rng.integers(8, 18), x : x + rng.integers(8, 16)] = miniature.COLOURS[label]
-        noisy = (image + rng.normal(0, 8, image.shape)).clip(0, 255).astype(np.uint8)
-        Image.fromarray(noisy).save(path)
+        image, labels = miniature.scene(np.random.default_rng(number))
+        image.save(root / "val" / name)
+        labels.save(root / "valannot" / name)
 
 
-def resident() -> float:
-    """Memory of this process, MB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+def resident(process: int | str = "self") -> float:
+    """Memory of a process and of those that it started, MB; pages that they share count for each."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+        tasks = Path(f"/proc/{process}/task").glob("*/children")
+        children = [child for task in tasks for child in task.read_text().split()]
+    except OSError:  # it has ended
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(map(resident, children))
 
 
-def measured(stage: Callable[[], Any]) -> tuple[float, list[float]]:
-    """Seconds, and memory over time, MB."""
+def measured(stage: Callable[[], Any]) -> dict[str, Any]:
+    """Seconds, seconds of CPU, and memory over time, MB."""
     seen: list[float] = []
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(0.05):
+        while not ended.wait(0.5):
             seen.append(resident())
 
     thread = threading.Thread(target=watch)
     thread.start()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), sum(os.times()[:4])
     try:
         stage()
     finally:
         ended.set()
         thread.join()
-    seconds = time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, sum(os.times()[:4]) - used
     tenths = [part.max() for part in np.array_split(np.array(seen or [resident()]), 10) if len(part)]
-    return seconds, [float(peak) for peak in tenths]
+    return {"seconds": seconds, "cpu": cpu, "memory": [round(float(peak)) for peak in tenths]}
 
 
 def below(folder: Path) -> tuple[int, float]:
     """Number of files below a folder, and their MB."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return len(files), sum(path.stat().st_size for path in files) / 1e6
+
+
+def call_of(name: str, run: Run, images: int, cores: int) -> Callable[[], Any]:
+    """One of :data:`STAGES` on the first images of ``val``."""
+    own = {"dataset": "val", "limit": images, **NETWORK}
+    selected = {"select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
+    options: dict[str, dict[str, Any]] = {
+        "pred_images": {**own, **CPU, "num_cores": cores},
+        "compute_metrics": {**own, "num_cores": cores},
+        "train_meta_nn": {
+            **own,
+            **CPU,
+            "dataset_val": "",
+            "groups": "image",
+            "meta_model": "linear",
+            "meta_model_name": "of_all",
+        },
+        "eval_segmentation": own,
+        "eval_iou": {**own, **META},
+        "eval_meta": {**own, **META, "pictures": 0},
+        "eval_selection": {**own, **META, **selected},
+        "eval_ood": {**own, **META, "pictures": 0},
+        "eval_retrieval": {"embeddings_file": "many"},
+    }
+    stage, kind = STAGES[name]
+    if kind is None:
+        chosen = {"limit": images, "num_cores": cores, "iou_threshold": 1.0}
+        settings: Any = embed_settings(**chosen, save_file="many", select_number=max(20, images // 1000))
+    else:
+        settings = from_mapping(kind, options[name])
+    return lambda: stage(settings, run)
 
 
 def main() -> None:
@@ -99,48 +156,34 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--num-cores", type=int, default=2)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     options = parser.parse_args()
     root = options.folder / "camvid"
-    if not root.is_dir():
+    if not (root / "train").is_dir():
+        miniature.IMAGES = 30
         miniature.write_miniature_camvid(root, "train", 0)
-        miniature.write_miniature_camvid(root, "val", 1)
-    draw(options.folder / "images", options.images)
+    draw(root, options.images)
     run = Run(miniature.configuration_for(root, options.folder), Workspace(options.folder / "workspace"))
-    cores = {"num_cores": options.num_cores}
-    for dataset in ("train", "val"):
-        pred_images(from_mapping(PredictSettings, {"dataset": dataset, **NETWORK, **CPU}), run)
-        compute_metrics(from_mapping(MetricsSettings, {"dataset": dataset, **NETWORK}), run)
+    predict_and_measure(run, "train")
     if not run.workspace.meta_model_path("linear").is_file():
-        meta = {"dataset": "train", "dataset_val": "val", "repetitions": 2, **META, **CPU}
-        train_meta_nn(from_mapping(TrainMetaSettings, meta), run)
-    own = {
-        "dataset": "images",
-        "root": str(options.folder / "images"),
-        "limit": options.images,
-        **NETWORK,
-        **cores,
-    }
-    number = max(1, options.images // 1000)
-    chosen = {**own, "dataset": ("images",), "save_file": "many", "select_number": number}
-    embed = embed_settings(**chosen)
-    rows = (
-        (
-            "pred_images",
-            lambda: pred_images(from_mapping(PredictSettings, {**own, **CPU}), run),
-            "predictions",
-        ),
-        ("compute_metrics", lambda: compute_metrics(from_mapping(MetricsSettings, own), run), "segments"),
-        ("compute_embeddings", lambda: compute_embeddings(embed, run), "catalogues"),
-    )
-    print(f"{options.images} images of 64×48, {options.num_cores} processes\n")
-    print(
-        "| stage | images/s | MB of memory, by tenths of the time | files | MB on disk |\n|---|---:|---|---:|---:|"
-    )
-    for name, stage, folder in rows:
-        seconds, memory = measured(stage)
-        files, size = below(run.workspace.path / folder)
-        peaks = " ".join(f"{peak:.0f}" for peak in memory)
-        print(f"| {name} | {options.images / seconds:.1f} | {peaks} | {files} | {size:.1f} |", flush=True)
+        train_linear(run, dataset_val="", groups="image")
+    kept = options.folder / "measured.json"
+    rows: dict[str, Any] = json.loads(kept.read_text()) if kept.exists() else {}
+    for name in options.stages:
+        if name not in rows:
+            row = measured(call_of(name, run, options.images, options.num_cores))
+            rows[name] = {**row, "images": options.images, "cores": options.num_cores}
+            if name in FOLDERS:
+                rows[name]["files"], rows[name]["size"] = below(run.workspace.path / FOLDERS[name])
+            kept.write_text(json.dumps(rows, indent=1))
+            print(f"{name}: {rows[name]}", file=sys.stderr, flush=True)
+    head = ("stage", "images", "images/s", "CPU ms an image", "MB of memory, by tenths of the time")
+    print(markdown_head(*head, "files", "MB on disk"))
+    for name, row in rows.items():
+        count = row["images"]
+        ends = (row["files"], f"{row['size']:.1f}") if "files" in row else ("", "")
+        each = (f"{count / row['seconds']:.1f}", f"{1000 * row['cpu'] / count:.1f}")
+        print(markdown_row(name, count, *each, " ".join(map(str, row["memory"])), *ends))
 
 
 if __name__ == "__main__":

@@ -156,9 +156,7 @@ def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
     large = table["S"] >= chosen.min_pixels
     void = table["void_fraction"] > VOID_SHARE
     kept = (large & ~void).to_numpy()
-    scores = {
-        name: score_of(name, table, work, names.meta, chosen.gpu, run)[kept] for name in get_args(SelectBy)
-    }
+    scores = {name: score_of(name, work, names.meta, chosen.gpu, run)[kept] for name in get_args(SelectBy)}
     quality = eval_iou(
         from_mapping(IouSettings, {"dataset": names.test, "model_name": names.model, "gpu": chosen.gpu}), run
     )
@@ -177,7 +175,6 @@ def evaluate(names: Names, chosen: argparse.Namespace, run: Run) -> Evaluated:
 
 def score_of(
     name: SelectBy,
-    table: pd.DataFrame,
     work: StoredWork,
     meta_model: str,
     gpu: int,
@@ -185,10 +182,11 @@ def score_of(
 ) -> NDArray[np.float64]:
     """One score of all segments, as ``args.select_by`` names it, ``(n,)``."""
     selector = Selector(SelectionRule(select_by=name), choose_device(gpu), run, work.names.model, meta_model)
-    scored, failures = selector.score(table, work)
+    failures: dict[str, str] = {}
+    parts = [part[SELECT_SCORE] for part in selector.scored(work, work.segments(), failures)]
     if failures:
         raise PartialFailure("benchmarks/scenes.py", failures)
-    return scored[SELECT_SCORE].to_numpy(np.float64)
+    return np.concatenate(parts).astype(np.float64)
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 from measuring import alternate, load
@@ -65,13 +67,13 @@ def latencies(n: int, size: int, repetitions: int, clock: Callable[[], float]) -
     for metric in METRICS:
         index = short = None  # the copy of the metric before goes first
         index, short = NearestNeighbours(vectors, metric), NearestNeighbours(vectors, metric, short=True)
-        cases = {
+        cases: dict[str, Callable[[], Any]] = {
             "product": lambda: vectors @ query,
-            "query": lambda index=index: index.query(query, NEIGHBOURS + 1),
-            "short query": lambda short=short: short.query(query, NEIGHBOURS + 1),
+            "query": partial(index.query, query, NEIGHBOURS + 1),
+            "short query": partial(short.query, query, NEIGHBOURS + 1),
         }
         if with_published:
-            cases["published"] = lambda metric=metric: published(vectors, query, metric)
+            cases["published"] = partial(published, vectors, query, metric)
         seconds = alternate(cases, repetitions, clock)
         times = {name: f"{1000 * value:.1f} ms" for name, value in seconds.items()}
         said = ", ".join(f"{name} {value}" for name, value in times.items())
@@ -116,7 +118,7 @@ def faiss_line(n: int, size: int, repetitions: int) -> str:
         },
         repetitions,
     )
-    found = {10: [], NEIGHBOURS: []}
+    found: dict[int, list[float]] = {10: [], NEIGHBOURS: []}
     for row in range(n // 60, n, n // 30):
         rows, expected = (searched.query(vectors[row], NEIGHBOURS)[0] for searched in (index, exact))
         for number, shares in found.items():
@@ -157,7 +159,9 @@ def density_line(n: int, cells: int = 160) -> str:
     nodes = np.stack(
         [
             axis.ravel()
-            for axis in np.meshgrid(*(np.linspace(*extent[i : i + 2], cells) for i in (0, 2)), indexing="ij")
+            for axis in np.meshgrid(
+                *(np.linspace(extent[i], extent[i + 1], cells) for i in (0, 2)), indexing="ij"
+            )
         ]
     )
     width = 0.5 * n ** (-1 / 6)
@@ -186,10 +190,11 @@ def main() -> None:
     clock = time.process_time if arguments.cpu else time.perf_counter
     print(f"load average {load()}, {os.cpu_count()} cores", flush=True)
     for size in arguments.sizes:
-        for line in latencies(*map(int, size.split("x")), arguments.repetitions, clock):
+        number, dimensions = map(int, size.split("x"))
+        for line in latencies(number, dimensions, arguments.repetitions, clock):
             print(line, flush=True)
         if arguments.faiss:
-            print(faiss_line(*map(int, size.split("x")), arguments.repetitions), flush=True)
+            print(faiss_line(number, dimensions, arguments.repetitions), flush=True)
     print(precision_line(3000))
     for n in (300, 3000):
         print(density_line(n))

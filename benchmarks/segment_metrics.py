@@ -9,8 +9,10 @@ medians of repetitions in turn, next to the plain reference. A read pass is the 
 """
 
 import argparse
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from measuring import (
@@ -28,6 +30,7 @@ from measuring import (
 from numpy.typing import NDArray
 from plain_metrics import plain_metrics
 
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.segments import predict_pixels, segment_metrics, segment_table_from_logits
 from oodretrieval.stores import Prediction, read_prediction_file
 
@@ -65,28 +68,29 @@ def main() -> None:
 
 def _report(prediction: Prediction, truth: NDArray[np.uint8] | None, repetitions: int, plain: bool) -> None:
     probabilities, logits, classes = prediction.probabilities(), prediction.logits, prediction.prediction
-    corners = {"align_corners": prediction.align_corners}
+    assert logits is not None, "kept by pred_images unless args.keep says otherwise"
+    corners = prediction.align_corners
     measure = partial(segment_metrics, probabilities, truth)
     other_order = np.moveaxis(np.ascontiguousarray(np.moveaxis(probabilities, -1, 0)), 0, -1)
-    cases = {
+    cases: dict[str, Callable[[], Any]] = {
         "one read pass": probabilities.max,
         "softmax, 1 thread": partial(measure, threads=1),
         "softmax, 2 threads": partial(measure, threads=2),
         "softmax and prediction, 1 thread": partial(measure, prediction=classes, threads=1),
         "softmax as (C, H, W), 1 thread": partial(segment_metrics, other_order, truth, threads=1),
         "low-resolution logits, 1 thread": partial(
-            segment_table_from_logits, logits, classes, truth, threads=1, **corners
+            segment_table_from_logits, logits, classes, truth, threads=1, align_corners=corners
         ),
         "low-resolution logits, 2 threads": partial(
-            segment_table_from_logits, logits, classes, truth, threads=2, **corners
+            segment_table_from_logits, logits, classes, truth, threads=2, align_corners=corners
         ),
     }
     cases["classes and entropy from low-resolution logits, 1 thread"] = partial(
-        predict_pixels, logits, classes.shape, threads=1, **corners
+        predict_pixels, logits, classes.shape, threads=1, align_corners=corners
     )
     size = "×".join(map(str, probabilities.shape))
     print(
-        f"\n{size}, {len(measure()[0])} segments, load {load()}\n\n| what | s | read passes |\n|---|---|---|"
+        f"\n{size}, {len(measure()[0])} segments, load {load()}\n\n{markdown_head('what', 's', 'read passes')}"
     )
     seconds = alternate(cases, repetitions)
     with busy_process():
@@ -96,7 +100,8 @@ def _report(prediction: Prediction, truth: NDArray[np.uint8] | None, repetitions
     if plain:
         seconds |= alternate({"plain reference": partial(plain_metrics, probabilities, truth)}, 1)
     for name, value in seconds.items():
-        print(f"| {name} | {value:.4f} | {value / seconds['one read pass']:.1f} |", flush=True)
+        passes = value / seconds["one read pass"]
+        print(markdown_row(name, f"{value:.4f}", f"{passes:.1f}"), flush=True)
     print(f"\n{bytes_on_disk(prediction)}", flush=True)
 
 

@@ -11,18 +11,19 @@ import torch
 from measuring import alternate, load, peak_memory
 
 import oodretrieval.stages.predict.flow as stage
+from oodretrieval.choices import Keep
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
+from oodretrieval.results.tables import markdown_head, markdown_row
 from oodretrieval.stages.predict.finish import Finisher, load_kernels, with_truth
 from oodretrieval.stages.predict.outcomes import NetworkOutcome
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter, network_input
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stores import Stored, Workspace
-from oodretrieval.stores.predictions import Keep
 
 _STAGE_SETUP = """
 import logging, tempfile
@@ -108,14 +109,16 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
         alone = seconds["network alone"] / len(inputs)
         where = f"{torch.get_num_threads()} threads" if gpu < 0 else torch.cuda.get_device_name(device)
         height, width = inputs[0].image.shape[:2]
+        looks = settings.inference
         print(
             f"\n{len(inputs)} images of {width}×{height}, {settings.dataset}, {settings.model_name}; {device.type}, "
-            f"{where}, precision {settings.precision(device.type)}, batches of {settings.batch_size}, load {load()}"
+            f"{where}, precision {looks.precision(device.type)}, batches of {looks.batch_size}, load {load()}"
         )
-        print("\n| what | s / image | network's share |\n|---|---|---|")
+        print("\n" + markdown_head("what", "s / image", "network's share"))
         for name, value in seconds.items():
             each = value / len(inputs)
-            print(f"| {name} | {each:.4f} | {f'{alone / each:.0%}' if 'pred_images' in name else '-'} |")
+            of_network = f"{alone / each:.0%}" if "pred_images" in name else "-"
+            print(markdown_row(name, f"{each:.4f}", of_network))
         if 0 in arguments.num_cores:
             share = seconds["metrics alone, 1 thread"] / seconds[_name("nothing", 0)]
             print(f"\nmetrics take {share:.0%} of the stage with everything in turn")
@@ -160,7 +163,7 @@ def _bytes(folder: Path, images: int) -> str:
 
 
 def _report_memory(arguments: argparse.Namespace) -> None:
-    print("\n| peak memory beyond imports | MB |\n|---|---|")
+    print("\n" + markdown_head("peak memory beyond imports", "MB"))
     for images in (arguments.images // 2, arguments.images):
         for cores in arguments.num_cores:
             settings = {"dataset": arguments.dataset, "model_name": arguments.model, "gpu": -1}
@@ -169,11 +172,10 @@ def _report_memory(arguments: argparse.Namespace) -> None:
                 f"pred_images(from_mapping(PredictSettings, {settings!r}), "
                 "Run(configuration, Workspace(tempfile.mkdtemp())))"
             )
-            print(
-                f"| {_name('nothing', cores)}, {images} images | {peak_memory(_STAGE_SETUP, work):.0f} |",
-                flush=True,
-            )
+            what = f"{_name('nothing', cores)}, {images} images"
+            print(markdown_row(what, f"{peak_memory(_STAGE_SETUP, work):.0f}"), flush=True)
     for height, width, classes in ((384, 512, 9), (1024, 2048, 19), (2048, 4096, 19)):
         sizes = f"HEIGHT, WIDTH, CLASSES, KEEP = {height}, {width}, {classes}, 'nothing'\n"
         memory = peak_memory(sizes + _FINISHER_SETUP, "finish(outcome)")
-        print(f"| finishing an image of {width}×{height}, {classes} classes | {memory:.0f} |", flush=True)
+        what = f"finishing an image of {width}×{height}, {classes} classes"
+        print(markdown_row(what, f"{memory:.0f}"), flush=True)

@@ -20,6 +20,8 @@ from statistics import median
 
 from PIL import Image
 
+from oodretrieval.results.tables import markdown_head, markdown_row
+
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 BASE = [sys.executable, "-c", "import numpy, pandas, pyarrow"]
 REFUSED = {
@@ -50,15 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
-    print(f"| script | {' | '.join(CALLS)} |")
-    print("|---|" + "---|" * len(CALLS))
+    print(markdown_head("script", *CALLS))
     worst = 0.0
     for script in sorted(SCRIPTS.glob("*.py")):
         ratios = {
             name: ratio([sys.executable, str(script), *rest], chosen.rounds) for name, rest in CALLS.items()
         }
         worst = max(worst, *ratios.values())
-        print(f"| {script.name} | {' | '.join(f'{value:.2f}' for value in ratios.values())} |", flush=True)
+        print(markdown_row(script.name, *(f"{value:.2f}" for value in ratios.values())), flush=True)
     print(f"\nlargest ratio {worst:.2f} (asked: at most 2.5); {chosen.rounds} rounds, medians")
     for modules in ("torch", LIBRARIES):
         print(

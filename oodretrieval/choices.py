@@ -34,6 +34,9 @@ METRICS = (EUCLIDEAN, COSINE, CENTRED)
 DEFAULT_METRIC = CENTRED
 """The best on every scene that no network had seen (docs/retrieval.md)."""
 
+EXPORT_FORMATS = ("coco", "labels", "csv", "parquet", "crops")
+"""What tagged candidates can be written as."""
+
 SOFTMAX_SCORES = ("max_softmax", "entropy")
 """Scores of a pixel that follow from the softmax."""
 LOGIT_SCORES = ("energy", "max_logit", "standardised_max_logit", "smoothed_energy")
@@ -45,8 +48,27 @@ PIXEL_SCORES = (*SOFTMAX_SCORES, *LOGIT_SCORES, EXPECTED_IOU)
 EXACT_PIXELS = 2_000_000
 """Scores of at most this number of pixels are kept as they are; their exact counts take 24 bytes each."""
 
+NEAR_FRAMES = 30
+"""Frames of a video that are up to this far apart show the same things."""
+
 WINDOW_GRID = 32
 """Windows begin at, and are as large as, multiples of this number of pixels, which the strides of networks divide."""
+
+
+def fits_window_grid(window: tuple[int, int]) -> bool:
+    """Whether height and width of a window are multiples of :data:`WINDOW_GRID`, above 0.
+
+    Args:
+        window: Both, pixels.
+
+    Returns:
+        Whether they are.
+
+    Example:
+        >>> fits_window_grid((512, 1024)), fits_window_grid((500, 1024)), fits_window_grid((0, 1024))
+        (True, False, False)
+    """
+    return all(length >= WINDOW_GRID and not length % WINDOW_GRID for length in window)
 
 
 def views_of(text: str) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _catalogues(settings: DemoSettings, run: Run) -> tuple[str, str]:
 
 def _discovery(catalogue: Catalogue, run: Run) -> dict[str, int]:
     """Candidates, unknown objects, and how many of these the candidates touch, find and outline."""
-    curve = catalogue_curve(run.workspace, catalogue)
+    curve = catalogue_curve(run, catalogue)
     counts = {name: round(share * curve.objects) for name, share in curve.after(len(catalogue)).items()}
     return {"candidates": len(catalogue), "objects": curve.objects, **counts}
 

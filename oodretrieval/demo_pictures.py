@@ -7,19 +7,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
 from oodretrieval.charts.embedding_space import draw_embedding_space
 from oodretrieval.charts.image_panels import four_panel_figure
-from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.charts.saving import save_picture
-from oodretrieval.datasets import read_image
 from oodretrieval.explorer.image_views import image_view
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import score_name
 from oodretrieval.search import NearestNeighbours, inspection_order, project
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
-from oodretrieval.stores.boxes import crop_boxes, segment_boxes
+from oodretrieval.stores.boxes import segment_boxes
 
 NEIGHBOURS = 10
 CANDIDATES = (8, 3)
@@ -53,6 +52,7 @@ class DemoPictures:
             Path(folder),
         )
         self.of_segments = segments
+        self.pictures = CandidatePictures(catalogue)
         self.made_by = catalogue.settings
         self.segments = catalogue.segments
         self.vectors = np.asarray(catalogue.vectors)
@@ -100,14 +100,14 @@ class DemoPictures:
 
     def _candidates(self, catalogue: Catalogue) -> Figure:
         figure = Figure(figsize=(13, 7.5))
-        table = catalogue.segments
+        table, pictures = catalogue.segments, CandidatePictures(catalogue)
         scores, labels = table[SELECT_SCORE].to_numpy(), table["label"].to_numpy()
         rows = inspection_order(scores)[: CANDIDATES[0] * CANDIDATES[1]]
         captions = [
             f"{place}. {self.score_name} {scores[row]:.1f}\n{self._label_name(int(labels[row]))}"
             for place, row in enumerate(rows, 1)
         ]
-        draw_candidates(figure, [_crop(catalogue, int(row)) for row in rows], captions, *CANDIDATES)
+        draw_candidates(figure, [pictures.picture(int(row)) for row in rows], captions, *CANDIDATES)
         figure.suptitle(
             f"What looks most unknown: the {len(rows)} {catalogue.candidates} of highest {self.score_name}, the score "
             "that selected\n(and what most of their pixels are in truth)"
@@ -115,15 +115,12 @@ class DemoPictures:
         figure.subplots_adjust(0.01, 0.06, 0.99, 0.91)
         return figure
 
-    def _crop(self, row: int) -> NDArray[np.uint8]:
-        return _crop(self.catalogue, row)
-
     def _embedding_space(self) -> Figure:
         figure = Figure(figsize=(13, 7.5), layout="constrained")
         points = project(self.vectors, "tsne", 2, 0)
         unknown = sorted(self.label_set.unknown_ids)
         thumbnails = {
-            int(row): self._crop(int(row))
+            int(row): self.pictures.picture(int(row))
             for label in unknown
             for row in _spread(points, np.flatnonzero(self.labels == label), THUMBNAILS_PER_CLASS)
         }
@@ -141,9 +138,9 @@ class DemoPictures:
         kept = self._nearest(query)
         draw_neighbours(
             figure,
-            self._crop(query),
+            self.pictures.picture(query),
             self._name(query),
-            [self._crop(i) for i, _ in kept],
+            [self.pictures.picture(i) for i, _ in kept],
             [f"{self._name(i)}, {distance:.1f}" for i, distance in kept],
             [bool(self.labels[i] == self.labels[query]) for i, _ in kept],
         )
@@ -164,10 +161,9 @@ class DemoPictures:
         place = str(row["dataset"]), str(row["image_id"])
         estimates = self.catalogue.table(PREDICTED_IOU)
         column = PREDICTED_IOU if self.published else SELECT_SCORE
-        image = read_image(Path(row["image_path"]))
         view = image_view(
             read_prediction(self.workspace, self.made_by["model"], *place),
-            outlined_crop(image, (0, 0, *image.shape[1::-1]), self.catalogue.masks[query]),
+            self.pictures.outlined_image(query),
             SegmentValues.of(estimates, place, column, self.score_name),
             self.label_set.pred_mapping,
             self.label_set.label_mapping,
@@ -175,13 +171,6 @@ class DemoPictures:
         )
         title = f"{row['image_id']}: the framed {self._name(query)} is of no class that the network knows"
         return four_panel_figure(view, title)
-
-
-def _crop(catalogue: Catalogue, row: int) -> NDArray[np.uint8]:
-    rows = catalogue.segments.iloc[[row]]
-    return outlined_crop(
-        read_image(Path(rows["image_path"].iloc[0])), crop_boxes(rows)[0], catalogue.masks[row]
-    )
 
 
 def _spread(points: NDArray[np.floating], rows: NDArray[np.integer], count: int) -> list[int]:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from sysconfig import get_path
-from typing import Any
+from typing import Any, TypeVar
 
 from oodretrieval.errors import ConfigurationError, OODRetrievalError, UnknownNameError
+
+K = TypeVar("K")
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -128,6 +130,31 @@ def build(entry: Entry, *args: Any, **overrides: Any) -> Any:
         if not line and not isinstance(error, TypeError | ValueError):
             raise
         raise ConfigurationError(f"{where} with {kwargs}: {line or error}") from error
+
+
+def build_kind(entry: Entry, kind: type[K], words: str, *args: Any, **overrides: Any) -> K:
+    """As :func:`build`, and refuse what is of another kind.
+
+    Args:
+        entry: What to build.
+        kind: Class that it must be of.
+        words: The kind, with its article, for the message.
+        *args: Positional arguments in front.
+        **overrides: Keyword arguments that take precedence over the entry's.
+
+    Returns:
+        The instance.
+
+    Raises:
+        ConfigurationError: If module, class or arguments are wrong, or it is of another kind.
+    """
+    built = build(entry, *args, **overrides)
+    if not isinstance(built, kind):
+        raise ConfigurationError(
+            f"{_where(entry)} must build {words}, built {type(built).__name__}; derive its class from {kind.__name__}, "
+            "or correct `class_name` in configuration.py"
+        )
+    return built
 
 
 def factory_of(entry: Entry) -> Callable[..., Any]:

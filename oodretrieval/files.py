@@ -18,6 +18,8 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from oodretrieval.errors import ChecksumError, StoreError
+from oodretrieval.local_copies import file_to_put
+from oodretrieval.remote_paths import RemotePath
 
 TEMPORARY = re.compile(r"\.tmp-(?:([0-9a-f]{8}|[0-9a-f]{4})([0-9a-f]{8}))?[0-9a-f]{12}(\.\w+)?")
 """Names of files that are being written, by which machine and process: so is recognised what a killed writer left."""
@@ -52,7 +54,16 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         StoreError: If the file cannot be written: no space, no permission, nothing written.
     """
-    temporary = path.with_name(f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}")
+    name = f".tmp-{_machine()}{os.getpid():08x}{secrets.token_hex(6)}{path.suffix}"
+    if isinstance(path, RemotePath):
+        try:
+            with file_to_put(name, path.put) as temporary:
+                _remove_abandoned(temporary.parent)
+                yield temporary
+        except OSError as error:
+            raise StoreError(f"cannot write {path} ({error}); run again when the store answers") from error
+        return
+    temporary = path.with_name(name)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path.parent)

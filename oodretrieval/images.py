@@ -50,6 +50,24 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         return np.asarray(upright.convert("RGB"))
 
 
+def resized_image(
+    image: NDArray[np.uint8], size: tuple[int, int], how: Image.Resampling = Image.Resampling.BILINEAR
+) -> NDArray[np.uint8]:
+    """An image in another size.
+
+    Args:
+        image: ``(H, W, 3)``.
+        size: Height and width.
+        how: How pixels are found in between.
+
+    Returns:
+        ``(h, w, 3)``; the image itself where it has that size.
+    """
+    if size == image.shape[:2]:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size[::-1], how))
+
+
 def read_label_image(path: Path) -> NDArray[np.unsignedinteger]:
     """Read a single-channel image of ids without converting them.
 

@@ -63,8 +63,7 @@ class LabelSet:
                 f"predicted ids must be 0 … C-1 without gaps, got {sorted(self.pred_mapping)}"
             )
         allowed = {*self.pred_mapping, NO_CLASS} if self.pred_mapping else {ANY_CLASS, NO_CLASS}
-        bad = {k: v for k, v in self.label_to_pred.items() if v not in allowed}
-        if bad:
+        if bad := {k: v for k, v in self.label_to_pred.items() if v not in allowed}:
             raise ConfigurationError(f"label_to_pred maps to ids that pred_mapping lacks: {bad}")
         mapped_void = sorted(i for i in self.void_ids if self.label_to_pred.get(i, NO_CLASS) != NO_CLASS)
         if mapped_void:
@@ -110,6 +109,11 @@ class LabelSet:
     def num_classes(self) -> int:
         """Number of predicted classes; 0 where the labels only distinguish known from unknown things."""
         return len(self.pred_mapping)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the predicted classes, in the order of their ids."""
+        return [self.pred_mapping[i][0] for i in range(self.num_classes)]
 
     @property
     def unknown_ids(self) -> frozenset[int]:

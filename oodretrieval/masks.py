@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+EIGHT = np.ones((3, 3), np.bool_)
+"""A pixel and its eight neighbours: what is connected, for objects and their outlines."""
+
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels, half-open."""
 

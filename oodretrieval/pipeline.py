@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
@@ -81,19 +80,18 @@ def _do(stage: Callable[[], Any], failures: dict[str, str]) -> None:
 
 def _with_dataset(settings: PipelineSettings, run: Run) -> tuple[Run, PipelineSettings]:
     """Settings with the names of dataset and catalogue; a folder of photographs gets an entry, by its own name."""
-    configuration, name = run.configuration, settings.dataset
+    name = settings.dataset
     if not name and not settings.common.root:
         raise SettingsError(
             "set args.root to a folder of photographs, or args.dataset to the name of an entry"
         )
     if not name:
-        name = configuration.free_name(settings.common.root)
-        configuration = configuration.with_folder(name, settings.common.root)
-    meta_model = configuration.meta_model_for(settings.model_name, settings.meta_model_name)
+        run, name = run.with_folder(settings.common.root)
+    meta_model = run.configuration.meta_model_for(settings.model_name, settings.meta_model_name)
     named = changed(
         settings, {"dataset": name, "save_file": settings.save_file or name, "meta_model_name": meta_model}
     )
-    return replace(run, configuration=configuration), named
+    return run, named
 
 
 def _group(settings: PipelineSettings, group: Group, **own: Any) -> Group:

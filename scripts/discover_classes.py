@@ -7,12 +7,12 @@ Saves a table, a sheet of all candidate classes and one of each, and a list of e
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
+    from oodretrieval.stages.discover.settings import DiscoverClassesSettings
 
     run_script(
         lambda configuration: DiscoverClassesSettings(
             embeddings_file=configuration.defaults["DATASET"],  # name of the catalogue
         ),
-        "oodretrieval.stages.report.discover_classes:discover_classes",
+        "oodretrieval.stages.discover.discover_classes:discover_classes",
         only_reads=True,
     )

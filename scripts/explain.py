@@ -9,13 +9,13 @@ predictions: the network sees the images again. docs/explain.md says what is fol
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.stages.report.settings import ExplainSettings
+    from oodretrieval.stages.explain.settings import ExplainSettings
 
     run_script(
         lambda configuration: ExplainSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
             model_name=configuration.defaults["MODEL"],  # entry of MODELS in configuration.py
         ),
-        "oodretrieval.stages.report.explain:explain",
+        "oodretrieval.stages.explain.explain:explain",
         only_reads=True,
     )

@@ -11,12 +11,12 @@ Only some: 'args.filter=predicted == "car" and predicted_iou < 0.5'
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.stages.report.settings import SimilarSettings
+    from oodretrieval.stages.discover.settings import SimilarSettings
 
     run_script(
         lambda configuration: SimilarSettings(
             embeddings_file=configuration.defaults["DATASET"],  # name of the catalogue
         ),
-        "oodretrieval.stages.report.find_similar:find_similar",
+        "oodretrieval.stages.discover.find_similar:find_similar",
         only_reads=True,
     )

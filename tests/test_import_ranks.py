@@ -15,20 +15,28 @@ import oodretrieval
 ROOT = Path(oodretrieval.__file__).parent
 ANYWHERE = "errors"
 RANKS = {
+    "local_copies": -2,
+    "remote_paths": -1,
     "errors": 0,
     "extras": 0,
     "compilation": 0,
     "choices": 0,
+    "directions": 0,
+    "robust_statistics": 0,
+    "uncertainty": 0,
     "labels": 0,
     "masks": 0,
     "parted_arrays": 0,
     "entries": 0,
+    "places": 0,
     "files": 0,
     "execution": 0,
     "images": 0,
+    "seen_size": 0,
     "imagenet_weights": 0,
     "torch_files": 0,
     "cluster": 1,
+    "plain_classes": 1,
     "datasets": 1,
     "models": 1,
     "training": 1,
@@ -44,8 +52,9 @@ RANKS = {
     "charts": 3,
     "results": 3,
     "experiment": 4,
+    "export": 4,
     "stages": 5,
-    "explorer": 6,
+    "explorer": 5,
     "demo_pictures": 8,
     "demo_settings": 8,
     "pipeline_settings": 8,
@@ -96,7 +105,18 @@ def package(module):
     return module.split(".")[1] if "." in module else ""
 
 
-STAGES = ["train", "predict", "measure", "fit", "select", "evaluate", "report", "export"]
+STAGES = [
+    "train",
+    "predict",
+    "measure",
+    "fit",
+    "select",
+    "evaluate",
+    "discover",
+    "explain",
+    "report",
+    "export",
+]
 """Folders of the stages, in the order of the pipeline: one imports only from those before it."""
 
 

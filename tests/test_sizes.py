@@ -6,8 +6,15 @@ from pathlib import Path
 import oodretrieval
 
 MODULE, FUNCTION = 300, 50
-ROOT = Path(oodretrieval.__file__).parent
-PATHS = sorted(ROOT.rglob("*.py"))
+ROOT = Path(oodretrieval.__file__).parents[1]
+PATHS = [
+    ROOT / "configuration.py",
+    *(
+        path
+        for folder in ("oodretrieval", "scripts", "docs")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ),
+]
 
 
 def too_long(source):

@@ -12,7 +12,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.typing import stringify_annotation
 
 ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[(?:~?typing\.)?Any, \.\.\.\], ~?numpy\.dtype\[(.+?)\]\]")
-ARRAY_LIKE = {stringify_annotation(ArrayLike, mode) for mode in ("smart", "fully-qualified")}  # type: ignore[arg-type]
+ARRAY_LIKE = {stringify_annotation(ArrayLike, mode) for mode in ("smart", "fully-qualified")}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -69,7 +69,8 @@ def find_name(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: E
         return None
     module, around, target = (node.get(key) or "" for key in ("py:module", "py:class", "reftarget"))
     package = ".".join(module.split(".")[:2])
-    found = env.domains["py"].find_obj(env, None, None, target, None, searchmode=1)
+    domain: Any = env.domains["py"]
+    found = domain.find_obj(env, None, None, target, None, searchmode=1)
     near = [name for name, entry in found if f"{name}.".startswith(f"{package}.") and not entry.aliased]
     if package and len(near) == 1:
         name = near[0]

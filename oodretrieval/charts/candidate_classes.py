@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from oodretrieval.charts.crop_sheets import show_crop
 from oodretrieval.charts.palette import AMBER, BLUE
 
 _CELL, _TEXT, _GAP, _HEAD, _LINE = 1.35, 2.6, 0.25, 0.5, 0.162
@@ -68,7 +67,9 @@ def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying:
                 x = left + (number % places) * (_CELL + 0.06)
                 y = top - (number // places) * step - _CELL
                 axes = figure.add_axes((x / width, y / height, _CELL / width, _CELL / height))
-                _show(axes, picture, captions[number] if captions else "", colour)
+                caption = captions[number] if captions else ""
+                show_crop(axes, picture, caption, colour, width=1.6, size=7.5, pad=2)
+                axes.set_anchor("N")
             left += places * (_CELL + 0.06) + _GAP
         top -= taken
     figure.text(0.1 / width, 1 - 0.12 / height, title, va="top", fontsize=11.5)
@@ -77,14 +78,3 @@ def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying:
 
 def _lines(pictures: Sequence[NDArray[np.uint8]], places: int) -> int:
     return max(1, -(-len(pictures) // max(1, places)))
-
-
-def _show(axes: Axes, picture: NDArray[np.uint8], caption: str, colour: str) -> None:
-    axes.imshow(picture)
-    axes.set_anchor("N")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.set_xlabel(caption, fontsize=7.5, labelpad=2)
-    spines: Any = axes.spines
-    for spine in spines.values():
-        spine.set(color=colour, linewidth=1.6)

@@ -10,19 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodretrieval.charts.candidate_pictures import Surroundings
 from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.masks import RunLengthMask
-from oodretrieval.segments import enlarge_box
 from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 132
 """Longer side of a tile's picture, pixels."""
 
-SMALLEST_CROP = 64
-"""Crops are enlarged to this height and width, so that a small segment shows where it lies."""
-
-MARGIN = 1.3
-"""Larger ones are shown in this part more of their surroundings, so that their outline is seen on all sides."""
+SURROUNDINGS = Surroundings(share=1.3, smallest=64)
+"""So that the outline is seen on all sides, and a small segment shows where it lies."""
 
 QUALITY = 82
 
@@ -80,11 +77,9 @@ def tiles(
     made: dict[int, Tile] = {}
     for place, image, row in _by_image(segments, image_of, by):
         [box] = segment_boxes(row.to_frame().T)
-        left, top, right, bottom = box
-        height, width = (max(round(side * MARGIN), SMALLEST_CROP) for side in (bottom - top, right - left))
-        enlarged = enlarge_box(box, height, width, *image.shape[:2])
+        around = SURROUNDINGS.around(box, image.shape)
         mask = masks[place] if masks else None
-        picture = as_data_address(outlined_crop(image, enlarged, mask, THUMBNAIL))
+        picture = as_data_address(outlined_crop(image, around, mask, THUMBNAIL))
         made[place] = Tile(picture, tuple(lines_of(row)))
     return tuple(made[place] for place in range(len(segments)))
 

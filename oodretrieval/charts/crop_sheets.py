@@ -45,17 +45,17 @@ def draw_neighbours(
     rows = max(1, -(-len(neighbours) // columns))
     grid = figure.add_gridspec(rows, columns + 1, wspace=0.1, hspace=0.3)
     left = figure.add_subplot(grid[:, 0])
-    _crop(left, query, query_caption, BLUE)
+    show_crop(left, query, query_caption, BLUE)
     left.set_title("query")
     drawn = [left]
     for number, (crop, caption) in enumerate(zip(neighbours, captions, strict=True)):
         axis = figure.add_subplot(grid[number // columns, 1 + number % columns])
         drawn.append(axis)
         if relevant is None:
-            _crop(axis, crop, caption, GREY)
+            show_crop(axis, crop, caption, GREY)
         else:
             mark, colour = ("✓", GREEN) if relevant[number] else ("✗", ORANGE)
-            _crop(axis, crop, f"{mark} {caption}", colour)
+            show_crop(axis, crop, f"{mark} {caption}", colour)
     return drawn
 
 
@@ -82,7 +82,7 @@ def draw_candidates(
     drawn = []
     for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
         axis = figure.add_subplot(grid[number // columns, number % columns])
-        _crop(axis, crop, caption, GREY)
+        show_crop(axis, crop, caption, GREY)
         drawn.append(axis)
     return drawn
 
@@ -142,7 +142,7 @@ def draw_review(
     drawn = []
     for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
         axis = figure.add_subplot(grid[number // 4, number % 4])
-        _crop(axis, crop, caption, colours[number] or GREY)
+        show_crop(axis, crop, caption, colours[number] or GREY)
         spines: Any = axis.spines
         for spine in spines.values():
             spine.set(linewidth=5.0 if number == place else 2.5)
@@ -162,11 +162,31 @@ def draw_review(
     return drawn
 
 
-def _crop(axis: Axes, crop: NDArray[np.uint8], caption: str, colour: str) -> None:
-    axis.imshow(crop)
-    axis.set_xlabel(caption, fontsize=9)
-    axis.set_xticks([])
-    axis.set_yticks([])
-    spines: Any = axis.spines
+def show_crop(
+    axes: Axes,
+    crop: NDArray[np.uint8],
+    caption: str,
+    colour: str,
+    *,
+    width: float = 2.5,
+    size: float = 9,
+    pad: float | None = None,
+) -> None:
+    """A picture in a frame, with a caption below.
+
+    Args:
+        axes: Where to draw.
+        crop: ``(h, w, 3)``.
+        caption: What stands below it.
+        colour: Of the frame.
+        width: Of the frame, points.
+        size: Of the caption's letters, points.
+        pad: Between both, points; matplotlib's own by default.
+    """
+    axes.imshow(crop)
+    axes.set_xlabel(caption, fontsize=size, labelpad=pad)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    spines: Any = axes.spines
     for spine in spines.values():
-        spine.set(color=colour, linewidth=2.5)
+        spine.set(color=colour, linewidth=width)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import Points, line_chart
+from oodretrieval.charts.crop_sheets import show_crop
 from oodretrieval.charts.palette import BLUE, GREY, ORANGE, REFERENCE_LINE
 
 COLUMNS = 10
@@ -99,11 +100,7 @@ def looks_figure(looks: Sequence[Look], title: str) -> Figure:
     )
     for place, look in enumerate(looks):
         axes = figure.add_subplot(grid[place // COLUMNS, place % COLUMNS])
-        axes.imshow(look.picture)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.set_xlabel(look.caption, fontsize=7.5, labelpad=2)
-        for spine in axes.spines.values():
-            spine.set(color=(GREY, ORANGE, BLUE)[look.success], linewidth=(0.8, 2.2, 2.6)[look.success])
+        colour, width = ((GREY, 0.8), (ORANGE, 2.2), (BLUE, 2.6))[look.success]
+        show_crop(axes, look.picture, look.caption, colour, width=width, size=7.5, pad=2)
     figure.suptitle(title, fontsize=11)
     return figure

@@ -1,7 +1,6 @@
 """Pictures of fixations: points over the image next to their heat map, for one segment or a class after the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
@@ -11,33 +10,12 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter
 
 from oodretrieval.charts.palette import BLACK, ENTROPY_MAP, RED, YELLOW
+from oodretrieval.explain import ExplainedSegment
 
 FADED = 0.55
 """How much of the image is left below points."""
 DOT = (86, 180, 233)
 """Of a fixation over its heat map, which is black, red and yellow; red, green, blue."""
-
-
-@dataclass(frozen=True, eq=False)
-class ExplainedSegment:
-    """Why pixels are of a class.
-
-    Attributes:
-        title: What is explained.
-        mask: The pixels, ``(H, W)`` bool.
-        points: Rows and columns of the fixations, ``(k, 2)``.
-        heat: Their heat map, ``(H, W)``, 0…1.
-    """
-
-    title: str
-    mask: NDArray[np.bool_]
-    points: NDArray[np.int64]
-    heat: NDArray[np.float32]
-
-    @property
-    def share_inside(self) -> float:
-        """Share of the fixations that lie in the segment, 0…1."""
-        return float(self.mask[tuple(self.points.T)].mean()) if len(self.points) else 0.0
 
 
 def fixation_figure(image: NDArray[np.uint8], segments: Sequence[ExplainedSegment], title: str) -> Figure:

@@ -5,15 +5,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from oodretrieval.masks import RunLengthMask, decode_mask
+from oodretrieval.masks import EIGHT, RunLengthMask, decode_mask
+from oodretrieval.segments import crop
 
 BRIGHT, DARK = (255, 225, 0), (0, 0, 0)
 """Colours of the line and of what sets it off."""
 LINE = 400
 """A line is a pixel wide in pictures up to half as long again, then two, …."""
-Box = tuple[int, int, int, int]
-
-_EIGHT = np.ones((3, 3), bool)
 
 
 def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1) -> NDArray[np.uint8]:
@@ -37,15 +35,31 @@ def outlined(picture: NDArray[np.uint8], mask: NDArray[np.bool_], width: int = 1
     """
     if picture.ndim != 3 or picture.shape[:2] != mask.shape:
         raise ValueError(f"expected a picture (h, w, 3) and a mask (h, w), got {picture.shape}, {mask.shape}")
-    inside = mask & ~ndimage.binary_erosion(mask, _EIGHT, iterations=width, border_value=1)
-    around = ndimage.binary_dilation(mask, _EIGHT, iterations=width) & ~mask
     drawn = picture.copy()
-    drawn[around], drawn[inside] = DARK, BRIGHT
+    here = _reach(mask, width)
+    part = mask[here]  # of a large image, what is left of it is most of the work
+    inside = part & ~ndimage.binary_erosion(part, EIGHT, iterations=width, border_value=1)
+    around = ndimage.binary_dilation(part, EIGHT, iterations=width) & ~part
+    drawn[here][around], drawn[here][inside] = DARK, BRIGHT
     return drawn
 
 
+def _reach(mask: NDArray[np.bool_], width: int) -> tuple[slice, slice]:
+    """The rows and columns that a line around a mask can lie in."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return slice(0, 0), slice(0, 0)
+    return (
+        slice(max(int(rows[0]) - width, 0), int(rows[-1]) + width + 1),
+        slice(max(int(columns[0]) - width, 0), int(columns[-1]) + width + 1),
+    )
+
+
 def outlined_crop(
-    image: NDArray[np.uint8], box: Box, mask: RunLengthMask | None, longest: int | None = None
+    image: NDArray[np.uint8],
+    box: tuple[int, int, int, int],
+    mask: RunLengthMask | None,
+    longest: int | None = None,
 ) -> NDArray[np.uint8]:
     """A crop of an image as a picture, with a mask outlined in it: in a small one the line is as fine as in any.
 
@@ -59,10 +73,9 @@ def outlined_crop(
         ``(h, w, 3)``.
 
     Raises:
-        ValueError: If the mask is of an image of another size.
+        ValueError: If the box is not inside the image, or the mask is of an image of another size.
     """
-    left, top, right, bottom = box
-    part = image[top:bottom, left:right]
+    part = crop(image, box)
     scale = 1.0 if longest is None else min(1.0, longest / max(part.shape[:2]))
     size = max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale))
     small = np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS)) if scale < 1 else part
@@ -70,7 +83,7 @@ def outlined_crop(
         return np.ascontiguousarray(small)
     if mask.size != image.shape[:2]:
         raise ValueError(f"expected a mask of {image.shape[:2]} (H, W), got one of {mask.size}")
-    inside = decode_mask(mask)[top:bottom, left:right]
+    inside = crop(decode_mask(mask), box)
     if scale < 1:
         shares = Image.fromarray(inside.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
         inside = np.asarray(shares) >= 128

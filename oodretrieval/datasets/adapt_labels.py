@@ -26,6 +26,36 @@ def attribute(source: Any, name: str) -> Any:
     return getattr(sys.modules.get(type(source).__module__), name, None)
 
 
+def same_names(labels: ClassMapping, predicted: ClassMapping) -> dict[int, int]:
+    """The predicted class of the same name as each label.
+
+    Args:
+        labels: Label id → (name, colour).
+        predicted: Predicted id → (name, colour); of equal names the first counts.
+
+    Returns:
+        Label id → predicted id; 255 where there is none.
+    """
+    ids: dict[str, int] = {}
+    for key in sorted(predicted):
+        ids.setdefault(predicted[key][0], key)
+    return {key: ids.get(name, NO_CLASS) for key, (name, _) in labels.items()}
+
+
+def ids_of_members(classes: ClassMapping, members: Mapping[str, Iterable[str]]) -> dict[str, int]:
+    """The class that each label is counted as.
+
+    Args:
+        classes: Id → (name, colour).
+        members: Name of a class → names of the labels that are counted as it.
+
+    Returns:
+        Name of a label → id of its class.
+    """
+    ids = {name: key for key, (name, _) in classes.items()}
+    return {label: ids[name] for name, labels in members.items() for label in labels}
+
+
 def label_set_of(source: Any, where: str) -> LabelSet | None:
     """Tables made of ``label_mapping``, ``pred_mapping``, ``label_to_pred`` and ``void_ids``.
 
@@ -66,7 +96,7 @@ def label_set_of(source: Any, where: str) -> LabelSet | None:
     if table is not None:
         to_pred = {NO_CLASS: NO_CLASS, **{int(k): int(v) for k, v in table.items() if int(k) >= 0}}
     else:
-        to_pred = _by_name(labels, predicted) if pred else {key: key for key in labels}
+        to_pred = same_names(labels, predicted) if pred else {key: key for key in labels}
     try:
         return LabelSet(
             labels, predicted, {k: NO_CLASS if k in void else v for k, v in to_pred.items()}, void
@@ -91,13 +121,6 @@ def _void_ids(source: Any, labels: ClassMapping) -> frozenset[int]:
     if offered is not None:
         return frozenset(int(key) for key in offered if int(key) >= 0) | {NO_CLASS}
     return frozenset(key for key, (name, _) in labels.items() if name.lower() in VOID_NAMES) | {NO_CLASS}
-
-
-def _by_name(labels: ClassMapping, predicted: ClassMapping) -> dict[int, int]:
-    ids: dict[str, int] = {}
-    for key in sorted(predicted):
-        ids.setdefault(predicted[key][0], key)
-    return {key: ids.get(name, NO_CLASS) for key, (name, _) in labels.items()}
 
 
 def _checked(mapping: Any, name: str, where: str) -> dict[int, tuple[str, tuple[int, int, int]]]:

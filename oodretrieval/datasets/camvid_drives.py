@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Literal
 
 from oodretrieval.datasets import camvid
+from oodretrieval.datasets.adapt_labels import ids_of_members
 from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
 from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
@@ -94,8 +95,7 @@ VOID = ("Void", "Archway", "Bridge", "Tunnel", "Train")
 
 def _full_labels() -> LabelSet:
     predicted = camvid.LABELS.with_unknown(UNKNOWN).pred_mapping
-    id_of = {name: number for number, (name, _) in predicted.items()}
-    class_of = {full: id_of[name] for name, members in KNOWN.items() for full in members}
+    class_of = ids_of_members(predicted, KNOWN)
     return LabelSet(
         label_mapping=FULL_CLASSES,
         pred_mapping=predicted,

@@ -14,11 +14,12 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from oodretrieval.datasets.adapt_labels import same_names
 from oodretrieval.datasets.sample import FileDataset, FileItem, SegmentationDataset
 from oodretrieval.datasets.subset import Subset, opened
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetError, DatasetNotFoundError
-from oodretrieval.labels import NO_CLASS, ClassMapping, LabelSet
+from oodretrieval.labels import ClassMapping, LabelSet
 
 CLASSES = "classes.json"
 """File that names classes and images of an export."""
@@ -43,9 +44,7 @@ class ExportedLabels(FileDataset):
         self.root = Path(root)
         mapping, new, items = _contents(self.root)
         target = mapping if classes is None else classes
-        ids = {name: key for key, (name, _) in target.items()}
-        to_pred = {key: ids.get(name, NO_CLASS) for key, (name, _) in mapping.items()}
-        super().__init__(items, LabelSet(mapping, target, to_pred, frozenset()))
+        super().__init__(items, LabelSet(mapping, target, same_names(mapping, target), frozenset()))
         self.new_classes: dict[str, tuple[int, int, int]] = {
             name: colour for key, (name, colour) in mapping.items() if key in new
         }

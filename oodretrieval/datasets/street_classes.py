@@ -25,6 +25,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oodretrieval.datasets import idd_lite
+from oodretrieval.datasets.adapt_labels import ids_of_members
 from oodretrieval.datasets.sample import SegmentationDataset
 from oodretrieval.datasets.subset import Subset, opened
 from oodretrieval.entries import DatasetEntry
@@ -65,8 +66,7 @@ def street_labels(label_set: LabelSet) -> LabelSet:
     Raises:
         UnknownNameError: If a label is not in the table.
     """
-    id_of = {name: number for number, (name, _) in CLASSES.items()}
-    class_of = {label: id_of[name] for name, members in MEMBERS.items() for label in members}
+    class_of = ids_of_members(CLASSES, MEMBERS)
     nothing = dict.fromkeys((*UNKNOWN, *VOID), NO_CLASS)
     names = {label: name for label, (name, _) in label_set.label_mapping.items()}
     for name in names.values():

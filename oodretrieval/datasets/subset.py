@@ -26,6 +26,7 @@ from oodretrieval.datasets.sample import LabelTables, Sample, SegmentationDatase
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import ConfigurationError, DatasetError, DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import LabelSet
+from oodretrieval.places import places_of
 
 
 class Subset(LabelTables, Dataset[Sample]):
@@ -198,7 +199,7 @@ def subset_by_file_list(
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetNotFoundError(f"cannot read the list of ids {str(path)!r} ({error})") from error
-    position = {key: index for index, key in enumerate(whole.ids)}
+    position = places_of(whole.ids)
     # An id may itself hold " #": only what is no id as it stands is searched for a comment.
     stripped = [line.strip() for line in lines]
     listed = [line if line in position else re.sub(r"(^|\s+)#.*", "", line) for line in stripped]

@@ -32,8 +32,8 @@ from oodretrieval.choices import DEFAULT_NET
 from oodretrieval.embedding.contract import EmbeddingNetwork
 from oodretrieval.embedding.layered import LAYERS, LayeredEmbedding
 from oodretrieval.embedding.timm_networks import TimmEmbedding
-from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD, LITE_MEAN, LITE_STD, EmbeddingEntry, build
-from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
+from oodretrieval.entries import IMAGENET_MEAN, IMAGENET_STD, LITE_MEAN, LITE_STD, EmbeddingEntry, build_kind
+from oodretrieval.errors import UnknownNameError, WeightsError
 from oodretrieval.imagenet_weights import (
     cached_torchvision_weights,
     efficientnet_lite_state,
@@ -119,13 +119,7 @@ def text_vectors(
 
 def _of_entry(entry: EmbeddingEntry) -> EmbeddingNetwork:
     own = {} if entry.weights is None else {"weights_file": entry.weights}
-    network = build(entry, **own)
-    if not isinstance(network, EmbeddingNetwork):
-        raise ConfigurationError(
-            f"entry {entry.module}.{entry.class_name} must build an EmbeddingNetwork, built "
-            f"{type(network).__name__}; derive its class from oodretrieval.embedding.EmbeddingNetwork"
-        )
-    return network
+    return build_kind(entry, EmbeddingNetwork, "an EmbeddingNetwork", **own)
 
 
 def _lite(name: str, pretrained: bool) -> EmbeddingNetwork:

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
+from oodretrieval.places import cells_of_pixels
+
 INSIDE_SHARE, INSIDE_PIXELS = 0.3, 20
 """A segment with at least this share, and this number, of its pixels inside is pooled over these alone."""
 
@@ -31,16 +33,13 @@ def pool_by_segment(features: NDArray[np.floating], components: NDArray[np.integ
         raise ValueError(
             f"expected features (D, h, w) and components (H, W), got {features.shape} and {components.shape}"
         )
-    (height, width), (rows, columns) = components.shape, features.shape[1:]
-    y = (2 * np.arange(height) + 1) * rows // (2 * height)
-    x = (2 * np.arange(width) + 1) * columns // (2 * width)
-    cells = (y[:, None] * columns + x[None]).ravel()
+    cells = cells_of_pixels(components.shape, features.shape[1:]).ravel()
     ids, inside = components.ravel(), inside_pixels(components).ravel()
     number = int(ids.max())
     count, count_inside = (np.bincount(kept, minlength=number + 1) for kept in (ids, ids[inside]))
     roomy = (count_inside >= INSIDE_SHARE * count) & (count_inside >= INSIDE_PIXELS)
     chosen = (ids > 0) & (inside | ~roomy[ids])
-    shape = (number + 1, rows * columns)
+    shape = (number + 1, features.shape[1] * features.shape[2])
     weights = coo_array((np.ones(int(chosen.sum())), (ids[chosen], cells[chosen])), shape).tocsr()
     sums = weights @ features.reshape(len(features), -1).T.astype(np.float64)
     pixels = np.maximum(np.asarray(weights.sum(axis=1)), 1)

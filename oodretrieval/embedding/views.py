@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.choices import CONTEXT, DIMMED, MASKED, POOLED
+from oodretrieval.directions import unit_vectors
 from oodretrieval.masks import RunLengthMask, decode_mask
 
 NEEDS_MASK = frozenset({DIMMED, MASKED, POOLED})
@@ -116,9 +117,7 @@ def mean_of_views(vectors: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]
     """
     if len(vectors) == 1:
         return vectors[0]
-    lengths = [np.linalg.norm(one, axis=1, keepdims=True) for one in vectors]
-    units = [one / np.where(length > 0, length, 1) for one, length in zip(vectors, lengths, strict=True)]
-    mean: NDArray[np.float32] = np.mean(units, axis=0, dtype=np.float32)
+    mean: NDArray[np.float32] = np.mean([unit_vectors(one) for one in vectors], axis=0, dtype=np.float32)
     return mean
 
 

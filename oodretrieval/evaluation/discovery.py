@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from oodretrieval.masks import RunLengthMask, encode_mask, encode_within, mask_intersection
+from oodretrieval.masks import EIGHT, RunLengthMask, encode_mask, encode_within, mask_intersection
 
 Mask = RunLengthMask | NDArray[np.bool_]
 TOUCHED, FOUND, OUTLINED = 0.5, 0.25, 0.5
@@ -17,8 +17,6 @@ LOOKS_IN_ALL = (50, 100, 200, 500)
 AREA_LOOKS = 10
 MIN_SHARE = 0.001
 """Smallest unknown object, as a share of the image's area."""
-
-_EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +59,7 @@ def unknown_objects(
     size = (labels.shape[0], labels.shape[1])
     objects = UnknownObjects([], [], [])
     for label in sorted(set(unknown)):
-        components, _ = ndimage.label(labels == label, _EIGHT)
+        components, _ = ndimage.label(labels == label, EIGHT)
         for number, (rows, columns) in enumerate(ndimage.find_objects(components), 1):
             part = components[rows, columns] == number
             mask = encode_within(part, (columns.start, rows.start), size)
@@ -207,7 +205,23 @@ def match(candidates: Sequence[Mask], objects: Sequence[Mask]) -> Matches:
     for row, mask in enumerate(_each(candidates if things else ())):
         areas[row] = mask.area
         shared[row] = [mask_intersection(thing, mask) for thing in things]
-    union = areas[:, None] + [thing.area for thing in things] - shared
+    return matches_of_areas(shared, areas, [thing.area for thing in things])
+
+
+def matches_of_areas(
+    shared: NDArray[np.floating], areas: NDArray[np.number], objects: Sequence[int]
+) -> Matches:
+    """:func:`match` of candidates whose pixels on each object are counted.
+
+    Args:
+        shared: Pixels of each candidate on each object, ``(k, o)``.
+        areas: Pixels of each candidate, ``(k,)``.
+        objects: Pixels of each object, ``o`` of them.
+
+    Returns:
+        Their overlaps, ``(k, o)``.
+    """
+    union = areas[:, None] + np.asarray(objects, np.int64) - shared
     return Matches(shared / np.maximum(areas, 1)[:, None], shared / np.maximum(union, 1))
 
 

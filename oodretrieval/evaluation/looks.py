@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-_EIGHT = np.ones((3, 3), bool)
+from oodretrieval.masks import EIGHT
+
 Labels = NDArray[np.int64]
 Looks = NDArray[np.float64]
 
@@ -49,7 +50,7 @@ def looks_until_found(
     wanted = [int(i) for i in np.unique(labels) if ids is None or int(i) in ids]
     names, found = [], []
     for label in wanted:
-        components, _ = ndimage.label(labels == label, _EIGHT)
+        components, _ = ndimage.label(labels == label, EIGHT)
         for number, (down, across) in enumerate(ndimage.find_objects(components), 1):
             if down.stop - down.start >= min_height and across.stop - across.start >= min_width:
                 rows, columns = np.nonzero(components[down, across] == number)

@@ -42,30 +42,59 @@ def kind_of_feature(name: str) -> str:
     return next((kind for pattern, kind in _KINDS if re.match(pattern, name)), "others")
 
 
-def correlations(features: Vector, iou: Vector) -> Vector:
-    """Pearson's correlation of every feature with the IoU.
+class CorrelationSums:
+    """Pearson's correlation of every feature with the IoU, of segments that come part by part.
+
+    Means and products of deviations from them are kept, and those of two parts put together.
 
     Args:
-        features: ``(n, F)``.
-        iou: ``(n,)``.
+        features: Number of features ``F``.
 
-    Returns:
-        ``(F,)``, -1…1; 0 where a feature, or the IoU, never varies.
-
-    Example:
-        >>> correlations(np.array([[1.0, 5.0], [0.0, 5.0]]), np.array([0.2, 0.4])).round(6).tolist()
-        [-1.0, 0.0]
+    Source:
+        Chan, Golub, LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979.
     """
-    if not len(iou):
-        return np.zeros(features.shape[1])
-    centred, target = features - features.mean(axis=0), iou - iou.mean()
-    length = np.sqrt((centred**2).sum(axis=0) * (target**2).sum())
-    # what is left of a constant after its mean is rounding
-    varies = length > 1e-9 * np.maximum(np.abs(features).max(axis=0), 1e-300) * len(iou) * max(iou.max(), 0.0)
-    result: Vector = np.where(
-        varies, (centred * target[:, None]).sum(axis=0) / np.where(varies, length, 1.0), 0.0
-    )
-    return result
+
+    def __init__(self, features: int) -> None:
+        self._count, self._largest = 0, np.zeros(features + 1)
+        self._mean, self._squares, self._products = np.zeros((3, features + 1))
+
+    def add(self, features: Vector, iou: Vector) -> None:
+        """Add some segments.
+
+        Args:
+            features: ``(n, F)``.
+            iou: ``(n,)``.
+        """
+        if not len(iou):
+            return
+        values = np.column_stack([features, iou])
+        mean, count = values.mean(axis=0), self._count + len(iou)
+        centred, apart = values - mean, mean - self._mean
+        weight = self._count * len(iou) / count
+        self._squares += (centred**2).sum(axis=0) + weight * apart**2
+        self._products += (centred * centred[:, -1:]).sum(axis=0) + weight * apart * apart[-1]
+        self._mean = self._mean + apart * (len(iou) / count)
+        self._largest = np.maximum(self._largest, np.abs(values).max(axis=0))
+        self._count = count
+
+    def correlations(self) -> Vector:
+        """Of all segments so far.
+
+        Returns:
+            ``(F,)``, -1…1; 0 where a feature, or the IoU, never varies.
+
+        Example:
+            >>> sums = CorrelationSums(2)
+            >>> sums.add(np.array([[1.0, 5.0]]), np.array([0.2]))
+            >>> sums.add(np.array([[0.0, 5.0]]), np.array([0.4]))
+            >>> sums.correlations().round(6).tolist()
+            [-1.0, 0.0]
+        """
+        length = np.sqrt(self._squares[:-1] * self._squares[-1])
+        # what is left of a constant after its mean is rounding
+        varies = length > 1e-9 * np.maximum(self._largest[:-1], 1e-300) * self._count * self._largest[-1]
+        result: Vector = np.where(varies, self._products[:-1] / np.where(varies, length, 1.0), 0.0)
+        return result
 
 
 def permutation_importance(

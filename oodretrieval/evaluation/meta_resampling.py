@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Vector = NDArray[np.float64]
-_RESAMPLES_AT_ONCE = 50
+_RESAMPLES_AT_ONCE, _VALUES_AT_ONCE = 50, 4_000_000
 
 
 def resampled_measures(
@@ -77,8 +77,9 @@ def _ranks(
     order = np.argsort(-score, kind="stable")
     ordered, hits, image = score[order], positive[order].astype(np.float64), frames[order]
     last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
-    for start in range(0, len(weights), _RESAMPLES_AT_ONCE):
-        amount = weights[start : start + _RESAMPLES_AT_ONCE][:, image]
+    together = min(_RESAMPLES_AT_ONCE, max(1, _VALUES_AT_ONCE // len(image)))
+    for start in range(0, len(weights), together):
+        amount = weights[start : start + together][:, image]
         true = np.cumsum(amount * hits, axis=1)[:, last]
         false = np.cumsum(amount * (1 - hits), axis=1)[:, last]
         gained = np.diff(true, prepend=0.0, axis=1)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from oodretrieval.evaluation.bootstrap import block_weights, interval
+from oodretrieval.masks import EIGHT
 
 UNKNOWN, KNOWN, IGNORE = 1, 0, 255
 TAUS = tuple(k / 100 for k in range(25, 76, 5))
 """Overlaps from which a component counts as met."""
-_EIGHT = np.ones((3, 3), bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ def _require_fitting(predicted: NDArray[np.bool_], truth: NDArray[np.integer], i
 
 def _components(mask: NDArray[np.bool_], smallest: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Components of at least this number of pixels: ids ``(H, W)``, 1…n and 0 elsewhere, and their sizes ``(n,)``."""
-    ids, count = ndimage.label(mask, _EIGHT)
+    ids, count = ndimage.label(mask, EIGHT)
     sizes = np.bincount(ids.ravel(), minlength=count + 1)
     kept = sizes >= smallest
     kept[0] = False

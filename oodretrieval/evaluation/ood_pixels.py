@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter
 
 from oodretrieval.choices import EXPECTED_IOU, LOGIT_SCORES, SOFTMAX_SCORES
+from oodretrieval.uncertainty import softmax_scores
 
 SMOOTHING = 0.02
 """Standard deviation of the Gaussian, as a share of the root of the image's area; nothing is fitted."""
 
 _PIXELS_AT_ONCE = 1 << 16
-_EPSILON = float(np.finfo(np.float32).eps)
 _SMALLEST_STD = 1e-6
 
 
@@ -176,28 +176,10 @@ def _scores(
     logits: NDArray[np.floating], temperature: float, statistics: LogitStatistics | None
 ) -> Mapping[str, NDArray[Any]]:
     """Scores of pixels ``(n, C)``."""
-    if not temperature > 0:
-        raise ValueError(f"expected temperature > 0, got {temperature}")
     z = np.asarray(logits, np.float32)
-    predicted = z.argmax(axis=1)
-    largest = z.max(axis=1)
-    below = z - largest[:, None]
-    odds = np.exp(below)
-    np.put_along_axis(odds, predicted[:, None], 0, axis=1)
-    others = odds.sum(axis=1)  # without the 1 of the largest, next to which float32 would lose them
-    p = odds / (1 + others)[:, None]
-    np.put_along_axis(p, predicted[:, None], 1 / (1 + others)[:, None], axis=1)
-    heat = (
-        np.log1p(others) if temperature == 1 else np.log(np.exp(below / np.float32(temperature)).sum(axis=1))
-    )
-    scores = {
-        "max_softmax": others / (1 + others),
-        "entropy": -(p * np.log(p + np.float32(_EPSILON))).sum(axis=1) / np.log(z.shape[1]),
-        "energy": -(largest + temperature * heat),
-        "max_logit": -largest,
-    }
+    scores = softmax_scores(z, temperature)
     if statistics is not None:
-        scores["standardised_max_logit"] = -statistics.standardise(largest, predicted)
+        scores["standardised_max_logit"] = -statistics.standardise(-scores["max_logit"], z.argmax(axis=1))
     return scores
 
 

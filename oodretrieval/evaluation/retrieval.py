@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.directions import unit_vectors
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.evaluation.bootstrap import block_weights, interval
 
@@ -133,9 +134,9 @@ def _checked(
     if metric not in METRICS:
         raise UnknownNameError("metric", metric, METRICS)
     if metric == "cosine":
-        norms = np.linalg.norm(points, axis=1, keepdims=True)
+        units = unit_vectors(points)
         # a direction of its own for vectors that have none
-        points = np.hstack([points / np.where(norms > 0, norms, 1.0), norms == 0])
+        points = np.hstack([units, ~units.any(axis=1, keepdims=True)])
     return points, names, classes
 
 

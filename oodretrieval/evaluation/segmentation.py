@@ -30,7 +30,7 @@ class SegmentationQuality:
 
     def __init__(self, label_set: LabelSet) -> None:
         self.label_set = label_set
-        self.classes = ClassMeasures([label_set.pred_mapping[i][0] for i in range(label_set.num_classes)])
+        self.classes = ClassMeasures(label_set.class_names)
         with_background = label_set.background_id is not None and label_set.num_classes > 2
         self.background = BackgroundQuality(label_set) if with_background else None
 

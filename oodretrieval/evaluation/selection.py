@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from oodretrieval.masks import EIGHT
+
 _FOUND_SHARE = 0.5
-_EIGHT = np.ones((3, 3), bool)
 _FOUR = ndimage.generate_binary_structure(2, 1)
 
 
@@ -137,7 +138,7 @@ def _objects_of(
     smallest: tuple[int, int],
     single_box: bool,
 ) -> list[TrueObject]:
-    components, count = ndimage.label(mask, _FOUR if single_box else _EIGHT)
+    components, count = ndimage.label(mask, _FOUR if single_box else EIGHT)
     areas = np.bincount(components.ravel(), minlength=count + 1)
     covered = _covered(components, boxes, count, single_box) / np.maximum(areas, 1)
     hits = np.bincount(components[selected], minlength=count + 1) > 0

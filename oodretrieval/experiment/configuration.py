@@ -13,6 +13,7 @@ import oodretrieval
 from oodretrieval.entries import DatasetEntry, EmbeddingEntry, Entry, MetaModelEntry, ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError
 from oodretrieval.experiment.settings import flat, names_in
+from oodretrieval.remote_paths import RemotePath, path_of
 
 VARIABLE = "OODRETRIEVAL_CONFIGURATION"
 CHECKOUT = Path(oodretrieval.__file__).parents[1]
@@ -171,6 +172,8 @@ class Configuration:
 
     def resolve(self, path: str | Path) -> Path:
         """``path`` itself where it is absolute, else next to the configuration, or in the checkout if it is there."""
+        if isinstance(path, RemotePath):
+            return path
         own = (self.path.parent / Path(path).expanduser()).resolve()
         shipped = CHECKOUT / path
         return shipped if shipped.is_file() and not own.exists() else own
@@ -215,13 +218,13 @@ def load_configuration(path: Path | None = None) -> Configuration:
     if missing:
         raise ConfigurationError(f"{path} must define {', '.join(missing)}")
     named = os.environ.get("OODRETRIEVAL_WORKSPACE")
-    workspace = Path(named).expanduser().absolute() if named else Path(module.WORKSPACE).expanduser()
+    workspace = path_of(named).absolute() if named else path_of(module.WORKSPACE)
     return Configuration(
         path=path,
         datasets=module.DATASETS,
         models=module.MODELS,
         meta_models=module.META_MODELS,
-        workspace=path.parent / workspace,
+        workspace=workspace if isinstance(workspace, RemotePath) else path.parent / workspace,
         defaults={name: getattr(module, name) for name in DEFAULTS},
         embeddings=getattr(module, "EMBEDDINGS", {}),
     )

@@ -1,29 +1,27 @@
-"""What a result says of the dataset and the network that it was measured on."""
+"""What a result says of the datasets and the network that it was measured on."""
+
+from collections.abc import Iterable
+from typing import Any
 
 from oodretrieval.experiment.run import Run
+from oodretrieval.results.result import Context
 
 
-def split_of(run: Run, dataset: str) -> str:
-    """The split that a dataset's entry names.
+def measured_on(run: Run, datasets: Iterable[str], model: str = "", **rules: Any) -> Context:
+    """The rules of a result, with what the configuration says of datasets and network.
 
-    Args:
-        run: Whose configuration has the entry.
-        dataset: Name of the dataset.
-
-    Returns:
-        Its split; its own name where the entry names none.
-    """
-    return str(run.configuration.dataset(dataset).kwargs.get("split", dataset))
-
-
-def model_context(run: Run, model: str) -> dict[str, str]:
-    """What a result says of the network that it was measured with.
+    A catalogue can be searched where its datasets and its network are not configured: those have no split, no weights.
 
     Args:
-        run: Whose configuration has the entry.
-        model: Name of the network.
+        run: Whose configuration has the entries.
+        datasets: Names of the datasets; one whose entry names no split is its own.
+        model: Name of the network; empty where none took part.
+        **rules: All else that a :class:`~oodretrieval.results.result.Context` says.
 
     Returns:
-        ``model`` and ``weights`` of a :class:`~oodretrieval.results.result.Context`.
+        The rules.
     """
-    return {"model": model, "weights": run.weights_hash(model)}
+    entries, names = run.configuration.datasets, [str(name) for name in datasets]
+    splits = [str(entries[name].kwargs.get("split", name)) for name in names if name in entries]
+    weights = run.weights_hash(model) if model in run.configuration.models else ""
+    return Context(dataset=", ".join(names), split=", ".join(splits), model=model, weights=weights, **rules)

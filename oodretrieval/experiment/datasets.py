@@ -1,11 +1,11 @@
 """Datasets by the names of their entries, as the command line narrows them down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from oodretrieval.datasets import SegmentationDataset, open_dataset, subset_by_index
-from oodretrieval.errors import TableError
+from oodretrieval.errors import TableError, UnknownNameError
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
@@ -50,6 +50,23 @@ def require_truth(dataset: SegmentationDataset, name: str) -> LabelSet:
     if dataset.label_set is None:
         raise TableError(no_truth(name))
     return dataset.label_set
+
+
+def require_images(dataset: SegmentationDataset, name: str, images: Sequence[str]) -> None:
+    """Refuse images that a dataset does not have.
+
+    Args:
+        dataset: The dataset.
+        name: Of its entry.
+        images: Ids asked for.
+
+    Raises:
+        UnknownNameError: If it lacks one.
+    """
+    ids = dataset.ids
+    for image in images:
+        if image not in ids:
+            raise UnknownNameError(f"image of {name}", image, ids)
 
 
 def dataset_arguments(configuration: Configuration, name: str, common: CommonSettings) -> dict[str, str]:

@@ -1,17 +1,19 @@
 """What a stage would do: images to do, done and failed, and where it would write. No network is loaded for that."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from oodretrieval.errors import StoreError
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, names_in
+from oodretrieval.remote_paths import path_of
 from oodretrieval.results.result import result_folder
-from oodretrieval.stores import Stored, Workspace, existing_parts, read_failures, read_prediction_record
+from oodretrieval.stores import Stored, existing_parts, read_failures
+from oodretrieval.stores.located_segments import readable_records
+from oodretrieval.stores.stored import catalogue_name
 
 logger = logging.getLogger(OUTPUT)
 S = TypeVar("S")
@@ -71,7 +73,7 @@ def dry_run(stage: str, settings: object, run: Run) -> dict[str, Any]:
         logger.info("%s", line)
     said["writes"] = [str(path) for path in _WRITES[stage](values, run)]
     for path in said["writes"]:
-        logger.info("%s %s", "would go on in" if Path(path).exists() else "would write", path)
+        logger.info("%s %s", "would go on in" if path_of(path).exists() else "would write", path)
     logger.info("nothing was done, because of args.dry_run=True")
     return said
 
@@ -81,9 +83,8 @@ def _with_folder(settings: S, run: Run) -> tuple[S, Run]:
     values = flat(settings)
     if values.get("dataset") != "" or not values.get("root"):
         return settings, run
-    name = run.configuration.free_name(values["root"])
-    extended = run.configuration.with_folder(name, values["root"])
-    return changed(settings, {"dataset": name}), replace(run, configuration=extended)
+    run, name = run.with_folder(values["root"])
+    return changed(settings, {"dataset": name}), run
 
 
 def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
@@ -93,7 +94,9 @@ def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
     if not model:
         return ImageCounts(len(images))
     stored = Stored(model, name)
-    digests = dict(_predicted(run.workspace, stored, images))
+    # damaged ones are made again, which is said then
+    usable = readable_records(run.workspace, stored, images, damaged=lambda error: None)
+    digests = {image: record.digest for image, record in usable}
     parts = existing_parts(run.workspace, stored).values()
     measured = {
         i for part in parts for i, digest in part.images.items() if i in images and digests.get(i) == digest
@@ -106,17 +109,6 @@ def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
     return ImageCounts(
         len(images), len(digests), len(measured), len(unpredicted), len(not_measured - measured)
     )
-
-
-def _predicted(workspace: Workspace, stored: Stored, images: set[str]) -> Iterator[tuple[str, str]]:
-    """Images whose predictions can be used, and their digests; others are made again."""
-    for image in images:
-        path = workspace.prediction_path(stored, image)
-        if path.is_file():
-            try:
-                yield image, read_prediction_record(path).digest
-            except StoreError:
-                continue
 
 
 def _to_predict(counts: ImageCounts, values: Values) -> int:
@@ -152,12 +144,12 @@ def _segments(values: Values, run: Run) -> list[Path]:
 
 def _catalogue(values: Values, run: Run) -> list[Path]:
     names = values["dataset"] if isinstance(values["dataset"], tuple) else (values["dataset"],)
-    name = values["save_file"] or values.get("load_file") or "+".join(names)
+    name = catalogue_name(values["save_file"] or values.get("load_file", ""), names)
     return [run.workspace.catalogue_folder(name)] if name else []
 
 
 def _pipeline(values: Values, run: Run) -> list[Path]:
-    return [*_predictions(values, run), *_catalogue(values, run), run.workspace.path / "reports"]
+    return [*_predictions(values, run), *_catalogue(values, run), run.workspace.reports_folder]
 
 
 def _evaluation(values: Values, run: Run) -> list[Path]:
@@ -174,17 +166,16 @@ def _meta_model(values: Values, run: Run) -> list[Path]:
     name = run.configuration.meta_model_for(values["model_name"], values["meta_model_name"])
     path = run.configuration.meta_model(name).path
     own = run.workspace.meta_model_path(name, "").parent  # its suffix depends on its kind
-    return [Path(path) if path else own, *_evaluation(values, run)]
+    return [path_of(path) if path else own, *_evaluation(values, run)]
 
 
 def _novelty_model(values: Values, run: Run) -> list[Path]:
-    path = run.configuration.model(values["model_name"]).novelty
-    return [Path(path or run.workspace.novelty_model_path(values["model_name"]))]
+    return [run.novelty_model_path(values["model_name"])]
 
 
 def _network(values: Values, run: Run) -> list[Path]:
     path = values["save_file"] or run.configuration.model(values["model_name"]).weights
-    return [*([Path(path)] if path else []), run.workspace.path / "training"]
+    return [*([Path(path)] if path else []), run.workspace.training_folder]
 
 
 _WRITES: dict[str, Callable[[Values, Run], list[Path]]] = {
@@ -195,16 +186,16 @@ _WRITES: dict[str, Callable[[Values, Run], list[Path]]] = {
     "train_novelty": _novelty_model,
     "train_segmentation": _network,
     "compute_logit_statistics": lambda values, run: [
-        Path(values["save_file"] or run.workspace.path / "logit_statistics")
+        Path(values["save_file"] or run.workspace.logit_statistics_folder)
     ],
     "compute_embeddings": _catalogue,
-    "merge_catalogues": lambda values, run: [run.workspace.path / "catalogues"],
+    "merge_catalogues": lambda values, run: [run.workspace.catalogues_folder],
     "discover_embedding_space": _of_catalogue,
     "discover_classes": _of_catalogue,
     "eval_retrieval": _of_catalogue,
     "find_similar": _of_catalogue,
-    "export": lambda values, run: [Path(values["save_dir"] or run.workspace.path / "exports")],
-    "report": lambda values, run: [Path(values["save_file"] or run.workspace.path / "reports")],
+    "export": lambda values, run: [Path(values["save_dir"] or run.workspace.exports_folder)],
+    "report": lambda values, run: [Path(values["save_file"] or run.workspace.reports_folder)],
     "demo": lambda values, run: [Path(values["save_dir"]), run.workspace.path],
     **dict.fromkeys(
         ("eval_iou", "eval_meta", "eval_ood", "eval_segmentation", "eval_selection", "eval_discovery"),

@@ -1,8 +1,13 @@
 """What every evaluation over images understands."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from oodretrieval.experiment.settings import require_at_least
+
+if TYPE_CHECKING:
+    from oodretrieval.datasets import SegmentationDataset
+    from oodretrieval.results.rules import Resampling
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,16 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         require_at_least(self, 1, "repetitions")
         require_at_least(self, 0, "block")
+
+    def resampling(self, *datasets: "SegmentationDataset") -> "Resampling":
+        """How the images of datasets are resampled.
+
+        Args:
+            *datasets: What is evaluated.
+
+        Returns:
+            The rule.
+        """
+        from oodretrieval.results.rules import Resampling
+
+        return Resampling.of(self.block, self.repetitions, *datasets)

@@ -5,13 +5,14 @@ A model that is fitted here carries a record of its images (:func:`fitted_on`). 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from oodretrieval.choices import NEAR_FRAMES
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import OODRetrievalError, TableError
@@ -20,9 +21,8 @@ from oodretrieval.experiment.configuration import Configuration
 
 FITTED_ON = "fitted_on"
 """Under which the record lies in what a model carries."""
-NEAR_FRAMES = 30
-"""Frames of a video that are no farther apart show the same scene (METRICS: retrieval)."""
-_SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
+SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
+"""Columns of the segment table that a fingerprint is of."""
 _STEPS = 10_000
 """Of the entropy in a fingerprint."""
 FEWEST = 3
@@ -46,34 +46,34 @@ class SeenImages:
         """Those of ``images`` that are a test, in their order."""
         return [image for image in images if image not in self.images]
 
-    def rows_of_others(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The rows of the segment table ``table`` whose images are a test."""
-        return table[~table["image_id"].isin(self.images)] if self.images else table
 
-
-def fitted_on(dataset_name: str, table: pd.DataFrame) -> dict[str, Any]:
+def fitted_on(dataset_name: str, prints: Mapping[str, str]) -> dict[str, Any]:
     """The record of the images that a model is fitted on.
 
     Args:
         dataset_name: Name of their dataset.
-        table: Segment table of these images, with all their segments.
+        prints: Id of each → fingerprint of its segments; see :func:`fingerprints`.
 
     Returns:
-        Plain values: ``dataset``; ``images``: id → fingerprint of its segments.
+        Plain values: ``dataset``; ``images``: id → fingerprint.
     """
-    return {"dataset": dataset_name, "images": fingerprints(table)}
+    return {"dataset": dataset_name, "images": dict(prints)}
 
 
-def fingerprints(table: pd.DataFrame) -> dict[str, str]:
+def fingerprints(tables: Iterable[pd.DataFrame]) -> dict[str, str]:
     """Image id → hash of class, size, box and entropy of its segments: an image has the same under every name.
 
     Args:
-        table: Segment table with whole images.
+        tables: Segment table, part by part with whole images in each; only ``image_id`` and :data:`SHAPE` are read.
 
     Returns:
         16 hexadecimal digits for each image; an empty text for one of less than :data:`FEWEST` segments.
     """
-    values = table[list(_SHAPE)].to_numpy(np.float64)
+    return {image: text for table in tables for image, text in _fingerprints(table).items()}
+
+
+def _fingerprints(table: pd.DataFrame) -> dict[str, str]:
+    values = table[list(SHAPE)].to_numpy(np.float64)
     values[:, -1] *= _STEPS
     whole = np.round(values).astype(np.int64)
     return {
@@ -88,16 +88,16 @@ def seen_images(
     configuration: Configuration,
     dataset_name: str,
     dataset: SegmentationDataset,
-    table: pd.DataFrame,
+    prints: Mapping[str, str],
     models: Mapping[str, Carried],
 ) -> SeenImages:
-    """The images of a segment table that one of the models was fitted on, or on frames next to them.
+    """The images of a dataset that one of the models was fitted on, or on frames next to them.
 
     Args:
         configuration: Where names are looked up.
         dataset_name: Name of the dataset that is evaluated on.
         dataset: The dataset.
-        table: Its segment table.
+        prints: Id of each of its images that have segments → their fingerprint.
         models: What a model is called, e.g. ``meta model 'linear'`` → what it carries: a meta model's ``quality``, a
             novelty model's ``made_by``. Of models without a record, made by others or long ago, the name of the
             dataset is compared.
@@ -108,7 +108,6 @@ def seen_images(
     Raises:
         TableError: If none is left.
     """
-    prints = fingerprints(table)
     images = list(prints)
     seen: dict[str, list[str]] = {}
     for model, carried in models.items():

@@ -147,7 +147,7 @@ def _workspace(settings: object, configuration: Configuration) -> "Workspace":
     from oodretrieval.stores import Workspace
 
     named = flat(settings)["workspace"]
-    return Workspace(Path(named).expanduser() if named else configuration.workspace)
+    return Workspace(named or configuration.workspace)
 
 
 def _check_updates(argv: Sequence[str]) -> None:

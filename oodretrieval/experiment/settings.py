@@ -5,7 +5,7 @@ Settings are composed: a stage's dataclass holds those of its parts. On the comm
 """
 
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -28,13 +28,13 @@ class CommonSettings:
     """What every stage understands.
 
     Attributes:
-        workspace: Folder that all stages write to; the configuration's if empty.
+        workspace: Folder that all stages write to, or an address of an object store; the configuration's if empty.
         root: Root of the dataset in use, instead of its entry's.
         gpu: Number of the GPU; -1 for the CPU. Without a GPU the CPU is used.
         num_cores: Worker processes.
         engine: What works image by image runs in ``processes`` of this machine, in turn (``serial``), or on the workers
-            of a Ray cluster (``ray``), which reach the workspace and the images by the same paths. The files are the
-            same.
+            of a Ray cluster (``ray``), which reach the images by the same paths, and the workspace by the same path or
+            address. The files are the same.
         overwrite: Make existing work again.
         limit: Only the first images, at most this number; 0 for all.
         retry_failed: Try images again that failed before; else they are skipped and named until their files change.
@@ -60,6 +60,20 @@ class CommonSettings:
     def cores(self) -> int:
         """Worker processes of this machine; none where everything is done in turn."""
         return 0 if self.engine == "serial" else self.num_cores
+
+    def require_one_root(self, datasets: Sequence[str]) -> None:
+        """Refuse one root for several datasets.
+
+        Args:
+            datasets: Names of those in use.
+
+        Raises:
+            SettingsError: If ``root`` is set, and they are several.
+        """
+        if self.root and len(datasets) > 1:
+            raise SettingsError(
+                "args.root is the root of one dataset; set the roots of several in configuration.py"
+            )
 
 
 def group(kind: type[S]) -> S:

@@ -10,6 +10,7 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.sample import files_at
 from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.experiment.settings import CommonSettings
+from oodretrieval.places import places_of
 from oodretrieval.stores import FailedImages, Failure, files_hash
 
 FilesOf = Callable[[str], Sequence[Path]]
@@ -72,7 +73,7 @@ class StageFailures:
         Returns:
             Ids of those wanted that failed before and whose files are the same, unless all are tried again.
         """
-        places = {image: place for place, image in enumerate(dataset.ids)}
+        places = places_of(dataset.ids)
         reads = files_of or (lambda image: files_at(dataset, places[image]))
         self._open[name] = places, reads
         before = self._list.known(name, places, reads)

@@ -8,14 +8,16 @@ from typing import Any
 
 import pandas as pd
 
-from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import StoreError, TableError
+from oodretrieval.datasets import Sample, SegmentationDataset
+from oodretrieval.errors import SettingsMismatchError, StoreError, TableError
 from oodretrieval.execution import progress
-from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.datasets import dataset_in_use, require_truth
+from oodretrieval.experiment.bare_run import BareRun
+from oodretrieval.experiment.datasets import require_truth
+from oodretrieval.experiment.fitted_images import SHAPE, fingerprints
 from oodretrieval.experiment.provenance import inference_of, provenance, require_current
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
+from oodretrieval.places import places_of
 from oodretrieval.results.rules import no_classes, no_labels
 from oodretrieval.stores import (
     FAILURES,
@@ -38,34 +40,55 @@ class StoredWork:
     """Predictions and segments of a network on a dataset, as both are configured now.
 
     Args:
-        configuration: Where names are looked up.
-        workspace: Where the work lies.
+        run: Where names are looked up, and where the work lies.
         names: Of which network on which dataset.
         common: ``root`` and ``limit`` of the dataset.
     """
 
-    def __init__(
-        self, configuration: Configuration, workspace: Workspace, names: Stored, common: CommonSettings
-    ) -> None:
-        self.configuration, self.workspace, self.names, self.common = configuration, workspace, names, common
+    def __init__(self, run: BareRun, names: Stored, common: CommonSettings) -> None:
+        self.run, self.names, self.common = run, names, common
         self._segments: CurrentSegments | None = None
 
     def for_others(self) -> "StoredWork":
         """The same, for processes that were started elsewhere: the workspace by its absolute path, nothing read yet."""
-        place = Workspace(self.workspace.path.absolute())
-        return StoredWork(
-            self.configuration, place, self.names, replace(self.common, engine="processes", num_cores=1)
-        )
+        common = replace(self.common, engine="processes", num_cores=1)
+        return StoredWork(self.run.for_others(), self.names, common)
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the work lies."""
+        return self.run.workspace
 
     @cached_property
     def dataset(self) -> SegmentationDataset:
         """The dataset, with ``args.root`` and ``args.limit`` applied."""
-        return dataset_in_use(self.configuration, self.names.dataset, self.common)
+        return self.run.dataset(self.names.dataset, self.common)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return places_of(self.dataset.ids)
+
+    def sample(self, image: str) -> Sample:
+        """An image of the dataset, with its truth.
+
+        Args:
+            image: Its id.
+
+        Returns:
+            The sample.
+
+        Raises:
+            StoreError: If the dataset has no such image any more.
+            ImageError: If it cannot be read.
+        """
+        if image not in self._places:
+            raise StoreError(f"dataset {self.names.dataset!r} has no image {image!r} any more")
+        return self.dataset[self._places[image]]
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
         """What identifies work of this network on this dataset now."""
-        return provenance(self.configuration, self.names, self.common)
+        return provenance(self.run.configuration, self.names, self.common)
 
     def require_truth(self) -> LabelSet:
         """The dataset's labels.
@@ -145,12 +168,13 @@ class StoredWork:
         records = self.records(images)
         return next((dict(record.settings) for record in records.values()), self.provenance)
 
-    def prediction(self, image: str, made_by: Mapping[str, Any]) -> Prediction:
+    def prediction(self, image: str, made_by: Mapping[str, Any] | None = None) -> Prediction:
         """The prediction of one image.
 
         Args:
             image: Its id.
-            made_by: What :meth:`made_by` said of all that are read.
+            made_by: What :meth:`made_by` said of all that are read; None for what is configured now, whatever the
+                inference.
 
         Returns:
             The prediction.
@@ -160,6 +184,7 @@ class StoredWork:
             SettingsMismatchError: If it was made with other settings.
         """
         prediction = stored_prediction(self.workspace, self.names, image)
+        made_by = self.provenance if made_by is None else made_by
         require_current(f"the prediction of {image}", prediction.settings, made_by)
         return prediction
 
@@ -192,13 +217,14 @@ class StoredWork:
         read = used = 0
         for image in progress(images, desc=doing, unit="image"):
             try:
-                prediction = stored_prediction(self.workspace, self.names, image)
+                prediction = self.prediction(image, made_by)
+            except SettingsMismatchError:
+                raise
             except StoreError as error:
                 if failures is None:
                     raise
                 failures[image] = str(error)
                 continue
-            require_current(f"the prediction of {image}", prediction.settings, made_by)
             read += 1
             if not with_truth or prediction.labels is not None:
                 used += 1
@@ -216,8 +242,7 @@ class StoredWork:
             StoreError: If there is no table, or predictions are newer than it.
             SettingsMismatchError: If it was made with another network, weights, dataset or other inference.
         """
-        if self._segments is None:
-            self._segments = self._located()
+        self._segments = self._segments or self._located()
         return self._segments
 
     def _located(self) -> CurrentSegments:
@@ -234,8 +259,13 @@ class StoredWork:
         return found
 
     def table(self) -> pd.DataFrame:
-        """The table of :meth:`segments`: one row per segment, in the order of the dataset's images."""
+        """The table of :meth:`segments`, whole: one row per segment, in the order of the dataset's images."""
         return self.segments().read()
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Id of each image that has segments → their fingerprint."""
+        return fingerprints(self.segments().tables(["image_id", *SHAPE]))
 
     def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], images: Iterable[str]) -> None:
         """Say that a model was fitted on predictions of a network that saw its images in another way.

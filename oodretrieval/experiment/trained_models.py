@@ -12,11 +12,10 @@ from torch import nn
 
 from oodretrieval.entries import MetaModelEntry, build, factory_of
 from oodretrieval.errors import TableError, UnknownNameError, WeightsError
-from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.provenance import weights_hash_if_there
+from oodretrieval.experiment.bare_run import BareRun
 from oodretrieval.meta_models import KINDS, MetaModel, load_meta_model
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
-from oodretrieval.stores import Workspace
+from oodretrieval.remote_paths import path_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,12 +25,11 @@ class TrainedModels:
     """The models that rate the segments of networks, where they are kept, and read from there.
 
     Attributes:
-        configuration: Named meta models, and networks with their novelty models.
-        workspace: Where those lie that have no path of their own.
+        run: Whose configuration names meta models, and networks with their novelty models; in its workspace lie those
+            that have no path of their own.
     """
 
-    configuration: Configuration
-    workspace: Workspace
+    run: BareRun
 
     def meta_model_entry(self, name: str) -> MetaModelEntry:
         """The entry of the meta model named ``name``, its path set: as configured, else in the workspace.
@@ -42,12 +40,12 @@ class TrainedModels:
             UnknownNameError: If there is neither an entry nor a file of that name; lists both.
             ConfigurationError: If the entry's class cannot be found.
         """
-        if name in self.configuration.meta_models:
-            entry = self.configuration.meta_model(name)
+        if name in self.run.configuration.meta_models:
+            entry = self.run.configuration.meta_model(name)
             return entry if entry.path is not None else replace(entry, path=self._own_path(entry, name))
         files = self.saved_meta_models()
         if name not in files:
-            raise UnknownNameError("meta model", name, {*self.configuration.meta_models, *files})
+            raise UnknownNameError("meta model", name, {*self.run.configuration.meta_models, *files})
         return MetaModelEntry("oodretrieval.meta_models", "MetaModel", path=files[name])
 
     def meta_model_path(self, name: str) -> Path:
@@ -59,15 +57,17 @@ class TrainedModels:
         Returns:
             The file, whether it is there or not.
         """
-        return Path(self.meta_model_entry(name).path or "")
+        return path_of(self.meta_model_entry(name).path or "")
 
     def _own_path(self, entry: MetaModelEntry, name: str) -> Path:
-        return self.workspace.meta_model_path(name, getattr(factory_of(entry), "suffix", MetaModel.suffix))
+        return self.run.workspace.meta_model_path(
+            name, getattr(factory_of(entry), "suffix", MetaModel.suffix)
+        )
 
     def saved_meta_models(self) -> dict[str, Path]:
         """Name → file of every meta model in the workspace."""
         suffixes = {kind.suffix for kind in KINDS.values()}
-        files = sorted(self.workspace.meta_model_path("any").parent.glob("*"))
+        files = sorted(self.run.workspace.meta_model_path("any").parent.glob("*"))
         return {path.stem: path for path in files if path.suffix in suffixes}
 
     def meta_model(self, name: str, model_name: str) -> MetaModel:
@@ -88,7 +88,7 @@ class TrainedModels:
         """
         entry = self.meta_model_entry(name)
         factory_of(entry)  # a wrong entry is the first thing to say
-        path = Path(entry.path or "")
+        path = path_of(entry.path or "")
         if not path.is_file():
             raise WeightsError(
                 f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
@@ -103,8 +103,8 @@ class TrainedModels:
         return model
 
     def _trained_meta_models(self) -> list[str]:
-        shipped = (n for n, e in self.configuration.meta_models.items() if e.path is not None)
-        trained = {n for n in shipped if Path(self.configuration.meta_model(n).path or "").is_file()}
+        shipped = (n for n, e in self.run.configuration.meta_models.items() if e.path is not None)
+        trained = {n for n in shipped if Path(self.run.configuration.meta_model(n).path or "").is_file()}
         return sorted(trained | set(self.saved_meta_models()))
 
     def _require_fitting(self, path: Path, model_name: str, made_by: Mapping[str, Any], remedy: str) -> None:
@@ -114,26 +114,12 @@ class TrainedModels:
                 f"{path} was trained on segments of {made_by['model']!r}, not of {model_name!r}; train one for it "
                 f"with {remedy}, or choose another args.meta_model_name"
             )
-        entry = self.configuration.model(model_name)
-        if made_by.get("weights") and weights_hash_if_there(entry) not in ("", made_by["weights"]):
+        entry = self.run.configuration.model(model_name)
+        if made_by.get("weights") and self.run.weights_hash(model_name) not in ("", made_by["weights"]):
             raise TableError(
                 f"{path} was trained with other weights of {model_name!r} than {entry.weights}; train it again "
                 f"with {remedy} args.overwrite=True"
             )
-
-    def novelty_model_path(self, model_name: str) -> Path:
-        """Where a network's novelty model is read from and saved to: its entry's path, else the workspace.
-
-        Args:
-            model_name: Name of the network.
-
-        Returns:
-            The file, whether it is there or not.
-        """
-        entry = self.configuration.model(model_name)
-        if entry.novelty is not None:
-            return Path(entry.novelty)
-        return self.workspace.novelty_model_path(model_name)
 
     def novelty_model(self, model_name: str) -> NoveltyModel:
         """Load the novelty model of a network.
@@ -148,7 +134,7 @@ class TrainedModels:
             WeightsError: If it is not fitted yet, or its file is damaged.
             TableError: If it was fitted for another network, or for other weights of this one.
         """
-        path = self.novelty_model_path(model_name)
+        path = self.run.novelty_model_path(model_name)
         remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
         if not path.is_file():
             raise WeightsError(
@@ -160,7 +146,7 @@ class TrainedModels:
             raise TableError(
                 f"{path} was fitted on segments of {made_for!r}, not of {model_name!r}; fit one by {remedy}"
             )
-        weights = weights_hash_if_there(self.configuration.model(model_name))
+        weights = self.run.weights_hash(model_name)
         if weights not in ("", model.made_by.get("weights")):
             raise TableError(
                 f"{path} was fitted with other weights of {model_name!r}; fit it again by {remedy} "

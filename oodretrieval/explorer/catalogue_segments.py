@@ -1,7 +1,6 @@
 """What a catalogue says of its segments: where they lie, what they were selected by."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,10 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.explorer.segment_values import SegmentValues
-from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.candidates import score_name
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
-from oodretrieval.stores.boxes import crop_boxes, segment_boxes
+from oodretrieval.stores.boxes import segment_boxes
 
 
 class CatalogueSegments:
@@ -69,17 +67,6 @@ class CatalogueSegments:
         """
         return str(self.value(row, "dataset")), str(self.value(row, "image_id"))
 
-    def image_path(self, row: int) -> Path:
-        """Image file of a segment.
-
-        Args:
-            row: Of the segment.
-
-        Returns:
-            Where it lay when the catalogue was made.
-        """
-        return Path(str(self.value(row, "image_path")))
-
     def box(self, row: int) -> tuple[int, int, int, int]:
         """The pixels of a segment.
 
@@ -90,31 +77,6 @@ class CatalogueSegments:
             Left, top, right, bottom, half-open.
         """
         return segment_boxes(self.table.iloc[[row]])[0]
-
-    def crop_box(self, row: int) -> tuple[int, int, int, int]:
-        """The pixels of the crop that was embedded.
-
-        Args:
-            row: Of the segment.
-
-        Returns:
-            Left, top, right, bottom, half-open.
-        """
-        return crop_boxes(self.table.iloc[[row]])[0]
-
-    def mask(self, row: int) -> RunLengthMask | None:
-        """The mask of a segment in its image.
-
-        Args:
-            row: Of the segment.
-
-        Returns:
-            The mask; None where the catalogue keeps none.
-
-        Raises:
-            StoreError: If the file of masks is damaged.
-        """
-        return self._catalogue.masks[row]
 
     def origin(self, row: int) -> str:
         """Where a segment comes from.

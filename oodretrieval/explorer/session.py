@@ -8,10 +8,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.image_view import ImageView
 from oodretrieval.errors import OODRetrievalError
 from oodretrieval.explorer import worker_process
-from oodretrieval.explorer.crops import Crops
 from oodretrieval.explorer.details import Detail, Message
 from oodretrieval.explorer.image_views import image_view
 from oodretrieval.explorer.keeping import Keeping
@@ -19,6 +19,7 @@ from oodretrieval.explorer.presentation import Presentation
 from oodretrieval.explorer.projections import Projections
 from oodretrieval.explorer.review import Review
 from oodretrieval.explorer.state import State
+from oodretrieval.explorer.thumbnails import Thumbnails
 from oodretrieval.explorer.work import Job, Work
 from oodretrieval.stores import Workspace, read_prediction
 
@@ -48,7 +49,8 @@ class Session:
         state: As given.
         presentation: What the view shows apart from it.
         work: What is under way.
-        crops: Images and crops.
+        pictures: Images and crops.
+        thumbnails: Small crops.
         projections: Projections that are kept.
         folder: Where pictures are saved.
         review: The review under way, or None.
@@ -68,7 +70,8 @@ class Session:
         self.state, self.presentation = state, Presentation()
         self.work = Work(self._failed, immediate, started)
         self.workspace, self.close, self.snapshot = workspace, close, snapshot
-        self.crops = Crops(state.segments)
+        self.pictures = CandidatePictures(state.catalogue)
+        self.thumbnails = Thumbnails(self.pictures)
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
         self.review: Review | None = None
         self.keeping = Keeping(state, self.presentation)
@@ -174,7 +177,7 @@ class Session:
         model = str(self.state.catalogue.settings.get("model", ""))
         return image_view(
             read_prediction(self.workspace, model, dataset, image_id),
-            self.crops.outlined(row),
+            self.pictures.outlined_image(row),
             segments.values_in_image(row),
             segments.classes.pred_mapping,
             segments.classes.label_mapping(dataset) or None,

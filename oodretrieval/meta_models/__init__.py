@@ -1,7 +1,7 @@
 """Meta models: predict the IoU of a segment from its metrics, without truth."""
 
 from oodretrieval.meta_models.boosting import BoostedMetaModel
-from oodretrieval.meta_models.contract import MetaModel
+from oodretrieval.meta_models.contract import MAX_SEGMENTS, MetaModel
 from oodretrieval.meta_models.features import (
     GROUPS,
     Standardisation,
@@ -16,12 +16,13 @@ from oodretrieval.meta_models.linear import LinearMetaModel
 from oodretrieval.meta_models.logistic import LogisticMetaModel
 from oodretrieval.meta_models.logistic_regression import LassoPath, logistic_path
 from oodretrieval.meta_models.neural import MetaNetwork, NeuralMetaModel
-from oodretrieval.meta_models.sampling import folds_of, held_out_rows
+from oodretrieval.meta_models.sampling import folds_of, held_out_rows, sample_of_images
 from oodretrieval.meta_models.store import KINDS, load_meta_model, save_meta_model
 
 __all__ = [
     "GROUPS",
     "KINDS",
+    "MAX_SEGMENTS",
     "BoostedMetaModel",
     "LassoPath",
     "LinearMetaModel",
@@ -38,6 +39,7 @@ __all__ = [
     "load_meta_model",
     "logistic_path",
     "num_classes_of",
+    "sample_of_images",
     "save_meta_model",
     "select_features",
     "training_rows",

@@ -20,6 +20,7 @@ from oodretrieval.meta_models.logistic import LogisticMetaModel
 from oodretrieval.meta_models.neural import MetaNetwork, NeuralMetaModel
 from oodretrieval.meta_models.published import load_published, standardisation_of
 from oodretrieval.meta_models.trees import TREES_SUFFIX, is_skops, load_trees, save_trees
+from oodretrieval.remote_paths import path_of
 
 FORMAT = "oodretrieval meta model"
 FORMAT_VERSION = 1
@@ -52,7 +53,7 @@ def save_meta_model(
         TableError: If the model is not fitted, or ``class_names`` are not as many as it has classes.
         WeightsError: If the suffix is that of another kind.
     """
-    path = Path(path)
+    path = path_of(path)
     if model.standardisation is None:
         raise TableError(f"this {type(model).__name__} has not learned yet; call fit before saving it")
     names = model.class_names if class_names is None else tuple(class_names)
@@ -107,7 +108,7 @@ def load_meta_model(path: str | Path, *, network: Callable[[int], nn.Module] = M
     Raises:
         WeightsError: If the file is missing, damaged, of another format, or would run code when read.
     """
-    path = Path(path)
+    path = path_of(path)
     try:
         with path.open("rb") as file:
             start = file.read(9)

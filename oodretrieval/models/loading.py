@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from oodretrieval.entries import ModelEntry, build, factory_of
+from oodretrieval.entries import ModelEntry, build_kind, factory_of
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.models.checkpoints import load_weights, no_weights_file
 from oodretrieval.models.implicit_background import WithImplicitBackground
@@ -45,11 +45,7 @@ def load_model(entry: ModelEntry) -> nn.Module:
     """
     weights = weights_file(entry)  # before the network is built in vain
     own = _file_arguments(entry, weights)
-    model = build(entry, **own)
-    if not isinstance(model, nn.Module):
-        raise ConfigurationError(
-            f"entry {entry.module}.{entry.class_name} must build a torch.nn.Module, built {type(model).__name__}"
-        )
+    model = build_kind(entry, nn.Module, "a torch.nn.Module", **own)
     if weights is not None and not own:
         load_weights(model, weights, run_code=entry.run_code)
     return (WithImplicitBackground(model) if entry.implicit_background else model).eval()

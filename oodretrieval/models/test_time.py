@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodretrieval.choices import WINDOW_GRID
+from oodretrieval.choices import WINDOW_GRID, fits_window_grid
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models.contract import SegmentationNetwork, logits_of
 from oodretrieval.models.convolution import resize_like
@@ -122,7 +122,7 @@ class SlidingWindow(_Around):
 
     def __init__(self, network: nn.Module, window: tuple[int, int], overlap: float = 0.25) -> None:
         super().__init__(network)
-        if any(length < WINDOW_GRID or length % WINDOW_GRID for length in window) or not 0 <= overlap < 1:
+        if not fits_window_grid(window) or not 0 <= overlap < 1:
             raise ConfigurationError(
                 f"a window needs a height and a width that are multiples of {WINDOW_GRID} and an overlap of 0…<1, "
                 f"got {window[0]}x{window[1]} and {overlap}"

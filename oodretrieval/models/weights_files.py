@@ -11,6 +11,7 @@ from pathlib import Path
 
 from oodretrieval.entries import ModelEntry, factory_of
 from oodretrieval.errors import ConfigurationError
+from oodretrieval.remote_paths import path_of
 
 IN_A_FOLDER = {".bin", ".json", ".safetensors", ".txt"}
 """Suffixes of what counts in a folder: description, tensors and vocabulary of a network."""
@@ -30,8 +31,8 @@ def weights_hash(path: str | Path) -> str:
     Returns:
         First 16 hexadecimal digits of the SHA-256.
     """
-    files = sorted(files_of(Path(path)))
-    if files == [Path(path)]:
+    files = sorted(files_of(path_of(path)))
+    if files == [path_of(path)]:
         return _digest(files[0])[:16]
     listed = "\n".join(f"{_digest(file)} {file.name}" for file in files)
     return hashlib.sha256(listed.encode()).hexdigest()[:16]

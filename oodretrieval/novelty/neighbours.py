@@ -66,10 +66,7 @@ class FeatureBank:
     @property
     def digest(self) -> str:
         """Hash of what is known: a novelty model that is fitted again may keep the same features."""
-        content = hashlib.blake2b(digest_size=16)
-        for values in (self.mean, self.std, self.vectors):
-            content.update(np.ascontiguousarray(values).data)
-        return content.hexdigest()
+        return digest_of(self.mean, self.std, self.vectors)
 
     def log_distance(
         self,
@@ -157,6 +154,21 @@ def nearest_places(
         some = queries[start : start + _TOGETHER]
         places[start : start + _TOGETHER] = (products(some, vectors) - half_squares).argmax(axis=1)
     return places
+
+
+def digest_of(*arrays: NDArray[np.generic]) -> str:
+    """Hash of the values of arrays.
+
+    Args:
+        *arrays: In order.
+
+    Returns:
+        32 hexadecimal digits.
+    """
+    content = hashlib.blake2b(digest_size=16)
+    for values in arrays:
+        content.update(np.ascontiguousarray(values).data)
+    return content.hexdigest()
 
 
 def products(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.robust_statistics import median_and_deviation
+
 
 @dataclass(frozen=True)
 class Standardisation:
@@ -35,8 +37,7 @@ class Standardisation:
             >>> Standardisation.of(np.array([1.0, 2.0, 3.0, 90.0])).centre
             2.5
         """
-        centre = float(np.median(values))
-        scale = 1.4826 * float(np.median(np.abs(values - centre)))
+        centre, scale = median_and_deviation(values)
         return cls(centre, max(scale, float(np.finfo(np.float32).eps)))
 
     def __call__(self, values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from oodretrieval.novelty.model import LEVELS, NoveltyModel
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.novelty.windows import WindowBank
+from oodretrieval.remote_paths import path_of
 
 FORMAT = "oodretrieval novelty model"
 FORMAT_VERSION = "5"
@@ -46,7 +47,7 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
         "made_by": json.dumps(dict(model.made_by), sort_keys=True),
         CHECKSUM: UNSEALED,
     }
-    with sealed_path(Path(path)) as temporary:
+    with sealed_path(path_of(path)) as temporary:
         temporary.write_bytes(save(arrays, description))
 
 
@@ -62,7 +63,7 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
     Raises:
         WeightsError: If the file is missing, damaged or of another format.
     """
-    path = Path(path)
+    path = path_of(path)
     remedy = "fit it with scripts/train_novelty.py"
     try:
         with safe_open(path, framework="numpy") as file:

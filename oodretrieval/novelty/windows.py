@@ -1,6 +1,5 @@
 """Known windows: what regions of any size are compared with, by features of small and large squares of known pixels."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.novelty.neighbours import nearest_places
+from oodretrieval.novelty.neighbours import digest_of, nearest_places
 
 SIDES = (1, 2, 4, 8)
 """Sides of the windows, in cells of the features."""
@@ -62,10 +61,7 @@ class WindowBank:
     @property
     def digest(self) -> str:
         """Hash of what is known."""
-        content = hashlib.blake2b(digest_size=16)
-        for values in (self.mean, self.axes, self.vectors):
-            content.update(np.ascontiguousarray(values).data)
-        return content.hexdigest()
+        return digest_of(self.mean, self.axes, self.vectors)
 
     def turned(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """A map of features in the components that distances are measured in; means over it can be compared.

@@ -8,6 +8,8 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 
 from oodretrieval.compilation import compiled
+from oodretrieval.places import cells_of_pixels
+from oodretrieval.uncertainty import softmax_and_energy
 
 SMOOTHING = 0.8
 """Standard deviation of the Gaussian over colours, in cells; Felzenszwalb and Huttenlocher's."""
@@ -102,28 +104,26 @@ def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> N
     Returns:
         ``(n, D)``.
     """
-    rows, columns = (
-        (2 * np.arange(n) + 1) * m // (2 * n) for n, m in zip(labels.shape, features.shape[1:], strict=True)
-    )
-    of_cells = np.ascontiguousarray(features.transpose(1, 2, 0), np.float64)
-    return np.asarray(_cell_means(np.ascontiguousarray(labels), rows, columns, of_cells), np.float64)
+    cells = cells_of_pixels(labels.shape, features.shape[1:])
+    of_cells = np.ascontiguousarray(features.reshape(len(features), -1).T, np.float64)
+    return np.asarray(_cell_means(np.ascontiguousarray(labels), cells, of_cells), np.float64)
 
 
 @compiled
-def _cell_means(labels: Any, rows: Any, columns: Any, features: Any) -> Any:
-    number, depth = labels.max() + 1, features.shape[2]
+def _cell_means(labels: Any, cells: Any, features: Any) -> Any:
+    number, depth = labels.max() + 1, features.shape[1]
     sums, areas = np.zeros((number, depth)), np.zeros(number)
     height, width = labels.shape
     for y in range(height):
         first = 0
         for x in range(width):
-            label, column = labels[y, x], columns[x]
-            if x + 1 < width and labels[y, x + 1] == label and columns[x + 1] == column:
+            label, cell = labels[y, x], cells[y, x]
+            if x + 1 < width and labels[y, x + 1] == label and cells[y, x + 1] == cell:
                 continue  # the same superpixel and cell go on
             length = x + 1 - first
             areas[label] += length
             for k in range(depth):
-                sums[label, k] += length * features[rows[y], column, k]
+                sums[label, k] += length * features[cell, k]
             first = x + 1
     for label in range(number):
         for k in range(depth):
@@ -167,11 +167,8 @@ def class_probabilities(
     Returns:
         Softmax ``(H, W, C)`` and ``-logsumexp`` ``(H, W)``.
     """
-    full = resized(logits, size)
-    largest = full.max(axis=0)
-    exponentials = np.exp(full - largest)
-    sums = exponentials.sum(axis=0)
-    return (exponentials / sums).transpose(1, 2, 0), -(largest + np.log(sums))
+    softmax, heat = softmax_and_energy(resized(logits, size), axis=0)
+    return softmax.transpose(1, 2, 0), heat
 
 
 def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:

@@ -11,6 +11,7 @@ from oodretrieval.regions.cut import without_overlap
 from oodretrieval.regions.description import resized
 from oodretrieval.regions.evidence import pool_evidence, region_shapes
 from oodretrieval.regions.tree import RegionTree
+from oodretrieval.robust_statistics import median_and_deviation
 
 BINS = 8
 """Groups of equally many regions, by size, that have a centre and a deviation of their own."""
@@ -34,7 +35,6 @@ LARGE = 0.05
 """Share of the image from which :data:`CONTRAST` begins to count; ten times as much, and it counts fully."""
 
 _CLIP = (-6.0, 8.0)
-_PER_DEVIATION = 1.4826
 _SMALLEST = 1e-6
 
 Terms = Mapping[str, NDArray[np.float64]]
@@ -110,11 +110,8 @@ class RegionReference:
         bins = np.array_split(order, min(BINS, len(order)))
         centres, deviations = {}, {}
         for name, values in pooled.items():
-            centres[name] = np.array([np.median(values[rows]) for rows in bins])
-            spread = [
-                np.median(np.abs(values[rows] - c)) for rows, c in zip(bins, centres[name], strict=True)
-            ]
-            deviations[name] = np.maximum(_PER_DEVIATION * np.array(spread), _SMALLEST)
+            centres[name], spread = np.array([median_and_deviation(values[rows]) for rows in bins]).T
+            deviations[name] = np.maximum(spread, _SMALLEST)
         return cls(np.array([log_share[rows].mean() for rows in bins]), centres, deviations)
 
     def standardise(self, terms: Terms, name: str) -> NDArray[np.float64]:

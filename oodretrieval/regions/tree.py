@@ -48,11 +48,11 @@ class RegionTree:
         """The masks, run-length encoded, in the order of the regions; made when they are taken out."""
         return RegionMasks(self)
 
-    def sums(self, values: NDArray[np.floating]) -> NDArray[np.float64]:
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Sum over the superpixels of each region.
 
         Args:
-            values: Of each superpixel, ``(n,)`` or ``(n, K)``, finite.
+            values: Numbers of each superpixel, ``(n,)`` or ``(n, K)``, finite.
 
         Returns:
             ``(m,)`` or ``(m, K)``.

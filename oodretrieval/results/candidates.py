@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import frame_positions
@@ -40,6 +41,18 @@ class Candidates:
         return cls(scores, first_sightings(scores, *_sightings(catalogue)))
 
 
+def image_names(segments: pd.DataFrame) -> NDArray[np.object_]:
+    """Names of the images of a catalogue's rows, each of one dataset only.
+
+    Args:
+        segments: The rows.
+
+    Returns:
+        ``(n,)``.
+    """
+    return np.asarray((segments["dataset"] + "/" + segments["image_id"]).to_numpy())
+
+
 def groups_of(catalogue: Catalogue) -> NDArray[np.intp]:
     """Groups of segments that show one thing in near frames.
 
@@ -58,7 +71,7 @@ def _sightings(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_]]:
     """Frame, box and vector of each segment, and whether its frame is one of a video."""
     segments = catalogue.segments
-    frames = frame_positions((segments["dataset"] + "\0" + segments["image_id"]).tolist())
+    frames = frame_positions(image_names(segments).tolist())
     video = segments["dataset"].isin(catalogue.settings.get("video", ())).to_numpy()
     return frames, segments[SIDES].to_numpy(np.int64), catalogue.vectors, video
 

@@ -9,6 +9,7 @@ from oodretrieval.evaluation import clip_names
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tagged import CandidateRows, read_tags
 from oodretrieval.search.row_comparisons import Column, Groups
+from oodretrieval.search.row_filter import parse_filter
 from oodretrieval.stores import SELECT_SCORE, Catalogue
 
 
@@ -85,3 +86,23 @@ class Columns(Mapping[str, Column]):
     def _cluster_numbers(self) -> NDArray[np.int64]:
         clusters = self._clusters()
         return np.zeros(len(self._table), np.int64) if clusters is None else clusters + 1
+
+
+def filtered_rows(catalogue: Catalogue, text: str) -> NDArray[np.bool_]:
+    """The rows of a catalogue that a filter means.
+
+    Args:
+        catalogue: As it lies on disk, with its tags.
+        text: The filter, e.g. ``predicted == "car" and predicted_iou < 0.5``; all rows if empty.
+
+    Returns:
+        ``(n,)``.
+
+    Raises:
+        FilterError: If the filter cannot be read, or names an unknown column.
+        StoreError: If the tags cannot be read.
+    """
+    if not text.strip():
+        return np.ones(len(catalogue), np.bool_)
+    columns = Columns.of(catalogue)
+    return parse_filter(text, columns).rows(columns)

@@ -144,6 +144,18 @@ def no_labels(dataset: str) -> str:
     )
 
 
+def unread_notes(failures: Collection[str]) -> tuple[str, ...]:
+    """What to say of images that could not be read.
+
+    Args:
+        failures: Their ids.
+
+    Returns:
+        A sentence; nothing where there are none.
+    """
+    return (f"Left out, as they could not be read: {', '.join(failures)}.",) if failures else ()
+
+
 def void_rule(label_set: LabelSet) -> str:
     """What is left out and what is unknown, by name.
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.labels import ClassMapping
+from oodretrieval.plain_classes import classes_of
 from oodretrieval.stores import Catalogue
 
 NO_TRUTH = -1
@@ -91,12 +91,12 @@ class SegmentClasses:
         Returns:
             Label id → (name, colour); empty without truth.
         """
-        return _mapping(self._made_by.get("label_mapping", {}).get(dataset, {}))
+        return classes_of(self._made_by.get("label_mapping", {}).get(dataset, {}))
 
     @cached_property
     def pred_mapping(self) -> ClassMapping:
         """Predicted id → (name, colour)."""
-        return _mapping(self._made_by.get("pred_mapping", {}))
+        return classes_of(self._made_by.get("pred_mapping", {}))
 
     @cached_property
     def truths(self) -> ClassNames:
@@ -175,10 +175,6 @@ class SegmentClasses:
         """
         ours, theirs = self.truth_name(row), self.truth_name(other)
         return None if ours is None or theirs is None else ours == theirs
-
-
-def _mapping(listed: dict[str, Any]) -> ClassMapping:
-    return {int(key): (str(name), (int(c[0]), int(c[1]), int(c[2]))) for key, (name, c) in listed.items()}
 
 
 def _name(mapping: ClassMapping, key: int, kind: str) -> str:

@@ -1,6 +1,6 @@
 """Tables for people: measures with their intervals, and how a cell is written."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -27,12 +27,15 @@ def interval_words(ends: tuple[float, float]) -> str:
     return NO_VALUE if isnan(low) else f"{low:.3f}…{high:.3f}"
 
 
-def interval_columns(values: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+def interval_columns(
+    values: Mapping[str, Any], columns: Mapping[str, str], named: str = ", interval"
+) -> dict[str, Any]:
     """A row of a table: each measure followed by its interval.
 
     Args:
         values: Key → value, and ``intervals``: key → lower and upper end.
-        columns: Title of the column → key.
+        columns: Title of the column → key; keys that ``values`` lacks are passed over.
+        named: What follows the title in that of the interval.
 
     Returns:
         Title → cell.
@@ -43,7 +46,8 @@ def interval_columns(values: Mapping[str, Any], columns: Mapping[str, str]) -> d
     """
     row: dict[str, Any] = {}
     for title, key in columns.items():
-        row |= {title: values[key], f"{title}, interval": interval_words(values["intervals"][key])}
+        if key in values:
+            row |= {title: values[key], f"{title}{named}": interval_words(values["intervals"][key])}
     return row
 
 
@@ -111,7 +115,53 @@ def markdown_table(table: pd.DataFrame) -> str:
         | road | 0.512 |
     """
     head, *body = table_texts(table)
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body))
+    return markdown_lines(head, body)
+
+
+def markdown_lines(head: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    """Rows as a table of Markdown.
+
+    Args:
+        head: Names of the columns.
+        rows: Cells of each.
+
+    Returns:
+        Lines of Markdown.
+    """
+    return "\n".join([markdown_head(*head), *(markdown_row(*row) for row in rows)])
+
+
+def markdown_head(*names: object) -> str:
+    """The head of a table whose rows follow one by one.
+
+    Args:
+        *names: Of the columns.
+
+    Returns:
+        Two lines of Markdown.
+
+    Example:
+        >>> print(markdown_head("class", "IoU"))
+        | class | IoU |
+        | --- | --- |
+    """
+    return f"{markdown_row(*names)}\n{markdown_row(*['---'] * len(names))}"
+
+
+def markdown_row(*cells: object) -> str:
+    """A row of a table.
+
+    Args:
+        *cells: Texts, or what is one as it is.
+
+    Returns:
+        A line of Markdown.
+
+    Example:
+        >>> markdown_row("road", 0.5)
+        '| road | 0.5 |'
+    """
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def table_texts(table: pd.DataFrame) -> list[list[str]]:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.search.row_comparisons import Groups
 from oodretrieval.stores import Catalogue
-from oodretrieval.stores.tag_journal import TagJournal
+from oodretrieval.stores.tag_journal import TagJournal, table_of
 from oodretrieval.stores.tags import CandidateKey, TagTable
 
 KEY = ["dataset", "image_id", "segment_id"]
@@ -89,7 +89,4 @@ def read_tags(catalogue: Catalogue) -> TagTable:
     Raises:
         StoreError: If the file is there but cannot be read.
     """
-    table = TagTable()
-    for step in TagJournal(catalogue.path).read():
-        table.apply(step)
-    return table
+    return table_of(TagJournal(catalogue.path).read())

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.choices import EUCLIDEAN
+from oodretrieval.directions import unit_vectors
 from oodretrieval.extras import require_extra
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search import passes
@@ -89,9 +90,7 @@ class ApproximateNeighbours(NearestNeighbours):
         points = np.asarray(vectors, np.float64)
         if self.metric != EUCLIDEAN:
             centre = np.zeros(points.shape[1]) if self.centre is None else self.centre
-            points = centred_directions(points, centre)
-            lengths = np.linalg.norm(points, axis=1, keepdims=True)
-            points = points / np.where(lengths > 0, lengths, 1.0)
+            points = unit_vectors(centred_directions(points, centre))
         return np.ascontiguousarray(points, np.float32)
 
     def _nearest(

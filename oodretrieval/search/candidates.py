@@ -3,10 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.choices import NEAR_FRAMES
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 
-NEAR = 30
-"""Frames of a video that are up to this far apart show the same things."""
 ALIKE = 0.85
 """Cosine of the angle between two vectors from which their segments look alike wherever they lie.
 
@@ -42,7 +41,7 @@ def first_sightings(
     boxes: ArrayLike,
     vectors: ArrayLike | PartedArray,
     video: ArrayLike = True,
-    near: int = NEAR,
+    near: int = NEAR_FRAMES,
 ) -> NDArray[np.intp]:
     """Which candidate each one repeats: equal segments of neighbouring frames are one thing.
 
@@ -105,7 +104,7 @@ def near_duplicates(
     boxes: ArrayLike,
     vectors: ArrayLike | PartedArray,
     video: ArrayLike = True,
-    near: int = NEAR,
+    near: int = NEAR_FRAMES,
 ) -> NDArray[np.intp]:
     """Groups of candidates that show one thing: as :func:`first_sightings`, where none has a score.
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.directions import unit_vectors
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search.class_ranking import CandidateClass
 
@@ -61,10 +62,10 @@ def proposed_names(
         raise ValueError(
             f"expected a vector of {vectors.shape[1]} dimensions for each of {len(words)} words, got {texts.shape}"
         )
-    directions = _directions(texts).T
+    directions = unit_vectors(np.asarray(texts, np.float64)).T
     cosines = np.empty((len(vectors), len(words)))
     for rows, block in row_blocks(vectors, BYTES_AT_ONCE):
-        cosines[rows] = _directions(block) @ directions
+        cosines[rows] = unit_vectors(np.asarray(block, np.float64)) @ directions
     excess = cosines - cosines.mean(axis=0) if len(cosines) else cosines
     found = []
     for one in classes:
@@ -72,9 +73,3 @@ def proposed_names(
         order = np.argsort(-fit, kind="stable")[:most]
         found.append([(str(words[i]), float(fit[i])) for i in order])
     return found
-
-
-def _directions(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    lengths: NDArray[np.float64] = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units: NDArray[np.float64] = np.asarray(vectors, np.float64) / np.maximum(lengths, 1e-12)
-    return units

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.robust_statistics import median_and_deviation
 from oodretrieval.search.candidates import inspection_order
 
 LEAST_THINGS = 3
@@ -159,8 +160,9 @@ def robust_deviations(values: NDArray[np.floating]) -> NDArray[np.float64]:
     finite = np.isfinite(values)
     if not finite.any():
         return np.zeros(len(values))
-    away = np.where(finite, values - np.median(values[finite]), 0.0)
-    scale = 1.4826 * float(np.median(np.abs(away[finite]))) or float(away.std())
+    median, deviation = median_and_deviation(values[finite])
+    away = np.where(finite, values - median, 0.0)
+    scale = deviation or float(away.std())
     if not scale > 0:
         return np.zeros(len(values))
     return np.asarray(np.clip(away / scale, -LARGEST_DEVIATION, LARGEST_DEVIATION), np.float64)

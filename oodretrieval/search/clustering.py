@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans, SpectralClustering
 
 from oodretrieval.errors import UnknownNameError
-from oodretrieval.search.density_clusters import dense_groups
+from oodretrieval.search.density_clusters import bend, dense_groups
+from oodretrieval.search.distances import finite_vectors
 from oodretrieval.search.weighted_ward import weighted_ward
 
 LARGEST_ELBOW = 20
@@ -61,7 +62,7 @@ def cluster(
         >>> cluster([[0.0], [9.0], [0.1]], clusters=2).tolist()
         [0, 1, 0]
     """
-    points = _checked(vectors)
+    points = finite_vectors(vectors)
     if method not in METHODS:
         raise UnknownNameError("clustering method", method, METHODS)
     options = _options(method, options)
@@ -131,7 +132,7 @@ def elbow_curve(
         >>> elbow_curve([[0.0], [2.0], [10.0]]).round(1).tolist()
         [56.0, 2.0, 0.0]
     """
-    points = _checked(vectors)
+    points = finite_vectors(vectors)
     distinct, counts = np.unique(points, axis=0, return_counts=True)
     largest = min(largest, len(distinct))
     weights = counts.astype(np.float64)
@@ -160,15 +161,7 @@ def elbow(curve: NDArray[np.floating]) -> int:
     """
     if len(curve) < 3 or curve[0] <= curve[-1]:
         return 1
-    line = np.linspace(curve[0], curve[-1], len(curve))
-    return int((line - curve).argmax()) + 1
-
-
-def _checked(vectors: ArrayLike) -> NDArray[np.float64]:
-    points = np.asarray(vectors, np.float64)
-    if points.ndim != 2 or not np.isfinite(points).all():
-        raise ValueError(f"vectors must be (n, D) and finite, got shape {points.shape} or NaN or infinity")
-    return points
+    return bend(curve) + 1
 
 
 def _options(method: str, options: Mapping[str, Any]) -> dict[str, Any]:

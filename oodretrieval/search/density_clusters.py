@@ -59,5 +59,20 @@ def knee_distance(points: NDArray[np.float64], neighbour: int) -> float:
         return 0.0
     distances, _ = NearestNeighbors(n_neighbors=neighbour + 1).fit(points).kneighbors(points)
     rising = np.sort(distances[:, -1])
-    line = np.linspace(rising[0], rising[-1], len(rising))
-    return float(rising[(line - rising).argmax()])
+    return float(rising[bend(rising)])
+
+
+def bend(curve: NDArray[np.floating]) -> int:
+    """Where a curve lies farthest below the line between its ends.
+
+    Args:
+        curve: ``(k,)``, ``k >= 1``.
+
+    Returns:
+        The place, from 0.
+
+    Example:
+        >>> bend(np.array([10.0, 2.0, 1.5, 1.0]))
+        1
+    """
+    return int((np.linspace(curve[0], curve[-1], len(curve)) - curve).argmax())

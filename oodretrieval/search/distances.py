@@ -1,13 +1,49 @@
 """Distances of vectors from one, and directions about the mean of all: plain, in float64."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.directions import unit_vectors
 from oodretrieval.parted_arrays import row_blocks
 from oodretrieval.search import passes
 
 _AT_CENTRE = 1e-9
 """Nearer than this is at the centre, but for rounding."""
+
+
+def finite_vectors(vectors: ArrayLike) -> NDArray[np.float64]:
+    """Refuse what are no vectors, or not finite.
+
+    Args:
+        vectors: ``(n, D)``.
+
+    Returns:
+        The same, float64.
+
+    Raises:
+        ValueError: Saying what was got.
+    """
+    points = np.asarray(vectors, np.float64)
+    if points.ndim != 2 or not np.isfinite(points).all():
+        raise ValueError(f"vectors must be (n, D) and finite, got shape {points.shape} or NaN or infinity")
+    return points
+
+
+def require_finite(block: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Refuse some rows of many vectors that are not finite.
+
+    Args:
+        block: ``(k, D)``.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: If one is not.
+    """
+    if not np.isfinite(block).all():
+        raise ValueError("vectors must be (n, D) and finite, got NaN or infinity; leave such rows out")
+    return block
 
 
 def mean_direction(vectors: passes.Vectors, norms: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,11 +73,10 @@ def centred_directions(vectors: NDArray[np.floating], centre: NDArray[np.float64
     Returns:
         ``(k, D)``; 0 of a zero vector and of what lies within 1e-9 of the centre, which have no direction.
     """
-    points = np.asarray(vectors, np.float64)
-    lengths = np.sqrt((points**2).sum(axis=1))[:, None]
-    directions = points / np.where(lengths > 0, lengths, 1.0) - centre
+    units = unit_vectors(np.asarray(vectors, np.float64))
+    directions = units - centre
     away = np.sqrt((directions**2).sum(axis=1))[:, None]
-    return np.where((lengths > 0) & (away > _AT_CENTRE), directions, 0.0)
+    return np.where(units.any(axis=1, keepdims=True) & (away > _AT_CENTRE), directions, 0.0)
 
 
 def euclidean_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -68,7 +103,6 @@ def cosine_distances(vectors: NDArray[np.float64], query: NDArray[np.float64]) -
     Returns:
         ``(k,)``, 0…2; 1 between a zero vector, which has no direction, and any other.
     """
-    norms, norm = np.sqrt((vectors**2).sum(axis=1)), np.sqrt((query**2).sum())
-    units = vectors / np.where(norms > 0, norms, 1.0)[:, None]
-    distances = ((units - query / (norm if norm > 0 else 1.0)) ** 2).sum(axis=1) / 2
-    return np.where((norms > 0) == (norm > 0), distances, 1.0)
+    units, unit = unit_vectors(vectors), unit_vectors(query)
+    distances = ((units - unit) ** 2).sum(axis=1) / 2
+    return np.where(units.any(axis=1) == unit.any(), distances, 1.0)

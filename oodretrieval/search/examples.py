@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.choices import CENTRED, COSINE, METRICS
+from oodretrieval.directions import unit_vectors
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.search.distances import centred_directions
 
@@ -61,7 +62,7 @@ def query_vector(
             raise ValueError("neighbours by centred_cosine need the centre of their index, got None")
         return _towards(_middle(centred_directions(like, centre), centred_directions(unlike, centre)), centre)
     if metric == COSINE:
-        return _middle(_directions(like), _directions(unlike))
+        return _middle(unit_vectors(like), unit_vectors(unlike))
     middle = like.mean(axis=0)
     away = AWAY * (middle - unlike.mean(axis=0)) if len(unlike) else 0.0
     return np.asarray(middle + away, np.float64)
@@ -80,8 +81,3 @@ def _towards(middle: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArra
     along = float(centre @ middle)
     rest = max(0.0, 1.0 - float(centre @ centre))
     return np.asarray(centre + (np.sqrt(along**2 + square * rest) - along) / square * middle)
-
-
-def _directions(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1.0), np.float64)

@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from oodretrieval.search.distances import centred_directions, mean_direction
+from oodretrieval.directions import unit_vectors
+from oodretrieval.search.distances import centred_directions, finite_vectors, mean_direction
 
 NEIGHBOURS = 10
 """Neighbours that a vector is moved towards (docs/retrieval.md)."""
@@ -36,12 +37,10 @@ def expanded_directions(vectors: ArrayLike, neighbours: int = NEIGHBOURS) -> NDA
         >>> [round(float(rows[0] @ row), 2) for row in rows]
         [1.0, 1.0, -1.0]
     """
-    points = np.asarray(vectors, np.float64)
-    if points.ndim != 2 or not np.isfinite(points).all():
-        raise ValueError(f"vectors must be (n, D) and finite, got {points.shape}")
+    points = finite_vectors(vectors)
     if neighbours < 1:
         raise ValueError(f"neighbours must be at least 1, got {neighbours}")
-    units = _units(centred_directions(points, mean_direction(points, np.linalg.norm(points, axis=1))))
+    units = unit_vectors(centred_directions(points, mean_direction(points, np.linalg.norm(points, axis=1))))
     number = min(neighbours, len(units) - 1)
     if number < 1:
         return units
@@ -54,9 +53,4 @@ def expanded_directions(vectors: ArrayLike, neighbours: int = NEIGHBOURS) -> NDA
         nearest = np.argpartition(-cosines, number - 1, axis=1)[:, :number]
         weights = np.maximum(np.take_along_axis(cosines, nearest, axis=1), 0.0)
         moved[rows] += np.einsum("rk,rkd->rd", weights, units[nearest])
-    return _units(moved)
-
-
-def _units(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(lengths > 0, lengths, 1.0), np.float64)
+    return unit_vectors(moved)

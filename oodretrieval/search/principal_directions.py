@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from oodretrieval.directions import unit_vectors
+from oodretrieval.search.distances import require_finite
+
 _SAMPLE = 8192
 BYTES_AT_ONCE = 32 * 2**20
 _LEAST_VARIANCE = 1e-10
@@ -36,7 +39,7 @@ def principal_directions(
     random = np.random.default_rng(seed)
     chosen = np.sort(random.choice(len(vectors), min(_SAMPLE, len(vectors)), replace=False))
     sample = np.asarray(vectors[chosen], np.float64)
-    _require_finite(sample)
+    require_finite(sample)
     mean = sample.mean(axis=0)
     centred = sample - mean
     # changes no angle, and keeps squares in range
@@ -47,12 +50,10 @@ def principal_directions(
     precision = np.float64 if vectors.dtype.itemsize > 4 else np.float32
     for rows in _blocks(*vectors.shape):
         block: NDArray[np.floating] = np.array(vectors[rows], precision)
-        _require_finite(block)
+        require_finite(block)
         block -= mean.astype(precision)
         block /= unit
-        turned = block.astype(np.float32, copy=False) @ turn
-        lengths = np.linalg.norm(turned, axis=1, keepdims=True)
-        directions[rows] = turned / np.where(lengths > 0, lengths, 1)
+        directions[rows] = unit_vectors(block.astype(np.float32, copy=False) @ turn)
     return directions
 
 
@@ -69,8 +70,3 @@ def _blocks(number: int, size: int) -> Iterator[slice]:
     rows = max(1, BYTES_AT_ONCE // (8 * max(1, size)))
     for start in range(0, number, rows):
         yield slice(start, start + rows)
-
-
-def _require_finite(vectors: NDArray[np.floating]) -> None:
-    if not np.isfinite(vectors).all():
-        raise ValueError("vectors must be finite, got NaN or infinity; leave such rows out")

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray
+from oodretrieval.search.distances import finite_vectors
 from oodretrieval.search.isomap import isomap
 from oodretrieval.search.neighbour_embeddings import opentsne, pacmap, tsne, umap
 from oodretrieval.search.sampled_pca import sampled_pca
@@ -77,10 +78,9 @@ def project(
         stored = sampled_pca(cast("NDArray[np.floating]", stored), kept, seed=seed)
         if method == "pca":
             return stored
-    points = np.asarray(stored, np.float64)
-    if not np.isfinite(points).all():
-        raise ValueError(f"vectors must be (n, D) and finite, got shape {points.shape} with NaN or infinity")
-    return _projected(points, method, dimensions, seed, {**known, **options}).astype(np.float32)
+    return _projected(finite_vectors(stored), method, dimensions, seed, {**known, **options}).astype(
+        np.float32
+    )
 
 
 def _projected(

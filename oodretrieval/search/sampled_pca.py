@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
 from oodretrieval.parted_arrays import PartedArray
+from oodretrieval.search.distances import require_finite
 
 SAMPLE = 4096
 """Vectors that the components are found on."""
@@ -40,7 +41,7 @@ def sampled_pca(
         return projected
     random = np.random.default_rng(seed)
     rows = np.sort(random.choice(count, min(sample, count), replace=False))
-    chosen = _finite(np.asarray(vectors[rows], np.float64))
+    chosen = require_finite(np.asarray(vectors[rows], np.float64))
     spanned = min(dimensions, *chosen.shape)
     if not (chosen != chosen[0]).any():
         mean, axes = chosen[0], np.zeros((spanned, size))
@@ -50,12 +51,6 @@ def sampled_pca(
     step = max(1, _BYTES_AT_ONCE // (4 * size))
     turn = axes.T.astype(np.float32)
     for start in range(0, count, step):
-        block = _finite(np.asarray(vectors[start : start + step], np.float32))
+        block = require_finite(np.asarray(vectors[start : start + step], np.float32))
         projected[start : start + step, :spanned] = (block - mean.astype(np.float32)) @ turn
     return projected
-
-
-def _finite(block: NDArray[np.floating]) -> NDArray[np.floating]:
-    if not np.isfinite(block).all():
-        raise ValueError("vectors must be (n, D) and finite, got NaN or infinity; leave such rows out")
-    return block

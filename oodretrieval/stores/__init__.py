@@ -7,17 +7,17 @@ Importing this package loads no torch, so that processes which only read stay li
 from oodretrieval.files import atomic_path
 from oodretrieval.stores.catalogue import CANDIDATES, PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
-from oodretrieval.stores.current_segments import (
-    CurrentSegments,
-    images_key,
+from oodretrieval.stores.current_segments import CurrentSegments, images_key
+from oodretrieval.stores.failures import FAILURES, FailedImages, Failure, files_hash, read_failures
+from oodretrieval.stores.joined_tables import joined
+from oodretrieval.stores.json_files import FORMAT_VERSION, plain, read_json, require_format, write_json
+from oodretrieval.stores.located_segments import (
     is_current,
     locate_segments,
     prediction_records,
     read_segment_settings,
     read_segments,
 )
-from oodretrieval.stores.failures import FAILURES, FailedImages, Failure, files_hash, read_failures
-from oodretrieval.stores.json_files import FORMAT_VERSION, plain, read_json, require_format, write_json
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.made_alike import differing_settings, require_asked_settings, require_same_settings
 from oodretrieval.stores.prediction import Prediction
@@ -65,6 +65,7 @@ __all__ = [
     "files_hash",
     "images_key",
     "is_current",
+    "joined",
     "locate_segments",
     "lock_folder",
     "plain",

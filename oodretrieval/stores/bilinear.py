@@ -1,4 +1,4 @@
-"""Bilinear resize and softmax in numpy, so that reading a prediction does not load torch."""
+"""Bilinear resize in numpy, so that reading a prediction does not load torch."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,25 +38,3 @@ def resize_bilinear(
         result += other
         image = result
     return image
-
-
-def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Softmax over the last axis.
-
-    Args:
-        logits: ``(..., C)``.
-
-    Returns:
-        The same shape, 0…1; sums to 1 over the last axis.
-
-    Example:
-        >>> softmax(np.array([0.0, 0.0])).tolist()
-        [0.5, 0.5]
-    """
-    result = np.array(logits, np.float32)
-    # Blocks that fit the processor's cache; whole 1024×2048×19 passes take several times as long.
-    for block in np.array_split(result, max(1, result.size >> 18)) if result.ndim > 1 else [result]:
-        block -= block.max(axis=-1, keepdims=True)
-        np.exp(block, out=block)
-        block /= block.sum(axis=-1, keepdims=True)
-    return result

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.parted_arrays import PartedArray
+from oodretrieval.remote_paths import path_of
 from oodretrieval.stores import vectors as vector_files
 from oodretrieval.stores.manifests import read_manifest
 from oodretrieval.stores.masks import read_masks
@@ -69,7 +70,7 @@ class Catalogue:
         Raises:
             StoreError: If the manifest is missing, damaged or of another format version.
         """
-        path = Path(path)
+        path = path_of(path)
         return cls(path, read_manifest(path / MANIFEST), check=verify)
 
     @classmethod

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.masks import RunLengthMask
+from oodretrieval.remote_paths import path_of
 from oodretrieval.stores.catalogue import MANIFEST, PENDING
 from oodretrieval.stores.json_files import FORMAT_VERSION, plain, write_json
 from oodretrieval.stores.locks import lock_folder
@@ -48,7 +49,7 @@ class CatalogueWriter:
     """
 
     def __init__(self, path: str | Path, settings: Mapping[str, Any], *, overwrite: bool = False) -> None:
-        self.path = Path(path)
+        self.path = path_of(path)
         self._settings = plain(dict(settings))
         self._files = PartFiles(self.path, self._settings)
         self._overwrite = overwrite

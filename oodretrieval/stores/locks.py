@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from oodretrieval.errors import StoreError
 from oodretrieval.files import TEMPORARY, is_running
+from oodretrieval.remote_paths import RemotePath
 
 logger = logging.getLogger(__name__)
 _LOCK, _OWNER = ".lock", ".lock-owner"
@@ -39,6 +41,10 @@ def lock_folder(folder: Path, timeout: float = 0, *, tidy: bool = True) -> Itera
     Raises:
         StoreError: If another process holds the lock all the time, or the folder cannot be written to.
     """
+    if isinstance(folder, RemotePath):
+        with _remote_lock(folder, timeout, tidy=tidy):
+            yield
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / _LOCK, timeout=timeout, is_singleton=False)
@@ -66,6 +72,44 @@ def lock_folder(folder: Path, timeout: float = 0, *, tidy: bool = True) -> Itera
         with suppress(OSError):
             owner.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def _remote_lock(folder: RemotePath, timeout: float, *, tidy: bool) -> Iterator[None]:
+    """A lock by an object that one of several can make; it outlives whoever is killed, and says who that was."""
+    owner, own = folder / _OWNER, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode()
+    assert isinstance(owner, RemotePath)
+    try:
+        _make(owner, own, timeout)
+        for path in folder.rglob(".tmp-*") if tidy else ():
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot lock {folder} ({error}); run again when the store answers") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            owner.unlink(missing_ok=True)
+
+
+def _make(owner: RemotePath, content: bytes, timeout: float) -> None:
+    """Make the object that is the lock; that of a process of this machine which has ended is taken away."""
+    end = time.monotonic() + timeout
+    while not owner.create(content):
+        held = _owner(owner)
+        if held is not None and held[0] == socket.gethostname() and not is_running(held[1]):
+            left = _left_by(owner)
+            logger.info(
+                "the last run on %s ended in the middle%s; going on from what it left", owner.parent, left
+            )
+            owner.unlink(missing_ok=True)
+        elif time.monotonic() >= end:
+            raise StoreError(
+                f"{owner.parent} is in use by another run{_left_by(owner)}; wait until it is done; if it was killed, "
+                f"remove {owner}"
+            )
+        else:
+            time.sleep(max(0.01, min(1, end - time.monotonic())))
 
 
 def _owner(path: Path) -> tuple[str, int] | None:

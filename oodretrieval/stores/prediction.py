@@ -17,7 +17,8 @@ from oodretrieval.segments import (
     segment_table,
     segment_table_from_logits,
 )
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.stores.bilinear import resize_bilinear
+from oodretrieval.uncertainty import softmax
 
 _TINY = np.float32(np.finfo(np.float32).tiny)
 
@@ -159,10 +160,7 @@ class Prediction:
         """The truth as predicted ids, ``(H, W)``, 255 for void and unknown; None without truth."""
         if self.labels is None:
             return None
-        table = lookup_table(self.label_to_pred or {k: k for k in range(self.num_classes)})
-        # Widened first: an 8-bit label cannot be compared with a table of 256 ids.
-        truth: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
-        return truth
+        return _looked_up(self.labels, self._meaning)
 
     def unknown(self) -> NDArray[np.uint8] | None:
         """Where the truth is unknown: ``(H, W)``, 1 unknown, 0 a class of the network, 255 void; None without truth.
@@ -171,8 +169,17 @@ class Prediction:
         """
         if self.labels is None:
             return None
-        mapping = self.label_to_pred or {k: k for k in range(self.num_classes)}
-        kinds = {k: NO_CLASS if k in self.void_ids else int(v == NO_CLASS) for k, v in mapping.items()}
-        table = lookup_table(kinds)
-        where: NDArray[np.uint8] = table[np.minimum(self.labels.astype(np.int64), len(table) - 1)]
-        return where
+        kinds = {k: NO_CLASS if k in self.void_ids else int(v == NO_CLASS) for k, v in self._meaning.items()}
+        return _looked_up(self.labels, kinds)
+
+    @property
+    def _meaning(self) -> Mapping[int, int]:
+        """Label id → predicted id; the same id where no table says otherwise."""
+        return self.label_to_pred or {k: k for k in range(self.num_classes)}
+
+
+def _looked_up(labels: NDArray[np.unsignedinteger], kinds: Mapping[int, int]) -> NDArray[np.uint8]:
+    table = lookup_table(kinds)
+    # Widened first: an 8-bit label cannot be compared with a table of 256 ids.
+    found: NDArray[np.uint8] = table[np.minimum(labels.astype(np.int64), len(table) - 1)]
+    return found

@@ -1,5 +1,6 @@
 """Whose work lies in a workspace: that of a network on a dataset."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -31,3 +32,20 @@ class Stored:
             'args.dataset=camvid_val args.model_name=deeplab'
         """
         return f"args.dataset={self.dataset} args.model_name={self.model}"
+
+
+def catalogue_name(chosen: str, parts: Sequence[str]) -> str:
+    """What a catalogue is called.
+
+    Args:
+        chosen: Its name; empty for the default.
+        parts: Names of the datasets, or of the catalogues, that it is made of.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> catalogue_name("", ["one", "other"]), catalogue_name("mine", ["one"])
+        ('one+other', 'mine')
+    """
+    return chosen or "+".join(parts)

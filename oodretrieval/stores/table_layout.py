@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from oodretrieval.errors import SettingsMismatchError
+from oodretrieval.places import places_of
 from oodretrieval.stores import blocks
-from oodretrieval.stores.current_segments import is_current
+from oodretrieval.stores.located_segments import is_current
 from oodretrieval.stores.made_alike import differing_settings
 from oodretrieval.stores.predictions import PredictionRecord
 from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
@@ -159,7 +160,7 @@ class TableLayout:
             Part to write, and the ids of its new images.
         """
         own = self._own
-        places = {image: place for place, image in enumerate(self.ids)}
+        places = places_of(self.ids)
         images: dict[int, list[str]] = {}
         for image, number in numbers.items():
             images.setdefault(number, []).append(image)

@@ -7,7 +7,7 @@ a killed writer left half-written is no step, and the next writer starts a new l
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,11 +37,11 @@ def carry_tags(sources: Sequence[Path], folder: Path) -> int:
     Raises:
         StoreError: If a journal cannot be read, or the step not be kept.
     """
-    table = TagTable()
     journal = TagJournal(folder)
+    steps = journal.read()
+    table = table_of(steps)
     once: dict[str, frozenset[CandidateKey]] = {}
-    for step in journal.read():
-        table.apply(step)
+    for step in steps:
         for name in step.colours:
             once.setdefault(name, frozenset())
         for name, keys in step.added.items():
@@ -49,9 +49,7 @@ def carry_tags(sources: Sequence[Path], folder: Path) -> int:
     added: dict[str, frozenset[CandidateKey]] = {}
     colours: dict[str, tuple[str | None, str | None]] = {}
     for source in sources:
-        theirs = TagTable()
-        for step in TagJournal(source).read():
-            theirs.apply(step)
+        theirs = table_of(TagJournal(source).read())
         for name, colour in theirs.colours.items():
             new = theirs.candidates(name) - table.candidates(name) - once.get(name, frozenset())
             if name not in table.colours and (new or name not in once):
@@ -61,6 +59,21 @@ def carry_tags(sources: Sequence[Path], folder: Path) -> int:
     if not step.is_empty:
         journal.append(step)
     return sum(map(len, added.values()))
+
+
+def table_of(steps: Iterable[TagStep]) -> TagTable:
+    """The table that steps add up to.
+
+    Args:
+        steps: Oldest first.
+
+    Returns:
+        The tags after all of them.
+    """
+    table = TagTable()
+    for step in steps:
+        table.apply(step)
+    return table
 
 
 class TagJournal:

@@ -4,6 +4,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from oodretrieval.errors import StoreError
+from oodretrieval.local_copies import cache_folder
+from oodretrieval.remote_paths import RemotePath, path_of
 from oodretrieval.stores.locks import lock_folder
 from oodretrieval.stores.stored import Stored
 
@@ -12,7 +14,8 @@ class Workspace:
     """The folders of one workspace. Creates nothing until something is written.
 
     Args:
-        path: Its root; ``~`` is the home folder.
+        path: Its root; ``~`` is the home folder. Or an address of an object store, see
+            :mod:`~oodretrieval.remote_paths`.
 
     Example:
         >>> Workspace("w").prediction_path(Stored("deeplab", "camvid_val"), "clip 1/0007").as_posix()
@@ -20,15 +23,42 @@ class Workspace:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).expanduser()
+        self.path = path_of(path)
 
     def __repr__(self) -> str:
         return f"Workspace({str(self.path)!r})"
 
     @property
     def runs_folder(self) -> Path:
-        """Folder of sacred's records."""
+        """Folder of sacred's records; on this machine, where the workspace is in an object store."""
+        if isinstance(self.path, RemotePath):
+            return cache_folder().parent / "runs"
         return self.path / "runs"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Folder of the pages that report runs."""
+        return self.path / "reports"
+
+    @property
+    def exports_folder(self) -> Path:
+        """Folder of what is exported, a folder for each catalogue."""
+        return self.path / "exports"
+
+    @property
+    def training_folder(self) -> Path:
+        """Folder of trainings under way, a folder for each network."""
+        return self.path / "training"
+
+    @property
+    def logit_statistics_folder(self) -> Path:
+        """Folder of what the logits of training images are, a file for each network."""
+        return self.path / "logit_statistics"
+
+    @property
+    def catalogues_folder(self) -> Path:
+        """Folder of the catalogues."""
+        return self.path / "catalogues"
 
     def prediction_folder(self, stored: Stored) -> Path:
         """Folder of the predictions of the work ``stored``.
@@ -116,7 +146,7 @@ class Workspace:
         Raises:
             StoreError: If the name cannot be one of a folder.
         """
-        return self.path / "catalogues" / _name(name)
+        return self.catalogues_folder / _name(name)
 
     def lock(self, folder: Path) -> AbstractContextManager[None]:
         """Work on ``folder`` alone; see :func:`lock_folder`.

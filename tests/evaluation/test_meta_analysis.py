@@ -7,12 +7,19 @@ from sklearn.metrics import auc, roc_auc_score, roc_curve
 
 from oodretrieval.evaluation import r2
 from oodretrieval.evaluation.meta_analysis import (
-    correlations,
+    CorrelationSums,
     kind_of_feature,
     permutation_importance,
     roc_points,
 )
 from oodretrieval.meta_models import GROUPS
+
+
+def correlations(features, iou, parts=1):
+    sums = CorrelationSums(features.shape[1])
+    for some, values in zip(np.array_split(features, parts), np.array_split(iou, parts), strict=True):
+        sums.add(some, values)
+    return sums.correlations()
 
 
 def test_correlations_are_pearsons():
@@ -21,6 +28,12 @@ def test_correlations_are_pearsons():
     iou = np.clip(0.5 + 0.3 * features[:, 0] + 0.1 * random.normal(size=200), 0, 1)
     expected = [np.corrcoef(features[:, k], iou)[0, 1] for k in range(4)]
     assert np.allclose(correlations(features, iou), expected, atol=1e-12)
+
+
+@given(arrays(np.float64, (9, 3), elements=st.floats(-100, 100, width=32)), st.integers(2, 12))
+def test_correlations_of_parts_are_those_of_the_whole(features, parts):
+    iou = np.linspace(0, 1, 9)
+    assert np.allclose(correlations(features, iou, parts), correlations(features, iou), atol=1e-6)
 
 
 @given(arrays(np.float64, (7, 3), elements=st.floats(-100, 100, width=32)))

@@ -17,6 +17,7 @@ from oodretrieval.explorer.commands.table import COMMANDS, command_for
 from oodretrieval.explorer.desktop.overlay import help_text
 from oodretrieval.images import read_image
 from oodretrieval.search import cluster
+from oodretrieval.stores.boxes import crop_boxes
 
 GIVEN, RAN = set(), set()
 
@@ -61,8 +62,8 @@ def test_hover_shows_the_thumbnail_next_to_the_pointer_and_takes_it_away(drive):
     assert drive.presentation.hovered == 3
     box = drive.overlay.thumbnail
     picture, text = box.offsetbox.get_children()
-    image = read_image(drive.state.segments.image_path(3))
-    left, top, right, bottom = drive.state.segments.crop_box(3)
+    image = read_image(drive.session.pictures.image_path(3))
+    [(left, top, right, bottom)] = crop_boxes(drive.state.segments.table.iloc[[3]])
     np.testing.assert_array_equal(picture.get_data(), image[top:bottom, left:right])
     assert "predicted car, IoU 0.13" in text.get_text()
     extent = box.get_window_extent(drive.canvas.get_renderer())
@@ -96,7 +97,7 @@ def test_left_shows_the_full_image_with_a_red_box(drive):
     assert drive.detail == "image"
     (axes,) = drive.detail_axes()
     (picture,) = pictures_of(axes)
-    np.testing.assert_array_equal(picture, read_image(drive.state.segments.image_path(4)))
+    np.testing.assert_array_equal(picture, read_image(drive.session.pictures.image_path(4)))
     assert frames(axes) == [drive.state.segments.box(4)]
     assert "clip 1/0002" in axes.get_title()
 
@@ -126,7 +127,7 @@ def test_right_shows_the_nearest_neighbours_and_rings_them(drive):
     expected = [int(i) for i in np.argsort(away) if i != 2][:10]
     assert list(drive.rows.values()) == [2, *expected]
     for axes, row in drive.rows.items():
-        np.testing.assert_array_equal(pictures_of(axes)[0], drive.explorer.session.crops.thumbnail(row))
+        np.testing.assert_array_equal(pictures_of(axes)[0], drive.explorer.session.thumbnails.read(row))
     query, neighbours = drive.overlay.rings.query, drive.overlay.rings.neighbours
     np.testing.assert_allclose(np.column_stack(query.get_data()), drive.state.points[[2]])
     np.testing.assert_allclose(np.column_stack(neighbours.get_data()), drive.state.points[expected])
@@ -484,7 +485,7 @@ def test_ctrl_saves_instead_of_showing(drive, button, kind):
     assert str(path) in drive.presentation.status
     saved = read_image(path)
     if kind == "image":
-        original = read_image(drive.state.segments.image_path(3))
+        original = read_image(drive.session.pictures.image_path(3))
         assert saved.shape == original.shape
         left, top, right, bottom = drive.state.segments.box(3)
         np.testing.assert_array_equal(saved[top:bottom, left:right], original[top:bottom, left:right])
@@ -497,7 +498,7 @@ def test_ctrl_saves_instead_of_showing(drive, button, kind):
 def test_t_left_saves_the_crop_alone(drive):
     drive.click(3, "left", held="t")
     saved = read_image(drive.state.catalogue.path / "pictures" / "field_clip_1_0001_2_crop.png")
-    np.testing.assert_array_equal(saved, drive.explorer.session.crops.crop(3))
+    np.testing.assert_array_equal(saved, drive.explorer.session.pictures.embedded(3))
     assert drive.detail == "keys"
 
 
@@ -651,7 +652,7 @@ def test_one_image_after_the_other_is_shown_whole_whatever_its_size(drive):
     row = next(
         row for row in range(len(drive.state)) if drive.state.segments.image_of(row)[1] != "clip 1/0000"
     )
-    path = drive.state.segments.image_path(row)
+    path = drive.session.pictures.image_path(row)
     Image.fromarray(np.zeros((30, 90, 3), np.uint8)).save(path)
     drive.click(row)
     (axes,) = drive.detail_axes()

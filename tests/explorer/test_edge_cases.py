@@ -11,7 +11,7 @@ from matplotlib.backend_bases import CloseEvent, ResizeEvent
 
 from oodretrieval.errors import SettingsError, StoreError, UnknownNameError
 from oodretrieval.explorer import Explorer
-from oodretrieval.explorer.crops import gone
+from oodretrieval.explorer.thumbnails import gone
 from oodretrieval.stores import Workspace
 
 EVERY_KEY = ("m", "g", "h", "b", "d", "d", "#", "?", "?")
@@ -95,7 +95,7 @@ def test_no_column_of_labels(catalogue):
 
 def test_an_image_that_has_gone(catalogue):
     drive = open_explorer(catalogue)
-    path = drive.state.segments.image_path(0)
+    path = drive.session.pictures.image_path(0)
     path.unlink()
     drive.hover(0)
     picture, _ = drive.overlay.thumbnail.offsetbox.get_children()
@@ -118,7 +118,7 @@ def test_an_image_that_is_another_one(catalogue):
     from PIL import Image
 
     drive = open_explorer(catalogue)
-    Image.new("RGB", (5, 5)).save(drive.state.segments.image_path(0))
+    Image.new("RGB", (5, 5)).save(drive.session.pictures.image_path(0))
     drive.click(0, held="t")
     assert "not the image it was" in drive.right.texts[0].get_text().replace("\n", " ")
     drive.hover(0)
@@ -127,7 +127,7 @@ def test_an_image_that_is_another_one(catalogue):
 
 def test_what_did_not_work_is_no_longer_said_once_something_else_did(catalogue):
     drive = open_explorer(catalogue)
-    drive.state.segments.image_path(0).unlink()
+    drive.session.pictures.image_path(0).unlink()
     drive.click(0)
     assert drive.detail == "message" and drive.presentation.status.startswith("that did not work")
     drive.click(5)
@@ -164,7 +164,7 @@ def test_several_datasets(tmp_path):
     for row in (0, 2):
         drive.click(row)
         assert drive.detail_axes()[0].get_title().startswith(str(drive.state.segments.value(row, "dataset")))
-        assert drive.state.segments.value(row, "dataset") in str(drive.state.segments.image_path(row))
+        assert drive.state.segments.value(row, "dataset") in str(drive.session.pictures.image_path(row))
         drive.click(row, "middle")
         assert drive.detail == "panels"
     drive.press("g")
@@ -249,7 +249,7 @@ def test_the_toolbars_pan_and_zoom_have_the_mouse_to_themselves(drive):
 
 
 def test_an_unexpected_error_is_shown_and_the_window_lives(drive, monkeypatch, caplog):
-    monkeypatch.setattr(drive.explorer.session.crops, "image", lambda row: 1 / 0)
+    monkeypatch.setattr(drive.explorer.session.pictures, "image", lambda row: 1 / 0)
     drive.click(0)
     assert "ZeroDivisionError" in drive.right.texts[0].get_text()
     assert "ZeroDivisionError" in caplog.text

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -178,7 +179,7 @@ def test_closing_asks_while_a_real_export_is_under_way(catalogue):
     closed, workspace = [], Workspace(catalogue.path.parents[1])
     state = State(catalogue, ExplorerSettings(method="pca"))
     state.tags.tag([3], "cone")
-    image = state.segments.image_path(3)
+    image = Path(state.segments.value(3, "image_path"))
     image.unlink()
     os.mkfifo(image)
     session = Session(state, workspace, close=lambda: closed.append(True))

@@ -14,7 +14,7 @@ from oodretrieval.explorer.commands.table import (
     SegmentCommand,
     command_for,
     help_lines,
-    markdown_table,
+    keys_table,
 )
 from oodretrieval.explorer.commands.triggers import trigger_of_key
 
@@ -48,13 +48,13 @@ def test_spellings_of_keys(key, trigger):
 
 
 def test_the_table_as_markdown():
-    lines = markdown_table().splitlines()
+    lines = keys_table().splitlines()
     assert len(lines) == len(help_lines()) + 2 == len(COMMANDS) + 2
     assert lines[-1] == "| Ctrl + w | close the window; asks while something is being saved |"
     assert all(line.count("|") == 3 for line in lines)
 
 
 def test_the_documentation_has_this_table():
-    """Between the markers; write it again with ``markdown_table()`` when the commands change."""
+    """Between the markers; write it again with ``keys_table()`` when the commands change."""
     text = PAGE.read_text(encoding="utf-8")
-    assert text.split(START)[1].split(END)[0].strip() == markdown_table()
+    assert text.split(START)[1].split(END)[0].strip() == keys_table()

@@ -53,7 +53,7 @@ class Script:
 
     def drawn(self):
         """Number of points that are drawn in colour."""
-        return sum(len(self.view.scatter._points[kind][0].data["x"]) for kind in ("known", "unknown"))
+        return sum(len(self.view.scatter.sources[kind].data["x"]) for kind in ("known", "unknown"))
 
 
 @pytest.fixture
@@ -83,9 +83,9 @@ def test_the_pointer_shows_what_is_known_of_a_candidate(script):
     assert facts["Novelty"].startswith("0.00, above")
     assert all(meaning for _, _, meaning in card["facts"])
     assert script.answers[-1] == {"pointer": "taken"}
-    assert len(script.view.scatter._rings["marked"].data["x"]) == 1
+    assert len(script.view.scatter.sources["marked"].data["x"]) == 1
     script.send("left")
-    assert len(script.view.scatter._rings["marked"].data["x"]) == 0
+    assert len(script.view.scatter.sources["marked"].data["x"]) == 0
     assert script.page.card["row"] == 3, "its buttons can still be reached"
 
 

@@ -224,9 +224,9 @@ def test_new_work_does_not_put_off_the_timer_that_delivers(catalogue):
 
 def test_a_thumbnail_that_comes_too_late_is_not_shown(drive):
     release = threading.Event()
-    crops = drive.session.crops
-    thumbnail = crops.thumbnail_or_gone
-    crops.thumbnail_or_gone = lambda row: (release.wait(PATIENCE), thumbnail(row))[1]
+    thumbnails = drive.session.thumbnails
+    read = thumbnails.read_or_gone
+    thumbnails.read_or_gone = lambda row: (release.wait(PATIENCE), read(row))[1]
     drive.explorer.session.work.immediate = False
     drive.hover(1)
     drive.hover(drive.empty_pixel())

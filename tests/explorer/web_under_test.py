@@ -5,11 +5,12 @@ python web_under_test.py <catalogue> <file of the address>
 The signal SIGUSR1 breaks off every connection, as a network does.
 """
 
+import os
 import signal
+import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
-
-from tornado.ioloop import IOLoop
 
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
@@ -20,11 +21,12 @@ if __name__ == "__main__":
     catalogue = Catalogue.open(sys.argv[1])
     state = State(catalogue, ExplorerSettings(method="pca"))
     explorer = WebExplorer(state, Workspace(catalogue.path.parents[1]))
-    loop = IOLoop.current()
 
     def break_off(*_):
-        for client in tuple(explorer._server._tornado._clients):
-            loop.add_callback_from_signal(client._socket.close)
+        for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
+            with suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
+                if connection.family == socket.AF_INET:
+                    connection.shutdown(socket.SHUT_RDWR)
 
     signal.signal(signal.SIGUSR1, break_off)
     Path(sys.argv[2]).with_suffix(".new").write_text(explorer.address)

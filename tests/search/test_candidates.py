@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from oodretrieval.choices import NEAR_FRAMES
 from oodretrieval.parted_arrays import PartedArray
 from oodretrieval.search import first_sightings, inspection_order, near_duplicates
-from oodretrieval.search.candidates import ALIKE, ALIKE_PERHAPS, ALIKE_THERE, NEAR, OVERLAP
+from oodretrieval.search.candidates import ALIKE, ALIKE_PERHAPS, ALIKE_THERE, OVERLAP
 
 
 def overlap(a, b):
@@ -23,7 +24,7 @@ def plain(scores, frames, boxes, vectors, video):
     for row in sorted(range(len(scores)), key=lambda i: (-scores[i], i)):
         best = None
         for other in list(first):
-            if not 0 < abs(frames[other] - frames[row]) <= NEAR:
+            if not 0 < abs(frames[other] - frames[row]) <= NEAR_FRAMES:
                 continue
             a, b = vectors[other], vectors[row]
             alike = float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from pretended_predictions import street_logits
 
 from oodretrieval.segments import entropy_levels, predict_classes, predict_pixels
-from oodretrieval.stores.bilinear import resize_bilinear, softmax
+from oodretrieval.stores.bilinear import resize_bilinear
+from oodretrieval.uncertainty import softmax
 
 
 def plain(logits, size, align_corners):

@@ -17,9 +17,9 @@ from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.search.class_naming import VOCABULARY
-from oodretrieval.stages.report.class_names import words_of
-from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
-from oodretrieval.stages.report.discover_classes import discover_classes
+from oodretrieval.stages.discover.class_names import words_of
+from oodretrieval.stages.discover.discover_classes import discover_classes
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue

@@ -11,11 +11,11 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.novelty import MIN_PIXELS
 from oodretrieval.search import ClassEvidence, candidate_classes
+from oodretrieval.stages.discover.class_evidence import CandidateTruth
+from oodretrieval.stages.discover.discover_classes import default_number, discover_classes, first_classes
+from oodretrieval.stages.discover.known_distance import strangeness
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stages.report.class_evidence import CandidateTruth
-from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
-from oodretrieval.stages.report.discover_classes import default_number, discover_classes, first_classes
-from oodretrieval.stages.report.known_distance import strangeness
 from oodretrieval.stores import Catalogue
 
 

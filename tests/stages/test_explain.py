@@ -8,10 +8,9 @@ from PIL import Image
 from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
-from oodretrieval.stages.predict.settings import InferenceSettings
-from oodretrieval.stages.report.explain import explain
-from oodretrieval.stages.report.explainer import Explainer
-from oodretrieval.stages.report.settings import ExplainSettings
+from oodretrieval.explain import Explainer
+from oodretrieval.stages.explain.explain import explain
+from oodretrieval.stages.explain.settings import ExplainSettings
 
 CHOSEN = {"dataset": "val", "model_name": "colour", "gpu": -1}
 
@@ -49,10 +48,8 @@ def test_of_a_smaller_image_the_fixations_lie_in_the_image(run):
     """The network sees a quarter of the pixels; where it looks is said in pixels of the image as it is."""
     sample = run.dataset("val")[0]
     height, width = sample.image.shape[:2]
-    explainer = Explainer(
-        run.configuration.model("colour"), torch.device("cpu"), InferenceSettings(resize=width // 2)
-    )
-    seen = explainer.see(sample)
+    explainer = Explainer(run.configuration.model("colour"), torch.device("cpu"))
+    seen = explainer.see(sample.image, (height // 2, width // 2))
     assert seen.prediction.shape == (height, width)
     mask = seen.prediction == 3
     found = seen.explain(mask, title="road")

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
+from oodretrieval.choices import EXPORT_FORMATS
 from oodretrieval.errors import PartialFailure, SettingsError, StoreError, UnknownNameError
+from oodretrieval.export.coco import coco_annotations
+from oodretrieval.export.export_candidates import export_candidates
+from oodretrieval.export.label_images import new_classes, painted_labels
+from oodretrieval.export.tagged_candidates import TaggedCandidate
 from oodretrieval.masks import decode_mask, encode_mask
 from oodretrieval.results.tagged import CandidateRows, read_tags
-from oodretrieval.stages.export.coco import coco_annotations
-from oodretrieval.stages.export.export import export_candidates
-from oodretrieval.stages.export.label_images import new_classes, painted_labels
-from oodretrieval.stages.export.settings import FORMATS, ExportSettings
-from oodretrieval.stages.export.tagged_candidates import TaggedCandidate
+from oodretrieval.stages.export.settings import ExportSettings
 from oodretrieval.stores import (
     Catalogue,
     CatalogueWriter,
@@ -229,7 +230,7 @@ def test_tables_and_crops(made):
 
 def test_the_next_export_removes_what_it_no_longer_writes_and_nothing_else(made):
     catalogue, workspace = made
-    export_candidates(catalogue, workspace, everything(catalogue), FORMATS)
+    export_candidates(catalogue, workspace, everything(catalogue), EXPORT_FORMATS)
     folder = workspace.path / "exports" / "street"
     (folder / "mine.txt").write_text("mine")
     before = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
@@ -242,7 +243,7 @@ def test_a_missing_image_is_said_and_the_rest_is_written(made):
     catalogue, workspace = made
     (workspace.path / "images" / "0.png").unlink()
     with pytest.raises(PartialFailure, match="street/clip/0: no crop"):
-        export_candidates(catalogue, workspace, everything(catalogue), FORMATS)
+        export_candidates(catalogue, workspace, everything(catalogue), EXPORT_FORMATS)
     folder = workspace.path / "exports" / "street"
     assert (folder / "coco.json").is_file() and len(list(folder.glob("crops/*/*.png"))) == 3
 
@@ -250,12 +251,12 @@ def test_a_missing_image_is_said_and_the_rest_is_written(made):
 def test_what_is_refused(tmp_path):
     catalogue, workspace = make_catalogue(tmp_path)
     with pytest.raises(StoreError, match="no candidate of catalogue street is tagged as anything"):
-        export_candidates(catalogue, workspace, everything(catalogue), FORMATS)
+        export_candidates(catalogue, workspace, everything(catalogue), EXPORT_FORMATS)
     tag(catalogue, cone=[1])
     with pytest.raises(UnknownNameError, match="did you mean 'cone'"):
-        export_candidates(catalogue, workspace, everything(catalogue), FORMATS, ["come"])
+        export_candidates(catalogue, workspace, everything(catalogue), EXPORT_FORMATS, ["come"])
     with pytest.raises(StoreError, match="tagged as cone here"):
-        export_candidates(catalogue, workspace, np.arange(6) == 0, FORMATS)
+        export_candidates(catalogue, workspace, np.arange(6) == 0, EXPORT_FORMATS)
     with pytest.raises(UnknownNameError, match="did you mean 'coco'"):
         ExportSettings(formats=("cocoa",))
     folder = workspace.path / "exports" / "street"

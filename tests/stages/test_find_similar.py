@@ -11,9 +11,9 @@ from PIL import Image
 from oodretrieval.embedding import EmbeddingNetwork
 from oodretrieval.errors import FilterError, SettingsError, UnknownNameError
 from oodretrieval.experiment.settings import from_mapping
-from oodretrieval.stages.report import similarity_query
-from oodretrieval.stages.report.find_similar import find_similar
-from oodretrieval.stages.report.settings import SimilarSettings
+from oodretrieval.stages.discover import similarity_query
+from oodretrieval.stages.discover.find_similar import find_similar
+from oodretrieval.stages.discover.settings import SimilarSettings
 from oodretrieval.stages.select.merge_catalogues import merge_catalogues
 from oodretrieval.stages.select.settings import MergeSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace

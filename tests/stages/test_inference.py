@@ -10,11 +10,12 @@ from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError, SettingsError
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
 from oodretrieval.segments import entropy_levels
-from oodretrieval.stages.predict.segmenter import Segmenter, batches, network_input, predicted_classes
+from oodretrieval.stages.predict.segmenter import Segmenter, batches, network_input
 from oodretrieval.stages.predict.settings import InferenceSettings
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)

@@ -10,6 +10,7 @@ from PIL import Image
 from oodretrieval.datasets import open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetError, TableError
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
@@ -26,7 +27,6 @@ from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation

@@ -198,7 +198,7 @@ def test_settings_that_make_no_sense_are_refused():
 
 
 def test_a_model_that_knows_no_windows_is_refused_with_the_way_out(configuration, fitted):
-    path = Run(configuration, fitted).trained.novelty_model_path("colour")
+    path = Run(configuration, fitted).novelty_model_path("colour")
     model = load_novelty_model(path)
     assert model.windows is not None
     save_novelty_model(replace(model, windows=None), path)

@@ -109,7 +109,22 @@ def files_of(workspace, *folders):
 
 
 def test_every_stage_leaves_the_same_files(nodes, configuration, tmp_path, in_small_blocks):
-    wanted, found = (all_stages(configuration, tmp_path / e, e) for e in ("processes", "ray"))
+    wanted = all_stages(configuration, tmp_path / "wanted", "processes")
+    all_stages(configuration, tmp_path / "found", "ray")
+    same_files(wanted, Workspace(tmp_path / "found"))
+
+
+def test_every_stage_works_in_a_workspace_by_an_address(
+    nodes, configuration, tmp_path, in_small_blocks, monkeypatch
+):
+    """As an object store would be: workers write elsewhere and put what is whole, and read copies."""
+    monkeypatch.setenv("OODRETRIEVAL_CACHE", str(tmp_path / "cache"))
+    wanted = all_stages(configuration, tmp_path / "wanted", "processes")
+    all_stages(configuration, f"local://{tmp_path}/found", "ray")
+    same_files(wanted, Workspace(tmp_path / "found"))
+
+
+def same_files(wanted, found):
     folders = ("predictions", "segments", "regions", "novelty_models", "meta_models")
     expected = files_of(wanted, *folders)
     assert {

@@ -19,6 +19,7 @@ from oodretrieval.errors import (
     TableError,
 )
 from oodretrieval.evaluation import ConfusionMatrix, non_distinctiveness
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.models import load_model, read_metadata, save_weights
@@ -29,7 +30,6 @@ from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
-from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings

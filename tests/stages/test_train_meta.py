@@ -23,13 +23,14 @@ from oodretrieval.meta_models import (
     training_rows,
 )
 from oodretrieval.results.rules import Resampling
+from oodretrieval.stages.fit.chosen_segments import ChosenSegments
 from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, evaluate, resamples_of
 from oodretrieval.stages.fit.meta_recipe import Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
-from oodretrieval.stores import Stored, Workspace, read_segments
+from oodretrieval.stores import Stored, Workspace, locate_segments, read_segments
 
 MODELS = ["all features", "not strict", "entropy only", "size only", "mean"]
 SETS = [f"{what} segments{which}" for what in ("known", "all") for which in ("", " with an inside")]
@@ -187,7 +188,9 @@ def test_folds_are_evaluated_without_having_been_seen(measured, caplog):
     )
     recipe = Recipe.of(settings.recipe, Run(measured, Workspace(measured.workspace)), "cpu")
     images = table["image_id"].tolist()
-    found = cross_validated(recipe, table, folds_of(images, 6, seed=0), 6, strict=True)
+    segments = locate_segments(Workspace(measured.workspace), Stored("colour", "train"))
+    chosen = ChosenSegments.all_of(segments)
+    found = cross_validated(recipe, chosen, folds_of(images, 6, seed=0), strict=True)
     assert list(found) == MODELS
     for image in set(images):
         evaluated = table["image_id"] == image

@@ -80,8 +80,7 @@ def _draw_wall(canvas: Canvas, corners: list[Corner], building: Building, part: 
     left, top, right, bottom = window
     if (right - left) * (bottom - top) < 6:
         return
-    mask = Image.new("L", (right - left, bottom - top))
-    ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in outline], fill=255)
+    mask = _filled(outline, window)
     view = camera.view(points)
     normal = face_normal(view)
     normal = camera.rotation.T @ (normal if normal @ view.mean(axis=0) < 0 else -normal)
@@ -162,6 +161,14 @@ def draw_skyline(canvas: Canvas, rng: np.random.Generator) -> None:
         x += width * rng.uniform(0.75, 1.1)
 
 
+def _filled(outline: NDArray[np.float64], window: tuple[int, int, int, int]) -> Image.Image:
+    """A polygon as a mask of a window of the canvas: left, top, right, bottom."""
+    left, top, right, bottom = window
+    mask = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in outline], fill=255)
+    return mask
+
+
 def _draw_silhouette(
     canvas: Canvas, outline: NDArray[np.float64], wooded: bool, rng: np.random.Generator
 ) -> None:
@@ -171,8 +178,7 @@ def _draw_silhouette(
     if window is None:
         return
     left, top, right, bottom = window
-    mask = Image.new("L", (right - left, bottom - top))
-    ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in outline], fill=255)
+    mask = _filled(outline, window)
     rows, columns = np.mgrid[0 : bottom - top, 0 : right - left].astype(np.float32)
     if wooded:
         leaves = noise.nearest(noise.cloudy(6), columns * 9 + texture_at[0], rows * 9 + texture_at[1]) - 0.5

@@ -28,6 +28,7 @@ from oodretrieval.datasets.streets.solids import (
     vector,
 )
 from oodretrieval.datasets.streets.weather import Colour, colour
+from oodretrieval.directions import unit_vectors
 
 WOODS = (
     colour(0.66, 0.48, 0.28),
@@ -159,8 +160,7 @@ def trolley(rng: np.random.Generator) -> Thing:
 def boulder(rng: np.random.Generator) -> Thing:
     """A rock: a bumpy ball, sunk a little into the ground; shape and colour by ``rng``."""
     rows, columns = 12, 22
-    bumps = rng.normal(size=(14, 3))
-    bumps /= np.linalg.norm(bumps, axis=1, keepdims=True)
+    bumps = unit_vectors(rng.normal(size=(14, 3)))
     depth = rng.uniform(-0.16, 0.22, 14)
     polar = np.linspace(0.02, np.pi - 0.02, rows)[:, None]
     around = np.linspace(0, 2 * np.pi, columns, endpoint=False)[None, :]

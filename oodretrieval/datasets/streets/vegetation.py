@@ -5,6 +5,7 @@ import numpy as np
 from oodretrieval.datasets.streets.classes import TREE
 from oodretrieval.datasets.streets.solids import Foliage, Part, Thing, limb
 from oodretrieval.datasets.streets.weather import Colour, Weather, colour
+from oodretrieval.directions import unit_vectors
 
 GREENS = (
     colour(0.22, 0.34, 0.12),
@@ -58,11 +59,8 @@ def _crown(
     leaves: int,
     conifer: bool,
 ) -> Foliage:
-    boughs = rng.normal(size=(9, 3))
-    boughs /= np.linalg.norm(boughs, axis=1, keepdims=True)
-    boughs *= rng.uniform(0.35, 0.75, (9, 1))
-    ball = rng.normal(size=(leaves, 3))
-    ball /= np.linalg.norm(ball, axis=1, keepdims=True)
+    boughs = unit_vectors(rng.normal(size=(9, 3))) * rng.uniform(0.35, 0.75, (9, 1))
+    ball = unit_vectors(rng.normal(size=(leaves, 3)))
     within = boughs[rng.integers(9, size=leaves)] + ball * rng.uniform(0.25, 0.5, (leaves, 1))
     if conifer:
         rise = rng.uniform(-1, 1, leaves)

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from oodretrieval.datasets.streets import noise
 from oodretrieval.datasets.streets.camera import Camera
+from oodretrieval.directions import unit_vectors
 
 Colour = NDArray[np.floating]
 """Red, green, blue, ``(3,)``, 0…1."""
@@ -190,8 +191,7 @@ def paint_sky(weather: Weather, camera: Camera) -> NDArray[np.float32]:
     Returns:
         ``(H, W, 3)``, 0…1; below the horizon the horizon's colour.
     """
-    rays = camera.rays()[::2, ::2]
-    rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    rays = unit_vectors(camera.rays()[::2, ::2])
     up = np.clip(rays[..., 1], 0.0, 1.0)
     share = (np.clip(up / 0.55, 0, 1) ** 0.6)[..., None]
     sky = weather.horizon * (1 - share) + weather.zenith * share

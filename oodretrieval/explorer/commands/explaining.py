@@ -11,7 +11,7 @@ from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.tagged import CandidateRows
 
 if TYPE_CHECKING:
-    from oodretrieval.stages.report.explainer import Explainer
+    from oodretrieval.explain import Explainer
 
 
 def explain_marked(session: Session) -> None:
@@ -28,16 +28,13 @@ def explain_marked(session: Session) -> None:
 
 
 def _explained(session: Session, row: int) -> WholeImage:
-    from oodretrieval.datasets import Sample  # only now: the explorer starts without torch
-
     segments = session.state.segments
     model = str(session.state.catalogue.settings.get("model", ""))
     (key,) = CandidateRows(session.state.catalogue).keys([row])
     mask = decode_mask(CatalogueMasks(session.state.catalogue, session.workspace).mask(row, key))
-    image = session.crops.image(row)
-    sample = Sample(image, None, str(segments.image_path(row)), key.image_id)
+    image = session.pictures.image(row)
     explainer = _explainer(model, os.environ.get("OODRETRIEVAL_CONFIGURATION", ""))
-    found = explainer.see(sample).explain(mask, title=segments.classes.class_name(row))
+    found = explainer.see(image).explain(mask, title=segments.classes.class_name(row))
     heading = (
         f"{session.heading(row)}\nwhy: {len(found.points)} fixations, {found.share_inside:.0%} of them inside"
     )
@@ -52,6 +49,6 @@ def _explainer(model: str, _configuration: str) -> "Explainer":
     """The network, kept for the next segment; another one where another configuration is in use."""
     from oodretrieval.experiment.configuration import load_configuration
     from oodretrieval.experiment.device import choose_device
-    from oodretrieval.stages.report.explainer import Explainer
+    from oodretrieval.explain import Explainer  # only now: the explorer starts without torch
 
     return Explainer(load_configuration().model(model), choose_device(0))

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from oodretrieval.choices import EXPORT_FORMATS
 from oodretrieval.explorer.session import SAVING, Session
 
 
@@ -21,11 +22,10 @@ def export_tagged(session: Session) -> None:
     selected = state.selection.count_shown
 
     def write() -> dict[str, Any]:
-        # only now: the explorer starts without the stages
-        from oodretrieval.stages.export.export import export_candidates
-        from oodretrieval.stages.export.settings import FORMATS
+        # only now: other commands do without its writers
+        from oodretrieval.export.export_candidates import export_candidates
 
-        return export_candidates(state.catalogue, session.workspace, rows, FORMATS)
+        return export_candidates(state.catalogue, session.workspace, rows, EXPORT_FORMATS)
 
     def say(done: dict[str, Any]) -> None:
         counts = ", ".join(f"{number} {name}" for name, number in done["tags"].items())

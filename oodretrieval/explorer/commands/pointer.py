@@ -12,7 +12,7 @@ def show_thumbnail(session: Session, row: int) -> None:
         session: Whose view.
         row: Of the segment.
     """
-    presentation, picture = session.presentation, session.crops.ready(row)
+    presentation, picture = session.presentation, session.thumbnails.ready(row)
     with presentation.together():
         if row != presentation.hovered:
             session.say(session.state.segments.origin(row))
@@ -28,7 +28,7 @@ def _fetch(session: Session, waiting: Thumbnail) -> None:
             session.presentation.thumbnail = thumbnail
 
     def read() -> Thumbnail:
-        picture = session.crops.thumbnail_or_gone(waiting.row)
+        picture = session.thumbnails.read_or_gone(waiting.row)
         return Thumbnail(waiting.row, waiting.pointer, picture, waiting.caption)
 
     session.work.start("thumbnail", "", lambda job: read(), show)
@@ -54,7 +54,9 @@ def show_image(session: Session, row: int) -> None:
         row: Of the segment.
     """
     heading, box = session.heading(row), session.state.segments.box(row)
-    session.show_detail("reading the image", lambda: WholeImage(heading, session.crops.outlined(row), box))
+    session.show_detail(
+        "reading the image", lambda: WholeImage(heading, session.pictures.outlined_image(row), box)
+    )
 
 
 def show_panels(session: Session, row: int) -> None:

@@ -177,7 +177,7 @@ def _show(session: Session, review: Review) -> None:
     session.presentation.marked = rows[place]
 
     def read() -> ReviewPage:
-        pictures = tuple(session.crops.thumbnail_or_gone(row) for row in rows)
+        pictures = tuple(session.thumbnails.read_or_gone(row) for row in rows)
         return ReviewPage(heading, rows, pictures, captions, colours, place, curve)
 
     session.show_detail("review", read)

@@ -27,7 +27,7 @@ def save_image(session: Session, row: int) -> None:
         row: Of the segment.
     """
     box = session.state.segments.box(row)
-    _save(session, row, "image", lambda: framed_image(session.crops.outlined(row), box))
+    _save(session, row, "image", lambda: framed_image(session.pictures.outlined_image(row), box))
 
 
 def save_crop(session: Session, row: int) -> None:
@@ -37,7 +37,7 @@ def save_crop(session: Session, row: int) -> None:
         session: Whose pictures.
         row: Of the segment.
     """
-    _save(session, row, "crop", lambda: session.crops.crop(row))
+    _save(session, row, "crop", lambda: session.pictures.embedded(row))
 
 
 def save_panels(session: Session, row: int) -> None:

@@ -34,7 +34,7 @@ def show_selection(session: Session, place: int = 0) -> None:
     heading = f"{len(rows)} selected{_part(place, size, len(rows))}; Shift + click takes one out"
 
     def read() -> SelectionPage:
-        pictures = tuple(session.crops.thumbnail_or_gone(row) for row in page)
+        pictures = tuple(session.thumbnails.read_or_gone(row) for row in page)
         return SelectionPage(heading, page, pictures, captions, columns, lines, place)
 
     session.show_detail("selection", read)

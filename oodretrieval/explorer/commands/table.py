@@ -19,6 +19,7 @@ from oodretrieval.explorer.commands import (
     selecting,
 )
 from oodretrieval.explorer.session import Session
+from oodretrieval.results.tables import markdown_lines
 
 
 @dataclass(frozen=True)
@@ -243,14 +244,14 @@ def help_lines() -> list[tuple[str, str]]:
     return [(command.shown, command.text) for command in COMMANDS]
 
 
-def markdown_table() -> str:
+def keys_table() -> str:
     """The table as Markdown, for docs/explorer.md between ``<!-- keys -->`` and ``<!-- /keys -->``.
 
     Returns:
         Its lines, joined.
     """
-    rows = [f"| {_code(shown)} | {text} |" for shown, text in help_lines()]
-    return "\n".join(["| Mouse or key | What happens |", "| --- | --- |", *rows])
+    rows = [(_code(shown), text) for shown, text in help_lines()]
+    return markdown_lines(("Mouse or key", "What happens"), rows)
 
 
 def _code(shown: str) -> str:

@@ -243,7 +243,7 @@ class PageView:
         if row is None:
             return  # the last one stays, so that its buttons can be reached
         self.row = row
-        ready = self.session.crops.ready(row)
+        ready = self.session.thumbnails.ready(row)
         self.page.card = card(self.session.state, row, ready)
 
     def _draw_detail(self) -> None:

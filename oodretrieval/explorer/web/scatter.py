@@ -1,6 +1,6 @@
 """The scatter: every segment a point, drawn by Bokeh as the state has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from bokeh.models import ColumnDataSource
@@ -48,13 +48,11 @@ class Scatter:
         }
 
     @property
-    def sources(self) -> list[ColumnDataSource]:
-        """What the browser is sent of the points: drawn one by one, ringed, and as pictures."""
-        return [
-            *(source for source, _, _ in self._points.values()),
-            *self._rings.values(),
-            *self._pictures.values(),
-        ]
+    def sources(self) -> Mapping[str, ColumnDataSource]:
+        """What the browser is sent of the points, by its kind: drawn one by one, ringed, and as pictures."""
+        points = {kind: source for kind, (source, _, _) in self._points.items()}
+        pictures = {f"picture of {kind}": source for kind, source in self._pictures.items()}
+        return points | self._rings | pictures
 
     # -- what is drawn ---------------------------------------------------------------------------------------
 

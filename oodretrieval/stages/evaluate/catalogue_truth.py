@@ -5,16 +5,16 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import NEAR_FRAMES
 from oodretrieval.errors import StoreError
 from oodretrieval.evaluation import frame_positions
+from oodretrieval.results.candidates import image_names
 from oodretrieval.results.rules import no_truth
 from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses
 from oodretrieval.stages.evaluate.embedding_spaces import SceneVectors
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
-FRAME_WINDOW = 30
-"""Frames of a video up to this far apart show the same things."""
 MOST_COMPARED = 3000
 """Candidates of a scene that embedding spaces are compared by; more take minutes."""
 
@@ -61,11 +61,10 @@ def scene_vectors(catalogue: Catalogue, seed: int = 0) -> SceneVectors:
         kept = np.sort(np.random.default_rng(seed).choice(kept, MOST_COMPARED, replace=False))
         logger.info("embedding spaces are compared by %d of the candidates of %s", len(kept), catalogue.name)
     segments = catalogue.segments.iloc[kept]
-    images = (segments["dataset"] + "/" + segments["image_id"]).tolist()
     return SceneVectors(
         catalogue.name,
         SegmentClasses(catalogue).truth_names[kept],
         {name: np.asarray(catalogue.vectors_of(name))[kept] for name in sorted(catalogue.embedding_names)},
-        frame_positions(images),
-        FRAME_WINDOW,
+        frame_positions(list(image_names(segments))),
+        NEAR_FRAMES,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.directions import unit_vectors
 from oodretrieval.evaluation import RetrievalMeasures, cluster_measures, mean_average_precision
 from oodretrieval.search import cluster, project
 from oodretrieval.search.expansion import expanded_directions
@@ -64,8 +65,7 @@ def reduced(vectors: ArrayLike, reduction: str, seed: int = 0) -> NDArray[np.flo
         return points
     if reduction == EXPANDED:
         return expanded_directions(points)
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    units = points / np.where(lengths > 0, lengths, 1)
+    units = unit_vectors(points)
     if reduction == CENTRED:
         centred: NDArray[np.float64] = units - units.mean(axis=0)
         return centred
@@ -103,8 +103,7 @@ def _measured(
     found = _columns(mean_average_precision(points, scene.labels, **options))
     apart: dict[str, Any] = {"groups": scene.positions, "group_window": scene.window}
     others = _columns(mean_average_precision(points, scene.labels, **options, **apart))
-    lengths = np.linalg.norm(points, axis=1, keepdims=True)
-    compared = points if metric == "euclidean" else points / np.where(lengths > 0, lengths, 1)
+    compared = points if metric == "euclidean" else unit_vectors(points)
     groups = cluster(compared, "kmeans", len(np.unique(scene.labels)), seed)
     agreed = cluster_measures(groups, scene.labels)
     return {

@@ -85,7 +85,7 @@ class _Compared:
     """
 
     def __init__(self, label_set: LabelSet, maps: SegmentMaps | None) -> None:
-        self.classes = ClassMeasures([label_set.pred_mapping[i][0] for i in range(label_set.num_classes)])
+        self.classes = ClassMeasures(label_set.class_names)
         self.sizes: set[tuple[int, ...]] = set()
         self._categories = _Categories.of(label_set)
         self._maps, self._sums = maps, IouCurveSums(label_set.num_classes)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.retrieval import retrieval_figure
 from oodretrieval.charts.saving import Picture
-from oodretrieval.choices import CENTRED, COSINE, METRICS, PUBLISHED
+from oodretrieval.choices import CENTRED, COSINE, METRICS, NEAR_FRAMES, PUBLISHED
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, UnknownNameError
 from oodretrieval.evaluation import (
@@ -22,16 +22,16 @@ from oodretrieval.evaluation import (
     retrieval_intervals,
 )
 from oodretrieval.experiment.configuration import Configuration
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat, from_mapping
+from oodretrieval.results.candidates import image_names
 from oodretrieval.results.result import Context, Result, result_folder
 from oodretrieval.results.rules import Resampling, scene_notes
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tables import NO_VALUE, interval_words
 from oodretrieval.search import project
 from oodretrieval.stages.evaluate.catalogue_truth import (
-    FRAME_WINDOW,
     rows_with_truth,
     scene_vectors,
 )
@@ -82,8 +82,8 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     measures = mean_average_precision(vectors, names, **options)
     chance = random_embedding(names, vectors.shape[1], settings.seed, options)
     opened = _opened(run.configuration, segments["dataset"].unique())
-    resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, *opened)
-    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    resampling = settings.evaluation.resampling(*opened)
+    images = image_names(segments)
     intervals = retrieval_intervals(measures, names, images, **asdict(resampling))
     content = {
         "segments": len(segments),
@@ -147,12 +147,10 @@ def _context(
     resampling: Resampling,
 ) -> Context:
     made_by = catalogue.settings
-    datasets = list(catalogue.segments["dataset"].unique())
-    known = [name for name in datasets if name in run.configuration.datasets]
-    model = made_by.get("model", "")
-    return Context(
-        dataset=", ".join(datasets),
-        split=", ".join(split_of(run, name) for name in known),
+    return measured_on(
+        run,
+        catalogue.segments["dataset"].unique(),
+        made_by.get("model", ""),
         images=images,
         void_rule="a segment is what most of its pixels are; void ones are left out",
         resolution=f"segments of at least {made_by.get('min_pixels', 0)} pixels, {made_by.get('min_width', 0)}×"
@@ -160,7 +158,6 @@ def _context(
         threshold=f"segments that the catalogue selected: {_rule(made_by).words()}",
         intervals=f"{resampling.words(images)}; of the queries, the rankings stay",
         meta_model=made_by.get("meta_model", ""),
-        **(model_context(run, model) if model in run.configuration.models else {"model": model}),
     )
 
 
@@ -174,11 +171,11 @@ def _rule(made_by: Mapping[str, Any]) -> SelectionRule:
 
 
 def _groups(kind: str, segments: pd.DataFrame) -> dict[str, Any]:
-    images = (segments["dataset"] + "/" + segments["image_id"]).to_numpy()
+    images = image_names(segments)
     if kind == "image":
         return {"groups": images}
     if kind == "frames":
-        return {"groups": frame_positions(list(images)), "group_window": FRAME_WINDOW}
+        return {"groups": frame_positions(list(images)), "group_window": NEAR_FRAMES}
     return {}
 
 

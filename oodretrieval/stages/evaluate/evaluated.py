@@ -7,7 +7,7 @@ from typing import Protocol
 
 from oodretrieval.charts.saving import Picture, save_pictures
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
@@ -73,9 +73,29 @@ class Evaluated:
             TableError: If it has no truth, or none of classes.
         """
         work = run.stored(settings.model_name, settings.dataset, settings.common)
+        return cls.on(work, run, settings.evaluation, classes=classes)
+
+    @classmethod
+    def on(
+        cls, work: StoredWork, run: Run, options: EvaluationSettings, *, classes: bool = False
+    ) -> "Evaluated":
+        """What stored work is evaluated by.
+
+        Args:
+            work: Of which network on which dataset.
+            run: Configuration and workspace.
+            options: Resampling, and the folder of the result.
+            classes: As for :meth:`of`.
+
+        Returns:
+            Network and dataset; no prediction is read yet.
+
+        Raises:
+            DatasetError: If the dataset cannot be opened.
+            TableError: If it has no truth, or none of classes.
+        """
         label_set = work.require_classes() if classes else work.require_truth()
-        options = settings.evaluation
-        resampling = Resampling.of(options.block, options.repetitions, work.dataset)
+        resampling = options.resampling(work.dataset)
         return cls(run, work, label_set, resampling, result_folder(run.workspace.path, options.save_dir))
 
     @property
@@ -104,16 +124,16 @@ class Evaluated:
             The rules.
         """
         names = self.work.names
-        return Context(
-            dataset=names.dataset,
-            split=split_of(self.run, names.dataset),
+        return measured_on(
+            self.run,
+            [names.dataset],
+            names.model,
             images=images,
             void_rule="; ".join(filter(None, (void_rule(self.label_set), rule))),
             resolution=resolution,
             threshold=threshold,
             intervals=self.resampling.words(images),
             meta_model=meta_model,
-            **model_context(self.run, names.model),
         )
 
     def save(self, result: Result, pictures: Iterable[Picture] = ()) -> list[str]:

@@ -13,20 +13,20 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.subset import label_ids, read_labels_at
 from oodretrieval.errors import ImageError, PartialFailure
 from oodretrieval.execution import progress
-from oodretrieval.experiment.context import split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.datasets import require_truth
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
 from oodretrieval.labels import LabelSet
-from oodretrieval.results.result import Context, Result, result_folder
+from oodretrieval.masks import EIGHT
+from oodretrieval.results.result import Result, result_folder
 from oodretrieval.results.rules import size_words, void_rule
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
 COLUMNS = ["image", "index", "label id", "pixels", "objects"]
-_EIGHT = np.ones((3, 3), bool)
 
 
 def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
@@ -74,9 +74,9 @@ def _result(
     search: "_Search",
     summary: pd.DataFrame,
 ) -> Result:
-    context = Context(
-        dataset=settings.dataset,
-        split=split_of(run, settings.dataset),
+    context = measured_on(
+        run,
+        [settings.dataset],
         images=search.images,
         void_rule=void_rule(label_set),
         resolution=f"{size_words(search.sizes)}; objects are 8-connected components of one label id",
@@ -125,7 +125,7 @@ def _classes_of(
     counts = dict(zip(present.tolist(), pixels.tolist(), strict=True))
     for label in wanted:
         if counts.get(label, 0) >= min_pixels:
-            yield label, counts[label], int(ndimage.label(labels == label, _EIGHT)[1])
+            yield label, counts[label], int(ndimage.label(labels == label, EIGHT)[1])
 
 
 def _summary(images: pd.DataFrame, wanted: Sequence[int], label_set: LabelSet) -> pd.DataFrame:

@@ -1,12 +1,16 @@
 """Which images an evaluation leaves out, as the models that it evaluates were fitted on them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
+
+import pandas as pd
 
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.experiment.fitted_images import Carried, SeenImages, seen_images
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
+from oodretrieval.stages.select.selecting import Selector
+from oodretrieval.stores import CurrentSegments
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +50,29 @@ def seen_by(
             logger.info("no novelty model takes part: %s", error)
     if not models:
         return SeenImages()
-    seen = seen_images(run.configuration, dataset, work.dataset, work.table(), models)
+    seen = seen_images(run.configuration, dataset, work.dataset, work.fingerprints, models)
     for note in seen.notes:
         logger.warning("%s", note)
     return seen
+
+
+def score_others(
+    seen: SeenImages, work: StoredWork, selector: Selector, failures: MutableMapping[str, str]
+) -> tuple[list[str], CurrentSegments, Iterator[pd.DataFrame]]:
+    """Score the segments of the images that no model was fitted on.
+
+    Args:
+        seen: Images to leave out.
+        work: Of which network on which dataset.
+        selector: Scores them.
+        failures: Gets image id → reason of those that cannot be scored.
+
+    Returns:
+        Ids of the other predicted images; their segments; and what :meth:`Selector.scored` yields of these.
+
+    Raises:
+        StoreError: If nothing is predicted, or there is no segment table.
+    """
+    images = seen.others(work.predicted())
+    segments = work.segments().only(set(images))
+    return images, segments, selector.scored(work, segments, failures)

@@ -1,6 +1,6 @@
 """What is known of segments, such as their predicted IoU or novelty, painted over the pixels of predictions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 
 import numpy as np
@@ -14,25 +14,27 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.segments import paint_segments
 from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
-from oodretrieval.stores import Prediction, Stored
+from oodretrieval.stores import Prediction, Stored, joined
 
-TOGETHER = 512
-"""Images whose features are held in memory at a time."""
+IMAGE, SEGMENT = "image_id", "segment_id"
 
 
 class SegmentMaps:
-    """A column of a segment table at every pixel.
+    """A column of a segment table at every pixel; some 12 bytes a segment are held.
 
     Args:
         names: Of which network on which dataset.
-        table: Their segment table.
-        column: Its column.
+        tables: Their segment table, part by part with whole images in each; two columns of it and this one are read.
+        column: The column.
     """
 
-    def __init__(self, names: Stored, table: pd.DataFrame, column: str) -> None:
-        self._names, self._column = names, column
-        images = table[["image_id", "segment_id", column]].groupby("image_id")
-        self._rows: Mapping[str, pd.DataFrame] = {str(name): rows for name, rows in images}
+    def __init__(self, names: Stored, tables: Iterable[pd.DataFrame], column: str) -> None:
+        self._names = names
+        held = joined(part[[IMAGE, SEGMENT, column]].astype({SEGMENT: np.int32}) for part in tables)
+        self._ids, self._values = held[SEGMENT].to_numpy(), held[column].to_numpy(np.float64)
+        ends = np.cumsum(np.bincount(held[IMAGE].cat.codes, minlength=len(held[IMAGE].cat.categories)))
+        images = map(str, held[IMAGE].cat.categories)
+        self._rows = dict(zip(images, pairwise([0, *ends.tolist()]), strict=True))
 
     def of(self, prediction: Prediction, missing: float = 0.0) -> NDArray[np.float64]:
         """The value of each pixel's segment.
@@ -48,13 +50,14 @@ class SegmentMaps:
             StoreError: If the segment table holds other segments than this prediction has.
         """
         components = prediction.components()
-        rows = self._rows.get(prediction.image_id)
-        if rows is None or int(rows["segment_id"].max()) != int(components.max()):
+        rows = slice(*self._rows.get(prediction.image_id, (0, 0)))
+        ids = self._ids[rows]
+        if not len(ids) or int(ids.max()) != int(components.max()):
             raise StoreError(
                 f"the segment table of {self._names.dataset} does not hold the segments of {prediction.image_id!r}; "
                 f"run scripts/compute_metrics.py with {self._names.arguments}"
             )
-        return paint_segments(components, rows["segment_id"], rows[self._column], missing)
+        return paint_segments(components, ids, self._values[rows], missing)
 
 
 def predicted_iou_maps(run: Run, work: StoredWork, meta_model: str) -> SegmentMaps:
@@ -74,9 +77,10 @@ def predicted_iou_maps(run: Run, work: StoredWork, meta_model: str) -> SegmentMa
         WeightsError: If the meta model is not trained.
     """
     model = run.trained.meta_model(meta_model, work.names.model)
-    table = work.table()
-    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), table["image_id"].unique())
-    return SegmentMaps(work.names, table.assign(predicted_iou=model.predict(table)), "predicted_iou")
+    segments = work.segments()
+    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), segments.places)
+    predicted = (table.assign(predicted_iou=model.predict(table)) for table in segments.tables())
+    return SegmentMaps(work.names, predicted, "predicted_iou")
 
 
 def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[SegmentMaps, float]:
@@ -97,23 +101,24 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
         WeightsError: If no novelty model is fitted.
         TableError: If the novelty model is of another network, or the table has no columns of logits.
     """
-    model = run.trained.novelty_model(work.names.model)
-    table = work.table()
-    work.warn_of_other_inference("the novelty model", model.made_by, table["image_id"].unique())
+    novelty = SegmentNovelty.of_network(run, work.names.model, device)
+    segments = work.segments()
+    work.warn_of_other_inference("the novelty model", novelty.model.made_by, segments.places)
     # not begun, so not shared: the map of an image depends on no other image
-    novelty = SegmentNovelty(model, device)
-    numbers, images = pd.factorize(table["image_id"])  # the table is in the order of the images
-    ends = np.searchsorted(numbers, [*range(0, len(images), TOGETHER), len(images)])
-    parts = [table[start:end] for start, end in pairwise(ends)]
-    novelty.features.prepare(work, (part[["image_id"]] for part in parts))
-    scored = []
-    with progress(total=len(images), desc=f"novelty {work.names.dataset}", unit="image") as bar:
-        for part in parts:
-            values, failures = novelty.score(work, part, bar=bar)
-            if failures:
-                image, reason = next(iter(failures.items()))
-                raise StoreError(
-                    f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
-                )
-            scored.append(part[["image_id", "segment_id"]].assign(novelty=values))
-    return SegmentMaps(work.names, pd.concat(scored), "novelty"), model.energy_scale
+    novelty.features.prepare(work, segments.tables([IMAGE]))
+    with progress(total=len(segments.places), desc=f"novelty {work.names.dataset}", unit="image") as bar:
+        scored = (_novelty_of(novelty, work, table, bar) for table in segments.tables())
+        maps = SegmentMaps(work.names, scored, "novelty")
+    return maps, novelty.model.energy_scale
+
+
+def _novelty_of(
+    novelty: SegmentNovelty, work: StoredWork, table: pd.DataFrame, bar: progress
+) -> pd.DataFrame:
+    values, failures = novelty.score(work, table, bar=bar)
+    if failures:
+        image, reason = next(iter(failures.items()))
+        raise StoreError(
+            f"{len(failures)} images of {work.names.dataset} have no features, e.g. {image}: {reason}"
+        )
+    return table[[IMAGE, SEGMENT]].assign(novelty=values)

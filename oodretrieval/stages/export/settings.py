@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import EXPORT_FORMATS
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.experiment.settings import CommonSettings
-
-FORMATS = ("coco", "labels", "csv", "parquet", "crops")
-"""What can be written."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,11 @@ class ExportSettings:
     embeddings_file: str = ""
     tags: tuple[str, ...] = ()
     filter: str = ""
-    formats: tuple[str, ...] = FORMATS
+    formats: tuple[str, ...] = EXPORT_FORMATS
     save_dir: str = ""
     common: CommonSettings = CommonSettings()
 
     def __post_init__(self) -> None:
         for name in self.formats:
-            if name not in FORMATS:
-                raise UnknownNameError("format", name, FORMATS)
+            if name not in EXPORT_FORMATS:
+                raise UnknownNameError("format", name, EXPORT_FORMATS)

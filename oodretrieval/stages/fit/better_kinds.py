@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.evaluation import r2
 from oodretrieval.meta_models import KINDS, training_rows
+from oodretrieval.stages.fit.chosen_segments import ChosenSegments
 from oodretrieval.stages.fit.meta_evaluation import ALL_FEATURES, MEAN, evaluated_sets
 
-Split = tuple[pd.DataFrame, pd.DataFrame]
+Split = tuple[ChosenSegments, ChosenSegments]
 
 
 def caution(measures: Mapping[str, Any], kind: str, splits: Sequence[Split], strict: bool, seed: int) -> str:
@@ -33,7 +33,7 @@ def caution(measures: Mapping[str, Any], kind: str, splits: Sequence[Split], str
         return ""
     found = {other: _r2_of(other, splits, what, strict, seed) for other in KINDS if other != kind}
     better = sorted((name for name, value in found.items() if value > mean), key=lambda n: -found[n])
-    learned = len(training_rows(splits[0][0], strict))
+    learned = len(training_rows(splits[0][0].table, strict))
     remedy = (
         f"kinds that do better on the same segments: {', '.join(f'{n} {found[n]:.3f}' for n in better)}; choose by "
         f"args.meta_model={better[0]} args.meta_model_name={better[0]}"
@@ -49,10 +49,11 @@ def caution(measures: Mapping[str, Any], kind: str, splits: Sequence[Split], str
 def _r2_of(kind: str, splits: Sequence[Split], what: str, strict: bool, seed: int) -> float:
     truth, predicted = list[NDArray[np.float64]](), list[NDArray[np.float64]]()
     for train, evaluated in splits:
-        rows = evaluated_sets(evaluated).get(what)
+        table = evaluated.table
+        rows = evaluated_sets(table).get(what)
         if rows is None:
             continue
-        model = KINDS[kind](seed=seed).fit(training_rows(train, strict))
-        truth.append(evaluated["iou"].to_numpy()[rows])
-        predicted.append(model.predict(evaluated[rows]))
+        model = KINDS[kind](seed=seed).fit(training_rows(train.teaching(seed), strict))
+        truth.append(table["iou"].to_numpy()[rows])
+        predicted.append(np.concatenate([model.predict(part) for part in evaluated.parts()])[rows])
     return r2(np.concatenate(truth), np.concatenate(predicted))

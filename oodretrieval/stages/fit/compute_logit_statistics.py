@@ -69,7 +69,7 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
         statistics = _gather(work, images)
         _write(path, statistics, made_by)
         logger.info("saved %s", path)
-    classes = [label_set.pred_mapping[c][0] for c in range(len(statistics.mean))]
+    classes = label_set.class_names
     measures = {
         key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
         for key in ("mean", "std", "pixels")
@@ -143,7 +143,7 @@ def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
 
 
 def _in_workspace(workspace: Workspace, model_name: str) -> Path:
-    return workspace.path / "logit_statistics" / f"{model_name}{SUFFIX}"
+    return workspace.logit_statistics_folder / f"{model_name}{SUFFIX}"
 
 
 def _write(path: Path, statistics: LogitStatistics, made_by: dict[str, Any]) -> None:

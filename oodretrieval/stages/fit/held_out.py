@@ -17,11 +17,12 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import folds_of, held_out_rows
+from oodretrieval.stages.fit.chosen_segments import ChosenSegments
 from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stores import CurrentSegments
 
 logger = logging.getLogger(__name__)
-Tables = tuple[pd.DataFrame, pd.DataFrame]
+Split = tuple[ChosenSegments, ChosenSegments]
 """Segments to learn from, and segments to evaluate on."""
 
 
@@ -91,8 +92,8 @@ class Division:
             return f"it by {self.settings.folds}-fold cross-validation over {self.settings.groups}s"
         return self.settings.dataset_val or "held-out images of it"
 
-    def tables(self, run: Run) -> tuple[Tables, tuple[str, ...]]:
-        """Read the segments.
+    def split(self, run: Run) -> tuple[Split, tuple[str, ...]]:
+        """Choose the segments.
 
         Args:
             run: Where the datasets of the images are looked up.
@@ -104,34 +105,49 @@ class Division:
         Raises:
             TableError: If none is left to evaluate on.
         """
-        settings, train = self.settings, self.segments.read()
+        settings, train = self.settings, ChosenSegments.all_of(self.segments)
         if settings.folds:
             return (train, train), self._caution()
         if self.evaluated_segments is not None:
-            return self._unseen(run, train, self.evaluated_segments.read())
-        clips = clip_names(train["image_id"].astype(str).tolist()) if settings.groups == "clip" else None
-        held_out = held_out_rows(train, settings.recipe.seed, groups=clips)
+            return self._unseen(run, train, ChosenSegments.all_of(self.evaluated_segments))
+        clips = settings.groups == "clip"
+        held_out = held_out_rows(
+            train.table, settings.recipe.seed, groups=self._groups_of(train).tolist() if clips else None
+        )
         if not held_out.any():
             other = ", or hold out frames of it by args.groups=image" if clips else ""
             raise TableError(
                 f"{settings.dataset!r} has segments of one {settings.groups} only, none to hold out; name another "
                 f"args.dataset_val{other}"
             )
-        return (train[~held_out], train[held_out]), self._caution()
+        return (train.where(~held_out), train.where(held_out)), self._caution()
 
-    def _unseen(self, run: Run, train: pd.DataFrame, table: pd.DataFrame) -> tuple[Tables, tuple[str, ...]]:
+    def fitted_on(self, train: ChosenSegments) -> dict[str, Any]:
+        """The record of the images that are learned from; see :func:`~oodretrieval.experiment.fitted_images.fitted_on`.
+
+        Args:
+            train: Segments to learn from.
+
+        Returns:
+            Plain values.
+        """
+        prints = self.learned.fingerprints
+        return fitted_on(self.settings.dataset, {image: prints[image] for image in train.images})
+
+    def _unseen(
+        self, run: Run, train: ChosenSegments, evaluated: ChosenSegments
+    ) -> tuple[Split, tuple[str, ...]]:
         """Without the rows of images of args.dataset_val that are learned from."""
-        names = self.evaluated.names
-        learned = {"the meta model": {FITTED_ON: fitted_on(self.settings.dataset, train)}}
+        work = self.evaluated
+        name, learned = work.names.dataset, {"the meta model": {FITTED_ON: self.fitted_on(train)}}
         try:
-            seen = seen_images(run.configuration, names.dataset, self.evaluated.dataset, table, learned)
+            seen = seen_images(run.configuration, name, work.dataset, work.fingerprints, learned)
         except TableError as error:
-            raise TableError(
-                f"args.dataset_val={names.dataset}: {error}: {_otherwise(self.settings)}"
-            ) from error
+            raise TableError(f"args.dataset_val={name}: {error}: {_otherwise(self.settings)}") from error
         for note in seen.notes:
             logger.warning("%s", note)
-        return (train, seen.rows_of_others(table)), seen.notes
+        others = ~evaluated.table["image_id"].isin(seen.images).to_numpy()
+        return (train, evaluated.where(others)), seen.notes
 
     def _caution(self) -> tuple[str, ...]:
         """What to know of frames of a video that are held out while others of their clip are learned from."""
@@ -142,11 +158,11 @@ class Division:
             "are too high; args.groups=clip holds out whole clips.",
         )
 
-    def folds(self, table: pd.DataFrame) -> NDArray[np.intp]:
+    def folds(self, chosen: ChosenSegments) -> NDArray[np.intp]:
         """The fold in which each segment is held out.
 
         Args:
-            table: Segments, ``n`` rows.
+            chosen: Segments, ``n``.
 
         Returns:
             ``(n,)``, from 0.
@@ -154,15 +170,21 @@ class Division:
         Raises:
             SettingsError: If there are fewer images or clips than folds.
         """
-        settings, images = self.settings, table["image_id"].astype(str).tolist()
-        groups = clip_names(images) if settings.groups == "clip" else images
+        settings, groups = self.settings, self._groups_of(chosen)
         try:
             return folds_of(groups, settings.folds, settings.recipe.seed)
         except ValueError as error:
             raise SettingsError(
-                f"args.folds={settings.folds}, but {settings.dataset!r} has {len(set(groups))} {settings.groups}s; "
+                f"args.folds={settings.folds}, but {settings.dataset!r} has {groups.nunique()} {settings.groups}s; "
                 "lower args.folds, or set args.groups=image"
             ) from error
+
+    def _groups_of(self, chosen: ChosenSegments) -> "pd.Series[Any]":
+        """The image or the clip of each segment, whichever is held out together."""
+        images = chosen.table["image_id"]
+        if self.settings.groups != "clip":
+            return images
+        return images.map(dict(zip(chosen.images, clip_names(chosen.images), strict=True)))
 
 
 def _groups(settings: TrainMetaSettings, dataset: SegmentationDataset) -> Literal["image", "clip"]:

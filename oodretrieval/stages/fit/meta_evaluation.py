@@ -1,6 +1,6 @@
 """Evaluation of meta models on segments that they have not seen, with their baselines and intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ from oodretrieval.evaluation import (
 )
 from oodretrieval.meta_models import MetaModel, training_rows
 from oodretrieval.results.rules import Resampling
-from oodretrieval.results.tables import interval_words
+from oodretrieval.results.tables import interval_columns
+from oodretrieval.stages.fit.chosen_segments import ChosenSegments
 from oodretrieval.stages.fit.meta_recipe import Recipe
 
 MEASURES = {
@@ -49,18 +50,17 @@ class Estimate:
     threshold: NDArray[np.float64]
 
     @classmethod
-    def of(cls, model: MetaModel, train: pd.DataFrame, evaluated: pd.DataFrame) -> "Estimate":
+    def of(cls, model: MetaModel, threshold: float, evaluated: pd.DataFrame) -> "Estimate":
         """Estimate with a trained model.
 
         Args:
             model: The model.
-            train: Segments that it was trained on; its threshold is chosen on them.
+            threshold: See :func:`positive_threshold`.
             evaluated: Segments to estimate, ``n`` rows.
 
         Returns:
             Of the ``n`` segments.
         """
-        threshold = accuracy_threshold(train["iou"].to_numpy() > 0, model.predict_positive(train))
         return cls(
             model.predict(evaluated), model.predict_positive(evaluated), np.full(len(evaluated), threshold)
         )
@@ -80,8 +80,21 @@ class Estimate:
         share = float((iou > 0).mean())
         return cls(np.full(count, iou.mean()), np.full(count, share), np.full(count, 0.5))
 
-    def take(self, rows: NDArray[np.bool_]) -> "Estimate":
-        """The estimates of those of the segments that ``rows`` chooses, ``(n,)``."""
+    @classmethod
+    def joined(cls, parts: Sequence["Estimate"]) -> "Estimate":
+        """Estimates one below the other.
+
+        Args:
+            parts: One at least.
+
+        Returns:
+            Of all their segments.
+        """
+        keys = ("iou", "positive", "threshold")
+        return cls(*(np.concatenate([getattr(part, key) for part in parts]) for key in keys))
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> "Estimate":
+        """The estimates of those of the segments that ``rows`` chooses, ``(n,)`` bool, or whose places they are."""
         return Estimate(self.iou[rows], self.positive[rows], self.threshold[rows])
 
 
@@ -99,9 +112,9 @@ def positive_threshold(model: MetaModel, train: pd.DataFrame) -> float:
 
 
 def estimates(
-    recipe: Recipe, model: MetaModel, train: pd.DataFrame, evaluated: pd.DataFrame, strict: bool
+    recipe: Recipe, model: MetaModel, train: pd.DataFrame, evaluated: Iterable[pd.DataFrame], strict: bool
 ) -> Estimates:
-    """The model, its other variant (not strict, or strict), and its baselines, for the segments of ``evaluated``.
+    """The model, its other variant (not strict, or strict), and its baselines, for segments to evaluate.
 
     The baselines are the same family on the entropy columns only and on the size columns only, and the mean.
 
@@ -109,50 +122,51 @@ def estimates(
         recipe: How the others are built.
         model: Trained on those of ``train`` that ``strict`` leaves.
         train: All segments that may be learned from.
-        evaluated: Segments to evaluate.
+        evaluated: Segments to evaluate, part by part, one part at least.
         strict: Whether the model left out what is mostly void or unknown.
 
     Returns:
-        Name → estimate.
+        Name → estimate, in the order of the parts.
     """
     rows, other = training_rows(train, strict), training_rows(train, not strict)
-    found = {ALL_FEATURES: Estimate.of(model, rows, evaluated)}
     variant = model if other.index.equals(rows.index) else recipe.build().fit(other)
-    found[NOT_STRICT if strict else STRICT] = Estimate.of(variant, other, evaluated)
+    models = {ALL_FEATURES: model, NOT_STRICT if strict else STRICT: variant}
     for name, group in BASELINES.items():
-        found[name] = Estimate.of(recipe.build([group]).fit(rows), rows, evaluated)
-    return {**found, MEAN: Estimate.mean(rows, len(evaluated))}
+        models[name] = recipe.build([group]).fit(rows)
+    learned = [rows, other, *[rows] * len(BASELINES)]
+    thresholds = [positive_threshold(m, t) for m, t in zip(models.values(), learned, strict=True)]
+    found: dict[str, list[Estimate]] = {name: [] for name in models}
+    for part in evaluated:
+        for (name, each), threshold in zip(models.items(), thresholds, strict=True):
+            found[name].append(Estimate.of(each, threshold, part))
+    whole = {name: Estimate.joined(parts) for name, parts in found.items()}
+    return {**whole, MEAN: Estimate.mean(rows, len(whole[ALL_FEATURES].iou))}
 
 
 def cross_validated(
-    recipe: Recipe, table: pd.DataFrame, fold: NDArray[np.intp], folds: int, strict: bool
+    recipe: Recipe, chosen: ChosenSegments, fold: NDArray[np.intp], strict: bool
 ) -> Estimates:
     """:func:`estimates` of every segment by models that have not seen its fold.
 
     Args:
         recipe: How models are built.
-        table: Segments to learn from and to evaluate.
-        fold: The fold of every segment, of whole images or clips; see
+        chosen: Segments to learn from and to evaluate, ``n``.
+        fold: The fold of every segment, ``(n,)``, of whole images or clips; see
             :func:`~oodretrieval.meta_models.folds_of`.
-        folds: How often models are trained, each time without one fold.
         strict: As for :func:`estimates`.
 
     Returns:
-        Name → estimate of all rows of the table.
+        Name → estimate of all segments.
     """
     places, parts = [], []
-    for number in range(folds):
-        rest, evaluated = table[fold != number], table[fold == number]
+    for number in range(int(fold.max()) + 1):
+        rest = chosen.where(fold != number).teaching(recipe.settings.seed)
         model = recipe.build().fit(training_rows(rest, strict))
-        parts.append(estimates(recipe, model, rest, evaluated, strict))
+        parts.append(estimates(recipe, model, rest, chosen.where(fold == number).parts(), strict))
         places.append(np.flatnonzero(fold == number))
     order = np.argsort(np.concatenate(places))
-    return {name: _joined([part[name] for part in parts], order) for name in parts[0]}
-
-
-def _joined(parts: Sequence[Estimate], order: NDArray[np.intp]) -> Estimate:
-    columns = (np.concatenate([getattr(p, key) for p in parts]) for key in ("iou", "positive", "threshold"))
-    return Estimate(*(column[order] for column in columns))
+    joined = {name: Estimate.joined([part[name] for part in parts]) for name in parts[0]}
+    return {name: estimate.take(order) for name, estimate in joined.items()}
 
 
 def evaluated_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
@@ -256,16 +270,11 @@ def as_tables(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFra
     """
     tables = {}
     for what, rows in measures.items():
-        cells = {name: _cells(values) for name, values in rows.items()}
+        cells = {
+            name: {"segments": values["segments"], **interval_columns(values, MEASURES, " 95 %")}
+            for name, values in rows.items()
+        }
         table = pd.DataFrame.from_dict(cells, orient="index")
         table.index.name = "meta model"
         tables[what] = table
     return tables
-
-
-def _cells(values: Mapping[str, Any]) -> dict[str, Any]:
-    cells: dict[str, Any] = {"segments": values["segments"]}
-    for title, key in MEASURES.items():
-        if key in values:
-            cells |= {title: values[key], f"{title} 95 %": interval_words(values["intervals"][key])}
-    return cells

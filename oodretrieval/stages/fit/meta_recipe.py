@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from oodretrieval.entries import MetaModelEntry, build, factory_of
-from oodretrieval.errors import ConfigurationError, SettingsError, UnknownNameError
+from oodretrieval.entries import MetaModelEntry, build, build_kind, factory_of
+from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import KINDS, MetaModel, NeuralMetaModel
+from oodretrieval.remote_paths import path_of
 from oodretrieval.stages.fit.settings import RecipeSettings
 
 HYPERPARAMETERS = ("epochs", "learning_rate", "weight_decay", "batch_size", "seed")
@@ -77,7 +78,7 @@ class Recipe:
     @property
     def path(self) -> Path:
         """Where it is saved."""
-        return Path(self.entry.path or "")
+        return path_of(self.entry.path or "")
 
     def build(self, features: Sequence[str] | None = None) -> MetaModel:
         """A fresh model; a plain network is wrapped into the published training.
@@ -110,10 +111,5 @@ class Recipe:
         options = {key: value for key, value in options.items() if key in known}
         if "device" in known:
             options["device"] = self.device
-        model = build(entry, **options)
-        if not isinstance(model, MetaModel):
-            raise ConfigurationError(
-                f"entry {entry.module}.{entry.class_name} must build a MetaModel or a torch.nn.Module, "
-                f"built {type(model).__name__}"
-            )
-        return model
+        kind: type[MetaModel] = MetaModel  # type: ignore[type-abstract]
+        return build_kind(entry, kind, "a MetaModel or a torch.nn.Module", **options)

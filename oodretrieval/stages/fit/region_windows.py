@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import ImageError
-from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import WindowBank, known_windows, sampled_windows
+from oodretrieval.places import spread
 from oodretrieval.stages.measure.image_sizes import as_seen
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stores import stored_prediction
 
 IMAGES = 64
 """Images, spread over the dataset, that windows are taken of, at most."""
@@ -34,20 +33,17 @@ def window_bank(
     Raises:
         StoreError: If a prediction is missing or damaged.
     """
-    places = {image: index for index, image in enumerate(work.dataset.ids)}
-    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), IMAGES)).round().astype(int))
     found: list[list[NDArray[np.float32]]] = []
     failures: dict[str, str] = {}
-    for number in progress(chosen.tolist(), desc=f"windows {work.names.dataset}", unit="image"):
-        image = images[number]
-        prediction = stored_prediction(work.workspace, work.names, image)
+    chosen = [images[place] for place in spread(len(images), IMAGES)]
+    for prediction in work.predictions(chosen, f"windows {work.names.dataset}"):
         truth = prediction.unknown()
         if truth is None:
             continue
         try:
-            seen = as_seen(work.dataset[places[image]].image, prediction.settings)
+            seen = as_seen(work.sample(prediction.image_id).image, prediction.settings)
         except ImageError as error:
-            failures[image] = str(error)
+            failures[prediction.image_id] = str(error)
             continue
         found.append(known_windows(features.region_maps(seen).windows, truth == 0))
     if not sum(len(windows) for image in found for windows in image):

@@ -6,17 +6,18 @@ from typing import Any
 
 import pandas as pd
 
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on
+from oodretrieval.experiment.fitted_images import FITTED_ON
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.trained_models import load_meta_model_of
 from oodretrieval.meta_models import MetaModel, save_meta_model, training_rows
-from oodretrieval.results.result import Context, Result, result_folder, save_result
+from oodretrieval.results.result import Result, result_folder, save_result
 from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.better_kinds import caution
-from oodretrieval.stages.fit.held_out import Division
+from oodretrieval.stages.fit.held_out import Division, Split
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
     cross_validated,
@@ -26,7 +27,6 @@ from oodretrieval.stages.fit.meta_evaluation import (
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
-from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stores import plain, require_asked_settings
 
 logger = logging.getLogger(__name__)
@@ -55,17 +55,21 @@ def train_meta_nn(settings: TrainMetaSettings, run: Run) -> dict[str, Any]:
     division = Division.of(settings, run)
     made_by = _made_by(division)
     trained = None if settings.common.overwrite else _trained(recipe, made_by)
-    (train, evaluated), notes = division.tables(run)
+    (train, evaluated), notes = division.split(run)
     if trained is not None:
         logger.info("%s is trained already; args.overwrite=True trains it again", recipe.path)
         measures, words = trained.quality["figures"], trained.quality.get(CAUTION, "")
     else:
         # the best epoch is chosen on held-out training images: what evaluates it is not used
-        model = recipe.build().fit(training_rows(train, settings.strict))
-        measures, words = _evaluated(division, recipe, model, train, evaluated)
-        _save(division, recipe, model, train, {"made_by": made_by, "figures": measures, CAUTION: words}, run)
+        taught = train.teaching(settings.recipe.seed)
+        rows = training_rows(taught, settings.strict)
+        model = recipe.build().fit(rows)
+        measures, words = _evaluated(division, recipe, model, taught, (train, evaluated))
+        quality = {"made_by": made_by, "figures": measures, "threshold": positive_threshold(model, rows)}
+        quality |= {FITTED_ON: division.fitted_on(train), **({CAUTION: words} if words else {})}
+        _save(division, recipe, model, quality, run)
     notes = (*notes, *filter(None, [words]))
-    return _report(division, run, recipe, measures, evaluated["image_id"].nunique(), notes)
+    return _report(division, run, recipe, measures, len(evaluated.images), notes)
 
 
 def _made_by(division: Division) -> dict[str, Any]:
@@ -85,46 +89,35 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
 
 
 def _evaluated(
-    division: Division, recipe: Recipe, model: MetaModel, train: pd.DataFrame, evaluated: pd.DataFrame
+    division: Division, recipe: Recipe, model: MetaModel, taught: pd.DataFrame, split: Split
 ) -> tuple[dict[str, Any], str]:
     """Measures of the model and its baselines, and what to say of one that is worse than the mean."""
-    settings = division.settings
+    settings, (train, evaluated) = division.settings, split
+    splits = [split]
     if settings.folds:
         fold = division.folds(train)
-        splits = [(train[fold != number], train[fold == number]) for number in range(settings.folds)]
-        found = cross_validated(recipe, train, fold, settings.folds, settings.strict)
+        splits = [(train.where(fold != n), train.where(fold == n)) for n in range(settings.folds)]
+        found = cross_validated(recipe, train, fold, settings.strict)
     else:
-        splits = [(train, evaluated)]
-        found = estimates(recipe, model, train, evaluated, settings.strict)
-    measures = evaluate(evaluated, found, _resampling(division))
+        found = estimates(recipe, model, taught, evaluated.parts(), settings.strict)
+    measures = evaluate(evaluated.table, found, _resampling(division))
     words = caution(measures, model.kind, splits, settings.strict, settings.recipe.seed)
     if words:
         logger.warning("%s", words)
     return measures, words
 
 
-def _save(
-    division: Division, recipe: Recipe, model: MetaModel, train: pd.DataFrame, noted: dict[str, Any], run: Run
-) -> None:
-    """Save the model with what it was fitted on and how good it is; an empty note is left out."""
-    settings = division.settings
-    entry = run.configuration.model(settings.model_name)
+def _save(division: Division, recipe: Recipe, model: MetaModel, quality: Mapping[str, Any], run: Run) -> None:
+    """Save the model with what it was fitted on and how good it is."""
+    entry = run.configuration.model(division.settings.model_name)
     classes = predicted_classes(entry, division.learned.dataset, model.num_classes)
-    quality = {
-        "made_by": noted["made_by"],
-        "figures": noted["figures"],
-        "threshold": positive_threshold(model, training_rows(train, settings.strict)),
-        FITTED_ON: fitted_on(settings.dataset, train),
-        **({CAUTION: noted[CAUTION]} if noted[CAUTION] else {}),
-    }
     names = [classes[i][0] for i in sorted(classes)]
-    save_meta_model(model, recipe.path, class_names=names, quality=plain(quality))
+    save_meta_model(model, recipe.path, class_names=names, quality=plain(dict(quality)))
     logger.info("saved %s", recipe.path)
 
 
 def _resampling(division: Division) -> Resampling:
-    chosen = division.settings.evaluation
-    return Resampling.of(chosen.block, chosen.repetitions, division.evaluated.dataset)
+    return division.settings.evaluation.resampling(division.evaluated.dataset)
 
 
 def _resamples(measures: Mapping[str, Any], repetitions: int) -> tuple[str, ...]:
@@ -151,16 +144,16 @@ def _report(
     result = Result(
         title=f"Predicted IoU by {recipe.name}, trained on {settings.dataset}, evaluated on {division.words()}",
         stem=f"predicted_iou_{recipe.name}_{settings.model_name}_{name}",
-        context=Context(
-            dataset=name,
-            split=split_of(run, name),
+        context=measured_on(
+            run,
+            [name],
+            settings.model_name,
             images=images,
             void_rule=f"{learned}; {truth}",
             resolution="segments of the predictions at the size of the images",
             threshold="probability of IoU > 0 of the highest accuracy on the training segments",
             intervals=_resampling(division).words(images),
             meta_model=recipe.name,
-            **model_context(run, settings.model_name),
         ),
         settings=flat(settings),
         measures=measures,

@@ -37,7 +37,7 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     """
     work = run.stored(settings.model_name, settings.dataset, settings.common)
     work.require_truth()
-    path = run.trained.novelty_model_path(settings.model_name)
+    path = run.novelty_model_path(settings.model_name)
     segments = work.segments()
     made_by = {
         "model": settings.model_name,
@@ -60,7 +60,7 @@ def train_novelty(settings: TrainNoveltySettings, run: Run) -> dict[str, Any]:
     if failures:
         raise PartialFailure("train_novelty", failures)
     classes = num_classes_of(table)  # the network's, background included
-    carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, table)}
+    carried = {**made_by, FITTED_ON: fitted_on(settings.dataset, work.fingerprints)}
     model = NoveltyModel.fit(
         table,
         vectors.deep,

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from oodretrieval.images import resized_image
 from oodretrieval.stages.predict.settings import size_seen
 
 
@@ -22,7 +22,4 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
     Returns:
         ``(h, w, 3)``; the image itself where it was seen as it is.
     """
-    size = size_seen(recorded, *image.shape[:2])
-    if size == image.shape[:2]:
-        return image
-    return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR))
+    return resized_image(image, size_seen(recorded, *image.shape[:2]))

@@ -29,7 +29,6 @@ from oodretrieval.stores import (
     features_path,
     lock_folder,
     read_features,
-    stored_prediction,
     write_features,
 )
 
@@ -151,7 +150,6 @@ class SegmentFeatures:
             those.
         """
         failures: dict[str, str] = {}
-        places = {image: index for index, image in enumerate(work.dataset.ids)}
         found: dict[str, NDArray[np.float32]] = {}
         fresh: dict[str, NDArray[np.float32]] = {}
         try:
@@ -159,7 +157,7 @@ class SegmentFeatures:
                 vectors: Any = self._kept(work, image, counts[image], digests[image])
                 if vectors is None:
                     try:
-                        vectors = self._computed(work, image, places, counts[image])
+                        vectors = self._pooled(work, image, counts[image])
                         fresh[image] = vectors
                     except (ImageError, StoreError) as error:
                         failures[image] = str(error)
@@ -174,13 +172,6 @@ class SegmentFeatures:
         finally:
             self._keep(work, fresh, digests)
         return found, failures
-
-    def _computed(
-        self, work: StoredWork, image: str, places: Mapping[str, int], count: int
-    ) -> NDArray[np.float32]:
-        if image not in places:
-            raise StoreError(f"dataset {work.names.dataset!r} has no image {image!r} any more")
-        return self._pooled(work, image, work.dataset[places[image]].image, count)
 
     def _kept(self, work: StoredWork, image: str, rows: int, digest: str) -> NDArray[np.floating] | None:
         path = features_path(work.workspace, work.names, self.backbone, image)
@@ -212,10 +203,9 @@ class SegmentFeatures:
             self._keeps = False
             logger.warning("features are computed again next time: %s", error)
 
-    def _pooled(
-        self, work: StoredWork, image_id: str, image: NDArray[np.uint8], count: int
-    ) -> NDArray[np.float32]:
-        prediction = stored_prediction(work.workspace, work.names, image_id)
+    def _pooled(self, work: StoredWork, image_id: str, count: int) -> NDArray[np.float32]:
+        image = work.sample(image_id).image
+        prediction = work.prediction(image_id)
         seen = as_seen(image, prediction.settings)
         components = prediction.components()
         fine, _, deep = self._maps(seen)
@@ -282,7 +272,7 @@ class FeatureBlocks:
     """
 
     def __init__(self, backbone: str, device: str, work: StoredWork) -> None:
-        work.configuration.find_classes()
+        work.run.configuration.find_classes()
         self.features, self.work = SegmentFeatures(backbone, torch.device(device)), work
 
     def __call__(self, block: Mapping[str, tuple[int, str]]) -> None:

@@ -1,6 +1,6 @@
 """Novelty of the segments of a dataset, part by part: those that all share the score of are looked up first."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import NOVELTY
 from oodretrieval.execution import progress
+from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import Likeness, NoveltyModel, comparable, likeness_values, sampled
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
@@ -24,6 +25,10 @@ class SegmentNovelty:
     Args:
         model: The novelty model.
         device: Where features are computed.
+
+    Attributes:
+        model: The novelty model.
+        features: What computes the features that it compares.
     """
 
     def __init__(self, model: NoveltyModel, device: torch.device) -> None:
@@ -31,6 +36,24 @@ class SegmentNovelty:
         self.features = SegmentFeatures(str(model.made_by["backbone"]), device)
         self._likeness: Likeness | None = None
         self._keys = pd.MultiIndex.from_arrays([[], []])
+
+    @classmethod
+    def of_network(cls, run: Run, model_name: str, device: torch.device) -> "SegmentNovelty":
+        """What the novelty model of a network says.
+
+        Args:
+            run: Configuration and workspace.
+            model_name: Name of the segmentation network.
+            device: Where features are computed.
+
+        Returns:
+            The model, with what computes its features.
+
+        Raises:
+            WeightsError: If none is fitted yet, or its file is damaged.
+            TableError: If it was fitted for another network, or for other weights of this one.
+        """
+        return cls(run.trained.novelty_model(model_name), device)
 
     def begin(self, work: StoredWork, blocks: Blocks) -> None:
         """Score the segments that all share the score of.
@@ -79,7 +102,7 @@ class SegmentNovelty:
     def score(
         self, work: StoredWork, table: pd.DataFrame, name: str = NOVELTY, bar: progress | None = None
     ) -> tuple[NDArray[np.float64], dict[str, str]]:
-        """Scores of some of the segments; novelty after :meth:`begin`.
+        """One of the :meth:`scores`.
 
         Args:
             work: Of which network on which dataset.
@@ -93,13 +116,41 @@ class SegmentNovelty:
         Raises:
             TableError: If columns are missing.
         """
+        scores, failures = self.scores(work, table, (name,), bar)
+        return scores[name], failures
+
+    def scores(
+        self, work: StoredWork, table: pd.DataFrame, names: Sequence[str], bar: progress | None = None
+    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
+        """Scores of some of the segments; novelty after :meth:`begin`.
+
+        Args:
+            work: Of which network on which dataset.
+            table: Whole images of its segment table, ``n`` rows.
+            names: ``"novelty"``, ``"nearest_neighbour"``.
+            bar: Counts images; None for a bar of its own.
+
+        Returns:
+            Name → ``(n,)``, NaN where an image cannot be read; and image id → reason of those.
+
+        Raises:
+            TableError: If columns are missing.
+        """
         vectors, failures = self.features.of(work, table, bar)
-        own = self.model.score(table, vectors.deep, name)
-        there = np.isfinite(own) & np.isfinite(vectors.fine).all(axis=1)
-        if name != NOVELTY or self._likeness is None or not there.any():
-            return own, failures
+        found = {name: self.model.score(table, vectors.deep, name) for name in names}
+        if NOVELTY in found:
+            found[NOVELTY] = self._shared(table, vectors.fine, found[NOVELTY])
+        return found, failures
+
+    def _shared(
+        self, table: pd.DataFrame, fine: NDArray[np.floating], own: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Novelty that segments share with those that they look like; their own before :meth:`begin`."""
+        there = np.isfinite(own) & np.isfinite(fine).all(axis=1)
+        if self._likeness is None or not there.any():
+            return own
         itself = self._keys.get_indexer(pd.MultiIndex.from_frame(table[KEY]))
-        logits, fine = likeness_values(table, vectors.fine)
+        logits, fine = likeness_values(table, fine)
         shared = own.copy()
         shared[there] = self._likeness.shared(own[there], (logits[there], fine[there]), itself[there])
-        return shared, failures
+        return shared

@@ -20,6 +20,7 @@ from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import ImageError
 from oodretrieval.execution import map_ahead, progress, worker_processes
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.remote_paths import RemotePath
 from oodretrieval.stages.predict.finish import Finished, Finisher, load_kernels
 from oodretrieval.stages.predict.outcomes import NetworkOutcome, Outcome
 from oodretrieval.stages.predict.prediction_plan import PartWriter, Plan
@@ -158,12 +159,15 @@ class Flow:
     def _note_disk(self, image_id: str) -> None:
         """Say, when the first image is done, what all will take on disk."""
         path = Workspace(self.finisher.workspace).prediction_path(self.finisher.stored, image_id)
-        images, free = len(self.plan.todo), disk_usage(path.parent).free
+        images = len(self.plan.todo)
+        free = (
+            "" if isinstance(path, RemotePath) else f"; {_megabytes(disk_usage(path.parent).free)} are free"
+        )
         size = path.stat().st_size
         self._say(
             "disk",
             f"the first prediction takes {_megabytes(size)}, {images} of them about {_megabytes(images * size)} with "
-            f"args.keep={self.settings.keep}; {_megabytes(free)} are free",
+            f"args.keep={self.settings.keep}{free}",
         )
 
     def _say(self, what: str, message: str) -> None:

@@ -4,15 +4,17 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from types import TracebackType
 from typing import Self
 
 import pandas as pd
 
-from oodretrieval.errors import StoreError
+from oodretrieval.places import places_of
 from oodretrieval.stages.predict.finish import Finished, Finisher
-from oodretrieval.stores import PredictionRecord, Workspace, read_prediction_record, require_same_settings
+from oodretrieval.stores import PredictionRecord, Workspace, require_same_settings
+from oodretrieval.stores.located_segments import readable_records
 from oodretrieval.stores.table_layout import Destination, TableLayout
 
 logger = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class Plan:
             left = asked if overwrite else layout.outstanding(asked, records)
             parts = layout.destinations(layout.numbers(left))
             destinations = {image: to for to, images in parts for image in images}
-        places = {image: index for index, image in enumerate(ids)}
+        places = places_of(ids)
         todo = [places[image] for image in destinations or left]
         return cls(todo, len(asked) - len(todo), destinations, layout)
 
@@ -92,17 +94,12 @@ class Plan:
 
 def _recorded(finisher: Finisher, images: Sequence[str]) -> dict[str, PredictionRecord]:
     """What the predictions that are there say of themselves; damaged ones are as good as none."""
+    workspace, stored = Workspace(finisher.workspace), finisher.stored
     records = {}
-    for image in images:
-        path = Workspace(finisher.workspace).prediction_path(finisher.stored, image)
-        if not path.is_file():
-            continue
-        try:
-            records[image] = read_prediction_record(path)
-        except StoreError as error:
-            logger.warning("%s; predicting it again", error)
-            continue
-        require_same_settings(path.parent, records[image].settings, finisher.made_by)
+    again = partial(logger.warning, "%s; predicting it again")
+    for image, record in readable_records(workspace, stored, images, again):
+        require_same_settings(workspace.prediction_folder(stored), record.settings, finisher.made_by)
+        records[image] = record
     return records
 
 

@@ -6,6 +6,7 @@ from pathlib import PurePath, PurePosixPath
 
 from oodretrieval.datasets import Sample, SegmentationDataset
 from oodretrieval.errors import DatasetError
+from oodretrieval.places import places_of
 from oodretrieval.stages.predict.outcomes import PublishedOutcome
 from oodretrieval.stores import PublishedPredictions
 
@@ -29,7 +30,7 @@ class PublishedSource:
 
     def __init__(self, folder: str, dataset: SegmentationDataset) -> None:
         self.predictions, self.label_set = PublishedPredictions(folder), dataset.label_set
-        self._by_id = {name: i for i, name in enumerate(self.predictions.ids)}
+        self._by_id = places_of(self.predictions.ids)
         names = [PurePosixPath(name).name for name in self.predictions.ids]
         self._by_name = _places(names)
         self._served: dict[int, str] = {}

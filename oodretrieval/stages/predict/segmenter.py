@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 
-from oodretrieval.datasets import Sample, SegmentationDataset
+from oodretrieval.datasets import Sample
 from oodretrieval.entries import ModelEntry, described
 from oodretrieval.errors import ConfigurationError, SettingsError
-from oodretrieval.labels import ClassMapping, LabelSet, background_in_front
-from oodretrieval.models import WithImplicitBackground, load_model, read_metadata, weights_in_use
+from oodretrieval.images import resized_image
+from oodretrieval.labels import LabelSet
+from oodretrieval.models import WithImplicitBackground, load_model
 from oodretrieval.models.test_time import (
     FlipAverage,
     ScaleAverage,
@@ -60,11 +60,7 @@ def network_input(
         The image as it is, and as the network shall see it.
     """
     height, width = sample.image.shape[:2]
-    seen = settings.seen_size(height, width, trained)
-    if seen == (height, width):
-        return Input(sample, sample.image)
-    image = Image.fromarray(sample.image).resize(seen[::-1], Image.Resampling.BILINEAR)
-    return Input(sample, np.asarray(image))
+    return Input(sample, resized_image(sample.image, settings.seen_size(height, width, trained)))
 
 
 def batches(inputs: Iterable[Input], size: int) -> Iterator[list[Input]]:
@@ -226,30 +222,3 @@ def _around(network: nn.Module, settings: InferenceSettings) -> nn.Module:
     if settings.scales != (1.0,):
         network = ScaleAverage(network, settings.scales)
     return network.eval()
-
-
-def predicted_classes(entry: ModelEntry, dataset: SegmentationDataset, num_classes: int) -> ClassMapping:
-    """Names and colours of the predicted ids, from whoever knows them.
-
-    Args:
-        entry: The network, whose weights may carry its classes.
-        dataset: A dataset, which knows them where it has truth of classes.
-        num_classes: C, for networks and datasets that know nothing.
-
-    Returns:
-        Predicted id → (name, colour).
-    """
-    if dataset.label_set is not None and dataset.label_set.pred_mapping:
-        return dataset.label_set.pred_mapping
-    weights = entry.weights or weights_in_use(entry)
-    metadata = read_metadata(weights) if weights is not None else {}
-    if noted := metadata.get("classes"):
-        classes = {
-            int(key): (name, (colour[0], colour[1], colour[2])) for key, (name, colour) in noted.items()
-        }
-        if entry.implicit_background == bool(metadata.get("implicit_background")):
-            return classes
-        added = entry.implicit_background  # to weights trained without it, or else the other way round
-        return background_in_front(classes) if added else {i - 1: shown for i, shown in classes.items() if i}
-    greys = np.linspace(0, 255, max(num_classes, 2)).astype(int).tolist()
-    return {i: (f"class {i}", (greys[i], greys[i], greys[i])) for i in range(num_classes)}

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from oodretrieval.choices import WINDOW_GRID, Keep
+from oodretrieval.choices import WINDOW_GRID, Keep, fits_window_grid
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
-
-LARGER = 1.5
-"""Images are shrunk whose longest side is more than this times that of the training images."""
+from oodretrieval.seen_size import shrinking_to, shrunk_size
 
 RECORDED = ("mixed_precision", "resize", "window", "overlap", "scales", "flip")
 """Settings that change what is predicted."""
@@ -33,14 +31,7 @@ def size_seen(recorded: Mapping[str, Any], height: int, width: int) -> tuple[int
     """
     resize = recorded.get("resize", 0)
     longest, above = (resize["longest"], resize["above"]) if isinstance(resize, Mapping) else (resize, resize)
-    return _shrunk(height, width, longest, above)
-
-
-def _shrunk(height: int, width: int, longest: int, above: int) -> tuple[int, int]:
-    if not 0 < longest < max(height, width) or max(height, width) <= above:
-        return height, width
-    factor = longest / max(height, width)
-    return max(1, round(height * factor)), max(1, round(width * factor))
+    return shrunk_size(height, width, longest, above)
 
 
 @dataclass(frozen=True)
@@ -77,7 +68,7 @@ class InferenceSettings:
         if not self.scales or min(self.scales) <= 0:
             raise SettingsError(f"args.scales must be sizes above 0, as in [1.0,1.25], got {self.scales}")
         window = self.window_size
-        if window is not None and any(length < WINDOW_GRID or length % WINDOW_GRID for length in window):
+        if window is not None and not fits_window_grid(window):
             raise SettingsError(f"args.window must be multiples of {WINDOW_GRID}, got {self.window}")
 
     @property
@@ -117,14 +108,13 @@ class InferenceSettings:
             >>> InferenceSettings().seen_size(480, 640, (360, 480)), InferenceSettings(resize=320).seen_size(480, 640)
             ((480, 640), (240, 320))
         """
-        return _shrunk(height, width, *self._shrinking(trained))
+        return shrunk_size(height, width, *self._shrinking(trained))
 
     def _shrinking(self, trained: tuple[int, int] | None) -> tuple[int, int]:
         """The longest side that images are shrunk to, 0 for none, and the one above which they are."""
         if self.resize >= 0:
             return self.resize, self.resize
-        longest = 0 if trained is None or self.window else max(trained)
-        return longest, int(LARGER * longest)
+        return shrinking_to(None if self.window else trained)
 
     def recorded(self, device: str, trained: tuple[int, int] | None = None) -> dict[str, Any]:
         """Choose what is recorded in work made with these settings: what differs from the defaults.

@@ -14,6 +14,7 @@ from oodretrieval.charts.contact_sheets import Sheet, data_address, tiles
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored_work import StoredWork
@@ -21,7 +22,6 @@ from oodretrieval.files import atomic_path
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.results.saved_results import SavedResult
 from oodretrieval.results.tables import NO_VALUE
-from oodretrieval.stages.predict.segmenter import predicted_classes
 from oodretrieval.stages.report.report_evaluations import saved_evaluations
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
@@ -119,7 +119,7 @@ def _environment() -> Environment:
 def _path(settings: ReportSettings, workspace: Workspace) -> Path:
     of = settings.embeddings_file or settings.dataset
     stem = f"{settings.dataset}_{of}" if of != settings.dataset else settings.dataset
-    default = workspace.path / "reports" / f"{settings.model_name}_{stem}.html"
+    default = workspace.reports_folder / f"{settings.model_name}_{stem}.html"
     path = Path(settings.save_file).expanduser() if settings.save_file else default
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
@@ -206,10 +206,9 @@ def _rated_sheets(
         return []
     large[PREDICTED_IOU] = model.predict(large)
     dataset = work.dataset
-    index = {image_id: i for i, image_id in enumerate(dataset.ids)}
     make = partial(
         tiles,
-        image_of=lambda image_id: dataset[index[image_id]].image,
+        image_of=lambda image_id: work.sample(image_id).image,
         lines_of=lambda row: segment_lines(row, class_names, dataset),
     )
     sheets = []

@@ -5,12 +5,12 @@ from typing import Any
 
 from oodretrieval.choices import CROP, SEGMENTS
 from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.provenance import cached_weights_hash
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.labels import ClassMapping
-from oodretrieval.stages.predict.segmenter import predicted_classes
+from oodretrieval.plain_classes import plain_classes
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import CANDIDATES
 
@@ -36,7 +36,7 @@ def catalogue_settings(
     first = next(iter(datasets.values()))
     meta_model = settings.meta_model_name if with_meta_model else ""
     entry = run.configuration.model(settings.model_name)
-    novelty = run.trained.novelty_model_path(settings.model_name)
+    novelty = run.novelty_model_path(settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
@@ -60,7 +60,7 @@ def catalogue_settings(
         # as published where nothing is said, as in catalogues of before
         **({} if settings.embedded == CROP else {"embedded": settings.embedded}),
         **({"mixed_precision": True} if settings.mixed_precision else {}),
-        "pred_mapping": _listed(predicted_classes(entry, first, 0)),
+        "pred_mapping": plain_classes(predicted_classes(entry, first, 0)),
         **_classes(datasets),
     }
 
@@ -69,11 +69,9 @@ def _classes(datasets: Mapping[str, SegmentationDataset]) -> dict[str, Any]:
     """What the labels of each dataset mean."""
     sets = {name: dataset.label_set for name, dataset in datasets.items()}
     return {
-        "label_mapping": {name: _listed(own.label_mapping) if own else {} for name, own in sets.items()},
+        "label_mapping": {
+            name: plain_classes(own.label_mapping) if own else {} for name, own in sets.items()
+        },
         "void_ids": {name: sorted(own.void_ids) if own else [] for name, own in sets.items()},
         "unknown_ids": {name: sorted(own.unknown_ids) if own else [] for name, own in sets.items()},
     }
-
-
-def _listed(mapping: ClassMapping) -> dict[str, list[Any]]:
-    return {str(key): [name, list(colour)] for key, (name, colour) in sorted(mapping.items())}

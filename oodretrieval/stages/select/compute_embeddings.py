@@ -22,15 +22,17 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
 from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks, with_values
 from oodretrieval.stages.select.embed_again import embed_again
+from oodretrieval.stages.select.embedded_blocks import CandidateBlock, embedded_block
 from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.objects import Objects, region_masks
-from oodretrieval.stages.select.on_cluster import CandidateBlock, embed_on_cluster, embedded_block
+from oodretrieval.stages.select.on_cluster import embed_on_cluster
 from oodretrieval.stages.select.scored_segments import ELIGIBLE, ScoredSegments, tables_of
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
 from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
+from oodretrieval.stores.stored import catalogue_name
 
 logger = logging.getLogger(__name__)
 MANY = 1000
@@ -64,7 +66,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     selector = Selector(settings.rule, embedder.device, run, settings.model_name, settings.meta_model_name)
     works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}
     made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
-    name = settings.save_file or "+".join(settings.dataset)
+    name = catalogue_name(settings.save_file, settings.dataset)
     folder = run.workspace.catalogue_folder(name)
     # What cannot be read is tried again each time: it is found at once, and what is selected depends on all that can.
     all_again = replace(settings.common, retry_failed=True)
@@ -102,10 +104,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
 def _require_datasets(settings: EmbedSettings) -> None:
     if not settings.dataset:
         raise SettingsError("args.dataset must name at least one dataset")
-    if settings.common.root and len(settings.dataset) > 1:
-        raise SettingsError(
-            "args.root is the root of one dataset; set the roots of several in configuration.py"
-        )
+    settings.common.require_one_root(settings.dataset)
 
 
 @dataclass(frozen=True, eq=False)

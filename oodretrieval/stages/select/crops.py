@@ -15,7 +15,6 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask, encode_mask
 from oodretrieval.segments import enlarge_box
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import stored_prediction
 from oodretrieval.stores.boxes import SIDES, segment_boxes, with_crop_boxes
 
 MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
@@ -37,7 +36,7 @@ def segment_masks(work: StoredWork, image_id: str, segment_ids: Sequence[int]) -
     """
     if not work.workspace.prediction_path(work.names, image_id).is_file():
         return [None] * len(segment_ids)
-    components = stored_prediction(work.workspace, work.names, image_id).components()
+    components = work.prediction(image_id).components()
     return [encode_mask(components == number) for number in segment_ids]
 
 

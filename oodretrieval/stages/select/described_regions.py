@@ -157,12 +157,10 @@ class DescribedRegions:
         self, records: Mapping[str, PredictionRecord], failures: dict[str, str], bar: progress
     ) -> Iterator[ImageTask]:
         """What worker processes need to describe these images; one that cannot be read is a failure."""
-        dataset = self.work.dataset
-        places = {image: index for index, image in enumerate(dataset.ids)}
         novelty = None if self._novelty is None else self._novelty[1].resolve()
         for image, record in records.items():
             try:
-                pixels = dataset[places[image]].image
+                pixels = self.work.sample(image).image
             except ImageError as error:
                 failures[image] = str(error)
                 bar.update()
@@ -201,17 +199,17 @@ class DescribedRegions:
             "known": self._known,
         }
 
-    def feature_map(self, image: NDArray[np.uint8], image_id: str) -> NDArray[np.float32]:
+    def feature_map(self, image_id: str) -> NDArray[np.float32]:
         """Features of an image, seen at the size at which its prediction was made.
 
         Args:
-            image: ``(H, W, 3)``.
             image_id: Its id.
 
         Returns:
             ``(D, h, w)``.
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
+        image = self.work.sample(image_id).image
         return self.features.region_maps(as_seen(image, read_prediction_record(path).settings)).deep
 
 
@@ -228,7 +226,7 @@ class RegionBlocks:
     def __init__(
         self, work: StoredWork, novelty: Path | None, device: str, proposed_by: ObjectSettings
     ) -> None:
-        work.configuration.find_classes()
+        work.run.configuration.find_classes()
         model = None if novelty is None else (load_novelty_model(novelty), novelty)
         self.regions = DescribedRegions(work, model, torch.device(device), proposed_by)
 

@@ -18,6 +18,7 @@ from oodretrieval.execution import map_ahead, return_freed_memory
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.masks import RunLengthMask
+from oodretrieval.places import places_of
 from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter
@@ -96,7 +97,14 @@ def _copy(source: Catalogue, writer: CatalogueWriter) -> None:
     vectors = np.asarray(source.vectors)
     masks = source.masks
     writer.add_part(
-        source.segments, vectors, source.default_embedding, (source.name, ()), masks if any(masks) else None
+        source.segments,
+        vectors,
+        source.default_embedding,
+        done=(
+            source.name,
+            (),
+        ),  # all of a catalogue, where other parts name a dataset and a block of its images
+        masks=masks if any(masks) else None,
     )
     for other in source.table_names:
         writer.add_table(other, source.table(other))
@@ -150,7 +158,7 @@ class _Images:
             except (DatasetError, UnknownNameError):
                 if self.moved:
                     raise
-        self.places = {n: {image: i for i, image in enumerate(d.ids)} for n, d in self.datasets.items()}
+        self.places = {n: places_of(d.ids) for n, d in self.datasets.items()}
 
     def candidates(
         self, rows: pd.DataFrame, masks: Sequence[RunLengthMask | None], failed: dict[str, str]

@@ -8,6 +8,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.stages.select.settings import MergeSettings
 from oodretrieval.stores import Catalogue
 from oodretrieval.stores.merging import merge_catalogues as merge
+from oodretrieval.stores.stored import catalogue_name
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def merge_catalogues(settings: MergeSettings, run: Run) -> dict[str, Any]:
         raise SettingsError(
             f"args.catalogues must name two catalogues at least, got {list(settings.catalogues)}"
         )
-    name = settings.save_file or "+".join(settings.catalogues)
+    name = catalogue_name(settings.save_file, settings.catalogues)
     if name in settings.catalogues:
         raise SettingsError(f"args.save_file={name} is one of those that are merged; choose a new name")
     verify = settings.common.verify

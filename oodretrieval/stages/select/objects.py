@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.novelty import NoveltyModel
+from oodretrieval.places import spread
 from oodretrieval.regions import (
     Choice,
     RegionReference,
@@ -22,7 +22,6 @@ from oodretrieval.regions import (
 )
 from oodretrieval.stages.select.described_regions import DescribedRegions
 from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, weights_for
-from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores.regions import read_regions, regions_path
 
@@ -102,8 +101,7 @@ class Objects:
         Raises:
             StoreError: If there is no region at all, or a file is damaged.
         """
-        places = np.linspace(0, len(images) - 1, min(len(images), REFERENCE_IMAGES)).round().astype(int)
-        places = np.unique(places)
+        places = spread(len(images), REFERENCE_IMAGES)
         if len(places) < FEW_IMAGES:
             logger.warning(
                 "regions are compared with those of %d image%s only: what scores high among them may be common in "
@@ -112,7 +110,7 @@ class Objects:
             )  # fmt: skip
         random = np.random.default_rng(0)
         sampled = []
-        for place in places.tolist():
+        for place in places:
             columns = self.regions.read(images[place]).columns
             rows = random.permutation(len(columns["share"]))[: REFERENCE_REGIONS // len(places)]
             sampled.append({name: values[rows] for name, values in columns.items()})
@@ -152,7 +150,7 @@ class Objects:
         if self.reference is None:
             self.compare(images)
         assert self.reference is not None
-        chosen = replace(Choice(), min_share=MIN_SHARE) if choice is None else choice
+        chosen = Choice() if choice is None else choice
         tables = [
             chosen_regions(self.regions.read(image), image, self.reference, self.weights, chosen)
             for image in progress(images, desc=f"objects {self.regions.work.names.dataset}", unit="image")

@@ -1,56 +1,16 @@
 """Embedding on a cluster: each worker loads the network once, and is given the candidates of blocks of images."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-
 from oodretrieval.cluster import map_cluster
-from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.masks import RunLengthMask
 from oodretrieval.stages.select.crops import Crops, MasksOf
+from oodretrieval.stages.select.embedded_blocks import CandidateBlock, Embedded, embedded_block
 from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.settings import EmbedSettings
-
-
-@dataclass(frozen=True, eq=False)
-class Embedded:
-    """Candidates with their vectors.
-
-    Attributes:
-        number: Of their block.
-        rows: ``n`` of them.
-        vectors: ``(n, D)``.
-        masks: Of the rows; None where one is not known.
-        failures: Image id → why it could not be read.
-    """
-
-    number: int
-    rows: pd.DataFrame
-    vectors: NDArray[np.float32]
-    masks: Sequence[RunLengthMask | None]
-    failures: dict[str, str]
-
-
-@dataclass(frozen=True, eq=False)
-class CandidateBlock:
-    """Candidates of some images.
-
-    Attributes:
-        number: Of the block.
-        indices: Of the images in the dataset.
-        rows: The candidates.
-    """
-
-    number: int
-    indices: list[int]
-    rows: pd.DataFrame
 
 
 class EmbeddingBlocks:
@@ -85,26 +45,6 @@ class EmbeddingBlocks:
         return embedded_block(
             block, Crops(self.dataset, block.rows, self.masks_of, self.settings), self.embedder
         )
-
-
-def embedded_block(
-    block: CandidateBlock, crops: Crops, embedder: Embedder, bar: progress | None = None
-) -> Embedded:
-    """Read and embed the candidates of a block.
-
-    Args:
-        block: The candidates.
-        crops: What reads them.
-        embedder: What embeds them.
-        bar: Moves on with each candidate.
-
-    Returns:
-        Those that could be read.
-    """
-    with progress(disable=True) as silent:
-        vectors = embedder(crops.read(block.indices, silent if bar is None else bar))
-    rows, masks, failures = crops.take()
-    return Embedded(block.number, rows, vectors, masks, failures)
 
 
 def embed_on_cluster(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.errors import SettingsError
+from oodretrieval.evaluation.discovery import matches_of_areas
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.regions import (
     Choice,
@@ -96,5 +97,5 @@ def best_iou_of_any(tree: RegionTree, objects: Sequence[RunLengthMask]) -> NDArr
     superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
     shared = tree.sums(np.stack(on, axis=1))
-    union = tree.areas[:, None] + np.array([mask.area for mask in objects]) - shared
-    return np.asarray((shared / union).max(axis=0), np.float64)
+    matches = matches_of_areas(shared, tree.areas, [mask.area for mask in objects])
+    return np.asarray(matches.iou.max(axis=0), np.float64)

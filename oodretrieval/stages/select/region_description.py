@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
-from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
+from oodretrieval.regions import Choice, RegionTree, pool_features, propose_regions, region_terms
 from oodretrieval.stores import Prediction, Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, regions_path, write_regions
+from oodretrieval.uncertainty import energy, normalised_entropy
 
 MAPS = ("energy", "max_logit", "entropy", "variation_ratio")
 """How unknown each pixel is, by what the logits say; each is pooled over every region."""
-MIN_SHARE = 0.002
+MIN_SHARE = Choice.min_share
 """Smallest region that is described, as a share of the image's area: smaller ones are not shown."""
 
 
@@ -143,11 +144,10 @@ def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
     Returns:
         Name → ``(h, w)``.
     """
-    largest = logits.max(axis=0)
-    energy = -(largest + np.log(np.exp(logits - largest).sum(axis=0)))
-    softmax = np.exp(logits + energy)
-    entropy = -(softmax * np.log(softmax + np.finfo(np.float32).eps)).sum(axis=0) / np.log(len(logits))
-    return dict(zip(MAPS, (energy, -largest, entropy, 1 - softmax.max(axis=0)), strict=True))
+    heat = energy(logits, axis=0)
+    softmax = np.exp(logits + heat)
+    maps = heat, -logits.max(axis=0), normalised_entropy(softmax, axis=0), 1 - softmax.max(axis=0)
+    return dict(zip(MAPS, maps, strict=True))
 
 
 def _classes(tree: RegionTree, prediction: Prediction) -> dict[str, NDArray[np.float64]]:

@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
@@ -60,22 +59,14 @@ class ScoredSegments:
         kept: list[pd.DataFrame] = []
         lengths: list[int] = []
         failures: dict[str, str] = {}
-        done = 0
-        segments = work.segments()
-        selector.begin(work)
-        with progress(total=len(segments.places), desc=f"scoring {work.names.dataset}", unit="image") as bar:
-            for block in segments.blocks():
-                table, failed = selector.score_block(block.read(), work, bar)
-                failures |= failed
-                done += len(block.places)
-                bar.update(done - bar.n)
-                numbers, ids = pd.factorize(table[IMAGE])
-                few = table[[column for column in KEPT if column in table.columns]]
-                few = few.assign(**{ELIGIBLE: eligible(table)})
-                few.insert(0, IMAGE, (numbers + len(images)).astype(np.int32))
-                images += map(str, ids)
-                kept.append(few)
-                lengths.append(len(few))
+        for table in selector.scored(work, work.segments(), failures):
+            numbers, ids = pd.factorize(table[IMAGE])
+            few = table[[column for column in KEPT if column in table.columns]]
+            few = few.assign(**{ELIGIBLE: eligible(table)})
+            few.insert(0, IMAGE, (numbers + len(images)).astype(np.int32))
+            images += map(str, ids)
+            kept.append(few)
+            lengths.append(len(few))
         return cls(work, images, pd.concat(kept, ignore_index=True), lengths, failures)
 
     def table(self, rows: slice) -> pd.DataFrame:

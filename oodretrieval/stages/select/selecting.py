@@ -1,7 +1,7 @@
 """Which segments are shown: their score, and the rule that selects by it."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,9 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import MetaModel
 from oodretrieval.novelty import SCORES, NoveltyModel, dispersion_score, missing_columns
-from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stages.measure.segment_novelty import Blocks, SegmentNovelty
+from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
 from oodretrieval.stages.select.settings import SelectionRule
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, CurrentSegments
 
 logger = logging.getLogger(__name__)
 
@@ -58,72 +57,58 @@ class Selector:
         self.novelty: SegmentNovelty | None = None
         self.novelty_file: tuple[NoveltyModel, Path] | None = None
         if rule.needs_novelty_model:
-            model = _needed_novelty_model(run, model_name)
-            self.novelty = SegmentNovelty(model, device)
-            self.novelty_file = model, run.trained.novelty_model_path(model_name)
+            self.novelty = _needed_novelty(run, model_name, device)
+            self.novelty_file = self.novelty.model, run.novelty_model_path(model_name)
 
-    def score(self, table: pd.DataFrame, work: StoredWork) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Score the segments of a dataset.
+    def scored(
+        self, work: StoredWork, segments: CurrentSegments, failures: MutableMapping[str, str]
+    ) -> Iterator[pd.DataFrame]:
+        """Score segments of a dataset, block by block.
 
         Args:
-            table: Its segment table.
             work: Of which network on which dataset; images are read for the features.
+            segments: Its segments, or those of some of its images.
+            failures: Gets image id → reason of those that cannot be read.
 
-        Returns:
-            The table with ``select_score`` (NaN where an image cannot be read) and, where there is a meta model,
-            ``predicted_iou``; and image id → reason of those images.
+        Yields:
+            Rows of whole images with ``select_score`` (NaN where an image cannot be read) and, where there is a meta
+            model, ``predicted_iou``.
 
         Raises:
             TableError: If the score needs columns that the table lacks.
         """
-        self._begin(work, table["image_id"].unique(), lambda columns: [table[columns or table.columns]])
-        return self.score_block(table, work)
+        self._begin(work, segments)
+        done = 0
+        with progress(total=len(segments.places), desc=f"scoring {work.names.dataset}", unit="image") as bar:
+            for block in segments.blocks():
+                table, failed = self._score_block(block.read(), work, bar)
+                failures |= failed
+                done += len(block.places)
+                bar.update(done - bar.n)
+                yield table
 
-    def begin(self, work: StoredWork) -> None:
-        """What is said and computed before segments are scored block by block.
-
-        Args:
-            work: Of which network on which dataset.
-        """
-        segments = work.segments()
-        self._begin(
-            work, segments.places, lambda columns: (block.read(columns) for block in segments.blocks())
-        )
-
-    def _begin(self, work: StoredWork, images: Iterable[str], blocks: Blocks) -> None:
+    def _begin(self, work: StoredWork, segments: CurrentSegments) -> None:
+        """What is said and computed before segments are scored block by block."""
         fitted = {}
         if self.meta_model is not None:
             fitted["the meta model"] = self.meta_model.quality.get("made_by", {})
         if self.novelty is not None:
             fitted["the novelty model"] = self.novelty.model.made_by
         for what, made_by in fitted.items():
-            work.warn_of_other_inference(what, made_by, images)
+            work.warn_of_other_inference(what, made_by, segments.places)
         if self.novelty is None:
             return
         if self.rule.select_by == NOVELTY:
-            for table in blocks(None):
+            for table in segments.tables():
                 self._dispersion(table)  # what is missing is said before features are computed
                 break
-            self.novelty.begin(work, blocks)
+            self.novelty.begin(work, segments.tables)
         else:
-            self.novelty.features.prepare(work, blocks(["image_id"]))
+            self.novelty.features.prepare(work, segments.tables(["image_id"]))
 
-    def score_block(
-        self, table: pd.DataFrame, work: StoredWork, bar: progress | None = None
+    def _score_block(
+        self, table: pd.DataFrame, work: StoredWork, bar: progress
     ) -> tuple[pd.DataFrame, dict[str, str]]:
-        """Score some of the segments of a dataset, after :meth:`begin`.
-
-        Args:
-            table: Whole images of its segment table.
-            work: Of which network on which dataset.
-            bar: Counts images; None for a bar of its own.
-
-        Returns:
-            As of :meth:`score`.
-
-        Raises:
-            TableError: If the score needs columns that the table lacks.
-        """
         if self.meta_model is not None:
             table = table.assign(**{PREDICTED_IOU: self.meta_model.predict(table)})
         failures: dict[str, str] = {}
@@ -162,7 +147,7 @@ class Selector:
         By quantile, the highest are taken where fewer than :data:`LEAST_PER_IMAGE` segments an image lie above it.
 
         Args:
-            table: What :meth:`score` gave, or other candidates with a score.
+            table: What :meth:`scored` gave, or other candidates with a score.
             eligible: Large enough, of a class worth inspecting, ``(n,)``.
             threshold: Quantile → score above which these candidates are selected; by default that of segments.
 
@@ -205,41 +190,51 @@ def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> Me
         return None
 
 
-def _needed_novelty_model(run: Run, model_name: str) -> NoveltyModel:
+def _needed_novelty(run: Run, model_name: str, device: torch.device) -> SegmentNovelty:
     """The novelty model of a rule that needs one; says which rule needs none where there is none."""
     try:
-        return run.trained.novelty_model(model_name)
+        return SegmentNovelty.of_network(run, model_name, device)
     except WeightsError as error:
         raise WeightsError(
             f"{error}, or choose the published rule by args.select_by=predicted_iou"
         ) from error
 
 
-def novelty_scores(
+def with_novelty(
     device: torch.device,
     run: Run,
     work: StoredWork,
-    table: pd.DataFrame,
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, str]]:
-    """What the novelty model of a network says of segments, where there is one that fits.
+    segments: CurrentSegments,
+    tables: Iterable[pd.DataFrame],
+    failures: MutableMapping[str, str],
+) -> Iterator[pd.DataFrame]:
+    """Add what the novelty model of a network says of segments, where there is one that fits.
 
     Args:
         device: Where features are computed.
         run: Configuration and workspace.
         work: Of which network on which dataset; images are read for the features.
-        table: Their segment table, or whole images of it.
+        segments: All that novelty is shared among.
+        tables: Their table, part by part with whole images in each.
+        failures: Gets image id → reason of those that cannot be read.
 
-    Returns:
-        ``nearest_neighbour`` and, where the table has columns of logits, ``novelty`` → ``(n,)``, higher where more
-        unknown, NaN where an image cannot be read; empty, with a warning, where no novelty model is at hand. And
-        image id → reason of those images.
+    Yields:
+        The parts with ``nearest_neighbour`` and, where they have columns of logits, ``novelty``: higher where more
+        unknown, NaN where an image cannot be read; as they are, with a warning, where no novelty model is at hand.
     """
     try:
-        model = run.trained.novelty_model(work.names.model)
+        novelty = SegmentNovelty.of_network(run, work.names.model, device)
     except (WeightsError, TableError) as error:
         logger.warning("evaluated without novelty: %s", error)
-        return {}, {}
-    features = SegmentFeatures(str(model.made_by["backbone"]), device)
-    vectors, failures = features.of(work, table)
-    wanted = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
-    return {name: model.score(table, vectors.deep, name, fine=vectors.fine) for name in wanted}, failures
+        yield from tables
+        return
+    names: tuple[str, ...] = ()
+    with progress(total=len(segments.places), desc=f"novelty {work.names.dataset}", unit="image") as bar:
+        for table in tables:
+            if not names:
+                names = (DISTANCE,) if missing_columns(table, "energy") else (DISTANCE, NOVELTY)
+                if NOVELTY in names:
+                    novelty.begin(work, segments.tables)
+            scores, failed = novelty.scores(work, table, names, bar)
+            failures |= failed
+            yield table.assign(**scores)

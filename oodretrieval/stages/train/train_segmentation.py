@@ -25,6 +25,7 @@ from oodretrieval.files import file_stamp
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
 from oodretrieval.models.widening import load_widened_weights
+from oodretrieval.plain_classes import plain_classes
 from oodretrieval.stages.train.accelerator import accelerator, seed_process
 from oodretrieval.stages.train.fresh_network import fresh_network
 from oodretrieval.stages.train.further_classes import (
@@ -60,7 +61,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     path = _save_path(settings, run.configuration, entry)
     start = require_another_file(entry, settings.save_file) if settings.exports else None
     widened = f"_{path.stem}" if settings.exports else ""
-    state = run.workspace.path / "training" / f"{settings.model_name}{widened}" / "state.pt"
+    state = run.workspace.training_folder / f"{settings.model_name}{widened}" / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
     with run.workspace.lock(state.parent) if first else nullcontext():
         _require_nothing_lost(path, state, settings.common.overwrite)
@@ -232,7 +233,7 @@ class _Training:
             "class_name": entry.class_name,
             "kwargs": dict(entry.kwargs),
             "implicit_background": entry.implicit_background,
-            "classes": {str(i): [name, list(colour)] for i, (name, colour) in classes.items()},
+            "classes": plain_classes(classes),
             "mean": list(entry.mean),
             "std": list(entry.std),
             "recipe": self.recipe,

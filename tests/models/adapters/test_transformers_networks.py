@@ -30,10 +30,10 @@ from tiny_networks import (
 
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, UnknownNameError, WeightsError
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.models import load_model, read_metadata, weights_hash, weights_in_use
 from oodretrieval.models.adapters import TorchvisionNetwork, TransformersNetwork, hub
 from oodretrieval.models.adapters.mask_classification import mask_log_probabilities
-from oodretrieval.stages.predict.segmenter import predicted_classes
 
 REPOSITORY = "someone/streets"
 

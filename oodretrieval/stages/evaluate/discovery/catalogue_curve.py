@@ -3,14 +3,15 @@
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import curve_of_matches, match
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
+from oodretrieval.experiment.run import Run
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 
 
-def catalogue_curve(workspace: Workspace, catalogue: Catalogue) -> DiscoveryCurve:
+def catalogue_curve(run: Run, catalogue: Catalogue) -> DiscoveryCurve:
     """The discovery curve of a catalogue's candidates, in the order of the score that selected them.
 
     Args:
-        workspace: Where the predictions lie, which hold the truth.
+        run: In whose workspace the predictions lie, which hold the truth.
         catalogue: With masks; its images are those that its candidates were selected from.
 
     Returns:
@@ -23,12 +24,13 @@ def catalogue_curve(workspace: Workspace, catalogue: Catalogue) -> DiscoveryCurv
     rows, masks = catalogue.segments.reset_index(drop=True), catalogue.masks
     if any(mask is None for mask in masks):
         raise TableError(f"catalogue {catalogue.name!r} keeps no masks; make it again by compute_embeddings")
-    model, unknown = catalogue.settings["model"], catalogue.settings["unknown_ids"]
+    unknown = catalogue.settings["unknown_ids"]
+    works = {name: run.stored(catalogue.settings["model"], name) for name in unknown}
     places = rows.groupby(["dataset", "image_id"]).indices
     matches, scores = [], []
     images = catalogue.table(PREDICTED_IOU)[["dataset", "image_id"]].drop_duplicates()
     for dataset, image in images.itertuples(index=False, name=None):
-        labels = read_prediction(workspace, model, dataset, image).labels
+        labels = works[dataset].prediction(image).labels
         if labels is None:
             continue
         here = [int(place) for place in places.get((dataset, image), ())]

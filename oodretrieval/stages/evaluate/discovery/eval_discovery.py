@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,12 @@ from oodretrieval.charts.saving import Picture
 from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.evaluation import DiscoveryCurve
 from oodretrieval.evaluation.discovery import AREA_LOOKS, FOUND, MIN_SHARE, OUTLINED
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.results.result import Context, Result, result_folder
-from oodretrieval.results.rules import Resampling, scene_notes, size_words, void_rule
+from oodretrieval.results.result import Result, result_folder
+from oodretrieval.results.rules import Resampling, size_words, unread_notes
 from oodretrieval.stages.evaluate.discovery.looks_sheet import looks_picture
 from oodretrieval.stages.evaluate.discovery.measures import (
     RANDOM,
@@ -63,10 +64,7 @@ def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
     """
     if not settings.dataset or len(set(settings.dataset)) < len(settings.dataset):
         raise SettingsError(f"args.dataset must name datasets, each once; got {list(settings.dataset)}")
-    if settings.common.root and len(settings.dataset) > 1:
-        raise SettingsError(
-            "args.root is the root of one dataset; set the roots of several in configuration.py"
-        )
+    settings.common.require_one_root(settings.dataset)
     device = choose_device(settings.common.gpu)
     files: list[str] = []
     measured: dict[str, _Measured] = {}
@@ -75,7 +73,7 @@ def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
         scene = read_scene(settings, run, name, device)
         failures |= scene.failures
         measured[name] = _Measured.of(settings, scene)
-        files += _save_scene(settings, run, scene, measured[name])
+        files += _save_scene(settings, scene, measured[name])
     measures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
     if len(measured) > 1:
         measures["mean"], saved = _save_mean(settings, run, measured)
@@ -102,7 +100,7 @@ class _Measured:
 
     @classmethod
     def of(cls, settings: DiscoverySettings, scene: Scene) -> "_Measured":
-        resampling = Resampling.of(settings.evaluation.block, settings.evaluation.repetitions, scene.dataset)
+        resampling = scene.evaluated.resampling
         kinds = scene.candidates
         ways = {kind: way_measures(candidates, resampling) for kind, candidates in kinds.items()}
         ways[f"{OBJECTS} {RANDOM}"] = random_measures(kinds[OBJECTS], settings.seeds)
@@ -144,7 +142,7 @@ def _tables(
     return tables
 
 
-def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Measured) -> list[str]:
+def _save_scene(settings: DiscoverySettings, scene: Scene, found: _Measured) -> list[str]:
     stem = f"discovery_{settings.model_name}_{scene.name}"
     candidates = scene.candidates[OBJECTS]
     void = float((candidates.table["void_fraction"] > 0.5).mean()) if len(candidates.table) else 0.0
@@ -155,18 +153,13 @@ def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Mea
         RULE,
         f"{len(candidates.table)} objects are inspected in all, {void:.0%} of them mostly void.",
         *scene.notes,
-        *scene_notes(scene.dataset),
-        *((f"Left out, as they could not be read: {', '.join(scene.failures)}.",) if scene.failures else ()),
+        *scene.evaluated.scene_notes,
+        *unread_notes(scene.failures),
     )
-    context = Context(
-        dataset=scene.name,
-        split=split_of(run, scene.name),
-        images=len(scene.images),
-        void_rule=void_rule(scene.label_set),
-        resolution=size_words(scene.sizes),
+    context = scene.evaluated.context(
+        len(scene.images),
+        size_words(scene.sizes),
         threshold=f"candidates in the order of {settings.select_by}",
-        intervals=found.resampling.words(len(scene.images)),
-        **model_context(run, settings.model_name),
     )
     result = Result(
         title=f"Discovery of unknown objects on {scene.name} by {settings.model_name}",
@@ -180,8 +173,7 @@ def _save_scene(settings: DiscoverySettings, run: Run, scene: Scene, found: _Mea
         },
         notes=notes,
     )
-    folder = result_folder(run.workspace.path, settings.evaluation.save_dir)
-    return save_evaluation(folder, result, _pictures(settings, scene, found))
+    return scene.evaluated.save(result, _pictures(settings, scene, found))
 
 
 def _pictures(settings: DiscoverySettings, scene: Scene, found: _Measured) -> Iterator[Picture]:
@@ -211,20 +203,20 @@ def _save_mean(
     scenes = {name: found.ways for name, found in measured.items()}
     joined = "+".join(measured)
     images = sum(found.images for found in every)
-    context = Context(
-        dataset=", ".join(measured),
-        split="each a scene",
+    context = measured_on(
+        run,
+        list(measured),
+        settings.model_name,
         images=images,
         void_rule="as of each scene",
         resolution="as of each scene",
         threshold=f"candidates in the order of {settings.select_by}",
         intervals=f"95 %, {every[0].resampling.repetitions} resamples of the images of each scene by itself",
-        **model_context(run, settings.model_name),
     )
     result = Result(
         title=f"Discovery of unknown objects by {settings.model_name}, mean over {len(measured)} scenes",
         stem=f"discovery_{settings.model_name}_{joined}",
-        context=context,
+        context=replace(context, split="each a scene"),
         settings=flat(settings),
         measures=measures,
         tables={**_tables(ways, oracles, {}), "area by scene": area_table({**scenes, "mean": ways})},

@@ -1,24 +1,21 @@
 """The first candidates that are inspected, on one picture, with their outlines and what they lead to."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.charts.candidate_pictures import Surroundings
 from oodretrieval.charts.discovery import Look, looks_figure
 from oodretrieval.charts.outlines import outlined_crop
 from oodretrieval.charts.saving import Picture
 from oodretrieval.evaluation.discovery import FOUND, OUTLINED, TOUCHED
 from oodretrieval.search import inspection_order
-from oodretrieval.segments import Box, enlarge_box
 from oodretrieval.stages.evaluate.discovery.scene import Candidates, Scene
 from oodretrieval.stores import SELECT_SCORE
 from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 150
-SURROUNDINGS = 1.6
-"""How much wider and higher than the candidate its crop is."""
+SURROUNDINGS = Surroundings(share=1.6, margin=16)
 
 
 def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
@@ -38,13 +35,13 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
     candidates = scene.candidates[kind]
     order = inspection_order(candidates.scores)[:number]
     success = _successes(candidates, order)
-    places = {image: index for index, image in enumerate(scene.dataset.ids)}
     looks: dict[int, Look] = {}
     for image_id, rows in candidates.table.iloc[order].groupby("image_id", sort=False):
-        image = scene.dataset[places[str(image_id)]].image
+        image = scene.evaluated.work.sample(str(image_id)).image
         masks = candidates.masks_of(str(image_id), rows["segment_id"].tolist())
         for (row, values), mask in zip(rows.iterrows(), masks, strict=True):
-            picture = outlined_crop(image, _around(values, image.shape), mask, THUMBNAIL)
+            [box] = segment_boxes(values.to_frame().T)
+            picture = outlined_crop(image, SURROUNDINGS.around(box, image.shape), mask, THUMBNAIL)
             looks[int(str(row))] = Look(
                 picture, _caption(values, success[int(str(row))], scene), success[int(str(row))][0]
             )
@@ -57,12 +54,6 @@ def looks_picture(scene: Scene, kind: str, number: int) -> Picture:
         "blue: the first to find or outline an object; orange: touches one, or finds it again"
     )
     return Picture(f"The first {kind} inspected", kind, looks_figure(numbered, title))
-
-
-def _around(row: pd.Series, shape: Sequence[int]) -> Box:
-    [box] = segment_boxes(row.to_frame().T)
-    height, width = (round(side * SURROUNDINGS) + 16 for side in (box.height, box.width))
-    return enlarge_box(box, height, width, shape[0], shape[1])
 
 
 def _successes(candidates: Candidates, order: NDArray[np.intp]) -> dict[int, tuple[int, str]]:
@@ -86,5 +77,5 @@ def _successes(candidates: Candidates, order: NDArray[np.intp]) -> dict[int, tup
 
 
 def _caption(row: pd.Series, success: tuple[int, str], scene: Scene) -> str:
-    truth = scene.label_set.label_name(int(row["label"])) if row["label"] >= 0 else ""
+    truth = scene.evaluated.label_set.label_name(int(row["label"])) if row["label"] >= 0 else ""
     return f"{row[SELECT_SCORE]:.1f} {truth}\n{success[1] or '–'}"

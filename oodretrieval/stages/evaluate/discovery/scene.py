@@ -10,27 +10,28 @@ import torch
 from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY
-from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.embedding import pool_by_segment
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches, match
 from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
-from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.labels import LabelSet
 from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
-from oodretrieval.stages.evaluate.seen_images import seen_by
+from oodretrieval.stages.evaluate.evaluated import Evaluated
+from oodretrieval.stages.evaluate.seen_images import score_others, seen_by
 from oodretrieval.stages.select.crops import MasksOf, segment_masks
 from oodretrieval.stages.select.objects import Objects
 from oodretrieval.stages.select.region_description import MIN_SHARE
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import SelectionRule
-from oodretrieval.stores import SELECT_SCORE
+from oodretrieval.stores import SELECT_SCORE, joined
+from oodretrieval.stores.boxes import SIDES
 
 OBJECTS, SEGMENTS = "objects", "predicted segments"
 Answer = bool | str
+COLUMNS = ("image_id", "segment_id", *SIDES, "S", "label", "unknown_fraction", "void_fraction", SELECT_SCORE)
+"""What is kept of every segment."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +82,7 @@ class Scene:
     """What is measured of a dataset.
 
     Attributes:
-        name: Name of the dataset.
-        dataset: The dataset.
-        label_set: What its labels mean.
+        evaluated: The network on the dataset.
         images: Ids of the images evaluated.
         sizes: Of the images, (H, W).
         candidates: Kind → candidates.
@@ -93,9 +92,7 @@ class Scene:
         failures: Image id → why it was left out.
     """
 
-    name: str
-    dataset: SegmentationDataset
-    label_set: LabelSet
+    evaluated: Evaluated
     images: list[str]
     sizes: set[tuple[int, int]]
     candidates: dict[str, Candidates]
@@ -103,6 +100,11 @@ class Scene:
     small: int
     notes: tuple[str, ...]
     failures: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset."""
+        return self.evaluated.work.names.dataset
 
     def answers(self, candidates: Candidates) -> list[Answer]:
         """What a person who never errs says of candidates.
@@ -115,9 +117,10 @@ class Scene:
         """
         unknown = candidates.table["unknown_fraction"].to_numpy() > 0.5
         labels = candidates.table["label"].to_numpy(np.int64)
-        known = self.label_set.unknown_ids
+        label_set = self.evaluated.label_set
+        known = label_set.unknown_ids
         return [
-            (self.label_set.label_name(int(label)) if int(label) in known else True) if yes else False
+            (label_set.label_name(int(label)) if int(label) in known else True) if yes else False
             for yes, label in zip(unknown, labels, strict=True)
         ]
 
@@ -139,17 +142,17 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         TableError: If it has no truth, or shows no unknown object.
     """
     work = run.stored(settings.model_name, name, settings.common)
-    dataset, label_set = work.dataset, work.require_truth()
+    evaluated = Evaluated.on(work, run, settings.evaluation)
     rule = SelectionRule(select_by=settings.select_by, select_number=1)
     selector = Selector(rule, device, run, settings.model_name, "")
     seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
-    images = seen.others(work.predicted())
-    table = work.table()
-    table, failures = selector.score(table[table["image_id"].isin(images)].reset_index(drop=True), work)
+    failures: dict[str, str] = {}
+    images, _, scored = score_others(seen, work, selector, failures)
+    table = joined(part[list(COLUMNS)] for part in scored)
     objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
     failures |= objects.regions.describe([i for i in images if i not in failures])
     images = [image for image in images if image not in failures]
-    truth = _Truth.of(work, label_set, images)
+    truth = _Truth.of(evaluated, images)
     images = [image for image in images if image in truth.masks]
     regions = objects.table(images)
     segments = table[table["image_id"].isin(images) & (table["S"] >= MIN_SHARE * truth.pixels)]
@@ -166,9 +169,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     if not sum(map(len, best)):
         raise TableError(f"no image of {name!r} shows an unknown object of at least 0.1 % of its area")
     return Scene(
-        name,
-        dataset,
-        label_set,
+        evaluated,
         images,
         truth.sizes,
         found,
@@ -188,12 +189,12 @@ class _Truth:
     small: int
 
     @classmethod
-    def of(cls, work: StoredWork, label_set: LabelSet, images: Sequence[str]) -> "_Truth":
+    def of(cls, evaluated: Evaluated, images: Sequence[str]) -> "_Truth":
         masks, sizes, small = {}, set(), 0
-        for prediction in work.predictions(images, "unknown objects", with_truth=True):
+        for prediction in evaluated.work.predictions(images, "unknown objects", with_truth=True):
             labels = prediction.labels
             assert labels is not None  # with_truth
-            things = unknown_objects(labels, label_set.unknown_ids)
+            things = unknown_objects(labels, evaluated.label_set.unknown_ids)
             masks[prediction.image_id] = things.masks
             sizes.add((labels.shape[0], labels.shape[1]))
             small += len(things.small)
@@ -209,11 +210,10 @@ class _Features:
     """Features of candidates of one image, pooled over masks of which none overlaps another."""
 
     def __init__(self, objects: Objects) -> None:
-        self._objects, self._dataset = objects, objects.regions.work.dataset
-        self._places = {image: index for index, image in enumerate(self._dataset.ids)}
+        self._objects = objects
 
     def of(self, image_id: str, masks: Sequence[RunLengthMask]) -> NDArray[np.float32]:
-        features = self._objects.regions.feature_map(self._dataset[self._places[image_id]].image, image_id)
+        features = self._objects.regions.feature_map(image_id)
         components = np.zeros(masks[0].size, np.int32)
         for number, mask in enumerate(masks, 1):
             components[decode_mask(mask)] = number

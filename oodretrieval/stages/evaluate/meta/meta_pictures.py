@@ -20,7 +20,15 @@ from oodretrieval.evaluation.meta_analysis import roc_points
 from oodretrieval.labels import ClassMapping, LabelSet
 from oodretrieval.meta_models import LassoPath, LogisticMetaModel, training_rows
 from oodretrieval.segments import paint_segments
-from oodretrieval.stages.evaluate.meta.analysed import CORRELATION, LOSS, SPREAD, Analysed, Losses
+from oodretrieval.stages.evaluate.meta.analysed import (
+    CORRELATION,
+    LOSS,
+    POSITIVE,
+    PREDICTED,
+    SPREAD,
+    Analysed,
+    Losses,
+)
 
 SINGLE_METRICS = {"mean entropy": "E", "mean variation ratio": "V", "size": "S"}
 Vector = NDArray[np.float64]
@@ -61,7 +69,7 @@ def analysis_pictures(
     parts, sizes = {}, {}
     everything = training_rows(analysed.table, strict=False)
     for name, rows in (("known segments", known), ("all segments", everything)):
-        parts[name] = rows["iou"].to_numpy(), model.predict(rows)
+        parts[name] = rows["iou"].to_numpy(), analysed.predictions(rows)
         sizes[name] = rows["S"].to_numpy(np.float64)
     yield Picture("predicted over true", "predicted over true", scatter_figure(parts, sizes, title))
 
@@ -73,9 +81,9 @@ def _losses(features: pd.DataFrame) -> Mapping[str, tuple[float, float]]:
 
 def _curves(analysed: Analysed, hit: NDArray[np.bool_]) -> dict[str, tuple[Vector, Vector]]:
     model, known = analysed.model, analysed.known
-    scores = {"predicted IoU": model.predict(known)}
+    scores = {PREDICTED: analysed.predictions(known)}
     if model.classifies:
-        scores = {"probability of IoU > 0": model.predict_positive(known), **scores}
+        scores = {POSITIVE: analysed.predictions(known, POSITIVE), **scores}
     for name, column in SINGLE_METRICS.items():
         values = known[column].to_numpy(np.float64)
         scores[name] = values if column == "S" else -values
@@ -106,7 +114,7 @@ def rating_pictures(analysed: Analysed) -> Iterator[Picture]:
         rows = table[table["image_id"] == image]
         true, predicted = (
             paint_segments(components, rows["segment_id"], np.where(values >= 0, values, np.nan))
-            for values in (rows["iou"].to_numpy(), analysed.model.predict(rows))
+            for values in (rows["iou"].to_numpy(), analysed.predictions(rows))
         )
         truth = None if prediction.labels is None else (prediction.labels, _marked(label_set))
         figure = rating_figure(

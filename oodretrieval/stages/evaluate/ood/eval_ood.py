@@ -222,9 +222,8 @@ def _pictures(
     yield Picture("ROC, and precision over recall", "curves", detection_figure(counts, title))
     # one scale of colours for all images
     scales = {name: (count.quantile(SHOWN[0]), count.quantile(SHOWN[1])) for name, count in counts.items()}
-    places = {image: place for place, image in enumerate(reader.evaluated.dataset.ids)}
     for image, maps, truth in reader.read("pictures", _most_unknown(unknown, settings.pictures)):
-        pixels = reader.evaluated.dataset[places[image]].image
+        pixels = reader.evaluated.work.sample(image).image
         yield Picture(f"Scores of {image}", image, score_map_figure(pixels, maps, truth, scales, image))
 
 

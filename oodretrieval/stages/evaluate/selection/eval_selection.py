@@ -1,7 +1,7 @@
 """Which of the unknown objects the selected segments lead to, and how soon each order of inspection finds them."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,11 +13,11 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result
-from oodretrieval.results.rules import resample_notes, size_words
+from oodretrieval.results.rules import resample_notes, size_words, unread_notes
 from oodretrieval.stages.evaluate.evaluated import Evaluated
-from oodretrieval.stages.evaluate.seen_images import seen_by
+from oodretrieval.stages.evaluate.seen_images import score_others, seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import EvaluatedSelection, ObjectRule
-from oodretrieval.stages.evaluate.selection.inspection_orders import InspectionOrders
+from oodretrieval.stages.evaluate.selection.inspection_orders import ORDERS, InspectionOrders, require_orders
 from oodretrieval.stages.evaluate.selection.selection_tables import (
     class_table,
     look_notes,
@@ -26,9 +26,13 @@ from oodretrieval.stages.evaluate.selection.selection_tables import (
     selection_table,
 )
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
-from oodretrieval.stages.select.selecting import Selector, novelty_scores
+from oodretrieval.stages.select.selecting import Selector, with_novelty
+from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, joined
+from oodretrieval.stores.boxes import SIDES
 
 logger = logging.getLogger(__name__)
+KEPT = ("image_id", "segment_id", *SIDES, "S", "label")
+"""Columns that stay of every segment, next to those that it is selected and ordered by."""
 WIDE_BOXES = (
     "Found means that half of an object lies in the boxes inspected: a large segment finds all that its box holds, "
     "which is why random order finds many; unknown among the first looks is free of that."
@@ -58,11 +62,10 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
     meta_model = settings.meta_model_name if selector.meta_model is not None else ""
     seen = seen_by(run, work, meta_models=[meta_model], novelty=True)
-    images = seen.others(work.predicted())
-    table = work.table()
-    table, failures = selector.score(table[table["image_id"].isin(images)].reset_index(drop=True), work)
-    scores, failed = novelty_scores(device, run, work, table)
-    table, failures = table.assign(**scores), failures | failed
+    failures: dict[str, str] = {}
+    images, segments, scored = score_others(seen, work, selector, failures)
+    tables = with_novelty(device, run, work, segments, scored, failures)
+    table = joined(_kept(part, settings.orders) for part in tables)
     while True:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
@@ -76,12 +79,20 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         if not damaged:
             break
         failures |= damaged
-    left_out = (f"Left out, as they could not be read: {', '.join(failures)}.",) if failures else ()
-    result = _result(settings, evaluated, selection, (*seen.notes, *left_out), len(images), meta_model)
+    notes = (*seen.notes, *unread_notes(failures))
+    result = _result(settings, evaluated, selection, notes, len(images), meta_model)
     files = evaluated.save(result, _pictures(selection, result.measures, settings.dataset))
     if failures:
         raise PartialFailure("eval_selection", failures)
     return {**result.measures, "files": files}
+
+
+def _kept(table: pd.DataFrame, orders: Sequence[str]) -> pd.DataFrame:
+    """What stays in memory of every segment."""
+    require_orders(table, orders)
+    by = {column.removeprefix("-") for column in (*ORDERS.values(), *orders)}
+    names = {*KEPT, *by, SELECT_SCORE, PREDICTED_IOU}
+    return table[[column for column in table.columns if column in names]]
 
 
 def _inspected(settings: SelectionSettings, selector: Selector, table: pd.DataFrame) -> pd.DataFrame:

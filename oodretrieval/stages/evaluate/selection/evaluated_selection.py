@@ -72,6 +72,7 @@ class EvaluatedSelection:
     ) -> None:
         self.table, self.label_set, self.rule, self.resampling = table, label_set, rule, resampling
         self.unknown = table["label"].isin(label_set.unknown_ids).to_numpy()
+        self._boxes, self._chosen = table[SIDES].to_numpy(), table["selected"].to_numpy(bool)
         self.found = FoundObjects(orders, resampling)
         self.sizes: set[tuple[int, ...]] = set()
         images = table.groupby("image_id").indices
@@ -88,8 +89,7 @@ class EvaluatedSelection:
         if prediction.labels is None:
             return
         rows = self._rows.get(prediction.image_id, np.empty(0, np.intp))
-        unknown, chosen = self.unknown[rows], self.table["selected"].to_numpy(bool)[rows]
-        boxes = self.table[SIDES].to_numpy()[rows]
+        unknown, chosen, boxes = self.unknown[rows], self._chosen[rows], self._boxes[rows]
         self.found.add(rows, boxes, prediction.labels, **self.rule.size)
         selected = self.table.iloc[rows[chosen]]
         published = self.rule.published
@@ -134,13 +134,13 @@ class EvaluatedSelection:
         return selection_measures(
             [item for items in self._objects for item in items],
             self.table["label"].to_numpy(),
-            self.table["selected"].to_numpy(bool),
+            self._chosen,
             self.label_set.unknown_ids,
         )
 
     def _majorities(self) -> dict[str, int]:
         """Class that most pixels of a selected segment are → number of these segments."""
-        labels = self.table["label"][self.table["selected"]]
+        labels = self.table["label"][self._chosen]
         return dict(Counter(self.label_set.label_name(int(i)) for i in labels).most_common())
 
     def _intervals(self) -> dict[str, tuple[float, float]]:

@@ -1,6 +1,6 @@
 """Orders in which segments can be inspected, and what each finds how soon."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +38,12 @@ class InspectionOrders:
     Attributes:
         names: Of the orders that are not random.
         scores: Of each segment in each order, higher first, ``(orders, segments)``.
-        looks: At which look each segment comes, from 1, ``(orders + random orders, segments)``.
+        looks: At which look each segment comes, from 1, ``(orders + random orders, segments)``: 250 bytes a segment.
     """
 
     names: tuple[str, ...]
     scores: NDArray[np.float64]
-    looks: NDArray[np.float64]
+    looks: NDArray[np.int32]
 
     @classmethod
     def of(cls, table: pd.DataFrame, further: Mapping[str, str], seed: int = 0) -> "InspectionOrders":
@@ -61,25 +61,38 @@ class InspectionOrders:
             TableError: If there is no such column of numbers.
         """
         usual = {name: column for name, column in ORDERS.items() if column.removeprefix("-") in table.columns}
+        require_orders(table, list(further.values()))
         wanted = usual | dict(further)
         scores = np.array([_higher_first(table, column) for column in wanted.values()])
         rng = np.random.default_rng(seed)
-        orders = [*(-scores).argsort(axis=1, kind="stable")]
-        orders += [rng.permutation(len(table)) for _ in range(RANDOM_ORDERS)]
-        looks = np.empty((len(orders), len(table)))
-        for row, order in zip(looks, orders, strict=True):
+        looks = np.empty((len(scores) + RANDOM_ORDERS, len(table)), np.int32)
+        for place, row in enumerate(looks):
+            ordered = place < len(scores)
+            order = (-scores[place]).argsort(kind="stable") if ordered else rng.permutation(len(table))
             row[order] = np.arange(1, len(table) + 1)
         return cls(tuple(wanted), scores, looks)
 
 
+def require_orders(table: pd.DataFrame, orders: Sequence[str]) -> None:
+    """Refuse orders by columns that a segment table does not have.
+
+    Args:
+        table: Segment table, or part of it.
+        orders: Columns, with ``-`` in front for the highest first.
+
+    Raises:
+        TableError: If one is no column of numbers.
+    """
+    for name in (column.removeprefix("-") for column in orders):
+        if name not in table.columns or not pd.api.types.is_numeric_dtype(table[name]):
+            numbers = table.select_dtypes("number").columns
+            raise TableError(
+                f"args.orders: the segment table has no column of numbers {name!r}; it has {', '.join(numbers)}"
+            )
+
+
 def _higher_first(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    name = column.removeprefix("-")
-    if name not in table.columns or not pd.api.types.is_numeric_dtype(table[name]):
-        numbers = table.select_dtypes("number").columns
-        raise TableError(
-            f"args.orders: the segment table has no column of numbers {name!r}; it has {', '.join(numbers)}"
-        )
-    values = table[name].to_numpy(np.float64)
+    values = table[column.removeprefix("-")].to_numpy(np.float64)
     return values if column.startswith("-") else -values
 
 
@@ -181,7 +194,13 @@ class FoundObjects:
             Order, and the objects found after each number of looks, from 0, ``(segments + 1,)``.
         """
         looks = np.concatenate(self.found_at, axis=1)
-        segments = self.orders.looks.shape[1]
-        found = np.array([(np.sort(row) <= np.arange(segments + 1)[:, None]).sum(axis=1) for row in looks])
-        yield from zip(self.orders.names, found.astype(np.float64), strict=False)
-        yield RANDOM, found[len(self.orders.names) :].mean(axis=0)
+        segments, usual = self.orders.looks.shape[1], len(self.orders.names)
+        for name, row in zip(self.orders.names, looks, strict=False):
+            yield name, _found_after(row, segments)
+        yield RANDOM, _found_after(looks[usual:].ravel(), segments) / len(looks[usual:])
+
+
+def _found_after(looks: NDArray[np.float64], segments: int) -> NDArray[np.float64]:
+    """How many objects that are found by these looks are found after each number of looks, ``(segments + 1,)``."""
+    there = looks[np.isfinite(looks)].astype(np.int64)
+    return np.bincount(there, minlength=segments + 1).cumsum().astype(np.float64)

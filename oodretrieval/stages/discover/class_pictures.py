@@ -2,25 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.candidate_classes import ClassRow, classes_figure
-from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.candidate_pictures import CandidatePictures, Surroundings
 from oodretrieval.charts.saving import Picture
-from oodretrieval.images import read_image
 from oodretrieval.search import CandidateClass, ClassEvidence, shown_members
-from oodretrieval.segments import enlarge_box
-from oodretrieval.stages.report.class_evidence import CandidateTruth
+from oodretrieval.stages.discover.class_evidence import CandidateTruth
 from oodretrieval.stores import Catalogue
-from oodretrieval.stores.boxes import segment_boxes
 
 THUMBNAIL = 190
-SURROUNDINGS = 1.4
-"""How much wider and higher than the candidate its crop is."""
-MARGIN = 16
+SURROUNDINGS = Surroundings(share=1.4, margin=16, square=True)
 OVERVIEW = (7, 2)
 """Central and outlying members of each class on the sheet of all."""
 SHEET = (8, 2)
@@ -39,9 +33,8 @@ class ClassPictures:
 
     def __init__(self, catalogue: Catalogue, evidence: ClassEvidence, truth: CandidateTruth | None) -> None:
         self.catalogue, self.evidence, self.truth = catalogue, evidence, truth
-        self.boxes = segment_boxes(catalogue.segments)
-        self.paths = catalogue.segments["image_path"].astype(str).tolist()
         self.ids = catalogue.segments["image_id"].astype(str).tolist()
+        self.pictures = CandidatePictures(catalogue)
         self._crop = lru_cache(maxsize=1024)(self._read_crop)
 
     def all(self, classes: Sequence[CandidateClass], words: Sequence[Sequence[str]], title: str) -> Picture:
@@ -92,19 +85,9 @@ class ClassPictures:
             yield Picture(f"Candidate class {number}", f"{number:02d}", classes_figure([row], title, *SHEET))
 
     def _read_crop(self, row: int) -> NDArray[np.uint8]:
-        image = _image(self.paths[row])
-        box = self.boxes[row]
-        height, width = (round(side * SURROUNDINGS) + MARGIN for side in (box.height, box.width))
-        side = max(height, width)
-        around = enlarge_box(box, side, side, *image.shape[:2])
-        return outlined_crop(image, around, self.catalogue.masks[row], THUMBNAIL)
+        return self.pictures.picture(row, THUMBNAIL, SURROUNDINGS)
 
     def _caption(self, row: int) -> str:
         image = self.ids[row]
         image = image if len(image) <= 24 else f"…{image[-23:]}"
         return f"{image}\n{self.truth.names[row] or 'void'}" if self.truth is not None else image
-
-
-@lru_cache(maxsize=8)
-def _image(path: str) -> NDArray[np.uint8]:
-    return read_image(Path(path))

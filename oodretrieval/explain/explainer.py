@@ -6,15 +6,37 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import nn
 
-from oodretrieval.charts.fixations import ExplainedSegment
-from oodretrieval.datasets import Sample
+from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
-from oodretrieval.explain import Evidence, drop_outliers, heat_map
+from oodretrieval.explain.fixations import Evidence
+from oodretrieval.explain.maps import drop_outliers, heat_map
+from oodretrieval.images import resized_image
 from oodretrieval.models import load_model
-from oodretrieval.stages.predict.segmenter import network_input
-from oodretrieval.stages.predict.settings import InferenceSettings
+from oodretrieval.seen_size import shrinking_to, shrunk_size
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainedSegment:
+    """Why pixels are of a class.
+
+    Attributes:
+        title: What is explained.
+        mask: The pixels, ``(H, W)`` bool.
+        points: Rows and columns of the fixations, ``(k, 2)``.
+        heat: Their heat map, ``(H, W)``, 0…1.
+    """
+
+    title: str
+    mask: NDArray[np.bool_]
+    points: NDArray[np.int64]
+    heat: NDArray[np.float32]
+
+    @property
+    def share_inside(self) -> float:
+        """Share of the fixations that lie in the segment, 0…1."""
+        return float(self.mask[tuple(self.points.T)].mean()) if len(self.points) else 0.0
 
 
 class Explainer:
@@ -23,41 +45,31 @@ class Explainer:
     Args:
         entry: Its entry.
         device: Where it runs.
-        settings: The size at which it sees images; windows, scales and flips are averages of many looks, and not
-            explained.
 
     Raises:
         ConfigurationError: If the entry cannot be built.
         WeightsError: If its weights are missing or do not fit.
     """
 
-    def __init__(
-        self, entry: ModelEntry, device: torch.device, settings: InferenceSettings | None = None
-    ) -> None:
+    def __init__(self, entry: ModelEntry, device: torch.device) -> None:
         self._entry, self._device = entry, device
-        self._settings = settings or InferenceSettings()
         self._model: nn.Module = load_model(entry).to(device).eval()
 
-    def see(self, sample: Sample) -> "Seen":
-        """Let the network see an image.
+    def see(self, image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> "Seen":
+        """Let the network see an image: once, for windows, scales and flips are averages of many looks.
 
         Args:
-            sample: The image.
+            image: ``(H, W, 3)`` RGB.
+            size: Height and width at which the network sees it; by default as predictions are made where nothing is
+                set: images much larger than those of the training are shrunk to these.
 
         Returns:
             What can be asked.
         """
-        image = network_input(sample, self._settings, self._entry.size).image
-        height, width = sample.image.shape[:2]
-        return Seen(Evidence(self._model, self._normalised(image)), (height, width), image.shape[:2])
-
-    def _normalised(self, image: NDArray[np.uint8]) -> Tensor:
-        scaled = torch.tensor(image, device=self._device).permute(2, 0, 1).float() / 255
-        mean, std = (
-            torch.tensor(values, device=self._device)[:, None, None]
-            for values in (self._entry.mean, self._entry.std)
-        )
-        return ((scaled - mean) / std)[None]
+        height, width = image.shape[:2]
+        seen = size or shrunk_size(height, width, *shrinking_to(self._entry.size))
+        shown = image_tensor(resized_image(image, seen), self._entry.mean, self._entry.std)[None]
+        return Seen(Evidence(self._model, shown.to(self._device)), (height, width), seen)
 
 
 @dataclass(frozen=True, eq=False)

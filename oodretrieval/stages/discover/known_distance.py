@@ -13,8 +13,9 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.novelty import MIN_PIXELS, NoveltyModel
-from oodretrieval.stages.measure.segment_features import SegmentFeatures
+from oodretrieval.novelty import MIN_PIXELS
+from oodretrieval.robust_statistics import median_and_deviation
+from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
 from oodretrieval.stages.select.described_regions import DescribedRegions
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import Catalogue
@@ -41,7 +42,7 @@ def strangeness(catalogue: Catalogue, run: Run, common: CommonSettings) -> NDArr
     """
     model = str(catalogue.settings.get("model", ""))
     try:
-        novelty = run.trained.novelty_model(model)
+        novelty = SegmentNovelty.of_network(run, model, choose_device(common.gpu))
         found = np.full(len(catalogue), np.nan)
         for dataset, places in catalogue.segments.groupby("dataset").indices.items():
             work = run.stored(model, str(dataset), common)
@@ -59,19 +60,17 @@ def _next_to(values: NDArray[np.float64], compared: NDArray[np.float64]) -> NDAr
     compared = compared[np.isfinite(compared)]
     if not len(compared):
         return np.full(len(values), np.nan)
-    median = float(np.median(compared))
-    scale = 1.4826 * float(np.median(np.abs(compared - median)))
+    median, scale = median_and_deviation(compared)
     return (values - median) / scale if scale > 0 else np.zeros(len(values))
 
 
 def _of_segments(
-    catalogue: Catalogue, work: StoredWork, rows: pd.DataFrame, novelty: NoveltyModel, run: Run
+    catalogue: Catalogue, work: StoredWork, rows: pd.DataFrame, novelty: SegmentNovelty, run: Run
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances of rows of predicted segments, and of all segments of the images."""
     table = work.table()
-    features = SegmentFeatures(str(novelty.made_by["backbone"]), choose_device(work.common.gpu))
-    vectors, _ = features.of(work, table)
-    distances: NDArray[np.float64] = novelty.bank.log_distance(vectors.deep, np.full(len(table), _ANY))
+    vectors, _ = novelty.features.of(work, table)
+    distances: NDArray[np.float64] = novelty.model.bank.log_distance(vectors.deep, np.full(len(table), _ANY))
     keys = ["image_id", "segment_id"]
     by_segment = pd.Series(distances, index=pd.MultiIndex.from_frame(table[keys]))
     own = np.asarray(by_segment.reindex(pd.MultiIndex.from_frame(rows[keys])), np.float64)
@@ -79,14 +78,13 @@ def _of_segments(
 
 
 def _of_regions(
-    catalogue: Catalogue, work: StoredWork, rows: pd.DataFrame, novelty: NoveltyModel, run: Run
+    catalogue: Catalogue, work: StoredWork, rows: pd.DataFrame, novelty: SegmentNovelty, run: Run
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Distances of rows of objects, and of all regions of their images."""
-    file = run.trained.novelty_model_path(str(catalogue.settings["model"]))
+    file = run.novelty_model_path(str(catalogue.settings["model"]))
     proposals: Any = catalogue.settings.get("proposals", "regions")
-    described = DescribedRegions(
-        work, (novelty, file), choose_device(work.common.gpu), ObjectSettings(proposals=proposals)
-    )
+    device = novelty.features.device
+    described = DescribedRegions(work, (novelty.model, file), device, ObjectSettings(proposals=proposals))
     own = np.full(len(rows), np.nan)
     everything = []
     for image, places in rows.groupby("image_id").indices.items():

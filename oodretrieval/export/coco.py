@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from oodretrieval.export.tagged_candidates import TaggedCandidate
 from oodretrieval.masks import to_coco
-from oodretrieval.stages.export.tagged_candidates import TaggedCandidate
 
 
 def images_root(candidates: Sequence[TaggedCandidate]) -> Path:

@@ -3,15 +3,13 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from oodretrieval.errors import OODRetrievalError
-from oodretrieval.experiment.context import model_context, split_of
+from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.files import atomic_path
@@ -28,11 +26,11 @@ from oodretrieval.search import (
 )
 from oodretrieval.search.clustering import DENSITY_METHODS
 from oodretrieval.search.principal_directions import principal_directions
+from oodretrieval.stages.discover.class_evidence import CandidateTruth, class_evidence
+from oodretrieval.stages.discover.class_names import class_names
+from oodretrieval.stages.discover.class_pictures import ClassPictures
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
-from oodretrieval.stages.report.class_evidence import CandidateTruth, class_evidence
-from oodretrieval.stages.report.class_names import class_names
-from oodretrieval.stages.report.class_pictures import ClassPictures
-from oodretrieval.stages.report.class_settings import DiscoverClassesSettings
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
@@ -207,25 +205,16 @@ def _notes(
 
 
 def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, images: int) -> Context:
-    datasets = [str(name) for name in catalogue.segments["dataset"].unique()]
-    model = str(catalogue.settings.get("model", ""))
-    named: dict[str, str] = {"model": model}
-    splits = []
-    with suppress(
-        OODRetrievalError
-    ):  # a catalogue can be searched where its datasets and network are not named
-        named = model_context(run, model)
-        splits = [split_of(run, name) for name in datasets]
     number: object = settings.clusters or "one for every six different things"
     number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
-    return Context(
-        dataset=", ".join(datasets),
-        split=", ".join(splits),
+    return measured_on(
+        run,
+        catalogue.segments["dataset"].unique(),
+        str(catalogue.settings.get("model", "")),
         images=images,
         void_rule="a candidate is what most of its pixels are; void ones are in no share of a truth",
         resolution=f"{settings.method} on {settings.components} principal components of "
         f"{settings.net or catalogue.default_embedding}, of unit length; clusters: {number}",
-        **named,
     )
 
 

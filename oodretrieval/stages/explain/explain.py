@@ -11,15 +11,17 @@ from oodretrieval.charts.fixations import fixation_figure
 from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
 from oodretrieval.execution import progress
+from oodretrieval.experiment.datasets import require_images
 from oodretrieval.experiment.device import choose_device
+from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
+from oodretrieval.explain import Explainer
 from oodretrieval.files import file_name
 from oodretrieval.labels import ClassMapping
+from oodretrieval.places import places_of
 from oodretrieval.results.result import result_folder
 from oodretrieval.segments import label_components
-from oodretrieval.stages.predict.segmenter import predicted_classes
-from oodretrieval.stages.report.explainer import Explainer
-from oodretrieval.stages.report.settings import ExplainSettings
+from oodretrieval.stages.explain.settings import ExplainSettings
 
 logger = logging.getLogger(__name__)
 
@@ -40,18 +42,23 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images could not be read; all others were explained.
     """
     dataset = run.dataset(settings.dataset, settings.common)
+    require_images(dataset, settings.dataset, settings.images)
+    places = places_of(dataset.ids)
+    images = settings.images or tuple(places)[: settings.number]
     entry = run.configuration.model(settings.model_name)
-    explainer = Explainer(entry, choose_device(settings.common.gpu), settings.inference)
+    explainer = Explainer(entry, choose_device(settings.common.gpu))
     folder = result_folder(run.workspace.path, settings.save_dir) / "fixations"
     files: list[str] = []
     failures: dict[str, str] = {}
-    for image_id in progress(_images(settings, dataset.ids), desc="images", unit="image"):
+    for image_id in progress(images, desc="images", unit="image"):
         try:
-            sample = dataset[dataset.ids.index(image_id)]
+            sample = dataset[places[image_id]]
         except ImageError as error:
             failures[image_id] = str(error)
             continue
-        seen = explainer.see(sample)
+        height, width = sample.image.shape[:2]
+        size = settings.inference.seen_size(height, width, entry.size)
+        seen = explainer.see(sample.image, size)
         classes = predicted_classes(entry, dataset, seen.classes)
         explained = [
             seen.explain(mask, target, _named(target, classes), settings.outliers)
@@ -67,14 +74,6 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
     if failures:
         raise PartialFailure("explain", failures)
     return {"files": files}
-
-
-def _images(settings: ExplainSettings, ids: Any) -> list[str]:
-    if not settings.images:
-        return list(ids)[: settings.number]
-    if unknown := [image for image in settings.images if image not in ids]:
-        raise UnknownNameError(f"image of {settings.dataset}", unknown[0], ids)
-    return list(settings.images)
 
 
 def _wanted(

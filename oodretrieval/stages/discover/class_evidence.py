@@ -11,10 +11,10 @@ from oodretrieval.errors import StoreError
 from oodretrieval.evaluation.frames import clip_names
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.results.candidates import Candidates
+from oodretrieval.results.candidates import Candidates, image_names
 from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses
 from oodretrieval.search import CandidateClass, ClassEvidence
-from oodretrieval.stages.report.known_distance import strangeness
+from oodretrieval.stages.discover.known_distance import strangeness
 from oodretrieval.stores import Catalogue
 
 
@@ -46,7 +46,7 @@ def class_evidence(catalogue: Catalogue, run: Run, common: CommonSettings) -> Cl
         novelty=candidates.scores,
         predicted=segments["class"].to_numpy(np.int64),
         num_classes=max(2, len(catalogue.settings["pred_mapping"])),
-        images=pd.factorize(datasets + "\0" + images)[0],
+        images=pd.factorize(image_names(segments))[0],
         drives=pd.factorize(np.where(video, drives, datasets))[0],
         things=candidates.first,
         strangeness=strangeness(catalogue, run, common),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.embedding import (
     EmbeddingNetwork,
     ImageCandidates,
@@ -22,9 +22,8 @@ from oodretrieval.images import read_image
 from oodretrieval.masks import encode_mask
 from oodretrieval.search import query_vector
 from oodretrieval.segments import Box, crop, enlarge_box
-from oodretrieval.stages.report.settings import SimilarSettings
+from oodretrieval.stages.discover.settings import SimilarSettings
 from oodretrieval.stores import Catalogue
-from oodretrieval.stores.boxes import crop_boxes
 
 THUMBNAIL = 160
 """Longer side of a crop on the sheet, pixels."""
@@ -75,7 +74,7 @@ def similarity_query(
     examples = [np.asarray(vectors[row], np.float64) for row in rows]
     words, picture = (
         [name_of(catalogue, row) for row in rows],
-        picture_of(catalogue, rows[0]) if rows else None,
+        CandidatePictures(catalogue).picture(rows[0], THUMBNAIL) if rows else None,
     )
     if settings.image or settings.text:
         network, views, size = _making(catalogue, embedding, run)
@@ -135,24 +134,6 @@ def name_of(catalogue: Catalogue, row: int) -> str:
     """
     values = catalogue.segments.iloc[row]
     return f"{values['image_id']}#{values['segment_id']}"
-
-
-def picture_of(catalogue: Catalogue, row: int) -> NDArray[np.uint8]:
-    """Crop of a candidate with its outline.
-
-    Args:
-        catalogue: Where.
-        row: Of the candidate.
-
-    Returns:
-        ``(h, w, 3)``, its longer side at most :data:`THUMBNAIL`.
-
-    Raises:
-        ImageError: If its image cannot be read.
-    """
-    values = catalogue.segments.iloc[[row]]
-    image = read_image(Path(str(values["image_path"].iloc[0])))
-    return outlined_crop(image, crop_boxes(values)[0], catalogue.masks[row], THUMBNAIL)
 
 
 def _making(

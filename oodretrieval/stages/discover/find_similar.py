@@ -8,23 +8,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.crop_sheets import similar_candidates
 from oodretrieval.charts.saving import save_picture
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import atomic_path, file_name
 from oodretrieval.results.candidates import groups_of
-from oodretrieval.results.columns import Columns
+from oodretrieval.results.columns import filtered_rows
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
-from oodretrieval.search.row_filter import parse_filter
-from oodretrieval.stages.report.settings import SimilarSettings
-from oodretrieval.stages.report.similarity_query import (
+from oodretrieval.stages.discover.settings import SimilarSettings
+from oodretrieval.stages.discover.similarity_query import (
+    THUMBNAIL,
     SimilarityQuery,
     name_of,
-    picture_of,
     row_of,
     similarity_query,
 )
@@ -109,7 +109,8 @@ def _by_feedback(settings: SimilarSettings, catalogue: Catalogue) -> tuple[Simil
     rows = smallest(away, settings.number, among, groups)
     words = f"{' and '.join(name_of(catalogue, row) for row in wanted)}, learned"
     words += f" with {len(unlike)} unlike them" if unlike else ""
-    query = SimilarityQuery(np.zeros(0), words, picture_of(catalogue, wanted[0]), wanted, unlike)
+    picture = CandidatePictures(catalogue).picture(wanted[0], THUMBNAIL)
+    query = SimilarityQuery(np.zeros(0), words, picture, wanted, unlike)
     return query, Neighbours(rows, away[rows], group_sizes(groups, rows, among))
 
 
@@ -121,10 +122,7 @@ def _allowed(
     settings: SimilarSettings, catalogue: Catalogue, groups: NDArray[np.intp], named: tuple[int, ...]
 ) -> NDArray[np.bool_]:
     """What the filter means and is not one of the examples, nor repeats one."""
-    among = np.ones(len(catalogue), np.bool_)
-    if settings.filter:
-        columns = Columns.of(catalogue)
-        among &= parse_filter(settings.filter, columns).rows(columns)
+    among = filtered_rows(catalogue, settings.filter)
     return among & ~np.isin(groups, groups[list(named)]) if named else among
 
 
@@ -148,7 +146,8 @@ def _table(catalogue: Catalogue, found: Neighbours) -> pd.DataFrame:
 
 def _save_sheet(path: Path, catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) -> Path:
     shown = table.iloc[:SHOWN]
-    crops = [picture_of(catalogue, int(row)) for row in shown["row"]]
+    pictures = CandidatePictures(catalogue)
+    crops = [pictures.picture(int(row), THUMBNAIL) for row in shown["row"]]
     captions = [
         f"{values['distance']:.3f} {values.get(TRUTH) or values[PREDICTED]}"
         + (f"\nseen {values['seen']} times" if values["seen"] > 1 else "")

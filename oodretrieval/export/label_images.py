@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import hex_colour
 from oodretrieval.errors import SettingsError
+from oodretrieval.export.tagged_candidates import TaggedCandidate
 from oodretrieval.labels import NO_CLASS, ClassMapping
 from oodretrieval.masks import RunLengthMask, decode_mask
-from oodretrieval.stages.export.tagged_candidates import TaggedCandidate
 
 CLASSES, LABELS = "classes.json", "labels"
 """File of the classes, and folder of the label images."""

@@ -1,0 +1,228 @@
+"""Pictures of a catalogue's candidates: cut out of their images, with the outlines of their masks."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.errors import ImageError, StoreError
+from oodretrieval.images import read_image
+from oodretrieval.segments import Box, crop, enlarge_box
+from oodretrieval.stores import Catalogue
+from oodretrieval.stores.boxes import crop_boxes, segment_boxes
+
+K = TypeVar("K")
+V = TypeVar("V")
+IMAGES_KEPT = 8
+
+
+class Recent(Generic[K, V]):
+    """The values that were used last; several threads may ask.
+
+    Args:
+        size: How many are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._values: OrderedDict[K, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: K) -> V | None:
+        """A value, which hereby was used.
+
+        Args:
+            key: Of the value.
+
+        Returns:
+            The value; None if it is not kept.
+        """
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def put(self, key: K, value: V) -> V:
+        """Keep a value.
+
+        Args:
+            key: Of the value.
+            value: Replaces what was kept under the key.
+
+        Returns:
+            ``value``.
+        """
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._size:
+                self._values.popitem(last=False)
+        return value
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """How much a picture shows of what lies around a candidate.
+
+    Attributes:
+        share: Height and width of what is shown, in those of the candidate, >= 1.
+        margin: By how many pixels both are more than that.
+        smallest: How many pixels both are at least.
+        square: Whether both are the larger one.
+    """
+
+    share: float = 1.0
+    margin: int = 0
+    smallest: int = 1
+    square: bool = False
+
+    def around(self, box: Box, shape: Sequence[int]) -> Box:
+        """What is shown of an image.
+
+        Args:
+            box: Of the candidate.
+            shape: Of the image, ``(H, W, …)``.
+
+        Returns:
+            A box that contains ``box`` and lies inside the image.
+
+        Raises:
+            ValueError: If ``box`` is empty or not inside the image.
+
+        Example:
+            >>> Surroundings(share=1.5, margin=2).around(Box(4, 4, 8, 6), (20, 20))
+            Box(left=2, top=3, right=10, bottom=8)
+        """
+        height, width = (
+            max(round(side * self.share) + self.margin, self.smallest) for side in (box.height, box.width)
+        )
+        if self.square:
+            height = width = max(height, width)
+        return enlarge_box(box, height, width, *shape[:2])
+
+
+class CandidatePictures:
+    """Reads the images of a catalogue's rows when they are asked for, keeps the last ones, and pictures candidates.
+
+    Args:
+        catalogue: Whose rows.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._images: Recent[Path, NDArray[np.uint8]] = Recent(IMAGES_KEPT)
+
+    def image_path(self, row: int) -> Path:
+        """Image file of a candidate.
+
+        Args:
+            row: Of the candidate.
+
+        Returns:
+            Where it lay when the catalogue was made.
+        """
+        return Path(str(self._catalogue.segments["image_path"].iloc[row]))
+
+    def image(self, row: int) -> NDArray[np.uint8]:
+        """The image of a candidate.
+
+        Args:
+            row: Of the candidate.
+
+        Returns:
+            ``(H, W, 3)`` uint8.
+
+        Raises:
+            ImageError: If the file has gone or cannot be read.
+        """
+        path = self.image_path(row)
+        kept = self._images.get(path)
+        if kept is not None:
+            return kept
+        if not path.exists():
+            raise ImageError(
+                f"the image {path} has gone; bring it back, or make the catalogue again with args.overwrite=True"
+            )
+        return self._images.put(path, read_image(path))
+
+    def embedded(self, row: int) -> NDArray[np.uint8]:
+        """The crop that was embedded, as it is.
+
+        Args:
+            row: Of the candidate.
+
+        Returns:
+            ``(h, w, 3)`` uint8.
+
+        Raises:
+            ImageError: If the image has gone, cannot be read, or is another one than it was.
+        """
+        try:
+            return crop(self.image(row), self._embedded_box(row))
+        except ValueError as error:
+            raise self._another(row, error) from error
+
+    def outlined_image(self, row: int) -> NDArray[np.uint8]:
+        """The whole image of a candidate with the outline of its mask, where the catalogue keeps masks.
+
+        Args:
+            row: Of the candidate.
+
+        Returns:
+            ``(H, W, 3)`` uint8.
+
+        Raises:
+            ImageError: As :meth:`embedded`, or if the masks are damaged.
+        """
+        height, width = self.image(row).shape[:2]
+        return self._outlined(row, Box(0, 0, width, height))
+
+    def picture(
+        self, row: int, longest: int | None = None, surroundings: Surroundings | None = None
+    ) -> NDArray[np.uint8]:
+        """A candidate with the outline of its mask, where the catalogue keeps masks.
+
+        Args:
+            row: Of the candidate.
+            longest: Longer side of the picture at most, pixels; None for the size that it has.
+            surroundings: What is shown; None for the crop that was embedded.
+
+        Returns:
+            ``(h, w, 3)`` uint8.
+
+        Raises:
+            ImageError: As :meth:`embedded`, or if the masks are damaged.
+        """
+        if surroundings is None:
+            return self._outlined(row, self._embedded_box(row), longest)
+        [box] = segment_boxes(self._catalogue.segments.iloc[[row]])
+        try:
+            around = surroundings.around(box, self.image(row).shape)
+        except ValueError as error:
+            raise self._another(row, error) from error
+        return self._outlined(row, around, longest)
+
+    def _embedded_box(self, row: int) -> Box:
+        [box] = crop_boxes(self._catalogue.segments.iloc[[row]])
+        return box
+
+    def _outlined(self, row: int, box: Box, longest: int | None = None) -> NDArray[np.uint8]:
+        try:
+            return outlined_crop(self.image(row), box, self._catalogue.masks[row], longest)
+        except ValueError as error:
+            raise self._another(row, error) from error
+        except StoreError as error:
+            raise ImageError(f"{self.image_path(row)} cannot be outlined: {error}") from error
+
+    def _another(self, row: int, error: ValueError) -> ImageError:
+        return ImageError(
+            f"{self.image_path(row)} is not the image it was ({error}); bring it back, or make the catalogue again "
+            "with args.overwrite=True"
+        )

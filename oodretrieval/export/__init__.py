@@ -1,0 +1,1 @@
+"""Tagged candidates as files that other tools and trainings read."""

@@ -1,0 +1,220 @@
+"""Write tagged candidates: COCO, label images, tables, folders of crops."""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from oodretrieval.charts.candidate_pictures import CandidatePictures
+from oodretrieval.charts.saving import save_picture
+from oodretrieval.errors import (
+    ImageError,
+    OODRetrievalError,
+    PartialFailure,
+    SettingsError,
+    StoreError,
+    UnknownNameError,
+)
+from oodretrieval.export.coco import coco_annotations
+from oodretrieval.export.label_images import (
+    CLASSES,
+    LABELS,
+    class_table,
+    new_classes,
+    painted_labels,
+)
+from oodretrieval.export.tagged_candidates import TaggedCandidate, tagged_candidates
+from oodretrieval.files import atomic_path, file_name
+from oodretrieval.results.catalogue_masks import CatalogueMasks
+from oodretrieval.results.segment_classes import SegmentClasses
+from oodretrieval.results.tagged import NOT_OF_INTEREST, CandidateRows, read_tags
+from oodretrieval.stores import Catalogue, Workspace, read_json, write_json
+from oodretrieval.stores.tags import CandidateKey
+
+logger = logging.getLogger(__name__)
+CONTENTS = "export.json"
+"""What an export wrote, so that the next one into the folder can remove what it no longer writes."""
+
+
+def export_candidates(
+    catalogue: Catalogue,
+    workspace: Workspace,
+    rows: NDArray[np.bool_],
+    formats: Iterable[str],
+    names: Iterable[str] = (),
+    folder: Path | None = None,
+) -> dict[str, Any]:
+    """Write tagged candidates to a folder.
+
+    Args:
+        catalogue: Whose.
+        workspace: Where predictions lie.
+        rows: Candidates that count, ``(n,)``.
+        formats: Some of :data:`~oodretrieval.choices.EXPORT_FORMATS`.
+        names: Tags that count; all but "not of interest" where none is given.
+        folder: Where to; by default ``exports/<catalogue>`` in the workspace.
+
+    Returns:
+        ``folder``, number of ``candidates`` and of ``images``, and candidates of each of the ``tags``.
+
+    Raises:
+        StoreError: If masks cannot be read, or nothing is tagged.
+        UnknownNameError: If a tag is unknown.
+        PartialFailure: If some images or predictions are missing; all else is written.
+    """
+    table = read_tags(catalogue)
+    for name in names:
+        if name not in table.names:
+            raise UnknownNameError("tag", name, table.names)
+    wanted = tuple(names) or tuple(name for name in table.names if name != NOT_OF_INTEREST)
+    masks = CatalogueMasks(catalogue, workspace)
+    groups = CandidateRows(catalogue).groups(table)
+    candidates = tagged_candidates(catalogue, masks, groups, wanted, rows)
+    if not candidates:
+        raise StoreError(
+            f"no candidate of catalogue {catalogue.name} is tagged as {' or '.join(wanted) or 'anything'} here; "
+            "tag some with scripts/discover_embedding_space.py, or widen args.tags and args.filter"
+        )
+    used = [name for name in wanted if any(candidate.tag == name for candidate in candidates)]
+    target = folder or workspace.exports_folder / catalogue.name
+    said = groups.any_of((*wanted, NOT_OF_INTEREST))
+    writing = _Export(catalogue, target, candidates, used, table.colours, masks, ~said)
+    for form in formats:
+        writing.write(form)
+    writing.finish(formats)
+    counts = {name: sum(candidate.tag == name for candidate in candidates) for name in used}
+    logger.info("%s: %s", target, ", ".join(f"{number} {name}" for name, number in counts.items()))
+    if writing.failures:
+        raise PartialFailure("export", writing.failures)
+    images = len({candidate.key[:2] for candidate in candidates})
+    number = len({candidate.row for candidate in candidates})
+    return {"folder": str(target), "candidates": number, "images": images, "tags": counts}
+
+
+@dataclass
+class _Export:
+    """One folder being written."""
+
+    catalogue: Catalogue
+    folder: Path
+    candidates: list[TaggedCandidate]
+    names: list[str]
+    colours: Mapping[str, str]
+    masks: CatalogueMasks
+    nameless: NDArray[np.bool_]
+    """Rows of which nobody said what they are, ``(n,)``."""
+
+    def __post_init__(self) -> None:
+        self.written: list[str] = []
+        self.failures: dict[str, str] = {}
+        self._classes = SegmentClasses(self.catalogue)
+
+    def write(self, form: str) -> None:
+        """Write one form."""
+        {
+            "coco": self._write_coco,
+            "labels": self._write_labels,
+            "csv": lambda: self._save("candidates.csv", lambda path: self._table().to_csv(path, index=False)),
+            "parquet": lambda: self._save("candidates.parquet", lambda path: self._table().to_parquet(path)),
+            "crops": self._write_crops,
+        }[form]()
+
+    def finish(self, formats: Iterable[str]) -> None:
+        """Remove what an earlier export into the folder wrote and this one did not, and note what there is."""
+        contents = self.folder / CONTENTS
+        for name in _written_before(contents):
+            if name not in self.written:
+                (self.folder / name).unlink(missing_ok=True)
+        note = {
+            "catalogue": self.catalogue.name,
+            "model": self.catalogue.settings.get("model", ""),
+            "tags": self.names,
+            "formats": list(formats),
+            "files": self.written,
+        }
+        write_json(contents, {"format_version": 1, **note})
+
+    def _write_coco(self) -> None:
+        text = json.dumps(coco_annotations(self.candidates, self.names), ensure_ascii=False)
+        self._save("coco.json", lambda path: path.write_text(text, encoding="utf-8"))
+
+    def _write_labels(self) -> None:
+        ids = new_classes(self._classes.pred_mapping, self.names)
+        images, nameless = [], self._nameless_keys()
+        for key, group in groupby(sorted(self.candidates, key=_image), key=_image):
+            here = list(group)
+            try:
+                prediction = self.masks.prediction(here[0].key).prediction
+                unclear = [self.masks.mask(*each) for each in nameless.get(key, {}).items()]
+                labels = painted_labels(prediction, here, ids, unclear)
+            except (OODRetrievalError, ValueError) as error:
+                self.failures["/".join(key)] = f"no label image: {error}"
+                continue
+            name = f"{LABELS}/{file_name(key[0])}/{file_name(key[1])}.png"
+            self._save(name, lambda path, labels=labels: Image.fromarray(labels).save(path))  # type: ignore[misc]
+            images.append({"id": "/".join(key), "image": str(here[0].image_path), "labels": name})
+        table = class_table(self._classes.pred_mapping, ids, self.colours)
+        self._json(CLASSES, {"format_version": 1, "classes": table, "images": images})
+
+    def _nameless_keys(self) -> dict[tuple[str, str], dict[int, CandidateKey]]:
+        """By image that has a tagged candidate: rows there of which nobody said what they are."""
+        images = {_image(candidate) for candidate in self.candidates}
+        pairs = pd.MultiIndex.from_frame(self.catalogue.segments[["dataset", "image_id"]])
+        rows = np.flatnonzero(self.nameless & pairs.isin(list(images)))
+        found: dict[tuple[str, str], dict[int, CandidateKey]] = {}
+        for row, key in zip(rows.tolist(), CandidateRows(self.catalogue).keys(rows), strict=True):
+            found.setdefault((key.dataset, key.image_id), {})[row] = key
+        return found
+
+    def _write_crops(self) -> None:
+        pictures = CandidatePictures(self.catalogue)
+        for candidate in self.candidates:
+            dataset, image_id, number = candidate.key
+            name = f"crops/{file_name(candidate.tag)}/{file_name(f'{dataset}_{image_id}_{number}')}.png"
+            try:
+                picture = pictures.embedded(candidate.row)
+            except ImageError as error:
+                self.failures[f"{dataset}/{image_id}"] = f"no crop: {error}"
+                continue
+            save_picture(self.folder / name, picture)
+            self.written.append(name)
+
+    def _table(self) -> pd.DataFrame:
+        rows = [candidate.row for candidate in self.candidates]
+        table = self.catalogue.segments.iloc[rows].reset_index(drop=True)
+        table.insert(0, "tag", [candidate.tag for candidate in self.candidates])
+        table.insert(4, "predicted", self._classes.predicted_names[rows])
+        return table
+
+    def _json(self, name: str, content: dict[str, Any]) -> None:
+        write_json(self.folder / name, content)
+        self.written.append(name)
+
+    def _save(self, name: str, write: Callable[[Path], object]) -> None:
+        with atomic_path(self.folder / name) as temporary:
+            write(temporary)
+        self.written.append(name)
+
+
+def _image(candidate: TaggedCandidate) -> tuple[str, str]:
+    return candidate.key.dataset, candidate.key.image_id
+
+
+def _written_before(contents: Path) -> list[str]:
+    """Files that an earlier export noted; none where there was none."""
+    if not contents.is_file():
+        return []
+    try:
+        return [str(name) for name in read_json(contents, "remove it")["files"]]
+    except (StoreError, KeyError) as error:
+        raise SettingsError(
+            f"{contents} is of no export ({error}); choose another args.save_dir, or remove it"
+        ) from error

@@ -1,0 +1,1 @@
+"""Why a network sees what it sees."""
