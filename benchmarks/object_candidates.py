@@ -202,7 +202,7 @@ def _describe_regions(frame: Frame, bank: FeatureBank) -> Candidates:
     maps = {"energy": heat, "entropy": entropy, "local_distance": local}
     terms = region_terms(tree, maps) | {"distance": distance}
     full = _enlarged(tree.superpixels, tree.step, tree.size)
-    on = tree.membership @ _pixels_on(full, frame.objects)
+    on = tree.sums(_pixels_on(full, frame.objects))
     return Candidates(tree, terms, _matches(on, tree.areas, frame.objects), _felzenszwalb(frame))
 
 

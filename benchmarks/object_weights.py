@@ -30,6 +30,7 @@ from oodretrieval.regions import (
     RegionTree,
     ScoreWeights,
     choose_regions,
+    order_scores,
     score_regions,
 )
 from oodretrieval.regions.scoring import CONTRAST
@@ -176,7 +177,7 @@ def _matches(tree: RegionTree, objects: Sequence[RunLengthMask]) -> Matches:
     """As ``evaluation.discovery.match``, of all regions at once."""
     number, superpixels = len(tree.superpixel_areas), tree.at_full_size
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=number) for mask in objects]
-    shared = tree.membership @ (np.stack(on, axis=1).astype(float) if on else np.zeros((number, 0)))
+    shared = tree.sums(np.stack(on, axis=1) if on else np.zeros((number, 0)))
     return matches_of_areas(shared, tree.areas, [mask.area for mask in objects])
 
 
@@ -187,7 +188,7 @@ def _curve(scene: Sequence[Image], weights: ScoreWeights, choice: Choice) -> Dis
         score = score_regions(image.regions.columns, reference, weights)
         kept = choose_regions(image.regions.tree, score, choice)
         matches.append(Matches(image.matches.covered[kept], image.matches.iou[kept]))
-        scores.append(score[kept])
+        scores.append(order_scores(score, kept, choice))
     return curve_of_matches(matches, scores)
 
 

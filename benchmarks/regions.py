@@ -42,6 +42,8 @@ from oodretrieval.stores import Prediction
 from oodretrieval.stores.regions import read_regions, write_regions
 
 ROUNDS = 3
+SHALLOW = 112
+"""Channels of the features that windows are made of."""
 KNOWN, WINDOWS = 3600, 2000
 """Known features that distances are measured to: 400 of each of nine classes."""
 
@@ -93,16 +95,18 @@ def _report(size: str, image: NDArray[np.uint8], rounds: int) -> None:
     ones = np.ones(len(features), np.float32)
     bank = FeatureBank(0 * ones, ones, known, np.zeros(KNOWN, np.int64))
     usual = Standardisation.of(rng.normal(size=9))
-    windows = WindowBank.of(rng.normal(size=(WINDOWS, len(features))))
+    windows = WindowBank.of(rng.normal(size=(WINDOWS, SHALLOW)))
     model = NoveltyModel(bank, usual, usual, usual, {}, len(logits), windows=windows)
-    large = _smooth_noise(rng, len(features), image.shape[:2], 8)
-    described = described_regions(noisy, prediction, features, model, enlarged=large)
+    shallow = _smooth_noise(rng, SHALLOW, image.shape[:2], 16)
+    described = described_regions(noisy, prediction, features, model, window_features=shallow)
     reference = RegionReference.of([described.columns], ScoreWeights().standardised)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "regions.h5"
 
         def everything() -> None:
-            write_regions(path, described_regions(noisy, prediction, features, model, enlarged=large), {})
+            write_regions(
+                path, described_regions(noisy, prediction, features, model, window_features=shallow), {}
+            )
             stored = read_regions(path)
             chosen = choose_regions(stored.tree, score_regions(stored.columns, reference))
             for region in chosen:

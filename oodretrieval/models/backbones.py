@@ -19,7 +19,8 @@ class Backbone(nn.Module):
 
     Args:
         name: Name in timm, e.g. ``"tf_efficientnet_lite0"``, ``"resnet50"``, ``"convnext_tiny"``.
-        strides: Strides of the features wanted, ascending, each at most ``output_stride``.
+        strides: Strides of the features wanted, ascending, each at most ``output_stride``. One that stands there
+            twice, as dilation makes of the next one, gives the map before the deepest of it, too.
         output_stride: Stride of the deepest features; strides beyond it become dilation.
         pretrained: Start from ImageNet weights; ``"packaged"`` only where they come with an installed package.
 
@@ -84,7 +85,10 @@ class Backbone(nn.Module):
 
 @cache
 def _deepest_indices(name: str, strides: tuple[int, ...], output_stride: int) -> tuple[int, ...]:
-    """For each stride the deepest feature map that has it; timm says so only of a network that it has built."""
+    """For each stride the deepest feature map that has it, the last one of those for the last of equal strides.
+
+    timm says what there is only of a network that it has built.
+    """
     import timm
 
     try:
@@ -95,10 +99,11 @@ def _deepest_indices(name: str, strides: tuple[int, ...], output_stride: int) ->
             "choose another output_stride or backbone"
         ) from error
     reductions = list(network.feature_info.reduction())
-    missing = [stride for stride in strides if stride not in reductions]
+    missing = [stride for stride in strides if strides.count(stride) > reductions.count(stride)]
     if missing:
         raise ConfigurationError(
             f"backbone {name!r} gives features at strides {sorted(set(reductions))}, not at {missing}; "
             "choose another output_stride or backbone"
         )
-    return tuple(len(reductions) - 1 - reductions[::-1].index(stride) for stride in strides)
+    places = {s: [place for place, of_map in enumerate(reductions) if of_map == s] for s in strides}
+    return tuple(places[s][-strides[at:].count(s)] for at, s in enumerate(strides))

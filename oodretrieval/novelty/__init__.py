@@ -8,7 +8,7 @@ from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, comparable, kno
 from oodretrieval.novelty.pixels import pixel_novelty
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.store import load_novelty_model, save_novelty_model
-from oodretrieval.novelty.windows import WindowBank, enlarged_size, known_windows, sampled_windows
+from oodretrieval.novelty.windows import WindowBank, known_windows, sampled_windows
 
 __all__ = [
     "MIN_PIXELS",
@@ -18,7 +18,6 @@ __all__ = [
     "WindowBank",
     "comparable",
     "dispersion_score",
-    "enlarged_size",
     "known_rows",
     "known_windows",
     "likeness_values",

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ _LEAST_IMAGES = _NEAR_IMAGES + 2
 _ROWS_AT_ONCE = 2048
 _TOGETHER = 192
 """Queries that one product of matrices is of; see :func:`products`."""
+_SEARCHED = 64
+"""Leading principal components that say which vector is the nearest of any class; the distance is one in all."""
 _SMALLEST = 1e-6
 
 
@@ -102,6 +105,55 @@ class FeatureBank:
                 found = np.isfinite(nearest)
                 result[rows[found]] = 0.5 * np.log(np.maximum(nearest[found], _SMALLEST))
         return result
+
+    def log_distance_to_any(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """``ln`` of the Euclidean distance to the nearest vector of any class, for many features.
+
+        Which one is the nearest is searched in :data:`_SEARCHED` principal components, with all of the vectors'
+        lengths: it takes a third of the time, and now and then finds the second nearest.
+
+        Args:
+            features: ``(n, D)``, finite.
+
+        Returns:
+            ``(n,)``.
+        """
+        axes, turned, stored, half_squares = self._searched
+        result = np.empty(len(features))
+        for start in range(0, len(features), _ROWS_AT_ONCE):
+            rows = np.asarray((features[start : start + _ROWS_AT_ONCE] - self.mean) / self.std, np.float32)
+            near = stored[nearest_places(products(rows, axes), turned, half_squares)]
+            squares = ((rows - near) ** 2).sum(axis=1)
+            result[start : start + len(rows)] = 0.5 * np.log(np.maximum(squares, _SMALLEST))
+        return result
+
+    @cached_property
+    def _searched(self) -> tuple[NDArray[np.float32], ...]:
+        """Leading axes ``(k, D)``, the vectors along them ``(m, k)`` and whole, half their squared lengths."""
+        stored = self.vectors.astype(np.float32)
+        _, axes = np.linalg.eigh(stored.T @ stored)
+        leading = np.ascontiguousarray(axes[:, ::-1][:, :_SEARCHED].T)
+        return leading, products(stored, leading), stored, (stored**2).sum(axis=1) / 2
+
+
+def nearest_places(
+    queries: NDArray[np.float32], vectors: NDArray[np.float32], half_squares: NDArray[np.float32]
+) -> NDArray[np.intp]:
+    """The vector of each query with the least ``|v|² / 2 - q v``: the nearest one.
+
+    Args:
+        queries: ``(n, D)``, finite.
+        vectors: ``(m, D)``.
+        half_squares: Half the squared length of each, ``(m,)``; of longer vectors, where these are parts of them.
+
+    Returns:
+        Places among the vectors, ``(n,)``.
+    """
+    places = np.empty(len(queries), np.intp)
+    for start in range(0, len(queries), _TOGETHER):  # what is compared stays in the processor's cache
+        some = queries[start : start + _TOGETHER]
+        places[start : start + _TOGETHER] = (products(some, vectors) - half_squares).argmax(axis=1)
+    return places
 
 
 def digest_of(*arrays: NDArray[np.generic]) -> str:

@@ -19,10 +19,11 @@ from oodretrieval.novelty.windows import WindowBank
 from oodretrieval.remote_paths import path_of
 
 FORMAT = "oodretrieval novelty model"
-FORMAT_VERSION = "4"
-"""Version 1 standardised by class, 2 knew no thickness, 3 did not share scores; their files are refused."""
-EARLIER = ("1", "2", "3")
+FORMAT_VERSION = "5"
+"""Version 1 standardised by class, 2 knew no thickness, 3 did not share scores, 4 had other windows: all refused."""
+EARLIER = ("1", "2", "3", "4")
 _PARTS = ("energy", "distance", "thickness")
+_BANK, _WINDOWS = ("mean", "std", "vectors", "classes"), ("mean", "axes", "vectors")
 
 
 def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
@@ -32,12 +33,12 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
         model: A fitted model.
         path: File to write, usually ``*.safetensors``; missing folders are made.
     """
-    arrays = {f"bank.{name}": np.ascontiguousarray(array) for name, array in vars(model.bank).items()}
+    arrays = {f"bank.{name}": np.ascontiguousarray(getattr(model.bank, name)) for name in _BANK}
     for part in _PARTS:
         standardisation: Standardisation = getattr(model, part)
         arrays[part] = np.array([standardisation.centre, standardisation.scale])
     if model.windows is not None:
-        arrays |= {f"windows.{name}": np.ascontiguousarray(a) for name, a in vars(model.windows).items()}
+        arrays |= {f"windows.{name}": np.ascontiguousarray(getattr(model.windows, name)) for name in _WINDOWS}
     arrays |= {f"quantiles.{name}": values for name, values in model.quantiles.items()}
     description = {
         "format": FORMAT,
@@ -93,7 +94,7 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
 
 
 def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -> NoveltyModel:
-    bank = FeatureBank(*(arrays[f"bank.{name}"] for name in ("mean", "std", "vectors", "classes")))
+    bank = FeatureBank(*(arrays[f"bank.{name}"] for name in _BANK))
     kept, dimensions = bank.vectors.shape
     shapes: dict[str, tuple[int, ...]] = {
         "bank.mean": (dimensions,),
@@ -108,7 +109,7 @@ def _model(description: Mapping[str, str], arrays: Mapping[str, NDArray[Any]]) -
     shapes |= {f"quantiles.{name}": LEVELS.shape for name in quantiles}
     windows = None
     if any(name.startswith("windows.") for name in arrays):
-        windows = WindowBank(*(arrays[f"windows.{name}"] for name in ("mean", "axes", "vectors")))
+        windows = WindowBank(*(arrays[f"windows.{name}"] for name in _WINDOWS))
         size, axes = windows.axes.shape
         shapes |= {"windows.mean": (size,), "windows.vectors": (len(windows.vectors), axes)}
     for name, shape in shapes.items():

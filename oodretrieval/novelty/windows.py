@@ -2,17 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.novelty.neighbours import digest_of
-
-ENLARGED_TO = 960 * 720
-"""Pixels of the image whose features windows are made of: a pedestrian then fills several cells."""
-
-MOST_ENLARGED = 2.0
-"""How much longer the sides become at most: what the image does not show is not there in a larger one either."""
+from oodretrieval.novelty.neighbours import digest_of, nearest_places
 
 SIDES = (1, 2, 4, 8)
 """Sides of the windows, in cells of the features."""
@@ -23,7 +18,6 @@ PER_SIDE = 500
 DIMENSIONS = 64
 """Principal components of the features that distances are measured in."""
 
-_ROWS_AT_ONCE = 2048
 _SMALLEST = 1e-6
 
 
@@ -91,32 +85,16 @@ class WindowBank:
         Returns:
             ``(n,)``.
         """
+        known, half_squares = self._compared
+        rows = np.asarray(vectors, np.float32)
+        squares = ((rows - known[nearest_places(rows, known, half_squares)]) ** 2).sum(axis=1)
+        return np.asarray(0.5 * np.log(np.maximum(squares, _SMALLEST)), np.float64)
+
+    @cached_property
+    def _compared(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The windows ``(m, k)``, and half their squared lengths ``(m,)``."""
         known = self.vectors.astype(np.float32)
-        squares = (known**2).sum(axis=1)
-        result = np.empty(len(vectors))
-        for start in range(0, len(vectors), _ROWS_AT_ONCE):
-            rows = np.asarray(vectors[start : start + _ROWS_AT_ONCE], np.float32)
-            nearest = (squares - 2 * rows @ known.T).min(axis=1) + (rows**2).sum(axis=1)
-            result[start : start + len(rows)] = 0.5 * np.log(np.maximum(nearest, _SMALLEST))
-        return result
-
-
-def enlarged_size(height: int, width: int) -> tuple[int, int]:
-    """The size at which an image is seen for features of windows; large images stay as they are.
-
-    Args:
-        height: Of the image as the segmentation network saw it, pixels.
-        width: Likewise.
-
-    Returns:
-        Height and width, pixels: about :data:`ENLARGED_TO` in all, at most :data:`MOST_ENLARGED` times the sides.
-
-    Example:
-        >>> enlarged_size(360, 480), enlarged_size(227, 320), enlarged_size(1024, 2048)
-        ((720, 960), (454, 640), (1024, 2048))
-    """
-    times = min(MOST_ENLARGED, max(1.0, (ENLARGED_TO / (height * width)) ** 0.5))
-    return round(height * times), round(width * times)
+        return known, (known**2).sum(axis=1) / 2
 
 
 def known_windows(features: NDArray[np.floating], known: NDArray[np.bool_]) -> list[NDArray[np.float32]]:

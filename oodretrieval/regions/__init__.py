@@ -9,6 +9,7 @@ from oodretrieval.regions.scoring import (
     RegionReference,
     ScoreWeights,
     choose_regions,
+    order_scores,
     region_terms,
     score_regions,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Weights",
     "best_cut",
     "choose_regions",
+    "order_scores",
     "pool_evidence",
     "pool_features",
     "propose_regions",

@@ -1,11 +1,13 @@
 """What superpixels look like: the vectors that hierarchies compare."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.sparse import coo_array
 from skimage.color import rgb2lab
 
+from oodretrieval.compilation import compiled
 from oodretrieval.places import cells_of_pixels
 from oodretrieval.uncertainty import softmax_and_energy
 
@@ -73,11 +75,23 @@ def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np
     Returns:
         ``(n, K)``.
     """
-    places = labels.ravel()
-    areas = np.bincount(places)
-    flat = maps.reshape(-1, maps.shape[2])
-    sums = [np.bincount(places, flat[:, k]) for k in range(flat.shape[1])]
-    return np.stack(sums, axis=1) / areas[:, None]
+    channels = np.ascontiguousarray(maps).reshape(labels.size, -1)
+    return np.asarray(_means(np.ascontiguousarray(labels).ravel(), channels), np.float64)
+
+
+@compiled
+def _means(labels: Any, values: Any) -> Any:
+    number, depth = labels.max() + 1, values.shape[1]
+    sums, areas = np.zeros((number, depth)), np.zeros(number)
+    for pixel in range(len(labels)):
+        label = labels[pixel]
+        areas[label] += 1
+        for k in range(depth):
+            sums[label, k] += values[pixel, k]
+    for label in range(number):
+        for k in range(depth):
+            sums[label, k] /= areas[label]
+    return sums
 
 
 def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -91,10 +105,30 @@ def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> N
         ``(n, D)``.
     """
     cells = cells_of_pixels(labels.shape, features.shape[1:])
-    shape = (int(labels.max()) + 1, features.shape[1] * features.shape[2])
-    weights = coo_array((np.ones(labels.size), (labels.ravel(), cells.ravel())), shape).tocsr()
-    sums = weights @ features.reshape(len(features), -1).T.astype(np.float64)
-    return np.asarray(sums / np.bincount(labels.ravel())[:, None])
+    of_cells = np.ascontiguousarray(features.reshape(len(features), -1).T, np.float64)
+    return np.asarray(_cell_means(np.ascontiguousarray(labels), cells, of_cells), np.float64)
+
+
+@compiled
+def _cell_means(labels: Any, cells: Any, features: Any) -> Any:
+    number, depth = labels.max() + 1, features.shape[1]
+    sums, areas = np.zeros((number, depth)), np.zeros(number)
+    height, width = labels.shape
+    for y in range(height):
+        first = 0
+        for x in range(width):
+            label, cell = labels[y, x], cells[y, x]
+            if x + 1 < width and labels[y, x + 1] == label and cells[y, x + 1] == cell:
+                continue  # the same superpixel and cell go on
+            length = x + 1 - first
+            areas[label] += length
+            for k in range(depth):
+                sums[label, k] += length * features[cell, k]
+            first = x + 1
+    for label in range(number):
+        for k in range(depth):
+            sums[label, k] /= areas[label]
+    return sums
 
 
 def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:

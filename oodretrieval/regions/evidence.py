@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from oodretrieval.compilation import compiled
 from oodretrieval.regions.description import cell_means, means, resized
@@ -49,10 +49,8 @@ def pool_evidence(tree: RegionTree, maps: NDArray[np.floating], *, ring: float =
     """
     labels = tree.superpixels
     values = means(labels, resized(maps, (labels.shape[0], labels.shape[1])).transpose(1, 2, 0))
-    membership, areas = tree.membership, tree.superpixel_areas
-    inside = (membership @ (areas[:, None] * values)) / (membership @ areas)[:, None]
-    steps = _steps(labels, max(1, round(ring * labels.size**0.5)))
-    weight, sums = _outward(tree, steps, values)
+    inside = tree.sums(tree.superpixel_areas[:, None] * values) / tree.areas[:, None]
+    weight, sums = _outward(tree, max(1, round(ring * labels.size**0.5)), values)
     outside = sums / np.maximum(weight, 1)[:, None]
     return Evidence(inside, np.where(weight[:, None] > 0, outside, inside))
 
@@ -68,47 +66,102 @@ def pool_features(tree: RegionTree, features: NDArray[np.floating]) -> NDArray[n
         ``(m, D)``.
     """
     sums = tree.superpixel_areas[:, None] * cell_means(tree.superpixels, features)
-    return np.asarray((tree.membership @ sums) / (tree.membership @ tree.superpixel_areas)[:, None])
-
-
-def _steps(labels: NDArray[np.int32], width: int) -> csr_array:
-    """How many steps of a width, in eight directions, lead from each superpixel into each other one, ``(n, n)``."""
-    number = int(labels.max()) + 1
-    ends = []
-    for y, x in ((0, width), (width, 0), (width, width), (width, -width)):
-        here = labels[: len(labels) - y, max(0, -x) : labels.shape[1] - max(0, x)]
-        there = labels[y:, max(0, x) : labels.shape[1] - max(0, -x)]
-        apart = here != there
-        ends.append(np.stack([here[apart], there[apart]]))
-    one, other = np.concatenate(ends, axis=1)
-    one_way = coo_array((np.ones(len(one)), (one, other)), (number, number)).tocsr()
-    return csr_array(one_way + one_way.T)
+    return tree.sums(sums) / tree.areas[:, None]
 
 
 def _outward(
-    tree: RegionTree, steps: csr_array, values: NDArray[np.float64]
+    tree: RegionTree, width: int, values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Steps that lead out of each region ``(m,)``, and the sum of the values ``(n, K)`` where they end ``(m, K)``."""
-    weight, sums = _leave(tree.members, tree.spans, steps.indptr, steps.indices, steps.data, values)
-    return np.asarray(weight, np.float64), np.asarray(sums, np.float64)
+    """Steps of a width, in eight directions, that lead out of each region, and the sum of the values where they end."""
+    weighted = np.concatenate([np.ones((len(values), 1)), values], axis=1)
+    starts, ends, counts = _steps(tree.superpixels, len(values), width)
+    steps = csr_array((counts, ends, starts), (len(values), len(values)))
+    within = _within(tree.members, tree.spans, tree.parent, starts, ends, counts, weighted)
+    out = tree.sums(steps @ weighted) - within
+    return out[:, 0], out[:, 1:]
 
 
 @compiled
-def _leave(members: Any, spans: Any, starts: Any, ends: Any, counts: Any, values: Any) -> Any:
-    number, maps = values.shape
-    weight, sums = np.zeros(len(spans)), np.zeros((len(spans), maps))
-    inside = np.full(number, -1, np.int64)
+def _steps(labels: Any, number: int, step: int) -> Any:
+    """How many steps lead from each superpixel ``a`` into ``ends[starts[a] : starts[a + 1]]``, which ascend."""
+    height, width = labels.shape
+    sides = ((0, step), (step, 0), (step, step), (step, -step))
+    starts = np.zeros(number + 1, np.int64)
+    for y, x in sides:
+        for v in range(height - y):
+            for u in range(max(0, -x), width - max(0, x)):
+                a, b = labels[v, u], labels[v + y, u + x]
+                if a != b:
+                    starts[a + 1] += 1
+                    starts[b + 1] += 1
+    starts = np.cumsum(starts)
+    free, each = starts[:-1].copy(), np.empty(starts[-1], np.int32)
+    for y, x in sides:
+        for v in range(height - y):
+            for u in range(max(0, -x), width - max(0, x)):
+                a, b = labels[v, u], labels[v + y, u + x]
+                if a != b:
+                    each[free[a]], each[free[b]] = b, a
+                    free[a] += 1
+                    free[b] += 1
+    return _counted(starts, each)
+
+
+@compiled
+def _counted(starts: Any, each: Any) -> Any:
+    """The same with each end once, and how often it was there."""
+    number = len(starts) - 1
+    count, kept = np.zeros(number, np.int64), np.zeros(number + 1, np.int64)
+    ends, counts = np.empty(len(each), np.int32), np.empty(len(each), np.float64)
+    found = 0
+    for a in range(number):
+        first = found
+        for place in range(starts[a], starts[a + 1]):
+            if count[each[place]] == 0:
+                ends[found] = each[place]
+                found += 1
+            count[each[place]] += 1
+        ends[first:found] = np.sort(ends[first:found])
+        for place in range(first, found):
+            counts[place] = count[ends[place]]
+            count[ends[place]] = 0
+        kept[a + 1] = found
+    return kept, ends[:found], counts[:found]
+
+
+@compiled
+def _within(members: Any, spans: Any, parent: Any, starts: Any, ends: Any, counts: Any, values: Any) -> Any:
+    """Sum of the values where steps end that begin and end in a region, ``(m, K)``.
+
+    To that of the largest region inside come the steps of what else it holds, so that few are visited twice.
+    """
+    number, depth = values.shape
+    sums, largest = np.zeros((len(spans), depth)), np.full(len(spans), -1)
+    inside, known = np.full(number, -1), np.full(number, -1)
     for region in range(len(spans)):
-        own = members[spans[region, 0] : spans[region, 1]]
+        own, inner = members[spans[region, 0] : spans[region, 1]], largest[region]
         for member in own:
             inside[member] = region
+        if inner >= 0:
+            sums[region] = sums[inner]
+            for member in members[spans[inner, 0] : spans[inner, 1]]:
+                known[member] = region
         for member in own:
-            for at in range(starts[member], starts[member + 1]):
-                if inside[ends[at]] != region:
-                    weight[region] += counts[at]
-                    for k in range(maps):
-                        sums[region, k] += counts[at] * values[ends[at], k]
-    return weight, sums
+            if known[member] == region:
+                continue
+            for place in range(starts[member], starts[member + 1]):
+                end = ends[place]
+                if inside[end] == region:
+                    back = known[end] == region  # nobody else visits the step from there to here
+                    for k in range(depth):
+                        value = values[end, k] + values[member, k] if back else values[end, k]
+                        sums[region, k] += counts[place] * value
+        above = parent[region]
+        if above >= 0:
+            other = largest[above]
+            if other < 0 or spans[region, 1] - spans[region, 0] > spans[other, 1] - spans[other, 0]:
+                largest[above] = region
+    return sums
 
 
 def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
@@ -126,7 +179,7 @@ def region_shapes(tree: RegionTree) -> dict[str, NDArray[np.float64]]:
     left, top, right, bottom = tree.boxes.T.astype(np.float64)
     areas = tree.areas.astype(np.float64)
     sides = (left == 0).astype(float) + (top == 0) + (right == width) + (bottom == height)
-    out, _ = _outward(tree, _steps(tree.superpixels, 1), np.zeros((len(tree.superpixel_areas), 0)))
+    out, _ = _outward(tree, 1, np.zeros((len(tree.superpixel_areas), 0)))
     return {
         "share": areas / (height * width),
         "fill": areas / ((right - left) * (bottom - top)),

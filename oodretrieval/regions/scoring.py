@@ -18,7 +18,7 @@ BINS = 8
 
 DEFAULT_EVIDENCE = {
     "energy": 1.0,
-    "energy_contrast": 0.25,
+    "energy_contrast": 0.1,
     "distance": 0.75,
     "window_distance": 0.75,
     "local_window_distance_contrast": 0.1,
@@ -147,7 +147,7 @@ class ScoreWeights:
     """
 
     evidence: Mapping[str, float] = field(default_factory=lambda: dict(DEFAULT_EVIDENCE))
-    perimeter: float = -1.0
+    perimeter: float = -1.5
     sides: float = -2.0
     middle: float = 0.8
     log_share: float = 0.2
@@ -199,12 +199,15 @@ class Choice:
         size_power: How much a larger region is preferred to the smaller ones that it would replace.
         min_share: Smallest region that is shown, as a share of the image's area.
         limit: Regions of an image at most.
+        crowding: What each better region of the same image takes from the score by which a region has its place among
+            those of all images: what is inspected first is of more images.
     """
 
     threshold: float = 2.0
     size_power: float = 0.15
     min_share: float = 0.002
     limit: int = 50
+    crowding: float = 0.1
 
 
 def choose_regions(
@@ -227,6 +230,27 @@ def choose_regions(
     taken = without_overlap(tree, worth)
     taken = taken[worth[taken] > 0]
     return taken[np.argsort(-np.asarray(scores)[taken], kind="stable")][: chosen.limit]
+
+
+def order_scores(
+    scores: NDArray[np.floating], chosen: NDArray[np.integer], choice: Choice | None = None
+) -> NDArray[np.float64]:
+    """By what the regions shown of an image are put in order with those of other images.
+
+    Args:
+        scores: Of all regions of the image, ``(m,)``.
+        chosen: Those shown, as of :func:`choose_regions`, ``(k,)``.
+        choice: Which are shown.
+
+    Returns:
+        ``(k,)``: their scores, less what the better ones of the same image take.
+
+    Example:
+        >>> order_scores(np.array([5.0, 0.0, 4.0]), np.array([0, 2]), Choice(crowding=0.5)).tolist()
+        [5.0, 3.5]
+    """
+    taken = (Choice() if choice is None else choice).crowding * np.arange(len(chosen))
+    return np.asarray(np.asarray(scores, np.float64)[chosen] - taken, np.float64)
 
 
 def _of_regions(terms: Terms, name: str) -> NDArray[np.float64]:

@@ -51,22 +51,20 @@ def superpixels(
     same = (
         np.zeros(smooth.shape[:2], np.int32) if classes is None else np.ascontiguousarray(classes, np.int32)
     )
-    pixels, neighbours, weights = _edges(smooth, same)
-    largest = float(weights.max(initial=0.0))
-    levels = (weights * (_STEPS / largest if largest > 0 else 0.0)).astype(np.uint16)
-    order = np.argsort(levels, kind="stable")  # numpy sorts 16 bits by radix, in linear time
-    number = smooth.shape[0] * smooth.shape[1]
-    labels = _join(pixels, neighbours, weights, order, number, scale, min_size)
+    edges, weights = _edges(smooth, same, _STEPS)
+    labels = _join(edges, weights, smooth.shape[0] * smooth.shape[1], smooth.shape[1], scale, min_size)
     return np.asarray(labels, np.int32).reshape(smooth.shape[:2])
 
 
 @compiled
-def _edges(colours: Any, classes: Any) -> Any:
-    """Pixel, neighbour and difference of colour of all neighbours of one class."""
+def _edges(colours: Any, classes: Any, steps: int) -> Any:
+    """All neighbours of one class, the most similar first: four times the pixel plus the side, and the difference.
+
+    They are sorted in as many steps; within one they stay in raster-scan order.
+    """
     height, width, channels = colours.shape
-    first, second = np.empty(4 * height * width, np.int32), np.empty(4 * height * width, np.int32)
-    weights = np.empty(4 * height * width, np.float32)
-    number = 0
+    weights = np.full((height, width, 4), -1, np.float32)
+    largest = np.float32(0.0)
     for y in range(height):
         for x in range(width):
             for side in range(4):  # east, south-west, south, south-east
@@ -75,31 +73,48 @@ def _edges(colours: Any, classes: Any) -> Any:
                     square = np.float32(0.0)
                     for k in range(channels):
                         square += (colours[y, x, k] - colours[v, u, k]) ** 2
-                    first[number], second[number] = y * width + x, v * width + u
-                    weights[number] = np.sqrt(square)
-                    number += 1
-    return first[:number], second[:number], weights[:number]
+                    weights[y, x, side] = np.sqrt(square)
+                    largest = max(largest, weights[y, x, side])
+    flat = weights.reshape(-1)
+    unit = np.float32(steps / largest) if largest > 0 else np.float32(0.0)
+    places = np.zeros(steps + 2, np.int64)
+    for edge in range(len(flat)):
+        if flat[edge] >= 0:
+            places[np.int64(flat[edge] * unit) + 1] += 1
+    places = np.cumsum(places)
+    edges, sorted_weights = np.empty(places[-1], np.int32), np.empty(places[-1], np.float32)
+    for edge in range(len(flat)):
+        if flat[edge] >= 0:
+            step = np.int64(flat[edge] * unit)
+            edges[places[step]], sorted_weights[places[step]] = edge, flat[edge]
+            places[step] += 1
+    return edges, sorted_weights
 
 
 @compiled
-def _join(first: Any, second: Any, weights: Any, order: Any, pixels: int, scale: float, min_size: int) -> Any:
+def _join(edges: Any, weights: Any, pixels: int, width: int, scale: float, min_size: int) -> Any:
     parent = np.arange(pixels).astype(np.int32)
     size = np.ones(pixels, np.int32)
     inner = np.full(pixels, scale, np.float32)
+    across = (1, width - 1, width, width + 1)
+    left = len(edges)
     for last in range(2):
-        for e in order:
-            a, b = root(parent, first[e]), root(parent, second[e])
+        count, left = left, 0
+        for place in range(count):
+            edge, weight = edges[place], weights[place]
+            pixel = edge // 4
+            a, b = root(parent, pixel), root(parent, pixel + across[edge % 4])
             if a == b:
                 continue
-            if last:
-                joins = min(size[a], size[b]) < min_size
-            else:
-                joins = weights[e] <= min(inner[a], inner[b])
+            joins = min(size[a], size[b]) < min_size if last else weight <= min(inner[a], inner[b])
             if joins:
                 a, b = min(a, b), max(a, b)
                 parent[b] = a
                 size[a] += size[b]
-                inner[a] = weights[e] + scale / size[a]
+                inner[a] = weight + scale / size[a]
+            else:  # what lies within a superpixel need not be visited again
+                edges[left], weights[left] = edge, weight
+                left += 1
     labels = np.empty(pixels, np.int32)
     number = 0
     for pixel in range(pixels):  # a root is the first pixel of its superpixel
@@ -137,28 +152,29 @@ def contacts(labels: NDArray[np.integer], colours: NDArray[np.floating]) -> Cont
     Returns:
         Every pair of superpixels that hold eight-neighbours.
     """
-    number = int(labels.max()) + 1
-    keys, strengths = _borders(
-        np.ascontiguousarray(labels, np.int32), np.ascontiguousarray(colours, np.float32)
-    )
-    unique, inverse = np.unique(keys, return_inverse=True)
-    lengths = np.bincount(inverse, minlength=len(unique)).astype(np.float64)
-    sums = np.bincount(inverse, strengths, minlength=len(unique))
     return Contacts(
-        np.stack([unique // number, unique % number], axis=1), lengths, sums / np.maximum(lengths, 1)
+        *_borders(np.ascontiguousarray(labels, np.int32), np.ascontiguousarray(colours, np.float32))
     )
 
 
 @compiled
 def _borders(labels: Any, colours: Any) -> Any:
-    """Key of the two superpixels, and the difference of colour, of all eight-neighbours that are apart."""
+    """Pairs of superpixels in order, eight-neighbours across their border, and its mean strength."""
     height, width, channels = colours.shape
-    number = np.int64(labels.max()) + 1
-    keys, strengths = np.empty(4 * height * width, np.int64), np.empty(4 * height * width, np.float32)
-    found = 0
+    number = labels.max() + 1
+    starts = np.zeros(number + 1, np.int64)  # of the borders whose smaller number is this one
     for y in range(height):
         for x in range(width):
             for side in range(4):  # east, south-west, south, south-east
+                v, u = (y, x + 1) if side == 0 else (y + 1, x + side - 2)
+                if v < height and 0 <= u < width and labels[y, x] != labels[v, u]:
+                    starts[min(labels[y, x], labels[v, u]) + 1] += 1
+    starts = np.cumsum(starts)
+    free = starts[:-1].copy()
+    others, strengths = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    for y in range(height):
+        for x in range(width):
+            for side in range(4):
                 down, across = (0, 1) if side == 0 else (1, side - 2)
                 v, u = y + down, x + across
                 if v >= height or not 0 <= u < width or labels[y, x] == labels[v, u]:
@@ -168,8 +184,32 @@ def _borders(labels: Any, colours: Any) -> Any:
                 square = np.float32(0.0)
                 for k in range(channels):
                     square += (colours[before[0], before[1], k] - colours[behind[0], behind[1], k]) ** 2
-                one, other = labels[y, x], labels[v, u]
-                keys[found] = np.int64(min(one, other)) * number + max(one, other)
-                strengths[found] = np.sqrt(square)
+                place = free[min(labels[y, x], labels[v, u])]
+                free[min(labels[y, x], labels[v, u])] += 1
+                others[place], strengths[place] = max(labels[y, x], labels[v, u]), np.sqrt(square)
+    return _joined(starts, others, strengths)
+
+
+@compiled
+def _joined(starts: Any, others: Any, strengths: Any) -> Any:
+    """The same borders, each pair once."""
+    number = len(starts) - 1
+    length, strength = np.zeros(number), np.zeros(number)
+    pairs = np.empty((len(others), 2), np.int64)
+    lengths, means = np.empty(len(others)), np.empty(len(others))
+    found = 0
+    for one in range(number):
+        first = found
+        for place in range(starts[one], starts[one + 1]):
+            other = others[place]
+            if length[other] == 0:
+                pairs[found, 0], pairs[found, 1] = one, other
                 found += 1
-    return keys[:found], strengths[:found]
+            length[other] += 1
+            strength[other] += strengths[place]
+        pairs[first:found, 1] = np.sort(pairs[first:found, 1])
+        for place in range(first, found):
+            other = pairs[place, 1]
+            lengths[place], means[place] = length[other], strength[other] / length[other]
+            length[other] = strength[other] = 0
+    return pairs[:found], lengths[:found], means[:found]

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
+from oodretrieval.compilation import compiled
 from oodretrieval.masks import RunLengthMask, encode_within
 
 
@@ -48,14 +48,18 @@ class RegionTree:
         """The masks, run-length encoded, in the order of the regions; made when they are taken out."""
         return RegionMasks(self)
 
-    @cached_property
-    def membership(self) -> csr_array:
-        """1 where a superpixel belongs to a region, ``(m, n)`` sparse float64."""
-        lengths = self.spans[:, 1] - self.spans[:, 0]
-        starts = np.r_[0, np.cumsum(lengths)]
-        places = np.arange(starts[-1]) + np.repeat(self.spans[:, 0] - starts[:-1], lengths)
-        shape = (len(self), int(self.superpixels.max()) + 1)
-        return csr_array((np.ones(len(places)), self.members[places], starts), shape)
+    def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Sum over the superpixels of each region.
+
+        Args:
+            values: Numbers of each superpixel, ``(n,)`` or ``(n, K)``, finite.
+
+        Returns:
+            ``(m,)`` or ``(m, K)``.
+        """
+        columns = np.ascontiguousarray(values.reshape(len(values), -1), np.float64)
+        sums = np.asarray(_sums(columns, self.members, self.spans), np.float64)
+        return sums.reshape(len(self), *values.shape[1:])
 
     @cached_property
     def rows_and_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -83,17 +87,13 @@ class RegionTree:
     @cached_property
     def areas(self) -> NDArray[np.int64]:
         """Pixels of each region in the image, ``(m,)``."""
-        return np.asarray(np.rint(self.membership @ self.superpixel_areas), np.int64)
+        return np.asarray(np.rint(self.sums(self.superpixel_areas)), np.int64)
 
     @cached_property
     def boxes(self) -> NDArray[np.int64]:
         """Left, top, right, bottom of each region in pixels of the image, half-open; ``(m, 4)``."""
-        boxes = np.stack(
-            [_reduce(np.minimum, low, self) for low in _corners(self.superpixels, low=True)]
-            + [_reduce(np.maximum, high, self) for high in _corners(self.superpixels, low=False)],
-            axis=1,
-        )
         height, width = self.size
+        boxes = np.asarray(_boxes(self.superpixels, self.members, self.spans), np.int64)
         return np.minimum(boxes * self.step, [width, height, width, height])
 
 
@@ -130,19 +130,40 @@ class RegionMasks(Sequence[RunLengthMask]):
         return encode_within(inside, (left * tree.step, top * tree.step), tree.size)
 
 
-def _corners(labels: NDArray[np.int32], *, low: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First (or last + 1) column and row of every superpixel, in cells."""
-    number = int(labels.max()) + 1
-    found = []
-    for axis in (1, 0):
-        place = np.broadcast_to(np.expand_dims(np.arange(labels.shape[axis]), 1 - axis), labels.shape)
-        extreme = np.full(number, labels.shape[axis] if low else -1, np.int64)
-        (np.minimum if low else np.maximum).at(extreme, labels.ravel(), place.ravel())
-        found.append(extreme if low else extreme + 1)
-    return found[0], found[1]
+@compiled
+def _sums(values: Any, members: Any, spans: Any) -> Any:
+    """Nested regions share places, so that what comes before each place is added up once."""
+    depth = values.shape[1]
+    before = np.zeros((len(members) + 1, depth))
+    for place in range(len(members)):
+        for k in range(depth):
+            before[place + 1, k] = before[place, k] + values[members[place], k]
+    sums = np.empty((len(spans), depth))
+    for region in range(len(spans)):
+        for k in range(depth):
+            sums[region, k] = before[spans[region, 1], k] - before[spans[region, 0], k]
+    return sums
 
 
-def _reduce(function: np.ufunc, values: NDArray[np.int64], tree: RegionTree) -> NDArray[np.int64]:
-    """Least or largest value of the superpixels of each region, ``(m,)``; no region is empty."""
-    membership = tree.membership
-    return np.asarray(function.reduceat(values[membership.indices], membership.indptr[:-1]))
+@compiled
+def _boxes(superpixels: Any, members: Any, spans: Any) -> Any:
+    """Left, top, right, bottom of each region in cells, half-open; no region is empty."""
+    height, width = superpixels.shape
+    of_superpixel = np.empty((superpixels.max() + 1, 4), np.int64)
+    of_superpixel[:, :2] = max(height, width)
+    of_superpixel[:, 2:] = 0
+    for y in range(height):
+        for x in range(width):
+            box = of_superpixel[superpixels[y, x]]
+            box[0], box[1] = min(box[0], x), min(box[1], y)
+            box[2], box[3] = max(box[2], x + 1), max(box[3], y + 1)
+    boxes = np.empty((len(spans), 4), np.int64)
+    for region in range(len(spans)):
+        boxes[region] = of_superpixel[members[spans[region, 0]]]
+        for place in range(spans[region, 0] + 1, spans[region, 1]):
+            other = of_superpixel[members[place]]
+            boxes[region, 0] = min(boxes[region, 0], other[0])
+            boxes[region, 1] = min(boxes[region, 1], other[1])
+            boxes[region, 2] = max(boxes[region, 2], other[2])
+            boxes[region, 3] = max(boxes[region, 3], other[3])
+    return boxes

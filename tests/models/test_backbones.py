@@ -30,6 +30,12 @@ def test_the_deepest_features_of_a_stride_are_taken():
     assert Backbone("resnet18", (4, 8), 8).channels == [64, 512]
 
 
+def test_a_stride_that_stands_there_twice_gives_the_map_before_the_deepest_too():
+    assert Backbone("resnet18", (4, 8, 8), 8).channels == [64, 256, 512]
+    with pytest.raises(ConfigurationError, match="not at \\[4, 4\\]"):
+        Backbone("resnet18", (4, 4), 8)
+
+
 @pytest.mark.parametrize("name", imagenet_weights.LITE)
 def test_packaged_imagenet_weights_give_the_features_of_timms_network(name):
     backbone = Backbone(name, (4, 16), 16, pretrained=True).eval()

@@ -172,6 +172,32 @@ def test_distances_are_those_of_a_plain_loop():
         assert row < 40 or found[row] == pytest.approx(np.log(min(distances)), abs=1e-3)
 
 
+def test_distances_to_any_class_are_those_of_a_plain_loop():
+    random = np.random.default_rng(3)
+    features = random.normal(size=(300, 12)) + 5
+    bank = FeatureBank.of(features, random.integers(0, 3, 300), np.arange(200))
+    standardised = (features - bank.mean) / bank.std
+    expected = [
+        min(np.linalg.norm(row - known) for known in bank.vectors.astype(float)) for row in standardised
+    ]
+    found = bank.log_distance_to_any(features)
+    np.testing.assert_allclose(found[200:], np.log(expected[200:]), atol=1e-4)
+    assert found[:200].max() < found[200:].min(), "those that are known are nearest"
+    np.testing.assert_array_equal(bank.log_distance_to_any(features[50:61]), found[50:61])
+
+
+def test_distances_in_more_components_than_are_searched_are_of_near_vectors():
+    random = np.random.default_rng(4)
+    base = random.normal(size=(400, 20)) @ random.normal(size=(20, 150))
+    features = base + 0.3 * random.normal(size=base.shape)
+    bank = FeatureBank.of(features, np.zeros(400, int), np.arange(300))
+    queries = features[300:]
+    exact = bank.log_distance(queries, np.zeros(100, int))
+    found = bank.log_distance_to_any(queries)
+    assert (found >= exact - 1e-4).all(), "never nearer than the nearest"
+    assert np.mean(found < exact + 1e-4) > 0.9
+
+
 def test_training_segments_do_not_find_themselves_or_their_neighbours_in_time():
     features = np.repeat(np.arange(8.0)[:, None], 2, axis=1)
     bank = FeatureBank.of(features, np.zeros(8, int), np.arange(8))

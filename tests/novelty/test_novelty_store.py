@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from oodretrieval.errors import WeightsError
 from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
@@ -39,6 +39,11 @@ def test_known_windows_travel_with_the_model(saved, tmp_path):
     save_novelty_model(replace(model, windows=windows), other)
     loaded = load_novelty_model(other).windows
     assert loaded is not None and loaded.digest == windows.digest
+    once = set(load_file(other))
+    loaded.log_distance(np.zeros((1, 7)))
+    model.bank.log_distance_to_any(model.bank.mean[None])
+    save_novelty_model(replace(model, windows=loaded), other)
+    assert set(load_file(other)) == once, "a model that was used is written as before"
     wrong = replace(model, windows=replace(windows, mean=windows.mean[1:]))
     save_novelty_model(wrong, other)
     with pytest.raises(WeightsError, match=r"windows\.mean is \(6,\), expected \(7,\)"):
@@ -55,15 +60,15 @@ def test_what_is_no_novelty_model_is_refused(saved, tmp_path):
         load_novelty_model(damaged)
     other = tmp_path / "other.safetensors"
     save_file({"a": np.zeros(1)}, other)
-    with pytest.raises(WeightsError, match="is no novelty model of format version 4"):
+    with pytest.raises(WeightsError, match="is no novelty model of format version 5"):
         load_novelty_model(other)
-    described = {"format": "oodretrieval novelty model", "version": "4", "num_classes": "3", "made_by": "{}"}
+    described = {"format": "oodretrieval novelty model", "version": "5", "num_classes": "3", "made_by": "{}"}
     save_file({"bank.mean": np.zeros(1)}, other, described)
     with pytest.raises(WeightsError, match="does not fit together"):
         load_novelty_model(other)
 
 
-@pytest.mark.parametrize("version", ["1", "2", "3"])
+@pytest.mark.parametrize("version", ["1", "2", "3", "4"])
 def test_a_model_of_an_earlier_score_is_refused_with_the_way_out(tmp_path, version):
     """Without args.overwrite, train_novelty reads what is there, and would refuse it in a circle."""
     path = tmp_path / "earlier.safetensors"

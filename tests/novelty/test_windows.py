@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oodretrieval.novelty import WindowBank, enlarged_size, known_windows, sampled_windows
-from oodretrieval.novelty.windows import DIMENSIONS, ENLARGED_TO, MOST_ENLARGED, PER_SIDE, SIDES
-from oodretrieval.stages.measure.image_sizes import enlarged
+from oodretrieval.novelty import WindowBank, known_windows, sampled_windows
+from oodretrieval.novelty.windows import DIMENSIONS, PER_SIDE, SIDES
 
 
 @settings(deadline=None, max_examples=25)
@@ -81,27 +80,6 @@ def test_the_seed_decides_which_are_kept():
     image = [np.arange(2000.0)[:, None]] * len(SIDES)
     assert (sampled_windows([image], 3) == sampled_windows([image], 3)).all()
     assert (sampled_windows([image], 3) != sampled_windows([image], 4)).any()
-
-
-@given(st.integers(8, 3000), st.integers(8, 3000))
-def test_no_image_is_shrunk_and_none_enlarged_beyond_what_was_asked(height, width):
-    rows, columns = enlarged_size(height, width)
-    assert height <= rows <= MOST_ENLARGED * height and width <= columns <= MOST_ENLARGED * width
-    if height * width >= ENLARGED_TO:
-        assert (rows, columns) == (height, width)
-    else:
-        assert rows * columns <= ENLARGED_TO + rows + columns  # rounded up by less than a pixel a side
-        assert (rows, columns) != (height, width)
-
-
-def test_what_the_network_saw_smaller_keeps_its_detail():
-    stripes = np.repeat(np.arange(1280) % 2 * 255, 3).reshape(1, 1280, 3).astype(np.uint8)
-    image = np.repeat(stripes, 720, axis=0)  # of one pixel each: grey where they were shrunk first
-    seen = enlarged(image, {"resize": 640})
-    assert seen.shape[:2] == enlarged_size(360, 640)
-    same = enlarged(image[:360, :640], {})
-    assert same.shape == seen.shape and same.std() > 60
-    assert enlarged(image, {}) is image
 
 
 def test_what_holds_no_window_is_refused():

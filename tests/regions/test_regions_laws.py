@@ -17,9 +17,10 @@ from oodretrieval.regions import (
     pool_evidence,
     propose_regions,
     region_shapes,
+    tree_of_masks,
     without_overlap,
 )
-from oodretrieval.regions.description import resized
+from oodretrieval.regions.description import means, resized
 from oodretrieval.regions.merging import merge_by_height, merge_similar
 from oodretrieval.regions.superpixels import contacts, superpixels
 
@@ -313,6 +314,28 @@ def test_evidence_inside_is_the_mean_over_the_mask(found):
         pytest.skip("cells at the border are cut: means differ by their share")
     expected = [[values[mask].mean() for values in full] for mask in bitmaps(tree)]
     np.testing.assert_allclose(pool_evidence(tree, maps).inside, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("source", ["hierarchies", "masks"])
+def test_the_ring_is_that_of_a_plain_loop(source):
+    _, _, tree = scene_of("whole")
+    if source == "masks":  # their trees lay out every region for itself
+        tree = tree_of_masks(bitmaps(tree)[::7], tree.size, "masks")
+    values = np.random.default_rng(5).normal(size=(1, *tree.size))
+    flat = means(tree.superpixels, values.transpose(1, 2, 0))[tree.superpixels][
+        ..., 0
+    ]  # of each one's superpixel
+    width = max(1, round(0.015 * tree.superpixels.size**0.5))
+    evidence = pool_evidence(tree, values)
+    for region, mask in enumerate(bitmaps(tree)):
+        ends = []
+        for y, x in [(0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1)]:
+            for row, column in np.argwhere(mask):
+                v, u = row + y * width, column + x * width
+                if 0 <= v < mask.shape[0] and 0 <= u < mask.shape[1] and not mask[v, u]:
+                    ends.append(flat[v, u])
+        expected = np.mean(ends) if ends else flat[mask].mean()
+        np.testing.assert_allclose(evidence.ring[region, 0], expected, atol=1e-6)
 
 
 def test_a_thing_above_its_surroundings_has_contrast():

@@ -12,6 +12,7 @@ from oodretrieval.regions import (
     RegionReference,
     ScoreWeights,
     choose_regions,
+    order_scores,
     pool_evidence,
     pool_features,
     propose_regions,
@@ -192,3 +193,11 @@ def test_refuses_a_map_with_channels():
     image, novelty = scene()
     with pytest.raises(ValueError, match="expected the map 'energy'"):
         region_terms(propose_regions(image, novelty=novelty), {"energy": novelty[None]})
+
+
+def test_each_better_one_of_an_image_takes_from_its_place_and_none_overtakes_another():
+    scores = np.array([3.0, 9.0, 2.5, 2.9])
+    shown = np.array([1, 0, 3, 2])
+    np.testing.assert_allclose(order_scores(scores, shown, Choice(crowding=0.2)), [9, 2.8, 2.5, 1.9])
+    found = order_scores(scores, shown)
+    assert (np.diff(found) < 0).all() and found[0] == 9

@@ -224,7 +224,7 @@ def test_an_image_of_one_colour_has_no_regions():
     usual = Standardisation.of(np.arange(9.0))
     known = NoveltyModel(bank, usual, usual, usual, {}, 3, windows=WindowBank.of(np.eye(4)))
     found = described_regions(
-        image, prediction, np.ones((4, 3, 4)), known, enlarged=np.ones((4, 6, 8), np.float32)
+        image, prediction, np.ones((4, 3, 4)), known, window_features=np.ones((4, 3, 4), np.float32)
     )
     assert set(ScoreWeights().evidence) <= set(found.columns)
     assert len(found.tree) == 0

@@ -9,7 +9,7 @@ from oodretrieval.errors import ImageError
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import WindowBank, known_windows, sampled_windows
 from oodretrieval.places import spread
-from oodretrieval.stages.measure.image_sizes import enlarged
+from oodretrieval.stages.measure.image_sizes import as_seen
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 
 IMAGES = 64
@@ -19,7 +19,7 @@ IMAGES = 64
 def window_bank(
     work: StoredWork, images: Sequence[str], features: SegmentFeatures, seed: int
 ) -> tuple[WindowBank | None, dict[str, str]]:
-    """Windows of known pixels, by the features of images seen enlarged.
+    """Windows of known pixels, by the features of images as the network saw them.
 
     Args:
         work: Of which network on which dataset; its images and truth are read.
@@ -41,11 +41,11 @@ def window_bank(
         if truth is None:
             continue
         try:
-            seen = enlarged(work.sample(prediction.image_id).image, prediction.settings)
+            seen = as_seen(work.sample(prediction.image_id).image, prediction.settings)
         except ImageError as error:
             failures[prediction.image_id] = str(error)
             continue
-        found.append(known_windows(features.feature_map(seen), truth == 0))
+        found.append(known_windows(features.region_maps(seen).windows, truth == 0))
     if not sum(len(windows) for image in found for windows in image):
         return None, failures
     return WindowBank.of(sampled_windows(found, seed)), failures

@@ -5,10 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from oodretrieval.images import resized_image
-from oodretrieval.novelty import enlarged_size
 from oodretrieval.stages.predict.settings import size_seen
 
 
@@ -25,18 +23,3 @@ def as_seen(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np
         ``(h, w, 3)``; the image itself where it was seen as it is.
     """
     return resized_image(image, size_seen(recorded, *image.shape[:2]))
-
-
-def enlarged(image: NDArray[np.uint8], recorded: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """The image in the size at which features of windows are computed, so that small things fill several cells.
-
-    Args:
-        image: ``(H, W, 3)``.
-        recorded: What its prediction says of its making.
-
-    Returns:
-        ``(h, w, 3)``; the image itself where it has that size. It has the detail of the image, also where the
-        network saw a smaller one.
-    """
-    size = enlarged_size(*size_seen(recorded, *image.shape[:2]))
-    return resized_image(image, size, Image.Resampling.BICUBIC)

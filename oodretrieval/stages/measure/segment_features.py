@@ -35,6 +35,8 @@ from oodretrieval.stores import (
 logger = logging.getLogger(__name__)
 STRIDES = (8, 16)
 """Of the fine features, which say what looks alike, and of the deep ones, which distances are measured in."""
+MAPS = (*STRIDES, STRIDES[-1])
+"""Of all that one pass gives: fine features, those that windows are made of, deep ones."""
 WAIT = 60.0
 """Seconds to wait for another process that writes features of the same network; it takes milliseconds."""
 TOGETHER = 64
@@ -51,6 +53,19 @@ class SegmentVectors(NamedTuple):
 
     fine: NDArray[np.float32]
     deep: NDArray[np.float32]
+
+
+class RegionMaps(NamedTuple):
+    """Features of an image that regions are described by.
+
+    Attributes:
+        deep: Those that distances to known segments are measured in, ``(D, h, w)``.
+        windows: Those before them at the same stride, for distances to known windows, ``(d, h, w)``: they say more of
+            what a thing looks like, and less of what it is.
+    """
+
+    deep: NDArray[np.float32]
+    windows: NDArray[np.float32]
 
 
 class SegmentFeatures:
@@ -146,7 +161,8 @@ class SegmentFeatures:
                         fresh[image] = vectors
                     except (ImageError, StoreError) as error:
                         failures[image] = str(error)
-                        vectors = np.full((counts[image], sum(self.network.channels)), np.nan, np.float32)
+                        channels = self.network.channels[0] + self.network.channels[-1]
+                        vectors = np.full((counts[image], channels), np.nan, np.float32)
                 found[image] = vectors.astype(np.float16).astype(np.float32)
                 if bar is not None:
                     bar.update()
@@ -192,7 +208,8 @@ class SegmentFeatures:
         prediction = work.prediction(image_id)
         seen = as_seen(image, prediction.settings)
         components = prediction.components()
-        pooled = np.concatenate([pool_by_segment(m, components) for m in self._maps(seen)], axis=1)
+        fine, _, deep = self._maps(seen)
+        pooled = np.concatenate([pool_by_segment(maps, components) for maps in (fine, deep)], axis=1)
         if len(pooled) != count:
             raise StoreError(
                 f"the prediction of {image_id} has {len(pooled)} segments, its table {count}; run "
@@ -204,24 +221,25 @@ class SegmentFeatures:
     def network(self) -> Backbone:
         """The network, built when it is first needed."""
         if self._network is None:
-            network = fold_batch_norms(Backbone(self.backbone, STRIDES, STRIDES[-1], "packaged").eval())
+            network = fold_batch_norms(Backbone(self.backbone, MAPS, STRIDES[-1], "packaged").eval())
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
-    def feature_map(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The deep features of an image.
+    def region_maps(self, image: NDArray[np.uint8]) -> RegionMaps:
+        """The features of an image that regions are described by.
 
         Args:
             image: ``(H, W, 3)``, at the size at which the network shall see it.
 
         Returns:
-            ``(D, h, w)``.
+            Deep ones and those of windows.
         """
-        return self._maps(image)[-1]
+        _, windows, deep = self._maps(image)
+        return RegionMaps(deep, windows)
 
     @torch.inference_mode()
     def _maps(self, image: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-        """Fine and deep features of an image, each ``(D, h, w)``."""
+        """Features of an image at each of :data:`MAPS`, each ``(D, h, w)``."""
         batch = image_tensor(image, LITE_MEAN, LITE_STD)[None].to(self.device)
         with full_float32():
             maps: list[Tensor] = self.network(batch.contiguous(memory_format=torch.channels_last))

@@ -19,7 +19,7 @@ from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.models.adapters import MaskGenerator
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.regions import RegionOptions, RegionTree, tree_of_masks
-from oodretrieval.stages.measure.image_sizes import as_seen, enlarged
+from oodretrieval.stages.measure.image_sizes import as_seen
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
 from oodretrieval.stages.select.region_description import MIN_SHARE, ImageTask, describe_image
 from oodretrieval.stages.select.settings import ObjectSettings
@@ -27,7 +27,7 @@ from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_r
 from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
-VERSION = 3
+VERSION = 4
 """Of how regions are proposed and described; another one makes them again."""
 BACKBONE = "tf_efficientnet_lite0"
 """What gives features where there is no novelty model."""
@@ -165,18 +165,15 @@ class DescribedRegions:
                 failures[image] = str(error)
                 bar.update()
                 continue
-            seen, large = as_seen(pixels, record.settings), enlarged(pixels, record.settings)
-            features, of_large = self.features.feature_map(seen), None
-            if self._novelty is not None and self._novelty[0].windows is not None:
-                of_large = features if large.shape == seen.shape else self.features.feature_map(large)
+            features = self.features.region_maps(as_seen(pixels, record.settings))
             yield ImageTask(
                 self.work.workspace.path,
                 self.work.names,
                 image,
                 self.proposals,
                 pixels,
-                features,
-                of_large,
+                features.deep,
+                features.windows,
                 novelty,
                 self._made_by(record.digest),
                 self._generated(pixels),
@@ -213,7 +210,7 @@ class DescribedRegions:
         """
         path = self.work.workspace.prediction_path(self.work.names, image_id)
         image = self.work.sample(image_id).image
-        return self.features.feature_map(as_seen(image, read_prediction_record(path).settings))
+        return self.features.region_maps(as_seen(image, read_prediction_record(path).settings)).deep
 
 
 class RegionBlocks:

@@ -17,6 +17,7 @@ from oodretrieval.regions import (
     RegionTree,
     ScoreWeights,
     choose_regions,
+    order_scores,
     score_regions,
 )
 from oodretrieval.stores import SELECT_SCORE
@@ -76,7 +77,7 @@ def chosen_regions(
         "E": columns["entropy"][rows],
         "energy": -columns["energy"][rows],
         "source": tree.source[rows].astype(object),
-        SELECT_SCORE: scores[rows],
+        SELECT_SCORE: order_scores(scores, rows, choice),
     }
     return pd.DataFrame(values)
 
@@ -95,6 +96,6 @@ def best_iou_of_any(tree: RegionTree, objects: Sequence[RunLengthMask]) -> NDArr
         return np.zeros(len(objects))
     superpixels, count = tree.at_full_size, len(tree.superpixel_areas)
     on = [np.bincount(superpixels[decode_mask(mask)], minlength=count) for mask in objects]
-    shared = np.asarray(tree.membership @ np.stack(on, axis=1).astype(np.float64))
+    shared = tree.sums(np.stack(on, axis=1))
     matches = matches_of_areas(shared, tree.areas, [mask.area for mask in objects])
     return np.asarray(matches.iou.max(axis=0), np.float64)

@@ -33,7 +33,7 @@ class ImageTask:
         proposals: What proposes regions.
         image: ``(H, W, 3)`` uint8.
         features: Of an ImageNet network, ``(D, h, w)``.
-        enlarged: The same of the enlarged image, for the distance to known windows; None for none.
+        window_features: Of the same network, for the distance to known windows, ``(d, h, w)``.
         novelty_model: File of the model that knows features; None for no distances.
         made_by: What to note in the file.
         masks: Trees that another generator of masks made; None to propose regions here.
@@ -45,7 +45,7 @@ class ImageTask:
     proposals: str
     image: NDArray[np.uint8]
     features: NDArray[np.float32]
-    enlarged: NDArray[np.float32] | None
+    window_features: NDArray[np.float32]
     novelty_model: Path | None
     made_by: Mapping[str, Any]
     masks: RegionTree | None = None
@@ -65,7 +65,7 @@ def describe_image(task: ImageTask) -> tuple[str, str]:
         prediction = stored_prediction(workspace, task.stored, task.image_id)
         known = None if task.novelty_model is None else _novelty_model(task.novelty_model)
         regions = described_regions(
-            task.image, prediction, task.features, known, task.masks, enlarged=task.enlarged
+            task.image, prediction, task.features, known, task.masks, window_features=task.window_features
         )
         path = regions_path(workspace, task.stored, task.proposals, task.image_id)
         write_regions(path, regions, task.made_by)
@@ -86,7 +86,7 @@ def described_regions(
     known: NoveltyModel | None,
     tree: RegionTree | None = None,
     *,
-    enlarged: NDArray[np.floating] | None = None,
+    window_features: NDArray[np.floating] | None = None,
 ) -> StoredRegions:
     """Regions of an image with all that their score and a catalogue's rows are made of.
 
@@ -96,12 +96,12 @@ def described_regions(
         features: Of an ImageNet network, ``(D, h, w)`` at any stride.
         known: Known features and windows; None for no distance.
         tree: Regions from elsewhere; None to propose them.
-        enlarged: Features of the enlarged image; None for no ``window_distance``.
+        window_features: Of a shallower depth, ``(d, h, w)``; None for no ``window_distance``.
 
     Returns:
         The regions; columns: what ``region_terms`` gives of :data:`MAPS`, ``local_distance`` and
         ``local_window_distance`` (of each cell of the features by itself), ``distance`` (of the features pooled over
-        the region), ``window_distance`` (of those of the enlarged image, to known windows), and
+        the region), ``window_distance`` (of the window features, to known windows), and
         ``class`` (majority of the prediction), ``label`` (majority by truth, -1 without), ``unknown_fraction``,
         ``void_fraction`` (-1 without truth).
 
@@ -124,21 +124,15 @@ def described_regions(
     maps = pixel_maps(logits)
     if known is None:
         return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction))
-    maps["local_distance"] = _distance(known, features.reshape(len(features), -1).T).reshape(
-        features.shape[1:]
-    )
-    of_regions = {"distance": _distance(known, pool_features(tree, features))}
-    if known.windows is not None and enlarged is not None:
-        turned = known.windows.turned(enlarged)
+    cells = known.bank.log_distance_to_any(features.reshape(len(features), -1).T)
+    maps["local_distance"] = cells.reshape(features.shape[1:])
+    of_regions = {"distance": known.bank.log_distance_to_any(pool_features(tree, features))}
+    if known.windows is not None and window_features is not None:
+        turned = known.windows.turned(window_features)
         cells = known.windows.log_distance(turned.reshape(len(turned), -1).T)
         maps["local_window_distance"] = cells.reshape(turned.shape[1:])
         of_regions["window_distance"] = known.windows.log_distance(pool_features(tree, turned))
     return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction) | of_regions)
-
-
-def _distance(known: NoveltyModel, features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """``ln`` of the distance to known features of any class, ``(n,)``."""
-    return known.bank.log_distance(features, np.full(len(features), -1))
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
@@ -167,15 +161,14 @@ def _classes(tree: RegionTree, prediction: Prediction) -> dict[str, NDArray[np.f
         return columns | {"label": nothing, "unknown_fraction": nothing, "void_fraction": nothing}
     labels, _ = _majority(tree, superpixel, prediction.labels)
     shares = {
-        name: (tree.membership @ np.bincount(superpixel[unknown == kind], minlength=_count(tree)))
-        / tree.areas
+        name: tree.sums(np.bincount(superpixel[unknown == kind], minlength=_count(tree))) / tree.areas
         for name, kind in (("unknown_fraction", 1), ("void_fraction", 255))
     }
     return columns | {"label": labels.astype(np.float64), **shares}
 
 
 def _count(tree: RegionTree) -> int:
-    return tree.membership.shape[1]
+    return len(tree.superpixel_areas)
 
 
 def _majority(
@@ -187,6 +180,6 @@ def _majority(
     present, places = np.unique(ids, return_inverse=True)
     flat = superpixel.ravel().astype(np.int64) * len(present) + places.ravel()
     votes = np.bincount(flat, minlength=_count(tree) * len(present)).reshape(-1, len(present))
-    of_region = tree.membership @ votes.astype(np.float64)
+    of_region = tree.sums(votes)
     best = of_region.argmax(axis=1)
     return present.astype(np.int64)[best], of_region[np.arange(len(best)), best]
