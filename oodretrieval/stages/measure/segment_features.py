@@ -208,7 +208,7 @@ class SegmentFeatures:
         prediction = work.prediction(image_id)
         seen = as_seen(image, prediction.settings)
         components = prediction.components()
-        fine, _, deep = self._maps(seen)
+        fine, *_, deep = self._maps(seen)
         pooled = np.concatenate([pool_by_segment(maps, components) for maps in (fine, deep)], axis=1)
         if len(pooled) != count:
             raise StoreError(
