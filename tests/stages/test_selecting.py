@@ -81,9 +81,12 @@ def embed(configuration, workspace, **options):
 @pytest.mark.parametrize(
     "options",
     [
-        {"select_by": "predicted_iou", "iou_threshold": 0.9, "dataset": ("val", "train")},
-        {"select_by": "nearest_neighbour", "select_number": 7},
         {"select_by": "novelty", "select_quantile": 0.6},
+        pytest.param({"select_by": "nearest_neighbour", "select_number": 7}, marks=pytest.mark.slow),
+        pytest.param(
+            {"select_by": "predicted_iou", "iou_threshold": 0.9, "dataset": ("val", "train")},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_table_that_is_read_image_by_image_gives_the_same_catalogue(
