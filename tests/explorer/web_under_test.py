@@ -22,10 +22,13 @@ if __name__ == "__main__":
     state = State(catalogue, ExplorerSettings(method="pca"))
     explorer = WebExplorer(state, Workspace(catalogue.path.parents[1]))
 
+    def listens(connection):
+        return connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+
     def break_off(*_):
         for number in [int(path.name) for path in Path("/dev/fd").iterdir()]:
             with suppress(OSError), socket.socket(fileno=os.dup(number)) as connection:
-                if connection.family == socket.AF_INET:
+                if connection.family == socket.AF_INET and not listens(connection):
                     connection.shutdown(socket.SHUT_RDWR)
 
     signal.signal(signal.SIGUSR1, break_off)
