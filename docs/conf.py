@@ -2,6 +2,9 @@
 
 import sys
 from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
 
 from oodretrieval import __version__
 
@@ -41,3 +44,14 @@ autodoc_preserve_defaults = True
 
 nitpicky = True  # a role that names nothing is an error; what other packages document is not looked up
 nitpick_ignore_regex = [(r"py:.*", r"(?!oodretrieval\.)\w+[.\[].*|NDArray|ArrayLike")]
+
+
+def setup(app: Sphinx) -> None:
+    """Leave out what matplotlib adds to classes that derive from its own, in docstrings with its own roles."""
+    app.connect("autodoc-skip-member", of_matplotlib)
+
+
+def of_matplotlib(*event: Any) -> bool | None:
+    """Whether a member comes from matplotlib; None where that is left to Sphinx."""
+    member = event[3]
+    return True if str(getattr(member, "__module__", "")).startswith("matplotlib.") else None
