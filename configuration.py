@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from oodretrieval.choices import CAMVID_UNKNOWN
 from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, EmbeddingEntry, MetaModelEntry, ModelEntry
 
 # Where everything is written; OODRETRIEVAL_WORKSPACE or args.workspace take precedence.
@@ -24,8 +25,6 @@ MODEL = "deeplabv3plus_streets"
 META_MODEL = "boosting"  # measured from 4 images to 367: docs/meta_models.md
 EMBEDDING = "efficientnet_lite0_layers"
 
-# CamVid's network was not taught these: they are what it should stumble over.
-CAMVID_UNKNOWN = ("pedestrian", "bicyclist")
 ROADS_TRAINING = (
     " args.crop_height=256 args.crop_width=352 args.epochs=4 args.batch_size=4 args.accumulation=2"
     " args.scale_min=0.7 args.scale_max=2.0 args.colour=0.5 args.photometric=0.2 args.rotation=8"
@@ -287,12 +286,12 @@ META_MODELS = {
 EMBEDDINGS: dict[str, EmbeddingEntry] = {
     # Networks for args.net that need more than a name: weights from a file, a text side, a class of yours. Those of
     # oodretrieval.embedding and all of timm's go by their names alone (docs/embeddings.md).
-    # "dinov2": EmbeddingEntry(
-    #     "oodretrieval.embedding",
-    #     "TimmEmbedding",
-    #     {"name": "vit_small_patch14_dinov2"},
-    #     weights="weights/dinov2_vits14.safetensors",
-    # ),
+    # The default, with what the labels of streets taught it behind it (docs/retrieval.md):
+    "efficientnet_lite0_taught": EmbeddingEntry(
+        "oodretrieval.embedding", "TaughtEmbedding", weights="pretrained/embedding_camvid.safetensors"
+    ),
+    # "dinov2": EmbeddingEntry("oodretrieval.embedding", "TimmEmbedding",
+    #     {"name": "vit_small_patch14_dinov2"}, weights="weights/dinov2_vits14.safetensors"),
     # With a text side, pip install -e '.[text]': `weights` names the folder of a repository of open_clip's.
     # "clip": EmbeddingEntry("oodretrieval.embedding", "OpenClipEmbedding", weights="weights/CLIP-ViT-B-32"),
 }

@@ -9,7 +9,6 @@ catalogue stays in that folder, and a run that broke off goes on with the parts 
 at a time.
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from command_line import command_line
 from measuring import load
 
 from oodretrieval.stores import CatalogueWriter
@@ -84,9 +84,7 @@ def make(folder: Path, rows: int, size: int, parts: int) -> None:
 
 def main() -> None:
     """Measure and say."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--size", type=int, default=1280)
     parser.add_argument("--parts", type=int, default=50)

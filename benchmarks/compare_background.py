@@ -7,9 +7,9 @@ predicts camvid_val_background at half its size, evaluates the predictions and w
 What broke off goes on when called again.
 """
 
-import logging
 from typing import Any
 
+from command_line import note_progress
 from comparing import arguments, deeplab, set_up, train, with_spread
 
 from oodretrieval.experiment.settings import from_mapping
@@ -40,7 +40,7 @@ COLUMNS = {
 def main() -> None:
     """Train, evaluate and write the table."""
     chosen = arguments(__doc__, "comparison_background.md", epochs=6)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     names = {(v, seed): f"background_{v}_{seed}" for seed in range(chosen.seeds) for v in VARIANTS}
     run = set_up(chosen.workspace, {name: VARIANTS[v] for (v, _), name in names.items()}, VAL)
     measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}

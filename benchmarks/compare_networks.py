@@ -6,22 +6,22 @@ Trains each, once for each seed (a few minutes each on two cores), times one ima
 docs/comparison_networks.md. What broke off goes on when called again.
 """
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
+from command_line import note_progress
 from comparing import arguments, names_of, set_up, train, with_spread
 from measuring import alternate, load
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry, build
 from oodretrieval.models.test_time import low_resolution_logits
 from oodretrieval.results.tables import markdown_lines
 
 CLASSES = 9
 VAL = "camvid_val"
-BACKBONE = "tf_efficientnet_lite0"
 REPETITIONS = 9
 COLUMNS = {
     "mean_iou": "mean IoU",
@@ -51,7 +51,7 @@ NETWORKS = {
 def main() -> None:
     """Train, time and write the table."""
     chosen = arguments(__doc__, "comparison_networks.md", epochs=4)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     names = names_of(NETWORKS, chosen.seeds, "network")
     entries = {name: NETWORKS[network] for (network, _), name in names.items()}
     run = set_up(chosen.workspace, entries, VAL)

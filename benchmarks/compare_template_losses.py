@@ -6,9 +6,9 @@ Trains the same network by the same recipe with each, once for each seed (a few 
 writes docs/comparison_template_losses.md. What broke off goes on when called again.
 """
 
-import logging
 from typing import Any
 
+from command_line import note_progress
 from comparing import arguments, deeplab, names_of, set_up, train, with_spread
 
 from oodretrieval.results.tables import markdown_lines
@@ -31,7 +31,7 @@ COLUMNS = {
 def main() -> None:
     """Train and write the table."""
     chosen = arguments(__doc__, "comparison_template_losses.md", epochs=3)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     names = names_of(VARIANTS, chosen.seeds, "template")
     run = set_up(chosen.workspace, dict.fromkeys(names.values(), deeplab(CLASSES)), VAL)
     measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}

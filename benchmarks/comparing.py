@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from checkout import ROOT
+from command_line import command_line
 from numpy.typing import NDArray
 from PIL import Image
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.datasets import Sample, Subset, open_dataset
 from oodretrieval.entries import LITE_MEAN, LITE_STD, DatasetEntry, ModelEntry
 from oodretrieval.experiment.configuration import load_configuration
@@ -20,8 +23,7 @@ from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import Workspace
 
-ROOT = Path(__file__).resolve().parents[1]
-NETWORK = {"backbone": "tf_efficientnet_lite0", "channels": 96, "low_level_channels": 24}
+NETWORK = {"backbone": BACKBONE, "channels": 96, "low_level_channels": 24}
 RECIPE: dict[str, Any] = {
     "crop_height": 144,
     "crop_width": 192,
@@ -52,7 +54,7 @@ class HalfSize(Subset):
 
 def arguments(doc: str | None, output: str, epochs: int) -> argparse.Namespace:
     """Command line of a comparison."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(doc)
     parser.add_argument("--epochs", type=int, default=epochs, help="of every training")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of every variant")
     parser.add_argument("--gpu", type=int, default=-1)

@@ -9,13 +9,13 @@ over scenes, of the share of such kinds and the share of classes that are unknow
 chosen by the other scenes alone.
 """
 
-import argparse
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from command_line import command_line
 from numpy.typing import NDArray
 
 from oodretrieval.experiment.configuration import load_configuration
@@ -45,8 +45,10 @@ TERMS: Mapping[str, Mapping[str, float]] = {
     "novelty, 2 strangeness": {"novelty": 1, "strangeness": 2},
     "2 novelty, strangeness, images / 2": {"novelty": 2, "strangeness": 1, "images": 0.5},
 }
-Way = tuple[int, str, tuple[int, int], str]
-DEFAULT: Way = (100, "agglomerative", (6, 60), "novelty, strangeness, images / 2")
+LOOKS_LIKE = (2.0, 0.5, 0.6)
+"""Cosine from which a cluster that looks like an earlier one comes after the others; the first: none does."""
+Way = tuple[int, str, tuple[int, int], str, float]
+DEFAULT: Way = (100, "agglomerative", (6, 60), "novelty, strangeness, disagreement", 2.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,9 +85,7 @@ class Found:
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("scenes", nargs="+")
     parser.add_argument("--workspace", default="")
     options = parser.parse_args()
@@ -105,11 +105,11 @@ def main() -> None:
         by_scene = [[found[one.name, way].worth for one in searched if one.scene == s] for s in where]
         return float(np.mean([np.mean(values) for values in by_scene]))
 
-    print(markdown_head("terms", "mean over scenes", "worst scene"))
-    for terms in TERMS:
-        way: Way = (*DEFAULT[:3], terms)
+    print(markdown_head("terms", "alike ones after others", "mean over scenes", "worst scene"))
+    for terms, looks_like in product(TERMS, LOOKS_LIKE):
+        way: Way = (*DEFAULT[:3], terms, looks_like)
         worst = min(worth(way, [scene]) for scene in scenes)
-        print(markdown_row(terms, f"{worth(way, scenes):.3f}", f"{worst:.3f}"))
+        print(markdown_row(terms, _alike(looks_like), f"{worth(way, scenes):.3f}", f"{worst:.3f}"))
     best = max(ways, key=lambda way: worth(way, scenes))
     print(f"\ndefault: {_words(DEFAULT)}; best over all scenes: {_words(best)}, {worth(best, scenes):.3f}\n")
     chosen_by_others = []
@@ -134,8 +134,13 @@ def main() -> None:
 
 
 def _words(way: Way) -> str:
-    components, method, (things, most), terms = way
-    return f"{components} components, {method}, {things} things a cluster, at most {most}, {terms}"
+    components, method, (things, most), terms, looks_like = way
+    how = f"{components} components, {method}, {things} things a cluster, at most {most}, {terms}"
+    return f"{how}, alike ones after others: {_alike(looks_like)}"
+
+
+def _alike(looks_like: float) -> str:
+    return f"from {looks_like}" if looks_like <= 1 else "no"
 
 
 def _searched(run: Run, scene: str, name: str) -> Searched:
@@ -152,13 +157,15 @@ def _results(one: Searched) -> Iterator[tuple[Way, Found]]:
     for components, method, (share, most) in product(COMPONENTS, METHODS, NUMBERS):
         directions = principal_directions(one.vectors, components)
         groups = cluster(directions, method, min(most, max(8, things // share)))
-        for terms, weights in TERMS.items():
-            ranked = candidate_classes(directions, groups, one.evidence, weights)
+        for (terms, weights), looks_like in product(TERMS.items(), LOOKS_LIKE):
+            ranked = candidate_classes(
+                directions, groups, one.evidence, weights, looks_like, alike_last=looks_like <= 1
+            )
             first = first_classes(ranked[:FIRST], one.truth)
             led = {name: rank for name, rank in first["led"].items() if name in kinds}
             early = sum(rank <= FIRST_ON_A_PAGE for rank in led.values())
             yield (
-                (components, method, (share, most), terms),
+                (components, method, (share, most), terms, looks_like),
                 Found(first["unknown"], len(led), early, len(kinds)),
             )
 

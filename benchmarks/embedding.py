@@ -7,12 +7,12 @@ share of the ten nearest neighbours (cosine) that stay those of the crops one by
 own pixels in crops of 224 pixels, those of the same in float32. A line comes as soon as it is measured.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from command_line import command_line
 from numpy.typing import NDArray
 
 from oodretrieval.datasets import open_dataset
@@ -80,9 +80,7 @@ def _neighbours(vectors: NDArray[np.float32]) -> NDArray[np.intp]:
 
 def main() -> None:
     """Read the command line, measure, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--crops", type=int, default=200)
     parser.add_argument("--net", default="efficientnet_lite0")
     parser.add_argument("--device", default="cpu")

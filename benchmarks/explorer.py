@@ -13,7 +13,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -154,24 +154,22 @@ def measure(segments: int) -> None:
         recolour = milliseconds(lambda event: send(KeyEvent("key_press_event", canvas, "hbg"[event % 3])), 9)
         wheel = milliseconds(turn, 9)
         clicked = milliseconds(click, 9)
-        columns = (hover, read, recolour, wheel, clicked)
-        print(
-            f"{segments:>9,} {opened:8.2f} "
-            + " ".join(f"{median:8.1f} {worst:8.1f}" for median, worst in columns)
-            + f" {megabytes() - before:8.0f}"
-        )
+        print(line(segments, opened, (hover, read, recolour, wheel, clicked), f"{megabytes() - before:8.0f}"))
 
 
-def main() -> None:
+def line(segments: int, opened: float, columns: Sequence[tuple[float, float]], rest: str) -> str:
+    """What was measured of a catalogue of some size."""
+    times = " ".join(f"{median:8.1f} {worst:8.1f}" for median, worst in columns)
+    return f"{segments:>9,} {opened:8.2f} {times} {rest}"
+
+
+def measure_all(measure: Callable[[int], None], columns: Sequence[str], rest: str) -> None:
     """Measure each number of segments that is given."""
-    print(
-        f"{'segments':>9} {'open, s':>8} "
-        + " ".join(f"{name:>8} {'worst':>8}" for name in ("hover", "read", "recolour", "wheel", "click"))
-        + f" {'MB more':>8}    (milliseconds, median and worst)"
-    )
+    names = " ".join(f"{name:>8} {'worst':>8}" for name in columns)
+    print(f"{'segments':>9} {'open, s':>8} {names} {rest}    (milliseconds, median and worst)")
     for number in numbers():
         measure(number)
 
 
 if __name__ == "__main__":
-    main()
+    measure_all(measure, ("hover", "read", "recolour", "wheel", "click"), f"{'MB more':>8}")

@@ -1,216 +1,142 @@
-"""The explorer as a new user meets it: unknown kinds of the rendered streets are found, named and exported on its page.
+"""The explorer as a new user meets it: unknown kinds of the rendered streets are found, named and exported.
 
     python scripts/demo.py with args.explore=False
     python benchmarks/explorer_walkthrough.py --workspace workspace --chromium /usr/bin/chromium
 
-Does with mouse and keys what was done by a person who saw nothing but the screen, in Chromium without a window, on the
-objects that the demo found, without their truth; writes docs/explorer_walkthrough.md with its pictures, and
-docs/explorer.png, the window with truth. Needs the
-extra web, Playwright and Chromium; places in the scatter are those of the t-SNE of the versions in constraints.txt.
+Does with mouse and keys what was done by a person who saw nothing but the screen: in the window under Xvfb by xdotool,
+and on the page in Chromium without a window by Playwright, on the objects that the demo found, without their truth.
+Counts every action, compares the names in the exported COCO with the truth, and writes docs/explorer_walkthrough.md
+with its pictures, docs/explorer_web.jpg, the page, and docs/explorer.png, the window with truth. Needs the extra web,
+Playwright, Chromium, Xvfb and xdotool. Places in the scatter are those of the candidates that the demo had selected
+when the walk was last made, and of the t-SNE of the versions in constraints.txt: where these are others, look the
+places up again.
 """
 
-import argparse
 import json
-import re
 import shutil
 import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from checkout import ROOT
+from command_line import command_line
+from explorer_walks import NAME, Walk, box, command, reduce
+from explorer_walks_page import page_walk
+from explorer_walks_window import window_walk
 
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.stores import PREDICTED_IOU, Catalogue, CatalogueWriter
 
-SOURCE, NAME = "demo_objects", "my_streets"
-SIZE = {"width": 1280, "height": 720}
-DOCS = Path(__file__).parents[1] / "docs"
+SOURCE = "demo_objects"
+DOCS = ROOT / "docs"
+VIEWS = {"window": "In the window", "page": "On the page"}
 HEAD = """# A walk through the explorer
 
-What somebody did who had never seen it, with nothing but the page on a screen of 1280×720: the kinds of things that the
-network of the rendered streets was never taught are found, named and exported in {actions} actions (a click, a lasso, a
-text typed into a field; moving the pointer counts nothing). The candidates are the {candidates} objects that
-[the demo](quick_start.md) proposes, and nothing is known of their truth here, as of your own images.
-`python benchmarks/explorer_walkthrough.py --workspace workspace` does it again and makes this page.
+What somebody did who had seen nothing but the screen, of 1280×720: the kinds of things that the network of the
+rendered streets was never taught are found, named and exported, in the window in {window} actions and on the page in
+{page}. A key or a combination of keys, a click, a drag, and a text typed with Enter are an action each; moving the
+pointer is none. Window and page got real events, by xdotool and Playwright. The candidates are the {candidates} objects
+that [the demo](quick_start.md) proposes, and nothing is known of their truth here, as of your own images.
+`python benchmarks/explorer_walkthrough.py --workspace workspace` does both again, compares what was exported with the
+truth, and makes this page; its lassos lie where the points lay in this walk, and have to be placed again where the
+demo selects other candidates.
 
 """
-TAIL = """## The result
-
-Compared with the truth, which was not shown: a candidate shows a kind if most of its pixels do. Among the {candidates}
-candidates are {unknown} of kinds that were never learned, {named} were named, {right} of these rightly.
+RESULT = """What was exported, next to the truth, which was not shown (a candidate shows a kind if most of its pixels
+do): of {unknown} candidates of kinds that were never learned {named_unknown} got a name; {named} were named in all,
+{right} of these rightly.
 
 {table}
 
-`coco.json`, label images, tables and crops are what `f` wrote to `exports/{name}`; [From names to a network that knows
-them](naming.md) goes on from there.
+"""
+TAIL = """`coco.json`, label images, tables and crops are what `f` wrote to `exports/{name}`; [From names to a network
+that knows them](naming.md) goes on from there.
 
 ## What stood in the way
 
-Seen on the first walk, and mended since: what a lasso had selected was only counted, so that it had to be named blind;
+Seen on earlier walks, and mended since: what a lasso had selected was only counted, so that it had to be named blind;
 now it is shown as a sheet, and Shift + click takes out what does not belong. The contact sheet showed what the filter
-had left out. After Enter in the filter's field keys went on being text. Numbers were coloured by fifths, with entries
+had left out. After Enter in a field of the page keys went on being text. Numbers were coloured by fifths, with entries
 too long for the legend; now there is a colour bar. Crops that have a name did not say so. What was selected on a sheet
 had no mark there; now it has a tick. What was selected and then hidden by a filter still counted, and with nothing else
-selected a name went to all that was shown.
-
-The same was walked in the window, on a screen of 1280×720 with real mouse and keys: all eight kinds named and exported,
-75 names, in about forty actions, a wrong name and a wrong click and their repair among them. It had no menus then.
+selected a name went to all that was shown. In a window that was made smaller the title was cut off, and only the page
+could go back to what was shown before; now `,` and `.` do in both.
 """
 
 
-@dataclass
-class Walk:
-    """Acts on the page, and notes what was done and what the page said."""
+@dataclass(frozen=True)
+class Places:
+    """Where a person sees things in one of the views, in pixels of the screen.
 
-    page: Page
-    folder: Path
-    workspace: Path
-    log: list[str] = field(default_factory=list)
-    actions: int = 0
+    Attributes:
+        groups: Kind → corners of a box around its points.
+        boulder: A boulder on the sheet of what has no name.
+    """
 
-    def act(self, text: str, do: Callable[[], object]) -> None:
-        """One action, and what the page says after it."""
-        do()
-        self.settle()
-        self.actions += 1
-        said = self.page.locator(".said").inner_text().replace(str(self.workspace), "workspace")
-        self.log.append(f"{self.actions}. {text}" + ("" if "· segment" in said else f" → “{said}”"))
-        print(self.log[-1], flush=True)
-
-    def settle(self) -> None:
-        """Wait until nothing is under way."""
-        quiet = 0
-        while quiet < 6:
-            self.page.wait_for_timeout(500)
-            quiet = quiet + 1 if self.page.locator(".busy[hidden]").count() else 0
-
-    def picture(self, name: str, text: str) -> None:
-        """Keep what the screen shows, in few colours."""
-        path = self.folder / f"walk_{name}.png"
-        self.page.screenshot(path=path)
-        reduce(path, 960)
-        self.log.append(f"\n![{text}](explorer_walkthrough/{path.name})\n\n*{text}*\n")
-
-    # -- what a hand does ------------------------------------------------------------------------------------
-
-    def lasso(self, kind: str, *corners: tuple[int, int], add: bool = False) -> None:
-        """Draw around points; corners are pixels of the screen."""
-
-        def draw() -> None:
-            mouse = self.page.mouse
-            if add:
-                self.page.keyboard.down("Shift")
-            mouse.move(*corners[0])
-            mouse.down()
-            for corner in (*corners[1:], corners[0]):
-                mouse.move(*corner, steps=5)
-            mouse.up()
-            if add:
-                self.page.keyboard.up("Shift")
-
-        self.act(f"{'Shift + lasso' if add else 'Lasso'} around {kind}", draw)
-
-    def name(self, name: str) -> None:
-        """Name what is selected."""
-
-        def write() -> None:
-            self.page.get_by_placeholder("name them …").fill(name)
-            self.page.keyboard.press("Enter")
-
-        self.act(f"Type *{name}* into *name them …*, Enter", write)
-
-    def shift_click(self, place: int, why: str) -> None:
-        """Shift + click on an item of a sheet, counted from 1: takes it out of a selection, or adds it to one."""
-        item = self.page.locator(".item").nth(place - 1)
-        self.act(f"Shift + click on {why}", lambda: item.click(modifiers=["Shift"]))
-
-    def filter(self, text: str) -> None:
-        """Show only some."""
-
-        def write() -> None:
-            self.page.locator(".filter").fill(text)
-            self.page.keyboard.press("Enter")
-
-        typed = f"Type `{text}` into" if text else "Empty"
-        self.act(f"{typed} *Show only …*, Enter", write)
-
-    def key(self, key: str, text: str) -> None:
-        """Press a key."""
-        self.act(f"{text}: `{key}`", lambda: self.page.keyboard.press(key))
+    groups: dict[str, tuple[int, int, int, int]]
+    boulder: tuple[int, int]
 
 
-def reduce(path: Path, width: int) -> None:
-    """Make a picture smaller, and let it have few colours."""
-    image = Image.open(path).convert("RGB")
-    image = image.resize((width, round(width * image.height / image.width)), Image.Resampling.LANCZOS)
-    image.quantize(256, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
+WINDOW = Places(
+    {
+        "cone": (554, 466, 611, 516),
+        "barrel": (167, 381, 206, 412),
+        "wheelie bin": (225, 387, 255, 430),
+        "crate": (224, 293, 274, 347),
+        "animal": (341, 261, 379, 308),
+        "bench": (309, 278, 321, 307),
+        "trolley": (247, 219, 290, 257),
+        "boulder": (295, 386, 324, 412),
+    },
+    (710, 273),
+)
+PAGE = Places(
+    {
+        "cone": (624, 486, 690, 543),
+        "barrel": (204, 388, 252, 434),
+        "wheelie bin": (268, 398, 304, 447),
+        "crate": (268, 300, 326, 355),
+        "animal": (397, 260, 438, 320),
+        "bench": (362, 287, 375, 309),
+        "trolley": (294, 221, 344, 257),
+        "boulder": (349, 399, 380, 428),
+    },
+    (923, 499),
+)
 
 
-def command(name: str, workspace: Path, *more: str) -> list[str]:
-    """The explorer's command line."""
-    script = DOCS.parent / "scripts" / "discover_embedding_space.py"
-    named = f"args.embeddings_file={name}", f"args.workspace={workspace}"
-    return [sys.executable, str(script), "with", *named, *more]
-
-
-def box(left: int, top: int, right: int, bottom: int) -> tuple[tuple[int, int], ...]:
-    """Corners of a lasso."""
-    return (left, top), (right, top), (right, bottom), (left, bottom)
-
-
-def walk_through(walk: Walk) -> None:
+def walk_through(walk: Walk, places: Places) -> None:
     """From the first look to the export."""
-    page = walk.page
+    walk.settle()
+    walk.picture("1", "Opens on the candidates of highest novelty; dark points are the most novel ones")
+    walk.key("l", "lasso")
+    for kind in ("cone", "barrel", "wheelie bin", "crate", "animal", "bench"):
+        walk.lasso("a dark group", *box(*places.groups[kind]))
+        if kind == "cone":
+            walk.picture(kind, "What is selected is shown on the right, before it gets a name")
+        walk.call(kind)
+    walk.lasso("a dark group", *box(*places.groups["trolley"]))
+    walk.picture("trolley", "Trolleys, whole and in parts")
+    walk.call("trolley")
+    walk.key("x", "select nothing")
+    walk.ask_filter()
+    walk.write("not tags")
+    walk.key("s", "contact sheet of what is left")
+    walk.picture("left", "What is left, of highest novelty first: among them a boulder, the sixth")
+    walk.right_click("the boulder: what is like it?", places.boulder)
     walk.picture(
-        "1", "The page opens on the candidates of highest novelty; dark points are the most novel ones"
+        "boulder", "Its nearest neighbours, three boulders first, which lie next to it in the scatter"
     )
-    walk.filter("score > 4.2")
-    walk.act("Click on *Lasso*", lambda: page.get_by_role("button", name="Lasso", exact=True).click())
-    walk.lasso("a dark group at the bottom", *box(395, 558, 440, 608))
-    walk.picture("2", "What is selected is shown on the right: crates, and nothing else")
-    walk.name("crate")
-    walk.lasso("the group at the top", *box(445, 85, 535, 195))
-    walk.picture("3", "Cones, and two patches of pavement among them, further down")
-    walk.shift_click(11, "a patch of pavement")
-    walk.shift_click(13, "another one")
-    walk.name("cone")
-    walk.lasso("a group on the left", *box(300, 500, 360, 565))
-    walk.name("wheelie bin")
-    walk.lasso("the group below", *box(262, 568, 345, 645))
-    walk.shift_click(11, "a patch of pavement")
-    walk.shift_click(11, "another one")
-    walk.name("barrel")
-    walk.lasso("the group furthest to the left", *box(210, 345, 315, 390))
-    walk.lasso("the small one below, which are wheels of trolleys", *box(250, 400, 290, 448), add=True)
-    walk.name("trolley")
-    walk.lasso("the group above", *box(315, 200, 405, 295))
-    walk.name("animal")
-    walk.filter("score > 4.2 and not tags")
-    walk.picture("4", "The contact sheet shows what is left: benches, and a boulder, which is the third")
-    walk.shift_click(3, "the boulder")
-    walk.name("boulder")
-    for place in (1, 4, 5, 8, 18):
-        walk.shift_click(place, "a bench")
-    walk.picture("5", "What is selected has a tick on the sheet, and a ring among the points")
-    walk.key("PageDown", "Next page of the contact sheet")
-    walk.shift_click(7, "a bench")
-    walk.name("bench")
-    walk.filter("")
-    walk.act("Click on *Clear*", lambda: page.get_by_role("button", name="Clear", exact=True).click())
-    walk.key("y", "Colour by name")
-    walk.picture("6", "Eight kinds have names")
-
-    def export() -> None:
-        page.locator(".menu > button", has_text="Names").click()
-        page.get_by_role("button", name="Export what is named").click()
-
-    walk.act("Menu *Names*, *Export what is named*", export)
+    walk.lasso("the ringed points next to it", *box(*places.groups["boulder"]))
+    walk.call("boulder")
+    walk.empty_filter()
+    walk.key("x", "select nothing")
+    walk.key("y", "colour by name")
+    walk.picture("named", "Eight kinds have names")
+    walk.key("f", "export what is named")
 
 
 @dataclass(frozen=True)
@@ -219,6 +145,16 @@ class Truth:
 
     shown: list[str]
     named: list[str]
+
+    def counts(self) -> dict[str, int]:
+        """Candidates of kinds that were never learned, those of them that are named, all named, and rightly."""
+        pairs = list(zip(self.shown, self.named, strict=True))
+        return {
+            "unknown": sum(bool(shown) for shown, _ in pairs),
+            "named_unknown": sum(bool(shown and name) for shown, name in pairs),
+            "named": sum(bool(name) for _, name in pairs),
+            "right": sum(shown == name != "" for shown, name in pairs),
+        }
 
     def table(self) -> pd.DataFrame:
         """One row a kind that was never learned."""
@@ -269,54 +205,46 @@ def compared(source: Catalogue, export: Path) -> Truth:
 
 def main() -> None:
     """Walk, and write the page."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--workspace", type=Path, required=True, help="in which the demo has run")
     parser.add_argument("--docs", type=Path, default=DOCS, help="where page and pictures go")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
-    parser.add_argument("--window-only", action="store_true", help="make docs/explorer.png and nothing else")
+    parser.add_argument("--views", nargs="+", choices=tuple(VIEWS), default=tuple(VIEWS))
+    parser.add_argument(
+        "--quiet", type=float, default=2.0, help="seconds without a change that end an action"
+    )
+    parser.add_argument("--picture-only", action="store_true", help="make docs/explorer.png and nothing else")
     chosen = parser.parse_args()
-    window = chosen.docs / "explorer.png"
-    subprocess.run(command(SOURCE, chosen.workspace, f"args.snapshot={window}"), check=True)
-    reduce(window, 1100)
-    if chosen.window_only:
+    picture = chosen.docs / "explorer.png"
+    subprocess.run(command(SOURCE, chosen.workspace, f"args.snapshot={picture}"), check=True)
+    reduce(picture, 1100)
+    if chosen.picture_only:
         return
     source = Catalogue.open(chosen.workspace / "catalogues" / SOURCE)
-    without_truth(source, chosen.workspace / "catalogues" / NAME)
     pictures = chosen.docs / "explorer_walkthrough"
     pictures.mkdir(parents=True, exist_ok=True)
-    serve = command(NAME, chosen.workspace, "args.host=browser")
-    with subprocess.Popen(serve, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            address = next(
-                found[0] for line in server.stdout or () if (found := re.search(r"http://\S+", line))
-            )
-            with sync_playwright() as started:
-                chromium = started.chromium.launch(executable_path=chosen.chromium, args=["--no-sandbox"])
-                page = chromium.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
-                page.set_default_timeout(90_000)
-                page.goto(address)
-                page.wait_for_selector(".map[data-ready]")
-                walk = Walk(page, pictures, chosen.workspace)
-                walk.settle()
-                walk_through(walk)
-                chromium.close()
-        finally:
-            server.terminate()
-    truth = compared(source, chosen.workspace / "exports" / NAME)
-    named, right = (
-        sum(map(bool, truth.named)),
-        sum(a == b != "" for a, b in zip(truth.shown, truth.named, strict=True)),
-    )
-    counts = {
-        "candidates": len(source),
-        "unknown": sum(map(bool, truth.shown)),
-        "named": named,
-        "right": right,
-    }
-    text = HEAD.format(actions=walk.actions, **counts) + "\n".join(walk.log) + "\n\n"
-    text += TAIL.format(table=markdown_table(truth.table()), name=NAME, **counts)
+    actions, parts = {}, []
+    for view in chosen.views:
+        without_truth(source, chosen.workspace / "catalogues" / NAME)
+        shutil.rmtree(chosen.workspace / "exports" / NAME, ignore_errors=True)
+        opened = (
+            window_walk(chosen.workspace, pictures, chosen.quiet)
+            if view == "window"
+            else page_walk(chosen.workspace, pictures, chosen.quiet, chosen.chromium)
+        )
+        with opened as walk:
+            walk_through(walk, {"window": WINDOW, "page": PAGE}[view])
+            log = walk.table().replace(str(chosen.workspace), "workspace")
+        truth = compared(source, chosen.workspace / "exports" / NAME)
+        actions[view] = walk.actions
+        parts.append(
+            f"## {VIEWS[view]}\n{log}\n"
+            + RESULT.format(**truth.counts(), table=markdown_table(truth.table()))
+        )
+        print(parts[-1], flush=True)
+    if set(chosen.views) != set(VIEWS):
+        return
+    text = HEAD.format(candidates=len(source), **actions) + "".join(parts) + TAIL.format(name=NAME)
     (chosen.docs / "explorer_walkthrough.md").write_text(text, encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""How fast the page answers: what the server does for a hover, a recolouring and a zoom, and how large the process is.
+"""How fast the page answers: what the server does for hover, click, recolouring and zoom, and how large the process is.
 
     python benchmarks/explorer_web.py 10000 1000000
     python benchmarks/explorer_web.py 1000000 --cpu
@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from explorer import EVENTS, clock, made, megabytes, milliseconds, numbers
+from explorer import EVENTS, clock, line, made, measure_all, megabytes, milliseconds
 
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.session import Session
@@ -52,12 +52,12 @@ def measure(segments: int) -> None:
         card = milliseconds(lambda i: take({"type": "pointer", "row": int(rows[i])}))
         recolour = milliseconds(lambda i: take({"type": "key", "key": colourings[i % 3]}), 9)
         zoom = milliseconds(lambda i: _zoom(view, i), 9)
-        size = megabytes() - before
-        print(
-            f"{segments:>9,} {opened:8.2f} "
-            + " ".join(f"{median:8.1f} {worst:8.1f}" for median, worst in (hover, card, recolour, zoom))
-            + f" {sent(view) / 1e6:8.1f} {size:8.0f}"
+        click = milliseconds(
+            lambda i: take({"type": "button", "trigger": "left", "row": int(rows[EVENTS // 2 + i])}), 9
         )
+        size = megabytes() - before
+        columns = hover, card, recolour, zoom, click
+        print(line(segments, opened, columns, f"{sent(view) / 1e6:8.1f} {size:8.0f}"))
 
 
 def _zoom(view: PageView, step: int) -> None:
@@ -69,16 +69,5 @@ def _zoom(view: PageView, step: int) -> None:
     view.note_view()
 
 
-def main() -> None:
-    """Measure each number of segments that is given."""
-    print(
-        f"{'segments':>9} {'open, s':>8} "
-        + " ".join(f"{name:>8} {'worst':>8}" for name in ("hover", "card", "recolour", "zoom"))
-        + f" {'MB sent':>8} {'MB more':>8}    (milliseconds, median and worst)"
-    )
-    for number in numbers():
-        measure(number)
-
-
 if __name__ == "__main__":
-    main()
+    measure_all(measure, ("hover", "card", "recolour", "zoom", "click"), f"{'MB sent':>8} {'MB more':>8}")

@@ -12,9 +12,13 @@ from oodretrieval.entries import ModelEntry
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.results.tagged import CandidateRows, read_tags
 from oodretrieval.stages.discover.discover_classes import discover_classes
 from oodretrieval.stages.discover.find_similar import find_similar
-from oodretrieval.stages.discover.settings import DiscoverClassesSettings, SimilarSettings
+from oodretrieval.stages.discover.search_classes import search_classes
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings, SearchSettings, SimilarSettings
+from oodretrieval.stages.evaluate.discovery.eval_discovery import eval_discovery
+from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
@@ -22,15 +26,17 @@ from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
-from oodretrieval.stages.evaluate.search_classes import search_classes
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
 from oodretrieval.stages.evaluate.settings import (
     IouSettings,
     RetrievalSettings,
-    SearchSettings,
     SegmentationSettings,
 )
+from oodretrieval.stages.explain.explain import explain
+from oodretrieval.stages.explain.settings import ExplainSettings
+from oodretrieval.stages.export.export import export
+from oodretrieval.stages.export.settings import ExportSettings
 from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics
 from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainMetaSettings, TrainNoveltySettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
@@ -46,6 +52,8 @@ from oodretrieval.stages.select.merge_catalogues import merge_catalogues
 from oodretrieval.stages.select.settings import EmbedSettings, MergeSettings
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
+from oodretrieval.stores import Catalogue
+from oodretrieval.stores.tag_journal import TagJournal
 
 Stages = dict[str, Callable[[Run], Any]]
 Kind = TypeVar("Kind")
@@ -98,6 +106,7 @@ def further_stages() -> Stages:
     selected = {"select_by": "predicted_iou", "min_pixels": 20, "min_height": 6, "min_width": 6}
     objects = {**OBJECTS, "min_height": 2, "min_width": 2, "select_quantile": 0.5}
     merged = {"catalogues": ("val", "more"), "save_file": "merged"}
+    inspected = {**DATA, **NETWORK, **CPU, "dataset": ("val",), "repetitions": 2, "looks": 4, "seeds": 2}
     return {
         "compute_logit_statistics": _of(compute_logit_statistics, LogitStatisticsSettings, fitted),
         "train_novelty": _of(train_novelty, TrainNoveltySettings, fitted),
@@ -119,9 +128,24 @@ def further_stages() -> Stages:
             discover_classes, DiscoverClassesSettings, {**catalogue, "clusters": 2, "classes": 1}
         ),
         "find_similar": _of(find_similar, SimilarSettings, {**catalogue, "candidates": (0,), "number": 3}),
+        "eval_discovery": _of(eval_discovery, DiscoverySettings, inspected),
+        "tag": tag,
+        "export": _of(export, ExportSettings, catalogue),
+        "explain": _of(explain, ExplainSettings, {**DATA, **NETWORK, **CPU, "number": 1}),
         "report": _of(report, ReportSettings, {**DATA, **META, "min_pixels": 30, "segments": 2}),
         "train_segmentation": _of(train_segmentation, TrainSegmentationSettings, training),
     }
+
+
+def tag(run: Run) -> None:
+    """What a person does in the explorer: two tags, each given to candidates of the catalogue that have none yet."""
+    catalogue = Catalogue.named(run.workspace, "val")
+    journal, table = TagJournal(catalogue.path), read_tags(catalogue)
+    for name, rows in (("bin", [0, 1]), ("tram", [2])):
+        step = table.tagging(CandidateRows(catalogue).keys(rows), name, "#0072B2")
+        if not step.is_empty:
+            for taken in journal.append(step):
+                table.apply(taken)
 
 
 def without_logits() -> Stages:

@@ -10,7 +10,6 @@ quarters of the unknown ones. Pages of 12 looks; a segment is unknown if more th
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,15 +18,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from command_line import USUAL_WORKSPACE, command_line
 from measuring import alternate, load
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from oodretrieval.choices import DISTANCE
+from oodretrieval.choices import DISTANCE, SIMULATIONS
 from oodretrieval.errors import PartialFailure
 from oodretrieval.evaluation import mean_found, simulate_feedback
-from oodretrieval.evaluation.feedback_simulation import SEEDS, Answer, Ranker
+from oodretrieval.evaluation.feedback_simulation import Answer, Ranker
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
@@ -195,7 +195,7 @@ def prior_score(
 
 def found(part: Part, method: Method, wrong: float) -> NDArray[np.float64]:
     """Share of the unknown segments that looks could show which they did, for each of :data:`LOOKS`."""
-    seeds = range(SEEDS if wrong or method.random else 1)
+    seeds = range(SIMULATIONS if wrong or method.random else 1)
     curve = mean_found(
         [
             simulate_feedback(
@@ -238,8 +238,9 @@ def scenes(arguments: argparse.Namespace) -> str:
                 "worst": every[:, AT].min(),
                 **{f"mean, {looks} looks": every[:, i].mean() for i, looks in enumerate(LOOKS)},
             }
-        table = pd.DataFrame.from_dict(lines, orient="index")
-        table.index.name = f"{wrong:.0%} wrong, {TARGET} looks"
+        table = pd.DataFrame.from_dict(lines, orient="index").rename_axis(
+            f"{wrong:.0%} wrong, {TARGET} looks"
+        )
         texts.append(markdown_table(table))
     return "\n\n".join(texts) + "\n"
 
@@ -273,12 +274,10 @@ def speed(arguments: argparse.Namespace) -> str:
 
 def main() -> None:
     """Read the command line, print the text or write it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     commands = parser.add_subparsers(required=True)
     of_scenes = commands.add_parser("scenes", help="unknown segments found")
-    of_scenes.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
+    of_scenes.add_argument("--workspace", default=USUAL_WORKSPACE)
     of_scenes.add_argument("--scene", nargs=2, action="append", required=True, metavar=("MODEL", "DATASET"))
     of_scenes.add_argument("--prior", choices=PRIORS, default="novelty", help="score to start from")
     of_scenes.add_argument(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from checkout import DRIVES
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -16,7 +17,6 @@ REPETITIONS = 1000
 FIXATIONS, RANDOM, SQUARES = "fixations", "random, of the segment", "random squares of the segment"
 SALIENCY, CAM, ABLATION = "gradient saliency", "Seg-Grad-CAM", "feature ablation"
 DIFFERENCE = "gradient × difference"
-SCENES = ("0001tp", "0006r0", "0016e5")
 HEAD = """# Fixations: measured
 
 Made by `python benchmarks/fixations.py deletion`, `signal`, `speed` and `report`; what a fixation is stands in
@@ -101,7 +101,7 @@ def report(work: Path) -> str:
     parts = [HEAD]
     if images := _images(work / "deletion.jsonl"):
         parts.append(_deletion(images))
-    scenes = {scene: found for scene in SCENES if (found := _images(work / f"signal_{scene}.jsonl"))}
+    scenes = {scene: found for scene in DRIVES if (found := _images(work / f"signal_{scene}.jsonl"))}
     if scenes:
         parts.append(_signal(scenes))
     if (work / "speed.json").is_file():

@@ -25,6 +25,8 @@ import fixation_tables
 import numpy as np
 import torch
 from captum.attr import FeatureAblation, LayerAttribution, LayerGradCam, Saliency
+from checkout import DRIVES, ROOT
+from command_line import command_line
 from fixation_tables import ABLATION, CAM, DIFFERENCE, FIXATIONS, RANDOM, SALIENCY, SQUARES
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter, minimum_filter
@@ -32,6 +34,7 @@ from scipy.sparse import lil_array
 from scipy.sparse.linalg import spsolve
 from torch import Tensor, nn
 
+from oodretrieval.choices import LARGE_SEGMENT
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
@@ -42,9 +45,6 @@ from oodretrieval.explain.maps import WIDTH
 from oodretrieval.models import DeepWV3Plus, load_model
 from oodretrieval.segments import label_components
 
-ROOT = Path(__file__).resolve().parents[1]
-DRIVES = ("0001tp", "0006r0", "0016e5")
-MIN_PIXELS = 400
 PER_IMAGE = 6
 COMPARED_BEFORE = 40
 """Images of the random order that deletion leaves out."""
@@ -69,7 +69,7 @@ def segments_of(
     prediction = logits[0].argmax(0).numpy()
     components = label_components(prediction)
     ids, sizes = np.unique(components, return_counts=True)
-    large = ids[(sizes >= MIN_PIXELS) & (ids > 0)]
+    large = ids[(sizes >= LARGE_SEGMENT) & (ids > 0)]
     for number in generator.permutation(large)[:most]:
         mask = components == number
         yield mask, int(prediction[mask][0])
@@ -422,9 +422,7 @@ def measure_speed(chosen: argparse.Namespace, configuration: Configuration) -> N
 
 def main() -> None:
     """Read the command line and run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("task", choices=("deletion", "signal", "speed", "report"))
     parser.add_argument(
         "--work", type=Path, default=ROOT / "workspace" / "fixations", help="what is measured"

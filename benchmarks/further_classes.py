@@ -13,7 +13,6 @@ IoU before and after. Goes on where it broke off.
 
 import argparse
 import json
-import logging
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,9 +20,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from checkout import DRIVES, ROOT
+from command_line import command_line, note_progress
 
 from oodretrieval.choices import OBJECTS
-from oodretrieval.datasets import NewClasses, SegmentationDataset, subset_by_index
+from oodretrieval.datasets import SegmentationDataset, subset_by_index, with_new_classes
 from oodretrieval.datasets.exported import ExportedLabels
 from oodretrieval.datasets.transforms import TrainingTensors
 from oodretrieval.entries import DatasetEntry, ModelEntry
@@ -49,7 +50,7 @@ from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stages.train.segmentation_quality import evaluate
+from oodretrieval.stages.train.segmentation_quality import evaluate_network
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import Catalogue, Workspace
@@ -57,8 +58,6 @@ from oodretrieval.stores import Catalogue, Workspace
 STREETS, DEMO = "streets_test", "demo_objects"
 NAMED = 40
 """Rendered streets in which kinds are named; the network is measured in those after them."""
-ROOT = Path(__file__).resolve().parents[1]
-DRIVES = ("0016e5", "0001tp", "0006r0")
 CHECK = 16
 """Every 16th training frame is also what epochs are compared by, with the exported images that are held out."""
 SURE = 0.7
@@ -130,9 +129,7 @@ def camvid(drive: str, chosen: argparse.Namespace, run: Run) -> Loop:
 
 def main() -> None:
     """Do it and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("scenes", choices=("streets", "camvid"))
     parser.add_argument("--workspace", type=Path, help="in which the demo has run, for streets")
     parser.add_argument("--folder", type=Path, required=True, help="for everything else")
@@ -144,7 +141,7 @@ def main() -> None:
     parser.add_argument("--looks", type=int, default=180)
     parser.add_argument("--epochs", type=int, default=3)
     chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     if chosen.scenes == "streets" and chosen.workspace is None:
         parser.error("streets needs --workspace")
     run = Run(load_configuration(), Workspace(chosen.folder))
@@ -230,7 +227,7 @@ def report(loop: Loop, run: Run, folder: Path, weights: Path, export: Path) -> p
     """Measure both networks in the other images."""
     entry = run.configuration.model(loop.model)
     new = ExportedLabels(export).new_classes
-    others = NewClasses(loop.others, new)
+    others = with_new_classes(loop.others, new)
     classes = others.label_set
     assert classes is not None, "of the tags, at least"
     further = replace(entry, kwargs={**entry.kwargs, "num_classes": classes.num_classes}, weights=weights)
@@ -248,11 +245,11 @@ def report(loop: Loop, run: Run, folder: Path, weights: Path, export: Path) -> p
     return table
 
 
-def iou_of(entry: ModelEntry, others: NewClasses) -> dict[str, float | None]:
+def iou_of(entry: ModelEntry, others: SegmentationDataset) -> dict[str, float | None]:
     """IoU of every class that the images show."""
     device = choose_device(-1)
     data = TrainingTensors(others, entry.mean, entry.std)
-    measures = evaluate(load_model(entry).to(device), data, device, background=False).measures()
+    measures = evaluate_network(load_model(entry).to(device), data, device, background=False).measures()
     found: dict[str, float | None] = measures["iou"]
     return found
 

@@ -1,7 +1,7 @@
 """Damaged and hostile files for every reader of files from elsewhere.
 
     python benchmarks/fuzzing.py --inputs 100000 --seed 0 --log fuzzing.jsonl
-    python benchmarks/fuzzing.py --engine atheris --seconds 180
+    python benchmarks/fuzzing.py --engine atheris --inputs 100000 --log guided.jsonl
 
 Whole files are damaged at random (flipped bits, other bytes, numbers at their limits, parts cut out, repeated or put
 elsewhere, ends cut off); files that carry a checksum get the right one again, so that what lies behind is reached. A
@@ -12,7 +12,6 @@ With ``--engine atheris`` (``pip install -c constraints.txt -e ".[fuzz]"``) libF
 lines of ours that an input reaches.
 """
 
-import argparse
 import io
 import json
 import os
@@ -34,11 +33,11 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import h5py
 import numpy as np
 import torch
+from command_line import command_line
 from PIL import Image
 from safetensors.numpy import save as save_tensors
 
@@ -373,12 +372,13 @@ def input_of(reader: Reader, seed: int, number: int) -> bytes:
     return damaged(rng.choice(reader.seeds), rng)
 
 
-def guided(reader: Reader, seconds: int) -> tuple[int, int, str]:
+def guided(reader: Reader, inputs: int, seconds: int) -> tuple[int, int, str]:
     """Let libFuzzer look for inputs of a reader, in a process of its own.
 
     Args:
         reader: The reader.
-        seconds: How long.
+        inputs: How many.
+        seconds: At most; 0 is no limit.
 
     Returns:
         Inputs tried, lines and branches reached, and what was found, if anything.
@@ -402,49 +402,55 @@ def guided(reader: Reader, seconds: int) -> tuple[int, int, str]:
                 with suppress(OODRetrievalError):
                     reader.read(content, place)
 
-            limits = [f"-max_total_time={seconds}", f"-timeout={SECONDS}", f"-rss_limit_mb={BYTES >> 20}"]
+            limits = [f"-runs={inputs}", f"-max_total_time={seconds}", f"-timeout={SECONDS}"]
+            limits += [f"-rss_limit_mb={BYTES >> 20}", "-print_final_stats=1"]
             os.chdir(folder)
             atheris.Setup([sys.argv[0], *limits, str(corpus)], one)
             atheris.Fuzz()
             os._exit(0)
         status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
         text = said.read_text(errors="replace")
-    tried_of = re.findall(r"^#(\d+)", text, re.MULTILINE)
+    tried_of = re.findall(r"^#(\d+)|number_of_executed_units: (\d+)", text, re.MULTILINE)
     reached = re.findall(r"cov: (\d+)", text)
     found = (
         ""
         if status == 0
         else (re.findall(r"(?:Uncaught Python exception|ERROR).*\n?.*", text) or [text[-300:]])[0]
     )
-    return int((tried_of or [0])[-1]), int((reached or [0])[-1]), found
+    return max((int(a or b) for a, b in tried_of), default=0), int((reached or [0])[-1]), found
 
 
-def guide(chosen: dict[str, Reader], seconds: int) -> int:
-    """Let libFuzzer try readers and print; returns the number of findings."""
+def guide(chosen: dict[str, Reader], inputs: int, seconds: int, log: Path | None) -> int:
+    """Let libFuzzer try readers and print; returns the number of findings. Goes on with what ``log`` holds."""
     print(markdown_head("reader", "inputs", "reached", "finding"), flush=True)
-    findings = 0
+    known = log.read_text().splitlines() if log and log.is_file() else []
+    rows = {row["reader"]: row for row in map(json.loads, known)}
     for name, reader in chosen.items():
-        number, reached, found = guided(reader, seconds)
-        findings += bool(found)
-        print(markdown_row(name, number, reached, " ".join(found.split())), flush=True)
-    return findings
+        if name not in rows:
+            number, reached, found = guided(reader, inputs, seconds)
+            finding = " ".join(found.split())
+            rows[name] = {"reader": name, "inputs": number, "reached": reached, "finding": finding}
+            if log:
+                with log.open("a") as file:
+                    file.write(json.dumps(rows[name]) + "\n")
+        print(markdown_row(*rows[name].values()), flush=True)
+    return sum(bool(rows[name]["finding"]) for name in chosen)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Do it and print; returns the number of findings."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--inputs", type=int, default=100_000, help="for each reader")
     parser.add_argument("--readers", nargs="*", help="names; all by default")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--log", type=Path, help="one line of JSON a batch; goes on with what it holds")
+    parser.add_argument("--log", type=Path, help="one line of JSON a batch or reader; goes on with it")
     parser.add_argument("--engine", choices=("random", "atheris"), default="random")
-    parser.add_argument("--seconds", type=int, default=180, help="for each reader, with atheris")
+    parser.add_argument("--seconds", type=int, default=0, help="at most for each reader, with atheris")
     options = parser.parse_args(arguments)
     everything = readers()
     if options.engine == "atheris":
-        return guide({name: everything[name] for name in options.readers or everything}, options.seconds)
+        chosen = {name: everything[name] for name in options.readers or everything}
+        return guide(chosen, options.inputs, options.seconds, options.log)
     for reader in everything.values():  # damaged is only what was whole
         with tempfile.TemporaryDirectory() as folder:
             for seed in reader.seeds:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pretended_predictions import street_logits, street_truth
 
+from oodretrieval.bilinear import resize_bilinear
 from oodretrieval.choices import Keep
 from oodretrieval.segments import entropy_levels
 from oodretrieval.stores import Prediction, write_prediction
-from oodretrieval.stores.bilinear import resize_bilinear
 from oodretrieval.uncertainty import softmax
 
 HEIGHT, WIDTH, CLASSES, STRIDE = 1024, 2048, 19, 4
@@ -80,12 +80,16 @@ def bytes_on_disk(prediction: Prediction, keeps: tuple[Keep, ...] = ("logits", "
 def alternate(
     cases: Mapping[str, Callable[[], Any]], repetitions: int, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
-    """Seconds of every case, the median of repetitions in turn, after one that does not count."""
+    """Seconds of every case, the median of repetitions in turn, after one that does not count.
+
+    In another order each time: threads of a library may go on spinning for a while, and slow what comes next.
+    """
+    random = np.random.default_rng(0)
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for repetition in range(repetitions + 1):
-        for name, case in cases.items():
+        for name in random.permutation(list(cases)).tolist():
             start = clock()
-            case()
+            cases[name]()
             if repetition:
                 seconds[name].append(clock() - start)
     return {name: statistics.median(values) for name, values in seconds.items()}

@@ -6,18 +6,18 @@ Each clip is held out once; of the others, images at equal steps are learned fro
 and the worst of them, of the known segments.
 """
 
-import argparse
-import os
 import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from command_line import USUAL_WORKSPACE, command_line
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
-from oodretrieval.evaluation import clip_names, r2
+from oodretrieval.clips import clip_names
+from oodretrieval.evaluation import r2
 from oodretrieval.meta_models import KINDS, training_rows
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.stores import Workspace, read_segments
@@ -55,10 +55,8 @@ def learning_curve(table: pd.DataFrame, sizes: tuple[int, ...], seeds: int) -> p
 
 def main() -> None:
     """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
+    parser = command_line(__doc__)
+    parser.add_argument("--workspace", default=USUAL_WORKSPACE)
     parser.add_argument("--model", required=True, help="segmentation network")
     parser.add_argument("--train", required=True, help="video dataset of several clips")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of images")
@@ -75,8 +73,7 @@ def main() -> None:
             by_clip = part[part["kind"] == kind].groupby("clip")["r2"].mean()
             line[kind] = f"{by_clip.mean():.3f} ({by_clip.min():.3f})"
         lines[size] = line
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index.name = "images"
+    table = pd.DataFrame.from_dict(lines, orient="index").rename_axis("images")
     print(markdown_table(table))
 
 

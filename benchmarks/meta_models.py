@@ -9,17 +9,17 @@ Everything is trained strictly. Intervals are of 95 %, by bootstrap over blocks 
 the same resamples.
 """
 
-import argparse
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import pandas as pd
+from command_line import USUAL_WORKSPACE, command_line
 from tqdm import tqdm
 
-from oodretrieval.evaluation import clip_names, interval, meta_measures, r2
+from oodretrieval.clips import clip_names
+from oodretrieval.evaluation import interval, meta_measures, r2
 from oodretrieval.meta_models import (
     BoostedMetaModel,
     LinearMetaModel,
@@ -116,9 +116,9 @@ class Study:
                     else None
                 )
             lines[name] = line
-        table = pd.DataFrame.from_dict(lines, orient="index")
-        table.index.name = f"meta model ({rows.sum()} segments)"
-        return table
+        return pd.DataFrame.from_dict(lines, orient="index").rename_axis(
+            f"meta model ({rows.sum()} segments)"
+        )
 
 
 def _with_interval(value: float, resamples: np.ndarray, sign: bool = False) -> str:
@@ -168,18 +168,15 @@ def compare_features(study: Study, groups: str, folds: int) -> None:
         for name, line in lines.items():
             line[f"R², {what}"] = table["R²"][name]
             line[f"against published, {what}"] = table["R² against published"][name]
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index.name = "features of boosting"
+    table = pd.DataFrame.from_dict(lines, orient="index").rename_axis("features of boosting")
     print("\n### Features\n")
     print(markdown_table(table))
 
 
 def main() -> None:
     """Read the command line and print both tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--workspace", default=os.environ.get("OODRETRIEVAL_WORKSPACE", "workspace"))
+    parser = command_line(__doc__)
+    parser.add_argument("--workspace", default=USUAL_WORKSPACE)
     parser.add_argument("--model", required=True, help="segmentation network")
     parser.add_argument("--train", required=True, help="dataset to learn from")
     parser.add_argument("--val", required=True, help="dataset to evaluate on")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from checkout import ROOT
 from numpy.typing import NDArray
 from PIL import Image
 from skimage.segmentation import felzenszwalb
@@ -29,7 +30,6 @@ from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.regions import RegionTree, pool_features, propose_regions, region_terms
 from oodretrieval.uncertainty import energy, normalised_entropy
 
-ROOT = Path(__file__).resolve().parent.parent
 UNKNOWN = [
     "Animal",
     "CartLuggagePram",

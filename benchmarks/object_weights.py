@@ -9,33 +9,28 @@ last table shows for each scene the row that the others would have chosen by the
 regions in the workspace are left out. ``--every`` takes every n-th image.
 """
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from command_line import command_line
 from object_candidates import shares_text
 
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
-from oodretrieval.evaluation.discovery import Matches, curve_of_matches, matches_of_areas
+from oodretrieval.evaluation.discovery import Matches, curve_of_matches
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.datasets import dataset_in_use
 from oodretrieval.experiment.settings import CommonSettings
-from oodretrieval.masks import RunLengthMask, decode_mask
 from oodretrieval.regions import (
     Choice,
     RegionReference,
-    RegionTree,
     ScoreWeights,
-    choose_regions,
-    order_scores,
-    score_regions,
 )
 from oodretrieval.regions.scoring import CONTRAST
 from oodretrieval.results.tables import markdown_head, markdown_row
-from oodretrieval.stores import Stored, Workspace, stored_prediction
+from oodretrieval.stages.select.region_choice import chosen_regions, in_order, matches_of_regions
+from oodretrieval.stores import SELECT_SCORE, Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, read_regions, regions_path
 
 SHARES = ("touched", "found", "outlined")
@@ -62,9 +57,7 @@ class Image:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--scene", nargs=2, action="append", required=True, metavar=("MODEL", "DATASET"))
     parser.add_argument("--workspace", type=Path)
     parser.add_argument("--every", type=int, default=1)
@@ -157,6 +150,9 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
         "threshold 0": (default, replace(choice, threshold=0.0)),
         "threshold 1": (default, replace(choice, threshold=1.0)),
         "threshold 3": (default, replace(choice, threshold=3.0)),
+        "nothing shared": (default, replace(choice, shared=0.0)),
+        "shared 0.7": (default, replace(choice, shared=0.7)),
+        "nothing taken by better ones of the image": (default, replace(choice, crowding=0.0)),
         "at most 8 an image": (default, replace(choice, limit=8)),
         "at most 8 an image, threshold 1": (default, replace(choice, limit=8, threshold=1.0)),
     }
@@ -170,26 +166,19 @@ def _image(workspace: Workspace, stored: Stored, image_id: str, unknown: frozens
     if labels is None:
         return None
     regions = read_regions(path)
-    return Image(regions, _matches(regions.tree, unknown_objects(labels, unknown).masks))
-
-
-def _matches(tree: RegionTree, objects: Sequence[RunLengthMask]) -> Matches:
-    """As ``evaluation.discovery.match``, of all regions at once."""
-    number, superpixels = len(tree.superpixel_areas), tree.at_full_size
-    on = [np.bincount(superpixels[decode_mask(mask)], minlength=number) for mask in objects]
-    shared = tree.sums(np.stack(on, axis=1) if on else np.zeros((number, 0)))
-    return matches_of_areas(shared, tree.areas, [mask.area for mask in objects])
+    return Image(regions, matches_of_regions(regions.tree, unknown_objects(labels, unknown).masks))
 
 
 def _curve(scene: Sequence[Image], weights: ScoreWeights, choice: Choice) -> DiscoveryCurve:
     reference = RegionReference.of([image.regions.columns for image in scene], weights.standardised)
-    matches, scores = list[Matches](), list[NDArray[np.float64]]()
-    for image in scene:
-        score = score_regions(image.regions.columns, reference, weights)
-        kept = choose_regions(image.regions.tree, score, choice)
-        matches.append(Matches(image.matches.covered[kept], image.matches.iou[kept]))
-        scores.append(order_scores(score, kept, choice))
-    return curve_of_matches(matches, scores)
+    chosen = [chosen_regions(image.regions, "", reference, weights, choice) for image in scene]
+    scores = in_order(chosen, choice)[SELECT_SCORE].to_numpy(np.float64)
+    kept = [found.rows["segment_id"].to_numpy() - 1 for found in chosen]
+    matches = [
+        Matches(image.matches.covered[rows], image.matches.iou[rows])
+        for image, rows in zip(scene, kept, strict=True)
+    ]
+    return curve_of_matches(matches, np.split(scores, np.cumsum([len(rows) for rows in kept])[:-1]))
 
 
 if __name__ == "__main__":

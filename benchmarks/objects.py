@@ -14,13 +14,13 @@ Broken off, it goes on where it stopped; scenes can be described side by side wi
 Table 1: the oracle (METRICS.md, section 12), by source. Table 2: the discovery curve. Table 3: what each part is worth.
 """
 
-import argparse
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from command_line import command_line
 from numpy.typing import NDArray
 from object_candidates import DRIVES, LONGEST, Candidates, described_scenes, shares_text
 
@@ -43,9 +43,7 @@ EVIDENCE = {"energy": 1.0, "energy_contrast": 0.25, "distance": 1.5}
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--every", type=int, default=4)

@@ -12,9 +12,12 @@ import logging
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from command_line import command_line
 
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
@@ -31,9 +34,7 @@ KEEP = ("logits", "softmax", "nothing")
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--dataset", default="streets_test")
     parser.add_argument("--model", default="deeplabv3plus_streets")
     parser.add_argument("--images", type=int, default=20)
@@ -72,17 +73,17 @@ def _run(
         "gpu": -1,
     }
     stage = f"pred_images, keep={keep}" + (" (with metrics)" if keep == "nothing" else "")
-    start = time.perf_counter()
-    pred_images(from_mapping(PredictSettings, {**names, "keep": keep}), Run(configuration, workspace))
-    seconds.setdefault(stage, []).append(time.perf_counter() - start)
-    disk[stage] = _megabytes(workspace.path / "predictions")
-    if keep == "nothing":
-        return len(read_segments(workspace, arguments.model, arguments.dataset))
-    start = time.perf_counter()
-    compute_metrics(from_mapping(MetricsSettings, {**names}), Run(configuration, workspace))
-    stage = f"compute_metrics, from {keep}"
-    seconds.setdefault(stage, []).append(time.perf_counter() - start)
-    disk[stage] = _megabytes(workspace.path / "segments")
+    stages: dict[str, tuple[Callable[[Run], object], str]] = {
+        stage: (partial(pred_images, from_mapping(PredictSettings, {**names, "keep": keep})), "predictions")
+    }
+    if keep != "nothing":
+        measure = partial(compute_metrics, from_mapping(MetricsSettings, names))
+        stages[f"compute_metrics, from {keep}"] = measure, "segments"
+    for name, (run, folder) in stages.items():
+        start = time.perf_counter()
+        run(Run(configuration, workspace))
+        seconds.setdefault(name, []).append(time.perf_counter() - start)
+        disk[name] = _megabytes(workspace.path / folder)
     return len(read_segments(workspace, arguments.model, arguments.dataset))
 
 

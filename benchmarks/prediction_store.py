@@ -10,7 +10,6 @@ the float32 softmax, ``|a - b| / max(1, |b|)``. Next to it stands the plain refe
 softmax.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from command_line import command_line
 from measuring import alternate, load, only_what_is_kept, peak_memory, pretended_prediction, scene
 from plain_metrics import plain_metrics
 
@@ -34,9 +34,7 @@ from oodretrieval.stores.predictions import read_prediction_file
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--predictions", type=Path, help="folder of prediction files to use instead")
     parser.add_argument("--images", type=int, default=8, help="how many of these files")

@@ -8,7 +8,6 @@ that it has never seen (those whose name ends in * it has: shown apart). Nothing
 unknown, except in the rows that say so, which learn from the other scenes.
 """
 
-import argparse
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,20 +15,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from checkout import ROOT
+from command_line import command_line, note_progress
 from numpy.typing import NDArray
 from ranking_cache import Described, Describer, Meaning, joined
 from ranking_recipes import CHOSEN, PLAIN, RECIPES, SINGLES, learned_from_others
 from ranking_terms import Scene
 from safetensors import safe_open
 
+from oodretrieval.choices import LARGE_SEGMENT
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.evaluation import auprc, block_weights, interval, resampled_ranks
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.labels import NO_CLASS
 from oodretrieval.results.tables import markdown_table
 
-ROOT = Path(__file__).resolve().parents[1]
-MIN_PIXELS = 400
 REPETITIONS = 500
 
 
@@ -180,9 +180,7 @@ def choices(table: pd.DataFrame, scenes: Mapping[str, Scene], groups: Callable[[
             "its AP": table.loc[list(SINGLES), name].max(),
             "plain sum": table.loc[PLAIN, name],
         }
-    found = pd.DataFrame.from_dict(lines, orient="index")
-    found.index.name = "scene"
-    return found
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("scene")
 
 
 def intervals(scenes: Mapping[str, Scene], scores: Scores, min_pixels: int) -> pd.DataFrame:
@@ -208,9 +206,7 @@ def intervals(scenes: Mapping[str, Scene], scores: Scores, min_pixels: int) -> p
             low, high = interval(drawn[CHOSEN] - drawn[other], value=value[CHOSEN] - value[other])
             line[words] = f"{value[CHOSEN] - value[other]:+.3f} ({low:+.3f}…{high:+.3f})"
         lines[name] = line
-    found = pd.DataFrame.from_dict(lines, orient="index")
-    found.index.name = "scene"
-    return found
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("scene")
 
 
 def group(name: str) -> str:
@@ -233,17 +229,17 @@ def report(cache: Path, configuration: Configuration, weights: Path | None, min_
 
 def main() -> None:
     """Read the command line and run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("task", choices=("describe", "report"))
     parser.add_argument("--sources", nargs="+", choices=tuple(SOURCES), default=tuple(SOURCES))
     parser.add_argument("--cache", type=Path, default=ROOT / "workspace" / "ranking")
     parser.add_argument("--weights", type=Path, help="folder of the networks of benchmarks/scenes.py")
-    parser.add_argument("--min-pixels", type=int, default=MIN_PIXELS, help="of segments that are evaluated")
+    parser.add_argument(
+        "--min-pixels", type=int, default=LARGE_SEGMENT, help="of segments that are evaluated"
+    )
     parser.add_argument("--output", type=Path, help="Markdown file to write; else it is printed")
     chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     configuration = load_configuration()
     if chosen.task == "describe":
         for name in chosen.sources:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor, nn
 
+from oodretrieval.bilinear import resize_bilinear
 from oodretrieval.datasets import Sample
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.embedding.pooling import pool_by_segment
@@ -27,7 +28,6 @@ from oodretrieval.models import load_model
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.segments import label_components, segment_table_from_logits
 from oodretrieval.stages.predict.settings import InferenceSettings
-from oodretrieval.stores.bilinear import resize_bilinear
 from oodretrieval.uncertainty import energy, softmax
 
 SMALLEST = 100

@@ -6,23 +6,26 @@
 Pages of twelve segments are answered by truth; the share found of the unknown segments that 50 looks can show.
 """
 
-import argparse
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from checkout import ROOT
+from command_line import command_line
 from numpy.typing import NDArray
-from ranking import MIN_PIXELS, ROOT, read_scenes
+from ranking import read_scenes
 from ranking_recipes import BASE, shared, weighted
 from ranking_terms import Scene
 
+from oodretrieval.choices import LARGE_SEGMENT
+from oodretrieval.evaluation.feedback_simulation import simulate_feedback
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.novelty.likeness import Likeness, likeness_values
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.search import RelevanceFeedback
 
-LOOKS, PAGE = 50, 12
+LOOKS = 50
 Vectors = Callable[[Scene], NDArray[np.float64]]
 
 
@@ -59,24 +62,18 @@ def found(
 ) -> float:
     """Share of the unknown segments that :data:`LOOKS` looks can show."""
     if vectors is None:
-        order = np.argsort(-prior, kind="stable")
+        relevant = unknown[np.argsort(-prior, kind="stable")[:LOOKS]]
     else:
-        feedback, seen = RelevanceFeedback(vectors, prior=prior), np.zeros(len(prior), np.bool_)
-        pages: list[NDArray[np.intp]] = []
-        while sum(len(page) for page in pages) < LOOKS and not seen.all():
-            page = np.argsort(-np.where(seen, -np.inf, feedback.scores()), kind="stable")[:PAGE]
-            pages.append(page[~seen[page]])
-            seen[page] = True
-            feedback.update(pages[-1], unknown[pages[-1]].tolist())
-        order = np.concatenate(pages)
-    return float(unknown[order[:LOOKS]].sum() / min(LOOKS, unknown.sum()))
+        run = simulate_feedback(
+            lambda seed: RelevanceFeedback(vectors, prior=prior, seed=seed), unknown, looks=LOOKS
+        )
+        relevant = run.relevant
+    return float(relevant.sum() / min(LOOKS, unknown.sum()))
 
 
 def main() -> None:
     """Read the command line and print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--cache", type=Path, default=ROOT / "workspace" / "ranking")
     parser.add_argument("--weights", type=Path, help="folder of the networks of benchmarks/scenes.py")
     chosen = parser.parse_args()
@@ -87,13 +84,12 @@ def main() -> None:
         for words, vectors in VECTORS.items():
             line = {}
             for name, scene in scenes.items():
-                rows = scene.evaluated(MIN_PIXELS)
+                rows = scene.evaluated(LARGE_SEGMENT)
                 own = None if vectors is None else vectors(scene)[rows]
                 line[name] = found(own, score(scene)[rows], scene.unknown[rows])
             values = list(line.values())
             lines[f"{prior}; {words}"] = {**line, "worst": min(values), "mean": float(np.mean(values))}
-    table = pd.DataFrame.from_dict(lines, orient="index")
-    table.index.name = f"prior; vectors ({LOOKS} looks)"
+    table = pd.DataFrame.from_dict(lines, orient="index").rename_axis(f"prior; vectors ({LOOKS} looks)")
     print(markdown_table(table))
 
 

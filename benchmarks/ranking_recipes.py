@@ -10,7 +10,8 @@ from scipy.stats import norm, rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from oodretrieval.novelty.likeness import NEIGHBOURS, SHARE, Likeness, likeness_values
+from oodretrieval.choices import ALIKE_SHARE
+from oodretrieval.novelty.likeness import NEIGHBOURS, Likeness, likeness_values
 
 Recipe = Callable[[Scene], Values]
 
@@ -42,7 +43,9 @@ def weighted(weights: Mapping[str, float]) -> Recipe:
     return score
 
 
-def shared(score: Recipe, neighbours: int = NEIGHBOURS, share: float = SHARE, alike: str = "both") -> Recipe:
+def shared(
+    score: Recipe, neighbours: int = NEIGHBOURS, share: float = ALIKE_SHARE, alike: str = "both"
+) -> Recipe:
     """A score shared among segments that look alike: by ``both`` halves of the default, or by one array alone."""
 
     def of(scene: Scene) -> Values:

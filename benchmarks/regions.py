@@ -9,13 +9,13 @@ stride 4), features (320 channels, stride 16) and known features (3600) are nois
 The last line is all that compute_embeddings does for an image beyond the networks, and what the target is for.
 """
 
-import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from command_line import command_line
 from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
@@ -50,9 +50,7 @@ KNOWN, WINDOWS = 3600, 2000
 
 def main() -> None:
     """Measure every size that was asked for."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--image", help="any photograph; a rendered street by default")
     parser.add_argument("--sizes", nargs="+", default=["480x360", "1280x720", "2048x1024"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)

@@ -7,10 +7,12 @@ other drives (benchmarks/scenes.py); this embeds their candidates in every way o
 and writes the tables. Every candidate with truth that is not void is the query once; relevant is what has its label.
 """
 
-import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+
+from checkout import ROOT
+from command_line import command_line, note_progress
 
 from oodretrieval.embedding import embedding_name
 from oodretrieval.experiment.configuration import load_configuration
@@ -23,7 +25,6 @@ from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace
 
-ROOT = Path(__file__).resolve().parents[1]
 WAYS = (
     "efficientnet_lite0:crop:0",
     "efficientnet_lite0:masked:0",
@@ -99,9 +100,7 @@ def drive(catalogue: Catalogue) -> str:
 
 def main() -> None:
     """Read the command line and run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--segments", nargs="*", default=(), help="catalogues of segments, one a scene")
     parser.add_argument("--objects", nargs="*", default=(), help="catalogues of objects, one a scene")
     parser.add_argument("--ways", nargs="*", default=WAYS, help="network:what is embedded:side of the crops")
@@ -109,7 +108,7 @@ def main() -> None:
     parser.add_argument("--gpu", type=int, default=-1)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retrieval.md")
     chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     configuration = load_configuration()
     run = Run(configuration, Workspace(Path(chosen.workspace or configuration.workspace)))
     for name in (*chosen.segments, *chosen.objects):

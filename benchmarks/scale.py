@@ -10,7 +10,6 @@ each tenth of a stage: where it grows with the number of images, something holds
 off; of a stage that ended ``FOLDER/measured.json`` keeps the row. Prints the table of docs/scale.md.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -20,34 +19,32 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import miniature
+import numpy as np
+from command_line import command_line
+from steps import CPU, META, NETWORK, embed_settings, predict_and_measure, train_linear
 
-import miniature  # noqa: E402
-import numpy as np  # noqa: E402
-from steps import CPU, META, NETWORK, embed_settings, predict_and_measure, train_linear  # noqa: E402
-
-from oodretrieval.experiment.run import Run  # noqa: E402
-from oodretrieval.experiment.settings import from_mapping  # noqa: E402
-from oodretrieval.results.tables import markdown_head, markdown_row  # noqa: E402
-from oodretrieval.stages.evaluate.eval_iou import eval_iou  # noqa: E402
-from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval  # noqa: E402
-from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation  # noqa: E402
-from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta  # noqa: E402
-from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings  # noqa: E402
-from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood  # noqa: E402
-from oodretrieval.stages.evaluate.ood.settings import OodSettings  # noqa: E402
-from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection  # noqa: E402
-from oodretrieval.stages.evaluate.selection.settings import SelectionSettings  # noqa: E402
-from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings, SegmentationSettings  # noqa: E402
-from oodretrieval.stages.fit.settings import TrainMetaSettings  # noqa: E402
-from oodretrieval.stages.fit.train_meta_nn import train_meta_nn  # noqa: E402
-from oodretrieval.stages.measure.compute_metrics import compute_metrics  # noqa: E402
-from oodretrieval.stages.measure.settings import MetricsSettings  # noqa: E402
-from oodretrieval.stages.predict.pred_images import pred_images  # noqa: E402
-from oodretrieval.stages.predict.settings import PredictSettings  # noqa: E402
-from oodretrieval.stages.select.compute_embeddings import compute_embeddings  # noqa: E402
-from oodretrieval.stores import Workspace  # noqa: E402
+from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.settings import from_mapping
+from oodretrieval.results.tables import markdown_head, markdown_row
+from oodretrieval.stages.evaluate.eval_iou import eval_iou
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
+from oodretrieval.stages.evaluate.eval_segmentation import eval_segmentation
+from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta
+from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
+from oodretrieval.stages.evaluate.ood.eval_ood import eval_ood
+from oodretrieval.stages.evaluate.ood.settings import OodSettings
+from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
+from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
+from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings, SegmentationSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
+from oodretrieval.stages.measure.compute_metrics import compute_metrics
+from oodretrieval.stages.measure.settings import MetricsSettings
+from oodretrieval.stages.predict.pred_images import pred_images
+from oodretrieval.stages.predict.settings import PredictSettings
+from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stores import Workspace
 
 STAGES: dict[str, tuple[Callable[[Any, Run], Any], Any]] = {
     "pred_images": (pred_images, PredictSettings),
@@ -150,9 +147,7 @@ def call_of(name: str, run: Run, images: int, cores: int) -> Callable[[], Any]:
 
 def main() -> None:
     """Do it and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--num-cores", type=int, default=2)

@@ -93,9 +93,7 @@ def summary_table(
 
 def titled(lines: Mapping[str, Mapping[str, object]]) -> pd.DataFrame:
     """Lines as a table whose index is the score."""
-    table = pd.DataFrame.from_dict(dict(lines), orient="index")
-    table.index.name = "score"
-    return table
+    return pd.DataFrame.from_dict(dict(lines), orient="index").rename_axis("score")
 
 
 def with_interval(value: float, resamples: NDArray[np.float64]) -> str:

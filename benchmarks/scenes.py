@@ -19,10 +19,12 @@ from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+from checkout import DRIVES, ROOT
+from command_line import command_line, note_progress
 from numpy.typing import NDArray
 from scene_tables import Evaluated, report
 
-from oodretrieval.choices import SelectBy
+from oodretrieval.choices import LARGE_SEGMENT, SelectBy
 from oodretrieval.datasets import open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetNotFoundError, PartialFailure
@@ -48,8 +50,6 @@ from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import SELECT_SCORE, Workspace
 
-ROOT = Path(__file__).resolve().parents[1]
-DRIVES = ("0001tp", "0006r0", "0016e5")
 RENDERED = ("streets_test_dusk", "streets_test_fog")
 RECIPE: dict[str, Any] = {
     "crop_height": 256,
@@ -65,7 +65,6 @@ STEPS = 800
 EVERY = 16
 """Every 16th training frame is also what the last epoch is measured on: a check, nothing is chosen by it."""
 UNKNOWN_SHARE = VOID_SHARE = 0.5
-MIN_PIXELS = 400
 
 
 @dataclass(frozen=True)
@@ -191,15 +190,15 @@ def score_of(
 
 def main() -> None:
     """Read the command line and run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("task", choices=("train", "evaluate"))
     parser.add_argument("--scenes", nargs="+", choices=(*DRIVES, *RENDERED), default=(*DRIVES, *RENDERED))
     parser.add_argument("--weights", type=Path, default=ROOT / "pretrained", help="folder of the networks")
     parser.add_argument("--workspace", help="what is done is kept there and not done again")
     parser.add_argument("--steps", type=int, default=STEPS, help="of every training")
-    parser.add_argument("--min-pixels", type=int, default=MIN_PIXELS, help="of segments that are evaluated")
+    parser.add_argument(
+        "--min-pixels", type=int, default=LARGE_SEGMENT, help="of segments that are evaluated"
+    )
     parser.add_argument("--repetitions", type=int, default=500, help="of the bootstrap")
     parser.add_argument("--gpu", type=int, default=-1)
     parser.add_argument("--num-cores", type=int, default=1)
@@ -207,7 +206,7 @@ def main() -> None:
         "--output", type=Path, default=ROOT / "docs" / "scenes.md", help="the tables, Markdown"
     )
     chosen = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    note_progress()
     configuration = load_configuration()
     workspace = Workspace(Path(chosen.workspace) if chosen.workspace else configuration.workspace / "scenes")
     if chosen.task == "train":

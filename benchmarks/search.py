@@ -14,7 +14,6 @@ that it finds, and after how many queries it has paid for itself. Then it compar
 definition, and the density behind the points with scipy's ``gaussian_kde``.
 """
 
-import argparse
 import os
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from command_line import command_line
 from measuring import alternate, load
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
@@ -179,9 +179,7 @@ def density_line(n: int, cells: int = 160) -> str:
 
 def main() -> None:
     """Measure and say."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--sizes", nargs="*", default=SIZES)
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--faiss", action="store_true")

@@ -8,13 +8,13 @@ medians of repetitions in turn, next to the plain reference. A read pass is the 
 ``probabilities.max()`` in the same run.
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from command_line import command_line
 from measuring import (
     CLASSES,
     HEIGHT,
@@ -45,9 +45,7 @@ truth = p.argmax(axis=2).astype(np.uint8)
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(__doc__)
     parser.add_argument("--repetitions", type=int, default=7)
     parser.add_argument("--no-plain", action="store_true", help="leave the slow reference out")
     parser.add_argument(

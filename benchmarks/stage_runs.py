@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from command_line import command_line
 from measuring import alternate, load, peak_memory
 
 import oodretrieval.stages.predict.flow as stage
@@ -54,9 +55,7 @@ outcome = NetworkOutcome("pretended", "", labels, (HEIGHT, WIDTH), logits, False
 
 def main(description: str) -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = command_line(description)
     parser.add_argument("--dataset", default="streets_test")
     parser.add_argument("--model", default="deeplabv3plus_streets")
     parser.add_argument("--images", type=int, default=40)

@@ -29,7 +29,7 @@ REFUSED = {
     "wrong type": ["with", "args.gpu=first"],
     "misspelt network": ["with", "args.model_name=deeplabv3plus_camvit"],
 }
-LIBRARIES = "torch, pandas, pyarrow.parquet, numba, h5py, hdf5plugin, scipy.special, sacred"
+LIBRARIES = "torch, pandas, pyarrow.parquet, numba, h5py, hdf5plugin, sacred"
 CALLS = {"-h": ["-h"], "print_config": ["print_config"], **REFUSED}
 MODEL = "deeplabv3plus_streets"
 WEIGHTS = str(SCRIPTS.parent / "pretrained" / f"{MODEL}.safetensors")

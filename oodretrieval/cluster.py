@@ -42,9 +42,12 @@ def connected() -> Any:
             # "local": otherwise Ray joins whatever cluster has begun on this machine, and dies with it
             address = os.environ.get("RAY_ADDRESS", "local")
             ray.init(address, log_to_driver=False, include_dashboard=False)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            # Ray puts whole tracebacks into its messages
+            reason = (str(error).strip() or type(error).__name__).splitlines()[-1][:300]
             raise WorkerError(
-                f"no Ray cluster answers ({error}); start one by `ray start --head`, and set RAY_ADDRESS"
+                f"no Ray cluster answers ({reason}); start one by `ray start --head`, and set RAY_ADDRESS; where it "
+                "asks for a token, set RAY_AUTH_MODE=token, with the token in ~/.ray/auth_token"
             ) from error
     return ray
 

@@ -1,5 +1,7 @@
 """Pictures of the demo: the candidates by score, the embedding space, a query with its neighbours, one image."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,8 @@ NEIGHBOURS = 10
 CANDIDATES = (8, 3)
 """Columns and rows of the contact sheet."""
 THUMBNAILS_PER_CLASS = 3
+THUMBNAIL_SIZE = np.array([0.085, 0.145])
+"""Width and height of a thumbnail over those of all points, as they are drawn."""
 
 
 class DemoPictures:
@@ -119,11 +123,11 @@ class DemoPictures:
         figure = Figure(figsize=(13, 7.5), layout="constrained")
         points = project(self.vectors, "tsne", 2, 0)
         unknown = sorted(self.label_set.unknown_ids)
-        thumbnails = {
-            int(row): self.pictures.picture(int(row))
-            for label in unknown
-            for row in _spread(points, np.flatnonzero(self.labels == label), THUMBNAILS_PER_CLASS)
-        }
+        of_classes = [
+            _spread(points, np.flatnonzero(self.labels == label), THUMBNAILS_PER_CLASS) for label in unknown
+        ]
+        in_turn = [row for some in zip_longest(*of_classes) for row in some if row is not None]
+        thumbnails = {row: self.pictures.picture(row) for row in _without_overlap(points, in_turn)}
         axes = figure.subplots()
         draw_embedding_space(axes, points, self.labels, self.names, unknown, thumbnails)
         axes.margins(y=0.14)  # thumbnails stand above their points
@@ -182,3 +186,13 @@ def _spread(points: NDArray[np.floating], rows: NDArray[np.integer], count: int)
         gaps = np.linalg.norm(points[rows][:, None] - points[chosen][None], axis=2).min(axis=1)
         chosen.append(int(rows[gaps.argmax()]))
     return chosen
+
+
+def _without_overlap(points: NDArray[np.floating], rows: Sequence[int]) -> list[int]:
+    """Of these rows those whose thumbnails cover none of an earlier one."""
+    room = THUMBNAIL_SIZE * np.ptp(points, axis=0)
+    kept: list[int] = []
+    for row in rows:
+        if (np.abs(points[kept] - points[row]) >= room).any(axis=1).all():
+            kept.append(row)
+    return kept

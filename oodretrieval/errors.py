@@ -11,10 +11,12 @@
     │   ├── DatasetNotFoundError      its root or a required folder is missing or empty
     │   └── UnpairedFilesError        images without labels, labels without images, ids that occur twice
     ├── ImageError                    one image or label file cannot be used; the others can
+    │   └── SampleCodeError           the code of a dataset's class fails on one sample
     ├── WeightsError                  weights that are missing or do not fit their network
     ├── StoreError                    something in the workspace is missing, damaged or of another format
     │   ├── SettingsMismatchError     existing work was made with other settings
-    │   └── ChecksumError             the bytes of a file are not those that were written
+    │   ├── ChecksumError             the bytes of a file are not those that were written
+    │   └── AllFailedError            not one of the images could be done
     ├── WorkerError                   a worker process died
     ├── DisplayError                  no window can be opened here
     ├── TableError                    a segment table lacks what is asked of it
@@ -109,6 +111,10 @@ class ImageError(OODRetrievalError):
     """One image or label file cannot be used; the rest of the dataset can."""
 
 
+class SampleCodeError(ImageError):
+    """The code of a dataset's class fails on one sample; where it does on several, it is the code that is wrong."""
+
+
 class WeightsError(OODRetrievalError):
     """Weights that are missing or do not fit their network."""
 
@@ -138,6 +144,32 @@ class SettingsMismatchError(StoreError):
 
 class ChecksumError(StoreError):
     """The bytes of a file are not those that were written."""
+
+
+class AllFailedError(StoreError):
+    """Not one of the images of a stage could be done, so that it has no result.
+
+    Args:
+        stage: Name of the stage.
+        where: The dataset, and the folder of what is read of it.
+        failures: Image id → reason; the first is shown.
+        remedy: What to do.
+
+    Attributes:
+        failures: As given.
+
+    Example:
+        >>> print(AllFailedError("eval_iou", "dataset 'val'", {"a": "damaged"}, "predict again"))
+        eval_iou: all 1 image(s) of dataset 'val' failed, nothing is done; the first, a: damaged; predict again
+    """
+
+    def __init__(self, stage: str, where: str, failures: Mapping[str, str], remedy: str) -> None:
+        self.failures = dict(failures)
+        image, reason = next(iter(self.failures.items()))
+        super().__init__(
+            f"{stage}: all {len(self.failures)} image(s) of {where} failed, nothing is done; the first, {image}: "
+            f"{reason}; {remedy}"
+        )
 
 
 class WorkerError(OODRetrievalError):

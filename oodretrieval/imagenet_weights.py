@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import torch
-from huggingface_hub import is_offline_mode, try_to_load_from_cache
-from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 from torch import Tensor
 from torch.hub import download_url_to_file, get_dir
 
@@ -225,6 +223,7 @@ def require_timm_weights(name: str, instead: str = "") -> None:
             what to fetch.
     """
     import timm  # not above: every stage reads this file, and timm takes longer to import than torch
+    from huggingface_hub import constants, is_offline_mode, try_to_load_from_cache
 
     config = timm.get_pretrained_cfg(name)
     if config is None or not config.hf_hub_id:
@@ -234,10 +233,10 @@ def require_timm_weights(name: str, instead: str = "") -> None:
         repository += f"{config.architecture}.{config.tag}" if config.tag else str(config.architecture)
     if any(isinstance(try_to_load_from_cache(repository, file), str) for file in HUB_FILES):
         return
-    reason = "offline mode is on" if is_offline_mode() else unreachable(ENDPOINT)
+    reason = "offline mode is on" if is_offline_mode() else unreachable(constants.ENDPOINT)
     if reason:
         raise WeightsError(
-            f"ImageNet weights of {name!r} are not in the cache {HF_HUB_CACHE}, and the hub cannot be reached "
-            f"({reason}); fetch the repository {repository!r} on a machine with network access and copy the "
-            f"cache, or {instead or 'use one of ' + ', '.join(LITE) + ', whose weights are installed'}"
+            f"ImageNet weights of {name!r} are not in the cache {constants.HF_HUB_CACHE}, and the hub "
+            f"cannot be reached ({reason}); fetch the repository {repository!r} on a machine with network access "
+            f"and copy the cache, or {instead or 'use one of ' + ', '.join(LITE) + ', whose weights are installed'}"
         )

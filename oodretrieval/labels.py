@@ -138,8 +138,7 @@ class LabelSet:
         Returns:
             Predicted ids of the same shape, 255 for void and unknown, 254 for what is known without a class.
         """
-        predicted: NDArray[np.uint8] = self._table[np.minimum(labels.astype(np.intp), len(self._table) - 1)]
-        return predicted
+        return looked_up(labels, self._table)
 
     def label_name(self, label: int) -> str:
         """Name of the label id ``label``; ``"label <id>"`` where the set does not know it."""
@@ -283,18 +282,19 @@ def lookup_table(mapping: Mapping[int, int]) -> NDArray[np.uint8]:
     return table
 
 
-def colourise(ids: NDArray[np.integer], mapping: ClassMapping) -> NDArray[np.uint8]:
-    """Paint class ids with their colours; ids without one are black.
+def looked_up(ids: NDArray[np.integer], table: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What a table has for each id; its last entry for those beyond it.
 
     Args:
-        ids: Class ids, ``(H, W)``, 0…65535.
-        mapping: Class id → (name, colour).
+        ids: Any shape, 0…65535.
+        table: ``(n, …)``, ``n >= 1``, e.g. of :func:`lookup_table`.
 
     Returns:
-        RGB, ``(H, W, 3)``, 0…255.
+        The shape of the ids, and of an entry.
+
+    Example:
+        >>> looked_up(np.array([[0, 2, 300]]), lookup_table({0: 3, 2: 1})).tolist()
+        [[3, 1, 255]]
     """
-    table = np.zeros((max(mapping, default=-1) + 2, 3), np.uint8)
-    for key, (_, colour) in mapping.items():
-        table[key] = colour
-    painted: NDArray[np.uint8] = table[np.minimum(ids.astype(np.intp), len(table) - 1)]
-    return painted
+    wide = ids.astype(np.intp)  # 8 bits do not hold the length of a table of 256
+    return table.take(np.minimum(wide, len(table) - 1), axis=0)

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+BYTES_AT_ONCE = 32 * 2**20
+"""Of vectors whose values are computed with in a block."""
+
 
 class PartedArray:
     """Arrays of equal width below each other, which acts as one array where rows are read.
@@ -133,7 +136,9 @@ def parts_of(array: ArrayLike | PartedArray) -> tuple[NDArray[Any], ...]:
     return array.parts if isinstance(array, PartedArray) else (np.asarray(array),)
 
 
-def row_blocks(array: ArrayLike | PartedArray, size: int) -> Iterator[tuple[slice, NDArray[Any]]]:
+def row_blocks(
+    array: ArrayLike | PartedArray, size: int = BYTES_AT_ONCE
+) -> Iterator[tuple[slice, NDArray[Any]]]:
     """Go through the rows of an array in views of its parts.
 
     Args:

@@ -1,7 +1,7 @@
 """All stages in sequence, from images to the explorer: predict, measure, select, embed, then explore."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
@@ -19,7 +19,6 @@ from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.report.report import report
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
-from oodretrieval.stores import FAILURES
 
 logger = logging.getLogger(__name__)
 Group = TypeVar("Group")
@@ -40,16 +39,16 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
         PartialFailure: At the end, if some images failed; all others are done.
     """
     run, settings = _with_dataset(settings, run)
-    failures: dict[str, str] = {}
+    failed: list[PartialFailure] = []
     names = {"dataset": settings.dataset, "model_name": settings.model_name}
     logger.info("1/4 predicting %s with %s", settings.dataset, settings.model_name)
-    _do(lambda: pred_images(_group(settings, settings.predict, **names), run), failures)
+    _do(lambda: pred_images(_group(settings, settings.predict, **names), run), failed)
     logger.info("2/4 measuring segments")
     if settings.predict.keep != "nothing":  # else they were measured at once
-        _do(lambda: compute_metrics(_group(settings, MetricsSettings(), **names), run), failures)
+        _do(lambda: compute_metrics(_group(settings, MetricsSettings(), **names), run), failed)
     logger.info("3/4 selecting segments that look unknown and embedding them with %s", settings.net)
     embed = _group(settings, settings.embed, dataset=(settings.dataset,), save_file=settings.save_file)
-    _do(lambda: compute_embeddings(embed, run), failures)
+    _do(lambda: compute_embeddings(embed, run), failed)
     found: dict[str, Any] = {"dataset": settings.dataset, "catalogue": settings.save_file}
     problem = display_problem() if settings.explore else "args.explore=False"
     if problem is None:
@@ -61,21 +60,29 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
         logger.info("4/4 writing a report instead of opening the explorer (%s)", problem)
         page = {"embeddings_file": settings.save_file, "save_file": settings.report.save_file}
         found["report"] = report(_group(settings, settings.report, **names, **page), run)["file"]
-    if failures:
-        raise PartialFailure("pipeline", failures, run.workspace.path / "**" / FAILURES)
+    if failed:
+        records = dict.fromkeys(str(error.record) for error in failed if error.record is not None)
+        raise PartialFailure("pipeline", _reasons(failed), " and ".join(records) or None)
     return found
 
 
-def _do(stage: Callable[[], Any], failures: dict[str, str]) -> None:
+def _do(stage: Callable[[], Any], failed: list[PartialFailure]) -> None:
     """Run a stage and remember the images that failed, for the others go on."""
     try:
         stage()
     except PartialFailure as error:
-        failures |= error.failures
-    except OODRetrievalError as error:
-        if failures:  # they are why there is nothing to go on with
-            raise PartialFailure("pipeline", failures) from error
+        failed.append(error)
+    except OODRetrievalError:
+        reasons = _reasons(failed)
+        if reasons:  # they may be why there is nothing to go on with
+            image, reason = next(iter(reasons.items()))
+            logger.warning("%d image(s) failed before, the first, %s: %s", len(reasons), image, reason)
         raise
+
+
+def _reasons(failed: Sequence[PartialFailure]) -> dict[str, str]:
+    """Image → why it failed; of several reasons the last."""
+    return {image: reason for error in failed for image, reason in error.failures.items()}
 
 
 def _with_dataset(settings: PipelineSettings, run: Run) -> tuple[Run, PipelineSettings]:

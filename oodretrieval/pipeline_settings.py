@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from oodretrieval.choices import DEFAULT_NET, CandidateKind
+from oodretrieval.choices import DEFAULT_NET, SEGMENTS, CandidateKind
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, flat, group, paths
 from oodretrieval.stages.predict.settings import PredictSettings
@@ -36,7 +36,7 @@ class PipelineSettings:
     model_name: ModelName = ""
     meta_model_name: str = ""
     net: str = DEFAULT_NET
-    candidates: CandidateKind = "segments"
+    candidates: CandidateKind = SEGMENTS
     save_file: str = ""
     explore: bool = True
     predict: PredictSettings = group(PredictSettings)

@@ -37,8 +37,8 @@ def path_of(name: str | Path) -> Path:
         ConfigurationError: If fsspec knows no such address, or lacks a package for it.
 
     Example:
-        >>> path_of("file:///my%20work").as_posix(), str(path_of("memory://work") / "a.h5")
-        ('/my work', 'memory://work/a.h5')
+        >>> path_of("file:///my%20data").as_posix(), str(path_of("memory://shared") / "a.h5")
+        ('/my data', 'memory://shared/a.h5')
     """
     if isinstance(name, RemotePath):
         return name

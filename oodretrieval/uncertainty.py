@@ -3,7 +3,44 @@
 import numpy as np
 from numpy.typing import NDArray
 
+SUM_TOLERANCE = 1e-2
+"""How far from 1 the outputs of a pixel may sum up to be taken for a softmax (half precision is that coarse)."""
 _EPSILON = np.finfo(np.float32).eps
+
+
+def sums_to_one(values: NDArray[np.floating], axis: int) -> bool:
+    """Whether at least two values sum to 1 along an axis, everywhere, as those of a softmax do.
+
+    Args:
+        values: Any shape, not empty.
+        axis: That of the classes.
+
+    Returns:
+        Whether they do, to within :data:`SUM_TOLERANCE`.
+
+    Example:
+        >>> sums_to_one(np.full((4, 2), 0.25), axis=0), sums_to_one(np.full((4, 2), 0.25), axis=1)
+        (True, False)
+    """
+    sums = values.sum(axis=axis, dtype=np.float64)
+    return values.shape[axis] >= 2 and bool(np.abs(sums - 1).max() <= SUM_TOLERANCE)
+
+
+def is_softmax(values: NDArray[np.floating], axis: int) -> bool:
+    """Whether outputs of a network are probabilities: nowhere negative, and of sum 1 over the classes.
+
+    Args:
+        values: Any shape, not empty.
+        axis: That of the classes.
+
+    Returns:
+        Whether they are.
+
+    Example:
+        >>> is_softmax(np.full((1, 4), 0.25), axis=1), is_softmax(np.zeros((1, 4)), axis=1)
+        (True, False)
+    """
+    return bool(values.min() >= 0) and sums_to_one(values, axis)
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:

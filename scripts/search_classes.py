@@ -8,12 +8,12 @@ takes: it then predicts the images that contain that class only.
 
 if __name__ == "__main__":  # imports below it: worker processes read this file again and shall stay light
     from oodretrieval.experiment.script import run_script
-    from oodretrieval.stages.evaluate.settings import SearchSettings
+    from oodretrieval.stages.discover.settings import SearchSettings
 
     run_script(
         lambda configuration: SearchSettings(
             dataset=configuration.defaults["DATASET"],  # entry of DATASETS in configuration.py
         ),
-        "oodretrieval.stages.evaluate.search_classes:search_classes",
+        "oodretrieval.stages.discover.search_classes:search_classes",
         only_reads=True,
     )

@@ -20,22 +20,18 @@ mpl.use("Agg")
 mpl.rcParams["text.hinting"] = "none"
 keep_letters()
 os.fsync = lambda descriptor: None  # no power fails in these tests, and each would wait for the disk
-for profile, examples in (("quick", 25), ("thorough", 100)):  # of laws that name no number of their own
+for profile, examples in (("quick", 12), ("thorough", 100)):  # of laws that name no number of their own
     derandomized = bool(os.environ.get("CI"))  # a change fails for what it changed
     settings.register_profile(profile, deadline=None, derandomize=derandomized, max_examples=examples)
 settings.load_profile("quick")
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop():
     """Collect garbage, of the tests alone: what was imported would cost up to a second each time."""
     gc.collect()
     gc.freeze()
     gc.enable()
-    try:
-        return (yield)
-    finally:
-        gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

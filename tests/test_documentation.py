@@ -233,5 +233,18 @@ def test_commands_fit_a_page(page):
     assert [line for line in lines if len(line) > 112] == []
 
 
+def test_what_is_said_to_be_in_a_file_is_there():
+    text = PAGES["docs/extending.md"].read_text(encoding="utf-8").partition("## Where it is in the code")[2]
+    rows = [re.findall(r"`([\w./]+)`", line) for line in text.splitlines() if ".py`" in line]
+    assert len(rows) == 10
+    for row in rows:
+        files = [ROOT / "oodretrieval" / name for name in row if name.endswith(".py")]
+        names = [name for name in row if not name.endswith(".py")]
+        held = "\n".join(file.read_text(encoding="utf-8") for file in files)
+        assert [
+            name for name in names if not re.search(rf"^(def |class )?{name}\b", held, re.MULTILINE)
+        ] == []
+
+
 def test_readme_is_short():
     assert Path(ROOT / "README.md").stat().st_size <= 10_000

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from oodretrieval.charts.class_colours import colourise
 from oodretrieval.errors import ConfigurationError, UnknownNameError
-from oodretrieval.labels import ANY_CLASS, NO_CLASS, LabelSet, background_in_front, colourise, lookup_table
+from oodretrieval.labels import ANY_CLASS, NO_CLASS, LabelSet, background_in_front, looked_up, lookup_table
 
 NAMES = {0: "void", 3: "road", 5: "car", 8: "cow", 40: "tree"}
 LABELS = LabelSet(
@@ -118,7 +119,9 @@ def test_known_without_a_class_is_refused_next_to_classes():
 @given(st.dictionaries(st.integers(0, 300), st.integers(0, 255), max_size=20), st.integers(0, 300))
 def test_lookup_table_is_the_mapping(mapping, key):
     table = lookup_table(mapping)
-    assert table[min(key, len(table) - 1)] == mapping.get(key, NO_CLASS)
+    for kind in (np.uint8, np.uint16, np.int64):
+        if key <= np.iinfo(kind).max:
+            assert looked_up(np.array([[key]], kind), table).tolist() == [[mapping.get(key, NO_CLASS)]]
 
 
 @given(ids)
@@ -132,7 +135,7 @@ def test_colourise_paints_pixel_by_pixel(image):
 def test_an_empty_mapping_is_black_and_void():
     image = np.array([[0, 9]])
     assert not colourise(image, {}).any()
-    assert lookup_table({})[np.minimum(image, 0)].tolist() == [[255, 255]]
+    assert looked_up(image, lookup_table({})).tolist() == [[255, 255]]
 
 
 @given(ids, st.booleans(), st.booleans())

@@ -36,7 +36,7 @@ def copies(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "path"),
-    [("w/x", "w/x"), ("file:///data/my%20work", "/data/my work"), ("file://localhost/data", "/data")],
+    [("w/x", "w/x"), ("file:///data/my%20photos", "/data/my photos"), ("file://localhost/data", "/data")],
 )
 def test_paths_of_this_machine(name, path):
     assert str(path_of(name)) == path and not isinstance(path_of(name), RemotePath)
@@ -57,7 +57,7 @@ def test_addresses_that_cannot_be_opened_are_refused_in_plain_words(name, reason
 
 def test_an_address_stays_what_it_is():
     path = (
-        path_of("s3:" + "//bucket/work")
+        path_of("s3:" + "//bucket/folder")
         if "s3fs" in fsspec.available_protocols()
         else path_of("memory://b/w")
     )

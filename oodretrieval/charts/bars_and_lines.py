@@ -58,8 +58,7 @@ def bar_chart(
     axes.set_yticks(list(rows), [f"{name} ({counts[name]})" for name in names])
     axes.set_xlim(0, 1.05)
     axes.set_xlabel(value_name)
-    axes.legend(loc="lower right", fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    _finish(axes, "lower right")
 
 
 def count_chart(
@@ -84,8 +83,7 @@ def count_chart(
     axes.set_yticks(range(len(rows)), list(rows))
     axes.invert_yaxis()
     axes.set_xlabel(value_name)
-    axes.legend(fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    _finish(axes)
 
 
 def curve_chart(
@@ -144,8 +142,7 @@ def highlighted_bars(
     axes.set_yticks(range(len(names)), names)
     axes.margins(x=0.12)
     axes.set_xlabel(value_name)
-    axes.legend(loc="lower right", fontsize=9)
-    axes.spines[["top", "right"]].set_visible(False)
+    _finish(axes, "lower right")
 
 
 def line_chart(
@@ -166,5 +163,10 @@ def line_chart(
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
     axes.grid(color=GRID, linewidth=0.6)
-    axes.legend(fontsize=9)
+    _finish(axes)
+
+
+def _finish(axes: Axes, place: Literal["best", "lower right"] = "best") -> None:
+    """The legend, and an open frame."""
+    axes.legend(loc=place, fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)

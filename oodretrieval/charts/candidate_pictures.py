@@ -2,7 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -10,7 +11,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.outlines import blank_picture, outlined_crop
 from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.images import read_image
 from oodretrieval.segments import Box, crop, enlarge_box
@@ -113,10 +114,14 @@ class CandidatePictures:
 
     Args:
         catalogue: Whose rows.
+
+    Attributes:
+        unread: Image id → why it could not be read, of those that :meth:`picture_or_blank` was asked for.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
+        self.unread: dict[str, str] = {}
         self._images: Recent[Path, NDArray[np.uint8]] = Recent(IMAGES_KEPT)
 
     def image_path(self, row: int) -> Path:
@@ -164,10 +169,8 @@ class CandidatePictures:
         Raises:
             ImageError: If the image has gone, cannot be read, or is another one than it was.
         """
-        try:
+        with self._as_it_was(row):
             return crop(self.image(row), self._embedded_box(row))
-        except ValueError as error:
-            raise self._another(row, error) from error
 
     def outlined_image(self, row: int) -> NDArray[np.uint8]:
         """The whole image of a candidate with the outline of its mask, where the catalogue keeps masks.
@@ -203,26 +206,46 @@ class CandidatePictures:
         if surroundings is None:
             return self._outlined(row, self._embedded_box(row), longest)
         [box] = row_boxes(self._catalogue.segments.iloc[[row]])
-        try:
+        with self._as_it_was(row):
             around = surroundings.around(box, self.image(row).shape)
-        except ValueError as error:
-            raise self._another(row, error) from error
         return self._outlined(row, around, longest)
+
+    def picture_or_blank(
+        self, row: int, longest: int, surroundings: Surroundings | None = None
+    ) -> NDArray[np.uint8]:
+        """:meth:`picture`, or a blank one where the image cannot be read: one of many spoils no sheet.
+
+        Args:
+            row: Of the candidate.
+            longest: Longer side of the picture at most, pixels.
+            surroundings: What is shown; None for the crop that was embedded.
+
+        Returns:
+            ``(h, w, 3)`` uint8.
+        """
+        try:
+            return self.picture(row, longest, surroundings)
+        except ImageError as error:
+            self.unread[str(self._catalogue.segments["image_id"].iloc[row])] = str(error)
+            return blank_picture(longest)
 
     def _embedded_box(self, row: int) -> Box:
         [box] = crop_boxes(self._catalogue.segments.iloc[[row]])
         return box
 
     def _outlined(self, row: int, box: Box, longest: int | None = None) -> NDArray[np.uint8]:
-        try:
+        with self._as_it_was(row):
             return outlined_crop(self.image(row), box, self._catalogue.masks[row], longest)
-        except ValueError as error:
-            raise self._another(row, error) from error
+
+    @contextmanager
+    def _as_it_was(self, row: int) -> Iterator[None]:
+        """What does not fit the image of a candidate, or cannot be read of its mask, is an error of the image."""
+        try:
+            yield
         except StoreError as error:
             raise ImageError(f"{self.image_path(row)} cannot be outlined: {error}") from error
-
-    def _another(self, row: int, error: ValueError) -> ImageError:
-        return ImageError(
-            f"{self.image_path(row)} is not the image it was ({error}); bring it back, or make the catalogue again "
-            "with args.overwrite=True"
-        )
+        except ValueError as error:
+            raise ImageError(
+                f"{self.image_path(row)} is not the image it was ({error}); bring it back, or make the catalogue "
+                "again with args.overwrite=True"
+            ) from error

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oodretrieval.charts.candidate_pictures import Surroundings
-from oodretrieval.charts.outlines import outlined_crop
+from oodretrieval.charts.outlines import blank_picture, outlined_crop
+from oodretrieval.errors import ImageError
 from oodretrieval.masks import RunLengthMask
 from oodretrieval.stores.boxes import row_boxes
 
@@ -58,6 +59,7 @@ def tiles(
     lines_of: Callable[[pd.Series], Sequence[str]],
     by: str = "image_id",
     masks: Sequence[RunLengthMask | None] = (),
+    unread: MutableMapping[str, str] | None = None,
 ) -> tuple[Tile, ...]:
     """Cut segments out of their images, every image read once.
 
@@ -67,51 +69,60 @@ def tiles(
         lines_of: Row → what stands below it.
         by: Column that names the image.
         masks: Of the rows, to be outlined; empty for no outlines.
+        unread: Gets ``image_id`` → why the image cannot be read, and its tiles have blank pictures; where it is not
+            given, that is an error.
 
     Returns:
         One tile for each row, in the order of the rows.
 
     Raises:
-        ImageError: If an image cannot be read.
+        ImageError: If an image cannot be read, or is another one than it was.
     """
     made: dict[int, Tile] = {}
-    for place, image, row in _by_image(segments, image_of, by):
-        [box] = row_boxes(row.to_frame().T)
-        around = SURROUNDINGS.around(box, image.shape)
-        mask = masks[place] if masks else None
-        picture = as_data_address(outlined_crop(image, around, mask, THUMBNAIL))
-        made[place] = Tile(picture, tuple(lines_of(row)))
+    for name, places in segments.groupby(by, sort=False).indices.items():
+        try:
+            image = image_of(str(name))
+            pictures = [_picture(image, segments, int(i), masks[int(i)] if masks else None) for i in places]
+        except ImageError as error:
+            if unread is None:
+                raise
+            unread[str(segments["image_id"].iloc[int(places[0])])] = str(error)
+            pictures = [blank_picture(THUMBNAIL)] * len(places)
+        for place, picture in zip(places, pictures, strict=True):
+            made[int(place)] = Tile(
+                encoded(picture, "jpeg", quality=QUALITY), tuple(lines_of(segments.iloc[place]))
+            )
     return tuple(made[place] for place in range(len(segments)))
 
 
-def _by_image(
-    segments: pd.DataFrame, image_of: Callable[[str], NDArray[np.uint8]], by: str
-) -> Iterator[tuple[int, NDArray[np.uint8], pd.Series]]:
-    for name, places in segments.groupby(by, sort=False).indices.items():
-        image = image_of(str(name))
-        for place in places:
-            yield int(place), image, segments.iloc[place]
+def _picture(
+    image: NDArray[np.uint8], segments: pd.DataFrame, place: int, mask: RunLengthMask | None
+) -> NDArray[np.uint8]:
+    [box] = row_boxes(segments.iloc[[place]])
+    try:
+        return outlined_crop(image, SURROUNDINGS.around(box, image.shape), mask, THUMBNAIL)
+    except ValueError as error:
+        raise ImageError(f"this is not the image it was ({error}); bring it back, or start again") from error
 
 
-def as_data_address(image: NDArray[np.uint8], longest: int = THUMBNAIL) -> str:
-    """An image as a ``data:`` address of a JPEG, shrunk so that its longer side is at most ``longest`` pixels.
+def encoded(picture: NDArray[np.uint8], kind: str, **options: int) -> str:
+    """A picture as a ``data:`` address.
 
     Args:
-        image: ``(H, W, 3)`` RGB.
-        longest: Pixels.
+        picture: ``(H, W, 3)`` RGB, or ``(H, W, 4)`` with opacity.
+        kind: Format, ``jpeg`` or ``png``.
+        **options: Of Pillow's writer of this format.
 
     Returns:
         Text that starts with ``data:``.
 
     Example:
-        >>> as_data_address(np.zeros((8, 8, 3), np.uint8))[:23]
+        >>> encoded(np.zeros((8, 8, 3), np.uint8), "jpeg")[:23]
         'data:image/jpeg;base64,'
     """
-    picture = Image.fromarray(image)
-    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=QUALITY)
-    return data_address(buffer.getvalue(), "image/jpeg")
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, kind, **options)
+    return data_address(buffer.getvalue(), f"image/{kind}")
 
 
 def data_address(content: bytes, kind: str) -> str:

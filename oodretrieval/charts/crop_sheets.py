@@ -1,17 +1,19 @@
 """Crops of segments side by side: candidates in their order, a query with its nearest neighbours."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.gridspec import SubplotSpec
 from numpy.typing import NDArray
 
 from oodretrieval.charts.palette import BLUE, GREEN, GREY, ORANGE, REFERENCE_LINE
+from oodretrieval.choices import REVIEW_PAGE
 
-PAGE_OF_REVIEW = 12
-"""Candidates on a page of a review."""
+_OF_A_CROP = "crop"
+"""What axes are called that one crop is shown in."""
 
 
 def draw_neighbours(
@@ -41,15 +43,15 @@ def draw_neighbours(
     Raises:
         ValueError: If there are not as many captions as neighbours.
     """
-    figure.clear()
+    spare = clear(figure)
     rows = max(1, -(-len(neighbours) // columns))
     grid = figure.add_gridspec(rows, columns + 1, wspace=0.1, hspace=0.3)
-    left = figure.add_subplot(grid[:, 0])
+    left = _crop_axes(figure, grid[:, 0], spare)
     show_crop(left, query, query_caption, BLUE)
     left.set_title("query")
     drawn = [left]
     for number, (crop, caption) in enumerate(zip(neighbours, captions, strict=True)):
-        axis = figure.add_subplot(grid[number // columns, 1 + number % columns])
+        axis = _crop_axes(figure, grid[number // columns, 1 + number % columns], spare)
         drawn.append(axis)
         if relevant is None:
             show_crop(axis, crop, caption, GREY)
@@ -77,11 +79,11 @@ def draw_candidates(
     Raises:
         ValueError: If there are not as many captions as crops.
     """
-    figure.clear()
+    spare = clear(figure)
     grid = figure.add_gridspec(rows, columns, wspace=0.1, hspace=0.42)
     drawn = []
     for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
-        axis = figure.add_subplot(grid[number // columns, number % columns])
+        axis = _crop_axes(figure, grid[number // columns, number % columns], spare)
         show_crop(axis, crop, caption, GREY)
         drawn.append(axis)
     return drawn
@@ -137,11 +139,11 @@ def draw_review(
     Returns:
         Where each candidate is drawn.
     """
-    figure.clear()
+    spare = clear(figure)
     grid = figure.add_gridspec(4, 4, wspace=0.1, hspace=0.5, height_ratios=(1, 1, 1, 0.55))
     drawn = []
     for number, (crop, caption) in enumerate(zip(crops, captions, strict=True)):
-        axis = figure.add_subplot(grid[number // 4, number % 4])
+        axis = _crop_axes(figure, grid[number // 4, number % 4], spare)
         show_crop(axis, crop, caption, colours[number] or GREY)
         spines: Any = axis.spines
         for spine in spines.values():
@@ -154,12 +156,29 @@ def draw_review(
     looks = np.arange(len(curve) + 1)
     progress.plot(looks, looks, color=GREY, linestyle=REFERENCE_LINE, label="every look")
     progress.step(looks, np.r_[0, curve], where="post", color=BLUE, label="of interest")
-    progress.set_xlim(0, max(PAGE_OF_REVIEW, len(curve)))
+    progress.set_xlim(0, max(REVIEW_PAGE, len(curve)))
     progress.set_ylim(0, max(4, int(curve[-1]) + 1 if len(curve) else 0))
     progress.set_xlabel("looks", fontsize=8)
     progress.tick_params(labelsize=7)
     progress.legend(fontsize=7, loc="upper left", frameon=False)
     return drawn
+
+
+def clear(figure: FigureBase) -> Iterator[Axes]:
+    """Clear a figure.
+
+    Args:
+        figure: What is cleared.
+
+    Returns:
+        The axes of crops that it showed, for the next ones: making new ones is most of the work of a sheet.
+    """
+    shown: Any = figure.axes
+    spare = [axes for axes in shown if axes.get_gid() == _OF_A_CROP]
+    for axes in tuple(shown):
+        figure.delaxes(axes)  # clear() would clear each first: as much work as making it
+    figure.clear()
+    return iter(spare)
 
 
 def show_crop(
@@ -190,3 +209,17 @@ def show_crop(
     spines: Any = axes.spines
     for spine in spines.values():
         spine.set(color=colour, linewidth=width)
+
+
+def _crop_axes(figure: FigureBase, place: SubplotSpec, spare: Iterator[Axes]) -> Axes:
+    axes = next(spare, None)
+    if axes is None:
+        axes = figure.add_subplot(place)
+        axes.set_gid(_OF_A_CROP)
+        return axes
+    for artist in (*axes.images, *axes.texts):
+        artist.remove()
+    axes.set_title("")
+    axes.set_subplotspec(place)
+    figure.add_subplot(axes)
+    return axes

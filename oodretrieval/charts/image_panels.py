@@ -8,9 +8,11 @@ from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
+from oodretrieval.charts.class_colours import colourise
 from oodretrieval.charts.image_view import ImageView
-from oodretrieval.charts.palette import ENTROPY_MAP, RED, hex_colour
-from oodretrieval.labels import ClassMapping, colourise
+from oodretrieval.charts.palette import ENTROPY_MAP, RED
+from oodretrieval.colours import hex_colour
+from oodretrieval.labels import ClassMapping
 
 _LETTERS = 130
 """In a line of a title."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.charts.class_colours import colourise
 from oodretrieval.charts.palette import IOU_MAP
-from oodretrieval.labels import ClassMapping, colourise
+from oodretrieval.labels import ClassMapping
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,10 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import curve_chart
+from oodretrieval.charts.class_colours import colourise
 from oodretrieval.charts.palette import BLUE, GREY, GRID, IOU_MAP, LINES, ORANGE, REFERENCE_LINE
-from oodretrieval.labels import ClassMapping, colourise
+from oodretrieval.labels import ClassMapping
+from oodretrieval.places import spread
 
 Vector = NDArray[np.float64]
 Points = tuple[Vector, Vector]
@@ -99,7 +101,7 @@ def path_figure(
 def _count_axis(axes: Axes, penalties: Vector, counts: NDArray[np.integer]) -> None:
     """Above the chart: how many metrics are left at a penalty."""
     above = axes.secondary_xaxis("top")
-    shown = np.unique(np.linspace(0, len(penalties) - 1, 9).round().astype(int))
+    shown = spread(len(penalties), 9)
     above.set_xticks(penalties[shown], [str(counts[i]) for i in shown], fontsize=8)
     above.minorticks_off()
     above.set_xlabel("metrics left", fontsize=9)

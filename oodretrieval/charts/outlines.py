@@ -88,3 +88,22 @@ def outlined_crop(
         shares = Image.fromarray(inside.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)
         inside = np.asarray(shares) >= 128
     return outlined(small, inside, max(1, round(max(size) / LINE)))
+
+
+def blank_picture(side: int) -> NDArray[np.uint8]:
+    """What stands in place of a picture that cannot be read: a cross on grey.
+
+    Args:
+        side: Height and width in pixels, >= 1.
+
+    Returns:
+        ``(side, side, 3)``.
+
+    Example:
+        >>> blank_picture(3)[:, :, 0].tolist()
+        [[150, 230, 150], [230, 150, 230], [150, 230, 150]]
+    """
+    picture = np.full((side, side, 3), 230, np.uint8)
+    cross = np.eye(side, dtype=np.bool_)
+    picture[cross | cross[::-1]] = 150
+    return picture

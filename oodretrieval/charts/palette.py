@@ -9,13 +9,13 @@ GREY = "#B0B0B0"
 """What is known, or of no interest."""
 FAINT = "#DDDDDD"
 """What is filtered away."""
+NEAR = "#111111"
+"""The ring around a neighbour."""
 RED = "#D62728"
 """The frame around a segment in an image."""
 GRID = "#E0E0E0"
 UNIFORM = "#35618F"
 """One colour for all."""
-NAMELESS = (150, 150, 150)
-"""A class whose dataset gives it no colour; red, green, blue in 0…255."""
 
 LINES = (
     (BLUE, "-"),
@@ -48,19 +48,3 @@ arXiv:1712.01662)."""
 
 ENTROPY_MAP, IOU_MAP, SCORE_MAP, DENSITY_MAP = "inferno", "cividis", "viridis", "Purples"
 """Colour maps, by the names of matplotlib: of entropy, of the IoU of segments, of scores, of where points are dense."""
-
-
-def hex_colour(colour: tuple[int, int, int]) -> str:
-    """A colour of a dataset as ``#rrggbb``.
-
-    Args:
-        colour: Red, green, blue in 0…255.
-
-    Returns:
-        What matplotlib and browsers understand.
-
-    Example:
-        >>> hex_colour((0, 114, 178))
-        '#0072b2'
-    """
-    return "#{:02x}{:02x}{:02x}".format(*colour)

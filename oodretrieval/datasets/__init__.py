@@ -7,7 +7,7 @@ from oodretrieval.datasets.background import BackgroundDataset, with_background
 from oodretrieval.datasets.camvid import CamVid
 from oodretrieval.datasets.camvid_drives import CamVidDrives
 from oodretrieval.datasets.cityscapes import Cityscapes
-from oodretrieval.datasets.exported import ExportedLabels, NewClasses, with_new_classes
+from oodretrieval.datasets.exported import ExportedLabels, with_new_classes
 from oodretrieval.datasets.folder import ImageFolder
 from oodretrieval.datasets.idd_lite import IDDLite
 from oodretrieval.datasets.joined import JoinedDataset, join_datasets
@@ -37,7 +37,6 @@ __all__ = [
     "ImageFolder",
     "JoinedDataset",
     "LostAndFound",
-    "NewClasses",
     "Sample",
     "SegmentationDataset",
     "StreetClassDataset",

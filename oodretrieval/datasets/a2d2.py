@@ -33,13 +33,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.datasets.cityscapes import CATEGORIES, CLASSES, PREDICTED
-from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder
 from oodretrieval.errors import (
     DatasetError,
     DatasetNotFoundError,
     ImageError,
     UnknownNameError,
-    UnpairedFilesError,
 )
 from oodretrieval.images import read_image
 from oodretrieval.labels import NO_CLASS, LabelSet
@@ -267,18 +266,10 @@ def _list_items(base: Path, positions: Sequence[str]) -> list[FileItem]:
 def _pair(folder: Path, base: Path) -> list[FileItem]:
     """Images of one camera folder with the labels that lie in the folder ``label`` next to ``camera``."""
     label_folder = folder.parents[1] / "label" / folder.name
-    images = {path.name: path for path in sorted(folder.glob("*_camera_*.png"))}
-    labels = {path.name.replace("_label_", "_camera_"): path for path in label_folder.glob("*_label_*.png")}
-    odd = sorted(images.keys() ^ labels.keys())
-    if odd:
-        partner = (
-            label_folder / odd[0].replace("_camera_", "_label_") if odd[0] in images else folder / odd[0]
-        )
-        raise UnpairedFilesError(
-            f"{len(odd)} file(s) without a partner, e.g. {str(partner)!r} is missing; "
-            "add the partner or remove the file"
-        )
-    return [
-        FileItem(path.relative_to(base).with_suffix("").as_posix(), path, labels[name])
-        for name, path in images.items()
-    ]
+    within = folder.relative_to(base)
+    images = {(within / path.stem).as_posix(): path for path in folder.glob("*_camera_*.png")}
+    labels = {
+        (within / path.stem.replace("_label_", "_camera_")).as_posix(): path
+        for path in label_folder.glob("*_label_*.png")
+    }
+    return paired_items(images, labels)

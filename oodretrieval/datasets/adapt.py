@@ -36,6 +36,7 @@ from oodretrieval.errors import (
     DatasetNotFoundError,
     ImageError,
     OODRetrievalError,
+    SampleCodeError,
     SettingsError,
     UnpairedFilesError,
 )
@@ -127,7 +128,7 @@ class AdaptedDataset(Dataset[Sample]):
         if isinstance(error, OSError | SyntaxError):  # Pillow calls a broken PNG a syntax error
             return ImageError(f"{self.where}: cannot read {self.ids[index]!r} ({error})")
         line = raised_in(error, self.source)
-        return ImageError(f"{self.where}: {self.ids[index]!r} fails at {line}") if line else error
+        return SampleCodeError(f"{self.where}: {self.ids[index]!r} fails at {line}") if line else error
 
 
 def open_dataset(entry: DatasetEntry, name: str = "", root: str | Path | None = None) -> SegmentationDataset:
@@ -144,8 +145,7 @@ def open_dataset(entry: DatasetEntry, name: str = "", root: str | Path | None = 
     Raises:
         SettingsError: If ``root`` is given, but the class takes none.
         ConfigurationError: If the entry cannot be built, or what it yields is of no form that we know.
-        DatasetError: If the dataset is missing, empty or inconsistent.
-        ImageError: If no sample can be read.
+        DatasetError: If the dataset is missing, empty or inconsistent, or no sample can be read.
     """
     where = f"dataset {name!r}" if name else f"dataset {entry.module}.{entry.class_name}"
     built = build(entry, **_overrides(entry, where, root))

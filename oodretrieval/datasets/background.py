@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from oodretrieval.datasets.sample import SegmentationDataset
-from oodretrieval.datasets.subset import Subset, opened
+from oodretrieval.datasets.subset import Relabelled, opened
 from oodretrieval.entries import DatasetEntry
-from oodretrieval.errors import DatasetError
 
 
-class BackgroundDataset(Subset):
+class BackgroundDataset(Relabelled):
     """All samples of a dataset, with background as predicted id 0 and the other predicted ids moved up by one.
 
     Label ids stay as they are; only the table from label ids to predicted ids changes.
@@ -32,13 +31,9 @@ class BackgroundDataset(Subset):
     """
 
     def __init__(self, dataset: SegmentationDataset, *, void: bool = True, unknown: bool = False) -> None:
-        if dataset.label_set is None:
-            raise DatasetError(
-                "only labels can become background, and this dataset has none; use it as it is, also with a network "
-                "that has a background"
-            )
-        super().__init__(dataset, range(len(dataset)))
-        self.label_set = dataset.label_set.with_background(void=void, unknown=unknown)
+        super().__init__(
+            dataset, lambda labels: labels.with_background(void=void, unknown=unknown), "become background"
+        )
 
     @property
     def pred_class_selection(self) -> Sequence[int] | None:

@@ -10,8 +10,8 @@ Terms: research use.
 from collections.abc import Sequence
 from pathlib import Path
 
-from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
-from oodretrieval.errors import DatasetNotFoundError, UnknownNameError, UnpairedFilesError
+from oodretrieval.datasets.sample import FileDataset, paired_items, require_folder
+from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
 
 VOID = 11
@@ -61,16 +61,8 @@ class CamVid(FileDataset):
         )
         folder = require_folder(Path(root) / split, remedy)
         truth = require_folder(Path(root) / f"{split}annot", remedy)
-        images = {path.stem: path for path in sorted(folder.glob("*.png"))}
+        images = {path.stem: path for path in folder.glob("*.png")}
         labels = {path.stem: path for path in truth.glob("*.png")}
         if not images:
             raise DatasetNotFoundError(f"no *.png in {str(folder)!r}; {remedy}")
-        odd = sorted(images.keys() ^ labels.keys())
-        if odd:
-            side = truth if odd[0] in images else folder
-            raise UnpairedFilesError(
-                f"{len(odd)} file(s) without a partner, e.g. {odd[0]}.png is missing in {str(side)!r}; "
-                "add the partner or remove the file"
-            )
-        items = [FileItem(key, path, labels[key]) for key, path in images.items()]
-        super().__init__(items, LABELS.with_unknown(unknown))
+        super().__init__(paired_items(images, labels), LABELS.with_unknown(unknown))

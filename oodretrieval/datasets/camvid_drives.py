@@ -35,14 +35,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from oodretrieval.choices import CAMVID_UNKNOWN
 from oodretrieval.datasets import camvid
 from oodretrieval.datasets.adapt_labels import ids_of_members
 from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
 from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
-
-UNKNOWN = ("pedestrian", "bicyclist")
-"""Classes of the 12 that a network of these drives is not taught."""
 
 FULL_CLASSES: dict[int, tuple[str, tuple[int, int, int]]] = {
     0: ("Animal", (64, 128, 64)),
@@ -94,7 +92,7 @@ VOID = ("Void", "Archway", "Bridge", "Tunnel", "Train")
 
 
 def _full_labels() -> LabelSet:
-    predicted = camvid.LABELS.with_unknown(UNKNOWN).pred_mapping
+    predicted = camvid.LABELS.with_unknown(CAMVID_UNKNOWN).pred_mapping
     class_of = ids_of_members(predicted, KNOWN)
     return LabelSet(
         label_mapping=FULL_CLASSES,
@@ -104,7 +102,7 @@ def _full_labels() -> LabelSet:
     )
 
 
-LABELS = {"full": _full_labels(), "12 classes": camvid.LABELS.with_unknown(UNKNOWN)}
+LABELS = {"full": _full_labels(), "12 classes": camvid.LABELS.with_unknown(CAMVID_UNKNOWN)}
 """Which labels → their tables; the predicted classes are the same."""
 
 Labels = Literal["full", "12 classes"]

@@ -24,8 +24,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
-from oodretrieval.errors import DatasetNotFoundError, UnknownNameError, UnpairedFilesError
+from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder
+from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
 
 
@@ -153,19 +153,8 @@ def list_items(root: Path, split: str, truth: str, *, has_truth: bool = True) ->
         )
     if not has_truth:
         return [FileItem(key, path, None) for key, path in images.items()]
-    suffix = f"_{truth}_labelIds.png"
-    labels = _by_id(root / truth, split, suffix, remedy)
-    odd = sorted(images.keys() ^ labels.keys())
-    if odd:
-        first = odd[0]
-        missing = root / truth / f"{first}{suffix}"
-        if first in labels:
-            missing = root / "leftImg8bit" / f"{first}_leftImg8bit.png"
-        raise UnpairedFilesError(
-            f"{len(odd)} file(s) without a partner, e.g. {str(missing)!r} is missing; "
-            "add the partner or remove the file"
-        )
-    return [FileItem(key, path, labels[key]) for key, path in images.items()]
+    labels = _by_id(root / truth, split, f"_{truth}_labelIds.png", remedy)
+    return paired_items(images, labels)
 
 
 def _by_id(folder: Path, split: str, suffix: str, remedy: str) -> dict[str, Path]:

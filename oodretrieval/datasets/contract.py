@@ -1,5 +1,6 @@
 """What a sample must look like, and making it of what other classes yield."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,15 @@ from PIL import Image
 from torch import Tensor
 
 from oodretrieval.datasets.sample import Sample, SegmentationDataset
-from oodretrieval.errors import ConfigurationError, DatasetNotFoundError, ImageError, OODRetrievalError
+from oodretrieval.errors import (
+    ConfigurationError,
+    DatasetError,
+    DatasetNotFoundError,
+    ImageError,
+    SampleCodeError,
+)
 
+logger = logging.getLogger(__name__)
 CONTRACT = (
     "`ids` (a list of texts, one an image), `label_set` (None without truth), a length, and by index "
     'Sample(image, labels, path, id): image (H, W, 3) uint8, labels (H, W) integers or None; see "Your own data" in '
@@ -86,7 +94,8 @@ def label_array(labels: Any, where: str) -> NDArray[np.unsignedinteger]:
 def check_contract(dataset: SegmentationDataset, where: str) -> None:
     """Check that a dataset keeps the contract, on its first sample that can be read.
 
-    A damaged file concerns that image alone, so samples that raise ``ImageError`` are passed over.
+    A damaged file concerns that image alone, so samples that raise ``ImageError`` are passed over, and so do label ids
+    that have no name, which count as void, as long as one of the first samples shows none of them.
 
     Args:
         dataset: What to check; not empty.
@@ -94,26 +103,41 @@ def check_contract(dataset: SegmentationDataset, where: str) -> None:
 
     Raises:
         ConfigurationError: If the sample breaks the contract; the message says what was expected.
-        ImageError: If no sample can be read.
+        DatasetError: If no sample can be read.
+        DatasetNotFoundError: If there is none.
     """
-    failure: OODRetrievalError | None = None
-    wrong = 0
+    failure: ImageError | None = None
+    wrong, unnamed = 0, list[str]()
     for index in range(len(dataset)):
         try:
             sample = dataset[index]
         except ImageError as error:
             failure = failure or error
-            wrong += error.__cause__ is not None and not isinstance(error.__cause__, OSError | SyntaxError)
+            wrong += isinstance(error, SampleCodeError)
             if wrong < TRIES:
                 continue
             break
-        return _check_sample(sample, dataset, index, where)
+        strange = _check_sample(sample, dataset, index, where)
+        if not strange:
+            for said in unnamed:
+                logger.warning("%s; there they count as void", said)
+            return
+        unnamed.append(f"{where}: {sample.id} has label ids that label_mapping does not name: {strange}")
+        if len(unnamed) == TRIES:
+            break
+    if unnamed:
+        raise ConfigurationError(f"{unnamed[0]}; add them to it (and to void_ids, if they mean nothing)")
     if failure is not None and wrong:
         raise ConfigurationError(f"{failure}; expected {CONTRACT}") from failure
-    raise failure or DatasetNotFoundError(f"{where} is empty")
+    if failure is not None:
+        raise DatasetError(
+            f"{where}: not one of its {len(dataset)} images can be read; the first: {failure}"
+        ) from failure
+    raise DatasetNotFoundError(f"{where} is empty")
 
 
-def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, where: str) -> None:
+def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, where: str) -> list[int]:
+    """Refuse a sample that breaks the contract; its label ids that have no name."""
     if not isinstance(sample, tuple) or len(sample) != 4:
         raise ConfigurationError(
             f"{where}: items must be Sample(image, labels, path, id), got {type(sample).__name__}"
@@ -127,7 +151,7 @@ def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, wher
             f"{where}: ids[{index}] is {dataset.ids[index]!r}, but the sample's id is {key!r}"
         )
     if labels is None:
-        return
+        return []
     label_set = dataset.label_set
     if label_set is None:
         raise ConfigurationError(
@@ -138,9 +162,4 @@ def _check_sample(sample: Sample, dataset: SegmentationDataset, index: int, wher
         raise ConfigurationError(
             f"{where}: expected labels {image.shape[:2]} (the image's size) of an integer type, got {got}"
         )
-    strange = sorted(set(np.unique(labels).tolist()) - set(label_set.label_mapping))
-    if strange:
-        raise ConfigurationError(
-            f"{where}: {key} has label ids that label_mapping does not name: {strange}; add them to it "
-            "(and to void_ids, if they mean nothing)"
-        )
+    return sorted(set(np.unique(labels).tolist()) - set(label_set.label_mapping))

@@ -14,17 +14,14 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from oodretrieval.choices import EXPORTED_CLASSES
+from oodretrieval.colours import NAMELESS, rgb_colour
 from oodretrieval.datasets.adapt_labels import same_names
 from oodretrieval.datasets.sample import FileDataset, FileItem, SegmentationDataset
-from oodretrieval.datasets.subset import Subset, opened
+from oodretrieval.datasets.subset import Relabelled, opened
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import DatasetError, DatasetNotFoundError
 from oodretrieval.labels import ClassMapping, LabelSet
-
-CLASSES = "classes.json"
-"""File that names classes and images of an export."""
-NAMELESS = (150, 150, 150)
-"""Colour of a new class without one."""
 
 
 class ExportedLabels(FileDataset):
@@ -51,34 +48,17 @@ class ExportedLabels(FileDataset):
         """Name of a tag → its colour, as a class that the network did not have."""
 
 
-class NewClasses(Subset):
-    """All samples of a dataset, with further predicted classes.
-
-    Args:
-        dataset: A dataset with truth.
-        names: Name of a new class → its colour. Labels of this name that were unknown belong to it.
-
-    Raises:
-        DatasetError: If the dataset has no truth.
-    """
-
-    def __init__(self, dataset: SegmentationDataset, names: Mapping[str, tuple[int, int, int]]) -> None:
-        if dataset.label_set is None:
-            raise DatasetError("only labels can get further classes, and this dataset has none")
-        super().__init__(dataset, range(len(dataset)))
-        self.label_set = dataset.label_set.with_new_classes(names)
-
-
 def with_new_classes(
     dataset: SegmentationDataset | DatasetEntry,
     names: Iterable[str] | Mapping[str, tuple[int, int, int]],
     root: str | Path | None = None,
-) -> NewClasses:
+) -> Relabelled:
     """A dataset for a network that was taught further classes.
 
     Args:
         dataset: A dataset with truth, or the entry of one.
-        names: Names of the classes in the order of their ids, with colours where they have some.
+        names: Names of the classes in the order of their ids, with colours where they have some. Labels of these names
+            that were unknown belong to them.
         root: Overrides the root of the entry.
 
     Returns:
@@ -88,12 +68,14 @@ def with_new_classes(
         DatasetError: If the dataset has no truth.
     """
     coloured = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names, NAMELESS)
-    return NewClasses(opened(dataset, root), coloured)
+    return Relabelled(
+        opened(dataset, root), lambda labels: labels.with_new_classes(coloured), "get further classes"
+    )
 
 
 def _contents(root: Path) -> tuple[ClassMapping, set[int], list[FileItem]]:
     """Classes by id, which of them are new, and files."""
-    path = root / CLASSES
+    path = root / EXPORTED_CLASSES
     if not path.is_file():
         raise DatasetNotFoundError(
             f"no file {str(path)!r}; write it by scripts/export.py with labels among args.formats"
@@ -101,7 +83,7 @@ def _contents(root: Path) -> tuple[ClassMapping, set[int], list[FileItem]]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         classes = {int(key): entry for key, entry in content["classes"].items()}
-        mapping = {key: (str(each["name"]), _colour(each["colour"])) for key, each in classes.items()}
+        mapping = {key: (str(each["name"]), rgb_colour(each["colour"])) for key, each in classes.items()}
         new = {key for key, entry in classes.items() if entry["new"]}
         items = [
             FileItem(str(each["id"]), Path(each["image"]), root / each["labels"])
@@ -110,8 +92,3 @@ def _contents(root: Path) -> tuple[ClassMapping, set[int], list[FileItem]]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{path} is damaged ({error}); write it again by scripts/export.py") from error
     return mapping, new, items
-
-
-def _colour(text: str) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(text.removeprefix("#"))
-    return red, green, blue

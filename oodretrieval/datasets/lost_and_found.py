@@ -19,10 +19,10 @@ Source: Pinggera et al., "Lost and Found: Detecting Small Road Hazards for Self-
 arXiv:1609.04653; table of labels ``laf_table.pdf`` of its web page. Terms: non-commercial research.
 """
 
-import colorsys
 from dataclasses import replace
 from pathlib import Path
 
+from oodretrieval.colours import numbered_colour
 from oodretrieval.datasets.cityscapes import CLASSES, PREDICTED, list_items
 from oodretrieval.datasets.sample import FileDataset
 from oodretrieval.errors import UnknownNameError
@@ -82,17 +82,15 @@ GROUPS = {
 """Group of the published table → label ids of its obstacles."""
 
 
-def _obstacle_colour(rank: int) -> tuple[int, int, int]:
-    """Hues a golden angle apart; the published table paints all obstacles alike, which no plot can use."""
-    red, green, blue = colorsys.hsv_to_rgb(rank * 0.618034 % 1.0, 0.9 - 0.35 * (rank % 2), 0.95)
-    return round(255 * red), round(255 * green), round(255 * blue)
-
-
 LABELS = LabelSet(
     label_mapping={
         VOID: ("background", (0, 0, 0)),
         FREE_SPACE: ("free space", CLASSES[PREDICTED["road"]][1]),
-        **{i + FIRST_OBSTACLE: (name, _obstacle_colour(i)) for i, (name, _) in enumerate(_OBSTACLES)},
+        **{
+            # the published table paints all obstacles alike, which no plot can use
+            i + FIRST_OBSTACLE: (name, numbered_colour(i, 0.9 - 0.35 * (i % 2), 0.95))
+            for i, (name, _) in enumerate(_OBSTACLES)
+        },
     },
     pred_mapping=CLASSES,
     label_to_pred={

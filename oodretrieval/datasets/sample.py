@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from oodretrieval.errors import DatasetNotFoundError, ImageError, UnpairedFilesError
+from oodretrieval.errors import DatasetError, DatasetNotFoundError, ImageError, UnpairedFilesError
 from oodretrieval.images import read_image, read_label_image
 from oodretrieval.labels import ClassMapping, LabelSet
 
@@ -203,6 +203,23 @@ def files_at(dataset: object, index: int) -> list[Path]:
     return [] if reader is None else list(reader(index))
 
 
+def required_labels(sample: Sample) -> NDArray[np.unsignedinteger]:
+    """The labels of a sample of a dataset with truth.
+
+    Args:
+        sample: Of any dataset.
+
+    Returns:
+        ``(H, W)``.
+
+    Raises:
+        DatasetError: If it has none.
+    """
+    if sample.labels is None:
+        raise DatasetError(f"{sample.path} has no labels, but the dataset says that it has truth")
+    return sample.labels
+
+
 def paired_items(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[FileItem]:
     """Images with their labels, by id, in order of the ids.
 
@@ -218,7 +235,7 @@ def paired_items(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list
     """
     odd = sorted(images.keys() ^ labels.keys())
     if odd:
-        there, missing = (images[odd[0]], "labels") if odd[0] in images else (labels[odd[0]], "image")
+        there, missing = (images[odd[0]], "label image") if odd[0] in images else (labels[odd[0]], "image")
         raise UnpairedFilesError(
             f"{len(odd)} file(s) without a partner, e.g. of {str(there)!r} the {missing} of {odd[0]!r} is missing; "
             "add the partner or remove the file"

@@ -27,9 +27,9 @@ from pathlib import Path
 from oodretrieval.datasets import idd_lite
 from oodretrieval.datasets.adapt_labels import ids_of_members
 from oodretrieval.datasets.sample import SegmentationDataset
-from oodretrieval.datasets.subset import Subset, opened
+from oodretrieval.datasets.subset import Relabelled, opened
 from oodretrieval.entries import DatasetEntry
-from oodretrieval.errors import DatasetError, UnknownNameError
+from oodretrieval.errors import UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
 
 CLASSES = idd_lite.CLASSES
@@ -81,7 +81,7 @@ def street_labels(label_set: LabelSet) -> LabelSet:
     )
 
 
-class StreetClassDataset(Subset):
+class StreetClassDataset(Relabelled):
     """All samples of a dataset, with the coarse classes as predicted ids; label ids stay as they are.
 
     Args:
@@ -93,10 +93,7 @@ class StreetClassDataset(Subset):
     """
 
     def __init__(self, dataset: SegmentationDataset) -> None:
-        if dataset.label_set is None:
-            raise DatasetError("only labels can be mapped to street classes, and this dataset has none")
-        super().__init__(dataset, range(len(dataset)))
-        self.label_set = street_labels(dataset.label_set)
+        super().__init__(dataset, street_labels, "be mapped to street classes")
 
     @property
     def pred_class_selection(self) -> Sequence[int] | None:

@@ -13,7 +13,7 @@ itself (and a part of a part too); ``args.root`` reaches the dataset inside::
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -217,6 +217,27 @@ def subset_by_file_list(
     if twice:
         raise DatasetError(f"{str(path)!r} lists {twice[0]!r} more than once; remove the repetition")
     return Subset(whole, [position[key] for key in listed])
+
+
+class Relabelled(Subset):
+    """All samples of a dataset whose labels, which stay as they are, mean something else.
+
+    Args:
+        dataset: A dataset with truth.
+        meaning: What the labels meant → what they mean.
+        purpose: What only labels can, for the message.
+
+    Raises:
+        DatasetError: If the dataset has no truth.
+    """
+
+    def __init__(
+        self, dataset: SegmentationDataset, meaning: Callable[[LabelSet], LabelSet], purpose: str
+    ) -> None:
+        if dataset.label_set is None:
+            raise DatasetError(f"only labels can {purpose}, and this dataset has none; use it as it is")
+        super().__init__(dataset, range(len(dataset)))
+        self.label_set = meaning(dataset.label_set)
 
 
 def opened(dataset: SegmentationDataset | DatasetEntry, root: str | Path | None) -> SegmentationDataset:

@@ -13,7 +13,8 @@ from torch.utils.data import Dataset
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from oodretrieval.datasets.sample import Sample, SegmentationDataset
+from oodretrieval.choices import COLOUR_JITTER, TRAINED_SCALES
+from oodretrieval.datasets.sample import Sample, SegmentationDataset, required_labels
 from oodretrieval.errors import DatasetError
 from oodretrieval.labels import NO_CLASS
 
@@ -42,9 +43,9 @@ class Transform(Protocol):
 def training_transform(
     height: int,
     width: int,
-    scale: tuple[float, float] = (0.5, 2.0),
+    scale: tuple[float, float] = TRAINED_SCALES,
     flip: float = 0.5,
-    colour: float = 0.3,
+    colour: float = COLOUR_JITTER,
     photometric: float = 0.0,
     rotation: float = 0.0,
 ) -> Transform:
@@ -167,6 +168,4 @@ class TrainingTensors(Dataset[tuple[Tensor, Tensor]]):
         return image_tensor(array, self.mean, self.std), torch.as_tensor(target).long()
 
     def _target(self, sample: Sample) -> NDArray[np.uint8]:
-        if sample.labels is None:
-            raise DatasetError(f"{sample.path} has no labels, but the dataset says that it has truth")
-        return self.label_set.to_predicted(sample.labels)
+        return self.label_set.to_predicted(required_labels(sample))

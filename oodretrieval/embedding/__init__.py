@@ -17,6 +17,7 @@ from oodretrieval.embedding.networks import (
 )
 from oodretrieval.embedding.own_features import SegmentationFeatures
 from oodretrieval.embedding.pooling import pool_by_segment
+from oodretrieval.embedding.taught import TaughtEmbedding
 from oodretrieval.embedding.text_networks import OpenClipEmbedding
 from oodretrieval.embedding.timm_networks import TimmEmbedding
 from oodretrieval.embedding.views import View
@@ -28,6 +29,7 @@ __all__ = [
     "ImageCandidates",
     "OpenClipEmbedding",
     "SegmentationFeatures",
+    "TaughtEmbedding",
     "TimmEmbedding",
     "View",
     "embed_candidates",

@@ -13,6 +13,7 @@ from torch.backends import cudnn
 from torch.backends.cuda import matmul
 from torch.nn import functional
 
+from oodretrieval.choices import CROPS_TOGETHER
 from oodretrieval.embedding.contract import EmbeddingNetwork
 from oodretrieval.embedding.views import View
 
@@ -30,7 +31,7 @@ def embed_crops(
     crops: Iterable[NDArray[np.uint8]],
     *,
     device: str | torch.device = "cpu",
-    batch_size: int = 32,
+    batch_size: int = CROPS_TOGETHER,
     size: int | tuple[int, int] | None = None,
     step: int = 1,
     mixed: bool = False,
@@ -64,7 +65,7 @@ def embed_views(
     views: Iterable[View],
     *,
     device: str | torch.device = "cpu",
-    batch_size: int = 32,
+    batch_size: int = CROPS_TOGETHER,
     size: int | tuple[int, int] | None = None,
     step: int = 1,
     mixed: bool = False,

@@ -23,7 +23,6 @@ from oodretrieval.evaluation.discovery import (
     unknown_objects,
 )
 from oodretrieval.evaluation.feedback_simulation import FeedbackRun, mean_found, simulate_feedback
-from oodretrieval.evaluation.frames import clip_names, frame_positions
 from oodretrieval.evaluation.iou_curves import IouCurves, IouCurveSums
 from oodretrieval.evaluation.looks import looks_until_found
 from oodretrieval.evaluation.meta_regression import (
@@ -93,13 +92,11 @@ __all__ = [
     "block_bootstrap",
     "block_resamples",
     "block_weights",
-    "clip_names",
     "cluster_measures",
     "component_intervals",
     "component_scores",
     "detection_measures",
     "discovery_curve",
-    "frame_positions",
     "interval",
     "looks_until_found",
     "mean_average_precision",

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.clips import VIDEO_BLOCK
+
 REPETITIONS = 1000
-VIDEO_BLOCK = 20
-"""Frames in a row that are resampled together."""
+LEVEL = 0.95
+"""Share of the resamples that an interval holds."""
 ROUNDING = 1e-9
 """Relative difference up to which sums in another order are the same."""
 
@@ -22,7 +24,7 @@ def block_bootstrap(
     *,
     block: int = VIDEO_BLOCK,
     repetitions: int = REPETITIONS,
-    level: float = 0.95,
+    level: float = LEVEL,
     seed: int = 0,
 ) -> tuple[float, float]:
     """Confidence interval of a measure of items (segments, objects, queries) that are of images.
@@ -125,7 +127,7 @@ def ratio_interval(parts: ArrayLike, wholes: ArrayLike, weights: NDArray[np.floa
     return interval(np.where(total > 0, share, np.nan), value=value)
 
 
-def interval(measures: ArrayLike, level: float = 0.95, *, value: float | None = None) -> tuple[float, float]:
+def interval(measures: ArrayLike, level: float = LEVEL, *, value: float | None = None) -> tuple[float, float]:
     """The middle of many resamples of one measure.
 
     Args:

@@ -10,11 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-PAGE = 12
-"""Candidates that are shown before they are answered together."""
-
-SEEDS = 5
-"""Repetitions of a simulation in which anything is random."""
+from oodretrieval.choices import REVIEW_PAGE, SIMULATED_LOOKS
 
 Answer = bool | str
 """Whether a candidate is of interest, or of which kind it is; a kind says that it is."""
@@ -63,8 +59,8 @@ def simulate_feedback(
     make_ranker: Callable[[int], Ranker],
     truth: Sequence[Answer] | NDArray[np.bool_],
     *,
-    looks: int = 200,
-    page: int = PAGE,
+    looks: int = SIMULATED_LOOKS,
+    page: int = REVIEW_PAGE,
     wrong: float = 0.0,
     seed: int = 0,
 ) -> FeedbackRun:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import SHUFFLES
 from oodretrieval.evaluation.meta_regression import r2
 
 Vector = NDArray[np.float64]
@@ -103,7 +104,7 @@ def permutation_importance(
     iou: Vector,
     groups: Mapping[str, Sequence[int]],
     *,
-    repeats: int = 5,
+    repeats: int = SHUFFLES,
     seed: int = 0,
 ) -> dict[str, tuple[float, float]]:
     """How much R² falls when features are shuffled among the segments.

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from oodretrieval.choices import MIN_PREDICTED, MIN_TRUE
 from oodretrieval.evaluation.bootstrap import block_weights, interval
 from oodretrieval.masks import EIGHT
 
@@ -71,8 +72,8 @@ def component_scores(
     truth: NDArray[np.integer],
     *,
     ignore: int = IGNORE,
-    min_predicted: int = 500,
-    min_true: int = 100,
+    min_predicted: int = MIN_PREDICTED,
+    min_true: int = MIN_TRUE,
 ) -> ComponentScores:
     """Compare the 8-connected components of a thresholded score with those of the truth.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.choices import MIN_QUERIES
 from oodretrieval.directions import unit_vectors
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.evaluation.bootstrap import block_weights, interval
@@ -74,7 +75,7 @@ def mean_average_precision(
     metric: str = "euclidean",
     groups: ArrayLike | None = None,
     group_window: float = 0,
-    min_queries: int = 2,
+    min_queries: int = MIN_QUERIES,
 ) -> RetrievalMeasures:
     """Let every item be the query once, and rank all others by their distance to it.
 
@@ -88,8 +89,8 @@ def mean_average_precision(
         metric: ``"euclidean"`` or ``"cosine"`` (a zero vector is at distance 1 from all but zero vectors).
         groups: Group of each item, ``(n,)``, e.g. its image: items of the query's own group are left out of
             its ranking. None: only the query itself is.
-        group_window: For video, with numbers as groups (see :func:`frame_positions`): what is up to this far
-            from the query's group is left out, e.g. 30 frames.
+        group_window: For video, with numbers as groups (see :func:`~oodretrieval.clips.frame_positions`): what
+            is up to this far from the query's group is left out, e.g. 30 frames.
         min_queries: Queries that a class needs to count, >= 1.
 
     Returns:

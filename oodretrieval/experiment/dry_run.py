@@ -97,7 +97,7 @@ def _counts(name: str, settings: Any, run: Run) -> ImageCounts:
     # damaged ones are made again, which is said then
     usable = readable_records(run.workspace, stored, images, damaged=lambda error: None)
     digests = {image: record.digest for image, record in usable}
-    parts = existing_parts(run.workspace, stored).values()
+    parts = existing_parts(run.workspace, stored, damaged=lambda path, reason: None).values()
     measured = {
         i for part in parts for i, digest in part.images.items() if i in images and digests.get(i) == digest
     }

@@ -13,14 +13,18 @@ import numpy as np
 import pandas as pd
 
 from oodretrieval.choices import NEAR_FRAMES
+from oodretrieval.clips import frame_positions
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import OODRetrievalError, TableError
-from oodretrieval.evaluation import frame_positions
 from oodretrieval.experiment.configuration import Configuration
 
 FITTED_ON = "fitted_on"
 """Under which the record lies in what a model carries."""
+SAMPLE = "sample"
+"""Likewise, where a model learned from some images of its dataset alone: segments and images, and of how many."""
+LEFT_OUT = "left_out"
+"""Likewise, the images that could not be read: a model that has some is fitted again by the next run."""
 SHAPE = ("class", "S", "left", "top", "right", "bottom", "E")
 """Columns of the segment table that a fingerprint is of."""
 _STEPS = 10_000
@@ -58,6 +62,26 @@ def fitted_on(dataset_name: str, prints: Mapping[str, str]) -> dict[str, Any]:
         Plain values: ``dataset``; ``images``: id → fingerprint.
     """
     return {"dataset": dataset_name, "images": dict(prints)}
+
+
+def sample_note(carried: Carried) -> str:
+    """What a model that learned from a sample of its dataset says of it.
+
+    Args:
+        carried: What the model carries.
+
+    Returns:
+        Some words; empty where it learned from everything.
+
+    Example:
+        >>> sample_note({"sample": {"segments": 20, "of_segments": 90, "images": 2, "of_images": 9}})
+        'a sample of 20 of 90 segments, of 2 of 9 images'
+    """
+    if SAMPLE not in carried:
+        return ""
+    return "a sample of {segments} of {of_segments} segments, of {images} of {of_images} images".format(
+        **carried[SAMPLE]
+    )
 
 
 def fingerprints(tables: Iterable[pd.DataFrame]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.sample import files_at
-from oodretrieval.errors import PartialFailure, StoreError
+from oodretrieval.errors import AllFailedError, PartialFailure, StoreError
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.places import places_of
 from oodretrieval.stores import FailedImages, Failure, files_hash
@@ -30,6 +30,7 @@ class StageFailures:
 
     Raises:
         PartialFailure: At the end of the block, naming the images that failed, or were skipped as they failed before.
+        AllFailedError: Likewise, where these are all that were asked for.
         StoreError: If the list cannot be written.
     """
 
@@ -40,6 +41,8 @@ class StageFailures:
         self._named: dict[str, str] = {}
         self._found: list[Failure] = []
         self._open: dict[str, tuple[dict[str, int], FilesOf]] = {}
+        self._asked: set[tuple[str, str]] = set()
+        self._failed: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -52,8 +55,17 @@ class StageFailures:
                 self._save()
             return
         self._save()
+        if self._named and self._asked <= self._failed:
+            names = ", ".join(map(repr, self._open))
+            remedy = f"{self._list.path} lists them all; mend them, then add args.retry_failed=True"
+            raise AllFailedError(self.stage, f"dataset {names}", self._named, remedy)
         if self._named:
             raise PartialFailure(self.stage, self._named, self._list.path)
+
+    @property
+    def failed(self) -> frozenset[tuple[str, str]]:
+        """Dataset and id of each image that failed now or, as it failed before, was skipped."""
+        return frozenset(self._failed)
 
     def skipped(
         self,
@@ -81,6 +93,8 @@ class StageFailures:
         skipped = set() if self._again else asked & before.keys()
         self._kept += [failure for image, failure in before.items() if image in skipped or image not in asked]
         self._named |= {image: before[image].reason for image in before if image in skipped}
+        self._asked |= {(name, image) for image in asked}
+        self._failed |= {(name, image) for image in skipped}
         return skipped
 
     def add(self, name: str, failures: Mapping[str, str]) -> None:
@@ -91,6 +105,7 @@ class StageFailures:
             failures: Image id → reason.
         """
         self._named |= failures
+        self._failed |= {(name, image) for image in failures}
         places, reads = self._open[name]
         for image, reason in failures.items():
             files = list(reads(image)) if image in places else []

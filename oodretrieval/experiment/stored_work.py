@@ -1,7 +1,7 @@
 """What the workspace holds of a network on a dataset, checked against the configuration and the predictions."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from oodretrieval.datasets import Sample, SegmentationDataset
-from oodretrieval.errors import SettingsMismatchError, StoreError, TableError
+from oodretrieval.errors import AllFailedError, SettingsMismatchError, StoreError, TableError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.bare_run import BareRun
 from oodretrieval.experiment.datasets import require_truth
 from oodretrieval.experiment.fitted_images import SHAPE, fingerprints
-from oodretrieval.experiment.provenance import inference_of, provenance, require_current
+from oodretrieval.experiment.provenance import provenance, require_current
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.labels import LabelSet
 from oodretrieval.places import places_of
@@ -26,7 +26,6 @@ from oodretrieval.stores import (
     PredictionRecord,
     Stored,
     Workspace,
-    differing_settings,
     locate_segments,
     prediction_records,
     read_failures,
@@ -47,7 +46,9 @@ class StoredWork:
 
     def __init__(self, run: BareRun, names: Stored, common: CommonSettings) -> None:
         self.run, self.names, self.common = run, names, common
+        self._folder = run.workspace.prediction_folder(names)
         self._segments: CurrentSegments | None = None
+        self._said: set[str] = set()
 
     def for_others(self) -> "StoredWork":
         """The same, for processes that were started elsewhere: the workspace by its absolute path, nothing read yet."""
@@ -129,12 +130,10 @@ class StoredWork:
                 f"scripts/pred_images.py with {self.names.arguments} first"
             )
         if len(there) < len(ids):
-            left_out, path = set(ids) - set(there), self.workspace.prediction_folder(self.names)
-            failed = sum(failure.image_id in left_out for failure in read_failures(path))
-            why = f"; {failed} of them failed, as {path / FAILURES} says" if failed else ""
-            logger.warning(
-                "%d of %d images have no prediction and are left out%s", len(left_out), len(ids), why
-            )
+            out = set(ids) - set(there)
+            failed = sum(failure.image_id in out for failure in read_failures(self._folder))
+            why = f"; {failed} of them failed, as {self._folder / FAILURES} says" if failed else ""
+            logger.warning("%d of %d images have no prediction and are left out%s", len(out), len(ids), why)
         return there
 
     def records(self, images: Sequence[str]) -> dict[str, PredictionRecord]:
@@ -150,11 +149,44 @@ class StoredWork:
             StoreError: If they were made with different settings.
             SettingsMismatchError: If another network, other weights or another dataset made them.
         """
-        records = prediction_records(self.workspace, self.names, images)
+        records = prediction_records(self.workspace, self.names, images, self._say_once)
         for record in list(records.values())[:1]:  # all are alike
-            folder = self.workspace.prediction_folder(self.names)
-            require_current(folder, record.settings, self.provenance)
+            require_current(self._folder, record.settings, self.provenance)
         return records
+
+    def _say_once(self, damaged: StoreError) -> None:
+        if str(damaged) not in self._said:
+            self._said.add(str(damaged))
+            logger.warning("%s", damaged)
+
+    def why_unread(self, image: str) -> str:
+        """Why :meth:`records` left an image out.
+
+        Args:
+            image: Its id.
+
+        Returns:
+            The reason.
+        """
+        try:
+            self.prediction(image)
+        except StoreError as error:
+            return str(error)
+        return "it has no prediction"
+
+    def all_failed(self, stage: str, failures: Mapping[str, str]) -> AllFailedError:
+        """What a stage raises where it could read not one image.
+
+        Args:
+            stage: Its name.
+            failures: Image id → reason, of all images.
+
+        Returns:
+            The error, which names dataset and folder.
+        """
+        again = f"mend the files and run scripts/pred_images.py with {self.names.arguments} again"
+        where = f"dataset {self.names.dataset!r} (predictions in {self._folder})"
+        return AllFailedError(stage, where, failures, again)
 
     def made_by(self, images: Sequence[str]) -> dict[str, Any]:
         """What made these predictions, inference included; see :meth:`records`.
@@ -184,8 +216,7 @@ class StoredWork:
             SettingsMismatchError: If it was made with other settings.
         """
         prediction = stored_prediction(self.workspace, self.names, image)
-        made_by = self.provenance if made_by is None else made_by
-        require_current(f"the prediction of {image}", prediction.settings, made_by)
+        require_current(f"the prediction of {image}", prediction.settings, made_by or self.provenance)
         return prediction
 
     def predictions(
@@ -246,7 +277,7 @@ class StoredWork:
         return self._segments
 
     def _located(self) -> CurrentSegments:
-        found = locate_segments(self.workspace, self.names, self.dataset.ids)
+        found = locate_segments(self.workspace, self.names, self.dataset.ids, self._say_once)
         require_current(self.workspace.segments_folder(self.names), found.settings, self.provenance)
         if found.missing:
             logger.warning(
@@ -266,35 +297,3 @@ class StoredWork:
     def fingerprints(self) -> dict[str, str]:
         """Id of each image that has segments → their fingerprint."""
         return fingerprints(self.segments().tables(["image_id", *SHAPE]))
-
-    def warn_of_other_inference(self, what: str, made_by: Mapping[str, Any], images: Iterable[str]) -> None:
-        """Say that a model was fitted on predictions of a network that saw its images in another way.
-
-        It is not refused: whoever has no truth cannot fit one of their own. Nothing is said of the precision, nor of
-        ``resize``, which brings images to the size that a network knows.
-
-        Args:
-            what: The model, for people.
-            made_by: What it notes of its making; models of earlier versions were fitted with the defaults of
-                inference.
-            images: Ids of the images that it is used on; the first that has a prediction speaks for all, as they are
-                made alike.
-        """
-        found = (prediction_records(self.workspace, self.names, [image]) for image in images)
-        here = next((inference_of(record.settings) for records in found for record in records.values()), None)
-        if here is None:
-            return
-        differing = differing_settings(made_by.get("inference", {}), here)
-        listed = [
-            f"{key}: {was!r}, here {now!r}"
-            for key, (was, now) in differing.items()
-            if key not in ("mixed_precision", "resize")
-        ]
-        if listed:
-            logger.warning(
-                "%s was fitted on predictions made in another way than those of %r (%s); what it says of them may "
-                "be off",
-                what,
-                self.names.dataset,
-                "; ".join(listed),
-            )

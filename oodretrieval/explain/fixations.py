@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from oodretrieval.errors import SettingsError
 from oodretrieval.explain import movement, pointwise, resize, weighted, windows  # noqa: F401  their rules
 from oodretrieval.explain.points import Points, unite
-from oodretrieval.explain.recording import IMAGE, KEPT_BYTES, Call, Recording, Source, Values
+from oodretrieval.explain.recording import IMAGE, KEPT_BYTES, Call, CallOutput, Recording, Values
 from oodretrieval.explain.rules import Step, rule_of
 
 Mask = NDArray[np.bool_] | Tensor
-_Pending = dict[Source, list[Points]]
+_Pending = dict[CallOutput, list[Points]]
 
 
 def fixations(model: nn.Module, image: Tensor, mask: Mask | None, target_class: int) -> NDArray[np.int64]:
@@ -130,7 +130,7 @@ def _follow(call: Call, values: Values, pending: _Pending) -> None:
 
 
 def _add(argument: Any, lots: Points | Sequence[Points], pending: _Pending) -> None:
-    if isinstance(argument, Source) and isinstance(lots, Points):
+    if isinstance(argument, CallOutput) and isinstance(lots, Points):
         pending.setdefault(argument, []).append(lots)
     elif isinstance(argument, list) and not isinstance(lots, Points):
         for item, lot in zip(argument, lots, strict=True):

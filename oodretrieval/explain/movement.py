@@ -5,7 +5,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from oodretrieval.explain.points import Points, before_broadcast, coordinates, flat
+from oodretrieval.explain.points import Points, before_broadcast, coordinates, flat_index
 from oodretrieval.explain.rules import Led, Step, register_rule
 
 SAME_ORDER = "view _unsafe_view reshape flatten unsqueeze squeeze _reshape_alias as_strided_"
@@ -65,4 +65,4 @@ def _follow_padded(step: Step, points: Points) -> Led:
     places = list(coordinates(points.index, step.output.shape))
     for axis, before in enumerate(pads[::2], start=1):
         places[-axis] = (places[-axis] - before).clamp(0, source.shape[-axis] - 1)
-    return {"self": points.at(flat(places, source.shape))}
+    return {"self": points.at(flat_index(places, source.shape))}

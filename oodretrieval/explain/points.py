@@ -79,7 +79,7 @@ def unite(parts: Sequence[Points]) -> Points:
     return Points(keys // 2, keys % 2 == 1)
 
 
-def joined(parts: Sequence[Points]) -> Points:
+def concatenated(parts: Sequence[Points]) -> Points:
     """Parts one after the other, as they are.
 
     Args:
@@ -104,7 +104,7 @@ def coordinates(index: Tensor, shape: Sequence[int]) -> tuple[Tensor, ...]:
     return torch.unravel_index(index, tuple(shape))
 
 
-def flat(places: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
+def flat_index(places: Sequence[Tensor], shape: Sequence[int]) -> Tensor:
     """Index of elements in the tensor read row by row; the inverse of :func:`coordinates`.
 
     Args:
@@ -139,4 +139,4 @@ def before_broadcast(index: Tensor, shape: Sequence[int], source: Sequence[int])
     kept = [
         place if size > 1 else torch.zeros_like(place) for place, size in zip(places, source, strict=True)
     ]
-    return flat(kept, source)
+    return flat_index(kept, source)

@@ -21,7 +21,7 @@ KEPT_BYTES = 2**31
 """Values of operations that are kept at a time; what was before them is computed again when it is needed."""
 
 
-class Source(NamedTuple):
+class CallOutput(NamedTuple):
     """A tensor that depends on the image.
 
     Attributes:
@@ -33,8 +33,8 @@ class Source(NamedTuple):
     output: int = 0
 
 
-IMAGE = Source(-1)
-Values = dict[Source, Tensor]
+IMAGE = CallOutput(-1)
+Values = dict[CallOutput, Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Call:
     Attributes:
         number: Its place in the order.
         operation: Of ATen, or a custom one.
-        arguments: By name; a :class:`Source` stands for each tensor that depends on the image.
+        arguments: By name; a :class:`CallOutput` stands for each tensor that depends on the image.
     """
 
     number: int
@@ -106,7 +106,7 @@ class Recording:
                 f"{type(model).__name__} gave {type(output).__name__}; expected a tensor of logits made from the image"
             )
         self.image, self.output = image, output
-        self.source: Source = recorder.sources[output]
+        self.source: CallOutput = recorder.sources[output]
         self._blocks = recorder.blocks
 
     @property
@@ -172,7 +172,7 @@ class _Recorder(TorchDispatchMode):
         """An argument with sources in place of tensors that depend on the image."""
         if isinstance(argument, Tensor):
             return self.sources.get(argument, argument)
-        if isinstance(argument, list | tuple) and not isinstance(argument, Source):
+        if isinstance(argument, list | tuple) and not isinstance(argument, CallOutput):
             return [self._sourced(item) for item in argument]
         return argument
 
@@ -192,13 +192,13 @@ def _named(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> di
 
 
 def _depends(argument: Any) -> bool:
-    if isinstance(argument, Source):
+    if isinstance(argument, CallOutput):
         return True
     return isinstance(argument, list) and any(map(_depends, argument))
 
 
 def _replaced(argument: Any, values: Values) -> Any:
-    if isinstance(argument, Source):
+    if isinstance(argument, CallOutput):
         return values[argument]
     if isinstance(argument, list):
         return [_replaced(item, values) for item in argument]
@@ -207,4 +207,6 @@ def _replaced(argument: Any, values: Values) -> Any:
 
 def _keep(values: Values, number: int, result: Any) -> None:
     outputs = result if isinstance(result, list | tuple) else [result]
-    values |= {Source(number, i): output for i, output in enumerate(outputs) if isinstance(output, Tensor)}
+    values |= {
+        CallOutput(number, i): output for i, output in enumerate(outputs) if isinstance(output, Tensor)
+    }

@@ -3,8 +3,11 @@
 import torch
 from torch import Tensor
 
-from oodretrieval.explain.points import Points, coordinates, flat
+from oodretrieval.explain.points import Points, coordinates, flat_index
 from oodretrieval.explain.rules import Led, Step, register_rule
+
+_ROUNDED = 1e-6
+"""Weights up to this are what rounding leaves of zero: almost nothing of a value is more than one below zero."""
 
 
 @register_rule("aten::upsample_bilinear2d")
@@ -18,9 +21,9 @@ def _follow_bilinear(step: Step, points: Points) -> Led:
     columns, right = _neighbours(column, width, step.output.shape[-1], align, step.arguments["scales_w"])
     weights = (down[:, :, None] * right[:, None, :]).flatten(1)
     places = [place[:, None, None] for place in front]
-    index = flat([*places, rows[:, :, None], columns[:, None, :]], source.shape).flatten(1)
+    index = flat_index([*places, rows[:, :, None], columns[:, None, :]], source.shape).flatten(1)
     weighted = points.evidence(weights * source.flatten()[index])
-    chosen = weighted.masked_fill(weights <= 0, -torch.inf).argmax(1, keepdim=True)
+    chosen = weighted.masked_fill(weights <= _ROUNDED, -torch.inf).argmax(1, keepdim=True)
     return {"self": points.at(index.gather(1, chosen)[:, 0])}
 
 
@@ -37,13 +40,14 @@ def _follow_nearest(step: Step, points: Points) -> Led:
             (column, source.shape[-1], shape[-1], "scales_w"),
         )
     ]
-    return {"self": points.at(flat([*front, *places], source.shape))}
+    return {"self": points.at(flat_index([*front, *places], source.shape))}
 
 
 def _neighbours(
     place: Tensor, length: int, size: int, align_corners: bool, scale: float | None
 ) -> tuple[Tensor, Tensor]:
     """The two neighbours of places along an axis, ``(k, 2)``, and their weights; as torch finds them."""
+    place = place.double()
     if align_corners:
         exact = place * ((length - 1) / (size - 1) if size > 1 else 0.0)
     else:

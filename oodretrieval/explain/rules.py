@@ -8,7 +8,7 @@ from torch import Tensor
 
 from oodretrieval.errors import UnknownOperationError
 from oodretrieval.explain.points import Points
-from oodretrieval.explain.recording import Call, Source, Values
+from oodretrieval.explain.recording import Call, CallOutput, Values
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Step:
             What a rule is given.
         """
         outputs: dict[int, Any] = {}
-        while (source := Source(call.number, len(outputs))) in values:
+        while (source := CallOutput(call.number, len(outputs))) in values:
             outputs[source.output] = values[source]
         followed = frozenset(name for name, argument in call.arguments.items() if _followed(argument))
         return cls(call.name, call.operation, call.given(values), outputs, which, followed)
@@ -104,4 +104,4 @@ def rule_of(name: str) -> Rule:
 def _followed(argument: Any) -> bool:
     if isinstance(argument, list):
         return any(map(_followed, argument))
-    return isinstance(argument, Source)
+    return isinstance(argument, CallOutput)

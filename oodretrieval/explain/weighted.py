@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from oodretrieval.errors import UnknownOperationError
-from oodretrieval.explain.points import Points, coordinates, flat, joined
+from oodretrieval.explain.points import Points, concatenated, coordinates, flat_index
 from oodretrieval.explain.rules import Led, Step, register_rule
 
 
@@ -33,9 +33,11 @@ def _follow_convolution(step: Step, points: Points) -> Led:
         tap = contributions[each, :, best].masked_fill(~inside, -torch.inf).argmax(1)
         y = rows[each, tap // columns.shape[1]]
         x = columns[each, tap % columns.shape[1]]
-        index = flat([torch.zeros_like(y), group * channels + best, y, x], step.arguments["input"].shape)
+        index = flat_index(
+            [torch.zeros_like(y), group * channels + best, y, x], step.arguments["input"].shape
+        )
         parts.append(part.at(index).turned(weight[channel, tap, best] < 0))
-    return {"input": joined(parts)}
+    return {"input": concatenated(parts)}
 
 
 @register_rule("aten::addmm", "aten::mm", "aten::linear")
@@ -65,7 +67,7 @@ def _follow_linear(step: Step, points: Points) -> Led:
             each, best = torch.arange(len(row), device=row.device), contributions.argmax(1)
         index = row[each] * weight.shape[1] + best
         parts.append(Points(index, part.low[each] ^ (weight[output[each], best] < 0)))
-    return {given: joined(parts)}
+    return {given: concatenated(parts)}
 
 
 def _by_group(image: Tensor, groups: int) -> Tensor:

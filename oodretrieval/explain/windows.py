@@ -6,7 +6,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from oodretrieval.explain.points import Points, coordinates, flat, joined
+from oodretrieval.explain.points import Points, concatenated, coordinates, flat_index
 from oodretrieval.explain.rules import Led, Step, register_rule
 
 
@@ -58,7 +58,7 @@ def _follow_reduced(step: Step, points: Points) -> Led:
         index = _offsets(part.index, kept, source, strides)[:, None] + offsets
         chosen = part.evidence(values[index]).argmax(1, keepdim=True)
         parts.append(part.at(index.gather(1, chosen)[:, 0]))
-    return {"self": joined(parts)}
+    return {"self": concatenated(parts)}
 
 
 def _offsets(index: Tensor, axes: Sequence[int], source: Tensor, strides: Sequence[int]) -> Tensor:
@@ -87,11 +87,11 @@ def _strongest(
         inside = ((y < rows[1][here, None])[:, :, None] & (x < columns[1][here, None])[:, None, :]).flatten(1)
         y, x = y.clamp(max=source.shape[-2] - 1), x.clamp(max=source.shape[-1] - 1)
         places = [place[here, None, None] for place in front]
-        index = flat([*places, y[:, :, None], x[:, None, :]], source.shape).flatten(1)
+        index = flat_index([*places, y[:, :, None], x[:, None, :]], source.shape).flatten(1)
         strength = part.evidence(values[index]).masked_fill(~inside, -torch.inf)
         parts.append(part.at(index.gather(1, strength.argmax(1, keepdim=True))[:, 0]))
         at += len(part.index)
-    return joined(parts)
+    return concatenated(parts)
 
 
 def _pair(sizes: Sequence[int]) -> tuple[int, int]:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import CLUSTERS, FAINT, GREY, NAMELESS, hex_colour
+from oodretrieval.charts.palette import CLUSTERS, FAINT, GREY
+from oodretrieval.colours import NAMELESS, hex_colour
 from oodretrieval.explorer.colour_scale import LEVELS, ColourScale, level_colours
 from oodretrieval.results.segment_classes import ClassNames
 from oodretrieval.search.row_comparisons import Groups

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import CIVIDIS, hex_colour
+from oodretrieval.charts.palette import CIVIDIS
+from oodretrieval.colours import hex_colour, rgb_colour
 
 LEVELS = 32
 """Colours of a scale; nobody distinguishes more."""
@@ -126,7 +127,7 @@ def bar_colours() -> tuple[str, ...]:
 
 def _blend(share: float) -> str:
     """The colour at a place of the bar."""
-    stops = np.array([tuple(bytes.fromhex(colour.removeprefix("#"))) for colour in CIVIDIS], np.float64)
+    stops = np.array([rgb_colour(colour) for colour in CIVIDIS], np.float64)
     place = np.linspace(0, 1, len(stops))
     red, green, blue = (round(float(np.interp(1 - share, place, stops[:, part]))) for part in range(3))
     return hex_colour((red, green, blue))

@@ -32,11 +32,13 @@ class WholeImage:
         heading: What it is.
         image: ``(H, W, 3)``.
         box: Left, top, right, bottom of the segment, half-open pixels, which is framed.
+        meanings: What the numbers in the heading mean, line by line.
     """
 
     heading: str
     image: NDArray[np.uint8]
     box: tuple[int, int, int, int]
+    meanings: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class FourPanels:
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class CandidateGrid:
     """A page of candidates in lines.
 
     Attributes:
@@ -74,19 +76,24 @@ class Sheet:
 
 
 @dataclass(frozen=True, eq=False)
-class CandidatePage(Sheet):
-    """A page of the contact sheet; see :class:`Sheet`."""
+class CandidatePage(CandidateGrid):
+    """A page of the contact sheet; see :class:`CandidateGrid`."""
 
 
 @dataclass(frozen=True, eq=False)
-class SelectionPage(Sheet):
-    """A page of what is selected; see :class:`Sheet`.
+class SelectionPage(CandidateGrid):
+    """A page of what is selected; see :class:`CandidateGrid`.
 
     Attributes:
         place: Number of the page, from 0.
     """
 
     place: int
+
+
+@dataclass(frozen=True, eq=False)
+class FoundPage(CandidateGrid):
+    """What a search by examples found, nearest first; see :class:`CandidateGrid`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +179,28 @@ Detail = (
     | FourPanels
     | CandidatePage
     | SelectionPage
+    | FoundPage
     | NeighbourPage
     | ReviewPage
     | ElbowCurve
     | SilhouetteCurve
 )
+
+
+def is_drawn_again(one: Detail, other: Detail) -> bool:
+    """Whether a detail is another one with new texts and ticks, and nothing that a person would go back to.
+
+    Args:
+        one: A detail.
+        other: The one shown before.
+
+    Returns:
+        Whether both are sheets of the same candidates, or of what is selected.
+    """
+    if isinstance(one, SelectionPage) and isinstance(other, SelectionPage):
+        return True
+    sheets = CandidatePage | ReviewPage
+    return isinstance(one, sheets) and isinstance(other, sheets) and one.rows == other.rows
 
 
 def rows_to_choose(detail: Detail) -> tuple[int, ...]:
@@ -188,4 +212,4 @@ def rows_to_choose(detail: Detail) -> tuple[int, ...]:
     Returns:
         Their rows; none for details of another kind, and for what is selected anyway.
     """
-    return detail.rows if isinstance(detail, CandidatePage | NeighbourPage) else ()
+    return detail.rows if isinstance(detail, CandidatePage | FoundPage | NeighbourPage) else ()

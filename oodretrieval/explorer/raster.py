@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.colours import rgb_colour
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.view_port import ViewPort
 
@@ -101,7 +102,7 @@ def points_picture(
         for up, right in offsets:
             top[at + up * (width + 2) + right] = number
     seen = top.reshape(height + 2, width + 2)[1:-1, 1:-1]
-    colours = np.array([(0, 0, 0, 0), *((*_rgb(layer.colour), 255) for layer in layers)], np.uint8)
+    colours = np.array([(0, 0, 0, 0), *((*rgb_colour(layer.colour), 255) for layer in layers)], np.uint8)
     return _shaded(colours[seen], counts[:-1].reshape(height, width))
 
 
@@ -114,9 +115,5 @@ def _shaded(picture: NDArray[np.uint8], counts: NDArray[np.int64]) -> NDArray[np
     return picture
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
-    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
-
-
 def _pale(colour: str) -> str:
-    return "#" + "".join(f"{round(255 - (255 - part) * _PALE):02x}" for part in _rgb(colour))
+    return "#" + "".join(f"{round(255 - (255 - part) * _PALE):02x}" for part in rgb_colour(colour))

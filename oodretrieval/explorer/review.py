@@ -6,14 +6,13 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import REVIEW_PAGE
 from oodretrieval.explorer.observable import Observable, Observed
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.results.tagged import NOT_OF_INTEREST, OF_INTEREST
 from oodretrieval.search.candidates import inspection_order
 from oodretrieval.search.feedback import Answer, RelevanceFeedback
 
-PAGE = 12
-"""Candidates on a page."""
 NAMES = 8
 """Names that have a key of their own."""
 
@@ -27,7 +26,7 @@ class Review(Observable):
         rows: Their rows in the catalogue, ``(k,)``.
 
     Attributes:
-        page: Rows that are shown, at most :data:`PAGE`. Observed.
+        page: Rows that are shown, at most :data:`~oodretrieval.choices.REVIEW_PAGE`. Observed.
         place: Which of them the next answer is for, from 0. Observed.
     """
 
@@ -144,13 +143,15 @@ class Review(Observable):
         """The candidates most worth a look, by what was answered so far. Reads vectors only, so it may run in a thread.
 
         Returns:
-            At most :data:`PAGE` rows without an answer, best first.
+            At most :data:`~oodretrieval.choices.REVIEW_PAGE` rows without an answer, best first.
         """
         scores = self._feedback.scores()
         places = inspection_order(scores)
         rows = np.fromiter(self._rows, np.intp, len(self._rows))[places]
-        open_rows = (row for row in rows[: PAGE + len(self._given)].tolist() if self.answer_of(row) is None)
-        return tuple(islice(open_rows, PAGE))
+        open_rows = (
+            row for row in rows[: REVIEW_PAGE + len(self._given)].tolist() if self.answer_of(row) is None
+        )
+        return tuple(islice(open_rows, REVIEW_PAGE))
 
     def show(self, page: Sequence[int]) -> None:
         """Show a page.

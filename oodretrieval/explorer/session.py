@@ -12,7 +12,15 @@ from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.image_view import ImageView
 from oodretrieval.errors import OODRetrievalError
 from oodretrieval.explorer import worker_process
-from oodretrieval.explorer.details import Detail, Message
+from oodretrieval.explorer.details import (
+    Detail,
+    ElbowCurve,
+    Message,
+    ReviewPage,
+    SilhouetteCurve,
+    is_drawn_again,
+)
+from oodretrieval.explorer.examples import Examples
 from oodretrieval.explorer.image_views import image_view
 from oodretrieval.explorer.keeping import Keeping
 from oodretrieval.explorer.presentation import Presentation
@@ -20,6 +28,7 @@ from oodretrieval.explorer.projections import Projections
 from oodretrieval.explorer.review import Review
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.thumbnails import Thumbnails
+from oodretrieval.explorer.visited import Visited
 from oodretrieval.explorer.work import Job, Work
 from oodretrieval.stores import Workspace, read_prediction
 
@@ -52,7 +61,9 @@ class Session:
         pictures: Images and crops.
         thumbnails: Small crops.
         projections: Projections that are kept.
+        examples: Vectors of images and descriptions that are searched for.
         folder: Where pictures are saved.
+        visited: What was shown next to the scatter, to go back to.
         review: The review under way, or None.
         keeping: How it stands, kept for the next time.
     """
@@ -73,9 +84,12 @@ class Session:
         self.pictures = CandidatePictures(state.catalogue)
         self.thumbnails = Thumbnails(self.pictures)
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
+        self.examples = Examples(state.catalogue, state.embedding, state.settings.common.gpu)
         self.review: Review | None = None
         self.keeping = Keeping(state, self.presentation)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
+        self.visited: Visited[Detail] = Visited(self.presentation.detail)
+        self.presentation.subscribe(self._note_visit)
 
     def say(self, text: str) -> None:
         """Say something in the status line.
@@ -206,6 +220,13 @@ class Session:
             Two lines: its origin, and what is known of it.
         """
         return f"{self.state.segments.origin(row)}\n{' · '.join(self.state.caption(row).splitlines())}"
+
+    def _note_visit(self, changed: frozenset[str]) -> None:
+        shown = self.presentation.detail
+        # to pages of a review, and curves, one comes back by their own keys: what they ask may have changed
+        if "detail" in changed and not isinstance(shown, ReviewPage | ElbowCurve | SilhouetteCurve):
+            again = is_drawn_again(shown, self.visited.now)
+            (self.visited.renew if again else self.visited.visit)(shown)
 
     def _failed(self, error: Exception) -> None:
         if not isinstance(error, OODRetrievalError):

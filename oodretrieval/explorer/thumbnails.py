@@ -1,9 +1,12 @@
 """Small crops of segments, read when they are asked for and kept for a while."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.charts.candidate_pictures import CandidatePictures, Recent
+from oodretrieval.charts.outlines import blank_picture
 from oodretrieval.errors import ImageError
 
 THUMBNAILS_KEPT = 2000
@@ -48,7 +51,7 @@ class Thumbnails:
         kept = self._kept.get(row)
         return kept if kept is not None else self._kept.put(row, self._pictures.picture(row, THUMBNAIL))
 
-    def read_or_gone(self, row: int) -> NDArray[np.uint8]:
+    def read_or_blank(self, row: int) -> NDArray[np.uint8]:
         """The thumbnail of a segment, whatever has happened to its image.
 
         Args:
@@ -60,20 +63,15 @@ class Thumbnails:
         try:
             return self.read(row)
         except ImageError:
-            return gone()
+            return blank_picture(THUMBNAIL)
 
+    def of_rows(self, rows: Iterable[int]) -> tuple[NDArray[np.uint8], ...]:
+        """Thumbnails of segments, as :meth:`read_or_blank`.
 
-def gone(size: int = 64) -> NDArray[np.uint8]:
-    """What stands for an image that cannot be read.
+        Args:
+            rows: Of the segments.
 
-    Args:
-        size: Pixels.
-
-    Returns:
-        A cross on grey, ``(size, size, 3)`` uint8.
-    """
-    picture = np.full((size, size, 3), 225, np.uint8)
-    place = np.arange(size)
-    away = np.minimum(np.abs(place[:, None] - place), np.abs(place[:, None] + place - (size - 1)))
-    picture[away < 2] = 150
-    return picture
+        Returns:
+            One of each, in order.
+        """
+        return tuple(self.read_or_blank(row) for row in rows)

@@ -1,6 +1,7 @@
 """Nearest neighbours among the segments that are shown, by thing or by segment. Knows no toolkit."""
 
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.candidates import groups_of
-from oodretrieval.search import NearestNeighbours
+from oodretrieval.search import NearestNeighbours, query_vector
 from oodretrieval.stores import Catalogue
 
 Found = list[tuple[int, float]]
@@ -35,6 +36,7 @@ class VisibleNeighbours:
         self._catalogue, self._vectors, self._ranking = catalogue, vectors, ranking
         self._embedding = settings.net or catalogue.default_embedding
         self._approximate = settings.approximate
+        self._lock = Lock()
         self._index: tuple[str, NDArray[np.floating], NearestNeighbours] | None = None
         self._found: tuple[tuple[int, int, bool], NDArray[np.bool_], Found] | None = None
 
@@ -65,16 +67,58 @@ class VisibleNeighbours:
         Returns:
             Rows and distances, nearest first.
         """
+        with self._lock:
+            index = self._index_of(space, metric)
+            asked = row, wanted, once
+            if self._found is None or self._found[0] != asked or self._found[1] is not visible:
+                things = self.things if once else None
+                found = nearest_visible(index, row, space[row], wanted, visible, things)
+                self._found = asked, visible, found
+            return self._found[2]
+
+    def like(
+        self,
+        vectors: NDArray[np.floating],
+        wanted: NDArray[np.floating],
+        unwanted: NDArray[np.floating] | None,
+        metric: str,
+        number: int,
+        among: NDArray[np.bool_],
+        once: bool,
+    ) -> Found:
+        """What is like some examples, and unlike others.
+
+        Args:
+            vectors: To search in, ``(n, D)``.
+            wanted: Examples, ``(p, D)``.
+            unwanted: Examples of what is not wanted, ``(m, D)``; None for none.
+            metric: Distance metric.
+            number: How many are found at most, >= 1.
+            among: Which segments may be found, ``(n,)``.
+            once: Each thing is found once, by the nearest segment that shows it.
+
+        Returns:
+            Rows and distances, nearest first.
+
+        Raises:
+            ValueError: If the examples are of another width.
+        """
+        with self._lock:  # the view looks for neighbours meanwhile
+            index = self._index_of(vectors, metric)
+        vector = query_vector(wanted, unwanted, metric, index.centre)
+        if once:
+            found, distances, _ = index.query_groups(vector, number, self.things, among=among)
+        else:
+            found, distances = index.query(vector, number, among=among)
+        return [(int(i), float(d)) for i, d in zip(found, distances, strict=True)]
+
+    def _index_of(self, space: NDArray[np.floating], metric: str) -> NearestNeighbours:
+        """The index of a space, built again where that or the metric is another one."""
         if self._index is None or self._index[0] != metric or self._index[1] is not space:
             known = self._catalogue.lengths_of(self._embedding) if space is self._vectors else None
             self._index = metric, space, self._built(space, metric, known)
             self._found = None
-        asked = row, wanted, once
-        if self._found is None or self._found[0] != asked or self._found[1] is not visible:
-            things = self.things if once else None
-            found = nearest_visible(self._index[2], row, space[row], wanted, visible, things)
-            self._found = asked, visible, found
-        return self._found[2]
+        return self._index[2]
 
     def _built(
         self, space: NDArray[np.floating], metric: str, norms: NDArray[np.float64] | None

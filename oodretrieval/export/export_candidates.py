@@ -15,6 +15,7 @@ from PIL import Image
 
 from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.saving import save_picture
+from oodretrieval.choices import EXPORTED_CLASSES
 from oodretrieval.errors import (
     ImageError,
     OODRetrievalError,
@@ -25,7 +26,6 @@ from oodretrieval.errors import (
 )
 from oodretrieval.export.coco import coco_annotations
 from oodretrieval.export.label_images import (
-    CLASSES,
     LABELS,
     exported_classes,
     new_classes,
@@ -162,7 +162,7 @@ class _Export:
             self._save(name, lambda path, labels=labels: Image.fromarray(labels).save(path))  # type: ignore[misc]
             images.append({"id": "/".join(key), "image": str(here[0].image_path), "labels": name})
         table = exported_classes(self._classes.pred_mapping, ids, self.colours)
-        self._json(CLASSES, {"format_version": 1, "classes": table, "images": images})
+        self._json(EXPORTED_CLASSES, {"format_version": 1, "classes": table, "images": images})
 
     def _nameless_keys(self) -> dict[tuple[str, str], dict[int, CandidateKey]]:
         """By image that has a tagged candidate: rows there of which nobody said what they are."""

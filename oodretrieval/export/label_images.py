@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import hex_colour
+from oodretrieval.colours import hex_colour
 from oodretrieval.errors import SettingsError
 from oodretrieval.export.tagged_candidates import TaggedCandidate
 from oodretrieval.labels import NO_CLASS, ClassMapping
 from oodretrieval.masks import RunLengthMask, decode_mask
 
-CLASSES, LABELS = "classes.json", "labels"
-"""File of the classes, and folder of the label images."""
+LABELS = "labels"
+"""Folder of the label images."""
 
 
 def new_classes(pred_mapping: ClassMapping, names: Sequence[str]) -> dict[str, int]:

@@ -10,7 +10,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,6 +23,7 @@ from oodretrieval.meta_models.features import (
     FeatureStandardisation,
     feature_matrix,
     num_classes_of,
+    require_chosen,
     select_features,
 )
 from oodretrieval.meta_models.sampling import sample_of_images
@@ -40,7 +41,8 @@ ROWS_AT_ONCE = 65_536
 """Segments predicted at a time."""
 
 ROWS_TOGETHER = 1024
-"""Segments that one product of matrices is of; see :func:`each_by_itself`."""
+"""Segments that one product of matrices is of; see
+:func:`~oodretrieval.equal_blocks.in_equal_blocks`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,10 +88,8 @@ class MetaModel(ABC):
     suffix: ClassVar[str] = ".safetensors"
 
     def __init__(self, features: Sequence[str] | None = None, seed: int = 0) -> None:
-        if features is not None and not features:
-            raise ValueError(
-                "features must name at least one column or group, or be None for the published ones"
-            )
+        if features is not None:
+            require_chosen(features)
         self._chosen = ("published",) if features is None else tuple(features)
         self.seed = seed
         self.feature_names: tuple[str, ...] = ()
@@ -257,27 +257,6 @@ class MetaModel(ABC):
 
     def _unfitted(self) -> TableError:
         return TableError(f"this {type(self).__name__} has not learned yet; call fit, or load a trained one")
-
-
-def each_by_itself(
-    estimate: Callable[[NDArray[np.float64]], NDArray[np.float64]], features: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Apply a product of matrices so that no row's last bits depend on how many rows come with it.
-
-    BLAS takes other paths for other numbers of rows, and for the last few of them; here it always gets
-    :data:`ROWS_TOGETHER`.
-
-    Args:
-        estimate: ``(m, F)`` → ``(m,)``.
-        features: ``(n, F)``.
-
-    Returns:
-        ``(n,)``.
-    """
-    whole = np.zeros((-(-len(features) // ROWS_TOGETHER) * ROWS_TOGETHER, features.shape[1]))
-    whole[: len(features)] = features
-    parts = [estimate(whole[start : start + ROWS_TOGETHER]) for start in range(0, len(whole), ROWS_TOGETHER)]
-    return np.concatenate(parts)[: len(features)]
 
 
 def _target(task: Task, table: pd.DataFrame) -> NDArray[np.float64]:

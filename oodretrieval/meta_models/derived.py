@@ -17,7 +17,7 @@ _CLASS = re.compile(r"class(\d+)")
 _TINY = 1e-12
 
 
-class Columns:
+class NeededColumns:
     """Columns of a segment table as float64, with an error that says what a missing one was needed for.
 
     Args:
@@ -50,14 +50,14 @@ class Columns:
         return np.stack([self[f"{kind}{k}"] for k in range(max(count, 1))], axis=1)
 
 
-def _own(c: Columns) -> Vector:
+def _own(c: NeededColumns) -> Vector:
     shares, own = c.per_class("cprob"), c["class"].astype(np.intp)
     if len(own) and not 0 <= own.min() <= own.max() < shares.shape[1]:
         raise TableError(f"the column class has {own.max()}, but there are {shares.shape[1]} columns cprob")
     return np.take_along_axis(shares, own[:, None], axis=1)[:, 0]
 
 
-def _second(c: Columns) -> Vector:
+def _second(c: NeededColumns) -> Vector:
     shares = c.per_class("cprob").copy()
     np.put_along_axis(shares, c["class"].astype(np.intp)[:, None], -1.0, axis=1)
     second: Vector = shares.max(axis=1)
@@ -69,12 +69,12 @@ def _entropy(shares: Vector) -> Vector:
     return entropy
 
 
-def _surrounding(c: Columns) -> Vector:
+def _surrounding(c: NeededColumns) -> Vector:
     total: Vector = (c.per_class("cprob") * c.per_class("ndist")).sum(axis=1)
     return total
 
 
-SHAPE: Mapping[str, Callable[[Columns], Vector]] = {
+SHAPE: Mapping[str, Callable[[NeededColumns], Vector]] = {
     "width": lambda c: c["right"] - c["left"],
     "height": lambda c: c["bottom"] - c["top"],
     "aspect": lambda c: np.log((c["right"] - c["left"]) / (c["bottom"] - c["top"])),
@@ -86,7 +86,7 @@ SHAPE: Mapping[str, Callable[[Columns], Vector]] = {
 """Of the segment's shape: box in pixels, logarithm of width over height, share of the box that it fills, root of
 its size over its boundary, logarithms of sizes."""
 
-CONTEXT: Mapping[str, Callable[[Columns], Vector]] = {
+CONTEXT: Mapping[str, Callable[[NeededColumns], Vector]] = {
     "own_prob": _own,
     "second_prob": _second,
     "own_margin": lambda c: _own(c) - _second(c),
@@ -129,7 +129,7 @@ def derive(table: pd.DataFrame, name: str) -> Vector:
         >>> derive(box, "extent").tolist()
         [0.75]
     """
-    columns = Columns(table, name)
+    columns = NeededColumns(table, name)
     match = _CLASS.fullmatch(name)
     if match:
         is_class: Vector = (columns["class"] == int(match[1])).astype(np.float64)

@@ -83,6 +83,19 @@ def baseline_names(prefix: str, num_classes: int) -> list[str]:
     return [name for name in feature_names(num_classes) if name.partition("_")[0] == prefix]
 
 
+def require_chosen(chosen: Sequence[str]) -> None:
+    """Refuse no features at all.
+
+    Args:
+        chosen: Names of groups and of single features.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    if not chosen:
+        raise ValueError("features must name at least one column or group, or be None for the published ones")
+
+
 def select_features(chosen: Sequence[str], num_classes: int) -> list[str]:
     """Features by name: groups (:data:`GROUPS`), columns of the segment table, and derived ones.
 
@@ -100,8 +113,7 @@ def select_features(chosen: Sequence[str], num_classes: int) -> list[str]:
         >>> select_features(("size", "E", "S"), 19)
         ['S', 'S_bd', 'S_in', 'S_rel', 'S_rel_in', 'E']
     """
-    if not chosen:
-        raise ValueError("features must name at least one column or group, or be None for the published ones")
+    require_chosen(chosen)
     named = (GROUPS[name](num_classes) if name in GROUPS else [name] for name in chosen)
     return list(dict.fromkeys(name for group in named for name in group))
 

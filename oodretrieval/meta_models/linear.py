@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.meta_models.contract import Problem, Task, each_by_itself
+from oodretrieval.equal_blocks import in_equal_blocks
+from oodretrieval.meta_models.contract import ROWS_TOGETHER, Problem, Task
 from oodretrieval.meta_models.logistic_regression import fit_logistic, sigmoid
-from oodretrieval.meta_models.weighted_sum import WeightedSumModel, Weights
+from oodretrieval.meta_models.weighted_sum import WeightedSum, WeightedSumModel
 
 
 class LinearMetaModel(WeightedSumModel):
@@ -39,17 +40,17 @@ class LinearMetaModel(WeightedSumModel):
         """How it is trained."""
         return {"ridge": self.ridge, "seed": self.seed}
 
-    def _learn(self, problem: Problem) -> Weights:
+    def _learn(self, problem: Problem) -> WeightedSum:
         features, target = problem.features, problem.target
         if problem.task == "positive":
-            return Weights(*fit_logistic(features, target, ridge=self.ridge))
+            return WeightedSum(*fit_logistic(features, target, ridge=self.ridge))
         centre = features.mean(axis=0)
         centred = features - centre
         covariance = centred.T @ centred / len(target) + self.ridge * np.eye(features.shape[1])
         weights = np.linalg.solve(covariance, centred.T @ (target - target.mean()) / len(target))
-        return Weights(weights, float(target.mean() - centre @ weights))
+        return WeightedSum(weights, float(target.mean() - centre @ weights))
 
     def _estimate(self, task: Task, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        learned: Weights = self.learned[task]
-        estimate = each_by_itself(learned, features)
+        learned: WeightedSum = self.learned[task]
+        estimate = in_equal_blocks(learned, features, ROWS_TOGETHER)
         return sigmoid(estimate) if task == "positive" else estimate

@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.equal_blocks import in_equal_blocks
 from oodretrieval.errors import TableError
-from oodretrieval.meta_models.contract import Problem, Task, each_by_itself
+from oodretrieval.meta_models.contract import ROWS_TOGETHER, Problem, Task
 from oodretrieval.meta_models.logistic_regression import (
     LassoPath,
     fit_logistic,
@@ -16,7 +17,7 @@ from oodretrieval.meta_models.logistic_regression import (
     sigmoid,
 )
 from oodretrieval.meta_models.sampling import held_out_rows
-from oodretrieval.meta_models.weighted_sum import WeightedSumModel, Weights
+from oodretrieval.meta_models.weighted_sum import WeightedSum, WeightedSumModel
 
 _RIDGE = 1e-6
 _TOLERATED = 0.01
@@ -55,23 +56,23 @@ class LogisticMetaModel(WeightedSumModel):
     def survivors(self) -> tuple[str, ...]:
         """Features that the penalty leaves; empty before it is fitted."""
         learned = self.learned.get("iou")
-        if not isinstance(learned, Weights):
+        if not isinstance(learned, WeightedSum):
             return ()
         return tuple(name for name, w in zip(self.feature_names, learned.weights, strict=True) if w)
 
-    def _learn(self, problem: Problem) -> Weights:
+    def _learn(self, problem: Problem) -> WeightedSum:
         kept = self._choose(problem) if problem.task == "positive" else self._survived(problem)
         weights = np.zeros(problem.features.shape[1])
         if not kept.any():
             share = np.clip(problem.target.mean(), 1e-9, 1 - 1e-9)
-            return Weights(weights, float(np.log(share / (1 - share))))
+            return WeightedSum(weights, float(np.log(share / (1 - share))))
         weights[kept], intercept = fit_logistic(problem.features[:, kept], problem.target, ridge=_RIDGE)
-        return Weights(weights, intercept)
+        return WeightedSum(weights, intercept)
 
     def _survived(self, problem: Problem) -> NDArray[np.bool_]:
         """The choice made for IoU > 0, ``(F,)``; everything where that never varied."""
         learned = self.learned["positive"]
-        if not isinstance(learned, Weights):
+        if not isinstance(learned, WeightedSum):
             return np.ones(problem.features.shape[1], bool)
         return np.asarray(learned.weights != 0)
 
@@ -105,5 +106,5 @@ class LogisticMetaModel(WeightedSumModel):
         return path, int(np.flatnonzero(losses <= (1 + _TOLERATED) * losses.min())[0])
 
     def _estimate(self, task: Task, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        learned: Weights = self.learned[task]
-        return sigmoid(each_by_itself(learned, features))
+        learned: WeightedSum = self.learned[task]
+        return sigmoid(in_equal_blocks(learned, features, ROWS_TOGETHER))

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 from torch import nn
 
-from oodretrieval.errors import ChecksumError, TableError, WeightsError
-from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.errors import TableError, WeightsError
+from oodretrieval.files import CHECKSUM, UNSEALED
 from oodretrieval.meta_models.boosting import BoostedMetaModel
 from oodretrieval.meta_models.contract import MetaModel, Task
 from oodretrieval.meta_models.linear import LinearMetaModel
@@ -21,6 +19,7 @@ from oodretrieval.meta_models.neural import MetaNetwork, NeuralMetaModel
 from oodretrieval.meta_models.published import load_published, standardisation_of
 from oodretrieval.meta_models.trees import TREES_SUFFIX, is_skops, load_trees, save_trees
 from oodretrieval.remote_paths import path_of
+from oodretrieval.sealed_arrays import read_model_arrays, write_arrays
 
 FORMAT = "oodretrieval meta model"
 FORMAT_VERSION = 1
@@ -74,8 +73,7 @@ def save_meta_model(
     for task in learned:
         for name, array in model.arrays_of(task).items():
             arrays[_PREFIXES[task] + name] = np.ascontiguousarray(array)
-    with sealed_path(path) as temporary:
-        temporary.write_bytes(save(arrays, description))
+    write_arrays(path, arrays, description)
 
 
 def _description(model: MetaModel, names: Sequence[str] | None, quality: Mapping[str, Any]) -> dict[str, str]:
@@ -119,23 +117,12 @@ def load_meta_model(path: str | Path, *, network: Callable[[int], nn.Module] = M
         ) from error
     # a safetensors file is the length of its header in eight bytes, then the header in JSON
     if start[8:] == b"{":
-        return _described(path, *_read_safetensors(path), {}, network)
+        description, arrays = read_model_arrays(path, "meta model", "train or copy it again")
+        return _described(path, description, arrays, {}, network)
     if is_skops(path):
         content = load_trees(path)
         return _described(path, content["description"], content["arrays"], content["estimators"], network)
     return load_published(path, network)
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = file.metadata() or {}
-            require_checksum(verify(path), description.get(CHECKSUM))
-            return description, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ChecksumError) as error:
-        raise WeightsError(
-            f"the meta model {str(path)!r} is damaged ({error}); train or copy it again"
-        ) from error
 
 
 def _described(

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import skops.io
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
 
 from oodretrieval.errors import WeightsError
@@ -40,6 +39,8 @@ def save_trees(content: Mapping[str, Any], path: Path) -> None:
         content: Texts, arrays, and ``"estimators"``: task → estimator.
         path: File to write.
     """
+    import skops.io  # not above: it makes a list of all types of scikit-learn and SciPy first
+
     noted = {**content, CHECKSUM: "comment of the archive"}
     data = io.BytesIO(skops.io.dumps(noted, compression=zipfile.ZIP_DEFLATED))
     with zipfile.ZipFile(data, "a") as archive:
@@ -60,6 +61,8 @@ def load_trees(path: Path) -> dict[str, Any]:
     Raises:
         WeightsError: If the file is damaged, names a type beyond the trusted ones, or its trees lead astray.
     """
+    import skops.io
+
     try:
         sealed = verify(path)
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - {TRUSTED})

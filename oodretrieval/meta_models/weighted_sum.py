@@ -11,7 +11,7 @@ from oodretrieval.meta_models.contract import Arrays, MetaModel, Task
 
 
 @dataclass(frozen=True, eq=False)
-class Weights:
+class WeightedSum:
     """A weighted sum.
 
     Attributes:
@@ -32,7 +32,7 @@ class Weights:
         return {"weights": self.weights, "intercept": np.array([self.intercept])}
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], num_features: int) -> "Weights":
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]], num_features: int) -> "WeightedSum":
         """Take what :meth:`arrays` gave.
 
         Args:
@@ -53,13 +53,13 @@ class Weights:
 
 
 class WeightedSumModel(MetaModel):
-    """A meta model that learns :class:`Weights` for each task; a subclass says how, and what the sum means."""
+    """A meta model that learns :class:`WeightedSum` for each task; a subclass says how, and what the sum means."""
 
     def arrays_of(self, task: Task) -> Arrays:
         """Weights ``(F,)``, 0 of a feature that is not used, and intercept ``(1,)``."""
-        learned: Weights = self.learned[task]
+        learned: WeightedSum = self.learned[task]
         return learned.arrays()
 
     def restore(self, task: Task, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take what :meth:`arrays_of` gave."""
-        self.learned[task] = Weights.of_arrays(arrays, len(self.feature_names))
+        self.learned[task] = WeightedSum.of_arrays(arrays, len(self.feature_names))

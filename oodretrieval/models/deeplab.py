@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models.aspp import AtrousSpatialPyramidPooling
 from oodretrieval.models.backbones import Backbone
@@ -43,7 +44,7 @@ class DeepLabV3Plus(SegmentationNetwork):
     def __init__(
         self,
         num_classes: int,
-        backbone: str = "tf_efficientnet_lite0",
+        backbone: str = BACKBONE,
         output_stride: int = 16,
         channels: int = 256,
         low_level_channels: int = 48,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.models.contract import SegmentationNetwork
@@ -46,7 +47,7 @@ class FCN(SegmentationNetwork):
     def __init__(
         self,
         num_classes: int,
-        backbone: str = "tf_efficientnet_lite0",
+        backbone: str = BACKBONE,
         variant: Literal["32s", "16s", "8s", "plain"] = "8s",
         channels: int = 256,
         dropout: float = 0.1,

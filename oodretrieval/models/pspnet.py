@@ -7,6 +7,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.models.backbones import Backbone
 from oodretrieval.models.contract import SegmentationNetwork
 from oodretrieval.models.convolution import ConvolutionalClassifier
@@ -37,7 +38,7 @@ class PSPNet(SegmentationNetwork):
     def __init__(
         self,
         num_classes: int,
-        backbone: str = "tf_efficientnet_lite0",
+        backbone: str = BACKBONE,
         output_stride: int = 8,
         channels: int = 512,
         dropout: float = 0.1,

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oodretrieval.choices import WINDOW_GRID, fits_window_grid
+from oodretrieval.choices import WINDOW_GRID, WINDOW_OVERLAP, fits_window_grid
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.models.contract import SegmentationNetwork, logits_of
 from oodretrieval.models.convolution import resize_like
@@ -120,7 +120,7 @@ class SlidingWindow(_Around):
         ConfigurationError: If window or overlap cannot be.
     """
 
-    def __init__(self, network: nn.Module, window: tuple[int, int], overlap: float = 0.25) -> None:
+    def __init__(self, network: nn.Module, window: tuple[int, int], overlap: float = WINDOW_OVERLAP) -> None:
         super().__init__(network)
         if not fits_window_grid(window) or not 0 <= overlap < 1:
             raise ConfigurationError(

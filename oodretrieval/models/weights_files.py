@@ -4,18 +4,17 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from colorsys import hsv_to_rgb
 from contextlib import suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+from oodretrieval.colours import numbered_colour
 from oodretrieval.entries import ModelEntry, factory_of
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.remote_paths import path_of
 
 IN_A_FOLDER = {".bin", ".json", ".safetensors", ".txt"}
 """Suffixes of what counts in a folder: description, tensors and vocabulary of a network."""
-GOLDEN_RATIO = 0.618034
 LOCATION = re.compile(rb"\n\x08location\x12([\x01-\x7f]|[\x80-\xff][\x01-\x7f])", re.DOTALL)
 """How an ONNX file (a protocol buffer) begins the name of a file next to it that holds tensors; its length last."""
 
@@ -87,7 +86,7 @@ def classes_of_folder(path: Path) -> dict[str, tuple[str, tuple[int, int, int]]]
     """
     try:
         names = json.loads((path / "config.json").read_text(encoding="utf-8"))["id2label"]
-        return {str(key): (str(name), _colour(int(key))) for key, name in names.items()}
+        return {str(key): (str(name), numbered_colour(int(key), 0.65, 0.9)) for key, name in names.items()}
     except (
         OSError,
         ValueError,
@@ -96,12 +95,6 @@ def classes_of_folder(path: Path) -> dict[str, tuple[str, tuple[int, int, int]]]
         AttributeError,
     ):  # a network that names none, or no network
         return {}
-
-
-def _colour(number: int) -> tuple[int, int, int]:
-    """Hues that stay apart, however many are taken."""
-    red, green, blue = hsv_to_rgb(number * GOLDEN_RATIO % 1, 0.65, 0.9)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _locations(path: Path) -> Iterator[str]:

@@ -3,7 +3,7 @@
 Every score is higher where a segment is more unknown. None of them ever learns from an unknown thing.
 """
 
-from oodretrieval.novelty.likeness import Likeness, likeness_values, sampled
+from oodretrieval.novelty.likeness import Likeness, likeness_values, sampled, shared_among
 from oodretrieval.novelty.model import MIN_PIXELS, NoveltyModel, comparable, known_rows
 from oodretrieval.novelty.pixels import pixel_novelty
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
@@ -27,4 +27,5 @@ __all__ = [
     "sampled",
     "sampled_windows",
     "save_novelty_model",
+    "shared_among",
 ]

@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.choices import ALIKE_SHARE
 from oodretrieval.errors import TableError
+from oodretrieval.novelty.neighbours import SMALLEST
 from oodretrieval.novelty.scores import dispersion_score
 
 NEIGHBOURS = 10
@@ -20,14 +22,10 @@ NEIGHBOURS = 10
 PER_NEIGHBOUR = 20
 """Segments for each neighbour: among a few nothing need resemble a segment."""
 
-SHARE = 0.5
-"""Weight of the neighbours' mean; the segment's own score has the rest."""
-
 LARGEST_COMPARED = 10_000
 """Segments that all others are compared with, at most: more are sampled, so that time grows with their number alone."""
 
 _LEAST_PROBABILITY = 1e-3
-_SMALLEST = 1e-6
 _ROWS_AT_ONCE = 1024
 
 
@@ -62,7 +60,7 @@ class Likeness:
         """
         values = np.concatenate(halves, axis=1).astype(np.float64)
         roots = np.repeat([half.shape[1] ** 0.5 for half in halves], [half.shape[1] for half in halves])
-        mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), _SMALLEST) * roots
+        mean, scale = values.mean(axis=0), np.maximum(values.std(axis=0), SMALLEST) * roots
         vectors = ((values - mean) / scale).astype(np.float32)
         return cls(mean, scale, vectors, np.asarray(scores, np.float64))
 
@@ -73,7 +71,7 @@ class Likeness:
         itself: NDArray[np.integer],
         *,
         neighbours: int = NEIGHBOURS,
-        share: float = SHARE,
+        share: float = ALIKE_SHARE,
     ) -> NDArray[np.float64]:
         """Scores of which every segment has a part from those that look most like it.
 
@@ -103,6 +101,33 @@ class Likeness:
             nearest = np.argpartition(distance, number - 1, axis=1)[:, :number]
             means[here] = self.scores[nearest].mean(axis=1)
         return (1 - share) * own + share * means
+
+
+def shared_among(
+    scores: NDArray[np.floating],
+    halves: tuple[NDArray[np.floating], NDArray[np.floating]],
+    compared: NDArray[np.bool_],
+    *,
+    share: float = ALIKE_SHARE,
+) -> NDArray[np.float64]:
+    """Share scores among segments that are all at hand.
+
+    Args:
+        scores: ``(n,)``, finite.
+        halves: What they look like, see :func:`likeness_values`; each half counts alike.
+        compared: Which of them others are compared with, ``(n,)``.
+        share: Weight of the mean over those that look most alike, 0…1.
+
+    Returns:
+        ``(n,)``, in the unit of the scores.
+    """
+    stored = sampled(compared)
+    if not len(stored):
+        return np.array(scores, np.float64)
+    itself = np.full(len(scores), -1)
+    itself[stored] = np.arange(len(stored))
+    likeness = Likeness.of((halves[0][stored], halves[1][stored]), scores[stored])
+    return likeness.shared(scores, halves, itself, share=share)
 
 
 def likeness_values(

@@ -27,11 +27,11 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import DISTANCE, NOVELTY
 from oodretrieval.errors import TableError, UnknownNameError
-from oodretrieval.novelty.likeness import Likeness, likeness_values, sampled
+from oodretrieval.novelty.likeness import likeness_values, shared_among
 from oodretrieval.novelty.neighbours import FeatureBank, known_bank, require_comparable
 from oodretrieval.novelty.scores import SCORES, dispersion_score, missing_columns
 from oodretrieval.novelty.standardisation import Standardisation
-from oodretrieval.novelty.terms import energy_less_image, log_thickness
+from oodretrieval.novelty.terms import energy_less_image, log_thickness, needed_columns
 from oodretrieval.novelty.windows import WindowBank
 
 MIN_PIXELS = 100
@@ -208,13 +208,8 @@ def known_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
     Raises:
         TableError: If columns are missing.
     """
-    needed = ["S", "unknown_fraction", "void_fraction"]
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise TableError(
-            f"to choose known segments the table needs {', '.join(missing)}; make it again with compute_metrics"
-        )
-    size, unknown, void = (table[name].to_numpy() for name in needed)
+    needed = "S", "unknown_fraction", "void_fraction"
+    size, unknown, void = (needed_columns(table, *needed)[name].to_numpy() for name in needed)
     known: NDArray[np.bool_] = (size >= MIN_PIXELS) & (unknown >= 0) & (unknown + void <= _TOLERATED)
     return known
 
@@ -237,16 +232,9 @@ def _shared(
 ) -> NDArray[np.float64]:
     """Novelty shared among segments that look alike; NaN where it was."""
     there = np.isfinite(novelty) & np.isfinite(fine).all(axis=1)
-    stored = sampled(comparable(table))
-    stored = stored[there[stored]]
-    if not len(stored):
-        return novelty
     logits, fine = likeness_values(table, fine)
-    itself = np.full(len(table), -1)
-    itself[stored] = np.arange(len(stored))
-    likeness = Likeness.of((logits[stored], fine[stored]), novelty[stored])
     result = novelty.copy()
-    result[there] = likeness.shared(novelty[there], (logits[there], fine[there]), itself[there])
+    result[there] = shared_among(novelty[there], (logits[there], fine[there]), comparable(table)[there])
     return result
 
 

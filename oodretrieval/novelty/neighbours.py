@@ -7,6 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.directions import leading_axes
+from oodretrieval.equal_blocks import in_equal_blocks
 from oodretrieval.errors import TableError
 
 BANK_PER_CLASS = 400
@@ -19,10 +21,12 @@ _NEAR_IMAGES = 2
 _LEAST_IMAGES = _NEAR_IMAGES + 2
 _ROWS_AT_ONCE = 2048
 _TOGETHER = 192
-"""Queries that one product of matrices is of; see :func:`products`."""
+"""Queries that one product of matrices is of; see
+:func:`~oodretrieval.equal_blocks.in_equal_blocks`."""
 _SEARCHED = 64
 """Leading principal components that say which vector is the nearest of any class; the distance is one in all."""
-_SMALLEST = 1e-6
+SMALLEST = 1e-6
+"""What deviations and squares of lengths count as, at least."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class FeatureBank:
             The bank of ``m`` vectors.
         """
         mean = features.mean(axis=0).astype(np.float32)
-        std = np.maximum(features.std(axis=0), _SMALLEST).astype(np.float32)
+        std = np.maximum(features.std(axis=0), SMALLEST).astype(np.float32)
         vectors = ((features[kept] - mean) / std).astype(np.float16)
         return cls(mean, std, vectors, classes[kept].astype(np.int64))
 
@@ -96,14 +100,14 @@ class FeatureBank:
             for start in range(0, len(of_class), _ROWS_AT_ONCE):
                 rows = of_class[start : start + _ROWS_AT_ONCE]
                 queries = ((features[rows] - self.mean) / self.std).astype(np.float32)
-                distance = (queries**2).sum(axis=1)[:, None] + squares - 2 * products(queries, vectors)
+                distance = (queries**2).sum(axis=1)[:, None] + squares - 2 * _products(queries, vectors)
                 if forbidden is not None:
                     places, stored, radius = forbidden
                     near = np.abs(places[rows][:, None] - stored[own][None]) <= radius
                     distance = np.where(near, np.inf, distance)
                 nearest = distance.min(axis=1)
                 found = np.isfinite(nearest)
-                result[rows[found]] = 0.5 * np.log(np.maximum(nearest[found], _SMALLEST))
+                result[rows[found]] = _log_roots(nearest[found])
         return result
 
     def log_distance_to_any(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -122,18 +126,32 @@ class FeatureBank:
         result = np.empty(len(features))
         for start in range(0, len(features), _ROWS_AT_ONCE):
             rows = np.asarray((features[start : start + _ROWS_AT_ONCE] - self.mean) / self.std, np.float32)
-            near = stored[nearest_places(products(rows, axes), turned, half_squares)]
-            squares = ((rows - near) ** 2).sum(axis=1)
-            result[start : start + len(rows)] = 0.5 * np.log(np.maximum(squares, _SMALLEST))
+            near = stored[nearest_places(_products(rows, axes), turned, half_squares)]
+            result[start : start + len(rows)] = log_lengths(rows - near)
         return result
 
     @cached_property
     def _searched(self) -> tuple[NDArray[np.float32], ...]:
         """Leading axes ``(k, D)``, the vectors along them ``(m, k)`` and whole, half their squared lengths."""
         stored = self.vectors.astype(np.float32)
-        _, axes = np.linalg.eigh(stored.T @ stored)
-        leading = np.ascontiguousarray(axes[:, ::-1][:, :_SEARCHED].T)
-        return leading, products(stored, leading), stored, (stored**2).sum(axis=1) / 2
+        leading = np.ascontiguousarray(leading_axes(stored, _SEARCHED).T)
+        return leading, _products(stored, leading), stored, (stored**2).sum(axis=1) / 2
+
+
+def log_lengths(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
+    """``ln`` of the Euclidean length of vectors.
+
+    Args:
+        vectors: ``(n, D)``.
+
+    Returns:
+        ``(n,)``.
+    """
+    return _log_roots((vectors**2).sum(axis=1))
+
+
+def _log_roots(squares: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(0.5 * np.log(np.maximum(squares, SMALLEST)), np.float64)
 
 
 def nearest_places(
@@ -149,11 +167,10 @@ def nearest_places(
     Returns:
         Places among the vectors, ``(n,)``.
     """
-    places = np.empty(len(queries), np.intp)
-    for start in range(0, len(queries), _TOGETHER):  # what is compared stays in the processor's cache
-        some = queries[start : start + _TOGETHER]
-        places[start : start + _TOGETHER] = (products(some, vectors) - half_squares).argmax(axis=1)
-    return places
+    # so few at a time that what is compared stays in the processor's cache
+    return in_equal_blocks(
+        lambda block: (block @ vectors.T - half_squares).argmax(axis=1), queries, _TOGETHER
+    )
 
 
 def digest_of(*arrays: NDArray[np.generic]) -> str:
@@ -171,25 +188,9 @@ def digest_of(*arrays: NDArray[np.generic]) -> str:
     return content.hexdigest()
 
 
-def products(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scalar products, of which none depends in its last bits on how many queries there are.
-
-    BLAS takes other paths for other numbers of rows; here it always gets :data:`_TOGETHER`.
-
-    Args:
-        queries: ``(n, D)``.
-        vectors: ``(m, D)``.
-
-    Returns:
-        ``(n, m)``.
-    """
-    result = np.empty((len(queries), len(vectors)), np.float32)
-    for start in range(0, len(queries), _TOGETHER):
-        some = queries[start : start + _TOGETHER]
-        whole = np.zeros((_TOGETHER, queries.shape[1]), np.float32)
-        whole[: len(some)] = some
-        result[start : start + _TOGETHER] = (whole @ vectors.T)[: len(some)]
-    return result
+def _products(queries: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scalar products ``(n, m)``, of which none depends in its last bits on how many queries there are."""
+    return in_equal_blocks(lambda block: np.asarray(block @ vectors.T, np.float32), queries, _TOGETHER)
 
 
 def known_bank(

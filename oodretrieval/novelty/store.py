@@ -7,16 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from oodretrieval.errors import ChecksumError, WeightsError
-from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.errors import WeightsError
 from oodretrieval.novelty.model import LEVELS, NoveltyModel
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import Standardisation
 from oodretrieval.novelty.windows import WindowBank
 from oodretrieval.remote_paths import path_of
+from oodretrieval.sealed_arrays import read_model_arrays, write_arrays
 
 FORMAT = "oodretrieval novelty model"
 FORMAT_VERSION = "5"
@@ -45,10 +43,8 @@ def save_novelty_model(model: NoveltyModel, path: str | Path) -> None:
         "version": FORMAT_VERSION,
         "num_classes": str(model.num_classes),
         "made_by": json.dumps(dict(model.made_by), sort_keys=True),
-        CHECKSUM: UNSEALED,
     }
-    with sealed_path(path_of(path)) as temporary:
-        temporary.write_bytes(save(arrays, description))
+    write_arrays(path_of(path), arrays, description)
 
 
 def load_novelty_model(path: str | Path) -> NoveltyModel:
@@ -65,15 +61,7 @@ def load_novelty_model(path: str | Path) -> NoveltyModel:
     """
     path = path_of(path)
     remedy = "fit it with scripts/train_novelty.py"
-    try:
-        with safe_open(path, framework="numpy") as file:
-            description = file.metadata() or {}
-            require_checksum(verify(path), description.get(CHECKSUM))
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except FileNotFoundError as error:
-        raise WeightsError(f"no novelty model {str(path)!r}; {remedy}") from error
-    except (SafetensorError, OSError, ChecksumError) as error:
-        raise WeightsError(f"the novelty model {str(path)!r} is damaged ({error}); {remedy}") from error
+    description, arrays = read_model_arrays(path, "novelty model", remedy)
     kind, version = description.get("format"), description.get("version")
     if kind == FORMAT and version in EARLIER:
         raise WeightsError(

@@ -26,7 +26,7 @@ def energy_less_image(table: pd.DataFrame) -> NDArray[np.float64]:
         [-2.5, 2.5]
     """
     energy = dispersion_score(table, "energy")
-    weight = np.sqrt(_columns(table, "image_id", "S")["S"].to_numpy(np.float64))
+    weight = np.sqrt(needed_columns(table, "image_id", "S")["S"].to_numpy(np.float64))
     sums = pd.DataFrame({"energy": weight * energy, "weight": weight}, table.index)
     sums = sums.groupby(table["image_id"], sort=False).transform("sum")
     less: NDArray[np.float64] = energy - (sums["energy"] / sums["weight"]).to_numpy()
@@ -52,14 +52,28 @@ def log_thickness(table: pd.DataFrame) -> NDArray[np.float64]:
         >>> log_thickness(table).round(3).tolist()
         [-0.916, -1.609]
     """
-    areas = _columns(table, "image_id", "S", "S_rel").groupby("image_id", sort=False)["S"].transform("sum")
+    areas = (
+        needed_columns(table, "image_id", "S", "S_rel").groupby("image_id", sort=False)["S"].transform("sum")
+    )
     thickness: NDArray[np.float64] = np.log(table["S_rel"].to_numpy(np.float64)) - 0.5 * np.log(
         areas.to_numpy(np.float64)
     )
     return thickness
 
 
-def _columns(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+def needed_columns(table: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """A segment table that has some columns, at least.
+
+    Args:
+        table: Segment table.
+        *names: Of the columns.
+
+    Returns:
+        The table.
+
+    Raises:
+        TableError: If columns are missing.
+    """
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise TableError(

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.novelty.neighbours import digest_of, nearest_places
+from oodretrieval.directions import leading_axes
+from oodretrieval.novelty.neighbours import SMALLEST, digest_of, log_lengths, nearest_places
 
 SIDES = (1, 2, 4, 8)
 """Sides of the windows, in cells of the features."""
@@ -17,8 +18,6 @@ PER_SIDE = 500
 
 DIMENSIONS = 64
 """Principal components of the features that distances are measured in."""
-
-_SMALLEST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,10 +50,9 @@ class WindowBank:
         if windows.ndim != 2 or not len(windows):
             raise ValueError(f"expected windows (m, D) with m at least 1, got {windows.shape}")
         mean = windows.mean(axis=0, dtype=np.float64)
-        std = np.maximum(windows.std(axis=0, dtype=np.float64), _SMALLEST)
+        std = np.maximum(windows.std(axis=0, dtype=np.float64), SMALLEST)
         standard = (windows - mean) / std
-        _, vectors = np.linalg.eigh(standard.T @ standard)
-        axes = vectors[:, ::-1][:, :DIMENSIONS] / std[:, None]
+        axes = leading_axes(standard, DIMENSIONS) / std[:, None]
         turned = (windows - mean) @ axes
         return cls(mean.astype(np.float32), axes.astype(np.float32), turned.astype(np.float16))
 
@@ -87,8 +85,7 @@ class WindowBank:
         """
         known, half_squares = self._compared
         rows = np.asarray(vectors, np.float32)
-        squares = ((rows - known[nearest_places(rows, known, half_squares)]) ** 2).sum(axis=1)
-        return np.asarray(0.5 * np.log(np.maximum(squares, _SMALLEST)), np.float64)
+        return log_lengths(rows - known[nearest_places(rows, known, half_squares)])
 
     @cached_property
     def _compared(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

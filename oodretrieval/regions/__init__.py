@@ -1,7 +1,7 @@
 """Regions that may be objects, whatever their class: proposed, scored, and a best set of them cut out."""
 
 from oodretrieval.regions.cut import best_cut, without_overlap
-from oodretrieval.regions.evidence import Evidence, pool_evidence, pool_features, region_shapes
+from oodretrieval.regions.evidence import PooledEvidence, pool_evidence, pool_features, region_shapes
 from oodretrieval.regions.masks import tree_of_masks
 from oodretrieval.regions.proposals import RegionOptions, Weights, propose_regions
 from oodretrieval.regions.scoring import (
@@ -17,7 +17,7 @@ from oodretrieval.regions.tree import RegionTree
 
 __all__ = [
     "Choice",
-    "Evidence",
+    "PooledEvidence",
     "RegionOptions",
     "RegionReference",
     "RegionTree",

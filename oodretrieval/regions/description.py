@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.color import rgb2lab
 
+from oodretrieval.bilinear import bilinear_taps, resize_axis
 from oodretrieval.compilation import compiled
+from oodretrieval.directions import leading_axes
 from oodretrieval.places import cells_of_pixels
 from oodretrieval.uncertainty import softmax_and_energy
 
@@ -76,11 +78,12 @@ def means(labels: NDArray[np.integer], maps: NDArray[np.floating]) -> NDArray[np
         ``(n, K)``.
     """
     channels = np.ascontiguousarray(maps).reshape(labels.size, -1)
-    return np.asarray(_means(np.ascontiguousarray(labels).ravel(), channels), np.float64)
+    sums, areas = _sums(np.ascontiguousarray(labels).ravel(), channels)
+    return np.asarray(sums / areas[:, None], np.float64)
 
 
 @compiled
-def _means(labels: Any, values: Any) -> Any:
+def _sums(labels: Any, values: Any) -> Any:
     number, depth = labels.max() + 1, values.shape[1]
     sums, areas = np.zeros((number, depth)), np.zeros(number)
     for pixel in range(len(labels)):
@@ -88,10 +91,7 @@ def _means(labels: Any, values: Any) -> Any:
         areas[label] += 1
         for k in range(depth):
             sums[label, k] += values[pixel, k]
-    for label in range(number):
-        for k in range(depth):
-            sums[label, k] /= areas[label]
-    return sums
+    return sums, areas
 
 
 def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -106,11 +106,12 @@ def cell_means(labels: NDArray[np.integer], features: NDArray[np.floating]) -> N
     """
     cells = cells_of_pixels(labels.shape, features.shape[1:])
     of_cells = np.ascontiguousarray(features.reshape(len(features), -1).T, np.float64)
-    return np.asarray(_cell_means(np.ascontiguousarray(labels), cells, of_cells), np.float64)
+    sums, areas = _cell_sums(np.ascontiguousarray(labels), cells, of_cells)
+    return np.asarray(sums / areas[:, None], np.float64)
 
 
 @compiled
-def _cell_means(labels: Any, cells: Any, features: Any) -> Any:
+def _cell_sums(labels: Any, cells: Any, features: Any) -> Any:
     number, depth = labels.max() + 1, features.shape[1]
     sums, areas = np.zeros((number, depth)), np.zeros(number)
     height, width = labels.shape
@@ -125,10 +126,7 @@ def _cell_means(labels: Any, cells: Any, features: Any) -> Any:
             for k in range(depth):
                 sums[label, k] += length * features[cell, k]
             first = x + 1
-    for label in range(number):
-        for k in range(depth):
-            sums[label, k] /= areas[label]
-    return sums
+    return sums, areas
 
 
 def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.float32]:
@@ -142,16 +140,10 @@ def resized(maps: NDArray[np.floating], size: tuple[int, int]) -> NDArray[np.flo
         ``(K, H, W)``.
     """
     result = np.asarray(maps, np.float32)
-    for axis, target in ((1, size[0]), (2, size[1])):
-        source = result.shape[axis]
-        at = np.clip((np.arange(target) + 0.5) * source / target - 0.5, 0, source - 1)
-        low = np.minimum(at.astype(np.intp), source - 1)
-        high = np.minimum(low + 1, source - 1)
-        share = (at - low).astype(np.float32)
-        shape = [1, 1, 1]
-        shape[axis] = target
-        share = share.reshape(shape)
-        result = result.take(low, axis) * (1 - share) + result.take(high, axis) * share
+    for axis, target in enumerate(size, 1):
+        taps = bilinear_taps(result.shape[axis], target, False, precision=np.float64)
+        weight = np.where(taps.low < taps.high, taps.weight, np.float32(0))  # a value by itself is not mixed
+        result = resize_axis(result, axis, taps._replace(weight=weight))
     return result
 
 
@@ -187,7 +179,6 @@ def principal(features: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
     if flat.shape[1] > _SKETCH:
         flat = flat @ np.random.default_rng(seed).standard_normal((flat.shape[1], _SKETCH))
     flat = flat - flat.mean(axis=0)
-    _, vectors = np.linalg.eigh(flat.T @ flat)
-    projected = flat @ vectors[:, ::-1][:, :_COMPONENTS]
+    projected = flat @ leading_axes(flat, _COMPONENTS)
     scale = np.sqrt((projected**2).sum(axis=1).mean())
     return np.asarray((projected / (scale or 1.0)).T.reshape(-1, *features.shape[1:]), np.float32)

@@ -16,16 +16,18 @@ RING = 0.015
 
 
 @dataclass(frozen=True, eq=False)
-class Evidence:
+class PooledEvidence:
     """Maps pooled over regions.
 
     Attributes:
         inside: Mean of each map over each region, ``(m, K)``.
         ring: Mean over the pixels around it, ``(m, K)``; that of the inside where nothing lies around.
+        spread: Standard deviation of each map over the pixels of each region, ``(m, K)``.
     """
 
     inside: NDArray[np.float64]
     ring: NDArray[np.float64]
+    spread: NDArray[np.float64]
 
     @property
     def contrast(self) -> NDArray[np.float64]:
@@ -33,7 +35,7 @@ class Evidence:
         return self.inside - self.ring
 
 
-def pool_evidence(tree: RegionTree, maps: NDArray[np.floating], *, ring: float = RING) -> Evidence:
+def pool_evidence(tree: RegionTree, maps: NDArray[np.floating], *, ring: float = RING) -> PooledEvidence:
     """Means of maps over every region, and over a ring around it.
 
     The ring is counted in superpixels: each superpixel outside weighs as many steps from the region, of the ring's
@@ -45,14 +47,19 @@ def pool_evidence(tree: RegionTree, maps: NDArray[np.floating], *, ring: float =
         ring: Distance of the ring, as a share of the root of the image's area.
 
     Returns:
-        Means inside and around.
+        Means inside and around, and how much the pixels inside differ.
     """
     labels = tree.superpixels
-    values = means(labels, resized(maps, (labels.shape[0], labels.shape[1])).transpose(1, 2, 0))
-    inside = tree.sums(tree.superpixel_areas[:, None] * values) / tree.areas[:, None]
+    pixels = resized(maps, (labels.shape[0], labels.shape[1])).transpose(1, 2, 0)
+    usual = pixels.mean(axis=(0, 1), dtype=np.float64)  # taken off, so that squares keep their digits
+    values = means(labels, pixels - usual)
+    inside = tree.means(values)
+    squares = tree.means(means(labels, (pixels - usual) ** 2))
     weight, sums = _outward(tree, max(1, round(ring * labels.size**0.5)), values)
     outside = sums / np.maximum(weight, 1)[:, None]
-    return Evidence(inside, np.where(weight[:, None] > 0, outside, inside))
+    ring_means = np.where(weight[:, None] > 0, outside, inside)
+    spread = np.sqrt(np.maximum(squares - inside**2, 0))
+    return PooledEvidence(inside + usual, ring_means + usual, spread)
 
 
 def pool_features(tree: RegionTree, features: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -65,8 +72,7 @@ def pool_features(tree: RegionTree, features: NDArray[np.floating]) -> NDArray[n
     Returns:
         ``(m, D)``.
     """
-    sums = tree.superpixel_areas[:, None] * cell_means(tree.superpixels, features)
-    return tree.sums(sums) / tree.areas[:, None]
+    return tree.means(cell_means(tree.superpixels, features))
 
 
 def _outward(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.compilation import compiled
+from oodretrieval.compilation import compiled, root
 from oodretrieval.regions.superpixels import Contacts
 
 
@@ -31,8 +31,8 @@ def merge_similar(
     areas: NDArray[np.integer],
     touching: Contacts,
     *,
-    border: float = 0.0,
-    size_power: float = 0.5,
+    border: float,
+    size_power: float,
 ) -> Hierarchy:
     """Join the pair with the smallest difference until none touches another.
 
@@ -122,13 +122,7 @@ def _merge_in_order(number: int, pairs: Any) -> Any:
     children = np.empty((number, 2), np.int64)
     node = number
     for e in range(len(pairs)):
-        a, b = pairs[e]
-        while top[a] != a:
-            top[a] = top[top[a]]
-            a = top[a]
-        while top[b] != b:
-            top[b] = top[top[b]]
-            b = top[b]
+        a, b = root(top, pairs[e, 0]), root(top, pairs[e, 1])
         if a != b:
             children[node - number] = a, b
             top[a] = top[b] = parent[a] = parent[b] = node

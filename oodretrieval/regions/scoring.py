@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.choices import ALIKE_SHARE
 from oodretrieval.errors import TableError
 from oodretrieval.regions.cut import without_overlap
 from oodretrieval.regions.description import resized
@@ -22,8 +23,10 @@ DEFAULT_EVIDENCE = {
     "distance": 0.75,
     "window_distance": 0.75,
     "local_window_distance_contrast": 0.1,
+    "local_distance_spread": -0.4,
 }
-"""Term → weight: ``-logsumexp`` of the logits, logarithms of the distances to known segments and to known windows."""
+"""Term → weight: ``-logsumexp`` of the logits, logarithms of the distances to known segments and to known windows; and
+against a region, how much its pixels differ in how far from known segments they are: half of it is something else."""
 
 CONTRAST = "local_distance_contrast"
 """Term: how much farther from known features the pixels of a region are than those around it."""
@@ -50,8 +53,9 @@ def region_terms(
         maps: Name → how unknown each pixel is, ``(h, w)`` at any resolution, higher is more.
 
     Returns:
-        Name → ``(m,)``: each map's mean over the region by its name, and over the region less over its ring as
-        ``<name>_contrast``; and what :func:`~oodretrieval.regions.region_shapes` gives.
+        Name → ``(m,)``: each map's mean over the region by its name, over the region less over its ring as
+        ``<name>_contrast``, its standard deviation over the region as ``<name>_spread``; and what
+        :func:`~oodretrieval.regions.region_shapes` gives.
 
     Raises:
         ValueError: If a map has another number of axes.
@@ -66,6 +70,7 @@ def region_terms(
     evidence = pool_evidence(tree, np.concatenate([resized(values[None], size) for values in maps.values()]))
     for place, name in enumerate(maps):
         terms[name], terms[f"{name}_contrast"] = evidence.inside[:, place], evidence.contrast[:, place]
+        terms[f"{name}_spread"] = evidence.spread[:, place]
     return terms
 
 
@@ -199,15 +204,18 @@ class Choice:
         size_power: How much a larger region is preferred to the smaller ones that it would replace.
         min_share: Smallest region that is shown, as a share of the image's area.
         limit: Regions of an image at most.
-        crowding: What each better region of the same image takes from the score by which a region has its place among
-            those of all images: what is inspected first is of more images.
+        shared: How much the regions shown that look most alike, of all images, have of the score by which a region has
+            its place among them, 0…1.
+        crowding: What each better region of the same image takes from that score: what is inspected first is of more
+            images.
     """
 
     threshold: float = 2.0
     size_power: float = 0.15
     min_share: float = 0.002
     limit: int = 50
-    crowding: float = 0.1
+    shared: float = ALIKE_SHARE
+    crowding: float = 0.2
 
 
 def choose_regions(
@@ -232,25 +240,24 @@ def choose_regions(
     return taken[np.argsort(-np.asarray(scores)[taken], kind="stable")][: chosen.limit]
 
 
-def order_scores(
-    scores: NDArray[np.floating], chosen: NDArray[np.integer], choice: Choice | None = None
-) -> NDArray[np.float64]:
+def order_scores(scores: NDArray[np.floating], choice: Choice | None = None) -> NDArray[np.float64]:
     """By what the regions shown of an image are put in order with those of other images.
 
     Args:
-        scores: Of all regions of the image, ``(m,)``.
-        chosen: Those shown, as of :func:`choose_regions`, ``(k,)``.
+        scores: Of the regions of the image that are shown, ``(k,)``.
         choice: Which are shown.
 
     Returns:
-        ``(k,)``: their scores, less what the better ones of the same image take.
+        ``(k,)``: their scores, less what the better ones of the same image take; of equal ones the earlier is better.
 
     Example:
-        >>> order_scores(np.array([5.0, 0.0, 4.0]), np.array([0, 2]), Choice(crowding=0.5)).tolist()
-        [5.0, 3.5]
+        >>> order_scores(np.array([4.0, 5.0]), Choice(crowding=0.5)).tolist()
+        [3.5, 5.0]
     """
-    taken = (Choice() if choice is None else choice).crowding * np.arange(len(chosen))
-    return np.asarray(np.asarray(scores, np.float64)[chosen] - taken, np.float64)
+    values = np.asarray(scores, np.float64)
+    better = np.empty(len(values))
+    better[np.argsort(-values, kind="stable")] = np.arange(len(values))
+    return values - (Choice() if choice is None else choice).crowding * better
 
 
 def _of_regions(terms: Terms, name: str) -> NDArray[np.float64]:

@@ -15,8 +15,8 @@ def superpixels(
     colours: NDArray[np.floating],
     *,
     classes: NDArray[np.integer] | None = None,
-    scale: float = 10.0,
-    min_size: int = 20,
+    scale: float,
+    min_size: int,
 ) -> NDArray[np.int32]:
     """Felzenszwalb and Huttenlocher's graph-based segmentation, which never crosses a border between classes.
 

@@ -61,6 +61,17 @@ class RegionTree:
         sums = np.asarray(_sums(columns, self.members, self.spans), np.float64)
         return sums.reshape(len(self), *values.shape[1:])
 
+    def means(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        """Mean over the pixels of each region.
+
+        Args:
+            values: Numbers of each superpixel, ``(n, K)``, finite.
+
+        Returns:
+            ``(m, K)``.
+        """
+        return self.sums(self.superpixel_areas[:, None] * values) / self.areas[:, None]
+
     @cached_property
     def rows_and_columns(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Pixels of the image that each row and each column of the grid stands for, ``(h,)`` and ``(w,)``."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation import frame_positions
+from oodretrieval.clips import frame_positions
 from oodretrieval.search import first_sightings, near_duplicates
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.boxes import SIDES
@@ -34,11 +34,23 @@ class Candidates:
         Returns:
             Scores and repetitions; None for a catalogue without segments, or of before there were scores.
         """
-        segments = catalogue.segments
-        if SELECT_SCORE not in segments.columns or not len(segments):
+        scores = scores_of(catalogue)
+        if scores is None or not len(scores):
             return None
-        scores = segments[SELECT_SCORE].to_numpy(np.float64)
         return cls(scores, first_sightings(scores, *_sightings(catalogue)))
+
+
+def scores_of(catalogue: Catalogue) -> NDArray[np.float64] | None:
+    """What a catalogue's segments were selected by.
+
+    Args:
+        catalogue: Any.
+
+    Returns:
+        ``(n,)``, higher where more unknown; None for a catalogue of before there were scores.
+    """
+    segments = catalogue.segments
+    return segments[SELECT_SCORE].to_numpy(np.float64) if SELECT_SCORE in segments.columns else None
 
 
 def image_names(segments: pd.DataFrame) -> NDArray[np.object_]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.evaluation import clip_names
+from oodretrieval.clips import clip_names
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tagged import CandidateRows, read_tags
 from oodretrieval.search.row_comparisons import Column, Groups

@@ -135,7 +135,8 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     files += result.pictures.values()
     for path in replaced - set(files):
         path.unlink(missing_ok=True)
-    _log(result, files)
+    _log(result)
+    logger.info("saved in %s: %s", folder, ", ".join(path.name for path in files))
     return files
 
 
@@ -185,7 +186,7 @@ def as_markdown(result: Result) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _log(result: Result, files: list[Path]) -> None:
+def _log(result: Result) -> None:
     output.info("%s", result.title)
     for key, value in result.context.lines().items():
         output.info("  %s: %s", key, value)
@@ -198,4 +199,3 @@ def _log(result: Result, files: list[Path]) -> None:
         for first, *rest in text:
             cells = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
             output.info("  %s", "  ".join([first.ljust(widths[0]), *cells]).rstrip())
-    logger.info("saved %s", ", ".join(map(str, files)))

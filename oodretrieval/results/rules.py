@@ -3,9 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from oodretrieval.clips import VIDEO_BLOCK, frame_positions
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.evaluation import frame_positions
-from oodretrieval.evaluation.bootstrap import VIDEO_BLOCK
 from oodretrieval.labels import LabelSet
 
 _BETWEEN_CLIPS = 10**12

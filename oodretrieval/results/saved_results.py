@@ -38,30 +38,45 @@ class SavedResult:
     pictures: dict[str, Path]
 
 
-def read_results(folder: Path) -> list[SavedResult]:
+def read_results(folder: Path, unread: list[str] | None = None) -> list[SavedResult]:
     """All results that were saved into a folder, by name; other files are passed over.
 
     Args:
         folder: Where :func:`~oodretrieval.results.result.save_result` wrote; need not exist.
+        unread: Gets a sentence on each result that is damaged, or names a table or picture that has gone; where it is
+            not given, the first of them is an error.
 
     Returns:
-        The results.
+        The others.
 
     Raises:
-        StoreError: If a result is damaged, or names a table or picture that has gone.
+        StoreError: If one cannot be read, and ``unread`` is not given.
     """
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError(f"{path} is damaged ({error}); measure it again") from error
-        if isinstance(content, dict) and {"context", CHECKSUM} & content.keys():
-            found.append(_read(path, read_json(path, "measure it again")))
+            result = _read(path)
+        except StoreError as error:
+            if unread is None:
+                raise
+            unread.append(str(error))
+        else:
+            found += [result] if result is not None else []
     return found
 
 
-def _read(path: Path, content: Mapping[str, Any]) -> SavedResult:
+def _read(path: Path) -> SavedResult | None:
+    """A result; None for another file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged ({error}); measure it again") from error
+    if not isinstance(content, dict) or not {"context", CHECKSUM} & content.keys():
+        return None
+    return _whole(path, read_json(path, "measure it again"))
+
+
+def _whole(path: Path, content: Mapping[str, Any]) -> SavedResult:
     named = [path.parent / name for kind in ("tables", "pictures") for name in content[kind].values()]
     gone = [file.name for file in named if not file.is_file()]
     if gone:

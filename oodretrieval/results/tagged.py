@@ -8,11 +8,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.search.row_comparisons import Groups
 from oodretrieval.stores import Catalogue
+from oodretrieval.stores.merging import KEY
 from oodretrieval.stores.tag_journal import TagJournal, table_of
 from oodretrieval.stores.tags import CandidateKey, TagTable
 
-KEY = ["dataset", "image_id", "segment_id"]
-"""Columns of a catalogue that a candidate is known by."""
 OF_INTEREST, NOT_OF_INTEREST = "of interest", "not of interest"
 """Tags that the answers of a review without a name are kept as."""
 

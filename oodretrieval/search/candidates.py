@@ -14,7 +14,6 @@ ALIKE_THERE = 0.7
 """The same for segments at the same place in a video."""
 ALIKE_PERHAPS = 0.8
 """The same for segments at the same place in images that may be single photographs."""
-BYTES_AT_ONCE = 32 * 2**20
 OVERLAP = 0.5
 """Intersection over union of two boxes from which they are at the same place."""
 
@@ -52,7 +51,7 @@ def first_sightings(
     Args:
         scores: ``(n,)``, higher where more unknown.
         frames: Place of each candidate's image on a line on which only the frames of one video are near each other,
-            ``(n,)`` (:func:`~oodretrieval.evaluation.frame_positions`).
+            ``(n,)`` (:func:`~oodretrieval.clips.frame_positions`).
         boxes: Left, top, right, bottom, ``(n, 4)``, pixels, half-open.
         vectors: ``(n, D)``.
         video: Whether each candidate's images are known to be frames of a video, one value or ``(n,)``.
@@ -77,7 +76,7 @@ def first_sightings(
             "equal length"
         )
     lengths = np.empty(len(order), np.float32)
-    for rows, block in row_blocks(vectors, BYTES_AT_ONCE):
+    for rows, block in row_blocks(vectors):
         lengths[rows] = np.maximum(np.linalg.norm(block, axis=1), 1e-12)
     moving = np.broadcast_to(np.asarray(video, bool), len(order))
     first, rank = np.arange(len(order)), np.empty(len(order), np.intp)

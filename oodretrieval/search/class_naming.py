@@ -27,7 +27,6 @@ VOCABULARY = tuple(" ".join(name.split()) for name in _WORDS.split(","))
 """What one may meet on and along a street, known and unknown, in plain words."""
 PROMPT = "a photo of a {}"
 """Networks that learned from captions know a sentence better than a word (Radford et al.)."""
-BYTES_AT_ONCE = 32 * 2**20
 
 
 def proposed_names(
@@ -64,7 +63,7 @@ def proposed_names(
         )
     directions = unit_vectors(np.asarray(texts, np.float64)).T
     cosines = np.empty((len(vectors), len(words)))
-    for rows, block in row_blocks(vectors, BYTES_AT_ONCE):
+    for rows, block in row_blocks(vectors):
         cosines[rows] = unit_vectors(np.asarray(block, np.float64)) @ directions
     excess = cosines - cosines.mean(axis=0) if len(cosines) else cosines
     found = []

@@ -1,18 +1,21 @@
 """Clusters of candidates as candidate classes: what each one shows, and which a person should see first.
 
-``score = mean novelty + mean strangeness + ln(images) / 2``. Novelty and strangeness are in robust deviations from the
-median of all candidates, so that no unit and no dataset has a say.
+They come in the order of a sum of three means over their candidates, each in robust deviations from the median of all
+candidates, so that no unit and no dataset has a say (docs/candidate_classes.md: what each term is worth):
 
-- **Novelty** is the score that selected the candidates.
+- **Novelty**, the score that selected the candidates.
 - **Strangeness** is how far a candidate lies from everything known, whatever the class that it was predicted as. A wall
-  called road is far from roads, but near to known walls: novel, not strange. It is a known class that merely failed.
-- **Images**: what turns up in many images is a class, what turns up in one is an accident.
-- **Disagreement**, the entropy of the predicted classes, has no weight by default: a kind that the network does not
-  know is called many things, but that made no scene's ranking better (docs/candidate_classes.md).
+  called road is far from roads, but near to known walls: novel, not strange.
+- **Disagreement**, the entropy of the predicted classes, 0 … 1: a kind that the network does not know is called many
+  things.
+
+**Images**, ``ln`` of their number, can be given a weight, too: what turns up in many is a class, what turns up in one
+is an accident. A frequent kind is split over several clusters: those that look like an earlier one say so, and can be
+put after all others.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +26,11 @@ from oodretrieval.search.candidates import inspection_order
 LEAST_THINGS = 3
 """Fewer different things are no class: such clusters come after all others."""
 
-WEIGHTS = {"novelty": 1.0, "strangeness": 1.0, "images": 0.5}
-"""Term → its weight in the score."""
+WEIGHTS = {"novelty": 1.0, "strangeness": 1.0, "disagreement": 1.0}
+"""Term → its weight in the score; what every four of five scenes choose for the fifth (docs/candidate_classes.md)."""
+
+LOOKS_LIKE = 0.5
+"""Cosine of the angle between the centres of two clusters from which they look alike."""
 
 LARGEST_DEVIATION = 3.0
 """Robust deviations that one candidate counts at most."""
@@ -67,6 +73,7 @@ class CandidateClass:
         disagreement: Entropy of the predicted classes over that of all classes, 0 (one class) … 1.
         cohesion: Mean cosine of the angle to its centre, 0…1.
         score: Higher where a person should see it earlier.
+        like: Place of the earlier class that it looks like; None if it looks like none.
     """
 
     rows: NDArray[np.intp]
@@ -78,6 +85,7 @@ class CandidateClass:
     disagreement: float
     cohesion: float
     score: float
+    like: int | None = None
 
 
 def candidate_classes(
@@ -85,6 +93,8 @@ def candidate_classes(
     groups: NDArray[np.integer],
     evidence: ClassEvidence,
     weights: Mapping[str, float] = WEIGHTS,
+    looks_like: float = LOOKS_LIKE,
+    alike_last: bool = False,
 ) -> list[CandidateClass]:
     """Rank clusters as candidate classes.
 
@@ -92,7 +102,10 @@ def candidate_classes(
         directions: Vectors that were clustered, ``(n, D)``, of length 1.
         groups: Cluster of each candidate, ``(n,)``; -1 is noise and in none.
         evidence: What is known of each.
-        weights: Term → its weight in the score; one that is missing weighs nothing.
+        weights: Term → its weight in the score: ``novelty``, ``strangeness``, ``images``, ``disagreement``; one that is
+            missing weighs nothing.
+        looks_like: Cosine of the angle between the centres of two clusters from which they look alike; above 1: none.
+        alike_last: Whether those that look like an earlier one come after those that do not.
 
     Returns:
         One for each cluster, the most promising first; those of fewer than 3 things last.
@@ -100,7 +113,8 @@ def candidate_classes(
     Example:
         >>> same = np.zeros(6, int)
         >>> evidence = ClassEvidence(np.array([9.0, 9, 9, 0, 0, 0]), same, 2, np.arange(6), same, np.arange(6))
-        >>> [c.rows.tolist() for c in candidate_classes(np.ones((6, 1)), np.array([0, 0, 0, 1, 1, 1]), evidence)]
+        >>> directions, clusters = np.eye(2).repeat(3, axis=0), np.array([0, 0, 0, 1, 1, 1])
+        >>> [one.rows.tolist() for one in candidate_classes(directions, clusters, evidence)]
         [[0, 1, 2], [3, 4, 5]]
     """
     terms = {"novelty": robust_deviations(evidence.novelty)}
@@ -112,9 +126,39 @@ def candidate_classes(
         if len(rows):
             deviations = {name: float(values[rows].mean()) for name, values in terms.items()}
             found.append(_candidate_class(directions, rows, evidence, deviations, weights))
-    order = inspection_order([one.score for one in found])
-    large = [found[i] for i in order if found[i].things >= LEAST_THINGS]
-    return large + [found[i] for i in order if found[i].things < LEAST_THINGS]
+    found = [found[i] for i in inspection_order([one.score for one in found])]
+    large = [one for one in found if one.things >= LEAST_THINGS]
+    small = [one for one in found if one.things < LEAST_THINGS]
+    return _compared(large, directions, looks_like, alike_last) + small
+
+
+def _compared(
+    ranked: Sequence[CandidateClass], directions: NDArray[np.floating], looks_like: float, alike_last: bool
+) -> list[CandidateClass]:
+    """The same classes, each with the number of the earlier one that it looks like."""
+    centres = np.zeros((0, directions.shape[1]))
+    unlike: list[int] = []
+    likes: list[int | None] = []
+    for place, one in enumerate(ranked):
+        centre = _centre(directions[one.rows])
+        nearness = centres @ centre
+        if nearness.max(initial=-1.0) >= looks_like:
+            likes.append(unlike[int(nearness.argmax())])
+        else:
+            likes.append(None)
+            unlike.append(place)
+            centres = np.vstack([centres, centre])
+    order = sorted(range(len(ranked)), key=lambda place: alike_last and likes[place] is not None)
+    return [
+        ranked[place] if (like := likes[place]) is None else replace(ranked[place], like=order.index(like))
+        for place in order
+    ]
+
+
+def _centre(directions: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The mean direction, of length 1; 0 where there is none."""
+    mean = np.asarray(directions.mean(axis=0), np.float64)
+    return mean / (float(np.linalg.norm(mean)) or 1.0)
 
 
 def _candidate_class(
@@ -124,9 +168,7 @@ def _candidate_class(
     deviations: dict[str, float],
     weights: Mapping[str, float],
 ) -> CandidateClass:
-    centre = directions[rows].mean(axis=0)
-    length = float(np.linalg.norm(centre))
-    nearness = directions[rows] @ (centre / (length or 1.0))
+    nearness = directions[rows] @ _centre(directions[rows])
     disagreement = predicted_entropy(evidence.predicted[rows], evidence.num_classes)
     images = len(np.unique(evidence.images[rows]))
     terms = {**deviations, "disagreement": disagreement, "images": float(np.log(images))}

@@ -12,6 +12,8 @@ _FINEST = 4096
 """Nodes a side of the refined grid, at most; a kernel that is too narrow for it is taken as wide as it can show."""
 _OWN = 1.0
 """Standard deviation, in cells, of the part of the kernel that each point is drawn with."""
+SHADED_CELLS, SHADES = 160, 9
+"""Nodes along a side, and steps, of the density as views shade it."""
 _REACH = 5
 """Nodes to each side that a point is drawn at."""
 _LEAST = 1.6
@@ -81,7 +83,7 @@ def density(
 
 
 def density_around(
-    points: NDArray[np.floating], cells: int
+    points: NDArray[np.floating], cells: int = SHADED_CELLS
 ) -> tuple[NDArray[np.float64], tuple[float, float, float, float]]:
     """Density of points as it is shaded behind them: on a square around all, by a kernel that keeps groups apart.
 

@@ -7,6 +7,8 @@ from oodretrieval.directions import unit_vectors
 from oodretrieval.parted_arrays import row_blocks
 from oodretrieval.search import passes
 
+LEAST_LENGTH = 2.0**-512
+"""Squares of shorter lengths are lost."""
 _AT_CENTRE = 1e-9
 """Nearer than this is at the centre, but for rounding."""
 

@@ -231,6 +231,18 @@ def _interleave(
         above = scores[item]
 
 
+def usable_prior(scores: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Scores as a prior, which one that is not known would spoil.
+
+    Args:
+        scores: Of all items, ``(n,)``; None if there are none.
+
+    Returns:
+        The scores where all of them are finite, else None.
+    """
+    return scores if scores is not None and np.isfinite(scores).all() else None
+
+
 def _settled(
     scores: NDArray[np.float64], rows: NDArray[np.intp], positive: NDArray[np.bool_]
 ) -> NDArray[np.float64]:

@@ -11,24 +11,28 @@ from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search import passes
 from oodretrieval.search.distances import (
+    LEAST_LENGTH,
     centred_directions,
     cosine_distances,
     euclidean_distances,
     mean_direction,
 )
 from oodretrieval.search.partial_sort import group_sizes, smallest
+from oodretrieval.search.rough_distances import (
+    ReadVectors,
+    RoughDistances,
+    rough_centred_cosine,
+    rough_cosine,
+    rough_euclidean,
+)
 from oodretrieval.search.short_vectors import shortened
 
 FEW = 2**18
 """Values that are measured without a first pass: a few thousand vectors, for which nothing need be compiled."""
 SAME = 0.98
 """Cosine between vectors of one picture that was cut or saved twice; different things of a kind are below it."""
-_ROUNDING = 2.0**-52
-"""Of float64, twice: that of the first pass and that of the measured distance."""
-_LEAST = 2.0**-512
-"""Squares below the square of this are lost."""
-_NEAR_CENTRE, _SURE = 1e-3, 1e-9
-"""Directions nearer to the centre are measured one by one, and so are distances whose bound is wider."""
+_SURE = 1e-9
+"""Distances about the centre whose bound is wider are measured one by one."""
 
 
 class Neighbours(NamedTuple):
@@ -98,6 +102,7 @@ class NearestNeighbours:
             raise ValueError(f"norms must be ({len(stored)},), got {self.norms.shape}")
         if not np.isfinite(self.norms).all():
             raise ValueError("vectors must be finite, got NaN or infinity (or values whose square is)")
+        self._as_they_are = ReadVectors(stored, self.norms, np.zeros(1))
         self._short = shortened(stored) if short and stored.size > FEW else None
         self.centre = mean_direction(stored, self.norms) if metric == CENTRED else None
 
@@ -164,7 +169,9 @@ class NearestNeighbours:
 
     def _first_of_same(self, rows: NDArray[np.intp], same: float) -> NDArray[np.intp]:
         """Which of some rows, the first, each one equals; itself if none."""
-        units = np.asarray(self.vectors[rows], np.float64) / np.maximum(self.norms[rows], _LEAST)[:, None]
+        units = (
+            np.asarray(self.vectors[rows], np.float64) / np.maximum(self.norms[rows], LEAST_LENGTH)[:, None]
+        )
         alike = np.tril(units @ units.T >= same)
         np.fill_diagonal(alike, True)
         first = np.arange(len(rows))
@@ -185,7 +192,9 @@ class NearestNeighbours:
             ValueError: If ``vector`` is not ``(D,)`` or not finite.
         """
         query = self._checked(vector)
-        rough, slack = self._rough(query, self.vectors, np.zeros(1))
+        if self.metric == EUCLIDEAN:
+            return np.sqrt(passes.squared_distances(self.vectors, query))
+        rough, slack = self._rough(query, self._as_they_are)
         if self.centre is not None:  # next to the centre a direction is the difference of all but equal ones
             unsure = np.flatnonzero(slack > _SURE)
             rough[unsure] = self._measure(unsure, query)
@@ -204,12 +213,7 @@ class NearestNeighbours:
             exact = self._measure(np.arange(len(self)), query)
             found = smallest(exact, k, among, groups)
             return found, exact[found]
-        short = self._short
-        rough, slack = (
-            self._rough(query, self.vectors, np.zeros(1))
-            if short is None
-            else self._rough(query, short.values, short.errors)
-        )
+        rough, slack = self._rough(query, self._short or self._as_they_are)
         first = smallest(rough, k, among, groups)
         if not len(first):
             return first, np.zeros(0)
@@ -222,49 +226,13 @@ class NearestNeighbours:
         found = smallest(exact, k, groups=None if groups is None else np.asarray(groups)[candidates])
         return candidates[found], exact[found]
 
-    def _rough(
-        self,
-        query: NDArray[np.float64],
-        vectors: passes.Vectors | NDArray[np.uint16],
-        errors: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Distance of every vector, from what stands for them, and how far it may be off."""
-        roundings = (vectors.shape[1] + 8) * _ROUNDING
-        if self.centre is not None:
-            return self._rough_about(self.centre, query, vectors, errors)
+    def _rough(self, query: NDArray[np.float64], read: ReadVectors) -> RoughDistances:
+        """Distance of every vector, from what stands for them."""
         if self.metric == EUCLIDEAN:
-            away = np.sqrt(passes.squared_distances(vectors, query))
-            return away, roundings * away + (errors + vectors.shape[1] * _LEAST)
-        length = float(np.sqrt(query @ query))
-        scale = self.norms * length
-        straight = scale > 0
-        products = passes.products(vectors, query)
-        cosines = np.divide(products, scale, out=np.zeros(len(self)), where=straight)
-        rough = np.where((self.norms > 0) == (length > 0), 1 - cosines, 1.0)
-        rough[(self.norms == 0) & (length == 0)] = 0.0
-        off = np.broadcast_to(errors, len(self))
-        return rough, 4 * roundings + np.divide(off, self.norms, out=np.zeros(len(self)), where=straight)
-
-    def _rough_about(
-        self,
-        centre: NDArray[np.float64],
-        query: NDArray[np.float64],
-        vectors: passes.Vectors | NDArray[np.uint16],
-        errors: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The same of centred directions ``u - m``, whose products with one are those of ``u`` less that of ``m``."""
-        towards = centred_directions(query[None], centre)[0]
-        length = float(np.sqrt(towards @ towards))
-        if length < _NEAR_CENTRE:  # of no direction to speak of: everything is measured
-            return np.ones(len(self)), np.full(len(self), 2.0)
-        scale = self.norms * self._apart * length
-        straight = (self._apart > _NEAR_CENTRE) & (scale > 0)
-        products = passes.products(vectors, towards) - self.norms * float(centre @ towards)
-        rough = 1 - np.divide(products, scale, out=np.zeros(len(self)), where=straight)
-        roundings = 32 * (vectors.shape[1] + 8) * _ROUNDING
-        apart = np.where(straight, self._apart, 1.0)
-        off = errors / np.maximum(self.norms * apart, _LEAST)
-        return rough, np.where(straight, roundings / apart**2 / length + off, 2.0)
+            return rough_euclidean(read, query)
+        if self.centre is None:
+            return rough_cosine(read, query, self.norms)
+        return rough_centred_cosine(read, query, self.norms, self.centre, self._apart)
 
     @cached_property
     def _apart(self) -> NDArray[np.float64]:

@@ -3,6 +3,9 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_RUN = 32
+"""Values of which the smallest stands for all while a bound is looked for."""
+
 
 def smallest(
     values: NDArray[np.floating], number: int, among: ArrayLike | None = None, groups: ArrayLike | None = None
@@ -30,16 +33,19 @@ def smallest(
     if number < 1:
         raise ValueError(f"k must be at least 1, got {number}")
     places = _allowed(values, among)
+    allowed = values if places is None else values[places]
     if groups is None:
-        return places[_first(values[places], number)]
+        found = _first(allowed, number)
+        return found if places is None else places[found]
     group = np.asarray(groups)
     if group.shape != values.shape:
         raise ValueError(f"groups must be ({len(values)},), got {group.shape}")
     taken = number
     while True:  # what repeats is mostly near: a few more than asked for will do
-        found = places[_first(values[places], taken)]
+        found = _first(allowed, taken)
+        found = found if places is None else places[found]
         alone = found[np.sort(np.unique(group[found], return_index=True)[1])]
-        if len(alone) >= number or len(found) == len(places):
+        if len(alone) >= number or len(found) == len(allowed):
             return alone[:number]
         taken *= 4
 
@@ -67,20 +73,33 @@ def group_sizes(
     return sizes[place]
 
 
-def _allowed(values: NDArray[np.floating], among: ArrayLike | None) -> NDArray[np.intp]:
+def _allowed(values: NDArray[np.floating], among: ArrayLike | None) -> NDArray[np.intp] | None:
+    """Places of what may be taken; None for all."""
     known = ~np.isnan(values)
     if among is not None:
         mask = np.asarray(among)
         if mask.shape != values.shape or mask.dtype != np.bool_:
             raise ValueError(f"among must be ({len(values)},) bool, got {mask.shape} {mask.dtype}")
         known &= mask
-    return np.flatnonzero(known)
+    return None if known.all() else np.flatnonzero(known)
 
 
 def _first(values: NDArray[np.floating], number: int) -> NDArray[np.intp]:
     """Places of the smallest of values without NaN."""
     if number >= len(values):
         return np.argsort(values, kind="stable")
-    reach = np.partition(values, number - 1)[number - 1]
-    places = np.flatnonzero(values <= reach)
+    places = np.flatnonzero(values <= _within(values, number))
+    few = values[places]
+    if len(few) > number:
+        reach = np.partition(few, number - 1)[number - 1]
+        places = places[few <= reach]
     return places[np.argsort(values[places], kind="stable")][:number]
+
+
+def _within(values: NDArray[np.floating], number: int) -> float:
+    """What at least ``number`` values do not exceed, and not many more: the smallest of each run stands for it."""
+    runs = len(values) // _RUN
+    if runs < 2 * number:
+        return float(values.max())
+    least = values[: runs * _RUN].reshape(_RUN, runs).min(axis=0)
+    return float(np.partition(least, number - 1)[number - 1])

@@ -27,7 +27,7 @@ def squared_distances(vectors: Vectors, query: NDArray[np.float64]) -> NDArray[n
     Returns:
         ``(n,)``, good to ``D`` roundings of float64; equal vectors have equal ones, to the bit.
     """
-    return _over_rows("squared_distances", vectors, query)
+    return _over_rows("squared_distances_into", vectors, query)
 
 
 def products(vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -40,7 +40,7 @@ def products(vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64
     Returns:
         ``(n,)``, good to ``D`` roundings of float64 of the product of both lengths.
     """
-    return _over_rows("products", vectors, query)
+    return _over_rows("products_into", vectors, query)
 
 
 def lengths(vectors: Vectors) -> NDArray[np.float64]:
@@ -65,7 +65,7 @@ def usable_threads() -> int:
 def _over_rows(name: str, vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64]:
     from oodretrieval.search import kernels  # numba takes half a second, which few vectors need not wait for
 
-    kernel: kernels.Kernel = getattr(kernels, f"short_{name}" if vectors.dtype == np.uint16 else name)
+    kernel: kernels.Kernel = getattr(kernels, name)
     into = np.empty(len(vectors))
     blocks = row_blocks(vectors, BYTES_AT_ONCE)
     one_at_a_time = threading.Lock()

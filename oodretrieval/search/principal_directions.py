@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from oodretrieval.directions import unit_vectors
+from oodretrieval.parted_arrays import BYTES_AT_ONCE
 from oodretrieval.search.distances import require_finite
 
 _SAMPLE = 8192
-BYTES_AT_ONCE = 32 * 2**20
 _LEAST_VARIANCE = 1e-10
 """Of the largest one; the rest is rounding."""
 _LEAST_DEVIATION = 1e-6

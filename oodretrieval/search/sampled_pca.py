@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 
-from oodretrieval.parted_arrays import PartedArray
+from oodretrieval.parted_arrays import BYTES_AT_ONCE, PartedArray
 from oodretrieval.search.distances import require_finite
 
 SAMPLE = 4096
 """Vectors that the components are found on."""
-_BYTES_AT_ONCE = 32 * 2**20
 
 
 def sampled_pca(
@@ -48,7 +47,7 @@ def sampled_pca(
     else:
         model = PCA(spanned, svd_solver="randomized", random_state=seed).fit(chosen)
         mean, axes = model.mean_, model.components_
-    step = max(1, _BYTES_AT_ONCE // (4 * size))
+    step = max(1, BYTES_AT_ONCE // (4 * size))
     turn = axes.T.astype(np.float32)
     for start in range(0, count, step):
         block = require_finite(np.asarray(vectors[start : start + step], np.float32))

@@ -8,7 +8,7 @@ import numpy as np
 from numba.core import config
 from numpy.typing import NDArray
 
-from oodretrieval.segments.bilinear import bilinear_taps
+from oodretrieval.bilinear import bilinear_taps
 from oodretrieval.segments.pixels import SLACK, disperse_rows
 from oodretrieval.segments.sums import HEAT, SCORES, sum_logits, sum_softmax
 from oodretrieval.segments.upsampling import predict_rows
@@ -132,7 +132,7 @@ class Logits:
     Args:
         logits: ``(C, h, w)`` with ``C >= 2``; computed with as float32.
         size: ``(H, W)`` of the image.
-        align_corners: How the resize places them, see :func:`~oodretrieval.segments.bilinear.bilinear_taps`.
+        align_corners: How the resize places them, see :func:`~oodretrieval.bilinear.bilinear_taps`.
 
     Raises:
         ValueError: If shape or type is that of something else, if it is empty, or not finite.

@@ -5,7 +5,7 @@ Importing this package loads no torch, so that processes which only read stay li
 """
 
 from oodretrieval.files import atomic_path
-from oodretrieval.stores.catalogue import CANDIDATES, PREDICTED_IOU, SELECT_SCORE, Catalogue
+from oodretrieval.stores.catalogue import CANDIDATES, OWN_SCORE, PREDICTED_IOU, SELECT_SCORE, Catalogue
 from oodretrieval.stores.catalogue_writer import CatalogueWriter
 from oodretrieval.stores.current_segments import CurrentSegments, images_key
 from oodretrieval.stores.failures import FAILURES, FailedImages, Failure, files_hash, read_failures
@@ -44,6 +44,7 @@ __all__ = [
     "CANDIDATES",
     "FAILURES",
     "FORMAT_VERSION",
+    "OWN_SCORE",
     "PREDICTED_IOU",
     "SELECT_SCORE",
     "Catalogue",

@@ -36,6 +36,9 @@ select_score and, where it is known, predicted_iou."""
 SELECT_SCORE = "select_score"
 """Column of segments: the score that they were selected by, higher where more unknown."""
 
+OWN_SCORE = "own_score"
+"""Column of objects: the score of each by itself, before it shares that of others, which says who comes first."""
+
 CANDIDATES = "candidates"
 """Setting of a catalogue: what its rows are, ``segments`` (also where it says nothing) or ``objects``."""
 

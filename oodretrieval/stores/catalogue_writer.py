@@ -114,16 +114,22 @@ class CatalogueWriter:
     ) -> None:
         """Leave out the rows that do not belong any more; those that stay keep all their vectors.
 
+        A part of which a file is damaged is left out whole, which is said: its rows are to be added again.
+
         Args:
             wanted: Rows of a part, ``n`` → which of them stay, ``(n,)``.
             current: Rows of a part → the same rows with values as they are now.
 
         Raises:
-            StoreError: If a part cannot be read, or written without those rows.
+            StoreError: If a part cannot be written without those rows.
         """
         parts = []
         for part in self._state["parts"]:
-            rows = self._files.read(part)
+            try:
+                rows = self._files.read_whole(part)
+            except StoreError as error:
+                logger.warning("%s; what it was part of is made again", error)
+                continue
             stay = np.asarray(wanted(rows), bool)
             if not stay.any():
                 continue

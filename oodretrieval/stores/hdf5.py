@@ -1,7 +1,8 @@
 """HDF5 as the prediction files use it. Importing this module registers hdf5plugin's compressors."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import ChecksumError, StoreError
-from oodretrieval.files import CHECKSUM, require_checksum, verify
+from oodretrieval.files import CHECKSUM, require_checksum, sealed_path, verify
 from oodretrieval.stores.json_files import require_format
 
 CHUNK_BYTES = 1 << 20
@@ -39,6 +40,27 @@ def create_array(file: h5py.File, name: str, values: NDArray[Any], *, readable_a
     rows = 1 if name == "logits" else CHUNK_BYTES // max(1, values[0].nbytes)
     chunks = (max(1, min(values.shape[0], rows)), *values.shape[1:])
     file.create_dataset(name, data=values, chunks=chunks, shuffle=True, fletcher32=True, **options)
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """Write a file, atomically and sealed; the caller adds metadata with a checksum that is still to be set.
+
+    Args:
+        path: The file.
+
+    Yields:
+        It, open for writing, in memory: HDF5 crashes the process when the disk is full, a plain write does not.
+
+    Raises:
+        StoreError: If the file cannot be written.
+    """
+    with h5py.File(f"memory:{path}", "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        content = file.id.get_file_image()
+    with sealed_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_hdf5(
@@ -88,9 +110,17 @@ def _is_array(file: h5py.File, key: str) -> bool:
 def _require_plausible(arrays: Sequence[h5py.Dataset], path: Path) -> None:
     """Refuse arrays that claim more memory than their file can fill: a few bytes can claim a terabyte.
 
+    Chunks of more axes than their array let the HDF5 library look for values without end.
+
     Raises:
-        ValueError: Saying how much.
+        ValueError: Saying how much, or of which chunks.
     """
+    for array in arrays:
+        chunks = array.chunks or ()
+        if chunks and len(chunks) != len(array.shape or ()):
+            raise ValueError(f"{array.name} of shape {array.shape} lies in chunks of shape {chunks}")
+        if int(np.prod(chunks, dtype=object)) * array.dtype.itemsize > SMALL:
+            raise ValueError(f"{array.name} lies in chunks of shape {chunks}, of more than {SMALL} bytes")
     claimed = sum(int(np.prod(array.shape or (), dtype=object)) * array.dtype.itemsize for array in arrays)
     if claimed > max(SMALL, MOST_COMPRESSED * path.stat().st_size):
         raise ValueError(f"it claims {claimed} bytes and is of {path.stat().st_size}")

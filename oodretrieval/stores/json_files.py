@@ -72,7 +72,7 @@ def require_format(path: Path, version: object) -> None:
     if version != FORMAT_VERSION:
         raise StoreError(
             f"{path} has format version {version}, this version reads {FORMAT_VERSION}; "
-            "make it again with args.overwrite=True, or use the version that wrote it"
+            "make it again by the stage that writes it, with args.overwrite=True, or use the version that wrote it"
         )
 
 

@@ -16,13 +16,19 @@ from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace
 
 logger = logging.getLogger(__name__)
+Damaged = Callable[[StoreError], None]
+"""Gets the error of each prediction that is damaged, which is left out."""
+
+
+def _warn(error: StoreError) -> None:
+    logger.warning("%s", error)
 
 
 def readable_records(
     workspace: Workspace,
     stored: Stored,
     images: Iterable[str],
-    damaged: Callable[[StoreError], None] = lambda error: logger.warning("%s", error),
+    damaged: Damaged = _warn,
 ) -> Iterator[tuple[str, PredictionRecord]]:
     """What each prediction that can be used says of itself.
 
@@ -47,14 +53,15 @@ def readable_records(
 
 
 def prediction_records(
-    workspace: Workspace, stored: Stored, images: Iterable[str]
+    workspace: Workspace, stored: Stored, images: Iterable[str], damaged: Damaged = _warn
 ) -> dict[str, PredictionRecord]:
     """What the predictions of images say of themselves; they must have been made alike.
 
     Args:
         workspace: Where they lie.
         stored: Whose: of which network on which dataset.
-        images: Ids of the images; those without a prediction are left out, and so are damaged ones, with a warning.
+        images: Ids of the images; those without a prediction are left out, and so are damaged ones.
+        damaged: Gets the error of each that is damaged; by default it is a warning.
 
     Returns:
         Id → record, in the order of ``images``; all have the same settings.
@@ -62,23 +69,28 @@ def prediction_records(
     Raises:
         StoreError: If they were made with different settings.
     """
-    records = dict(readable_records(workspace, stored, images))
-    for image, record in records.items():
-        first = next(iter(records))
-        if record.settings != records[first].settings:
-            differing = differing_settings(records[first].settings, record.settings)
+    records: dict[str, PredictionRecord] = {}
+    first, settings = "", None
+    for image, record in readable_records(workspace, stored, images, damaged):
+        if settings is None:
+            first, settings = image, record.settings
+        if record.settings != settings:
+            differing = differing_settings(settings, record.settings)
             listed = "; ".join(f"{key}: {one!r} and {other!r}" for key, (one, other) in differing.items())
             raise StoreError(
                 f"the predictions of {stored} were not made alike: {first!r} and {image!r} differ in "
                 f"{listed}; predict all of them in the same way by scripts/pred_images.py with "
                 f"{stored.arguments} args.overwrite=True"
             )
-        records[image] = replace(record, settings=records[first].settings)  # one in memory, not one an image
+        records[image] = replace(record, settings=settings)  # one in memory, not one an image
     return records
 
 
 def locate_segments(
-    workspace: Workspace, stored: Stored, images: Sequence[str] | None = None
+    workspace: Workspace,
+    stored: Stored,
+    images: Sequence[str] | None = None,
+    damaged: Damaged = _warn,
 ) -> CurrentSegments:
     """Find the segments that were computed from the predictions which are on disk now.
 
@@ -88,6 +100,7 @@ def locate_segments(
         workspace: Where tables and predictions lie.
         stored: Whose: of which network on which dataset.
         images: Ids of the images, in order; None for all that the table holds, in the order of its parts.
+        damaged: Gets the error of each prediction that is damaged; by default it is a warning.
 
     Returns:
         Where they are.
@@ -99,7 +112,7 @@ def locate_segments(
     """
     parts = existing_parts(workspace, stored)
     asked = list(images) if images is not None else [i for part in parts.values() for i in part.images]
-    records = prediction_records(workspace, stored, asked)
+    records = prediction_records(workspace, stored, asked, damaged)
     settings = next((record.settings for record in records.values()), None)
     holders: dict[str, list[Part]] = {}
     for part in parts.values():

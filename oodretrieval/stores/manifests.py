@@ -8,6 +8,9 @@ from oodretrieval.errors import StoreError
 from oodretrieval.stores.json_files import read_json
 from oodretrieval.stores.vectors import REMEDY
 
+AGAIN = "make the catalogue again with args.overwrite=True"
+"""What helps where it is not known any more what a catalogue consists of."""
+
 
 def read_manifest(path: Path) -> dict[str, Any]:
     """Read and check a manifest.
@@ -21,7 +24,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         StoreError: If it is missing, damaged or of another format version.
     """
-    manifest = read_json(path, REMEDY)
+    manifest = read_json(path, AGAIN if path.is_file() else REMEDY)
     kinds = {"settings": dict, "embeddings": dict, "parts": list, "default_embedding": str}
     wrong = [key for key, kind in kinds.items() if not isinstance(manifest.get(key), kind)]
     if not isinstance(manifest.setdefault("tables", {}), dict):  # catalogues of before had none
@@ -29,7 +32,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not wrong and not all(_usable_part(part) for part in manifest["parts"]):
         wrong = ["parts"]
     if wrong:
-        raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {REMEDY}")
+        raise StoreError(f"{path} is damaged (no usable {', '.join(wrong)}); {AGAIN}")
     return manifest
 
 

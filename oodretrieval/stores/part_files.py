@@ -13,7 +13,7 @@ from oodretrieval.masks import RunLengthMask
 from oodretrieval.stores.json_files import plain
 from oodretrieval.stores.masks import read_masks, write_masks
 from oodretrieval.stores.segments import part_name, read_tables, write_table
-from oodretrieval.stores.vectors import read_vectors, write_vectors
+from oodretrieval.stores.vectors import read_lengths, read_vectors, write_vectors
 
 LENGTHS = "lengths/"
 """Folder of the vectors' lengths, a folder for each embedding as for the vectors."""
@@ -106,6 +106,29 @@ class PartFiles:
             StoreError: If its file is missing or damaged.
         """
         return read_tables([self.folder / part["table"]])
+
+    def read_whole(self, part: Part) -> pd.DataFrame:
+        """The rows of a part, if all of its files are whole.
+
+        Args:
+            part: One that is listed.
+
+        Returns:
+            The rows, in order.
+
+        Raises:
+            StoreError: If a file is missing or damaged; vectors that are large are not compared with their checksum.
+        """
+        rows = self.read(part)
+        for name, file in part["vectors"].items():
+            vectors = read_vectors(self.folder / file, part["checksums"].get(name), whole=False)
+            if len(vectors) != len(rows):
+                raise StoreError(f"{self.folder / file} holds {len(vectors)} rows, not {len(rows)}")
+        for name, file in part.get("lengths", {}).items():
+            read_lengths(self.folder / file, part["checksums"].get(f"{LENGTHS}{name}"), len(rows))
+        if part.get("masks"):
+            read_masks(self.folder / part["masks"], part["rows"])
+        return rows
 
     def write_changed(self, number: int, part: Part, rows: pd.DataFrame) -> Part:
         """Write changed values of the rows of a part, whose vectors and masks stay.

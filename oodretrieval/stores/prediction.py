@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.bilinear import resize_bilinear
 from oodretrieval.errors import StoreError
-from oodretrieval.labels import NO_CLASS, lookup_table
+from oodretrieval.labels import NO_CLASS, looked_up, lookup_table
 from oodretrieval.segments import (
     entropy_levels,
     label_components,
@@ -17,7 +18,6 @@ from oodretrieval.segments import (
     segment_table,
     segment_table_from_logits,
 )
-from oodretrieval.stores.bilinear import resize_bilinear
 from oodretrieval.uncertainty import softmax
 
 _TINY = np.float32(np.finfo(np.float32).tiny)
@@ -160,7 +160,7 @@ class Prediction:
         """The truth as predicted ids, ``(H, W)``, 255 for void and unknown; None without truth."""
         if self.labels is None:
             return None
-        return _looked_up(self.labels, self._meaning)
+        return looked_up(self.labels, lookup_table(self._meaning))
 
     def unknown(self) -> NDArray[np.uint8] | None:
         """Where the truth is unknown: ``(H, W)``, 1 unknown, 0 a class of the network, 255 void; None without truth.
@@ -170,16 +170,9 @@ class Prediction:
         if self.labels is None:
             return None
         kinds = {k: NO_CLASS if k in self.void_ids else int(v == NO_CLASS) for k, v in self._meaning.items()}
-        return _looked_up(self.labels, kinds)
+        return looked_up(self.labels, lookup_table(kinds))
 
     @property
     def _meaning(self) -> Mapping[int, int]:
         """Label id → predicted id; the same id where no table says otherwise."""
         return self.label_to_pred or {k: k for k in range(self.num_classes)}
-
-
-def _looked_up(labels: NDArray[np.unsignedinteger], kinds: Mapping[int, int]) -> NDArray[np.uint8]:
-    table = lookup_table(kinds)
-    # Widened first: an 8-bit label cannot be compared with a table of 256 ids.
-    found: NDArray[np.uint8] = table[np.minimum(labels.astype(np.int64), len(table) - 1)]
-    return found

@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.choices import Keep
+from oodretrieval.choices import KEPT, Keep
 from oodretrieval.errors import StoreError
-from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path, was_replaced
+from oodretrieval.files import CHECKSUM, UNSEALED, was_replaced
 from oodretrieval.stores.differences import accumulate, difference
 from oodretrieval.stores.half import half_logits, whole_logits
-from oodretrieval.stores.hdf5 import create_array, decode, read_hdf5
+from oodretrieval.stores.hdf5 import create_array, decode, new_hdf5, read_hdf5
 from oodretrieval.stores.json_files import FORMAT_VERSION, plain
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.stored import Stored
@@ -55,7 +54,7 @@ class PredictionRecord:
     digest: str
 
 
-def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") -> str:
+def write_prediction(path: Path, prediction: Prediction, keep: Keep = KEPT) -> str:
     """Write a prediction atomically.
 
     Args:
@@ -84,8 +83,7 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
     image_path = np.array([prediction.image_path.encode("utf-8")])
     metadata = _metadata(prediction, keep)
     metadata["digest"] = _digest({**arrays, **published}, metadata)
-    # HDF5 crashes the process when the disk is full, so it gets memory, and a plain write the disk.
-    with h5py.File(f"memory:{path}", "w", driver="core", backing_store=False) as file:
+    with new_hdf5(path) as file:
         for name, values in arrays.items():
             create_array(file, name, values, readable_anywhere=keep == "softmax")
         for name, values in published.items():
@@ -95,10 +93,6 @@ def write_prediction(path: Path, prediction: Prediction, keep: Keep = "logits") 
         if prediction.image_file is not None:
             file.create_dataset(_IMAGE_FILE, data=np.bytes_(json.dumps(dict(prediction.image_file))))
         file.create_dataset("metadata", data=np.bytes_(json.dumps({**metadata, CHECKSUM: UNSEALED})))
-        file.flush()
-        content = file.id.get_file_image()
-    with sealed_path(path) as temporary:
-        temporary.write_bytes(content)
     return str(metadata["digest"])
 
 

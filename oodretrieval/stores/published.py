@@ -16,9 +16,7 @@ from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.stores.hdf5 import decode, read_hdf5
 from oodretrieval.stores.prediction import Prediction
 from oodretrieval.stores.predictions import read_prediction_file
-
-SUM_TOLERANCE = 1e-2
-"""How far from 1 the probabilities of a pixel may sum up (float16 files are that coarse)."""
+from oodretrieval.uncertainty import sums_to_one
 
 _DATASETS = ("probabilities", "prediction", "ground_truths", "image_path", "file_names")
 _NAMES = ("image_path", "file_names")  # the second one in files of MetaSeg 1.0
@@ -165,8 +163,7 @@ def _channels_last(values: NDArray[Any], path: Path) -> NDArray[np.float32]:
     """The softmax as ``(H, W, C)``, by the axis along which it sums to 1."""
     if values.ndim == 3 and values.size and np.issubdtype(values.dtype, np.floating):
         for axis in (2, 0):
-            sums = values.sum(axis=axis, dtype=np.float64)
-            if values.shape[axis] >= 2 and np.abs(sums - 1).max() <= SUM_TOLERANCE:
+            if sums_to_one(values, axis):
                 return np.ascontiguousarray(np.moveaxis(values, axis, 2), np.float32)
     if values.ndim == 2 and np.issubdtype(values.dtype, np.integer):
         raise StoreError(

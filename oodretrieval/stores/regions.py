@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.files import CHECKSUM, UNSEALED, sealed_path
+from oodretrieval.files import CHECKSUM, UNSEALED
 from oodretrieval.regions.tree import RegionTree
-from oodretrieval.stores.hdf5 import create_array, read_hdf5
+from oodretrieval.stores.hdf5 import create_array, new_hdf5, read_hdf5
 from oodretrieval.stores.json_files import FORMAT_VERSION, plain
 from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace, nested_path
 
 _ARRAYS = ("superpixels", "members", "spans", "parent", "source")
 _COLUMN = "column_"
+_SEEN = ("classes", "features")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,10 +29,14 @@ class StoredRegions:
     Attributes:
         tree: The regions.
         columns: Name → what is known of each region, ``(m,)``.
+        classes: Share of each superpixel that is predicted as each class, ``(n, C)``; None where that was not kept.
+        features: What each superpixel looks like to another network, ``(n, k)``; None likewise. Both float16 on disk.
     """
 
     tree: RegionTree
     columns: Mapping[str, NDArray[np.float64]]
+    classes: NDArray[np.floating] | None = None
+    features: NDArray[np.floating] | None = None
 
 
 def regions_folder(workspace: Workspace, stored: Stored, proposals: str) -> Path:
@@ -88,6 +92,8 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
         "source": source.astype(np.uint8),
     }
     arrays |= {f"{_COLUMN}{name}": values.astype(np.float32) for name, values in regions.columns.items()}
+    seen = {"classes": regions.classes, "features": regions.features}
+    arrays |= {name: values.astype(np.float16) for name, values in seen.items() if values is not None}
     metadata = {
         "format_version": FORMAT_VERSION,
         "made_by": plain(dict(made_by)),
@@ -97,18 +103,13 @@ def write_regions(path: Path, regions: StoredRegions, made_by: Mapping[str, Any]
         "columns": list(regions.columns),
         CHECKSUM: UNSEALED,
     }
-    # HDF5 crashes the process when the disk is full, so it gets memory, and a plain write the disk.
-    with h5py.File(f"memory:{path}", "w", driver="core", backing_store=False) as file:
+    with new_hdf5(path) as file:
         for name, values in arrays.items():
             if len(values):
                 create_array(file, name, values, readable_anywhere=False)
             else:
                 file.create_dataset(name, data=values)
         file.create_dataset("metadata", data=np.bytes_(json.dumps(metadata)))
-        file.flush()
-        content = file.id.get_file_image()
-    with sealed_path(path) as temporary:
-        temporary.write_bytes(content)
 
 
 def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
@@ -147,7 +148,7 @@ def read_regions(path: Path) -> StoredRegions:
     if metadata is None or "columns" not in metadata:
         raise StoreError(f"{path} holds no regions; {remedy}")
     wanted = tuple(f"{_COLUMN}{name}" for name in metadata["columns"])
-    content, _ = read_hdf5(path, (*_ARRAYS, *wanted))
+    content, _ = read_hdf5(path, (*_ARRAYS, *wanted, *_SEEN))
     try:
         spans = content["spans"].astype(np.int64).reshape(-1, 2)
         tree = RegionTree(
@@ -162,7 +163,8 @@ def read_regions(path: Path) -> StoredRegions:
         columns = {name: content[f"{_COLUMN}{name}"].astype(np.float64) for name in metadata["columns"]}
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise StoreError(f"{path} is damaged ({error}); {remedy}") from error
-    return StoredRegions(tree, columns)
+    seen = {name: content[name].astype(np.float32) for name in _SEEN if name in content}
+    return StoredRegions(tree, columns, **seen)
 
 
 def _small(values: NDArray[np.integer]) -> NDArray[np.unsignedinteger]:

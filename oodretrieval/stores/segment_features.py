@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from oodretrieval.errors import ChecksumError
-from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.sealed_arrays import UNREADABLE, read_arrays, write_arrays
 from oodretrieval.stores.json_files import plain
 from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace, nested_path
@@ -63,10 +60,7 @@ def write_features(path: Path, vectors: NDArray[np.floating], made_by: Mapping[s
     Raises:
         StoreError: If the file cannot be written.
     """
-    description = {"format": FORMAT, "key": _key(made_by), CHECKSUM: UNSEALED}
-    content = save({"vectors": vectors.astype(np.float16)}, description)
-    with sealed_path(path) as temporary:
-        temporary.write_bytes(content)
+    write_arrays(path, {"vectors": vectors.astype(np.float16)}, {"format": FORMAT, "key": _key(made_by)})
 
 
 def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[np.float16] | None:
@@ -81,15 +75,12 @@ def read_features(path: Path, rows: int, made_by: Mapping[str, Any]) -> NDArray[
         ``(rows, D)``; None where they must be computed.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            description = file.metadata() or {}
-            if description.get("key") != _key(made_by):
-                return None
-            require_checksum(verify(path), description.get(CHECKSUM))
-            vectors: NDArray[np.float16] = file.get_tensor("vectors")
-    except (OSError, SafetensorError, ChecksumError):
+        description, arrays = read_arrays(path)
+    except UNREADABLE:
         return None
-    return vectors if vectors.ndim == 2 and len(vectors) == rows else None
+    vectors = arrays.get("vectors", np.zeros(0, np.float16))
+    same = description.get("key") == _key(made_by) and vectors.ndim == 2 and len(vectors) == rows
+    return vectors if same else None
 
 
 def _key(made_by: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -72,12 +72,15 @@ def write_segments(
     write_table(workspace.segments_folder(stored) / part_name(part), table, metadata)
 
 
-def existing_parts(workspace: Workspace, stored: Stored) -> dict[int, Part]:
+def existing_parts(
+    workspace: Workspace, stored: Stored, damaged: Callable[[Path, str], None] | None = None
+) -> dict[int, Part]:
     """Which parts are there.
 
     Args:
         workspace: Where they lie.
         stored: Whose: of which network on which dataset.
+        damaged: Gets each part that is damaged, and why, which is left out; by default the first is an error.
 
     Returns:
         Number of the part → what it says of itself, in order; empty where there is none.
@@ -87,7 +90,19 @@ def existing_parts(workspace: Workspace, stored: Stored) -> dict[int, Part]:
     """
     parts = {}
     for number, path in _part_files(workspace.segments_folder(stored)).items():
-        metadata = read_table_metadata(path, whole=True)
+        try:
+            metadata = read_table_metadata(path, whole=True)
+        except StoreError as error:
+            cause = error.__cause__
+            if cause is None or isinstance(cause, PermissionError | IsADirectoryError):
+                raise
+            if damaged is None:
+                raise StoreError(
+                    f"{path} is damaged ({cause}); run scripts/compute_metrics.py with {stored.arguments} again, or "
+                    "scripts/pred_images.py where that ran with args.keep=nothing: it is replaced"
+                ) from cause
+            damaged(path, str(cause))
+            continue
         images = list(metadata["images"])
         digests = metadata.get("predictions") or [""] * len(images)
         parts[number] = Part(path, dict(zip(images, digests, strict=True)), metadata["settings"])

@@ -1,5 +1,6 @@
 """Which part of a segment table the segments of an image go to, and how a part is written."""
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,17 @@ from oodretrieval.stores import blocks
 from oodretrieval.stores.located_segments import is_current
 from oodretrieval.stores.made_alike import differing_settings
 from oodretrieval.stores.predictions import PredictionRecord
-from oodretrieval.stores.segments import Part, existing_parts, read_part, remove_parts, write_segments
+from oodretrieval.stores.segments import (
+    Part,
+    existing_parts,
+    read_part,
+    remove_parts,
+    write_segments,
+)
 from oodretrieval.stores.stored import Stored
 from oodretrieval.stores.workspace import Workspace
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class TableLayout:
         *,
         from_scratch: bool,
     ) -> "TableLayout":
-        """Find out what is there.
+        """Find out what is there; a part that is damaged is removed, so that its images are outstanding.
 
         Args:
             workspace: Where the table lies.
@@ -109,9 +118,10 @@ class TableLayout:
             The layout.
 
         Raises:
-            StoreError: If a part is damaged; not where the table is made from scratch.
+            StoreError: If a part is of another format version; not where the table is made from scratch.
+            OSError: If one that is damaged cannot be removed.
         """
-        parts = {} if from_scratch else existing_parts(workspace, stored)
+        parts = {} if from_scratch else existing_parts(workspace, stored, _remove_damaged)
         return cls(workspace, stored, ids, made_by, parts, from_scratch)
 
     @property
@@ -182,6 +192,11 @@ class TableLayout:
         """
         if self.from_scratch:
             remove_parts(self.workspace, self.stored, but=numbers)
+
+
+def _remove_damaged(path: Path, reason: str) -> None:
+    logger.warning("%s is damaged (%s); the segments of its images are computed again", path, reason)
+    path.unlink(missing_ok=True)
 
 
 def part_numbers(

@@ -208,7 +208,7 @@ class Trainer:
         bar: Iterable[Batch] = progress(
             self.loader,
             f"epoch {self.epoch + 1}/{self.schedule.epochs}",
-            unit="batch",
+            unit="step",
             disable=not self.accelerator.is_main_process,
         )
         for images, targets in bar:

@@ -4,16 +4,14 @@ Of every class in an image, the template is the logit vector of the pixel of tha
 of that class.
 """
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from oodretrieval.choices import Similarity
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.labels import NO_CLASS
 
-Similarity = Literal["cosine", "correlation"]
 SIMILARITIES = ("cosine", "correlation")
 
 
@@ -36,7 +34,7 @@ def class_templates(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def template_attraction(
-    logits: Tensor, target: Tensor, templates: Tensor, present: Tensor, similarity: Similarity = "cosine"
+    logits: Tensor, target: Tensor, templates: Tensor, present: Tensor, similarity: Similarity
 ) -> Tensor:
     """How little the pixels resemble the templates of their classes.
 
@@ -61,7 +59,7 @@ def template_attraction(
     return _mean(_mean(unlike, present, 1), present.any(1), 0)
 
 
-def template_repulsion(templates: Tensor, present: Tensor, similarity: Similarity = "cosine") -> Tensor:
+def template_repulsion(templates: Tensor, present: Tensor, similarity: Similarity) -> Tensor:
     """How much the templates of different classes resemble each other.
 
     Args:

@@ -4,7 +4,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
+from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.palette import GREY
 
 
@@ -82,3 +82,38 @@ def test_candidates_stand_in_order_on_their_sheet(figure):
     )
     for axes, crop in zip(drawn, crops(7), strict=True):
         np.testing.assert_array_equal(shown(axes), crop)
+
+
+def sheet(kind, number):
+    """What draws one kind of sheet of some crops, with all that may be left behind on its axes."""
+    pictures, captions = crops(number), [f"{kind} {i}" for i in range(number)]
+    if kind == "neighbours":
+        return lambda figure: draw_neighbours(
+            figure, QUERY, "q", pictures, captions, [i % 2 for i in range(number)]
+        )
+    if kind == "candidates":
+        return lambda figure: draw_candidates(figure, pictures, captions, columns=4, rows=3)
+    colours = ["#ff0000", ""] * number
+    return lambda figure: draw_review(figure, pictures, captions, colours[:number], number // 2, np.arange(3))
+
+
+KINDS = [("neighbours", 7), ("candidates", 11), ("review", 12), ("review", 3)]
+
+
+@pytest.mark.parametrize(
+    ("before", "kind"),
+    [*zip(KINDS, KINDS[1:] + KINDS[:1], strict=True), *zip(KINDS, KINDS, strict=True)],
+    ids=str,
+)
+def test_a_sheet_after_another_is_as_on_an_empty_figure(figure, before, kind):
+    sheet(*before)(figure)
+    figure.suptitle("the sheet before")
+    figure.axes[1].annotate("✓", (0, 1))
+    figure.canvas.draw()
+    sheet(*kind)(figure)
+    figure.canvas.draw()
+    empty = Figure(figsize=(8, 5))
+    FigureCanvasAgg(empty)
+    sheet(*kind)(empty)
+    empty.canvas.draw()
+    np.testing.assert_array_equal(figure.canvas.buffer_rgba(), empty.canvas.buffer_rgba())

@@ -7,10 +7,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from oodretrieval.charts.class_colours import colourise
 from oodretrieval.charts.image_panels import draw_four_panels, four_panel_figure, frame
 from oodretrieval.charts.image_view import ImageView
 from oodretrieval.charts.palette import RED
-from oodretrieval.labels import colourise
 
 RNG = np.random.default_rng(0)
 PRED = {0: ("road", (128, 64, 128)), 1: ("car", (0, 0, 142)), 2: ("sky", (70, 130, 180))}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from oodretrieval.datasets import AdaptedDataset, Sample, open_dataset, subset_by_class
+from oodretrieval.datasets import AdaptedDataset, Sample, contract, open_dataset, subset_by_class
 from oodretrieval.datasets.contract import image_array, label_array
 from oodretrieval.entries import DatasetEntry
 from oodretrieval.errors import (
@@ -91,6 +91,14 @@ class SmallTruth(BadTruth):
 
 class StrangeTruth(BadTruth):
     answer = staticmethod(lambda image: np.full(image.size[::-1], 99))
+
+
+class StrangeOnce(BadTruth):
+    answer = staticmethod(lambda image: np.full(image.size[::-1], 0))
+
+    def __getitem__(self, index):
+        image, truth, path = super().__getitem__(index)
+        return image, np.full_like(truth, 99) if index == 0 else truth, path
 
 
 class NegativeTruth(BadTruth):
@@ -279,10 +287,19 @@ def test_a_damaged_first_image_does_not_close_the_dataset(entry, root, tmp_path)
         dataset[0]
     for path in root.rglob("*.png"):
         path.write_bytes(b"no image")
-    with pytest.raises(ImageError, match=r"a/1\.png"):
+    with pytest.raises(DatasetError, match=r"a/1\.png"):
         open_dataset(ours)
     with pytest.raises(DatasetError, match="cannot read sample 0"):
         open_dataset(entry("Streets"))
+
+
+def test_label_ids_without_a_name_in_one_image_of_several_are_void(entry, caplog, monkeypatch):
+    dataset = open_dataset(entry("StrangeOnce"))
+    assert "a/1 has label ids that label_mapping does not name: [99]; there they count as void" in caplog.text
+    assert 99 in dataset[0].labels and 99 not in dataset[1].labels
+    monkeypatch.setattr(contract, "TRIES", 1)
+    with pytest.raises(ConfigurationError, match=r"a/1 has label ids .* \[99\]; add them to it"):
+        open_dataset(entry("StrangeOnce"))
 
 
 def test_a_damaged_image_of_the_published_form_fails_alone(entry, root):

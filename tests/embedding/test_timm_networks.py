@@ -1,5 +1,6 @@
 import re
 
+import huggingface_hub
 import numpy as np
 import pytest
 import timm
@@ -88,8 +89,8 @@ def test_a_file_of_another_network_is_refused(tmp_path):
 
 
 def test_offline_it_says_what_to_fetch(monkeypatch):
-    monkeypatch.setattr(imagenet_weights, "try_to_load_from_cache", lambda *_: None)
-    monkeypatch.setattr(imagenet_weights, "is_offline_mode", lambda: True)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    monkeypatch.setattr(huggingface_hub, "is_offline_mode", lambda: True)
     with pytest.raises(
         WeightsError, match=re.escape("'timm/vit_small_patch14_dinov2.lvd142m'") + ".*EMBEDDINGS"
     ):

@@ -4,11 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
+from oodretrieval.clips import frame_positions
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.evaluation import (
     average_precision,
     block_resamples,
-    frame_positions,
     interval,
     mean_average_precision,
     retrieval,

@@ -53,6 +53,8 @@ def randomise(model, seed):
             nn.init.uniform_(module.running_var, 0.3, 2)
         elif isinstance(module, nn.Conv2d):
             nn.init.normal_(module.weight, std=(module.weight[0].numel() / 2) ** -0.5)
+            if module.bias is not None:
+                nn.init.normal_(module.bias, std=0.1)
     return model.double().eval()
 
 
@@ -101,10 +103,22 @@ def test_random_networks(layers, seed):
     except RuntimeError:  # nothing is left of the map
         return
     model = randomise(nn.Sequential(shapes, nn.Upsample((11, 9), mode="bilinear")), seed)
-    image, mask = torch.randn(1, 3, 11, 9).double(), np.random.default_rng(seed).random((11, 9)) < 0.4
+    drawn = torch.randn(1, 3, 11, 9, generator=torch.Generator().manual_seed(seed))
+    image, mask = drawn.double(), np.random.default_rng(seed).random((11, 9)) < 0.4
     expected = fixations_forwards(model, image, mask, 2)
     assert np.array_equal(fixations(model, image, mask, 2), expected)
     assert np.array_equal(Evidence(model, image, kept_bytes=1).fixations([(mask, 2)])[0], expected)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("groups", [1, 4])
+def test_a_neighbour_that_rounding_alone_weighs_is_none(seed, groups):
+    """A map of 13 rows is resized to 11: the row in the middle is one of those, and by rounding almost nothing more."""
+    layers = [nn.Conv2d(4, 4, (2, 1), padding=(1, 0), groups=groups) for _ in range(2)]
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), *layers, nn.Upsample((11, 9), mode="bilinear"))
+    model = randomise(model, seed)
+    image, mask = torch.randn(1, 3, 11, 9).double(), np.random.default_rng(seed).random((11, 9)) < 0.4
+    assert np.array_equal(fixations(model, image, mask, 2), fixations_forwards(model, image, mask, 2))
 
 
 FAMILIES = {

@@ -16,6 +16,7 @@ from oodretrieval.explorer import Explorer
 from oodretrieval.explorer.details import (
     CandidatePage,
     ElbowCurve,
+    FoundPage,
     FourPanels,
     KeysHelp,
     Message,
@@ -44,6 +45,7 @@ DETAILS = {
     WholeImage: "image",
     FourPanels: "panels",
     CandidatePage: "candidates",
+    FoundPage: "found",
     SelectionPage: "selection",
     NeighbourPage: "neighbours",
     ReviewPage: "review",

@@ -1,25 +1,46 @@
 """Every command of the table, given by real mouse, wheel and key events on the canvas of an Agg figure."""
 
 import textwrap
+from itertools import combinations
 
 import numpy as np
 import pytest
 from driving import make_catalogue, open_explorer
 from matplotlib.backend_bases import ResizeEvent
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Text
 from PIL import Image
 
 from oodretrieval.charts.fixations import DOT
+from oodretrieval.charts.image_view import ImageView
 from oodretrieval.charts.palette import RED
+from oodretrieval.experiment import example_vectors
 from oodretrieval.explorer.commands import triggers
 from oodretrieval.explorer.commands.table import COMMANDS, command_for
+from oodretrieval.explorer.desktop.detail_view import DetailView
 from oodretrieval.explorer.desktop.overlay import help_text
+from oodretrieval.explorer.details import CandidatePage, FourPanels, KeysHelp, NeighbourPage, ReviewPage
 from oodretrieval.images import read_image
 from oodretrieval.search import cluster
 from oodretrieval.stores.boxes import crop_boxes
 
 GIVEN, RAN = set(), set()
+CROPS = tuple([np.zeros((8, 8, 3), np.uint8)] * 12)
+
+
+def candidate_page(caption):
+    return CandidatePage("", tuple(range(12)), CROPS, (caption,) * 12, 5, 4)
+
+
+def neighbour_page(caption):
+    return NeighbourPage("", tuple(range(12)), CROPS, (caption,) * 12, (True,) * 11)
+
+
+def review_page(caption):
+    return ReviewPage("", tuple(range(12)), CROPS, (caption,) * 12, ("",) * 12, 0, np.zeros(0, np.int64))
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +120,79 @@ def test_left_shows_the_full_image_with_a_red_box(drive):
     (picture,) = pictures_of(axes)
     np.testing.assert_array_equal(picture, read_image(drive.session.pictures.image_path(4)))
     assert frames(axes) == [drive.state.segments.box(4)]
-    assert "clip 1/0002" in axes.get_title()
+    heading, meanings = axes.texts
+    assert "clip 1/0002" in heading.get_text()
+    assert meanings.get_text().startswith("Predicted IoU 0.14: Estimated overlap")
+    drive.click(3)
+    _, meanings = drive.detail_axes()[0].texts
+    assert "0.13" in meanings.get_text()
+
+
+def test_heading_and_meanings_are_seen_above_and_below_the_image(drive):
+    drive.click(4)
+    (axes,) = drive.detail_axes()
+    high, box = drive.canvas.figure.bbox.height, axes.get_window_extent()
+    across = slice(round(box.x0) + 40, round(box.x1) - 40)
+    shown = drive.pixels()[..., :3].min(axis=2)
+    above, below = shown[: round(high - box.y1) - 5, across], shown[round(high - box.y0) + 5 :, across]
+    assert above.min() < 100 and below[:60].min() < 140
+
+
+@pytest.mark.parametrize("size", [(12.8, 6.9), (16, 9.8)])
+def test_numbers_of_colour_bars_overprint_no_panel_and_are_not_cut_off(size):
+    flat = np.zeros((20, 40))
+    view = ImageView(
+        np.zeros((20, 40, 3), np.uint8), flat.astype(np.uint8), {0: ("road", (0, 0, 0))},
+        flat, flat, value_name="novelty", limits=(-5.0, 3.5), high_is_unknown=True,
+    )  # fmt: skip
+    figure = Figure(figsize=size, dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    half = figure.subfigures(1, 2)[1]
+    DetailView(half).draw(FourPanels("heading", view))
+    canvas.draw()
+    panels = [axes.get_window_extent() for axes in half.axes]
+    bars = [bar for axes in half.axes for bar in axes.child_axes]
+    numbers = [text.get_window_extent() for bar in bars for text in bar.get_yticklabels() if text.get_text()]
+    assert len(panels) == 4 and len(bars) == 2 and len(numbers) > 4
+    assert all(number.x1 <= figure.bbox.x1 for number in numbers)
+    assert not [number for number in numbers for panel in panels if number.overlaps(panel)]
+
+
+@pytest.mark.parametrize("name", ["W" * 60, "illiterate wheelie bin, filled · " * 4])
+@pytest.mark.parametrize("page", [candidate_page, neighbour_page, review_page])
+def test_captions_never_overprint(page, name):
+    figure = Figure(figsize=(12.8, 6.9), dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    half = figure.subfigures(1, 2)[1]
+    view = DetailView(half)
+    view.draw(page(f"{name}\n0.123"))
+    canvas.draw()
+    captions = [axes.xaxis.label.get_window_extent() for axes in view.rows]
+    assert len(captions) >= 8 and all(axes.get_xlabel().endswith("\n0.123") for axes in view.rows)
+    assert not [1 for one, other in combinations(captions, 2) if one.overlaps(other)]
+    assert max(caption.x1 for caption in captions) <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("size", [(12.8, 6.9), (16, 9.8), (16, 40)])
+def test_keys_next_to_the_scatter_are_not_cut_off(size):
+    figure = Figure(figsize=size, dpi=100)
+    canvas = FigureCanvasAgg(figure)
+    half = figure.subfigures(1, 2)[1]
+    DetailView(half).draw(KeysHelp())
+    canvas.draw()
+    (text,) = half.texts
+    box, lines = text.get_window_extent(), text.get_text().splitlines()
+    assert box.y0 >= 0 and box.y1 <= figure.bbox.y1
+    if size[1] == 40:
+        assert len(lines) >= len(COMMANDS) and "Ctrl + w" in text.get_text()
+    else:
+        assert lines[-1].split() == ["?", "all", "of", "this"]
+
+
+def test_no_line_of_a_heading_begins_with_a_dot(drive):
+    drive.explorer.view.detail.draw(CandidatePage("1 of interest · " * 30, (), (), (), 5, 4))
+    lines = drive.right.get_suptitle().splitlines()
+    assert len(lines) > 2 and not any(line.startswith("·") for line in lines)
 
 
 def test_middle_shows_four_panels(drive):
@@ -216,6 +309,24 @@ def test_resizing_keeps_the_middle_of_the_view(drive):
     now = window_of(drive)
     assert (now[0] + now[1], now[2] + now[3]) == pytest.approx((left + right, bottom + top))
     assert now[0] <= left + 1e-6 and now[3] >= top - 1e-6, "nothing that was seen is gone"
+
+
+def test_resizing_keeps_title_and_heading_within_the_window(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    drive.press("s")
+    drive.explorer.figure.set_size_inches(6, 4)
+    drive.send(ResizeEvent("resize_event", drive.canvas))
+    drive.pixels()
+    halves = {
+        drive.scatter.get_title(loc="left"): drive.scatter.get_figure(),
+        drive.right.get_suptitle(): drive.right,
+    }
+    assert all(halves)
+    for text in drive.explorer.figure.findobj(Text):
+        if text.get_text() in halves:
+            extent, half = text.get_window_extent(drive.canvas.get_renderer()), halves.pop(text.get_text())
+            assert half.bbox.x0 <= extent.x0 and extent.x1 <= half.bbox.x1, text.get_text()
+    assert not halves
 
 
 def test_the_wheel_outside_the_scatter_does_nothing(drive):
@@ -881,9 +992,143 @@ def test_escape_never_closes_and_ctrl_w_does(drive):
     assert left == [True]
 
 
+def test_back_and_forward_through_what_was_shown(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    sheet = drive.presentation.detail
+    drive.click(4)
+    drive.click(1, "right")
+    neighbours = drive.presentation.detail
+    drive.press(",")
+    assert drive.detail == "image"
+    assert changed(drive, lambda: drive.press(","))
+    assert drive.presentation.detail is sheet
+    drive.press(".", ".")
+    assert drive.presentation.detail is neighbours
+    drive.press(".")
+    assert drive.presentation.status == "nothing was shown after this"
+
+
+def test_a_sheet_that_is_drawn_again_is_no_step_back(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    drive.click(4)
+    drive.press("s")
+    sheet = drive.presentation.detail
+    drive.click(0)
+    drive.press(",")
+    drive.hover(3)
+    drive.press("w", *"bin", "enter")
+    again = drive.presentation.detail
+    assert again is not sheet and again.rows == sheet.rows
+    drive.press(",")
+    assert drive.detail == "image"
+    drive.press(".")
+    assert drive.presentation.detail is again
+    drive.press(".")
+    assert drive.detail == "image", "what was ahead is still there"
+
+
+def searching(tmp_path):
+    """Thirty candidates, compared by Euclidean distance, each by itself."""
+    drive = open_explorer(make_catalogue(tmp_path, 30, select_by="novelty"))
+    while drive.state.metric != "euclidean":
+        drive.press("m")
+    if drive.state.once:
+        drive.press("=")
+    return drive
+
+
+def nearest_to(drive, vector, left_out=()):
+    away = np.linalg.norm(drive.state.vectors - vector, axis=1)
+    return [row for row in np.argsort(away, kind="stable").tolist() if row not in left_out]
+
+
+def test_a_search_finds_what_is_like_the_selection_and_nothing_of_no_interest(tmp_path):
+    drive = searching(tmp_path)
+    drive.state.selection.select([0, 4, 9])
+    drive.press(";", "enter")
+    assert drive.detail == "found"
+    middle = drive.state.vectors[[0, 4, 9]].astype(float).mean(axis=0)
+    wanted = nearest_to(drive, middle, {0, 4, 9})[:10]
+    assert list(drive.presentation.detail.rows) == wanted
+    drive.press("o")
+    assert set(np.flatnonzero(drive.state.selection.selected)) == {0, 4, 9, *wanted}
+    drive.state.selection.select([0, 4, 9])
+    drive.state.tags.tag(wanted[:2], "not of interest")
+    drive.press(";", "enter")
+    found = set(drive.presentation.detail.rows)
+    assert len(found) == 10 and not found & {0, 4, 9, *wanted[:2]}
+    assert "unlike 2 that are not of interest" in drive.presentation.detail.heading
+
+
+@pytest.mark.parametrize("asked", [pytest.param("image", marks=pytest.mark.slow), "box", "text"])
+def test_a_search_by_an_image_a_box_in_it_or_a_description(tmp_path, monkeypatch, asked):
+    drive, called = searching(tmp_path), []
+
+    class Vectors:
+        def of_image(self, path, box, gpu):
+            called.append((path.name, box))
+            return drive.state.vectors[5].astype(float), np.zeros((2, 2, 3), np.uint8)
+
+        def of_text(self, text):
+            called.append(text)
+            return drive.state.vectors[5].astype(float)
+
+    monkeypatch.setattr(example_vectors.ExampleVectors, "of", lambda *given: Vectors())
+    file = tmp_path / "a photo.png"
+    Image.new("RGB", (8, 8)).save(file)
+    answer = {"image": f"{file}", "box": f"{file} 1,2,5,6", "text": "a dog"}[asked]
+    drive.press(";", *answer, "enter")
+    expected = nearest_to(drive, drive.state.vectors[5])[:10]
+    if asked == "text":  # whatever metric is chosen: texts do not lie about the mean of the crops
+        unit = drive.state.vectors / np.linalg.norm(drive.state.vectors, axis=1, keepdims=True)
+        expected = np.argsort(-unit @ unit[5], kind="stable")[:10].tolist()
+        assert "cosine" in drive.presentation.detail.heading
+    assert list(drive.presentation.detail.rows) == expected
+    assert called == [
+        {"image": ("a photo.png", ()), "box": ("a photo.png", (1, 2, 5, 6)), "text": "a dog"}[asked]
+    ]
+
+
+def test_a_search_finds_nothing_that_repeats_an_example_in_a_near_frame(tmp_path):
+    drive = searching(tmp_path)
+    drive.press("=")
+    things = drive.state.search.things
+    row = int(np.flatnonzero(np.bincount(things, minlength=len(things))[things] > 1)[0])
+    drive.state.selection.select([row])
+    drive.press(";", "enter")
+    found = things[list(drive.presentation.detail.rows)]
+    assert len(found) and things[row] not in found and len(set(found)) == len(found)
+
+
+def test_a_page_of_a_review_is_no_step_back(tmp_path):
+    """Its keys answer for the candidate that is asked for now."""
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.press("v", *["0"] * 12)
+    second = drive.presentation.detail.rows
+    drive.press(",")
+    assert drive.detail != "review" or drive.presentation.detail.rows == second
+
+
+def test_a_search_that_cannot_be(tmp_path):
+    drive = searching(tmp_path)
+    drive.press(";", "enter")
+    assert "nothing is selected" in drive.presentation.prompt.problem
+    drive.press(*"gone.png", "enter")
+    assert "no file 'gone.png'" in drive.presentation.prompt.problem
+    drive.press("escape")
+    drive.press(";", *"gone.png 1,2,3", "enter")
+    assert "a box is left,top,right,bottom" in drive.presentation.prompt.problem
+    drive.press("escape")
+    for words in ("~nobody", "a " * 200):  # no names of files
+        drive.press(";", *words, "enter")
+        assert drive.presentation.prompt is None and drive.detail == "message"
+    drive.press(";", *"a dog", "enter")
+    assert drive.detail == "message", "this network has no text side"
+
+
 def test_other_keys_do_nothing(drive):
     before = drive.pixels()
-    drive.press(";", "left", "backspace", "ctrl+f", "f5", "tab")
+    drive.press("~", "left", "backspace", "ctrl+f", "f5", "tab")
     bottom_line = 30
     np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
 

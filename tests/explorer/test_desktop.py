@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from driving import PATIENCE, make_catalogue, wait_for
+from virtual_screen import screen
 
 import oodretrieval
 from oodretrieval.explorer.commands.menus import IN_NO_MENU
@@ -40,26 +41,8 @@ def display(request):
     missing = [tool for tool in TOOLS if shutil.which(tool) is None]
     if missing:
         pytest.skip(f"no {' and no '.join(missing)}; on Debian: apt-get install xvfb xdotool")
-    read, write = os.pipe()
-    command = [
-        "Xvfb",
-        "-displayfd",
-        str(write),
-        "-screen",
-        "0",
-        getattr(request, "param", "1700x1000x24"),
-        "-nolisten",
-        "tcp",
-        "-noreset",
-    ]
-    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
-    os.close(write)
-    try:
-        with os.fdopen(read) as file:
-            yield f":{file.readline().strip()}"
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
+    with screen(*getattr(request, "param", (1700, 1000))) as name:
+        yield name
 
 
 class Window:
@@ -116,7 +99,7 @@ print(window.width(), window.height(), window.x(), window.y())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("display", ["1280x720x24"], indirect=True)
+@pytest.mark.parametrize("display", [(1280, 720)], indirect=True)
 def test_the_window_fits_a_screen_that_is_smaller(display, tmp_path):
     catalogue = make_catalogue(tmp_path, 14)
     done = subprocess.run(

@@ -89,14 +89,14 @@ def test_no_file_is_served_but_the_page_s_own_scripts(address, path):
 
 
 def waited_for(function):
-    """What an asynchronous function gives; a connection that was refused cannot be closed, only forgotten."""
-    loop = IOLoop(make_current=False)
-    try:
-        return loop.run_sync(function, timeout=PATIENCE)
-    finally:
-        loop.close(all_fds=True)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Unclosed WebSocketClientConnection", ResourceWarning)
+    """What an asynchronous function gives; a connection that the server ended may be collected at any moment."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unclosed WebSocketClientConnection", ResourceWarning)
+        loop = IOLoop(make_current=False)
+        try:
+            return loop.run_sync(function, timeout=PATIENCE)
+        finally:
+            loop.close(all_fds=True)
             gc.collect()
 
 
@@ -162,10 +162,19 @@ def test_a_person_at_the_page(address, catalogue):
         visitor.shows(".card dd", "clip 1/0001 · segment 2")
         visitor.page.mouse.click(*visitor.pixel(3))
         visitor.shows(".picture img")
+        visitor.page.mouse.click(*visitor.pixel(3), button="right")
+        visitor.shows(".detail .heading", "nearest neighbours")
+        assert visitor.page.get_by_text("Wheel Zoom").count() == 0  # of Bokeh's own menu
+        visitor.page.mouse.click(*visitor.pixel(3))
+        visitor.shows(".picture img")
         visitor.lasso(EVERYTHING)
         visitor.shows(".selection b", "12 selected")
         visitor.type_into(".selection input", "a <b>bin</b>")
         visitor.says("12 named a <b>bin</b>")
+        visitor.press("y")  # after Enter keys are commands again
+        visitor.shows(".legend .title", "coloured by tag")
+        visitor.press(",")
+        visitor.shows(".picture img")
         visitor.type_into(".filter", "predicted ==")
         visitor.shows(".problem.open")
         visitor.type_into(".filter", 'predicted == "car"')
@@ -181,6 +190,37 @@ def test_a_person_at_the_page(address, catalogue):
     for step in TagJournal(catalogue.path).read():
         table.apply(step)
     assert {name: len(table.candidates(name)) for name in table.names} == {"a <b>bin</b>": 12}
+
+
+@pytest.mark.slow
+def test_what_is_typed_before_a_field_is_there_is_in_it(catalogue, tmp_path):
+    """All keys at once, in one task of the page: no answer can be there in between."""
+    with served(catalogue, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue)
+
+        def at_once(*keys):
+            return visitor.page.evaluate(
+                """keys => keys.map((key) => document.dispatchEvent(
+                    new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true })))""",
+                keys,
+            )
+
+        visitor.press("h")
+        visitor.shows(".legend .title", "predicted class")
+        for typed in ("thing", "2 Things"):
+            visitor.press("a")
+            visitor.shows(".selection b", "12 selected")
+            at_once("w", *typed, "Enter")
+            visitor.says(f"12 tagged as {typed}")
+        at_once("w", *"third", "Enter", "y")  # after Enter keys are commands again
+        visitor.shows(".legend .title", "coloured by tag")
+        visitor.shows(".legend .label", "third")
+        at_once("h", "/", *"S > 0", "Enter")
+        visitor.shows(".filter.active")
+        assert visitor.page.locator(".filter").input_value() == "S > 0"
+        assert at_once("w", "F5")[1], "the browser's own keys stay the browser's"
+        visitor.shows(".ask input")
+        assert visitor.failed == []
 
 
 @pytest.mark.slow
@@ -243,7 +283,7 @@ def test_every_command_of_the_menus_by_the_mouse(catalogue, tmp_path):
             for place in range(menu.locator(".items button").count()):
                 menu.locator("button").first.click()
                 menu.locator(".items button").nth(place).click()
-                visitor.page.wait_for_timeout(300)
+                visitor.page.wait_for_selector(".page[aria-busy=false]")  # what it opens is open
                 if visitor.page.locator(".cover.open").count():
                     visitor.press("Escape")
                     visitor.page.wait_for_selector(".cover:not(.open)", state="attached")
@@ -285,6 +325,7 @@ def test_two_hundred_that_may_not_come_in_do_not_keep_out_one_who_may(address):
             await connection.write_message("{" + " " * (LONGEST_MESSAGE + 1))
         while await connection.read_message() is not None:
             pass
+        connection.close()
         return "ended"
 
     async def everybody():

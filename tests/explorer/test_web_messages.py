@@ -1,11 +1,18 @@
 """What the page's script sends reaches the state, and what that changes reaches the page: without a browser."""
 
+import asyncio
 import logging
+from types import SimpleNamespace
 
 import pytest
-from driving import make_catalogue
+from driving import PATIENCE, make_catalogue
 
 pytest.importorskip("panel")
+
+from bokeh.document import Document
+from bokeh.server.session import ServerSession
+from panel.io.state import set_curdoc
+from tornado.ioloop import IOLoop
 
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.session import Session
@@ -13,6 +20,7 @@ from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.web.messages import Messages
 from oodretrieval.explorer.web.page_view import PageView
+from oodretrieval.explorer.web.server import WebExplorer
 from oodretrieval.stores import Workspace
 
 EVERYTHING = [[0, 0], [1, 0], [1, 1], [0, 1]]
@@ -262,3 +270,33 @@ def test_a_message_that_makes_no_sense_changes_nothing(script, session, message,
     assert session.state.tags.names == ()
     assert script.view.scatter.view == before
     assert script.detail == "grid"
+
+
+class LoadingDocument(Document):
+    """Of a session that is not there yet."""
+
+    session_context = SimpleNamespace(request=SimpleNamespace(arguments={}), destroyed=False)
+
+
+def test_what_comes_while_a_page_is_loading_waits_for_the_lock_of_its_document(tmp_path):
+    state = State(make_catalogue(tmp_path, 12), ExplorerSettings(method="pca"))
+
+    async def load():
+        explorer = WebExplorer(state, Workspace(tmp_path))
+        try:
+            document = LoadingDocument()
+            with set_curdoc(document):
+                page = explorer.open_page()
+            document.add_root(page.get_root(document))
+            served = ServerSession("one", document, IOLoop.current())
+            answers = []
+            page.answer = answers.append
+            page.take({"type": "size", "width": 700, "height": 600})  # without the lock
+            while not answers:
+                await asyncio.sleep(0.01)
+            served.destroy()
+            return answers
+        finally:
+            explorer.close()
+
+    assert asyncio.run(asyncio.wait_for(load(), PATIENCE)) == [{"sized": True}]

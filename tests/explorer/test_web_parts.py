@@ -27,6 +27,7 @@ from oodretrieval.explorer.commands.table import COMMANDS, Command
 from oodretrieval.explorer.details import (
     CandidatePage,
     ElbowCurve,
+    FoundPage,
     FourPanels,
     KeysHelp,
     Message,
@@ -38,11 +39,11 @@ from oodretrieval.explorer.details import (
 )
 from oodretrieval.explorer.raster import inside, layers_of, points_picture
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
+from oodretrieval.explorer.visited import Visited
 from oodretrieval.explorer.web.contents import detail_content
 from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.gate import refusal
 from oodretrieval.explorer.web.pictures import picture_address
-from oodretrieval.explorer.web.visited import Visited
 
 TOKEN = "a-token"
 NUMBERS = st.floats(-1e4, 1e4, width=32)
@@ -243,6 +244,7 @@ def image_view(values):
         (WholeImage("an image", PICTURE, (1, 2, 3, 4)), "image"),
         (FourPanels("four", image_view(np.full(IDS.shape, 0.3))), "panels"),
         (CandidatePage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4), "grid"),
+        (FoundPage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4), "grid"),
         (SelectionPage("some", (4, 2), (PICTURE, PICTURE), ("a", "b"), 5, 4, 0), "grid"),
         (NeighbourPage("near", (1, 2, 3), (PICTURE,) * 3, ("q", "a", "b"), (True, False)), "grid"),
         (NeighbourPage("near", (1, 2), (PICTURE,) * 2, ("q", "a"), None), "grid"),

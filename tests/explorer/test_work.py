@@ -73,6 +73,7 @@ def test_errors_go_where_they_are_shown():
     assert [type(error) for error in seen] == [ZeroDivisionError] * 2
 
 
+@pytest.mark.slow
 def test_a_process_of_its_own_gives_what_the_function_gives():
     never = threading.Event()
     options = {"method": "kmeans", "clusters": 4, "seed": 1}
@@ -225,8 +226,8 @@ def test_new_work_does_not_put_off_the_timer_that_delivers(catalogue):
 def test_a_thumbnail_that_comes_too_late_is_not_shown(drive):
     release = threading.Event()
     thumbnails = drive.session.thumbnails
-    read = thumbnails.read_or_gone
-    thumbnails.read_or_gone = lambda row: (release.wait(PATIENCE), read(row))[1]
+    read = thumbnails.read_or_blank
+    thumbnails.read_or_blank = lambda row: (release.wait(PATIENCE), read(row))[1]
     drive.explorer.session.work.immediate = False
     drive.hover(1)
     drive.hover(drive.empty_pixel())

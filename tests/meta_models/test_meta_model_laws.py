@@ -157,6 +157,7 @@ def test_each_segment_is_predicted_by_itself(fitted, make_table):
     assert np.allclose(fitted.predict(table[7:8]), whole[7:8], rtol=0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_parts_of_a_table_are_predicted_as_the_whole(fitted, make_table):
     table = make_table(1500, seed=3)
     whole = fitted.predict(table)

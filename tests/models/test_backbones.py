@@ -1,3 +1,4 @@
+import huggingface_hub
 import pytest
 import timm
 import torch
@@ -66,8 +67,8 @@ def test_missing_strides_are_named_with_those_at_hand():
 
 @pytest.fixture
 def empty_cache(monkeypatch):
-    monkeypatch.setattr(imagenet_weights, "try_to_load_from_cache", lambda repository, file: None)
-    monkeypatch.setattr(imagenet_weights, "is_offline_mode", lambda: False)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda repository, file: None)
+    monkeypatch.setattr(huggingface_hub, "is_offline_mode", lambda: False)
 
 
 @pytest.mark.usefixtures("empty_cache", "at_once")
@@ -88,7 +89,7 @@ def test_pretrained_without_a_network_fails_at_once_and_says_what_to_do(monkeypa
 
 @pytest.mark.usefixtures("empty_cache")
 def test_offline_mode_asks_nobody(monkeypatch):
-    monkeypatch.setattr(imagenet_weights, "is_offline_mode", lambda: True)
+    monkeypatch.setattr(huggingface_hub, "is_offline_mode", lambda: True)
     monkeypatch.setattr(imagenet_weights, "unreachable", lambda url: pytest.fail("asked the network"))
     with pytest.raises(WeightsError, match="offline mode is on"):
         Backbone("resnet18", pretrained=True)
@@ -107,7 +108,7 @@ def test_cached_weights_ask_nobody(monkeypatch):
         asked.append(repository)
         return "somewhere/model.safetensors"
 
-    monkeypatch.setattr(imagenet_weights, "try_to_load_from_cache", cached)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
     monkeypatch.setattr(imagenet_weights, "unreachable", lambda url: pytest.fail("asked the network"))
     monkeypatch.setattr(
         timm, "create_model", lambda *args, pretrained=False, **kwargs: create(*args, **kwargs)

@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 
 from oodretrieval.search import ClassEvidence, candidate_classes, shown_members
 from oodretrieval.search.class_naming import proposed_names
-from oodretrieval.search.class_ranking import LEAST_THINGS, WEIGHTS, predicted_entropy, robust_deviations
+from oodretrieval.search.class_ranking import (
+    LEAST_THINGS,
+    LOOKS_LIKE,
+    WEIGHTS,
+    predicted_entropy,
+    robust_deviations,
+)
 
 
 def evidence_of(count, **given_):
@@ -41,26 +48,43 @@ def two_clusters(weights=WEIGHTS, **second):
         {"novelty": np.r_[0, 1, 2, 3, 2, 3, 4, 5.0]},
         {"strangeness": np.r_[0, 1, 2, 3, 2, 3, 4, 5.0]},
         {"images": np.r_[0, 0, 0, 0, 1, 2, 3, 4]},
+        {"predicted": np.r_[0, 0, 0, 0, 0, 1, 2, 3]},
     ],
     ids=lambda better: next(iter(better)),
 )
-def test_each_term_by_itself_puts_a_class_first(better):
-    assert two_clusters(**better) == [{1}, {0}]
-
-
-def test_disagreement_counts_where_it_has_a_weight():
-    predicted = np.r_[0, 0, 0, 0, 0, 1, 2, 3]
-    assert two_clusters(predicted=predicted) == [{0}, {1}]
-    assert two_clusters({**WEIGHTS, "disagreement": 1.0}, predicted=predicted) == [{1}, {0}]
+def test_each_term_by_itself_puts_a_class_first_where_it_has_a_weight(better):
+    term = next(iter(better)).replace("predicted", "disagreement")
+    assert two_clusters({term: 1.0}, **better) == [{1}, {0}]
+    assert two_clusters(**better) == ([{1}, {0}] if term in WEIGHTS else [{0}, {1}])
 
 
 def test_a_wall_called_road_comes_after_a_new_kind():
-    """As novel as one, but near to known walls: a known class that merely failed."""
+    """As novel as one, but near to known walls: a known class that merely failed, where strangeness has a weight."""
     novelty = np.r_[np.zeros(4), np.full(8, 9.0)]
     strangeness = np.r_[np.zeros(8), np.full(4, 5.0)]
     evidence = evidence_of(12, novelty=novelty, strangeness=strangeness)
-    ranked = candidate_classes(directions_of(12), np.repeat([0, 1, 2], 4), evidence)
+    weights = {"novelty": 1.0, "strangeness": 1.0}
+    ranked = candidate_classes(directions_of(12), np.repeat([0, 1, 2], 4), evidence, weights, 2.0)
     assert [int(one.rows[0]) // 4 for one in ranked] == [2, 1, 0]
+
+
+def test_what_looks_like_an_earlier_class_says_so_and_can_come_after_all_that_look_like_none():
+    """Five of one kind, near each other in the space, and two others that are less novel."""
+    directions = np.array([[1.0, 0], [0.9, 0.1], [0.8, -0.1], [0, 1.0], [-1.0, 0], [0.1, 0.9]]).repeat(
+        3, axis=0
+    )
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    groups = np.repeat(np.arange(6), 3)
+    evidence = evidence_of(18, novelty=np.arange(18.0)[::-1])
+    found = candidate_classes(directions, groups, evidence, alike_last=True)
+    assert [int(groups[one.rows[0]]) for one in found] == [0, 3, 4, 1, 2, 5]
+    assert [one.like for one in found] == [None, None, None, 0, 0, 1]
+    said = candidate_classes(directions, groups, evidence)
+    assert [int(groups[one.rows[0]]) for one in said] == [0, 1, 2, 3, 4, 5]
+    assert [one.like for one in said] == [None, 0, 0, None, None, 3]
+    unlike = candidate_classes(directions, groups, evidence, looks_like=1.1)
+    assert [int(groups[one.rows[0]]) for one in unlike] == [0, 1, 2, 3, 4, 5]
+    assert {one.like for one in unlike} == {None}
 
 
 def test_few_things_come_last_however_novel():
@@ -89,7 +113,7 @@ def test_against_what_is_counted_by_hand(count, clusters, seed):
         things=random.integers(0, count, count),
         strangeness=random.normal(size=count),
     )
-    found = candidate_classes(directions, groups, evidence)
+    found = candidate_classes(directions, groups, evidence, alike_last=True)
     assert sorted(row for one in found for row in one.rows.tolist()) == np.flatnonzero(groups >= 0).tolist()
     for one in found:
         rows = one.rows.tolist()
@@ -100,8 +124,22 @@ def test_against_what_is_counted_by_hand(count, clusters, seed):
         centre = sum(directions[row] for row in rows)
         away = [float(directions[row] @ centre) for row in rows]
         assert away == pytest.approx(sorted(away, reverse=True))
-    large = [one.score for one in found if one.things >= LEAST_THINGS]
-    assert large == sorted(large, reverse=True)
+    large = [one for one in found if one.things >= LEAST_THINGS]
+    apart = [one for one in large if one.like is None]
+    assert large[: len(apart)] == apart, "those that look like one of them come after them"
+    centres = [directions[one.rows].sum(axis=0) for one in large]
+    near = 1 - cdist(centres, centres, "cosine") if large else np.zeros((0, 0))
+    for place, one in enumerate(large):
+        earlier = sum(other.score > one.score for other in apart)
+        assert one.like == (None if place < len(apart) else near[place, :earlier].argmax())
+        scores = [other.score for other in (apart if one.like is None else large[len(apart) :])]
+        assert scores == sorted(scores, reverse=True)
+    assert (near[: len(apart), : len(apart)][~np.eye(len(apart), dtype=bool)] < LOOKS_LIKE).all()
+    assert all(near[i, found[i].like] >= LOOKS_LIKE for i in range(len(apart), len(large)))
+    plain = candidate_classes(directions, groups, evidence)
+    assert [one.score for one in plain[: len(large)]] == sorted((one.score for one in large), reverse=True)
+    said = {one.rows[0]: None if one.like is None else plain[one.like].rows[0] for one in plain}
+    assert said == {one.rows[0]: None if one.like is None else found[one.like].rows[0] for one in found}
 
 
 @given(st.integers(1, 20), st.integers(1, 6), st.integers(0, 6), st.integers(0, 9))

@@ -73,7 +73,7 @@ def test_cosine_distances_against_plain(case, k, number, metric):
 
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e-3, 50), (1e-18, 0), (1e25, 0), (1, 1e4)])
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e-3, 50), (1e-18, 0), (1e25, 0), (1, 1e4), (1e-7, 1)])
 @pytest.mark.parametrize("number", [0, 2**18])
 def test_exact_at_any_scale(metric, dtype, scale, shift, number, monkeypatch):
     """Also where float32 alone would lose the differences, or leave its range."""
@@ -91,6 +91,15 @@ def test_exact_at_any_scale(metric, dtype, scale, shift, number, monkeypatch):
         )
         if metric == "euclidean":
             assert indices.tolist() == np.argsort(expected, kind="stable")[:12].tolist()
+
+
+def test_lengths_whose_squares_leave_the_range_when_added(monkeypatch):
+    monkeypatch.setattr(neighbours, "FEW", 0)
+    vectors = np.random.default_rng(0).normal(size=(300, 40)) * 1e153
+    indices, distances = NearestNeighbours(vectors).query(vectors[17], 12)
+    expected = cdist(vectors / 1e153, vectors[17:18] / 1e153)[:, 0]
+    assert indices.tolist() == np.argsort(expected)[:12].tolist()
+    assert distances / 1e153 == pytest.approx(np.sort(expected)[:12])
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -254,7 +263,7 @@ def test_an_error_in_a_thread_is_the_callers(monkeypatch):
     monkeypatch.setattr(passes, "BYTES_AT_ONCE", 64)
     monkeypatch.setattr(passes, "usable_threads", lambda: 3)
     index = NearestNeighbours(np.zeros((400, 4), np.float32))
-    monkeypatch.setattr(kernels, "squared_distances", lambda *_: 1 / 0)
+    monkeypatch.setattr(kernels, "products_into", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         index.query(np.zeros(4), 3)
 

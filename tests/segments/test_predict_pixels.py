@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pretended_predictions import street_logits
 
+from oodretrieval.bilinear import resize_bilinear
 from oodretrieval.segments import entropy_levels, predict_classes, predict_pixels
-from oodretrieval.stores.bilinear import resize_bilinear
 from oodretrieval.uncertainty import softmax
 
 

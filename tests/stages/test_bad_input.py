@@ -14,8 +14,9 @@ from steps import CPU, NETWORK, predict_and_measure
 from oodretrieval.datasets import CamVid, ImageFolder
 from oodretrieval.datasets.anomalies import AnomalySet
 from oodretrieval.entries import ModelEntry
-from oodretrieval.errors import ImageError, PartialFailure, StoreError
+from oodretrieval.errors import AllFailedError, DatasetError, ImageError, PartialFailure, StoreError
 from oodretrieval.experiment.run import Run
+from oodretrieval.experiment.script import FAILED, report_error
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.images import FORMATS, read_image, read_label_image
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
@@ -28,6 +29,7 @@ from oodretrieval.stores import (
     PublishedPredictions,
     Stored,
     Workspace,
+    blocks,
     read_failures,
     read_segments,
 )
@@ -131,14 +133,14 @@ def once(read, allowed):
 
 
 def test_failures_of_other_settings_and_other_images_do_not_count(root, configuration, workspace):
-    with pytest.raises(PartialFailure, match="2 image"):
+    with pytest.raises(AllFailedError, match="all 2 image.*lists them all; mend them"):
         predict(root, configuration, workspace, limit=2)
-    with pytest.raises(PartialFailure, match="5 image"):
+    with pytest.raises(AllFailedError, match="all 5 image"):
         predict(
             root, configuration, workspace, limit=5, keep="nothing"
         )  # all are tried, and the list starts again
     assert len(read_failures(workspace.prediction_folder(VAL))) == 5
-    with pytest.raises(PartialFailure, match="1 image"):
+    with pytest.raises(AllFailedError, match="all 1 image"):
         predict(root, configuration, workspace, limit=1, keep="nothing", retry_failed=True)
     assert len(read_failures(workspace.prediction_folder(VAL))) == 5
 
@@ -148,7 +150,7 @@ def test_logits_that_are_not_finite_fail_their_images(configuration, workspace, 
     colours = configuration.models["colour"].kwargs["colours"]
     broken = {"colours": [(value, 0, 0), *colours[1:]]}
     configuration.models["colour"] = ModelEntry("colour_network", "ColourNetwork", broken, mean=(0, 0, 0))
-    with pytest.raises(PartialFailure, match="the network's output is not finite; check its weights"):
+    with pytest.raises(AllFailedError, match="the network's output is not finite; check its weights"):
         predict(camvid, configuration, workspace)
     assert len(read_failures(workspace.prediction_folder(VAL))) == 6
 
@@ -160,11 +162,6 @@ def test_predictions_and_tables_that_are_cut_off(configuration, workspace, camvi
     path = workspace.prediction_path(VAL, IDS[2])
     path.write_bytes(path.read_bytes()[:-100])
     part = workspace.segments_folder(VAL) / "part-00000.parquet"
-    part.write_bytes(part.read_bytes()[:-9])
-    with pytest.raises(
-        StoreError, match=r"part-00000\.parquet is damaged .* run the stage that made it again"
-    ):
-        measure("", configuration, workspace)
     part.unlink()
     for _ in range(2):  # listed, and then skipped
         with pytest.raises(PartialFailure, match=f"1 image.*\n  {IDS[2]}: .*is damaged.*predict again"):
@@ -174,6 +171,56 @@ def test_predictions_and_tables_that_are_cut_off(configuration, workspace, camvi
     assert measure("", configuration, workspace)["images"] == 1
     assert not (workspace.segments_folder(VAL) / FAILURES).exists()
     assert read_segments(workspace, "colour", "val").equals(whole)
+
+
+@pytest.mark.parametrize(
+    "keep", ["logits", pytest.param("nothing", marks=pytest.mark.slow)]
+)  # measured by compute_metrics, and by pred_images
+def test_a_part_of_the_segment_table_that_is_cut_off_is_computed_again(
+    configuration, workspace, camvid, caplog, monkeypatch, keep
+):
+    monkeypatch.setattr(blocks, "BLOCK", 4)
+    stage = measure if keep == "logits" else predict
+    predict("", configuration, workspace, keep=keep)
+    stage("", configuration, workspace, **({} if stage is measure else {"keep": keep}))
+    folder = workspace.segments_folder(VAL)
+    before = {path.name: path.read_bytes() for path in folder.glob("part-*.parquet")}
+    assert len(before) == 2
+    part = folder / "part-00000.parquet"
+    for damage in (before[part.name][:-9], b"", before[part.name][:400] + b"x" + before[part.name][401:]):
+        part.write_bytes(damage)
+        with pytest.raises(
+            StoreError, match=r"part-00000\.parquet is damaged .*; run scripts/compute_metrics\.py"
+        ):
+            read_segments(workspace, "colour", "val")
+        caplog.clear()
+        done = stage("", configuration, workspace, **({} if stage is measure else {"keep": keep}))
+        assert done["images" if stage is measure else "predicted"] == 4
+        assert "part-00000.parquet is damaged" in caplog.text and "are computed again" in caplog.text
+        assert {path.name: path.read_bytes() for path in folder.glob("part-*.parquet")} == before
+
+
+def test_predictions_that_are_all_damaged_are_said_to_be(configuration, workspace, camvid):
+    predict_and_measure(Run(configuration, workspace), "val")
+    for path in workspace.prediction_folder(VAL).glob("*.h5"):
+        path.write_bytes(path.read_bytes()[:100])
+    folder = workspace.prediction_folder(VAL)
+    said = rf"^compute_metrics: all 6 image\(s\) of dataset 'val' .*{folder}.* failed.*{IDS[0]}: .*damaged.*pred_im"
+    with pytest.raises(AllFailedError, match=said):
+        measure("", configuration, workspace)
+
+
+def test_a_stage_whose_images_all_fail_lists_them_and_is_not_said_to_be_done(root, configuration, workspace):
+    for _ in range(2):  # tried, and then skipped
+        with pytest.raises(AllFailedError, match=r"all 4 image\(s\) of dataset 'val' failed") as caught:
+            predict(root, configuration, workspace, limit=4)
+        assert report_error(caught.value) == FAILED
+    assert len(read_failures(workspace.prediction_folder(VAL))) == 4
+    for number in range(6):
+        (root / "val" / f"{IDS[number]}.png").write_bytes(TERABYTE)
+    said = r"^dataset 'val': not one of its 6 images can be read; the first: .*00000\.png"
+    with pytest.raises(DatasetError, match=said):
+        predict(root, configuration, workspace)
 
 
 def test_a_list_of_failures_that_is_damaged_is_made_again(root, configuration, workspace, caplog):
@@ -227,6 +274,20 @@ def test_a_softmax_that_claims_a_terabyte_or_lies_elsewhere(tmp_path):
         predictions[0]
     with pytest.raises(StoreError, match=r"input1\.hdf5 is damaged \(probabilities lies in another file"):
         predictions[1]
+
+
+def test_a_softmax_whose_chunks_have_other_axes(tmp_path):
+    path = tmp_path / "input0.hdf5"
+    with h5py.File(path, "w") as file:
+        softmax = np.full((6, 8, 2), 0.5, np.float32)
+        file.create_dataset("probabilities", data=softmax, chunks=softmax.shape, compression="gzip")
+    whole = struct.pack("<BBB5xQQQ", 1, 3, 1, *softmax.shape)  # version, axes, flags, sizes
+    content = path.read_bytes()
+    assert content.count(whole) == 1
+    path.write_bytes(content.replace(whole, struct.pack("<BBB5xQQQ", 1, 1, 1, *softmax.shape)))
+    # the HDF5 library itself reads such an array without end
+    with pytest.raises(StoreError, match=r"input0\.hdf5 is damaged \(.*lies in chunks of shape \(6, 8, 2\)"):
+        PublishedPredictions(tmp_path)[0]
 
 
 def test_an_array_that_claims_a_terabyte(tmp_path):

@@ -95,6 +95,7 @@ def test_a_catalogue_of_the_first_images_grows_to_what_a_fresh_one_holds(configu
     assert_as_if_fresh(configuration, fitted, **rule)
 
 
+@pytest.mark.slow
 def test_what_stays_has_the_novelty_that_it_has_among_more_segments(configuration, fitted, monkeypatch):
     monkeypatch.setattr("oodretrieval.novelty.model.MIN_PIXELS", 4)
     monkeypatch.setattr("oodretrieval.novelty.likeness.PER_NEIGHBOUR", 2)
@@ -300,6 +301,7 @@ def test_a_mistyped_catalogue_gets_a_suggestion(configuration, fitted):
         embed_again(settings_of(load_file="vla", net="efficientnet_lite1"), Run(configuration, fitted))
 
 
+@pytest.mark.slow
 def test_embedding_again_needs_no_root(configuration, fitted, camvid, tmp_path):
     root = tmp_path / "elsewhere"
     shutil.copytree(camvid, root)
@@ -344,6 +346,7 @@ def test_embedding_again_after_a_run_that_broke_off_says_what_to_do(configuratio
     embed_again(again, Run(configuration, fitted))
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_catalogue_that_has_grown_is_not_taken_for_it(configuration, fitted):
     embed(configuration, fitted, limit=2, select_number=8)
     again = settings_of(load_file="val", save_file="copy", net="efficientnet_lite1")

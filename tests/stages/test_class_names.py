@@ -56,6 +56,7 @@ def test_classes_are_called_what_fits_them_and_not_the_others(configuration, emb
     assert any("proposed by text out of 3" in note for note in saved["notes"])
 
 
+@pytest.mark.slow
 def test_a_network_of_open_clip_proposes_names_from_the_default_list(configuration, embedded, tmp_path):
     open_clip = pytest.importorskip("open_clip")
     network = {

@@ -226,7 +226,7 @@ class Killed(BaseException):
     """Nothing happens after it."""
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("overwrite", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_whenever_it_is_killed_it_goes_on(project, fresh, monkeypatch, tmp_path, overwrite):
     numbers = [0, 4, 5, 6, 8, 9, 10]
     wanted = fresh(numbers)

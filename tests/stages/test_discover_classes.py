@@ -16,7 +16,7 @@ from oodretrieval.stages.discover.discover_classes import default_number, discov
 from oodretrieval.stages.discover.known_distance import strangeness
 from oodretrieval.stages.discover.settings import DiscoverClassesSettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures
-from oodretrieval.stores import Catalogue
+from oodretrieval.stores import Catalogue, current_segments
 
 
 def test_classes_of_a_catalogue(configuration, embedded, caplog):
@@ -27,7 +27,7 @@ def test_classes_of_a_catalogue(configuration, embedded, caplog):
     assert found["candidates"] == len(catalogue)
     assert sum(one["candidates"] for one in found["classes"]) == len(catalogue)
     assert found["first"]["classes"] == len(found["classes"]) <= 3
-    assert "ranked without the distance to what is known" in caplog.text  # no novelty model was fitted
+    assert "shown without the distance to what is known" in caplog.text  # no novelty model was fitted
     by_suffix = {
         suffix: [f for f in found["files"] if f.endswith(suffix)] for suffix in ("json", "png", "csv")
     }
@@ -49,7 +49,9 @@ def test_a_catalogue_or_method_that_is_not_there(configuration, embedded):
         discover_classes(DiscoverClassesSettings(embeddings_file=name, method="wards"), run)
 
 
-def test_strangeness_is_the_distance_to_all_that_is_known_next_to_the_same_images(configuration, fitted):
+def test_strangeness_is_the_distance_to_all_that_is_known_next_to_the_same_images(
+    configuration, fitted, monkeypatch
+):
     run = Run(configuration, fitted)
     embed(run)
     catalogue = Catalogue.named(fitted, "val")
@@ -71,6 +73,8 @@ def test_strangeness_is_the_distance_to_all_that_is_known_next_to_the_same_image
     )
     rows = zip(catalogue.segments["image_id"], catalogue.segments["segment_id"], strict=True)
     np.testing.assert_allclose(found, [expected[row] for row in rows], rtol=1e-3, atol=1e-3)
+    monkeypatch.setattr(current_segments, "IMAGES_AT_ONCE", 2)
+    assert strangeness(catalogue, run, CommonSettings(gpu=-1)).tobytes() == found.tobytes()
 
 
 def test_what_leads_the_first_classes():
@@ -79,7 +83,7 @@ def test_what_leads_the_first_classes():
     own = np.arange(12)
     same = np.zeros(12, int)
     evidence = ClassEvidence(np.repeat([3.0, 2, 1], 4), same, 2, own, same, own)
-    found = candidate_classes(np.ones((12, 1)), np.repeat([0, 1, 2], 4), evidence)
+    found = candidate_classes(np.eye(3).repeat(4, axis=0), np.repeat([0, 1, 2], 4), evidence)
     assert [truth.leading(one) for one in found] == [("dog", 2 / 3), ("road", 0.75), ("", 0.0)]
     assert first_classes(found, truth) == {
         "classes": 3,

@@ -96,7 +96,7 @@ def true_objects(workspace):
     return objects
 
 
-@pytest.mark.parametrize("looks", [1, 2, 5])
+@pytest.mark.parametrize("looks", [1, *(pytest.param(number, marks=pytest.mark.slow) for number in (2, 5))])
 def test_objects_are_counted_by_the_definitions(configuration, once, tmp_path, looks):
     workspace, measures = once
     copy = Workspace(tmp_path / "copy")

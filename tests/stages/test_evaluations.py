@@ -30,6 +30,8 @@ from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.files import verify
 from oodretrieval.results.saved_results import read_results
 from oodretrieval.segments import label_components
+from oodretrieval.stages.discover.search_classes import search_classes
+from oodretrieval.stages.discover.settings import SearchSettings
 from oodretrieval.stages.evaluate.eval_iou import eval_iou
 from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.meta.eval_meta import eval_meta
@@ -37,10 +39,9 @@ from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
 from oodretrieval.stages.evaluate.ood.eval_ood import ORACLE, eval_ood
 from oodretrieval.stages.evaluate.ood.ood_measures import ood_tables
 from oodretrieval.stages.evaluate.ood.settings import OodSettings
-from oodretrieval.stages.evaluate.search_classes import search_classes
 from oodretrieval.stages.evaluate.selection.eval_selection import eval_selection
 from oodretrieval.stages.evaluate.selection.settings import SelectionSettings
-from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings, SearchSettings
+from oodretrieval.stages.evaluate.settings import IouSettings, RetrievalSettings
 from oodretrieval.stages.fit.compute_logit_statistics import compute_logit_statistics, find_logit_statistics
 from oodretrieval.stages.fit.settings import LogitStatisticsSettings, TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
@@ -203,6 +204,7 @@ def test_no_evaluation_measures_a_model_on_what_it_was_fitted_on(made, tmp_path)
     assert without["images"] == 6, "the IoU alone is not the meta model's"
 
 
+@pytest.mark.slow
 def test_images_that_were_learned_from_are_left_out_and_it_is_said(own, tmp_path):
     run = Run(*own)
     settings = {"dataset": "val", "dataset_val": "train", "model_name": "colour", "meta_model": "linear"}
@@ -267,6 +269,7 @@ def test_a_threshold_without_anything_unknown_to_choose_it_by(own, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_predictions_that_kept_less_allow_fewer_scores(own, caplog):
     configuration, workspace = own
     for keep, scores in (("softmax", ["max_softmax", "entropy"]), ("nothing", ["entropy"])):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from oodretrieval.embedding import EmbeddingNetwork
 from oodretrieval.errors import FilterError, SettingsError, UnknownNameError
+from oodretrieval.experiment import example_vectors
 from oodretrieval.experiment.settings import from_mapping
-from oodretrieval.stages.discover import similarity_query
 from oodretrieval.stages.discover.find_similar import find_similar
 from oodretrieval.stages.discover.settings import SimilarSettings
 from oodretrieval.stages.select.merge_catalogues import merge_catalogues
@@ -68,7 +68,7 @@ def run(tmp_path, monkeypatch):
     with CatalogueWriter(workspace.catalogue_folder("found"), settings) as writer:
         writer.add_part(pd.DataFrame(rows), np.array(vectors), "mean_colour")
         writer.commit()
-    monkeypatch.setattr(similarity_query, "embedding_network", lambda name: MeanColour())
+    monkeypatch.setattr(example_vectors, "embedding_network", lambda name: MeanColour())
     return SimpleNamespace(workspace=workspace, configuration=SimpleNamespace(embedding=lambda name: name))
 
 

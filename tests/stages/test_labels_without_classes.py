@@ -50,6 +50,7 @@ def run(configuration, workspace, camvid, tmp_path):
     return Run(replace(configuration, datasets={**configuration.datasets, "binary": entry}), workspace)
 
 
+@pytest.mark.slow
 def test_unknown_things_are_found_as_with_labels_of_classes(run):
     train_on = {"dataset": "train", **NAMES, **CPU}
     for name in ("train", "val", "binary"):

@@ -135,6 +135,7 @@ def test_embedding_by_nearest_neighbour(made):
     assert np.isfinite(segments["select_score"]).all()
 
 
+@pytest.mark.slow
 def test_pictures_of_the_meta_model(made, tmp_path):
     settings = from_mapping(
         EvalMetaSettings,

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from oodretrieval.charts.contact_sheets import tiles
-from oodretrieval.errors import SettingsError, SettingsMismatchError, StoreError
+from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings, from_mapping
 from oodretrieval.images import read_image
@@ -20,7 +20,8 @@ from oodretrieval.masks import decode_mask, encode_mask
 from oodretrieval.novelty import NoveltyModel, WindowBank, load_novelty_model, save_novelty_model
 from oodretrieval.novelty.neighbours import FeatureBank
 from oodretrieval.novelty.standardisation import Standardisation
-from oodretrieval.regions import ScoreWeights
+from oodretrieval.regions import ScoreWeights, pool_features
+from oodretrieval.stages.discover.class_evidence import class_evidence
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
@@ -28,9 +29,10 @@ from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.report.report_segments import candidate_sheet
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.embed_again import embed_again
-from oodretrieval.stages.select.region_description import described_regions
+from oodretrieval.stages.select.region_description import SEEN_COMPONENTS, described_regions
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import (
+    OWN_SCORE,
     PREDICTED_IOU,
     SELECT_SCORE,
     Catalogue,
@@ -80,6 +82,7 @@ def test_a_row_is_a_region_with_its_mask(configuration, fitted):
             )
 
 
+@pytest.mark.slow
 def test_all_segments_of_the_images_keep_their_scores_in_the_table(configuration, fitted):
     catalogue = embed(configuration, fitted)
     every = catalogue.table(PREDICTED_IOU)
@@ -90,6 +93,31 @@ def test_unknown_things_come_first(configuration, fitted):
     rows = embed(configuration, fitted, select_quantile=0.0).segments
     first = rows.sort_values(SELECT_SCORE, ascending=False).head(8)
     assert first["unknown_fraction"].mean() > rows["unknown_fraction"].mean()
+
+
+def test_objects_of_an_image_whose_prediction_is_gone_stay_as_they_were(
+    configuration, fitted, tmp_path, caplog
+):
+    """Names given to them stay theirs; with the prediction back, all is as before."""
+    before = embed(configuration, fitted, select_number=8, save_file="kept")
+    rows, vectors, image = before.segments, np.array(before.vectors), before.segments["image_id"].iloc[0]
+    (prediction,) = fitted.path.glob(f"predictions/colour/val/**/{image}.h5")
+    shutil.move(prediction, tmp_path / "aside.h5")
+    try:
+        with pytest.raises(PartialFailure, match=image):
+            embed(configuration, fitted, select_number=8, save_file="kept")
+    finally:
+        shutil.move(tmp_path / "aside.h5", prediction)
+    assert "candidates of 1 image(s) that cannot be read now stay as they were" in caplog.text
+    after = Catalogue.named(fitted, "kept")
+    there = (after.segments["image_id"] == image).to_numpy()
+    pd.testing.assert_frame_equal(after.segments[there], rows[rows["image_id"] == image], check_like=True)
+    assert np.asarray(after.vectors)[there].tobytes() == vectors[rows["image_id"] == image].tobytes()
+    again = embed(configuration, fitted, select_number=8, save_file="kept").segments
+    same = ["image_id", "segment_id"]
+    pd.testing.assert_frame_equal(
+        again.sort_values(same, ignore_index=True), rows.sort_values(same, ignore_index=True)
+    )
 
 
 @pytest.mark.slow
@@ -104,6 +132,25 @@ def test_rules_of_selection_hold_for_objects(configuration, fitted):
     assert fewer[SELECT_SCORE].min() > every[SELECT_SCORE].min()
     large = embed(configuration, fitted, select_quantile=0.0, min_pixels=100, save_file="large").segments
     assert len(large) == (every["S"] >= 100).sum()
+
+
+def test_above_a_quantile_come_the_first_in_the_order_of_looking(configuration, fitted, monkeypatch):
+    every = embed(configuration, fitted, select_quantile=0.8, save_file="every").segments
+    images = every["image_id"].nunique()
+    assert len(every) > images, "else nothing is left out"
+    monkeypatch.setattr("oodretrieval.stages.select.compute_embeddings.OBJECTS_AN_IMAGE", 1)
+    first = embed(configuration, fitted, select_quantile=0.8, save_file="first").segments
+    assert sorted(first[SELECT_SCORE]) == sorted(every[SELECT_SCORE].nlargest(images))
+    numbered = embed(configuration, fitted, select_number=images + 1, save_file="numbered").segments
+    assert len(numbered) == images + 1
+
+
+def test_classes_are_as_novel_as_their_objects_by_themselves(configuration, fitted):
+    catalogue = embed(configuration, fitted, select_quantile=0.0)
+    own, order = (catalogue.segments[name].to_numpy() for name in (OWN_SCORE, SELECT_SCORE))
+    assert (own != order).any()
+    evidence = class_evidence(catalogue, Run(configuration, fitted), CommonSettings(gpu=-1))
+    np.testing.assert_array_equal(evidence.novelty, own)
 
 
 @pytest.mark.slow
@@ -145,6 +192,7 @@ def test_a_segments_mask_is_its_component(configuration, fitted):
         np.testing.assert_array_equal(decode_mask(catalogue.masks[place]), expected)
 
 
+@pytest.mark.slow
 def test_a_copy_with_another_embedding_keeps_the_masks(configuration, fitted):
     source = embed(configuration, fitted, select_number=3)
     settings = {"load_file": "val", "save_file": "copy", "net": "efficientnet_lite0", "crop_size": 32, **CPU}
@@ -154,6 +202,7 @@ def test_a_copy_with_another_embedding_keeps_the_masks(configuration, fitted):
     assert copy.candidates == "objects"
 
 
+@pytest.mark.slow
 def test_few_images_to_compare_regions_with_are_said(configuration, fitted, caplog):
     embed(configuration, fitted, select_number=3)
     (said,) = [each.getMessage() for each in caplog.records if "compared with those of" in each.getMessage()]
@@ -229,6 +278,24 @@ def test_an_image_of_one_colour_has_no_regions():
     assert set(ScoreWeights().evidence) <= set(found.columns)
     assert len(found.tree) == 0
     assert {len(values) for values in found.columns.values()} == {0}
+
+
+def test_what_is_kept_of_superpixels_gives_the_classes_and_features_of_regions():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 40, (40, 60, 3)).astype(np.uint8)
+    image[10:25, 20:40] += 150
+    predicted, windows = rng.integers(0, 3, (40, 60)).astype(np.uint8), rng.normal(size=(20, 3, 4))
+    prediction = Prediction(prediction=predicted, logits=rng.normal(size=(3, 10, 15)), num_classes=3)
+    bank = FeatureBank.of(np.eye(4), np.zeros(4, int), np.arange(4))
+    usual = Standardisation.of(np.arange(9.0))
+    known = NoveltyModel(bank, usual, usual, usual, {}, 3, windows=WindowBank.of(rng.normal(size=(50, 20))))
+    found = described_regions(image, prediction, rng.normal(size=(4, 3, 4)), known, window_features=windows)
+    shares = found.tree.means(found.classes)
+    for region, mask in enumerate(found.tree.masks):
+        expected = np.bincount(predicted[decode_mask(mask)], minlength=3) / mask.area
+        np.testing.assert_allclose(shares[region], expected)
+    pooled = pool_features(found.tree, known.windows.turned(windows))[:, :SEEN_COMPONENTS]
+    np.testing.assert_allclose(found.tree.means(found.features), pooled)
 
 
 def test_an_image_of_another_size_than_its_prediction_is_refused():

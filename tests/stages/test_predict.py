@@ -58,7 +58,7 @@ def same(workspace, expected):
         assert ours.settings == other.settings
 
 
-@pytest.mark.parametrize("num_cores", [1, 2])
+@pytest.mark.parametrize("num_cores", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_threads_and_processes_change_nothing(configuration, workspace, expected, monkeypatch, num_cores):
     monkeypatch.setattr(stage, "WORTH_PROCESSES", 2)
     result = pred_images(

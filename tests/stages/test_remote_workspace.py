@@ -30,6 +30,7 @@ def files_of(workspace):
     }
 
 
+@pytest.mark.slow
 def test_the_same_files_by_every_stage(configuration, tmp_path, address, monkeypatch):
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: path.touch())
     found = []

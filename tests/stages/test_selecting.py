@@ -315,6 +315,7 @@ def test_an_image_that_cannot_be_read_is_named_and_all_others_are_scored(
     assert evaluated.loc[lost, SELECT_SCORE].isna().all() and evaluated.loc[~lost, SELECT_SCORE].notna().all()
 
 
+@pytest.mark.slow
 def test_the_evaluation_selects_as_the_catalogue_and_orders_by_every_score(configuration, fitted):
     settings = {
         "dataset": "val",

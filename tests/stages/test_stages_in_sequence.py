@@ -225,6 +225,7 @@ def test_a_folder_of_photographs_without_truth(configuration, measured):
         eval_iou(IouSettings(dataset="images", model_name="colour"), Run(configuration, measured))
 
 
+@pytest.mark.slow
 def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer(
     configuration, measured, monkeypatch, caplog, tmp_path
 ):
@@ -257,12 +258,14 @@ def test_a_network_brings_its_meta_model_and_many_segments_say_how_to_take_fewer
     assert "expected_iou" in scores["scores"]
 
 
+@pytest.mark.slow
 def test_several_datasets_in_one_catalogue(configuration, embedded):
     embed(Run(configuration, embedded), dataset=("train", "val"))
     catalogue = Catalogue.open(embedded.catalogue_folder("train+val"))
     assert set(catalogue.segments["dataset"]) == {"train", "val"}
 
 
+@pytest.mark.slow
 def test_the_same_segments_embedded_again(configuration, embedded):
     settings = embed_settings(load_file="val", net="efficientnet_lite1")
     for _ in range(2):  # the second run finds everything done
@@ -277,6 +280,7 @@ def test_the_same_segments_embedded_again(configuration, embedded):
     assert copy.default_embedding == f"{DEFAULT_NET}_64"
 
 
+@pytest.mark.slow
 def test_a_catalogue_that_grows_leaves_incomplete_embeddings_out(configuration, measured, caplog):
     train_linear(Run(configuration, measured))
     embed(Run(configuration, measured), limit=2)

@@ -91,6 +91,7 @@ def evaluated(extended, workspace, name, dataset="val_behind", **options):
     return eval_segmentation(settings, Run(extended, workspace))  # each of the few frames by itself
 
 
+@pytest.mark.slow
 def test_trained_predicted_and_evaluated_by_the_entry_alone(extended, workspace):
     result = train_segmentation(training(), Run(extended, workspace))
     assert train_segmentation(training(), Run(extended, workspace)) == result, "its state can be gone on with"

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from oodretrieval.clips import clip_names
 from oodretrieval.entries import MetaModelEntry
 from oodretrieval.errors import SettingsError, SettingsMismatchError, TableError
-from oodretrieval.evaluation import clip_names, r2
+from oodretrieval.evaluation import r2
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.meta_models import (
@@ -24,7 +25,12 @@ from oodretrieval.meta_models import (
 )
 from oodretrieval.results.rules import Resampling
 from oodretrieval.stages.fit.chosen_segments import ChosenSegments
-from oodretrieval.stages.fit.meta_evaluation import Estimate, cross_validated, evaluate, resamples_of
+from oodretrieval.stages.fit.meta_evaluation import (
+    Estimate,
+    cross_validated,
+    evaluate_estimates,
+    resamples_of,
+)
 from oodretrieval.stages.fit.meta_recipe import Recipe
 from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
@@ -247,7 +253,7 @@ def test_differences_are_of_the_same_draws():
     drawn = resamples_of(table, {"a": first, "b": second}, Resampling(5, 100))
     difference = drawn["a"]["rmse"] - drawn["b"]["rmse"]
     assert difference.std() < 0.2 * drawn["a"]["rmse"].std()
-    measures = evaluate(table, {"a": first}, Resampling(5, 100))["known segments"]["a"]
+    measures = evaluate_estimates(table, {"a": first}, Resampling(5, 100))["known segments"]["a"]
     low, high = measures["intervals"]["rmse"]
     assert low < measures["rmse"] < high
     assert measures["segments"] == 240

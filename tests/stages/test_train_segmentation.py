@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,7 +18,13 @@ from torch import nn
 import oodretrieval.stages.train.train_segmentation as stage
 from oodretrieval.datasets.transforms import training_transform
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
-from oodretrieval.errors import ConfigurationError, SettingsError, SettingsMismatchError, UnknownNameError
+from oodretrieval.errors import (
+    ConfigurationError,
+    PartialFailure,
+    SettingsError,
+    SettingsMismatchError,
+    UnknownNameError,
+)
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.models import load_model, read_metadata
@@ -26,7 +33,7 @@ from oodretrieval.stages.predict.segmenter import Segmenter
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.stages.train.train_segmentation import train_segmentation
-from oodretrieval.stores import read_prediction
+from oodretrieval.stores import FAILURES, read_failures, read_prediction
 
 
 class Plain(nn.Module):
@@ -80,6 +87,33 @@ def test_a_training_that_ended_between_its_first_weights_and_their_state_goes_on
     whole = train_segmentation(settings(overwrite=True), Run(trainable, workspace))
     assert found == whole
     assert all(torch.equal(value, there[name]) for name, value in load_file(weights).items())
+
+
+def test_images_that_cannot_be_read_are_listed_and_left_out_until_they_are_mended(
+    trainable, workspace, camvid, tmp_path
+):
+    root = tmp_path / "copy"
+    shutil.copytree(camvid, root)
+    broken = sorted((root / "train").glob("*.png"))[1]
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:300])
+    run, folder = Run(trainable, workspace), workspace.training_folder / "plain"
+    for _ in range(2):  # the second finds the training done, and names the image again
+        with pytest.raises(PartialFailure, match=r"^train_segmentation: 1 image\(s\) failed") as caught:
+            train_segmentation(settings(root=str(root)), run)
+        assert list(caught.value.failures) == [broken.stem]
+    assert [(failure.dataset, failure.image_id) for failure in read_failures(folder)] == [
+        ("train", broken.stem)
+    ]
+    without = load_file(trainable.models["plain"].weights)
+    broken.write_bytes(whole)
+    train_segmentation(settings(root=str(root), overwrite=True), run)
+    assert not (folder / FAILURES).exists()
+    broken.unlink()
+    (root / "trainannot" / broken.name).unlink()
+    train_segmentation(settings(root=str(root), overwrite=True), run)
+    there = load_file(trainable.models["plain"].weights)
+    assert all(torch.equal(value, there[name]) for name, value in without.items()), "as if it were not there"
 
 
 def test_the_kept_weights_are_of_the_noted_quality(trainable, workspace):

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -199,6 +200,39 @@ def test_rows_that_do_not_belong_go_and_the_others_keep_all_their_vectors(tmp_pa
     with CatalogueWriter(tmp_path, SETTINGS) as writer:
         writer.retain(lambda part: np.zeros(len(part), bool))
         assert writer.rows == [] and writer.segments.empty
+
+
+@pytest.mark.parametrize(
+    "file", ["part-00001.parquet", "vectors/net/part-00001.npy", "lengths/net/of-part-00001.npy"]
+)
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:-9]), Path.unlink])
+def test_a_part_of_which_a_file_is_damaged_is_left_out_to_be_made_again(tmp_path, caplog, file, damage):
+    build(tmp_path, [0, 1, 2])
+    whole = Catalogue.open(tmp_path)
+    rows, vectors = whole.segments, np.array(whole.vectors)
+    damage(tmp_path / file)
+    with CatalogueWriter(tmp_path, SETTINGS) as writer:
+        writer.retain(lambda part: np.ones(len(part), bool))
+        assert writer.rows == [4, 4] and file.split("/")[-1] in caplog.text and "made again" in caplog.text
+        writer.add_part(*part(1), embedding="net", done=[1])
+        writer.commit()
+    again = Catalogue.open(tmp_path)
+    order = again.segments.sort_values("image_id").index
+    pd.testing.assert_frame_equal(again.segments.loc[order].reset_index(drop=True), rows)
+    np.testing.assert_array_equal(again.vectors[order], vectors)
+
+
+def test_a_manifest_that_is_damaged_says_what_helps(tmp_path):
+    build(tmp_path, [0])
+    path = tmp_path / "manifest.json"
+    path.write_text(path.read_text()[:40])
+    with pytest.raises(StoreError, match="manifest.json is damaged .*again with args.overwrite=True"):
+        CatalogueWriter(tmp_path, SETTINGS).__enter__()
+    build(tmp_path, [0], overwrite=True)
+    assert len(Catalogue.open(tmp_path)) == 4
+    path.unlink()
+    with pytest.raises(StoreError, match="no file .*; run scripts/compute_embeddings.py"):
+        Catalogue.open(tmp_path)
 
 
 def test_tables_other_the_segments(tmp_path):

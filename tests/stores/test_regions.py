@@ -18,7 +18,10 @@ def regions():
     image = rng.integers(0, 40, (40, 60, 3)).astype(np.uint8)
     image[10:25, 20:40] += 150
     tree = propose_regions(image, logits=rng.normal(size=(3, 10, 15)))
-    return StoredRegions(tree, {"energy": rng.normal(size=len(tree)), "class": np.arange(len(tree)) % 3.0})
+    features = rng.normal(size=(len(tree.superpixel_areas), 4))
+    columns = {"energy": rng.normal(size=len(tree)), "class": np.arange(len(tree)) % 3.0}
+    classes = rng.random((len(tree.superpixel_areas), 3))
+    return StoredRegions(tree, columns, classes, features)
 
 
 def test_what_was_written_is_read(tmp_path, regions):
@@ -30,6 +33,8 @@ def test_what_was_written_is_read(tmp_path, regions):
     assert (found.tree.step, found.tree.size) == (regions.tree.step, regions.tree.size)
     assert list(found.columns) == ["energy", "class"]
     np.testing.assert_allclose(found.columns["energy"], regions.columns["energy"], rtol=1e-6)
+    np.testing.assert_allclose(found.classes, regions.classes, rtol=1e-3)
+    np.testing.assert_allclose(found.features, regions.features, rtol=1e-3, atol=1e-6)
     last = len(regions.tree) - 1
     np.testing.assert_array_equal(decode_mask(found.tree.masks[last]), decode_mask(regions.tree.masks[last]))
 
@@ -40,7 +45,8 @@ def test_an_image_without_a_region(tmp_path):
     )
     assert len(tree) == 0
     write_regions(tmp_path / "r.h5", StoredRegions(tree, {"energy": np.zeros(0)}), MADE_BY)
-    assert len(read_regions(tmp_path / "r.h5").tree) == 0
+    found = read_regions(tmp_path / "r.h5")
+    assert len(found.tree) == 0 and found.classes is found.features is None
 
 
 def test_regions_of_something_else_are_not_there(tmp_path, regions):

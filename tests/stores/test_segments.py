@@ -222,7 +222,7 @@ def test_truncated_parts_name_themselves(workspace):
     for length in (0, 3, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         for read in (existing_parts, locate_segments, read_segment_settings):
-            with pytest.raises(StoreError, match=r"part-00000\.parquet is damaged.*remove it"):
+            with pytest.raises(StoreError, match=r"part-00000\.parquet is damaged.*compute_metrics"):
                 read(workspace, Stored("m", "d"))
 
 

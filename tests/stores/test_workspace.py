@@ -150,6 +150,7 @@ LOCK = """
 """
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_at_once(tmp_path):
     workspace = Workspace(tmp_path)
     folder = workspace.segments_folder(Stored("m", "d"))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from oodretrieval.datasets.streets import noise
+from oodretrieval.datasets.streets.canvas import ink
 from oodretrieval.datasets.streets.weather import Colour, Weather, colour
 
 WALLS = {
@@ -79,7 +80,7 @@ def sample_style(rng: np.random.Generator) -> Style:
     )
 
 
-class Sheet:
+class WallPicture:
     """A flat picture in metres, origin at the lower left.
 
     Args:
@@ -92,7 +93,7 @@ class Sheet:
     def __init__(self, width: float, height: float, density: float, ground: Colour) -> None:
         self.density = density
         self.size = (max(4, round(width * density)), max(4, round(height * density)))
-        self.image = Image.new("RGB", self.size, _ink(ground))
+        self.image = Image.new("RGB", self.size, ink(ground)[:3])
         self.pen = ImageDraw.Draw(self.image)
 
     def rectangle(self, left: float, low: float, right: float, high: float, shade: Colour) -> None:
@@ -108,12 +109,7 @@ class Sheet:
         d, h = self.density, self.size[1]
         x0, x1 = left * d, max(right * d - 1, left * d)
         y0, y1 = h - high * d, max(h - low * d - 1, h - high * d)
-        self.pen.rectangle((round(x0), round(y0), round(x1), round(y1)), fill=_ink(shade))
-
-
-def _ink(shade: Colour) -> tuple[int, int, int]:
-    red, green, blue = (int(min(max(float(c), 0.0), 1.0) * 255) for c in shade)
-    return red, green, blue
+        self.pen.rectangle((round(x0), round(y0), round(x1), round(y1)), fill=ink(shade)[:3])
 
 
 def paint_facade(style: Style, width: float, height: float, density: float, weather: Weather) -> Image.Image:
@@ -130,7 +126,7 @@ def paint_facade(style: Style, width: float, height: float, density: float, weat
         RGB image, top row is the top of the wall.
     """
     rng = np.random.default_rng(style.seed)
-    sheet = Sheet(width, height, density, style.wall)
+    sheet = WallPicture(width, height, density, style.wall)
     _structure(sheet, style, width, height)
     columns = max(1, int(width / style.bay))
     pitch = width / columns
@@ -157,7 +153,7 @@ def paint_facade(style: Style, width: float, height: float, density: float, weat
     return _weathered(sheet.image, rng, density)
 
 
-def _structure(sheet: Sheet, style: Style, width: float, height: float) -> None:
+def _structure(sheet: WallPicture, style: Style, width: float, height: float) -> None:
     d = sheet.density
     if style.kind == "brick" and d > 14:
         for i in range(int(height / 0.15)):
@@ -174,7 +170,7 @@ def _structure(sheet: Sheet, style: Style, width: float, height: float) -> None:
 
 
 def _window(
-    sheet: Sheet, style: Style, rng: np.random.Generator, weather: Weather, middle: float, low: float
+    sheet: WallPicture, style: Style, rng: np.random.Generator, weather: Weather, middle: float, low: float
 ) -> None:
     half, tall = style.window[0] / 2, style.window[1]
     left, right, high = middle - half, middle + half, low + tall
@@ -199,7 +195,7 @@ def _window(
 
 
 def _pane(
-    sheet: Sheet, rng: np.random.Generator, weather: Weather, edges: tuple[float, float, float, float]
+    sheet: WallPicture, rng: np.random.Generator, weather: Weather, edges: tuple[float, float, float, float]
 ) -> None:
     left, low, right, high = edges
     mirrored = (weather.zenith * 0.6 + weather.horizon * 0.4) * rng.uniform(0.25, 0.95)
@@ -223,7 +219,12 @@ def _pane(
 
 
 def _shops(
-    sheet: Sheet, style: Style, rng: np.random.Generator, weather: Weather, width: float, ground_floor: float
+    sheet: WallPicture,
+    style: Style,
+    rng: np.random.Generator,
+    weather: Weather,
+    width: float,
+    ground_floor: float,
 ) -> None:
     count = max(1, round(width / rng.uniform(4.0, 6.5)))
     for i in range(count):
@@ -257,7 +258,7 @@ def _shops(
 
 
 def _entrance(
-    sheet: Sheet, style: Style, rng: np.random.Generator, weather: Weather, columns: int, pitch: float
+    sheet: WallPicture, style: Style, rng: np.random.Generator, weather: Weather, columns: int, pitch: float
 ) -> None:
     door = int(rng.integers(columns))
     for column in range(columns):

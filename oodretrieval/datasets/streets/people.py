@@ -6,7 +6,7 @@ import numpy as np
 
 from oodretrieval.datasets.streets.classes import PERSON
 from oodretrieval.datasets.streets.solids import Face, Limb, Part, Thing, box, limb, vector
-from oodretrieval.datasets.streets.weather import Colour, colour
+from oodretrieval.datasets.streets.weather import Colour, colour, varied
 
 SKIN = (
     colour(0.93, 0.74, 0.62),
@@ -33,7 +33,7 @@ def person(rng: np.random.Generator) -> Thing:
     build = rng.uniform(0.85, 1.2)
     walking = rng.random() < 0.68
     stride = rng.uniform(0.25, 0.6) * rng.choice([-1, 1]) if walking else rng.uniform(-0.06, 0.06)
-    top, bottom = (_cloth(rng) for _ in range(2))
+    top, bottom = (varied(rng, CLOTHES, 0.1) for _ in range(2))
     skin = SKIN[rng.integers(len(SKIN))] * rng.uniform(0.9, 1.08)
     garment = str(rng.choice(["trousers", "skirt", "coat"], p=[0.66, 0.14, 0.2]))
     parts = _legs(stride, build, skin if garment == "skirt" else bottom, rng)
@@ -44,12 +44,6 @@ def person(rng: np.random.Generator) -> Thing:
     scaled = tuple(_scaled(part, float(size)) for part in parts)
     return Thing(
         scaled, PERSON, (0.5, 0.4 + abs(float(stride)) * 0.5), grain="cloudy", roughness=0.28, texel=0.008
-    )
-
-
-def _cloth(rng: np.random.Generator) -> Colour:
-    return np.clip(CLOTHES[rng.integers(len(CLOTHES))] * rng.normal(1.0, 0.1, 3), 0.03, 0.95).astype(
-        np.float32
     )
 
 
@@ -118,13 +112,13 @@ def _head(skin: Colour, hair: Colour, rng: np.random.Generator) -> list[Part]:
     if rng.random() < 0.4:
         parts.append(limb([0, 1.64, -0.06], [0, 1.45, -0.07], (0.085, 0.07), hair))
     if rng.random() < 0.2:
-        hat = _cloth(rng)
+        hat = varied(rng, CLOTHES, 0.1)
         parts.append(limb([-0.03, 1.73, 0], [0.03, 1.73, 0], (0.098, 0.098), hat, 1))
     return parts
 
 
 def _luggage(rng: np.random.Generator) -> list[Part]:
-    chance, cloth = rng.random(), _cloth(rng)
+    chance, cloth = rng.random(), varied(rng, CLOTHES, 0.1)
     if chance < 0.22:
         return [limb([0, 1.05, -0.19], [0, 1.32, -0.18], (0.15, 0.13), cloth)]
     if chance < 0.38:

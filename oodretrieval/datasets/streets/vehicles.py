@@ -6,7 +6,7 @@ import numpy as np
 
 from oodretrieval.datasets.streets.classes import CAR
 from oodretrieval.datasets.streets.solids import Face, Part, Thing, box, disc, extrude, face
-from oodretrieval.datasets.streets.weather import Colour, colour
+from oodretrieval.datasets.streets.weather import Colour, colour, varied
 
 Outline = tuple[tuple[float, float], ...]
 
@@ -64,9 +64,7 @@ RUBBER = colour(0.06, 0.06, 0.065)
 def car(rng: np.random.Generator) -> Thing:
     """A car with its front towards +z; shape, paint and lamps by ``rng``."""
     shape = SHAPES[str(rng.choice(list(SHAPES), p=CHANCES))]
-    paint = np.clip(PAINTS[rng.integers(len(PAINTS))] * rng.normal(1.0, 0.06, 3), 0.03, 0.95).astype(
-        np.float32
-    )
+    paint = varied(rng, PAINTS, 0.06)
     half = shape.width / 2
     parts: list[Part] = []
     parts += _running_gear(shape, half)

@@ -1,5 +1,6 @@
 """Light, sky and haze of a scene, and what lens and sensor do to its picture."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -27,6 +28,21 @@ def colour(red: float, green: float, blue: float) -> Colour:
         ``(3,)`` float32.
     """
     return np.array([red, green, blue], np.float32)
+
+
+def varied(rng: np.random.Generator, shades: Sequence[Colour], spread: float) -> Colour:
+    """One of several colours, as no two things have quite the same.
+
+    Args:
+        rng: Chooses.
+        shades: Of which.
+        spread: Deviation of each channel, as a share of it.
+
+    Returns:
+        ``(3,)`` float32, 0.03…0.95.
+    """
+    shade = shades[int(rng.integers(len(shades)))] * rng.normal(1.0, spread, 3)
+    return np.asarray(np.clip(shade, 0.03, 0.95), np.float32)
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _show_page(session: Session, ranking: Ranking, page: int) -> None:
     )
 
     def read() -> CandidatePage:
-        pictures = tuple(session.thumbnails.read_or_gone(row) for row in rows)
+        pictures = session.thumbnails.of_rows(rows)
         return CandidatePage(heading, rows, pictures, captions, COLUMNS, LINES)
 
     session.show_detail("candidates", read)

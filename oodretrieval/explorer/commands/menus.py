@@ -14,6 +14,8 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "pageup": "Page before",
             "n": "Next candidate",
             "p": "Candidate before",
+            ",": "Back",
+            ".": "Forward",
             "+": "Raise threshold",
             "-": "Lower threshold",
             "e": "Why the network says so",
@@ -58,7 +60,13 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "wheel down": "Zoom out",
             "ctrl+s": "Save the view …",
         },
-        "Neighbours": {"]": "One more", "[": "One less", "m": "Next distance", "=": "Repeats once, or all"},
+        "Neighbours": {
+            ";": "Search …",
+            "]": "One more",
+            "[": "One less",
+            "m": "Next distance",
+            "=": "Repeats once, or all",
+        },
         "Clusters": {"c": "Find clusters …", "#": "Next method"},
         "Help": {"?": "Mouse and keys", "escape": "One step back", "ctrl+w": "Close the window"},
     }

@@ -74,7 +74,7 @@ def _show_page(session: Session) -> None:
     heading += "; ×n: seen n times in near frames, = shows all" if any(often) else ""
 
     def read() -> NeighbourPage:
-        pictures = tuple(session.thumbnails.read_or_gone(row) for row in rows)
+        pictures = session.thumbnails.of_rows(rows)
         return NeighbourPage(heading, rows, pictures, captions, relevant)
 
     session.show_detail("neighbours", read)

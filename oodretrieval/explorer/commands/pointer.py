@@ -1,6 +1,7 @@
 """What the pointer does over a segment: its thumbnail, its image, its four panels."""
 
 from oodretrieval.explorer.details import FourPanels, WholeImage
+from oodretrieval.explorer.facts import meanings
 from oodretrieval.explorer.presentation import Thumbnail
 from oodretrieval.explorer.session import Session
 
@@ -28,7 +29,7 @@ def _fetch(session: Session, waiting: Thumbnail) -> None:
             session.presentation.thumbnail = thumbnail
 
     def read() -> Thumbnail:
-        picture = session.thumbnails.read_or_gone(waiting.row)
+        picture = session.thumbnails.read_or_blank(waiting.row)
         return Thumbnail(waiting.row, waiting.pointer, picture, waiting.caption)
 
     session.work.start("thumbnail", "", lambda job: read(), show)
@@ -54,9 +55,12 @@ def show_image(session: Session, row: int) -> None:
         row: Of the segment.
     """
     heading, box = session.heading(row), session.state.segments.box(row)
-    session.show_detail(
-        "reading the image", lambda: WholeImage(heading, session.pictures.outlined_image(row), box)
-    )
+
+    def read() -> WholeImage:
+        image = session.pictures.outlined_image(row)
+        return WholeImage(heading, image, box, meanings(session.state, row))
+
+    session.show_detail("reading the image", read)
 
 
 def show_panels(session: Session, row: int) -> None:

@@ -1,11 +1,9 @@
 """Reviewing: started on what is selected or shown, answered by one key each, ranked again after each page."""
 
-import numpy as np
-
 from oodretrieval.explorer.details import ReviewPage
 from oodretrieval.explorer.review import NAMES, Review, tag_of
 from oodretrieval.explorer.session import Session
-from oodretrieval.search.feedback import Answer, RelevanceFeedback
+from oodretrieval.search.feedback import Answer, RelevanceFeedback, usable_prior
 
 
 def start_review(session: Session) -> None:
@@ -23,8 +21,7 @@ def start_review(session: Session) -> None:
     if not len(rows):
         session.say("nothing to review: only repetitions are shown")
         return
-    scores = state.segments.scores[rows] if state.segments.select_by else None
-    prior = None if scores is None or not np.isfinite(scores).all() else scores
+    prior = usable_prior(state.segments.scores[rows] if state.segments.select_by else None)
     everything = len(rows) == len(state)
 
     def begin() -> Review:
@@ -55,7 +52,9 @@ def next_review_page(session: Session) -> None:
         if page:
             review.show(page)
         else:
-            session.say(f"all {len(review)} candidates are answered: {review.progress}")
+            is_part = len(review) < len(session.state)
+            others = "; x selects nothing, v then reviews all that is shown" if is_part else ""
+            session.say(f"all {len(review)} candidates are answered or named: {review.progress}{others}")
 
     session.work.start("review", "ranking again", lambda job: review.ranked_again(), take)
 
@@ -177,7 +176,7 @@ def _show(session: Session, review: Review) -> None:
     session.presentation.marked = rows[place]
 
     def read() -> ReviewPage:
-        pictures = tuple(session.thumbnails.read_or_gone(row) for row in rows)
+        pictures = session.thumbnails.of_rows(rows)
         return ReviewPage(heading, rows, pictures, captions, colours, place, curve)
 
     session.show_detail("review", read)

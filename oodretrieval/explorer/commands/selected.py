@@ -34,7 +34,7 @@ def show_selection(session: Session, place: int = 0) -> None:
     heading = f"{len(rows)} selected{_part(place, size, len(rows))}; Shift + click takes one out"
 
     def read() -> SelectionPage:
-        pictures = tuple(session.thumbnails.read_or_gone(row) for row in page)
+        pictures = session.thumbnails.of_rows(page)
         return SelectionPage(heading, page, pictures, captions, columns, lines, place)
 
     session.show_detail("selection", read)
@@ -75,10 +75,10 @@ def follow_selection(session: Session, otherwise: Callable[[Session], None], cha
         return
     if _is_any_shown(session):
         show_selection(session, shown.place)
+    elif session.state.ranking is not None:
+        otherwise(session)
     else:
         session.presentation.detail = KeysHelp()
-        if session.state.ranking is not None:
-            otherwise(session)
 
 
 def _is_any_shown(session: Session) -> bool:

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from oodretrieval.errors import FilterError
 from oodretrieval.explorer.commands.selected import show_selection
+from oodretrieval.explorer.details import FoundPage
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.selection import How
 from oodretrieval.explorer.session import Session
@@ -102,11 +103,16 @@ def select_group(session: Session) -> None:
 
 
 def select_neighbours(session: Session) -> None:
-    """Select the segment whose neighbours are shown, and these.
+    """Select the segment whose neighbours are shown, and these; what a search found, besides what is selected.
 
     Args:
         session: Whose state.
     """
+    shown = session.presentation.detail
+    if isinstance(shown, FoundPage):
+        session.state.selection.select(list(shown.rows), "add")
+        say_selected(session)
+        return
     query, found = session.state.query, session.state.found
     if query is None or found is None:
         session.say("no neighbours are shown; the right button shows those of a segment")

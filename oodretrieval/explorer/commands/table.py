@@ -16,7 +16,9 @@ from oodretrieval.explorer.commands import (
     pointer,
     reviewing,
     saving,
+    searching,
     selecting,
+    visiting,
 )
 from oodretrieval.explorer.session import Session
 from oodretrieval.results.tables import markdown_lines
@@ -110,11 +112,19 @@ KEYS: tuple[Command, ...] = (
         candidates.next_page,
     ),
     Command("pageup", "Page up", "the page before", candidates.previous_page),
+    Command(",", ",", "back to what was shown before", visiting.go_back),
+    Command(".", ".", "forward again", visiting.go_forward),
     Command("n", "n", "next candidate by score", candidates.next_candidate),
     Command("p", "p", "the candidate before", candidates.previous_candidate),
     Command("+", "+", "raise the threshold: hide the tenth of lowest score", candidates.raise_threshold),
     Command("-", "-", "lower the threshold", candidates.lower_threshold),
     Command("home", "Home", "show all points", moving.show_everything),
+    Command(
+        ";",
+        ";",
+        "search: what is like the selection, an image file or a box in it, a description",
+        searching.ask_for_search,
+    ),
     Command("]", "]", "one neighbour more", neighbours.more_neighbours),
     Command("[", "[", "one neighbour less", neighbours.fewer_neighbours),
     Command("m", "m", "next distance metric: euclidean, cosine, centred cosine", neighbours.cycle_metric),
@@ -159,7 +169,12 @@ KEYS: tuple[Command, ...] = (
     Command(
         "k", "k", "select all of the marked segment's colour: its class, cluster, tag", selecting.select_group
     ),
-    Command("o", "o", "select the neighbours that are shown", selecting.select_neighbours),
+    Command(
+        "o",
+        "o",
+        "select the neighbours that are shown; what a search found is added to the selection",
+        selecting.select_neighbours,
+    ),
     Command("a", "a", "select all that is shown", selecting.select_all),
     Command("i", "i", "select what is shown and was not selected", selecting.invert_selection),
     Command("x", "x", "select nothing", selecting.clear_selection),

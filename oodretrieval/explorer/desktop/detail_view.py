@@ -11,16 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.text import Annotation
 
-from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours, draw_review
+from oodretrieval.charts.crop_sheets import clear, draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
 from oodretrieval.charts.image_panels import draw_four_panels, frame
 from oodretrieval.charts.palette import BLUE, RED
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.desktop.fitted_image import FittedImage
+from oodretrieval.explorer.desktop.plain_text import PlainText, cut_to_width
 from oodretrieval.explorer.details import (
+    CandidateGrid,
     CandidatePage,
     Detail,
     ElbowCurve,
+    FoundPage,
     FourPanels,
     KeysHelp,
     Message,
@@ -31,6 +34,8 @@ from oodretrieval.explorer.details import (
     WholeImage,
 )
 
+_Sheet = CandidateGrid | NeighbourPage | ReviewPage
+"""Drawn by functions that clear the figure, and use again what they find."""
 _HEADING = 10.5
 """Size of a heading, points."""
 _TICK: dict[str, Any] = {
@@ -38,6 +43,22 @@ _TICK: dict[str, Any] = {
     "bbox": {"boxstyle": "round,pad=0.25", "facecolor": BLUE, "edgecolor": "white"},
 }  # fmt: skip
 """Of what is selected."""
+_ABOVE: dict[str, Any] = {
+    "y": 1.015,
+    "ha": "center",
+    "va": "bottom",
+    "fontsize": _HEADING,
+    "linespacing": 1.3,
+}
+"""Of an image's heading."""
+_MEANINGS: dict[str, Any] = {
+    "y": -0.02, "ha": "center", "va": "top", "fontsize": 8.5, "color": "#555555", "linespacing": 1.4,
+}  # fmt: skip
+"""Of what numbers mean."""
+_KEYS: dict[str, Any] = {
+    "family": "monospace", "fontsize": 8.5, "va": "top", "linespacing": 1.55, "color": "#444444",
+}  # fmt: skip
+"""Of what mouse and keys do."""
 _LETTER = 0.58
 """Width of a letter in its height."""
 
@@ -70,10 +91,9 @@ class DetailView:
         Args:
             detail: What is shown.
         """
-        if self._image is None or not isinstance(detail, WholeImage):
-            for axes in self.figure.axes:
-                self.figure.delaxes(axes)  # clear() would clear each first: as much work as making it
-            self.figure.clear()
+        if not isinstance(detail, _Sheet) and (self._image is None or not isinstance(detail, WholeImage)):
+            clear(self.figure)
+        if not isinstance(detail, WholeImage):
             self._image = None
         self._rows, self._elbow, self._ticks = {}, None, {}
         match detail:
@@ -86,7 +106,7 @@ class DetailView:
                 self._draw_image(detail)
             case FourPanels():
                 self._draw_panels(detail)
-            case CandidatePage() | SelectionPage():
+            case CandidatePage() | SelectionPage() | FoundPage():
                 self._draw_candidates(detail)
             case NeighbourPage():
                 self._draw_neighbours(detail)
@@ -146,22 +166,27 @@ class DetailView:
         for shown, text in help_lines():
             first, *more = textwrap.wrap(text, 52)
             lines += [f"{shown:<{width}}  {first}", *(f"{'':<{width}}  {line}" for line in more)]
-        self.figure.text(
-            0.06, 0.93, "\n".join(lines), family="monospace", fontsize=8.5, va="top", linespacing=1.55,
-            color="#444444",
-        )  # fmt: skip
+        room = int(
+            0.88 * 72 * self.figure.bbox.height / self.figure.dpi / (_KEYS["fontsize"] * _KEYS["linespacing"])
+        )
+        if len(lines) > room:
+            lines[room - 1 :] = [f"{'?':<{width}}  all of this"]
+        self.figure.text(0.06, 0.93, "\n".join(lines), **_KEYS)
 
     def _draw_image(self, detail: WholeImage) -> None:
         if self._image is None:
             self._image = self.figure.add_axes((0.02, 0.1, 0.96, 0.8))
             self._image.set_axis_off()
+            for style in (_ABOVE, _MEANINGS):
+                written = PlainText(0.5, transform=self._image.transAxes, **style)
+                self._image.add_artist(written).set_clip_on(False)
         axes = self._image
         for artist in (*axes.images, *axes.patches):
             artist.remove()
+        for text, words in zip(axes.texts, (detail.heading, detail.meanings), strict=True):
+            text.set_text(self._wrapped(words))
         FittedImage(axes, detail.image)
         axes.add_patch(frame(detail.box))
-        # where it is said: else all of the hidden axis is laid out, to find out that it is not in the way
-        axes.set_title(self._wrapped(detail.heading), fontsize=_HEADING, y=1.0)
 
     def _draw_panels(self, detail: FourPanels) -> None:
         draw_four_panels(self.figure, detail.view, legend_columns=4)
@@ -169,9 +194,10 @@ class DetailView:
         self.figure.subplots_adjust(0.01, 0.12, 0.925, 0.86)
         for axes in self.figure.axes:
             axes.set_title(axes.get_title(), fontsize=9)
-            axes.tick_params(labelsize=8)
+            for bar in axes.child_axes:
+                bar.tick_params(labelsize=7.5, pad=2)
 
-    def _draw_candidates(self, detail: CandidatePage | SelectionPage) -> None:
+    def _draw_candidates(self, detail: CandidateGrid) -> None:
         drawn = draw_candidates(self.figure, detail.pictures, detail.captions, detail.columns, detail.lines)
         size = 8 if detail.columns <= 5 else 6
         self._finish_sheet(drawn, detail.rows, detail.heading, font_size=size, top=0.93)
@@ -186,14 +212,19 @@ class DetailView:
     def _finish_sheet(
         self, drawn: Sequence[Axes], rows: Sequence[int], heading: str, font_size: int, top: float
     ) -> None:
+        size = font_size * self.figure.dpi / 72
         for axes in drawn:
-            axes.xaxis.label.set_fontsize(font_size)
+            place: Any = axes.get_subplotspec()
+            room = 0.965 * self.figure.bbox.width / place.get_gridspec().ncols
+            lines = (cut_to_width(line, size, room) for line in axes.get_xlabel().split("\n"))
+            axes.set_xlabel("\n".join(lines), fontsize=font_size)
         self._rows = dict(zip(drawn, rows, strict=True))
-        lines = self._wrapped(heading)
-        self.figure.suptitle(lines, fontsize=_HEADING, y=0.985, va="top")
-        self.figure.subplots_adjust(0.02, 0.09, 0.985, top - 0.02 * max(lines.count("\n") - 1, 0))
+        title = self._wrapped(heading)
+        self.figure.suptitle(title, fontsize=_HEADING, y=0.985, va="top")
+        self.figure.subplots_adjust(0.02, 0.09, 0.985, top - 0.02 * max(title.count("\n") - 1, 0))
 
     def _wrapped(self, heading: str) -> str:
         """A heading in lines that fit the width of the figure."""
         letters = max(20, int(72 * self.figure.bbox.width / self.figure.dpi / (_HEADING * _LETTER)))
-        return "\n".join(textwrap.fill(line, letters) for line in heading.splitlines())
+        together = heading.replace(" · ", "\xa0· ")  # no line begins with a dot
+        return "\n".join(textwrap.fill(line, letters) for line in together.splitlines()).replace("\xa0", " ")

@@ -130,5 +130,7 @@ class FigureView:
         return self.detail.clusters_at(event.inaxes, event.xdata)
 
     def fit(self) -> None:
-        """Make the scatter fit a window of another size."""
+        """Make scatter and headings fit a window of another size."""
         self.scatter.move()
+        self.detail.draw(self._presentation.detail)
+        self._tick()

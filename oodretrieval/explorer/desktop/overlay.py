@@ -16,6 +16,7 @@ from matplotlib.text import Text
 
 from oodretrieval.charts.palette import RED
 from oodretrieval.explorer.commands.table import help_lines
+from oodretrieval.explorer.desktop.plain_text import PlainText
 from oodretrieval.explorer.desktop.rings import Rings
 from oodretrieval.explorer.presentation import Presentation, Thumbnail
 from oodretrieval.explorer.prompt import Prompt
@@ -56,8 +57,11 @@ class Overlay:
         self._drawn: tuple[float, ...] = ()  # size of the figure that the background is of
         self.rings = Rings(axes)
         self.thumbnail: AnnotationBbox | None = None
-        self.bottom = _text(figure, 0.008, 0.012, va="bottom", ha="left", fontsize=9.5, color="#333333")
-        self.working = _text(figure, 0.992, 0.012, va="bottom", ha="right", fontsize=9.5, color="#8a3b00")
+        self.bottom = PlainText(0.008, 0.012, va="bottom", ha="left", fontsize=9.5, color="#333333")
+        self.working = PlainText(0.992, 0.012, va="bottom", ha="right", fontsize=9.5, color="#8a3b00")
+        for line in (self.bottom, self.working):
+            line.set_animated(True)
+            figure.add_artist(line)
         middle = {"va": "center", "ha": "center", "bbox": _PAPER}
         self.question = _text(
             figure, 0.5, 0.5, fontsize=10.5, linespacing=1.5, ma="left", family="monospace", **middle

@@ -5,9 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from oodretrieval.charts.palette import RED
-
-_NEIGHBOUR = "#111111"
+from oodretrieval.charts.palette import NEAR, RED
 
 
 class Rings:
@@ -24,7 +22,7 @@ class Rings:
 
     def __init__(self, axes: Axes) -> None:
         self._axes = axes
-        self.marked, self.query, self.neighbours = _ring(17, RED), _ring(20, RED), _ring(14, _NEIGHBOUR)
+        self.marked, self.query, self.neighbours = _ring(17, RED), _ring(20, RED), _ring(14, NEAR)
 
     def mark(self, points: NDArray[np.floating] | None, row: int | None) -> None:
         """Ring the marked point.

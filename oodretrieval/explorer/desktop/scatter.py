@@ -14,11 +14,9 @@ from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.colour_scale import ColourScale, bar_colours
 from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
 from oodretrieval.explorer.view_port import ViewPort
-from oodretrieval.search.density import density_around
+from oodretrieval.search.density import SHADED_CELLS, SHADES, density_around
 
 MOST_IN_LEGEND = 18
-_CELLS = 160
-_MARGIN = 0.04
 _FEW = 4000
 """Points from which on they are drawn translucent."""
 _PALE = 0.3
@@ -230,12 +228,17 @@ def show_limits(axes: Axes, limits: tuple[float, float, float, float]) -> None:
         axes: The scatter, at its present size on screen.
         limits: Left, bottom, right, top of what must be seen.
     """
-    left, bottom, right, top = limits
+    _show(axes, ViewPort.showing(limits, *_size(axes)))
+
+
+def _size(axes: Axes) -> tuple[float, float]:
     width, height = (max(float(side), 1.0) for side in axes.bbox.size)
-    unit = max((right - left) / width, (top - bottom) / height) or 1.0
-    x, y = (left + right) / 2, (bottom + top) / 2
-    axes.set_xlim(x - unit * width / 2, x + unit * width / 2)
-    axes.set_ylim(y - unit * height / 2, y + unit * height / 2)
+    return width, height
+
+
+def _show(axes: Axes, view: ViewPort) -> None:
+    axes.set_xlim(view.left, view.right)
+    axes.set_ylim(view.bottom, view.top)
 
 
 def legend_room(names: Iterable[str], number: int) -> float:
@@ -263,18 +266,9 @@ def fit_limits(axes: Axes, points: NDArray[np.floating], room: float) -> None:
         points: ``(n, 2)``.
         room: Width that is kept free for a legend, inches; 0 without one.
     """
-    columns = points[:, 0], points[:, 1]  # one after the other: ten times as fast as along an axis of two
-    low, high = (
-        np.array([float(end(column)) for column in columns]) for end in (np.ndarray.min, np.ndarray.max)
-    )
-    size = np.maximum(axes.bbox.size, 1.0)
     figure: Any = axes.get_figure(root=True)
-    free = np.array([min(room * figure.dpi, 0.3 * size[0]), 0.0])
-    unit = float(((high - low) / (size - free)).max()) * (1 + 2 * _MARGIN) or 1.0 / float(size.max())
-    middle, half = (low + high) / 2, (size - free) * unit / 2
-    (left, bottom), (right, top) = middle - half - free * unit, middle + half
-    axes.set_xlim(left, right)
-    axes.set_ylim(bottom, top)
+    width, height = _size(axes)
+    _show(axes, ViewPort.around(points, width, height, min(room * figure.dpi, 0.3 * width)))
 
 
 def draw_density(axes: Axes, points: NDArray[np.floating]) -> None:
@@ -284,11 +278,11 @@ def draw_density(axes: Axes, points: NDArray[np.floating]) -> None:
         axes: Where.
         points: ``(n, 2)`` with ``n >= 1``.
     """
-    smooth, (left, right, bottom, top) = density_around(points, _CELLS)
+    smooth, (left, right, bottom, top) = density_around(points)
     limits = axes.get_xlim(), axes.get_ylim()
     highest = float(smooth.max())
-    x, y = np.linspace(left, right, _CELLS), np.linspace(bottom, top, _CELLS)
-    levels = np.linspace(0.06, 1.0, 9) * highest
+    x, y = np.linspace(left, right, SHADED_CELLS), np.linspace(bottom, top, SHADED_CELLS)
+    levels = np.linspace(0.06, 1.0, SHADES) * highest
     axes.contourf(x, y, smooth.T, levels=levels, cmap=DENSITY_MAP, vmin=0, vmax=1.7 * highest, zorder=0)
     axes.set_xlim(limits[0])
     axes.set_ylim(limits[1])

@@ -16,6 +16,9 @@ from oodretrieval.explorer.state import State
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
 from oodretrieval.explorer.wording import colouring_words, metric_words, points_words
 
+_LETTER = 0.55
+"""Width of a letter in its height."""
+
 
 class ScatterView:
     """Draws the points of the state, and knows which of them lies under a pixel.
@@ -54,9 +57,13 @@ class ScatterView:
             )
             if self._presentation.density and chosen.visible.any():
                 draw_density(self.axes, points[chosen.visible])
+        self._write_title()
+
+    def _write_title(self) -> None:
+        """Say what is shown, in letters that fit the width."""
         title = self._title()
         inches = self.axes.bbox.width / self.axes.get_figure(root=True).dpi  # type: ignore[union-attr]  # it is in one
-        self.axes.set_title(title, fontsize=min(10.5, 72 * inches / (0.55 * len(title))), loc="left")
+        self.axes.set_title(title, fontsize=min(10.5, 72 * inches / (_LETTER * len(title))), loc="left")
 
     @property
     def _is_crowded(self) -> bool:
@@ -75,6 +82,7 @@ class ScatterView:
             self.draw()
         else:
             self.fit()
+            self._write_title()
 
     def fit(self) -> None:
         """Show the part of the plane that is presented, in a window of any size; all points where none is."""

@@ -1,6 +1,6 @@
 // -- bars and covers --------------------------------------------------------------------------------------------------
 
-function topBar(model) {
+function topBar(model, commands) {
   const { name, count, menus = [] } = model.catalogue
   const closeAll = () => { for (const open of bar.querySelectorAll(".open")) open.classList.remove("open") }
   const menu = ({ label, items }) => {
@@ -10,14 +10,14 @@ function topBar(model) {
       h("button", { onclick: open, onpointerenter: () => { if (bar.querySelector(".menu.open")) { closeAll(); element.classList.add("open") } } }, label),
       h("div", { class: "items" }, items.map((item) => h("button", {
         title: item.text,
-        onclick: () => { closeAll(); model.send_msg({ type: "command", trigger: item.trigger }) },
+        onclick: () => { closeAll(); commands.run(item.trigger) },
       }, h("span", {}, item.label), h("kbd", {}, item.shown)))))
     return element
   }
   const bar = h("div", { class: "bar" },
     h("div", { class: "name", title: name }, name ?? ""), h("div", { class: "count" }, `${(count ?? 0).toLocaleString("en")} candidates`),
     menus.map(menu), filterField(model),
-    h("button", { class: "help", title: "What mouse and keys do (?)", onclick: () => model.send_msg({ type: "key", key: "?" }) }, "?"))
+    h("button", { class: "help", title: "What mouse and keys do (?)", onclick: () => commands.run("?") }, "?"))
   return [bar, closeAll]
 }
 
@@ -53,7 +53,7 @@ function cover(model, back) {
       if (event.key === "Enter") take()
       if (event.key === "Escape") key("escape")
     })
-    setTimeout(() => { input.focus(); input.select() })
+    setTimeout(() => { input.focus(); if (input.value === text) input.select() }) // else something was typed already
     return h("div", { class: "sheet ask" }, h("div", { class: "question" }, question), input, list, h("div", { class: "problem" }, problem),
       h("div", { class: "do" }, h("button", { onclick: () => key("escape") }, "Cancel"), h("button", { class: "on", onclick: take }, "OK")))
   }

@@ -1,71 +1,13 @@
 """What is known of one candidate, as plain values that the page's script draws."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.explorer.facts import facts
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.web.pictures import picture_address
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One thing that is known of a candidate.
-
-    Attributes:
-        name: What it is.
-        value: As a person reads it.
-        meaning: What it says, in a line.
-    """
-
-    name: str
-    value: str
-    meaning: str
-
-
-def facts(state: State, row: int) -> list[Fact]:
-    """What is known of a candidate.
-
-    Args:
-        state: Of its catalogue.
-        row: Of the candidate.
-
-    Returns:
-        Classes first, then numbers, then where it comes from.
-    """
-    segments = state.segments
-    classes, found = segments.classes, []
-    truth = classes.truth_name(row)
-    if truth is not None:
-        never = " (never learned)" if classes.unknown[row] else ""
-        found.append(Fact("Truth", truth + never, "Class of most of its pixels in the dataset's labels."))
-    predicted = str(classes.predicted_names[row])
-    found.append(Fact("Predicted class", predicted, "What the network took it for."))
-    if PREDICTED_IOU in segments.table.columns:
-        value = f"{segments.value(row, PREDICTED_IOU):.2f}"
-        found.append(
-            Fact("Predicted IoU", value, "Estimated overlap with a true object: 0 none, 1 the whole outline.")
-        )
-    if segments.select_by not in ("", PREDICTED_IOU):
-        value, name = f"{segments.value(row, SELECT_SCORE):.2f}", segments.score_name
-        place = _share_below(segments.scores, row)
-        found.append(
-            Fact(
-                name[:1].upper() + name[1:],
-                f"{value}, above {min(int(100 * place), 99)}%",
-                "Higher is more unlike what was learned; the share of candidates below it.",
-            )
-        )
-    if state.clusters is not None and state.clusters[row] >= 0:
-        found.append(Fact("Cluster", str(state.clusters[row] + 1), "Group of like candidates."))
-    if "S" in segments.table.columns:
-        found.append(Fact("Size", f"{int(segments.value(row, 'S')):,} pixels", "Pixels of its mask."))
-    dataset, image = segments.image_of(row)
-    found.append(Fact("Image", f"{image} · segment {segments.value(row, 'segment_id')}", f"Of {dataset}."))
-    return found
 
 
 def card(state: State, row: int, picture: NDArray[np.uint8] | None) -> dict[str, Any]:
@@ -88,7 +30,3 @@ def card(state: State, row: int, picture: NDArray[np.uint8] | None) -> dict[str,
         "picture": "" if picture is None else picture_address(picture),
         "facts": [[fact.name, fact.value, fact.meaning] for fact in facts(state, row)],
     }
-
-
-def _share_below(scores: NDArray[np.floating], row: int) -> float:
-    return float((scores < scores[row]).mean())

@@ -7,9 +7,11 @@ import numpy as np
 
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.details import (
+    CandidateGrid,
     CandidatePage,
     Detail,
     ElbowCurve,
+    FoundPage,
     FourPanels,
     KeysHelp,
     Message,
@@ -48,7 +50,7 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             }
         case FourPanels():
             return {"kind": "panels", "heading": detail.heading, **four_panels(detail.view)}
-        case CandidatePage() | SelectionPage():
+        case CandidatePage() | SelectionPage() | FoundPage():
             return _grid(detail, [""] * len(detail.rows))
         case NeighbourPage():
             same = detail.relevant or (None,) * (len(detail.rows) - 1)
@@ -97,9 +99,7 @@ def _review(page: ReviewPage, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _grid(
-    page: CandidatePage | SelectionPage | NeighbourPage | ReviewPage, tones: list[str]
-) -> dict[str, Any]:
+def _grid(page: CandidateGrid | NeighbourPage | ReviewPage, tones: list[str]) -> dict[str, Any]:
     items = zip(page.rows, page.pictures, page.captions, tones, strict=True)
     return {
         "kind": "grid",

@@ -7,10 +7,9 @@ from scipy.ndimage import zoom
 
 from oodretrieval.charts.palette import DENSITY_MAP
 from oodretrieval.explorer.view_port import ViewPort
-from oodretrieval.search.density import density_around
+from oodretrieval.search.density import SHADES, density_around
 
-_CELLS, _FINER = 160, 4
-_LEVELS = 9
+_FINER = 4
 
 
 def density_picture(points: NDArray[np.floating]) -> tuple[NDArray[np.uint8], ViewPort]:
@@ -22,11 +21,11 @@ def density_picture(points: NDArray[np.floating]) -> tuple[NDArray[np.uint8], Vi
     Returns:
         Colour and opacity, ``(k, k, 4)``, the lowest line first; and what it shows.
     """
-    smooth, (left, right, bottom, _) = density_around(points, _CELLS)
+    smooth, (left, right, bottom, _) = density_around(points)
     smooth = zoom(smooth.T, _FINER, order=1)  # edges of the steps are smooth on screen
     side = (right - left) / (len(smooth) - 1)
     highest = float(smooth.max())
-    level = np.floor(_LEVELS * (smooth / highest if highest > 0 else smooth)) / _LEVELS
+    level = np.floor(SHADES * (smooth / highest if highest > 0 else smooth)) / SHADES
     picture = (mpl.colormaps[DENSITY_MAP](level / 1.7) * 255).astype(np.uint8)
     picture[level == 0] = 0
     return picture, ViewPort(left - side / 2, bottom - side / 2, side, len(smooth), len(smooth))

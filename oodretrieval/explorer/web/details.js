@@ -100,10 +100,10 @@ function grid(model, pointer, held, { items, kind }) {
   }))
 }
 
-function review(model, pointer, held, content) {
-  const answer = ([key, label]) => h("button", { title: `The marked candidate is: ${label}`, onclick: () => model.send_msg({ type: "command", trigger: key }) },
+function review(model, pointer, held, commands, content) {
+  const answer = ([key, label]) => h("button", { title: `The marked candidate is: ${label}`, onclick: () => commands.run(key) },
     h("span", {}, label), " ", h("kbd", {}, key))
-  const other = (trigger, label, shown, title) => h("button", { title, onclick: () => model.send_msg({ type: "command", trigger }) }, label, " ", h("kbd", {}, shown))
+  const other = (trigger, label, shown, title) => h("button", { title, onclick: () => commands.run(trigger) }, label, " ", h("kbd", {}, shown))
   return h("div", {}, h("div", { class: "answers" }, content.answers.map(answer),
     other("w", "new name …", "w", "Name the marked candidate"), other("enter", "Next twelve", "Enter", "Rank the rest again by the answers")),
   grid(model, pointer, held, content), curve(content.curve))
@@ -126,7 +126,7 @@ function curve(found) { // candidates of interest over looks
   return h("div", { class: "found" }, h("div", { class: "title" }, "Of interest, over candidates answered (dashed: if every one had been)"), drawing)
 }
 
-function detail(model, pointer, held) {
+function detail(model, pointer, held, commands) {
   const heading = h("div", { class: "heading" })
   const go = (by) => () => model.send_msg({ type: "history", by })
   const back = h("button", { title: "What was shown before", onclick: go(-1) }, "◀")
@@ -137,7 +137,7 @@ function detail(model, pointer, held) {
     keys: ({ lines }) => h("div", { class: "keys" }, lines.flatMap(([shown, text]) => [h("div", {}, h("kbd", {}, shown)), h("div", {}, text)])),
     message: ({ text }) => h("div", { class: "message" }, text),
     image: ({ picture, size, box }) => framed(picture, size, box),
-    panels, elbow: (content) => elbow(model, content), grid: (content) => grid(model, pointer, held, content), review: (content) => review(model, pointer, held, content),
+    panels, elbow: (content) => elbow(model, content), grid: (content) => grid(model, pointer, held, content), review: (content) => review(model, pointer, held, commands, content),
   }
   const draw = () => {
     const content = model.detail

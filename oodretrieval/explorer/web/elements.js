@@ -10,6 +10,7 @@ const BUTTONS = ["left", "middle", "right"]
 const STILL = 4 // a drag is longer than this, pixels
 const SILENCE = 9000 // the connection counts as lost after so long without an answer, milliseconds
 const ANSWER = 400 // a pointer is sent again if the last one was not taken within, milliseconds
+const COMMAND_ANSWER = 5000 // the next command is sent if the last one was not taken within, milliseconds
 
 function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag)
@@ -59,5 +60,44 @@ function pointerSender(model) {
     moved(message) { waiting = message; send() },
     taken() { sent = 0; send() },
     forget() { waiting = null },
+  }
+}
+
+// -- commands: one at a time, as one may open a field, and what is typed meanwhile belongs into it ----------------------
+
+function commandSender(model, question, busy) { // question: the field of an open question, if any; busy: is told how it stands
+  let number = 0, sent = -COMMAND_ANSWER
+  const waiting = []
+  const isBusy = () => performance.now() - sent < COMMAND_ANSWER
+  const type = (field, text) => {
+    while (waiting.length) {
+      const { typed } = waiting.shift()
+      if (typed.length === 1) field.value = text += typed
+      else return field.dispatchEvent(new KeyboardEvent("keydown", { key: typed })) // Enter: what follows is a command again
+    }
+  }
+  const send = () => {
+    while (waiting.length && !isBusy()) {
+      const { message, open } = waiting.shift()
+      if (open) { const field = open(); type(field, field.value) }
+      else if (message) {
+        sent = performance.now()
+        model.send_msg({ ...message, number: ++number })
+        setTimeout(send, COMMAND_ANSWER + 10)
+      }
+    }
+    busy(isBusy())
+  }
+  model.on("msg:custom", (message) => {
+    if (message.taken !== number) return
+    sent = -COMMAND_ANSWER
+    const field = question()
+    if (field) type(field, "") // in place of what is proposed there, as that is selected
+    send()
+  })
+  return {
+    isBusy,
+    run(trigger) { waiting.push({ message: { type: "command", trigger }, typed: "" }); send() },
+    press(step) { waiting.push(step); send() }, // message or open: what the key asks for, if anything; typed: the key itself
   }
 }

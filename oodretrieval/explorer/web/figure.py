@@ -21,6 +21,7 @@ def empty_figure() -> Any:
         sizing_mode="stretch_both",
         tools=[PanTool(), wheel],
         toolbar_location=None,
+        context_menu=None,  # the right button asks for neighbours
         output_backend="webgl",
         x_range=Range1d(start=0, end=1),
         y_range=Range1d(start=0, end=1),

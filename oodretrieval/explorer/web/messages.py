@@ -1,7 +1,8 @@
 """From what the page's script sends (pointer, buttons, keys, answers) to the commands of the table."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast, get_args
 
@@ -100,12 +101,24 @@ class Messages:
     # -- keys, menus and questions ---------------------------------------------------------------------------
 
     def _run(self, message: dict[str, Any]) -> None:
-        self._mark()
-        choose_command(self._session, str(message["trigger"]))
+        with self._answered(message):
+            self._mark()
+            choose_command(self._session, str(message["trigger"]))
 
     def _key(self, message: dict[str, Any]) -> None:
-        self._mark()
-        press_key(self._session, str(message["key"]))
+        with self._answered(message):
+            self._mark()
+            press_key(self._session, str(message["key"]))
+
+    @contextmanager
+    def _answered(self, message: dict[str, Any]) -> Iterator[None]:
+        """The page hears when it is done and drawn: the next key may belong into a field that this one opened."""
+        try:
+            yield
+        finally:
+            if "number" in message:
+                number = int(message["number"])
+                self._view.later(lambda: self._view.page.answer({"taken": number}))
 
     def _mark(self) -> None:
         """Away from the points, commands for the marked candidate are for the one that the card is of."""
@@ -176,7 +189,7 @@ class Messages:
         self._session.state.selection.toggle(str(message["name"]))
 
     def _go(self, message: dict[str, Any]) -> None:
-        self._session.presentation.detail = self._view.visited.move(1 if int(message["by"]) > 0 else -1)
+        choose_command(self._session, "." if int(message["by"]) > 0 else ",")
 
     def _use(self, message: dict[str, Any]) -> None:
         tool = str(message["tool"])

@@ -8,7 +8,7 @@ function nameField(model, placeholder, send) {
   input.addEventListener("keydown", (event) => {
     event.stopPropagation()
     if (event.key === "Enter") take()
-    if (event.key === "Escape") input.blur()
+    if (event.key === "Enter" || event.key === "Escape") input.blur() // keys are commands again
   })
   const draw = () => list.replaceChildren(...(model.choice.tags ?? []).map(([name]) => h("option", { value: name })))
   model.on("choice", draw)

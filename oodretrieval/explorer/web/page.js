@@ -3,10 +3,15 @@
 export function render({ model }) {
   const held = new Set()
   const pointer = pointerSender(model)
-  const [bar, closeMenus] = topBar(model)
+  const commands = commandSender(
+    model,
+    () => (model.cover.prompt ? page.querySelector(".ask input") : null),
+    (is) => page.setAttribute("aria-busy", is),
+  )
+  const [bar, closeMenus] = topBar(model, commands)
   const lost = h("div", { class: "lost", role: "alert" }, "No answer from the explorer; trying again. What was named is saved.")
   const page = h("div", { class: "page", tabIndex: -1 }, bar,
-    h("main", {}, scatter(model, pointer, held), h("div", { class: "side" }, card(model), detail(model, pointer, held))),
+    h("main", {}, scatter(model, pointer, held), h("div", { class: "side" }, card(model), detail(model, pointer, held, commands))),
     statusBar(model), lost)
   page.append(cover(model, () => page.focus({ preventScroll: true })))
 
@@ -18,14 +23,21 @@ export function render({ model }) {
     if (typed instanceof HTMLButtonElement && ["Enter", " "].includes(event.key)) return
     held.add(event.key.toLowerCase())
     const key = keyOf(event)
-    if (key === null || !known.has(key)) return
+    const plain = !(event.ctrlKey || event.altKey || event.metaKey)
+    if (key === null || !(known.has(key) || (commands.isBusy() && plain && event.key.length === 1))) return
     event.preventDefault()
     closeMenus()
-    if (key === "/") {
-      bar.querySelector(".filter").focus()
-      return
-    }
-    if (!event.repeat || /^(n|p|page)/.test(key)) model.send_msg({ type: "key", key })
+    if (event.repeat && !(/^(n|p|page)/.test(key) && !commands.isBusy())) return
+    commands.press({
+      message: known.has(key) ? { type: "key", key } : null,
+      open: key === "/" ? openFilter : null,
+      typed: plain ? event.key : "",
+    })
+  }
+  const openFilter = () => {
+    const filter = bar.querySelector(".filter")
+    filter.focus()
+    return filter
   }
   document.addEventListener("keydown", pressed)
   document.addEventListener("keyup", (event) => held.delete(event.key.toLowerCase()))

@@ -51,9 +51,17 @@ class Page(pn.custom.JSComponent):
         """
         self._listener = listener
 
-    def _handle_msg(self, data: Any) -> None:
+    def take(self, data: Any) -> None:
+        """Hand a message of the page's script to who listens.
+
+        Args:
+            data: What was sent; only a mapping is a message.
+        """
         if isinstance(data, dict):
             self._listener(data)
+
+    def _handle_msg(self, data: Any) -> None:  # Panel's name for it
+        self.take(data)
 
     def answer(self, message: dict[str, Any]) -> None:
         """Send something to the page's script.

@@ -11,14 +11,13 @@ from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.colour_scale import bar_colours
 from oodretrieval.explorer.commands.menus import candidate_buttons, menus
 from oodretrieval.explorer.commands.table import KEYS
-from oodretrieval.explorer.details import Detail, rows_to_choose
+from oodretrieval.explorer.details import rows_to_choose
 from oodretrieval.explorer.presentation import RINGS_FOLLOW, Limits
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
 from oodretrieval.explorer.web.page import Page
 from oodretrieval.explorer.web.scatter import Scatter
-from oodretrieval.explorer.web.visited import Visited
 from oodretrieval.explorer.wording import colouring_words, points_words
 
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
@@ -35,7 +34,6 @@ class PageView:
         page: What Panel serves.
         scatter: The points on it.
         row: The candidate that the card is of, or None.
-        visited: What was shown next to the scatter.
     """
 
     def __init__(self, session: Session) -> None:
@@ -43,7 +41,6 @@ class PageView:
         self.scatter = Scatter(session.state)
         self.row: int | None = None
         self._waiting: set[str] = set()
-        self.visited: Visited[Detail] = Visited(session.presentation.detail)
         pane: Any = pn.pane.Bokeh
         self.page = Page(scatter=pane(self.scatter.figure, sizing_mode="stretch_both"))
         self._document = pn.state.curdoc
@@ -74,9 +71,14 @@ class PageView:
         first = not self._waiting
         self._waiting.update(changed)
         if first and self._waiting:
-            self._later(self._draw_waiting)
+            self.later(self._draw_waiting)
 
-    def _later(self, function: Callable[[], None]) -> None:
+    def later(self, function: Callable[[], None]) -> None:
+        """Do something as soon as the page's document may be changed.
+
+        Args:
+            function: Does it; at once where there is no document that others could be changing.
+        """
         if self._document is None or self._document.session_context is None:
             function()
         else:
@@ -238,11 +240,11 @@ class PageView:
         self.page.card = card(self.session.state, row, ready)
 
     def _draw_detail(self) -> None:
-        self.visited.visit(self.session.presentation.detail)
+        visited = self.session.visited
         review = self.session.review
         names = () if review is None else review.names
         content = detail_content(self.session.presentation.detail, names)
-        self.page.detail = {**content, "back": self.visited.can(-1), "forward": self.visited.can(1)}
+        self.page.detail = {**content, "back": visited.can(-1), "forward": visited.can(1)}
 
     def _draw_status(self) -> None:
         presentation = self.session.presentation

@@ -6,10 +6,12 @@ import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
+from oodretrieval.charts.class_colours import colourise
 from oodretrieval.charts.image_view import ImageView
-from oodretrieval.charts.palette import ENTROPY_MAP, hex_colour
+from oodretrieval.charts.palette import ENTROPY_MAP
+from oodretrieval.colours import hex_colour
 from oodretrieval.explorer.web.pictures import picture_address
-from oodretrieval.labels import ClassMapping, colourise
+from oodretrieval.labels import ClassMapping
 
 _STEPS = 9
 """Colours of a colour bar between which the browser blends."""

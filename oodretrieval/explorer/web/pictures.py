@@ -1,12 +1,9 @@
 """Arrays as pictures that a page shows without asking for a file."""
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from oodretrieval.charts.contact_sheets import data_address
+from oodretrieval.charts.contact_sheets import encoded
 
 _QUALITY = 88
 _SMALL = 40_000
@@ -29,6 +26,4 @@ def picture_address(picture: NDArray[np.uint8]) -> str:
     exact = picture.shape[2] == 4 or picture.shape[0] * picture.shape[1] <= _SMALL
     kind = "png" if exact else "jpeg"
     options = {"compress_level": 3} if exact else {"quality": _QUALITY}
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, kind, **options)
-    return data_address(buffer.getvalue(), f"image/{kind}")
+    return encoded(picture, kind, **options)

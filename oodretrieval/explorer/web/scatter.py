@@ -6,7 +6,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource
 from numpy.typing import ArrayLike, NDArray
 
-from oodretrieval.charts.palette import RED
+from oodretrieval.charts.palette import NEAR, RED
 from oodretrieval.explorer.categories import Category
 from oodretrieval.explorer.presentation import REACH
 from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
@@ -17,7 +17,7 @@ from oodretrieval.explorer.web.figure import PICTURE, add_picture, add_points, a
 
 LEGEND_ROOM = 190
 """Kept free for the legend on the left when all points are shown, pixels."""
-_QUERY, _NEIGHBOUR, _CHOSEN = RED, "#111111", "#111111"
+_QUERY, _NEIGHBOUR, _CHOSEN = RED, NEAR, NEAR
 _KINDS = ("faint", "known", "unknown")
 
 

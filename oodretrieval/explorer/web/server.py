@@ -9,6 +9,7 @@ import socket
 import threading
 import webbrowser
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,18 +63,16 @@ class WebExplorer:
 
     def _serve(self, port: int) -> Any:
         pn.config.reconnect = True
+        for name in ("bokeh.server.server", "bokeh.server.tornado", "bokeh.server.views.ws"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # what works, they say, too, with the token
         for name in (
-            "bokeh.server.server",
-            "bokeh.server.tornado",
+            "bokeh.server.util",
             "tornado.access",
-        ):  # what works, they say, too,
-            logging.getLogger(name).setLevel(logging.WARNING)  # with the token
-        logging.getLogger("bokeh.server.util").setLevel(
-            logging.ERROR
-        )  # warns of "*", which the guard narrows
+        ):  # of "*", which the guard narrows; of what is not there
+            logging.getLogger(name).setLevel(logging.ERROR)
         interrupted = signal.getsignal(signal.SIGINT)
         server = pn.io.server.get_server(
-            {"/": self._open_page},
+            {"/": self.open_page},
             port=port,
             address=ADDRESS,
             title=f"{self.session.state.catalogue.name} – embedding space",
@@ -90,9 +89,16 @@ class WebExplorer:
         server.start()
         return server
 
-    def _open_page(self) -> Any:
+    def open_page(self) -> Any:
+        """A page for who comes in; called by the server, once a visit.
+
+        Returns:
+            Panel's component.
+        """
         view = PageView(self.session)
-        view.page.listen(Messages(view).take)
+        take = Messages(view).take
+        # Panel delivers what comes while a page is loading without the lock that changing its figure takes
+        view.page.listen(lambda message: view.later(partial(take, message)))
         pn.state.on_session_destroyed(lambda context: view.close())
         return view.page
 

@@ -13,12 +13,11 @@ from torch import Tensor
 from oodretrieval.errors import ConfigurationError, UnknownNameError
 from oodretrieval.models.adapters.file_kinds import first_sentence
 from oodretrieval.models.contract import SegmentationNetwork
+from oodretrieval.uncertainty import is_softmax
 
 Gives = Literal["logits", "probabilities"]
 PROBE = 256
 """Side of the empty image that shows the number of classes, where the program takes any size."""
-SUM_TOLERANCE = 1e-2
-"""How far probabilities of a network in half precision may sum past 1."""
 
 
 class FrozenNetwork(SegmentationNetwork):
@@ -178,8 +177,7 @@ class FrozenNetwork(SegmentationNetwork):
 
     def _checked(self, scores: Tensor) -> Tensor:
         """Logits of scores; the top row of pixels shows whether they are probabilities, as the entry says."""
-        row = scores[:, :, 0]
-        normalised = bool((row >= 0).all() and ((row.sum(1) - 1).abs() < SUM_TOLERANCE).all())
+        normalised = is_softmax(scores[:, :, 0].numpy(force=True), axis=1)
         if normalised != (self.output == "probabilities"):
             gives = "probabilities" if normalised else "logits"
             raise ConfigurationError(

@@ -9,14 +9,13 @@ from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
 from oodretrieval.errors import ConfigurationError, WeightsError
-from oodretrieval.imagenet_weights import unreachable
+from oodretrieval.imagenet_weights import HUB_FILES, unreachable
 
 logger = logging.getLogger(__name__)
 PATTERNS = ["*.json", "*.safetensors", "*.txt"]
 """A network's description, its tensors and its vocabulary; nothing that could hold code."""
 OLD_TENSORS = ["pytorch_model*.bin"]
 """What a repository without safetensors has instead; read as tensors and nothing else."""
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def cached_repository(repository: str, revision: str | None = None) -> Path | None:
@@ -84,7 +83,7 @@ def _download(repository: str, revision: str | None, patterns: list[str]) -> Pat
 
 
 def _is_whole(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and any(_has_weights(folder, name) for name in WEIGHTS)
+    return (folder / "config.json").is_file() and any(_has_weights(folder, name) for name in HUB_FILES)
 
 
 def _has_weights(folder: Path, name: str) -> bool:

@@ -10,8 +10,7 @@ from PIL import Image
 
 from oodretrieval.errors import ConfigurationError, WeightsError
 from oodretrieval.extras import require_extra
-from oodretrieval.models.adapters.file_kinds import first_sentence
-from oodretrieval.models.adapters.transformers import quiet
+from oodretrieval.models.adapters.transformers import quiet, saved_configuration, unloadable
 
 KINDS = {"sam": ("sam", "sam_hq"), "sam2": ("sam2", "sam2_video")}
 """What a user calls the networks → model types of transformers."""
@@ -82,13 +81,7 @@ class MaskGenerator:
 def _pipeline(path: Path, kind: str, device: torch.device) -> Any:
     transformers = require_extra("transformers", "transformers")
     options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        config = transformers.AutoConfig.from_pretrained(path, **options)  # a local folder  # nosec B615
-    except Exception as error:  # of a broken or foreign config.json anything from KeyError to OSError
-        raise ConfigurationError(
-            f"{path / 'config.json'} describes no network that transformers knows without running code of the folder "
-            f"({first_sentence(error)})"
-        ) from error
+    config = saved_configuration(path)
     if config.model_type not in KINDS[kind]:
         raise ConfigurationError(
             f"{path} holds a network of the kind {config.model_type!r}; args.proposals={kind} needs one of "
@@ -100,7 +93,7 @@ def _pipeline(path: Path, kind: str, device: torch.device) -> Any:
         )
     try:
         with quiet(transformers):
-            network, found = transformers.AutoModelForMaskGeneration.from_pretrained(  # likewise  # nosec B615
+            network, found = transformers.AutoModelForMaskGeneration.from_pretrained(  # a local folder  # nosec B615
                 path,
                 dtype=torch.float32,
                 output_loading_info=True,
@@ -115,7 +108,4 @@ def _pipeline(path: Path, kind: str, device: torch.device) -> Any:
                 "mask-generation", model=network.eval(), image_processor=processor, device=device
             )
     except Exception as error:  # files missing or damaged, code in them, other shapes: anything
-        raise WeightsError(
-            f"{path} has no weights that can be loaded as {kind} without running code ({first_sentence(error)}); "
-            "fetch it again, or save_pretrained the network into a folder where you trust what it comes from"
-        ) from error
+        raise unloadable(path, kind, error) from error

@@ -118,15 +118,7 @@ def _configuration(folder: Path) -> tuple[str, Any]:
         raise unreadable(
             folder, "a folder of save_pretrained", "TransformersNetwork", "it has no config.json"
         )
-    try:
-        config = transformers.AutoConfig.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-    except Exception as error:  # of a broken or foreign config.json anything from KeyError to OSError
-        raise ConfigurationError(
-            f"{folder / 'config.json'} describes no network that transformers knows without running code of the "
-            f"repository ({first_sentence(error)})"
-        ) from error
+    config = saved_configuration(folder)
     known = {*HEADS, *_semantic_kinds(transformers)}
     if config.model_type not in known:
         raise ConfigurationError(
@@ -157,10 +149,7 @@ def _load(folder: Path, kind: str, config: Any) -> nn.Module:
                 weights_only=True,
             )
     except Exception as error:  # files missing or damaged, code in them, other shapes: anything
-        raise WeightsError(
-            f"{folder} has no weights that can be loaded as {kind} without running code ({first_sentence(error)}); "
-            "fetch it again, or save_pretrained the network into a folder where you trust what it comes from"
-        ) from error
+        raise unloadable(folder, kind, error) from error
     wanted = {name for name, _ in network.named_parameters() if not name.startswith(TRAINING_ONLY)}
     missing = sorted(wanted & set(found["missing_keys"]))
     if missing:
@@ -191,6 +180,45 @@ def _task_tokens(folder: Path, length: int) -> Tensor:
         ) from error
     found = tokenizer(TASK, padding="max_length", max_length=length, truncation=True)
     return torch.tensor([found["input_ids"]]) * torch.tensor([found["attention_mask"]])
+
+
+def saved_configuration(folder: Path) -> Any:
+    """What a folder of ``save_pretrained`` says of its network, read without running code.
+
+    Args:
+        folder: Of a file ``config.json``.
+
+    Returns:
+        The package's configuration.
+
+    Raises:
+        ConfigurationError: If it describes no network that the package knows.
+    """
+    transformers = require_extra("transformers", "transformers")
+    try:
+        return transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # of a broken or foreign config.json anything from KeyError to OSError
+        raise ConfigurationError(
+            f"{folder / 'config.json'} describes no network that transformers knows without running code of the "
+            f"repository ({first_sentence(error)})"
+        ) from error
+
+
+def unloadable(folder: Path, kind: str, reason: object) -> WeightsError:
+    """The error for a folder whose weights cannot be loaded.
+
+    Args:
+        folder: As ``save_pretrained`` writes it.
+        kind: Of network.
+        reason: What went wrong.
+
+    Returns:
+        The error, for the caller to raise.
+    """
+    return WeightsError(
+        f"{folder} has no weights that can be loaded as {kind} without running code ({first_sentence(reason)}); "
+        "fetch it again, or save_pretrained the network into a folder where you trust what it comes from"
+    )
 
 
 @contextmanager

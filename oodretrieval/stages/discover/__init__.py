@@ -1,1 +1,1 @@
-"""Look for things in catalogues: candidates like an example, and classes that the network does not know."""
+"""Look for things: candidates like an example, classes that the network does not know, images of a class."""

@@ -1,4 +1,4 @@
-"""What a catalogue and the work behind it know of each candidate: the evidence that candidate classes are ranked by."""
+"""What a catalogue and the work behind it know of each candidate: the evidence for candidate classes."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.clips import clip_names
 from oodretrieval.errors import StoreError
-from oodretrieval.evaluation.frames import clip_names
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.results.candidates import Candidates, image_names
 from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses
 from oodretrieval.search import CandidateClass, ClassEvidence
 from oodretrieval.stages.discover.known_distance import strangeness
-from oodretrieval.stores import Catalogue
+from oodretrieval.stores import OWN_SCORE, Catalogue
 
 
 def class_evidence(catalogue: Catalogue, run: Run, common: CommonSettings) -> ClassEvidence:
@@ -43,7 +43,7 @@ def class_evidence(catalogue: Catalogue, run: Run, common: CommonSettings) -> Cl
     drives = [f"{dataset}\0{clip}" for dataset, clip in zip(datasets, clip_names(list(images)), strict=True)]
     video = segments["dataset"].isin(catalogue.settings.get("video", ())).to_numpy()
     return ClassEvidence(
-        novelty=candidates.scores,
+        novelty=_novelty(segments, candidates.scores),
         predicted=segments["class"].to_numpy(np.int64),
         num_classes=max(2, len(catalogue.settings["pred_mapping"])),
         images=pd.factorize(image_names(segments))[0],
@@ -51,6 +51,13 @@ def class_evidence(catalogue: Catalogue, run: Run, common: CommonSettings) -> Cl
         things=candidates.first,
         strangeness=strangeness(catalogue, run, common),
     )
+
+
+def _novelty(segments: pd.DataFrame, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of objects the score of each by itself: that of the order is lower for what resembles others, as a kind does."""
+    if OWN_SCORE not in segments.columns or segments[OWN_SCORE].isna().any():
+        return scores
+    return segments[OWN_SCORE].to_numpy(np.float64)
 
 
 @dataclass(frozen=True, eq=False)

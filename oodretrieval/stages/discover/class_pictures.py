@@ -46,10 +46,7 @@ class ClassPictures:
             title: Above them.
 
         Returns:
-            The picture.
-
-        Raises:
-            ImageError: If an image cannot be read.
+            The picture; blank ones are in it for images that cannot be read, which ``pictures.unread`` names.
         """
         rows = []
         for one, lines in zip(classes, words, strict=True):
@@ -67,10 +64,7 @@ class ClassPictures:
             words: What stands left of each, line by line.
 
         Yields:
-            Pictures.
-
-        Raises:
-            ImageError: If an image cannot be read.
+            Pictures; see :meth:`all`.
         """
         for number, (one, lines) in enumerate(zip(classes, words, strict=True), 1):
             central, outlying = shown_members(one, self.evidence, SHEET[0] * LINES, SHEET[1] * LINES)
@@ -85,7 +79,7 @@ class ClassPictures:
             yield Picture(f"Candidate class {number}", f"{number:02d}", classes_figure([row], title, *SHEET))
 
     def _read_crop(self, row: int) -> NDArray[np.uint8]:
-        return self.pictures.picture(row, THUMBNAIL, SURROUNDINGS)
+        return self.pictures.picture_or_blank(row, THUMBNAIL, SURROUNDINGS)
 
     def _caption(self, row: int) -> str:
         image = self.ids[row]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from oodretrieval.errors import PartialFailure
 from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
@@ -48,7 +49,8 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
 
     Args:
         settings: Which catalogue, and how.
-        run: Configuration and workspace; without the work behind the catalogue, classes are ranked by less.
+        run: Configuration and workspace; without the work behind the catalogue the distance to what is known is left
+            out.
 
     Returns:
         ``classes``: what was found of each; with truth ``first``: how many of the first ten are unknown kinds,
@@ -58,7 +60,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         StoreError: If there is no such catalogue, or it has no scores.
         UnknownNameError: If there is no such embedding or clustering method.
         SettingsError: If the file of names cannot be read.
-        ImageError: If an image cannot be read.
+        PartialFailure: If some images cannot be read: all is done, and their pictures are blank.
     """
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     evidence = class_evidence(catalogue, run, settings.common)
@@ -88,7 +90,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         settings=flat(settings),
         measures=measures,
         tables={"classes": _table(described[: settings.classes])},
-        notes=(*_notes(catalogue, found, evidence, measures), names.note),
+        notes=(*_notes(catalogue, found, evidence, measures, settings.classes), names.note),
     )
     folder = result_folder(catalogue.path, settings.save_dir)
     listing = _list_members(folder / f"{result.stem}_members.csv", catalogue, found)
@@ -98,6 +100,8 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     title = f"{result.title}: most central members (blue), most outlying ones (amber)"
     pictures = (p for some in ([sheets.all(shown, words, title)], sheets.each(shown, words)) for p in some)
     files = [*save_evaluation(folder, result, pictures), str(listing)]
+    if sheets.pictures.unread:
+        raise PartialFailure("discover_classes", sheets.pictures.unread)
     return {**measures, "files": files}
 
 
@@ -147,6 +151,7 @@ def _described(one: CandidateClass, catalogue: Catalogue, truth: CandidateTruth 
         "disagreement": one.disagreement,
         "cohesion": one.cohesion,
         "score": one.score,
+        "looks like": None if one.like is None else one.like + 1,
         "predicted as": predicted,
     }
     if truth is not None:
@@ -159,6 +164,7 @@ def _table(described: Sequence[dict[str, Any]]) -> pd.DataFrame:
     lines = []
     for one in described:
         line = {key: value for key, value in one.items() if key not in NO_COLUMNS}
+        line["looks like"] = one["looks like"] or NO_VALUE
         if "names" in one:
             line["proposed names"] = ", ".join(f"{name} {fit:.2f}" for name, fit in one["names"])
         line["predicted as"] = _listed(one["predicted as"])
@@ -176,6 +182,7 @@ def _words(rank: int, one: dict[str, Any]) -> list[str]:
     strange = one["strangeness"]
     words = [
         f"{rank}. {one['things']} things in {one['images']} images",
+        *([f"looks like {one['looks like']}"] if one["looks like"] else []),
         *([f"“{one['names'][0][0]}”?"] if one.get("names") else []),
         f"novelty {one['novelty']:.1f}",
         f"far from the known: {NO_VALUE if np.isnan(strange) else format(strange, '.1f')}",
@@ -186,13 +193,19 @@ def _words(rank: int, one: dict[str, Any]) -> list[str]:
 
 
 def _notes(
-    catalogue: Catalogue, found: Sequence[CandidateClass], evidence: ClassEvidence, measures: dict[str, Any]
+    catalogue: Catalogue,
+    found: Sequence[CandidateClass],
+    evidence: ClassEvidence,
+    measures: dict[str, Any],
+    shown: int,
 ) -> tuple[str, ...]:
     things = len(np.unique(evidence.things))
     notes = [
         f"{len(found)} clusters of {len(catalogue)} {catalogue.candidates}, {things} different things; "
         f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1)."
     ]
+    if len(found) > shown:
+        notes.append(f"The first {shown} are shown; args.classes={len(found)} shows all.")
     first = measures.get("first")
     if first is not None:
         led = ", ".join(f"{name} ({rank})" for name, rank in first["led"].items()) or "none"

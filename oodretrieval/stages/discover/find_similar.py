@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from oodretrieval.charts.candidate_pictures import CandidatePictures
 from oodretrieval.charts.crop_sheets import similar_candidates
 from oodretrieval.charts.saving import save_picture
-from oodretrieval.errors import SettingsError
+from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.files import atomic_path, file_name
-from oodretrieval.results.candidates import groups_of
+from oodretrieval.results.candidates import groups_of, scores_of
 from oodretrieval.results.columns import filtered_rows
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
+from oodretrieval.search.feedback import usable_prior
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
 from oodretrieval.stages.discover.settings import SimilarSettings
@@ -25,7 +26,7 @@ from oodretrieval.stages.discover.similarity_query import (
     THUMBNAIL,
     SimilarityQuery,
     name_of,
-    row_of,
+    rows_of,
     similarity_query,
 )
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue
@@ -52,7 +53,8 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
     Raises:
         SettingsError: If nothing is searched for, or something that there is not.
         UnknownNameError: If there is no such catalogue, embedding, column or metric.
-        ImageError: If an image cannot be read.
+        ImageError: If the image of what is searched for cannot be read.
+        PartialFailure: If some of those found cannot be read: all is done, and their pictures are blank.
         ConfigurationError: If the network has no text side.
     """
     if not (settings.candidates or settings.image or settings.text):
@@ -72,8 +74,11 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
     listing = folder / f"{stem}.csv"
     with atomic_path(listing) as temporary:
         table.to_csv(temporary, index=False)
-    sheet = _save_sheet(folder / f"{stem}.png", catalogue, query, table)
+    pictures = CandidatePictures(catalogue)
+    sheet = _save_sheet(folder / f"{stem}.png", pictures, query, table, catalogue.name)
     logger.info("%d candidates like %s: %s, %s", len(table), query.words, sheet, listing)
+    if pictures.unread:
+        raise PartialFailure("find_similar", pictures.unread)
     shown = table[["candidate", "row", "distance", "seen"]].to_dict("records")
     return {"query": query.words, "found": shown, "files": [str(listing), str(sheet)]}
 
@@ -96,12 +101,9 @@ def _nearest(
 
 def _by_feedback(settings: SimilarSettings, catalogue: Catalogue) -> tuple[SimilarityQuery, Neighbours]:
     """By what the candidates teach as answers, from the score that selected on."""
-    wanted = tuple(row_of(catalogue, name) for name in settings.candidates)
-    unlike = tuple(row_of(catalogue, name) for name in settings.unlike)
+    wanted, unlike = rows_of(catalogue, settings.candidates), rows_of(catalogue, settings.unlike)
     vectors = catalogue.vectors_of(settings.net or catalogue.default_embedding)
-    segments = catalogue.segments
-    prior = segments[SELECT_SCORE].to_numpy(np.float64) if SELECT_SCORE in segments.columns else None
-    feedback = RelevanceFeedback(vectors, prior if prior is not None and np.isfinite(prior).all() else None)
+    feedback = RelevanceFeedback(vectors, usable_prior(scores_of(catalogue)))
     feedback.update([*wanted, *unlike], [True] * len(wanted) + [False] * len(unlike))
     away = -feedback.scores()
     groups = _groups(settings, catalogue)
@@ -144,14 +146,15 @@ def _table(catalogue: Catalogue, found: Neighbours) -> pd.DataFrame:
     return pd.concat([table, rows[[*kept, *scores]]], axis=1)
 
 
-def _save_sheet(path: Path, catalogue: Catalogue, query: SimilarityQuery, table: pd.DataFrame) -> Path:
+def _save_sheet(
+    path: Path, pictures: CandidatePictures, query: SimilarityQuery, table: pd.DataFrame, name: str
+) -> Path:
     shown = table.iloc[:SHOWN]
-    pictures = CandidatePictures(catalogue)
-    crops = [pictures.picture(int(row), THUMBNAIL) for row in shown["row"]]
+    crops = [pictures.picture_or_blank(int(row), THUMBNAIL) for row in shown["row"]]
     captions = [
         f"{values['distance']:.3f} {values.get(TRUTH) or values[PREDICTED]}"
         + (f"\nseen {values['seen']} times" if values["seen"] > 1 else "")
         for values in shown.to_dict("records")
     ]
-    title = f"{catalogue.name}: like {query.words}"
+    title = f"{name}: like {query.words}"
     return save_picture(path, similar_candidates(crops, captions, query.picture, title, columns=COLUMNS))

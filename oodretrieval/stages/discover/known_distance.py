@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.choices import OBJECTS
 from oodretrieval.errors import OODRetrievalError
+from oodretrieval.execution import progress
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.novelty import MIN_PIXELS
 from oodretrieval.robust_statistics import median_and_deviation
-from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
+from oodretrieval.stages.measure.segment_novelty import KEY, SegmentNovelty
 from oodretrieval.stages.select.described_regions import DescribedRegions
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores import Catalogue
@@ -51,7 +52,7 @@ def strangeness(catalogue: Catalogue, run: Run, common: CommonSettings) -> NDArr
             own, all_there = distances(catalogue, work, rows, novelty, run)
             found[places] = _next_to(own, all_there)
     except (OODRetrievalError, OSError) as error:
-        logger.warning("ranked without the distance to what is known: %s", error)
+        logger.warning("classes are shown without the distance to what is known: %s", error)
         return None
     return found
 
@@ -67,14 +68,23 @@ def _next_to(values: NDArray[np.float64], compared: NDArray[np.float64]) -> NDAr
 def _of_segments(
     catalogue: Catalogue, work: StoredWork, rows: pd.DataFrame, novelty: SegmentNovelty, run: Run
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Distances of rows of predicted segments, and of all segments of the images."""
-    table = work.table()
-    vectors, _ = novelty.features.of(work, table)
-    distances: NDArray[np.float64] = novelty.model.bank.log_distance(vectors.deep, np.full(len(table), _ANY))
-    keys = ["image_id", "segment_id"]
-    by_segment = pd.Series(distances, index=pd.MultiIndex.from_frame(table[keys]))
-    own = np.asarray(by_segment.reindex(pd.MultiIndex.from_frame(rows[keys])), np.float64)
-    return own, distances[table["S"].to_numpy() >= MIN_PIXELS]
+    """Distances of rows of predicted segments, and of all segments of the images, of which 8 bytes each stay."""
+    segments, features = work.segments(), novelty.features
+    features.prepare(work, segments.tables(["image_id"]))
+    asked = pd.MultiIndex.from_frame(rows[KEY])
+    of_image = rows.groupby("image_id").indices
+    own, everything = np.full(len(rows), np.nan), []
+    with progress(total=len(segments.places), desc=f"features {work.names.dataset}", unit="image") as bar:
+        for table in segments.tables():
+            vectors, _ = features.of(work, table, bar)
+            distances = novelty.model.bank.log_distance(vectors.deep, np.full(len(table), _ANY))
+            here = [of_image[image] for image in table["image_id"].unique() if image in of_image]
+            if here:
+                ours = np.concatenate(here)
+                places = pd.MultiIndex.from_frame(table[KEY]).get_indexer(asked[ours])
+                own[ours] = np.where(places >= 0, distances[places], np.nan)
+            everything.append(distances[table["S"].to_numpy() >= MIN_PIXELS])
+    return own, np.concatenate(everything)
 
 
 def _of_regions(

@@ -1,11 +1,11 @@
-"""Settings of the search for what is similar, and for candidate classes."""
+"""Settings of the searches: for what is similar, for candidate classes, for the images of a class."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from oodretrieval.choices import COSINE, DEFAULT_METRIC, EUCLIDEAN
 from oodretrieval.errors import SettingsError
-from oodretrieval.experiment.settings import CommonSettings, require_at_least
+from oodretrieval.experiment.settings import CommonSettings, DatasetName, require_at_least
 
 
 @dataclass(frozen=True)
@@ -100,3 +100,24 @@ class SimilarSettings:
     def metric(self) -> str:
         """Distance metric in use: texts do not lie about the mean of the crops."""
         return COSINE if self.text else self.distance_metric
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What to search for.
+
+    Attributes:
+        dataset: Name of the dataset, which must have truth.
+        classes: Names of classes or label ids; all that the labels name if empty.
+        min_pixels: Pixels of a class that an image needs.
+        save_dir: Folder for the tables; by default ``evaluation`` in the workspace.
+    """
+
+    dataset: DatasetName = ""
+    classes: tuple[str | int, ...] = ()
+    min_pixels: int = 1
+    save_dir: str = ""
+    common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        require_at_least(self, 1, "min_pixels")

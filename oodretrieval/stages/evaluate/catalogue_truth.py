@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.choices import NEAR_FRAMES
+from oodretrieval.clips import frame_positions
 from oodretrieval.errors import StoreError
-from oodretrieval.evaluation import frame_positions
 from oodretrieval.results.candidates import image_names
 from oodretrieval.results.rules import no_truth
 from oodretrieval.results.segment_classes import NO_TRUTH, SegmentClasses

@@ -8,18 +8,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.choices import MIN_QUERIES
 from oodretrieval.directions import unit_vectors
 from oodretrieval.evaluation import RetrievalMeasures, cluster_measures, mean_average_precision
 from oodretrieval.search import cluster, project
 from oodretrieval.search.expansion import expanded_directions
 
 RANDOM, MEAN = "random", "mean over scenes"
-NONE, CENTRED, EXPANDED = "none", "centred", "expanded"
+NONE, ABOUT_THE_MEAN, EXPANDED = "none", "centred", "expanded"
 PCA = 32
 SPACES = (
     (NONE, "euclidean"),
     (NONE, "cosine"),
-    (CENTRED, "cosine"),
+    (ABOUT_THE_MEAN, "cosine"),
     (f"pca{PCA}", "euclidean"),
     (f"pca{PCA}", "cosine"),
     (EXPANDED, "cosine"),
@@ -38,7 +39,7 @@ class SceneVectors:
         name: Of the scene.
         labels: Class of each, ``(n,)``, void ones left out.
         embeddings: Name → vectors, ``(n, D)``.
-        positions: Of each in its video, ``(n,)``: see :func:`~oodretrieval.evaluation.frame_positions`.
+        positions: Of each in its video, ``(n,)``: see :func:`~oodretrieval.clips.frame_positions`.
         window: What is up to this far from a query counts as its own frames.
     """
 
@@ -66,13 +67,13 @@ def reduced(vectors: ArrayLike, reduction: str, seed: int = 0) -> NDArray[np.flo
     if reduction == EXPANDED:
         return expanded_directions(points)
     units = unit_vectors(points)
-    if reduction == CENTRED:
+    if reduction == ABOUT_THE_MEAN:
         centred: NDArray[np.float64] = units - units.mean(axis=0)
         return centred
     return project(units, "pca", int(reduction.removeprefix("pca")), seed).astype(np.float64)
 
 
-def space_table(scene: SceneVectors, *, min_queries: int = 2, seed: int = 0) -> pd.DataFrame:
+def space_table(scene: SceneVectors, *, min_queries: int = MIN_QUERIES, seed: int = 0) -> pd.DataFrame:
     """Retrieval and clustering in every space of a scene, and in a random one.
 
     Args:
@@ -91,9 +92,7 @@ def space_table(scene: SceneVectors, *, min_queries: int = 2, seed: int = 0) -> 
         points = {reduction: reduced(vectors, reduction, seed) for reduction, _ in SPACES}
         spaces += [(f"{name}, {how}, {metric}", metric, points[how]) for how, metric in SPACES]
     rows = {name: _measured(scene, points, metric, min_queries, seed) for name, metric, points in spaces}
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = SPACE
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(SPACE)
 
 
 def _measured(

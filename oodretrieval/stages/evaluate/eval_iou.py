@@ -12,7 +12,7 @@ from oodretrieval.charts.segmentation import iou_curve_figure
 from oodretrieval.evaluation import ClassMeasures, IouCurves, IouCurveSums
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
-from oodretrieval.labels import LabelSet, lookup_table
+from oodretrieval.labels import LabelSet, looked_up, lookup_table
 from oodretrieval.results.result import Result
 from oodretrieval.results.rules import Resampling, size_words
 from oodretrieval.results.tables import class_rows, interval_rows
@@ -42,14 +42,15 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes, or the meta model was fitted on all of its images.
+        PartialFailure: If some predictions could not be read; all others are evaluated, and the result written.
     """
-    evaluated = Evaluated.of(settings, run, classes=True)
+    evaluated = Evaluated.of(settings, run, "eval_iou", classes=True)
     work = evaluated.work
     seen = seen_by(run, work, meta_models=[settings.meta_model_name])
     images = work.predicted(seen.others(work.dataset.ids))
     maps = predicted_iou_maps(run, work, settings.meta_model_name) if settings.meta_model_name else None
     compared = _Compared(evaluated.label_set, maps)
-    for prediction in work.predictions(images, "IoU", with_truth=True):
+    for prediction in evaluated.predictions(images, "IoU"):
         compared.add(prediction)
     measures, curves = compared.measures(evaluated.resampling), compared.curves
     tables = {"IoU by class": _class_table(measures)}
@@ -73,6 +74,7 @@ def eval_iou(settings: IouSettings, run: Run) -> dict[str, Any]:
         notes=(*seen.notes, *evaluated.scene_notes),
     )
     files = evaluated.save(result, _pictures(settings, curves))
+    evaluated.require_all_read()
     return {**measures, "file": files[0], "files": files}
 
 
@@ -145,9 +147,8 @@ class _Categories:
         """Compare one image, which has truth."""
         labels = prediction.labels
         assert labels is not None
-        truth = self._true[np.minimum(labels.astype(np.int64), len(self._true) - 1)]
-        predicted = self._predicted[np.minimum(prediction.prediction, len(self._predicted) - 1)]
-        self.measures.update(predicted, truth)
+        predicted = looked_up(prediction.prediction, self._predicted)
+        self.measures.update(predicted, looked_up(labels, self._true))
 
 
 def _class_table(measures: dict[str, Any]) -> pd.DataFrame:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from oodretrieval.charts.retrieval import retrieval_figure
 from oodretrieval.charts.saving import Picture
 from oodretrieval.choices import CENTRED, COSINE, METRICS, NEAR_FRAMES, PUBLISHED
+from oodretrieval.clips import frame_positions
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, UnknownNameError
 from oodretrieval.evaluation import (
     RetrievalMeasures,
-    frame_positions,
     mean_average_precision,
     retrieval_intervals,
 )
@@ -35,7 +35,7 @@ from oodretrieval.stages.evaluate.catalogue_truth import (
     rows_with_truth,
     scene_vectors,
 )
-from oodretrieval.stages.evaluate.embedding_spaces import over_scenes, reduced, space_table
+from oodretrieval.stages.evaluate.embedding_spaces import ABOUT_THE_MEAN, over_scenes, reduced, space_table
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.select.settings import SelectionRule
@@ -44,7 +44,6 @@ from oodretrieval.stores import Catalogue
 logger = logging.getLogger(__name__)
 LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
 RANDOM_REPETITIONS = 5
-ABOUT_THE_MEAN = "centred"
 """The reduction by which cosines become centred ones."""
 
 

@@ -46,8 +46,9 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         StoreError: If no image has a prediction yet; those without are left out with a warning.
         SettingsMismatchError: If a prediction was made with another network, weights or dataset.
         TableError: If the dataset has no truth of classes.
+        PartialFailure: If some predictions could not be read; all others are evaluated, and the result written.
     """
-    evaluated = Evaluated.of(settings, run, classes=True)
+    evaluated = Evaluated.of(settings, run, "eval_segmentation", classes=True)
     label_set = evaluated.label_set
     quality, sizes = _compared(evaluated)
     measures = {**quality.measures(), "intervals": quality.intervals(**asdict(evaluated.resampling))}
@@ -63,14 +64,15 @@ def eval_segmentation(settings: SegmentationSettings, run: Run) -> dict[str, Any
         },
         notes=evaluated.scene_notes,
     )
-    return {**measures, "files": evaluated.save(result)}
+    files = evaluated.save(result)
+    evaluated.require_all_read()
+    return {**measures, "files": files}
 
 
 def _compared(evaluated: Evaluated) -> tuple[SegmentationQuality, set[tuple[int, ...]]]:
     """What the predictions are worth, and their sizes."""
     quality, sizes = SegmentationQuality(evaluated.label_set), set()
-    work = evaluated.work
-    for prediction in work.predictions(work.predicted(), "segmentation", with_truth=True):
+    for prediction in evaluated.predictions(evaluated.work.predicted(), "segmentation"):
         assert prediction.labels is not None  # with_truth
         logits = None if quality.background is None else _logits(prediction)
         quality.update(prediction.prediction, prediction.labels, logits)

@@ -1,12 +1,13 @@
 """What evaluations share: a network on a dataset with truth, the rules of measuring, and how a result is saved."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
 from oodretrieval.charts.saving import Picture, save_pictures
 from oodretrieval.datasets import SegmentationDataset
+from oodretrieval.errors import PartialFailure
 from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.run import Run
@@ -14,7 +15,8 @@ from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, result_folder, save_result
-from oodretrieval.results.rules import Resampling, scene_notes, void_rule
+from oodretrieval.results.rules import Resampling, scene_notes, unread_notes, void_rule
+from oodretrieval.stores import Prediction
 
 
 class SettingsOfEvaluation(Protocol):
@@ -47,6 +49,8 @@ class Evaluated:
         label_set: What the labels mean.
         resampling: How images are resampled for intervals.
         folder: Where the result goes.
+        stage: Name of the evaluation.
+        unread: Image id → why it could not be read: these are left out, and named at the end.
     """
 
     run: Run
@@ -54,14 +58,19 @@ class Evaluated:
     label_set: LabelSet
     resampling: Resampling
     folder: Path
+    stage: str
+    unread: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, settings: SettingsOfEvaluation, run: Run, *, classes: bool = False) -> "Evaluated":
+    def of(
+        cls, settings: SettingsOfEvaluation, run: Run, stage: str, *, classes: bool = False
+    ) -> "Evaluated":
         """What settings name.
 
         Args:
             settings: Of an evaluation.
             run: Configuration and workspace.
+            stage: Name of the evaluation.
             classes: Whether the truth must name classes of the network, not only distinguish known from unknown things.
 
         Returns:
@@ -73,11 +82,11 @@ class Evaluated:
             TableError: If it has no truth, or none of classes.
         """
         work = run.stored(settings.model_name, settings.dataset, settings.common)
-        return cls.on(work, run, settings.evaluation, classes=classes)
+        return cls.on(work, run, settings.evaluation, stage, classes=classes)
 
     @classmethod
     def on(
-        cls, work: StoredWork, run: Run, options: EvaluationSettings, *, classes: bool = False
+        cls, work: StoredWork, run: Run, options: EvaluationSettings, stage: str, *, classes: bool = False
     ) -> "Evaluated":
         """What stored work is evaluated by.
 
@@ -85,6 +94,7 @@ class Evaluated:
             work: Of which network on which dataset.
             run: Configuration and workspace.
             options: Resampling, and the folder of the result.
+            stage: Name of the evaluation.
             classes: As for :meth:`of`.
 
         Returns:
@@ -96,7 +106,8 @@ class Evaluated:
         """
         label_set = work.require_classes() if classes else work.require_truth()
         resampling = options.resampling(work.dataset)
-        return cls(run, work, label_set, resampling, result_folder(run.workspace.path, options.save_dir))
+        folder = result_folder(run.workspace.path, options.save_dir)
+        return cls(run, work, label_set, resampling, folder, stage)
 
     @property
     def dataset(self) -> SegmentationDataset:
@@ -107,6 +118,41 @@ class Evaluated:
     def scene_notes(self) -> tuple[str, ...]:
         """A sentence where all images are of one clip."""
         return scene_notes(self.dataset)
+
+    def predictions(
+        self, images: Sequence[str], doing: str, *, with_truth: bool = True
+    ) -> Iterator[Prediction]:
+        """Read the predictions of images; those that cannot be read go to :attr:`unread`.
+
+        Args:
+            images: Ids of the images, as :meth:`StoredWork.predicted` gives them.
+            doing: What they are read for, next to the progress bar.
+            with_truth: Leave out those without labels.
+
+        Yields:
+            The others, in order.
+
+        Raises:
+            SettingsMismatchError: If another network, other weights or another dataset made one.
+            TableError: If truth is needed, and none of those that could be read has any.
+            AllFailedError: If truth is needed, and none can be read.
+        """
+        left = [image for image in images if image not in self.unread]
+        read = False
+        for prediction in self.work.predictions(left, doing, with_truth=with_truth, failures=self.unread):
+            read = True
+            yield prediction
+        if with_truth and images and not read and self.unread.keys() >= set(images):
+            raise self.work.all_failed(self.stage, self.unread)
+
+    def require_all_read(self) -> None:
+        """End an evaluation, whose result is saved.
+
+        Raises:
+            PartialFailure: If images could not be read: all others are evaluated.
+        """
+        if self.unread:
+            raise PartialFailure(self.stage, self.unread)
 
     def context(
         self, images: int, resolution: str, *, rule: str = "", threshold: str = "", meta_model: str = ""
@@ -137,7 +183,7 @@ class Evaluated:
         )
 
     def save(self, result: Result, pictures: Iterable[Picture] = ()) -> list[str]:
-        """Save a result in the folder of this evaluation; see :func:`save_evaluation`.
+        """Save a result in the folder of this evaluation, with a note of what could not be read.
 
         Args:
             result: What was measured.
@@ -149,7 +195,9 @@ class Evaluated:
         Raises:
             StoreError: If a file cannot be written.
         """
-        return save_evaluation(self.folder, result, pictures)
+        saved = save_pictures(self.folder, result.stem, pictures)
+        noted = replace(result, notes=(*result.notes, *unread_notes(self.unread)), pictures=saved)
+        return [str(path) for path in save_result(self.folder, noted)]
 
 
 def save_evaluation(folder: Path, result: Result, pictures: Iterable[Picture] = ()) -> list[str]:

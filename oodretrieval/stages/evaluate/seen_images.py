@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Iterator, MutableMapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from oodretrieval.errors import TableError, WeightsError
-from oodretrieval.experiment.fitted_images import Carried, SeenImages, seen_images
+from oodretrieval.experiment.fitted_images import Carried, SeenImages, sample_note, seen_images
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.selecting import Selector
@@ -50,10 +51,12 @@ def seen_by(
             logger.info("no novelty model takes part: %s", error)
     if not models:
         return SeenImages()
+    samples = {name: sample_note(carried) for name, carried in models.items()}
+    learned = tuple(f"{name} learned from {note}." for name, note in samples.items() if note)
     seen = seen_images(run.configuration, dataset, work.dataset, work.fingerprints, models)
     for note in seen.notes:
         logger.warning("%s", note)
-    return seen
+    return replace(seen, notes=(*seen.notes, *learned))
 
 
 def score_others(

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
 from oodretrieval.execution import progress
+from oodretrieval.experiment.other_inference import warn_of_other_inference
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.segments import paint_segments
 from oodretrieval.stages.measure.segment_novelty import SegmentNovelty
 from oodretrieval.stores import Prediction, Stored, joined
+from oodretrieval.stores.joined_tables import IMAGE
 
-IMAGE, SEGMENT = "image_id", "segment_id"
+SEGMENT = "segment_id"
 
 
 class SegmentMaps:
@@ -78,7 +80,7 @@ def predicted_iou_maps(run: Run, work: StoredWork, meta_model: str) -> SegmentMa
     """
     model = run.trained.meta_model(meta_model, work.names.model)
     segments = work.segments()
-    work.warn_of_other_inference(meta_model, model.quality.get("made_by", {}), segments.places)
+    warn_of_other_inference(work, meta_model, model.quality.get("made_by", {}), segments.places)
     predicted = (table.assign(predicted_iou=model.predict(table)) for table in segments.tables())
     return SegmentMaps(work.names, predicted, "predicted_iou")
 
@@ -103,7 +105,7 @@ def novelty_maps(run: Run, work: StoredWork, device: torch.device) -> tuple[Segm
     """
     novelty = SegmentNovelty.of_network(run, work.names.model, device)
     segments = work.segments()
-    work.warn_of_other_inference("the novelty model", novelty.model.made_by, segments.places)
+    warn_of_other_inference(work, "the novelty model", novelty.model.made_by, segments.places)
     # not begun, so not shared: the map of an image depends on no other image
     novelty.features.prepare(work, segments.tables([IMAGE]))
     with progress(total=len(segments.places), desc=f"novelty {work.names.dataset}", unit="image") as bar:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from oodretrieval.choices import DEFAULT_METRIC
+from oodretrieval.choices import DEFAULT_METRIC, MIN_QUERIES
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -49,7 +49,7 @@ class RetrievalSettings:
     method: str = ""
     embedding_size: int = 2
     groups: str = "none"
-    min_queries: int = 2
+    min_queries: int = MIN_QUERIES
     compare: bool = True
     scenes: tuple[str, ...] = ()
     seed: int = 0
@@ -73,24 +73,3 @@ class SegmentationSettings:
     model_name: ModelName = ""
     evaluation: EvaluationSettings = EvaluationSettings()
     common: CommonSettings = CommonSettings()
-
-
-@dataclass(frozen=True)
-class SearchSettings:
-    """What to search for.
-
-    Attributes:
-        dataset: Name of the dataset, which must have truth.
-        classes: Names of classes or label ids; all that the labels name if empty.
-        min_pixels: Pixels of a class that an image needs.
-        save_dir: Folder for the tables; by default ``evaluation`` in the workspace.
-    """
-
-    dataset: DatasetName = ""
-    classes: tuple[str | int, ...] = ()
-    min_pixels: int = 1
-    save_dir: str = ""
-    common: CommonSettings = CommonSettings()
-
-    def __post_init__(self) -> None:
-        require_at_least(self, 1, "min_pixels")

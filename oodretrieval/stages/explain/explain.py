@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.fixations import fixation_figure
 from oodretrieval.charts.saving import save_picture
-from oodretrieval.errors import ImageError, PartialFailure, SettingsError, UnknownNameError
+from oodretrieval.errors import AllFailedError, ImageError, PartialFailure, SettingsError, UnknownNameError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.datasets import require_images
 from oodretrieval.experiment.device import choose_device
@@ -40,6 +40,7 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         SettingsError: If an image or class is unknown.
         UnknownOperationError: If the network does something that no rule is known for.
         PartialFailure: If some images could not be read; all others were explained.
+        AllFailedError: If none could be read.
     """
     dataset = run.dataset(settings.dataset, settings.common)
     require_images(dataset, settings.dataset, settings.images)
@@ -71,6 +72,13 @@ def explain(settings: ExplainSettings, run: Run) -> dict[str, Any]:
         title = f"Why {settings.model_name} sees this in {image_id}"
         figure = fixation_figure(sample.image, explained, title)
         files.append(str(save_picture(folder / f"{name}.png", figure)))
+    if failures and len(failures) == len(images):
+        raise AllFailedError(
+            "explain",
+            f"dataset {settings.dataset!r} that are asked for",
+            failures,
+            "mend them, set args.root to where they are, or name others by args.images",
+        )
     if failures:
         raise PartialFailure("explain", failures)
     return {"files": files}

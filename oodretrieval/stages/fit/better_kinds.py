@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation import r2
 from oodretrieval.meta_models import KINDS, training_rows
-from oodretrieval.stages.fit.chosen_segments import ChosenSegments
+from oodretrieval.stages.fit.chosen_segments import Split
 from oodretrieval.stages.fit.meta_evaluation import ALL_FEATURES, MEAN, evaluated_sets
-
-Split = tuple[ChosenSegments, ChosenSegments]
 
 
 def caution(measures: Mapping[str, Any], kind: str, splits: Sequence[Split], strict: bool, seed: int) -> str:

@@ -99,3 +99,7 @@ class ChosenSegments:
             start += len(table)
             if here.any():
                 yield table[here]
+
+
+Split = tuple[ChosenSegments, ChosenSegments]
+"""Segments to learn from, and segments to evaluate on."""

@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
-from oodretrieval.errors import ChecksumError, StoreError
+from oodretrieval.errors import PartialFailure, StoreError
 from oodretrieval.evaluation import LogitStatistics, LogitStatisticsSums
 from oodretrieval.evaluation.ood_components import KNOWN
+from oodretrieval.experiment.fitted_images import LEFT_OUT
 from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored_work import StoredWork
-from oodretrieval.files import CHECKSUM, UNSEALED, require_checksum, sealed_path, verify
+from oodretrieval.sealed_arrays import UNREADABLE, read_arrays, write_arrays
 from oodretrieval.stages.fit.settings import LogitStatisticsSettings
 from oodretrieval.stores import (
     Prediction,
@@ -47,6 +46,8 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
         StoreError: If there is no prediction, or it kept no logits.
         TableError: If the dataset has no truth of classes.
         SettingsMismatchError: If the file exists and was made with other settings.
+        PartialFailure: If some predictions cannot be read: all others are counted, and the next run tries again.
+        AllFailedError: If none can be read.
     """
     work = run.stored(settings.model_name, settings.dataset, settings.common)
     label_set = work.require_classes()
@@ -61,14 +62,14 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
         "images": images_key({image: record.digest for image, record in records.items()}),
         "inference": next((inference_of(record.settings) for record in records.values()), {}),
     }
-    if path.is_file() and not settings.common.overwrite:
-        recorded, statistics = _read(path)
-        require_same_settings(path, recorded, made_by)
-        logger.info("%s is there already; args.overwrite=True computes it again", path)
-    else:
-        statistics = _gather(work, images)
-        _write(path, statistics, made_by)
+    failures: dict[str, str] = {}
+    statistics = None if settings.common.overwrite else _whole(path, made_by)
+    if statistics is None:
+        statistics = _gather(work, images, failures)
+        _write(path, statistics, made_by | ({LEFT_OUT: list(failures)} if failures else {}))
         logger.info("saved %s", path)
+    else:
+        logger.info("%s is there already; args.overwrite=True computes it again", path)
     classes = label_set.class_names
     measures = {
         key: dict(zip(classes, getattr(statistics, key).tolist(), strict=True))
@@ -77,16 +78,32 @@ def compute_logit_statistics(settings: LogitStatisticsSettings, run: Run) -> dic
     logger.info("%-20s %10s %10s %12s", "largest logit of", "mean", "std", "pixels")
     for name in classes:
         logger.info("%-20s %10.3f %10.3f %12d", name, *(values[name] for values in measures.values()))
+    if failures:
+        raise PartialFailure("compute_logit_statistics", failures)
     return {"path": str(path), **measures}
 
 
-def _gather(work: StoredWork, images: Sequence[str]) -> LogitStatistics:
+def _whole(path: Path, made_by: dict[str, Any]) -> LogitStatistics | None:
+    """The statistics that are there; None where there are none, or images were left out of them."""
+    if not path.is_file():
+        return None
+    recorded, statistics = _read(path)
+    left_out = recorded.pop(LEFT_OUT, None)
+    if left_out:  # with them, the images are others
+        made_by = {**made_by, "images": recorded["images"]}
+    require_same_settings(path, recorded, made_by)
+    return None if left_out else statistics
+
+
+def _gather(work: StoredWork, images: Sequence[str], failures: dict[str, str]) -> LogitStatistics:
+    """The statistics of all predictions that can be read; the others go to ``failures``."""
     sums: LogitStatisticsSums | None = None
-    for prediction in work.predictions(images, "logits", with_truth=True):
+    for prediction in work.predictions(images, "logits", with_truth=True, failures=failures):
         sums = sums or LogitStatisticsSums(prediction.num_classes)
         known = np.asarray(prediction.unknown()) == KNOWN
         sums.update(require_logits(prediction, "logit statistics"), known)
-    assert sums is not None  # with_truth
+    if sums is None:  # as with_truth raises where there is no truth
+        raise work.all_failed("compute_logit_statistics", failures)
     return sums.statistics()
 
 
@@ -148,18 +165,15 @@ def _in_workspace(workspace: Workspace, model_name: str) -> Path:
 
 def _write(path: Path, statistics: LogitStatistics, made_by: dict[str, Any]) -> None:
     arrays = {name: getattr(statistics, name) for name in ("mean", "std", "pixels")}
-    with sealed_path(path) as temporary:
-        temporary.write_bytes(save(arrays, {"made_by": json.dumps(made_by), CHECKSUM: UNSEALED}))
+    write_arrays(path, arrays, {"made_by": json.dumps(made_by)})
 
 
 def _read(path: Path) -> tuple[dict[str, Any], LogitStatistics]:
     try:
-        with safe_open(path, "numpy") as file:
-            description = file.metadata()
-            require_checksum(verify(path), description.get(CHECKSUM))
-            made_by = json.loads(description["made_by"])
-            return made_by, LogitStatistics(*(file.get_tensor(name) for name in ("mean", "std", "pixels")))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ChecksumError) as error:
+        description, arrays = read_arrays(path)
+        made_by = json.loads(description["made_by"])
+        return made_by, LogitStatistics(*(arrays[name] for name in ("mean", "std", "pixels")))
+    except (*UNREADABLE, KeyError, TypeError, ValueError) as error:
         raise StoreError(
-            f"{path} is damaged ({error}); remove it and run scripts/compute_logit_statistics.py again"
+            f"{path} is damaged ({error}); run scripts/compute_logit_statistics.py again with args.overwrite=True"
         ) from error

@@ -8,22 +8,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from oodretrieval.clips import clip_names
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.errors import SettingsError, StoreError, TableError
-from oodretrieval.evaluation import clip_names
 from oodretrieval.experiment.fitted_images import FITTED_ON, fitted_on, seen_images
 from oodretrieval.experiment.provenance import inference_of
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import folds_of, held_out_rows
-from oodretrieval.stages.fit.chosen_segments import ChosenSegments
+from oodretrieval.stages.fit.chosen_segments import ChosenSegments, Split
 from oodretrieval.stages.fit.settings import TrainMetaSettings
 from oodretrieval.stores import CurrentSegments
 
 logger = logging.getLogger(__name__)
-Split = tuple[ChosenSegments, ChosenSegments]
-"""Segments to learn from, and segments to evaluate on."""
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def evaluated_sets(table: pd.DataFrame) -> dict[str, NDArray[np.bool_]]:
     return {name: rows for name, rows in sets.items() if rows.any()}
 
 
-def evaluate(
+def evaluate_estimates(
     table: pd.DataFrame, found: Mapping[str, Estimate], resampling: Resampling, against: str = ""
 ) -> dict[str, dict[str, Any]]:
     """Measures of every estimate on every set of segments, with intervals.
@@ -260,7 +260,7 @@ def resamples_of(
 
 
 def as_tables(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFrame]:
-    """What :func:`evaluate` gave as tables for people.
+    """What :func:`evaluate_estimates` gave as tables for people.
 
     Args:
         measures: By set of segments and name.
@@ -274,7 +274,6 @@ def as_tables(measures: Mapping[str, Mapping[str, Any]]) -> dict[str, pd.DataFra
             name: {"segments": values["segments"], **interval_columns(values, MEASURES, " 95 %")}
             for name, values in rows.items()
         }
-        table = pd.DataFrame.from_dict(cells, orient="index")
-        table.index.name = "meta model"
+        table = pd.DataFrame.from_dict(cells, orient="index").rename_axis("meta model")
         tables[what] = table
     return tables

@@ -31,12 +31,12 @@ def window_bank(
         The bank, None if nothing is known by truth; and image id → reason of those that cannot be read.
 
     Raises:
-        StoreError: If a prediction is missing or damaged.
+        SettingsMismatchError: If a prediction is of other settings.
     """
     found: list[list[NDArray[np.float32]]] = []
     failures: dict[str, str] = {}
     chosen = [images[place] for place in spread(len(images), IMAGES)]
-    for prediction in work.predictions(chosen, f"windows {work.names.dataset}"):
+    for prediction in work.predictions(chosen, f"windows {work.names.dataset}", failures=failures):
         truth = prediction.unknown()
         if truth is None:
             continue

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
@@ -101,6 +102,6 @@ class TrainNoveltySettings:
 
     dataset: DatasetName = ""
     model_name: ModelName = ""
-    backbone: str = "tf_efficientnet_lite0"
+    backbone: str = BACKBONE
     seed: int = 0
     common: CommonSettings = CommonSettings()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from oodretrieval.errors import WeightsError
 from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.fitted_images import FITTED_ON
@@ -17,12 +18,13 @@ from oodretrieval.meta_models import MetaModel, save_meta_model, training_rows
 from oodretrieval.results.result import Result, result_folder, save_result
 from oodretrieval.results.rules import Resampling, resample_notes, scene_notes, void_rule
 from oodretrieval.stages.fit.better_kinds import caution
-from oodretrieval.stages.fit.held_out import Division, Split
+from oodretrieval.stages.fit.chosen_segments import Split
+from oodretrieval.stages.fit.held_out import Division
 from oodretrieval.stages.fit.meta_evaluation import (
     as_tables,
     cross_validated,
     estimates,
-    evaluate,
+    evaluate_estimates,
     positive_threshold,
 )
 from oodretrieval.stages.fit.meta_recipe import HYPERPARAMETERS, Recipe
@@ -83,7 +85,10 @@ def _trained(recipe: Recipe, made_by: dict[str, Any]) -> MetaModel | None:
     """The model that is there, if it was trained with these settings; None if there is none."""
     if not recipe.path.is_file():
         return None
-    model = load_meta_model_of(recipe.entry, recipe.path)
+    try:
+        model = load_meta_model_of(recipe.entry, recipe.path)
+    except WeightsError as error:
+        raise WeightsError(f"{error}; args.overwrite=True trains one in its place") from error
     require_asked_settings(recipe.path, model.quality.get("made_by", {}), made_by)
     return model
 
@@ -100,7 +105,7 @@ def _evaluated(
         found = cross_validated(recipe, train, fold, settings.strict)
     else:
         found = estimates(recipe, model, taught, evaluated.parts(), settings.strict)
-    measures = evaluate(evaluated.table, found, _resampling(division))
+    measures = evaluate_estimates(evaluated.table, found, _resampling(division))
     words = caution(measures, model.kind, splits, settings.strict, settings.recipe.seed)
     if words:
         logger.warning("%s", words)

@@ -13,7 +13,7 @@ from oodretrieval.execution import map_processes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stage_failures import StageFailures
-from oodretrieval.stages.measure.segment_blocks import Block, compute_block
+from oodretrieval.stages.measure.segment_blocks import BlockTask, compute_block
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stores import Stored, Workspace
 from oodretrieval.stores.table_layout import TableLayout
@@ -33,6 +33,7 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
 
     Raises:
         StoreError: If nothing is predicted yet.
+        AllFailedError: If not one prediction could be read.
         SettingsMismatchError: If predictions or tables were made with other settings.
         PartialFailure: If some predictions could not be read; all others are done.
     """
@@ -42,7 +43,9 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
     wanted = work.dataset.ids
     predicted = work.predicted(wanted)
     records = work.records(predicted)
-    made_by = next((dict(record.settings) for record in records.values()), {})
+    if not records:
+        raise work.all_failed("compute_metrics", {image: work.why_unread(image) for image in predicted})
+    made_by = dict(next(iter(records.values())).settings)
     _require_measurable(run.workspace.prediction_folder(work.names), made_by)
     folder = run.workspace.segments_folder(work.names)
     with (
@@ -56,7 +59,7 @@ def compute_metrics(settings: MetricsSettings, run: Run) -> dict[str, Any]:
         )
         tried = [image for image in predicted if image not in skipped]
         todo = tried if settings.common.overwrite else layout.outstanding(tried, records)
-        tasks = [Block(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
+        tasks = [BlockTask(tuple(images), to) for to, images in layout.destinations(layout.numbers(todo))]
         failures: dict[str, str] = {}
         try:
             return _run(tasks, settings, folder, len(tried), failures)
@@ -78,7 +81,7 @@ def _require_measurable(folder: Path, made_by: Mapping[str, Any]) -> None:
 
 
 def _run(
-    tasks: list[Block], settings: MetricsSettings, folder: Path, tried: int, failures: dict[str, str]
+    tasks: list[BlockTask], settings: MetricsSettings, folder: Path, tried: int, failures: dict[str, str]
 ) -> dict[str, Any]:
     segments = 0
     what, unit = "segment metrics", "block"

@@ -17,7 +17,7 @@ from oodretrieval.stores.table_layout import Destination
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockTask:
     """What a worker process needs to know.
 
     Attributes:
@@ -29,7 +29,7 @@ class Block:
     destination: Destination
 
 
-def compute_block(task: Block) -> tuple[int, dict[str, str]]:
+def compute_block(task: BlockTask) -> tuple[int, dict[str, str]]:
     """Compute the segments of some images and write them into one part.
 
     Args:

@@ -46,6 +46,7 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         SettingsMismatchError: If predictions of the same name were made with other settings.
         WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
+        AllFailedError: If not one could.
     """
     on_cluster = settings.common.engine == RAY
     run = run.for_others() if on_cluster else run

@@ -28,9 +28,8 @@ from oodretrieval.stages.predict.outcomes import NetworkOutcome, require_classes
 from oodretrieval.stages.predict.settings import InferenceSettings
 from oodretrieval.stages.predict.transfers import Download, Lanes
 from oodretrieval.stores import Prediction
+from oodretrieval.uncertainty import is_softmax
 
-SUM_TOLERANCE = 1e-2
-"""How far from 1 the outputs of a pixel may sum up to be taken for a softmax (half precision is that coarse)."""
 _PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -192,24 +191,12 @@ class Segmenter:
 
     def _require_logits(self, first: NDArray[np.float32]) -> None:
         """Refuse a network that returns probabilities, by its first batch."""
-        if is_softmax(first[:, self._background :]):
+        if is_softmax(first[:, self._background :], axis=1):
             raise ConfigurationError(
                 f"the network ({self._described}) returns a softmax: no output is negative, and those of a pixel sum "
                 "up to 1; expected logits, so leave the softmax out of the class (or take the logarithm of it)"
             )
         self._seen = True
-
-
-def is_softmax(values: NDArray[np.floating]) -> bool:
-    """Whether the outputs ``values``, ``(N, C, h, w)``, are nowhere negative and sum to 1 over the classes.
-
-    Example:
-        >>> is_softmax(np.full((1, 4, 2, 2), 0.25)), is_softmax(np.zeros((1, 4, 2, 2)))
-        (True, False)
-    """
-    if values.shape[1] < 2 or values.min() < 0:
-        return False
-    return bool(np.abs(values.sum(axis=1, dtype=np.float64) - 1).max() <= SUM_TOLERANCE)
 
 
 def _around(network: nn.Module, settings: InferenceSettings) -> nn.Module:

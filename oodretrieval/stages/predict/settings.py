@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from oodretrieval.choices import WINDOW_GRID, Keep, fits_window_grid
+from oodretrieval.choices import KEPT, WINDOW_GRID, WINDOW_OVERLAP, Keep, fits_window_grid
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 from oodretrieval.seen_size import shrinking_to, shrunk_size
@@ -55,7 +55,7 @@ class InferenceSettings:
     batch_size: int = 1
     resize: int = -1
     window: str = ""
-    overlap: float = 0.25
+    overlap: float = WINDOW_OVERLAP
     scales: tuple[float, ...] = (1.0,)
     flip: bool = False
 
@@ -159,7 +159,7 @@ class PredictSettings:
     dataset: DatasetName = ""
     model_name: ModelName = ""
     classindex: int = -1
-    keep: Keep = "logits"
+    keep: Keep = KEPT
     source: str = ""
     inference: InferenceSettings = InferenceSettings()
     common: CommonSettings = CommonSettings()

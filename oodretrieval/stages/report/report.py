@@ -6,27 +6,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from oodretrieval import __version__
 from oodretrieval.charts.contact_sheets import Sheet, data_address, tiles
 from oodretrieval.datasets import SegmentationDataset
-from oodretrieval.errors import StoreError, UnknownNameError, WeightsError
-from oodretrieval.experiment.configuration import Configuration
+from oodretrieval.errors import PartialFailure, StoreError, UnknownNameError, WeightsError
 from oodretrieval.experiment.predicted_classes import predicted_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.files import atomic_path
 from oodretrieval.masks import RunLengthMask
+from oodretrieval.meta_models import MetaModel
 from oodretrieval.results.saved_results import SavedResult
 from oodretrieval.results.tables import NO_VALUE
+from oodretrieval.stages.report.rated_segments import RatedSegments
 from oodretrieval.stages.report.report_evaluations import saved_evaluations
 from oodretrieval.stages.report.report_segments import candidate_sheet, cluster_sheets, orders, segment_lines
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.crops import segment_masks
-from oodretrieval.stores import PREDICTED_IOU, Catalogue, Stored, Workspace
+from oodretrieval.stores import Catalogue, Stored, Workspace
+from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
 
@@ -43,28 +46,31 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
 
     Raises:
         StoreError: If there is no segment table of this network on this dataset.
-        ImageError: If an image cannot be read.
+        PartialFailure: If some images cannot be read: the page is written, and their pictures are blank.
     """
     run, settings = _of_catalogue(settings, run)
     settings = run.with_meta_model(settings)
     work = run.stored(settings.model_name, settings.dataset, settings.common)
-    dataset, table = work.dataset, work.table()
+    dataset = work.dataset
     missing: list[str] = []
     catalogue = _catalogue(settings, run.workspace, missing)
     evaluations = saved_evaluations(settings, run.workspace, catalogue, dataset.label_set, missing)
-    class_names = _class_names(settings, run.configuration, dataset, table)
-    segment_sheets = _rated_sheets(settings, run, work, table, class_names, missing)
+    rated = RatedSegments.of(work.segments(), _meta_model(settings, run, missing), settings.min_pixels)
+    unread: dict[str, str] = {}
+    segment_sheets = _rated_sheets(settings, run, work, rated, (missing, unread))
     page = (
         _environment()
         .get_template("report.html")
         .render(
             title=f"{settings.model_name} on {settings.dataset}",
-            facts=_facts(settings, dataset, table, catalogue),
+            facts=_facts(settings, dataset, rated, catalogue),
             settings=flat(settings),
             evaluations=[_shown(evaluation) for evaluation in evaluations],
-            candidates=candidate_sheet(catalogue, settings.segments) if catalogue is not None else None,
+            candidates=candidate_sheet(catalogue, settings.segments, unread)
+            if catalogue is not None
+            else None,
             segment_sheets=segment_sheets,
-            cluster_sheets=_clusters(settings, catalogue),
+            cluster_sheets=_clusters(settings, catalogue, unread),
             missing=missing,
         )
     )
@@ -74,6 +80,8 @@ def report(settings: ReportSettings, run: Run) -> dict[str, Any]:
     logger.info("%s: %d evaluations, %.1f MB", path, len(evaluations), path.stat().st_size / 1e6)
     for what in missing:
         logger.info("not in it: %s", what)
+    if unread:
+        raise PartialFailure("report", unread)
     return {"file": str(path), "evaluations": len(evaluations), "missing": missing}
 
 
@@ -99,11 +107,11 @@ def _of_catalogue(settings: ReportSettings, run: Run) -> tuple[Run, ReportSettin
     )
 
 
-def _clusters(settings: ReportSettings, catalogue: Catalogue | None) -> list[Sheet]:
+def _clusters(settings: ReportSettings, catalogue: Catalogue | None, unread: dict[str, str]) -> list[Sheet]:
     if catalogue is None:
         return []
     number = settings.clusters or None
-    return list(cluster_sheets(catalogue, settings.method, number, settings.segments, settings.seed))
+    return list(cluster_sheets(catalogue, settings.method, number, settings.segments, settings.seed, unread))
 
 
 def _environment() -> Environment:
@@ -126,13 +134,13 @@ def _path(settings: ReportSettings, workspace: Workspace) -> Path:
 
 
 def _facts(
-    settings: ReportSettings, dataset: SegmentationDataset, table: pd.DataFrame, catalogue: Catalogue | None
+    settings: ReportSettings, dataset: SegmentationDataset, rated: RatedSegments, catalogue: Catalogue | None
 ) -> dict[str, str]:
     return {
         "network": settings.model_name,
         "dataset": settings.dataset,
         "images": f"{len(dataset):,}",
-        "segments": f"{len(table):,} in {table['image_id'].nunique():,} images",
+        "segments": f"{rated.segments:,} in {rated.images:,} images",
         "meta model": settings.meta_model_name,
         "catalogue": f"{catalogue.name}, {len(catalogue):,} {catalogue.candidates}"
         if catalogue is not None
@@ -145,9 +153,12 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
     name = settings.embeddings_file or settings.dataset
     try:
         return Catalogue.named(workspace, name, verify=settings.common.verify)
-    except (StoreError, UnknownNameError):
+    except (StoreError, UnknownNameError) as error:
         if settings.embeddings_file:
             raise
+        if (workspace.catalogue_folder(name) / MANIFEST).is_file():
+            missing.append(f"candidates and clusters: {error}")
+            return None
         missing.append(
             f"candidates and clusters: scripts/compute_embeddings.py with "
             f"{_named(settings).arguments} args.meta_model_name={settings.meta_model_name}"
@@ -176,53 +187,60 @@ def _shown(evaluation: SavedResult) -> dict[str, Any]:
     }
 
 
-def _class_names(
-    settings: ReportSettings, configuration: Configuration, dataset: SegmentationDataset, table: pd.DataFrame
-) -> dict[int, str]:
-    count = sum(str(column).startswith("cprob") for column in table.columns)
-    mapping = predicted_classes(configuration.model(settings.model_name), dataset, count)
-    return {i: name for i, (name, _) in mapping.items()}
+def _meta_model(settings: ReportSettings, run: Run, missing: list[str]) -> MetaModel | None:
+    try:
+        return run.trained.meta_model(settings.meta_model_name, settings.model_name)
+    except WeightsError as error:
+        missing.append(f"best and worst segments: {error}")
+        return None
 
 
 def _rated_sheets(
     settings: ReportSettings,
     run: Run,
     work: StoredWork,
-    table: pd.DataFrame,
-    class_names: dict[int, str],
-    missing: list[str],
+    rated: RatedSegments,
+    gaps: tuple[list[str], dict[str, str]],
 ) -> list[Sheet]:
-    """The segments of lowest and highest predicted IoU, and where the estimate errs most."""
-    try:
-        model = run.trained.meta_model(settings.meta_model_name, settings.model_name)
-    except WeightsError as error:
-        missing.append(f"best and worst segments: {error}")
+    """The segments of lowest and highest predicted IoU, and where the estimate errs most.
+
+    ``gaps`` get what is missing, and image id → why it cannot be read.
+    """
+    missing, unread = gaps
+    if rated.large is None:
         return []
-    large = table[(table["S"] >= settings.min_pixels)].reset_index(drop=True)
-    if large.empty:
+    if rated.large.empty:
         missing.append(
             f"best and worst segments: none has {settings.min_pixels} pixels; lower args.min_pixels"
         )
         return []
-    large[PREDICTED_IOU] = model.predict(large)
     dataset = work.dataset
+    mapping = predicted_classes(run.configuration.model(settings.model_name), dataset, rated.classes)
+    class_names = {i: name for i, (name, _) in mapping.items()}
     make = partial(
         tiles,
         image_of=lambda image_id: work.sample(image_id).image,
         lines_of=lambda row: segment_lines(row, class_names, dataset),
+        unread=unread,
     )
-    sheets = []
-    for title, note, order in orders(large):
-        shown = large.loc[order[: settings.segments]]
-        sheets.append(Sheet(title, note, make(shown, masks=_masks(work, shown))))
-    return sheets
+    shown = {title: (note, order[: settings.segments]) for title, note, order in orders(rated.large)}
+    rows = rated.read(np.concatenate([order for _, order in shown.values()]))
+    return [
+        Sheet(title, note, make(rows.loc[order], masks=_masks(work, rows.loc[order], unread)))
+        for title, (note, order) in shown.items()
+    ]
 
 
-def _masks(work: StoredWork, segments: pd.DataFrame) -> list[RunLengthMask | None]:
-    """The mask of each segment, so that it can be outlined."""
+def _masks(work: StoredWork, segments: pd.DataFrame, unread: dict[str, str]) -> list[RunLengthMask | None]:
+    """The mask of each segment, so that it can be outlined; None where the prediction cannot be read."""
     masks: list[RunLengthMask | None] = [None] * len(segments)
     for image, places in segments.groupby("image_id").indices.items():
         numbers = segments["segment_id"].to_numpy()[places].tolist()
-        for place, mask in zip(places, segment_masks(work, str(image), numbers), strict=True):
+        try:
+            found = segment_masks(work, str(image), numbers)
+        except StoreError as error:
+            unread[str(image)] = str(error)
+            continue
+        for place, mask in zip(places, found, strict=True):
             masks[int(place)] = mask
     return masks

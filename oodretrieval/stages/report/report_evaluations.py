@@ -40,19 +40,19 @@ def saved_evaluations(
         workspace: Where results lie.
         catalogue: Of its candidates, if there is one.
         label_set: Of the dataset; None without truth.
-        missing: Gets what has not run yet, with its command.
+        missing: Gets what has not run yet, with its command, and what cannot be read.
 
     Returns:
         Candidate classes, then the order of :data:`EVALUATIONS`, then all others.
     """
     found = [
         evaluation
-        for evaluation in read_results(result_folder(workspace.path))
+        for evaluation in read_results(result_folder(workspace.path), missing)
         if (evaluation.context["dataset"], evaluation.context["model"])
         == (settings.dataset, settings.model_name)
     ]
     if catalogue is not None:
-        found += read_results(result_folder(catalogue.path))
+        found += read_results(result_folder(catalogue.path), missing)
     order = list(EVALUATIONS)
     kinds = [evaluation.stem.split("_")[0] for evaluation in found]
     missing += [

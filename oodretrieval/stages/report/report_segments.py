@@ -1,6 +1,6 @@
 """Which segments a report shows, in what order, and what stands below them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,18 +39,21 @@ def orders(table: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.intp]]]:
         yield "Underestimated", "Predicted IoU furthest below the true one.", low
 
 
-def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
+def candidate_sheet(
+    catalogue: Catalogue, shown: int, unread: MutableMapping[str, str] | None = None
+) -> Sheet | None:
     """The segments of a catalogue in the order of the score that selected them, each thing once.
 
     Args:
         catalogue: Whose segments.
         shown: Segments shown, at most.
+        unread: See :func:`~oodretrieval.charts.contact_sheets.tiles`.
 
     Returns:
         The sheet; None for a catalogue without scores.
 
     Raises:
-        ImageError: If an image cannot be read.
+        ImageError: If an image cannot be read, and ``unread`` is not given.
     """
     candidates = Candidates.of(catalogue)
     if candidates is None:
@@ -74,15 +77,20 @@ def candidate_sheet(catalogue: Catalogue, shown: int) -> Sheet | None:
         note += (
             f" {len(segments) - len(order)} of {len(segments)} repeat one in a near frame and are left out."
         )
-    return Sheet("Candidates", note, _catalogue_tiles(catalogue, segments.loc[order[:shown]], lines))
+    return Sheet("Candidates", note, _catalogue_tiles(catalogue, segments.loc[order[:shown]], lines, unread))
 
 
 def _catalogue_tiles(
-    catalogue: Catalogue, segments: pd.DataFrame, lines_of: Callable[[pd.Series], Sequence[str]]
+    catalogue: Catalogue,
+    segments: pd.DataFrame,
+    lines_of: Callable[[pd.Series], Sequence[str]],
+    unread: MutableMapping[str, str] | None,
 ) -> tuple[Tile, ...]:
     """Tiles of rows of a catalogue, which knows its images by their paths."""
     masks = [catalogue.masks[int(row)] for row in segments.index]
-    return tiles(segments, lambda path: read_image(Path(path)), lines_of, by="image_path", masks=masks)
+    return tiles(
+        segments, lambda path: read_image(Path(path)), lines_of, by="image_path", masks=masks, unread=unread
+    )
 
 
 def segment_lines(
@@ -106,7 +114,12 @@ def segment_lines(
 
 
 def cluster_sheets(
-    catalogue: Catalogue, method: str, clusters: int | None, shown: int, seed: int
+    catalogue: Catalogue,
+    method: str,
+    clusters: int | None,
+    shown: int,
+    seed: int,
+    unread: MutableMapping[str, str] | None = None,
 ) -> Iterator[Sheet]:
     """The clusters of a catalogue, the largest first.
 
@@ -116,12 +129,13 @@ def cluster_sheets(
         clusters: Their number; None for the elbow of k-means.
         shown: Segments shown of each, at most; those nearest to its centre.
         seed: Of the clustering.
+        unread: See :func:`~oodretrieval.charts.contact_sheets.tiles`.
 
     Yields:
         One sheet a cluster.
 
     Raises:
-        ImageError: If an image cannot be read.
+        ImageError: If an image cannot be read, and ``unread`` is not given.
     """
     segments, vectors = catalogue.segments.reset_index(drop=True), np.asarray(catalogue.vectors)
     groups = cluster(vectors, method, clusters, seed)
@@ -130,7 +144,7 @@ def cluster_sheets(
         rows = np.flatnonzero(groups == group)
         away = np.linalg.norm(vectors[rows] - vectors[rows].mean(axis=0), axis=1)
         nearest = segments.loc[rows[np.argsort(away, kind="stable")][:shown]]
-        made = _catalogue_tiles(catalogue, nearest, lambda row: _catalogue_lines(row, classes))
+        made = _catalogue_tiles(catalogue, nearest, lambda row: _catalogue_lines(row, classes), unread)
         yield Sheet(f"Cluster {group + 1}", f"{len(rows)} segments, nearest to its centre first.", made)
 
 

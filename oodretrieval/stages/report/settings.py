@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import LARGE_SEGMENT
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
 
@@ -27,7 +28,7 @@ class ReportSettings:
     model_name: ModelName = ""
     meta_model_name: str = ""
     embeddings_file: str = ""
-    min_pixels: int = 400
+    min_pixels: int = LARGE_SEGMENT
     segments: int = 24
     clusters: int = 0
     method: str = "agglomerative"

@@ -11,6 +11,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.plain_classes import plain_classes
+from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import CANDIDATES
 
@@ -19,7 +20,7 @@ def catalogue_settings(
     settings: EmbedSettings,
     run: Run,
     works: Mapping[str, StoredWork],
-    with_meta_model: bool = True,
+    selector: Selector,
 ) -> dict[str, Any]:
     """What made a catalogue, and the tables that its readers need.
 
@@ -27,16 +28,15 @@ def catalogue_settings(
         settings: What was selected and how it was embedded.
         run: Configuration and workspace.
         works: Name of a dataset → its segments.
-        with_meta_model: Whether there is a predicted IoU; the rule may need none.
+        selector: What selected, with the models that it needed.
 
     Returns:
         Plain values.
     """
     datasets = {name: work.dataset for name, work in works.items()}
     first = next(iter(datasets.values()))
-    meta_model = settings.meta_model_name if with_meta_model else ""
+    meta_model = settings.meta_model_name if selector.meta_model is not None else ""
     entry = run.configuration.model(settings.model_name)
-    novelty = run.novelty_model_path(settings.model_name)
     thresholds = ("iou_threshold", "min_height", "min_width", "min_pixels")
     selecting = ("select_by", "select_quantile", "select_number")
     crops = ("min_crop_height", "min_crop_width", "crop_size")
@@ -51,7 +51,7 @@ def catalogue_settings(
         "model": settings.model_name,
         "meta_model": meta_model,
         "meta_model_hash": cached_weights_hash(run.trained.meta_model_path(meta_model)) if meta_model else "",
-        "novelty_model_hash": cached_weights_hash(novelty) if settings.rule.needs_novelty_model else "",
+        "novelty_model_hash": cached_weights_hash(selector.novelty_file[1]) if selector.novelty_file else "",
         "datasets": list(datasets),
         "video": [name for name, dataset in datasets.items() if getattr(dataset, "video", False)],
         "segments": {name: dict(work.segments().settings) for name, work in works.items()},

@@ -11,25 +11,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from oodretrieval.choices import OBJECTS, PUBLISHED
+from oodretrieval.choices import OBJECTS, OBJECTS_AN_IMAGE, PUBLISHED
 from oodretrieval.embedding import embedding_name
-from oodretrieval.errors import SettingsError, StoreError
+from oodretrieval.errors import AllFailedError, SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.catalogue_settings import catalogue_settings
-from oodretrieval.stages.select.crops import Crops, MasksOf, among, segment_masks, with_values
+from oodretrieval.stages.select.crops import OF_IMAGE, Crops, MasksOf, among, segment_masks, with_values
 from oodretrieval.stages.select.embed_again import embed_again
 from oodretrieval.stages.select.embedded_blocks import CandidateBlock, embedded_block
 from oodretrieval.stages.select.embedder import Embedder
 from oodretrieval.stages.select.objects import Objects, region_masks
 from oodretrieval.stages.select.on_cluster import embed_on_cluster
 from oodretrieval.stages.select.scored_segments import ELIGIBLE, ScoredSegments, tables_of
-from oodretrieval.stages.select.selecting import Selector
+from oodretrieval.stages.select.selecting import Selector, highest
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
-from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
+from oodretrieval.stores import OWN_SCORE, PREDICTED_IOU, SELECT_SCORE, Catalogue, CatalogueWriter
 from oodretrieval.stores.blocks import blocks
 from oodretrieval.stores.catalogue import MANIFEST
 from oodretrieval.stores.stored import catalogue_name
@@ -57,6 +57,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         StoreError: If a table is missing, no segment is selected, or ``limit`` would cut a finished catalogue.
         SettingsMismatchError: If the catalogue was made with other settings.
         PartialFailure: If some images could not be read; all others are done.
+        AllFailedError: If not one could be read.
     """
     if settings.load_file:
         return embed_again(settings, run)
@@ -65,7 +66,7 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
     embedder = Embedder(settings, run, settings.model_name)
     selector = Selector(settings.rule, embedder.device, run, settings.model_name, settings.meta_model_name)
     works = {name: run.stored(settings.model_name, name, settings.common) for name in settings.dataset}
-    made_by = catalogue_settings(settings, run, works, selector.meta_model is not None)
+    made_by = catalogue_settings(settings, run, works, selector)
     name = catalogue_name(settings.save_file, settings.dataset)
     folder = run.workspace.catalogue_folder(name)
     # What cannot be read is tried again each time: it is found at once, and what is selected depends on all that can.
@@ -79,15 +80,17 @@ def compute_embeddings(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             failing.skipped(dataset, work.dataset, work.dataset.ids)
         if settings.common.limit and not settings.common.overwrite:
             _refuse_to_cut(folder, works.values(), settings.common.limit)
-        selection = _select(settings, selector, works.values())
+        selection = _select(settings, selector, works.values(), failing)
         selected = selection.candidates
         # what stays keeps its vectors; its novelty may be another one among more segments
+        unread = pd.DataFrame(sorted(failing.failed), columns=OF_IMAGE)
+        if len(unread) and writer.rows:
+            logger.warning("candidates of %d image(s) that cannot be read now stay as they were", len(unread))
         writer.retain(
-            lambda rows: among(rows, selected),
-            lambda rows: with_values(rows, selected, (SELECT_SCORE, PREDICTED_IOU)),
+            lambda rows: among(rows, selected) | among(rows, unread, OF_IMAGE),
+            lambda rows: with_values(rows, selected, (SELECT_SCORE, OWN_SCORE, PREDICTED_IOU)),
         )
         for dataset, work in works.items():
-            failing.add(dataset, selection.failures[dataset])
             rows = selected[selected["dataset"] == dataset]
             masks_of = selection.masks[dataset]
             crops = Crops(work.dataset, rows, masks_of, settings)
@@ -116,40 +119,41 @@ class _Selection:
         considered: How many candidates there were to select from.
         candidates: Those selected.
         masks: Dataset → what knows the masks of its candidates.
-        failures: Dataset → image id → why it failed.
     """
 
     segments: Sequence[ScoredSegments]
     considered: int
     candidates: pd.DataFrame
     masks: Mapping[str, MasksOf]
-    failures: Mapping[str, Mapping[str, str]]
 
 
-def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork]) -> _Selection:
-    """Score the segments of the images asked for, and select candidates."""
+def _select(
+    settings: EmbedSettings, selector: Selector, works: Iterable[StoredWork], failing: StageFailures
+) -> _Selection:
+    """Score the segments of the images asked for, and select candidates; images that fail are noted."""
     segments: list[ScoredSegments] = []
     selected = []
     considered = 0
-    failures: dict[str, dict[str, str]] = {}
+    failures: dict[str, str] = {}
     masks: dict[str, MasksOf] = {}
     for work in works:
         name, classes = work.names.dataset, getattr(work.dataset, "pred_class_selection", None)
         scored = ScoredSegments.of(selector, work, partial(eligible, settings=settings, classes=classes))
         segments.append(scored)
-        failures[name] = dict(scored.failures)
+        failing.add(name, scored.failures)
+        failures |= scored.failures
         if settings.candidates == OBJECTS:
-            images = [image for image in scored.images if image not in scored.failures]
-            found, chosen, masks[name], failed = _objects(settings, selector, work, images)
+            found, chosen, masks[name] = _objects(settings, selector, scored, failing)
             considered += found
-            failures[name] |= failed
         else:
             chosen = scored.candidates(selector.select(scored.rows, scored.rows[ELIGIBLE].to_numpy()))
             considered += len(scored.rows)
             masks[name] = partial(segment_masks, work.for_others())
         selected.append(chosen)
     candidates = pd.concat(selected, ignore_index=True)
-    if candidates.empty and not any(failures.values()):
+    if candidates.empty and failures and all(len(s.failures) == len(s.images) for s in segments):
+        raise segments[0].work.all_failed("compute_embeddings", failures)
+    if candidates.empty:
         raise StoreError(
             f"none of the {considered} {settings.candidates} is selected "
             f"({settings.rule.words(settings.candidates)}); {_remedy(settings.rule)} args.min_height, "
@@ -163,20 +167,34 @@ def _select(settings: EmbedSettings, selector: Selector, works: Iterable[StoredW
         settings.rule.words(settings.candidates),
         _hint(candidates, settings.rule),
     )
-    return _Selection(segments, considered, candidates, masks, failures)
+    return _Selection(segments, considered, candidates, masks)
 
 
 def _objects(
-    settings: EmbedSettings, selector: Selector, work: StoredWork, images: list[str]
-) -> tuple[int, pd.DataFrame, MasksOf, dict[str, str]]:
-    """Objects of the images whose segments could be scored: how many, those selected, their masks, what failed."""
-    by = settings.rule.select_by
+    settings: EmbedSettings, selector: Selector, scored: ScoredSegments, failing: StageFailures
+) -> tuple[int, pd.DataFrame, MasksOf]:
+    """Objects of the images whose segments could be scored: how many, those selected, and their masks."""
+    work, by = scored.work, settings.rule.select_by
+    images = [image for image in scored.images if image not in scored.failures]
+    if scored.failures and not images:
+        raise work.all_failed("compute_embeddings", scored.failures)
     objects = Objects(work, by, selector.novelty_file, selector.device, settings.objects)
-    found, failures = objects.found(images)
+    try:
+        found, failures = objects.found(images)
+    except AllFailedError as error:
+        failing.add(work.names.dataset, error.failures)
+        raise
+    failing.add(work.names.dataset, failures)
     found.insert(0, "dataset", work.names.dataset)
-    chosen = selector.select(found, eligible(found, settings), objects.threshold)
+    allowed = eligible(found, settings)
+    if settings.rule.select_number:
+        chosen = selector.select(found, allowed)
+    else:  # a quantile is one of all regions, which do not share their scores; who comes first is another question
+        above = selector.select(found.assign(**{SELECT_SCORE: found[OWN_SCORE]}), allowed, objects.threshold)
+        most = OBJECTS_AN_IMAGE * found["image_id"].nunique()
+        chosen = highest(found[SELECT_SCORE].to_numpy(), above, most)
     masks_of = partial(region_masks, work.for_others(), settings.objects.proposals)
-    return len(found), found[chosen], masks_of, failures
+    return len(found), found[chosen], masks_of
 
 
 def _refuse_to_cut(folder: Path, works: Iterable[StoredWork], limit: int) -> None:

@@ -19,7 +19,8 @@ from oodretrieval.stores.boxes import SIDES, row_boxes, with_crop_boxes
 
 MasksOf = Callable[[str, Sequence[int]], Sequence[RunLengthMask | None]]
 """Image id and candidates' numbers → their masks."""
-SAME = ["dataset", "image_id", "segment_id", "class", "S", *SIDES]
+OF_IMAGE = ["dataset", "image_id"]
+SAME = [*OF_IMAGE, "segment_id", "class", "S", *SIDES]
 """Columns in which a segment is the one that it was."""
 
 
@@ -40,19 +41,20 @@ def segment_masks(work: StoredWork, image_id: str, segment_ids: Sequence[int]) -
     return [encode_mask(components == number) for number in segment_ids]
 
 
-def among(rows: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
+def among(rows: pd.DataFrame, others: pd.DataFrame, columns: list[str] = SAME) -> NDArray[np.bool_]:
     """Which rows are segments that other rows hold too.
 
     Args:
         rows: Candidates, ``n``.
         others: Candidates.
+        columns: What the same rows have in common; by default all that makes a segment the same.
 
     Returns:
         ``(n,)``.
     """
     if rows.empty or others.empty:
         return np.zeros(len(rows), np.bool_)
-    found = pd.MultiIndex.from_frame(rows[SAME]).isin(pd.MultiIndex.from_frame(others[SAME]))
+    found = pd.MultiIndex.from_frame(rows[columns]).isin(pd.MultiIndex.from_frame(others[columns]))
     return np.asarray(found, np.bool_)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from oodretrieval.choices import BACKBONE
 from oodretrieval.cluster import map_cluster
 from oodretrieval.errors import ImageError, StoreError
 from oodretrieval.execution import map_ahead, progress, worker_processes
@@ -27,10 +28,8 @@ from oodretrieval.stores import PredictionRecord, lock_folder, read_prediction_r
 from oodretrieval.stores.regions import StoredRegions, has_regions, read_regions, regions_folder, regions_path
 
 REGIONS = "regions"
-VERSION = 4
+VERSION = 5
 """Of how regions are proposed and described; another one makes them again."""
-BACKBONE = "tf_efficientnet_lite0"
-"""What gives features where there is no novelty model."""
 BLOCK = 16
 """Images that a worker of a cluster describes at a time."""
 AHEAD = 2
@@ -108,7 +107,7 @@ class DescribedRegions:
                 f"args.keep={kept.pop()}; predict again with args.keep=logits args.overwrite=True, or choose "
                 "args.candidates=segments"
             )
-        failures = {image: "it has no prediction" for image in images if image not in records}
+        failures = {image: work.why_unread(image) for image in images if image not in records}
         made_by = {image: self._made_by(record.digest) for image, record in records.items()}
         missing = [i for i in made_by if not has_regions(self._path(i), made_by[i])]
         if not missing:

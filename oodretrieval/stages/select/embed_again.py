@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from oodretrieval.datasets import SegmentationDataset, read_image
 from oodretrieval.embedding import ImageCandidates, embedding_name
-from oodretrieval.errors import DatasetError, ImageError, PartialFailure, StoreError, UnknownNameError
+from oodretrieval.errors import (
+    AllFailedError,
+    DatasetError,
+    ImageError,
+    PartialFailure,
+    StoreError,
+    UnknownNameError,
+)
 from oodretrieval.execution import map_ahead, return_freed_memory
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed
@@ -44,6 +51,7 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
         UnknownNameError: If there is no such catalogue.
         StoreError: If a run on it broke off, or ``save_file`` holds other segments.
         PartialFailure: If some images cannot be read; vectors of the parts without them are kept.
+        AllFailedError: If not one can be read.
     """
     source = Catalogue.named(run.workspace, settings.load_file, verify=settings.common.verify)
     name = settings.save_file or settings.load_file
@@ -58,6 +66,14 @@ def embed_again(settings: EmbedSettings, run: Run) -> dict[str, Any]:
             _copy(source, writer)
         _require_same(source, writer, name)
         failures = _fill(writer, embedding, source, settings, run)
+        if failures and len(failures) == len(source.segments[["dataset", "image_id"]].drop_duplicates()):
+            datasets = ", ".join(map(repr, source.segments["dataset"].unique()))
+            raise AllFailedError(
+                "compute_embeddings",
+                f"dataset {datasets} in catalogue {name}",
+                failures,
+                "bring the images back, or say by args.root where they are now",
+            )
         if failures:
             raise PartialFailure("compute_embeddings", failures)
         writer.commit(default_embedding=embedding)

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.errors import SettingsError, StoreError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.masks import RunLengthMask
@@ -21,15 +21,15 @@ from oodretrieval.regions import (
     score_regions,
 )
 from oodretrieval.stages.select.described_regions import DescribedRegions
-from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, weights_for
+from oodretrieval.stages.select.region_choice import best_iou_of_any, chosen_regions, in_order, weights_for
 from oodretrieval.stages.select.settings import ObjectSettings
 from oodretrieval.stores.regions import read_regions, regions_path
 
 logger = logging.getLogger(__name__)
 REFERENCE_IMAGES, REFERENCE_REGIONS = 200, 100_000
+"""Images, spread over the dataset, and regions of all of them that others are compared with, at most."""
 FEW_IMAGES = 10
 """Images below which it is said that what regions usually show is not well known."""
-"""Images, spread over the dataset, and regions of all of them that others are compared with, at most."""
 
 
 class Objects:
@@ -83,13 +83,13 @@ class Objects:
             See :meth:`table`; and image id → reason of those that failed.
 
         Raises:
-            PartialFailure: If all failed.
+            AllFailedError: If all failed.
             StoreError: As :meth:`DescribedRegions.describe`.
         """
         failures = self.regions.describe(images)
         there = [image for image in images if image not in failures]
         if not there:
-            raise PartialFailure("compute_embeddings", failures)
+            raise self.regions.work.all_failed("compute_embeddings", failures)
         return self.table(there), failures
 
     def compare(self, images: Sequence[str]) -> None:
@@ -151,11 +151,11 @@ class Objects:
             self.compare(images)
         assert self.reference is not None
         chosen = Choice() if choice is None else choice
-        tables = [
+        found = [
             chosen_regions(self.regions.read(image), image, self.reference, self.weights, chosen)
             for image in progress(images, desc=f"objects {self.regions.work.names.dataset}", unit="image")
         ]
-        return pd.concat(tables, ignore_index=True)
+        return in_order(found, chosen)
 
     def masks(self, image_id: str, segment_ids: Sequence[int]) -> list[RunLengthMask]:
         """The masks of regions of an image.

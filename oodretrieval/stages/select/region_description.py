@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from oodretrieval.errors import StoreError
 from oodretrieval.novelty import NoveltyModel, load_novelty_model
 from oodretrieval.regions import Choice, RegionTree, pool_features, propose_regions, region_terms
+from oodretrieval.regions.description import cell_means
 from oodretrieval.stores import Prediction, Stored, Workspace, stored_prediction
 from oodretrieval.stores.regions import StoredRegions, regions_path, write_regions
 from oodretrieval.uncertainty import energy, normalised_entropy
@@ -20,6 +21,8 @@ MAPS = ("energy", "max_logit", "entropy", "variation_ratio")
 """How unknown each pixel is, by what the logits say; each is pooled over every region."""
 MIN_SHARE = Choice.min_share
 """Smallest region that is described, as a share of the image's area: smaller ones are not shown."""
+SEEN_COMPONENTS = 16
+"""Leading principal components of window features that are kept of every superpixel: they say what looks alike."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +106,8 @@ def described_regions(
         ``local_window_distance`` (of each cell of the features by itself), ``distance`` (of the features pooled over
         the region), ``window_distance`` (of the window features, to known windows), and
         ``class`` (majority of the prediction), ``label`` (majority by truth, -1 without), ``unknown_fraction``,
-        ``void_fraction`` (-1 without truth).
+        ``void_fraction`` (-1 without truth). And of each superpixel the shares of the predicted classes, and the
+        leading :data:`SEEN_COMPONENTS` of its window features (None without known windows).
 
     Raises:
         StoreError: If the prediction kept no logits, or is of an image of another size.
@@ -122,17 +126,25 @@ def described_regions(
     if tree is None:
         tree = propose_regions(image, logits=logits, features=features, min_share=MIN_SHARE)
     maps = pixel_maps(logits)
-    if known is None:
-        return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction))
-    cells = known.bank.log_distance_to_any(features.reshape(len(features), -1).T)
-    maps["local_distance"] = cells.reshape(features.shape[1:])
-    of_regions = {"distance": known.bank.log_distance_to_any(pool_features(tree, features))}
-    if known.windows is not None and window_features is not None:
+    columns = _classes(tree, prediction)
+    seen: NDArray[np.float64] | None = None
+    if known is not None:
+        cells = known.bank.log_distance_to_any(features.reshape(len(features), -1).T)
+        maps["local_distance"] = cells.reshape(features.shape[1:])
+        columns["distance"] = known.bank.log_distance_to_any(pool_features(tree, features))
+    if known is not None and known.windows is not None and window_features is not None:
         turned = known.windows.turned(window_features)
         cells = known.windows.log_distance(turned.reshape(len(turned), -1).T)
         maps["local_window_distance"] = cells.reshape(turned.shape[1:])
-        of_regions["window_distance"] = known.windows.log_distance(pool_features(tree, turned))
-    return StoredRegions(tree, region_terms(tree, maps) | _classes(tree, prediction) | of_regions)
+        of_superpixels = cell_means(tree.superpixels, turned)
+        columns["window_distance"] = known.windows.log_distance(tree.means(of_superpixels))
+        seen = of_superpixels[:, :SEEN_COMPONENTS]
+    return StoredRegions(
+        tree,
+        region_terms(tree, maps) | columns,
+        _class_shares(tree, prediction.prediction, len(logits)),
+        seen,
+    )
 
 
 def pixel_maps(logits: NDArray[np.floating]) -> dict[str, NDArray[np.floating]]:
@@ -165,6 +177,13 @@ def _classes(tree: RegionTree, prediction: Prediction) -> dict[str, NDArray[np.f
         for name, kind in (("unknown_fraction", 1), ("void_fraction", 255))
     }
     return columns | {"label": labels.astype(np.float64), **shares}
+
+
+def _class_shares(tree: RegionTree, predicted: NDArray[np.integer], num_classes: int) -> NDArray[np.float64]:
+    """Share of each superpixel that is predicted as each class, ``(n, C)``."""
+    flat = tree.at_full_size.ravel().astype(np.int64) * num_classes + predicted.ravel()
+    votes = np.bincount(flat, minlength=_count(tree) * num_classes).reshape(-1, num_classes)
+    return np.asarray(votes / tree.superpixel_areas[:, None], np.float64)
 
 
 def _count(tree: RegionTree) -> int:

@@ -11,12 +11,12 @@ from oodretrieval.errors import StoreError
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.stages.select.selecting import Selector
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE
+from oodretrieval.stores.joined_tables import IMAGE
 from oodretrieval.stores.segments import ROWS
 
 KEPT = ["segment_id", PREDICTED_IOU, SELECT_SCORE]
 """Columns that stay of every segment, next to its image; with the dataset they are the table next to a catalogue."""
 ELIGIBLE = "eligible"
-IMAGE = "image_id"
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from oodretrieval.choices import DISTANCE, NOVELTY, PUBLISHED
 from oodretrieval.errors import TableError, WeightsError
 from oodretrieval.execution import progress
+from oodretrieval.experiment.other_inference import warn_of_other_inference
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.stored_work import StoredWork
 from oodretrieval.meta_models import MetaModel
@@ -95,7 +96,7 @@ class Selector:
         if self.novelty is not None:
             fitted["the novelty model"] = self.novelty.model.made_by
         for what, made_by in fitted.items():
-            work.warn_of_other_inference(what, made_by, segments.places)
+            warn_of_other_inference(work, what, made_by, segments.places)
         if self.novelty is None:
             return
         if self.rule.select_by == NOVELTY:
@@ -156,24 +157,33 @@ class Selector:
         """
         score = table[SELECT_SCORE].to_numpy()
         if self.rule.select_number:
-            return _highest(score, eligible, self.rule.select_number)
+            return highest(score, eligible, self.rule.select_number)
         if self.rule.select_by == PUBLISHED:
             chosen: NDArray[np.bool_] = table[PREDICTED_IOU].to_numpy() < self.rule.iou_threshold
             return chosen & eligible
         bound = self.threshold() if threshold is None else threshold(self.rule.select_quantile)
         above: NDArray[np.bool_] = (score > bound) & eligible  # never so for NaN
         least = LEAST_PER_IMAGE * table["image_id"].nunique() if threshold is None else 0
-        return _highest(score, eligible, least) if above.sum() < least else above
+        return highest(score, eligible, least) if above.sum() < least else above
 
 
-def _highest(score: NDArray[np.floating], eligible: NDArray[np.bool_], number: int) -> NDArray[np.bool_]:
-    """Which are the highest scores among those that may be selected, ``(n,)``; ties keep their order."""
+def highest(score: NDArray[np.floating], eligible: NDArray[np.bool_], number: int) -> NDArray[np.bool_]:
+    """Which are the highest scores among those that may be selected.
+
+    Args:
+        score: ``(n,)``; what is not finite is never taken.
+        eligible: What may be, ``(n,)``.
+        number: How many at most.
+
+    Returns:
+        ``(n,)``; ties keep their order.
+    """
     allowed = eligible & np.isfinite(score)
     order = np.argsort(-np.where(allowed, score, -np.inf), kind="stable")
-    highest: NDArray[np.bool_] = np.zeros(len(score), np.bool_)
-    highest[order[:number]] = True
-    highest &= allowed
-    return highest
+    chosen: NDArray[np.bool_] = np.zeros(len(score), np.bool_)
+    chosen[order[:number]] = True
+    chosen &= allowed
+    return chosen
 
 
 def _meta_model(rule: SelectionRule, run: Run, model_name: str, name: str) -> MetaModel | None:

@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from typing import get_args
 
 from oodretrieval.choices import (
+    CROPS_TOGETHER,
     DEFAULT_NET,
     DISTANCE,
     MASKED,
     NOVELTY,
     OBJECTS,
+    OBJECTS_AN_IMAGE,
     POOLED,
     PUBLISHED,
     SEGMENTATION,
     SEGMENTS,
+    SMALLEST_SIDE,
     CandidateKind,
     Proposals,
     SelectBy,
@@ -31,12 +34,12 @@ class SelectionRule:
             ``max_logit``, ``entropy``, ``variation_ratio``; ``predicted_iou`` is the published rule.
         select_quantile: Segments that score above this quantile of the known training segments are selected, 0…1, and
             where these are fewer than one an image, the highest up to that number; objects above that of all regions
-            of the images searched.
+            of the images searched, at most five an image in the mean.
         select_number: If positive, that number of candidates of each dataset instead: those that score highest.
         iou_threshold: For ``select_by=predicted_iou``: segments of a predicted IoU below this are selected.
     """
 
-    select_by: SelectBy = "novelty"
+    select_by: SelectBy = NOVELTY
     select_quantile: float = 0.95
     select_number: int = 0
     iou_threshold: float = 0.5
@@ -74,8 +77,10 @@ class SelectionRule:
             return f"the {self.select_number} highest by {self.select_by}"
         if self.select_by == PUBLISHED:
             return f"predicted IoU < {self.iou_threshold:g}"
-        compared = "known training segments" if candidates == SEGMENTS else "all regions of the images"
-        return f"{self.select_by} above the {self.select_quantile:g} quantile of {compared}"
+        bound = f"{self.select_by} above the {self.select_quantile:g} quantile of"
+        if candidates == SEGMENTS:
+            return f"{bound} known training segments"
+        return f"{bound} all regions of the images, at most {OBJECTS_AN_IMAGE} an image in the mean"
 
 
 @dataclass(frozen=True)
@@ -133,16 +138,16 @@ class EmbedSettings:
     dataset: tuple[DatasetName, ...] = ()
     model_name: ModelName = ""
     meta_model_name: str = ""
-    candidates: CandidateKind = "segments"
+    candidates: CandidateKind = SEGMENTS
     net: str = DEFAULT_NET
     embedded: str = MASKED
-    min_height: int = 16
-    min_width: int = 16
+    min_height: int = SMALLEST_SIDE
+    min_width: int = SMALLEST_SIDE
     min_pixels: int = 0
     min_crop_height: int = 64
     min_crop_width: int = 64
     crop_size: int = 224
-    batch_size: int = 32
+    batch_size: int = CROPS_TOGETHER
     mixed_precision: bool = False
     devices: tuple[str, ...] = ()
     load_file: str = ""

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from oodretrieval.datasets import (
     ExportedLabels,
-    NewClasses,
     SegmentationDataset,
     join_datasets,
     subset_by_index,
+    with_new_classes,
 )
 from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
@@ -53,7 +53,8 @@ class FurtherClasses:
     ) -> "FurtherClasses":
         """Add exports to training and validation data.
 
-        The exported images are repeated until they are a third of all, as they are few.
+        The exported images are repeated until they are a third of all, as they are few. What nobody named teaches
+        there, too, as what the network predicted.
 
         Args:
             exports: Folders that scripts/export.py wrote.
@@ -71,7 +72,7 @@ class FurtherClasses:
             named |= ExportedLabels(folder).new_classes
         if not named:
             raise DatasetError(f"nothing in {', '.join(exports)} is new to the network; tag something else")
-        wide_train, wide_validation = NewClasses(train, named), NewClasses(validation, named)
+        wide_train, wide_validation = with_new_classes(train, named), with_new_classes(validation, named)
         learned: dict[str, SegmentationDataset] = {"": wide_train}
         held_out: dict[str, SegmentationDataset] = {"": wide_validation}
         some = np.unique(np.linspace(0, len(train) - 1, min(OTHERS, len(train))).astype(int))

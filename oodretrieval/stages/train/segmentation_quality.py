@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from oodretrieval.datasets.sample import required_labels
 from oodretrieval.datasets.transforms import TrainingTensors, image_tensor
-from oodretrieval.errors import DatasetError
 from oodretrieval.evaluation import SegmentationQuality
 from oodretrieval.execution import progress
 
@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 @torch.inference_mode()
-def evaluate(
+def evaluate_network(
     network: nn.Module, data: TrainingTensors, device: torch.device, background: bool = True
 ) -> SegmentationQuality:
     """Run a network over a dataset and compare it with the truth at full size.
@@ -35,11 +35,10 @@ def evaluate(
     quality = SegmentationQuality(data.label_set)
     for index in progress(range(len(data)), "validating"):
         sample = data.dataset[index]
-        if sample.labels is None:
-            raise DatasetError(f"{sample.path} has no labels, but the dataset says that it has truth")
+        labels = required_labels(sample)
         logits = network(image_tensor(sample.image, data.mean, data.std)[None].to(device))[0]
         classes = logits.argmax(0).cpu().numpy()
-        quality.update(classes, sample.labels, logits.float().cpu().numpy() if background else None)
+        quality.update(classes, labels, logits.float().cpu().numpy() if background else None)
     return quality
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from oodretrieval.choices import COLOUR_JITTER, TRAINED_SCALES, Similarity
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
 
@@ -61,15 +62,15 @@ class TrainSegmentationSettings:
     optimiser: str = "adamw"
     average_decay: float = 0.99
     validate_every: int = 1
-    scale_min: float = 0.5
-    scale_max: float = 2.0
-    colour: float = 0.3
+    scale_min: float = TRAINED_SCALES[0]
+    scale_max: float = TRAINED_SCALES[1]
+    colour: float = COLOUR_JITTER
     photometric: float = 0.0
     rotation: float = 0.0
     class_weight_power: float = 0.25
     attraction: float = 0.0
     repulsion: float = 0.0
-    similarity: Literal["cosine", "correlation"] = "cosine"
+    similarity: Similarity = "cosine"
     accumulation: int = 1
     mixed_precision: str = "auto"
     pretrained: Literal["packaged", "download", "no"] = "packaged"

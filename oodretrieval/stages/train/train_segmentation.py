@@ -2,7 +2,8 @@
 
 import logging
 import os
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from oodretrieval.datasets.exported import CLASSES
+from oodretrieval.choices import EXPORTED_CLASSES
 from oodretrieval.datasets.sample import SegmentationDataset
+from oodretrieval.datasets.subset import read_labels_at
 from oodretrieval.datasets.transforms import TrainingTensors, training_transform
 from oodretrieval.entries import ModelEntry
-from oodretrieval.errors import DatasetError, SettingsError
+from oodretrieval.errors import DatasetError, SettingsError, WeightsError
 from oodretrieval.execution import keep_freed_memory, progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.datasets import dataset_arguments
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.stage_failures import StageFailures
 from oodretrieval.files import file_stamp
 from oodretrieval.labels import NO_CLASS, LabelSet
 from oodretrieval.models import load_weights, read_metadata, save_weights
@@ -34,7 +37,8 @@ from oodretrieval.stages.train.further_classes import (
     require_another_file,
     widened_entry,
 )
-from oodretrieval.stages.train.segmentation_quality import evaluate, log_quality, rounded
+from oodretrieval.stages.train.readable_images import readable_images
+from oodretrieval.stages.train.segmentation_quality import evaluate_network, log_quality, rounded
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
@@ -56,6 +60,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
         DatasetError: If a dataset has no truth, or fewer images than a batch.
         SettingsError: If there is nowhere to save to, or weights are there that would be lost.
         StoreError: If a run that broke off had other settings.
+        PartialFailure: If some images could not be read: the network has learned from all others.
     """
     entry = run.configuration.model(settings.model_name)
     path = _save_path(settings, run.configuration, entry)
@@ -63,25 +68,34 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
     widened = f"_{path.stem}" if settings.exports else ""
     state = run.workspace.training_folder / f"{settings.model_name}{widened}" / "state.pt"
     first = int(os.environ.get("RANK", "0")) == 0  # accelerate launch starts one process for each GPU
-    with run.workspace.lock(state.parent) if first else nullcontext():
+    with ExitStack() as held:
+        failing = None
+        if first:
+            held.enter_context(run.workspace.lock(state.parent))
+            # what cannot be read is tried again each time: it is found before an epoch is spent
+            all_again = replace(settings.common, retry_failed=True)
+            failing = held.enter_context(StageFailures("train_segmentation", state.parent, {}, all_again))
         _require_nothing_lost(path, state, settings.common.overwrite)
         names = (settings.dataset, settings.dataset_val)
-        train, validation = (run.dataset(name, settings.common) for name in names)
+        train, validation = (
+            readable_images(run.dataset(name, settings.common), name, failing) for name in names
+        )
         data = {name: dataset_arguments(run.configuration, name, settings.common) for name in names}
         more = None
         if start is not None:
             more = FurtherClasses.of(settings.exports, train, validation)
             train, validation = more.train, more.validation
             data |= {
-                folder: {"classes": str(file_stamp(Path(folder) / CLASSES))} for folder in settings.exports
+                folder: {"classes": str(file_stamp(Path(folder) / EXPORTED_CLASSES))}
+                for folder in settings.exports
             }
             logger.info("further classes: %s", ", ".join(more.names))
         training = _Training(settings, entry, train, validation, path, data, start, more)
         if settings.common.overwrite and first:  # only now: what was learned is not lost to a misspelt name
             state.unlink(missing_ok=True)
         quality = training.run(state)
-    logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
-    log_quality(quality)
+        logger.info("%s: mean IoU %.4f (epoch %d)", path, quality["mean_iou"], quality["epoch"])
+        log_quality(quality)
     return {**quality, "path": str(path)}
 
 
@@ -179,7 +193,9 @@ class _Training:
         )
         device = self.accelerator.device
         trainer.fit(
-            lambda network: evaluate(network, self.held_out, device, background=False).matrix.mean_iou(),
+            lambda network: evaluate_network(
+                network, self.held_out, device, background=False
+            ).matrix.mean_iou(),
             lambda network, figure, epoch: self._save(network, {"mean_iou": figure, "epoch": epoch}),
         )
         self.accelerator.wait_for_everyone()
@@ -188,10 +204,16 @@ class _Training:
                 f"the training recorded in {state} has ended, but its weights {self.path} are not there (removed, "
                 "or no validation gave a value); add args.overwrite=True to train again"
             )
-        noted = read_metadata(self.path)["quality"]
         stored = self.accelerator.unwrap_model(trainer.model).eval()
-        load_weights(stored, self.path)
-        quality = {"epoch": noted["epoch"], **rounded(evaluate(stored, self.held_out, device).measures())}
+        try:
+            noted = read_metadata(self.path)["quality"]
+            load_weights(stored, self.path)
+        except WeightsError as error:
+            raise WeightsError(f"{error}, here with args.overwrite=True") from error
+        quality = {
+            "epoch": noted["epoch"],
+            **rounded(evaluate_network(stored, self.held_out, device).measures()),
+        }
         if self.accelerator.is_main_process and quality != noted:  # predictions know the file's hash
             self._save(stored, quality)
         return quality
@@ -271,7 +293,7 @@ def _weights(train: SegmentationDataset, label_set: LabelSet, power: float) -> T
         return None
     pixels = np.zeros(NO_CLASS + 1, np.int64)
     for index in progress(range(len(train)), "counting classes"):
-        labels = train[index].labels
+        labels = read_labels_at(train, index)
         if labels is not None:
             pixels += np.bincount(label_set.to_predicted(labels).ravel(), minlength=NO_CLASS + 1)
     return class_weights(pixels[: label_set.num_classes], power)

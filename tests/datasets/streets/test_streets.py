@@ -86,7 +86,9 @@ def test_val_has_no_unknown_objects(cache):
     assert all(np.isin(val[i].labels, list(LABELS.pred_mapping)).all() for i in range(3))
 
 
-@pytest.mark.parametrize("weather", ["dusk", "fog", "clear"])
+@pytest.mark.parametrize(
+    "weather", ["fog", *(pytest.param(other, marks=pytest.mark.slow) for other in ("dusk", "clear"))]
+)
 def test_another_weather_is_the_same_street_in_another_light(weather, test, cache):
     other = Streets("test", count=2, size=SMALL, cache=cache, weather=weather)
     for index in range(2):
@@ -125,6 +127,7 @@ def test_test_shows_at_least_six_unknown_kinds(test):
     assert any(not kinds for kinds in unknown)
 
 
+@pytest.mark.slow
 def test_every_instance_has_one_label(test):
     countable = [CAR, PERSON, *LABELS.unknown_ids]
     for index in range(12):

@@ -248,6 +248,7 @@ def test_onnx_of_anything_but_images_is_refused(tmp_path):
         load("OnnxNetwork", write_onnx_by_hand(tmp_path / "c.onnx", "n", [8, 8, 3], "double"))
 
 
+@pytest.mark.slow
 def test_tensors_next_to_an_onnx_file_belong_to_it(tmp_path):
     path = write_onnx(tmp_path / "net.onnx", dynamo=True)
     x = images(65, 97)

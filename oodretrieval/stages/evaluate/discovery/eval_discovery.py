@@ -9,6 +9,7 @@ import numpy as np
 
 from oodretrieval.charts.discovery import discovery_figure
 from oodretrieval.charts.saving import Picture
+from oodretrieval.choices import OBJECTS
 from oodretrieval.errors import PartialFailure, SettingsError
 from oodretrieval.evaluation import DiscoveryCurve
 from oodretrieval.evaluation.discovery import AREA_LOOKS, FOUND, MIN_SHARE, OUTLINED
@@ -17,7 +18,7 @@ from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result, result_folder
-from oodretrieval.results.rules import Resampling, size_words, unread_notes
+from oodretrieval.results.rules import Resampling, size_words
 from oodretrieval.stages.evaluate.discovery.looks_sheet import looks_picture
 from oodretrieval.stages.evaluate.discovery.measures import (
     RANDOM,
@@ -29,7 +30,7 @@ from oodretrieval.stages.evaluate.discovery.measures import (
     random_measures,
     way_measures,
 )
-from oodretrieval.stages.evaluate.discovery.scene import OBJECTS, Scene, read_scene
+from oodretrieval.stages.evaluate.discovery.scene import EvaluatedScene, read_scene
 from oodretrieval.stages.evaluate.discovery.settings import DiscoverySettings
 from oodretrieval.stages.evaluate.discovery.tables import (
     answers_table,
@@ -71,9 +72,9 @@ def eval_discovery(settings: DiscoverySettings, run: Run) -> dict[str, Any]:
     failures: dict[str, str] = {}
     for name in settings.dataset:
         scene = read_scene(settings, run, name, device)
-        failures |= scene.failures
         measured[name] = _Measured.of(settings, scene)
         files += _save_scene(settings, scene, measured[name])
+        failures |= scene.evaluated.unread
     measures: dict[str, Any] = {name: found.plain() for name, found in measured.items()}
     if len(measured) > 1:
         measures["mean"], saved = _save_mean(settings, run, measured)
@@ -99,7 +100,7 @@ class _Measured:
         self.curves, self.resampling = curves, resampling
 
     @classmethod
-    def of(cls, settings: DiscoverySettings, scene: Scene) -> "_Measured":
+    def of(cls, settings: DiscoverySettings, scene: EvaluatedScene) -> "_Measured":
         resampling = scene.evaluated.resampling
         kinds = scene.candidates
         ways = {kind: way_measures(candidates, resampling) for kind, candidates in kinds.items()}
@@ -142,7 +143,7 @@ def _tables(
     return tables
 
 
-def _save_scene(settings: DiscoverySettings, scene: Scene, found: _Measured) -> list[str]:
+def _save_scene(settings: DiscoverySettings, scene: EvaluatedScene, found: _Measured) -> list[str]:
     stem = f"discovery_{settings.model_name}_{scene.name}"
     candidates = scene.candidates[OBJECTS]
     void = float((candidates.table["void_fraction"] > 0.5).mean()) if len(candidates.table) else 0.0
@@ -154,7 +155,6 @@ def _save_scene(settings: DiscoverySettings, scene: Scene, found: _Measured) -> 
         f"{len(candidates.table)} objects are inspected in all, {void:.0%} of them mostly void.",
         *scene.notes,
         *scene.evaluated.scene_notes,
-        *unread_notes(scene.failures),
     )
     context = scene.evaluated.context(
         len(scene.images),
@@ -176,7 +176,7 @@ def _save_scene(settings: DiscoverySettings, scene: Scene, found: _Measured) -> 
     return scene.evaluated.save(result, _pictures(settings, scene, found))
 
 
-def _pictures(settings: DiscoverySettings, scene: Scene, found: _Measured) -> Iterator[Picture]:
+def _pictures(settings: DiscoverySettings, scene: EvaluatedScene, found: _Measured) -> Iterator[Picture]:
     curve = found.curves[OBJECTS]
     title = f"{scene.name}: {curve.objects} unknown objects in {len(scene.images)} images"
     yield Picture(

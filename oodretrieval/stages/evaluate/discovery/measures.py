@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from oodretrieval.evaluation import DiscoveryCurve, block_resamples, interval, simulate_feedback
 from oodretrieval.evaluation.discovery import LOOKS_IN_ALL, LOOKS_PER_IMAGE
+from oodretrieval.evaluation.feedback_simulation import Answer
 from oodretrieval.results.rules import Resampling
 from oodretrieval.search import RelevanceFeedback, inspection_order
-from oodretrieval.stages.evaluate.discovery.scene import Answer, Candidates, Scene
+from oodretrieval.stages.evaluate.discovery.scene import EvaluatedScene, SceneCandidates
 
 SHARES = ("touched", "found", "outlined")
 RANDOM = "in random order"
@@ -103,7 +104,7 @@ class WayMeasures:
         return {"values": self.values, "intervals": intervals}
 
 
-def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
+def way_measures(candidates: SceneCandidates, resampling: Resampling) -> WayMeasures:
     """Measures in the order of scores, and over resampled images.
 
     Args:
@@ -126,7 +127,7 @@ def way_measures(candidates: Candidates, resampling: Resampling) -> WayMeasures:
     return WayMeasures(values, by_name, len(candidates.table))
 
 
-def random_measures(candidates: Candidates, seeds: int) -> WayMeasures:
+def random_measures(candidates: SceneCandidates, seeds: int) -> WayMeasures:
     """Mean of the measures over random orders of the same candidates.
 
     Args:
@@ -161,7 +162,7 @@ def mean_of_scenes(scenes: Sequence[WayMeasures]) -> WayMeasures:
     return WayMeasures(values, resampled)
 
 
-def answered_measures(scene: Scene, kind: str, looks: int, seeds: int) -> dict[str, Measures]:
+def answered_measures(scene: EvaluatedScene, kind: str, looks: int, seeds: int) -> dict[str, Measures]:
     """What a person's answers change (docs/evaluation.md).
 
     Args:
@@ -195,12 +196,12 @@ def answered_measures(scene: Scene, kind: str, looks: int, seeds: int) -> dict[s
     return found
 
 
-def _ranker(candidates: Candidates) -> Callable[[int], RelevanceFeedback]:
+def _ranker(candidates: SceneCandidates) -> Callable[[int], RelevanceFeedback]:
     vectors = candidates.vectors / np.maximum(candidates.vectors.std(axis=0), 1e-6)
     return lambda seed: RelevanceFeedback(vectors, candidates.scores, seed)
 
 
-def _after(candidates: Candidates, shown: NDArray[np.intp], unknown: NDArray[np.bool_]) -> Measures:
+def _after(candidates: SceneCandidates, shown: NDArray[np.intp], unknown: NDArray[np.bool_]) -> Measures:
     """Measures when these candidates were inspected, in this order, and no other."""
     scores = np.full(len(unknown), -float(len(unknown)) - 1)
     scores[shown] = -np.arange(len(shown), dtype=np.float64)

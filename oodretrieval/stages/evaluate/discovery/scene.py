@@ -1,7 +1,7 @@
 """The candidates of a scene, and how they lie on its unknown objects."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -9,11 +9,12 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from oodretrieval.choices import DISTANCE, NOVELTY
+from oodretrieval.choices import DISTANCE, NOVELTY, OBJECTS
 from oodretrieval.embedding import pool_by_segment
 from oodretrieval.errors import StoreError, TableError
 from oodretrieval.evaluation import DiscoveryCurve, unknown_objects
 from oodretrieval.evaluation.discovery import Matches, curve_of_matches, match
+from oodretrieval.evaluation.feedback_simulation import Answer
 from oodretrieval.execution import progress
 from oodretrieval.experiment.run import Run
 from oodretrieval.masks import RunLengthMask, decode_mask
@@ -28,14 +29,14 @@ from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import SELECT_SCORE, joined
 from oodretrieval.stores.boxes import SIDES
 
-OBJECTS, SEGMENTS = "objects", "predicted segments"
-Answer = bool | str
+_PREDICTED_SEGMENTS = "predicted segments"
+"""Next to the objects, what they are compared with."""
 COLUMNS = ("image_id", "segment_id", *SIDES, "S", "label", "unknown_fraction", "void_fraction", SELECT_SCORE)
 """What is kept of every segment."""
 
 
 @dataclass(frozen=True, eq=False)
-class Candidates:
+class SceneCandidates:
     """Candidates of one kind, of all images of a scene.
 
     Attributes:
@@ -78,7 +79,7 @@ class Candidates:
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
+class EvaluatedScene:
     """What is measured of a dataset.
 
     Attributes:
@@ -89,24 +90,22 @@ class Scene:
         best_iou: The best IoU of any proposed region with each object, whether it is shown or not.
         small: Unknown things too small to be an object.
         notes: What a reader must know.
-        failures: Image id → why it was left out.
     """
 
     evaluated: Evaluated
     images: list[str]
     sizes: set[tuple[int, int]]
-    candidates: dict[str, Candidates]
+    candidates: dict[str, SceneCandidates]
     best_iou: NDArray[np.float64]
     small: int
     notes: tuple[str, ...]
-    failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Name of the dataset."""
         return self.evaluated.work.names.dataset
 
-    def answers(self, candidates: Candidates) -> list[Answer]:
+    def answers(self, candidates: SceneCandidates) -> list[Answer]:
         """What a person who never errs says of candidates.
 
         Args:
@@ -125,7 +124,7 @@ class Scene:
         ]
 
 
-def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.device) -> Scene:
+def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.device) -> EvaluatedScene:
     """Gather the candidates of a dataset; regions that are not described yet are described first.
 
     Args:
@@ -140,18 +139,21 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     Raises:
         StoreError: If a stage before has not run.
         TableError: If it has no truth, or shows no unknown object.
+        AllFailedError: If no prediction can be read.
     """
     work = run.stored(settings.model_name, name, settings.common)
-    evaluated = Evaluated.on(work, run, settings.evaluation)
+    evaluated = Evaluated.on(work, run, settings.evaluation, "eval_discovery")
     rule = SelectionRule(select_by=settings.select_by, select_number=1)
     selector = Selector(rule, device, run, settings.model_name, "")
     seen = seen_by(run, work, novelty=settings.select_by in (NOVELTY, DISTANCE))
-    failures: dict[str, str] = {}
+    failures = evaluated.unread
     images, _, scored = score_others(seen, work, selector, failures)
     table = joined(part[list(COLUMNS)] for part in scored)
     objects = Objects(work, settings.select_by, selector.novelty_file, device, settings.objects)
-    failures |= objects.regions.describe([i for i in images if i not in failures])
+    failures.update(objects.regions.describe([i for i in images if i not in failures]))
     images = [image for image in images if image not in failures]
+    if failures and not images:
+        raise work.all_failed(evaluated.stage, failures)
     truth = _Truth.of(evaluated, images)
     images = [image for image in images if image in truth.masks]
     regions = objects.table(images)
@@ -159,7 +161,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     features = _Features(objects)
     kinds: dict[str, tuple[pd.DataFrame, MasksOf]] = {
         OBJECTS: (regions, objects.masks),
-        SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, work)),
+        _PREDICTED_SEGMENTS: (segments.reset_index(drop=True), partial(segment_masks, work)),
     }
     found = {
         kind: _matched(*listed, images, truth, features if settings.looks else None)
@@ -168,7 +170,7 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
     best = [objects.best_iou(image, truth.masks[image]) for image in images]
     if not sum(map(len, best)):
         raise TableError(f"no image of {name!r} shows an unknown object of at least 0.1 % of its area")
-    return Scene(
+    return EvaluatedScene(
         evaluated,
         images,
         truth.sizes,
@@ -176,7 +178,6 @@ def read_scene(settings: DiscoverySettings, run: Run, name: str, device: torch.d
         np.concatenate(best),
         truth.small,
         seen.notes,
-        failures,
     )
 
 
@@ -191,7 +192,7 @@ class _Truth:
     @classmethod
     def of(cls, evaluated: Evaluated, images: Sequence[str]) -> "_Truth":
         masks, sizes, small = {}, set(), 0
-        for prediction in evaluated.work.predictions(images, "unknown objects", with_truth=True):
+        for prediction in evaluated.predictions(images, "unknown objects"):
             labels = prediction.labels
             assert labels is not None  # with_truth
             things = unknown_objects(labels, evaluated.label_set.unknown_ids)
@@ -222,7 +223,7 @@ class _Features:
 
 def _matched(
     table: pd.DataFrame, masks_of: MasksOf, images: Sequence[str], truth: _Truth, features: _Features | None
-) -> Candidates:
+) -> SceneCandidates:
     """Compare candidates with the objects of their images."""
     by_image = table.groupby("image_id").indices
     rows = [np.asarray(by_image.get(image, np.zeros(0, np.intp))) for image in images]
@@ -238,4 +239,4 @@ def _matched(
             if not vectors.shape[1]:
                 vectors = np.zeros((len(table), pooled.shape[1]), np.float32)
             vectors[places] = pooled
-    return Candidates(table, rows, matches, masks_of, vectors)
+    return SceneCandidates(table, rows, matches, masks_of, vectors)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from oodretrieval.choices import PUBLISHED, SelectBy
+from oodretrieval.choices import NOVELTY, PUBLISHED, SIMULATED_LOOKS, SIMULATIONS, SelectBy
 from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
@@ -25,9 +25,9 @@ class DiscoverySettings:
 
     dataset: tuple[DatasetName, ...] = ()
     model_name: ModelName = ""
-    select_by: SelectBy = "novelty"
-    looks: int = 200
-    seeds: int = 5
+    select_by: SelectBy = NOVELTY
+    looks: int = SIMULATED_LOOKS
+    seeds: int = SIMULATIONS
     sheet: int = 60
     objects: ObjectSettings = ObjectSettings()
     evaluation: EvaluationSettings = EvaluationSettings()

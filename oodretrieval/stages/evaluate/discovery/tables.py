@@ -46,9 +46,7 @@ def looks_table(ways: Mapping[str, WayMeasures], share: str) -> pd.DataFrame:
             if per_image and looks == INTERVAL_AT:
                 row[f"{title}, interval"] = interval_words(way.interval(measure))
         rows[name] = row
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = f"objects {share}, by looks"
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(f"objects {share}, by looks")
 
 
 def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
@@ -68,9 +66,9 @@ def area_table(scenes: Mapping[str, Mapping[str, WayMeasures]]) -> pd.DataFrame:
         rows[scene] = {
             title: value for title, value in row.items() if value != interval_words((float("nan"),) * 2)
         }
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = f"area under the found curve to {AREA_LOOKS} looks an image"
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(
+        f"area under the found curve to {AREA_LOOKS} looks an image"
+    )
 
 
 def oracle_table(oracles: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
@@ -82,9 +80,7 @@ def oracle_table(oracles: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
     Returns:
         The table.
     """
-    table = pd.DataFrame.from_dict(dict(oracles), orient="index")
-    table.index.name = "what the candidates hold"
-    return table
+    return pd.DataFrame.from_dict(dict(oracles), orient="index").rename_axis("what the candidates hold")
 
 
 def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFrame:
@@ -108,6 +104,4 @@ def answers_table(answered: Mapping[str, Mapping[str, Measures]]) -> pd.DataFram
                     for share in SHARES[:2]
                 }
             rows[f"{kind}, answers: {way}"] = row
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "learning from answers"
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("learning from answers")

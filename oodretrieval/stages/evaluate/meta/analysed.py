@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from oodretrieval.errors import TableError
 from oodretrieval.evaluation.meta_analysis import CorrelationSums, kind_of_feature, permutation_importance
 from oodretrieval.experiment.datasets import require_images
+from oodretrieval.experiment.other_inference import warn_of_other_inference
 from oodretrieval.experiment.run import Run
 from oodretrieval.meta_models import (
     FeatureStandardisation,
@@ -81,14 +82,14 @@ class Analysed:
             TableError: If the dataset has no truth of classes, or a model was fitted on all of its images.
             UnknownNameError: If an image is not among those of the dataset.
         """
-        evaluated = Evaluated.of(settings, run, classes=True)
+        evaluated = Evaluated.of(settings, run, "eval_meta", classes=True)
         work = evaluated.work
         require_images(work.dataset, settings.dataset, settings.images)
         names = dict.fromkeys([settings.meta_model_name, *settings.others])
         models = {name: run.trained.meta_model(name, settings.model_name) for name in names}
         model, segments = models[settings.meta_model_name], work.segments()
-        work.warn_of_other_inference(
-            settings.meta_model_name, model.quality.get("made_by", {}), segments.places
+        warn_of_other_inference(
+            work, settings.meta_model_name, model.quality.get("made_by", {}), segments.places
         )
         seen = seen_by(run, work, meta_models=list(models))
         segments = segments.only(set(seen.others(list(segments.places))))

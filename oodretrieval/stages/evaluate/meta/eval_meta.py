@@ -9,7 +9,7 @@ from oodretrieval.results.result import Result
 from oodretrieval.stages.evaluate.meta.analysed import IMPORTANCE_SEGMENTS, Analysed
 from oodretrieval.stages.evaluate.meta.meta_pictures import analysis_pictures, rating_pictures
 from oodretrieval.stages.evaluate.meta.settings import EvalMetaSettings
-from oodretrieval.stages.fit.meta_evaluation import as_tables, evaluate
+from oodretrieval.stages.fit.meta_evaluation import as_tables, evaluate_estimates
 
 
 def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
@@ -28,12 +28,13 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
         WeightsError: If the meta model is not trained.
         TableError: If the dataset has no truth of classes, or a model was fitted on all of its images.
         UnknownNameError: If an image is not among those of the dataset.
+        PartialFailure: If some images could not be drawn; the result is written.
     """
     settings = run.with_meta_model(settings)
     analysed = Analysed.of(settings, run)
     evaluated = analysed.evaluated
     against = settings.meta_model_name if settings.others else ""
-    measures = evaluate(analysed.table, analysed.estimates(), evaluated.resampling, against=against)
+    measures = evaluate_estimates(analysed.table, analysed.estimates(), evaluated.resampling, against=against)
     path = analysed.lasso_path()
     features, kinds = analysed.importance(path)
     context = evaluated.context(
@@ -53,6 +54,7 @@ def eval_meta(settings: EvalMetaSettings, run: Run) -> dict[str, Any]:
     )
     pictures = chain(analysis_pictures(analysed, features, kinds, path), rating_pictures(analysed))
     files = evaluated.save(result, pictures)
+    evaluated.require_all_read()
     return {"figures": measures, "features": features.to_dict("index"), "files": files}
 
 

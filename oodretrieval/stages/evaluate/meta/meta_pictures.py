@@ -100,7 +100,7 @@ def rating_pictures(analysed: Analysed) -> Iterator[Picture]:
         One picture an image.
 
     Raises:
-        StoreError: If one has no prediction.
+        SettingsMismatchError: If a prediction was made with other settings.
     """
     settings, table, evaluated = analysed.settings, analysed.table, analysed.evaluated
     if not (settings.images or settings.pictures):
@@ -109,7 +109,7 @@ def rating_pictures(analysed: Analysed) -> Iterator[Picture]:
     images = [image for image in evaluated.work.predicted() if image in there]
     chosen = settings.images or tuple(images[: settings.pictures])
     label_set = evaluated.label_set
-    for prediction in evaluated.work.predictions(chosen, "ratings"):
+    for prediction in evaluated.predictions(chosen, "ratings", with_truth=False):
         image, components = prediction.image_id, prediction.components()
         rows = table[table["image_id"] == image]
         true, predicted = (

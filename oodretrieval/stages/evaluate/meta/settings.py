@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import PICTURED, SHUFFLES
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
@@ -28,8 +29,8 @@ class EvalMetaSettings:
     meta_model_name: str = ""
     others: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    pictures: int = 3
-    permutations: int = 5
+    pictures: int = PICTURED
+    permutations: int = SHUFFLES
     seed: int = 0
     evaluation: EvaluationSettings = EvaluationSettings()
     common: CommonSettings = CommonSettings()

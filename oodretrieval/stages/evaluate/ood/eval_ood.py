@@ -9,7 +9,7 @@ import numpy as np
 
 from oodretrieval.charts.saving import Picture
 from oodretrieval.charts.unknown_scores import detection_figure, score_map_figure
-from oodretrieval.errors import TableError, UnknownNameError
+from oodretrieval.errors import ImageError, TableError, UnknownNameError
 from oodretrieval.evaluation import ScoreCounter, ScoreCounts, component_scores
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat
@@ -38,6 +38,7 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     Raises:
         StoreError: If a stage before has not run, or a score asked for was not kept.
         TableError: If the dataset has no truth or shows nothing unknown.
+        PartialFailure: If some images could not be read; all others are evaluated, and the result written.
     """
     settings = _with_meta_model(settings, run)
     reader = ScoreReader(settings.scoring, run)
@@ -47,7 +48,8 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
         raise TableError("no score can be computed from these predictions; predict with args.keep=logits")
     thresholds: dict[str, dict[str, float]] = {}
     if settings.dataset_val:
-        thresholds[settings.dataset_val] = _validated(settings, run, reader.names)
+        thresholds[settings.dataset_val], unread = _validated(settings, run, reader.names)
+        reader.evaluated.unread.update(unread)
     pixels = _count_pixels(reader, settings.exact_pixels)
     counts = {name: counter.counts() for name, counter in pixels.counters.items()}
     if not any(pixels.unknown.values()):
@@ -61,6 +63,7 @@ def eval_ood(settings: OodSettings, run: Run) -> dict[str, Any]:
     measures = ood_measures(pixels.counters, counts, thresholds, components, evaluated.resampling)
     result = _result(settings, reader, pixels, measures)
     files = evaluated.save(result, _pictures(settings, result.title, reader, counts, pixels.unknown))
+    evaluated.require_all_read()
     return {"scores": measures, "left_out": reader.left_out, "files": files}
 
 
@@ -100,8 +103,10 @@ def _count_pixels(reader: ScoreReader, exact_pixels: int) -> _Pixels:
     return pixels
 
 
-def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[str, float]:
-    """Thresholds chosen on the validation dataset, of the scores whose models have not seen it."""
+def _validated(
+    settings: OodSettings, run: Run, names: tuple[str, ...]
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Thresholds chosen on the validation dataset, of the scores whose models have not seen it; and what is unread."""
     # args.root and args.limit are of the dataset that is evaluated
     there = changed(
         settings,
@@ -114,9 +119,12 @@ def _validated(settings: OodSettings, run: Run, names: tuple[str, ...]) -> dict[
                 "%s gets no threshold from %s: %s", name, settings.dataset_val, reader.left_out[name]
             )
     if not reader.names:
-        return {}
+        return {}, {}
     counters = _count_pixels(reader, 0).counters
-    return {name: _threshold(counter.counts(), settings) for name, counter in counters.items()}
+    chosen = {name: _threshold(counter.counts(), settings) for name, counter in counters.items()}
+    return chosen, {
+        f"{image} of {settings.dataset_val}": why for image, why in reader.evaluated.unread.items()
+    }
 
 
 def _threshold(counts: ScoreCounts, settings: OodSettings) -> float:
@@ -223,7 +231,11 @@ def _pictures(
     # one scale of colours for all images
     scales = {name: (count.quantile(SHOWN[0]), count.quantile(SHOWN[1])) for name, count in counts.items()}
     for image, maps, truth in reader.read("pictures", _most_unknown(unknown, settings.pictures)):
-        pixels = reader.evaluated.work.sample(image).image
+        try:
+            pixels = reader.evaluated.work.sample(image).image
+        except ImageError as error:
+            reader.evaluated.unread[image] = str(error)
+            continue
         yield Picture(f"Scores of {image}", image, score_map_figure(pixels, maps, truth, scales, image))
 
 

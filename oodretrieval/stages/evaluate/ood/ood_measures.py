@@ -148,6 +148,4 @@ def _differences(pixels: dict[str, Any], columns: dict[str, str]) -> dict[str, A
 
 
 def _table(rows: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    table.index.name = "score"
-    return table
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("score")

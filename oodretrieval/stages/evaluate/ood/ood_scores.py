@@ -49,12 +49,11 @@ class ScoreReader:
 
     def __init__(self, settings: ScoreSettings, run: Run, demanded: bool = True) -> None:
         self.settings = settings
-        self.evaluated = Evaluated.of(settings, run)
+        self.evaluated = Evaluated.of(settings, run, "eval_ood")
         self._work = self.evaluated.work
         self.images = self._work.predicted()
         self._statistics = find_logit_statistics(run, settings.model_name)
-        first = self._work.prediction(self.images[0], self._work.made_by(self.images))
-        self.left_out = self._impossible(first)
+        self.left_out = self._impossible(self._first_readable())
         try:
             run.trained.novelty_model(settings.model_name)
         except (WeightsError, TableError) as error:
@@ -68,6 +67,10 @@ class ScoreReader:
             self._novelty = novelty_maps(run, self._work, choose_device(settings.common.gpu))
         if EXPECTED_IOU in self.names:
             self._predicted_iou = predicted_iou_maps(run, self._work, settings.meta_model_name)
+
+    def _first_readable(self) -> Prediction:
+        """The first prediction that can be read: all are made alike."""
+        return next(self.evaluated.predictions(self.images, f"scores of {self.settings.dataset}"))
 
     def _impossible(self, prediction: Prediction) -> dict[str, str]:
         """Scores that these predictions do not allow, and what they would need."""
@@ -130,11 +133,13 @@ class ScoreReader:
             Id, scores and truth of each image.
 
         Raises:
-            StoreError: If a prediction is damaged, of other settings, or lacks what the first one had.
+            StoreError: If a prediction lacks what the first one had.
+            SettingsMismatchError: If one is of other settings.
             TableError: If none has truth.
+            AllFailedError: If none can be read.
         """
         wanted = self.images if images is None else images
-        for prediction in self._work.predictions(wanted, doing, with_truth=True):
+        for prediction in self.evaluated.predictions(wanted, doing):
             truth = prediction.unknown()
             assert truth is not None  # with_truth
             yield prediction.image_id, self._scores(prediction), truth

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from oodretrieval.choices import EXACT_PIXELS, NOVELTY, PIXEL_SCORES
+from oodretrieval.choices import EXACT_PIXELS, MIN_PREDICTED, MIN_TRUE, NOVELTY, PICTURED, PIXEL_SCORES
 from oodretrieval.errors import SettingsError, UnknownNameError
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
@@ -61,10 +61,10 @@ class OodSettings:
     dataset_val: DatasetName = ""
     threshold_rule: Literal["f1", "fpr"] = "f1"
     false_positive_rate: float = 0.01
-    min_predicted: int = 500
-    min_true: int = 100
+    min_predicted: int = MIN_PREDICTED
+    min_true: int = MIN_TRUE
     exact_pixels: int = EXACT_PIXELS
-    pictures: int = 3
+    pictures: int = PICTURED
     scoring: ScoreSettings = ScoreSettings()
 
     def __post_init__(self) -> None:

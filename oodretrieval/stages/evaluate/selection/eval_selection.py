@@ -8,12 +8,12 @@ import pandas as pd
 
 from oodretrieval.charts.saving import Picture
 from oodretrieval.charts.selection import found_figure, majority_figure, object_figure
-from oodretrieval.errors import PartialFailure, StoreError
+from oodretrieval.errors import StoreError
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.results.result import Result
-from oodretrieval.results.rules import resample_notes, size_words, unread_notes
+from oodretrieval.results.rules import resample_notes, size_words
 from oodretrieval.stages.evaluate.evaluated import Evaluated
 from oodretrieval.stages.evaluate.seen_images import score_others, seen_by
 from oodretrieval.stages.evaluate.selection.evaluated_selection import EvaluatedSelection, ObjectRule
@@ -56,13 +56,13 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         PartialFailure: If some images could not be read; all others are evaluated, and the result written.
     """
     settings = run.with_meta_model(settings)
-    evaluated = Evaluated.of(settings, run)
+    evaluated = Evaluated.of(settings, run, "eval_selection")
     work = evaluated.work
     device = choose_device(settings.common.gpu)
     selector = Selector(settings.rule, device, run, settings.model_name, settings.meta_model_name)
     meta_model = settings.meta_model_name if selector.meta_model is not None else ""
     seen = seen_by(run, work, meta_models=[meta_model], novelty=True)
-    failures: dict[str, str] = {}
+    failures = evaluated.unread
     images, segments, scored = score_others(seen, work, selector, failures)
     tables = with_novelty(device, run, work, segments, scored, failures)
     table = joined(_kept(part, settings.orders) for part in tables)
@@ -70,7 +70,7 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         # an image that cannot be read is left out of everything: what is selected depends on all that is there
         images = [image_id for image_id in images if image_id not in failures]
         if not images:
-            raise PartialFailure("eval_selection", failures)
+            evaluated.require_all_read()
         inspected = _inspected(settings, selector, table[table["image_id"].isin(images)])
         selection = _selection(settings, evaluated, inspected)
         damaged: dict[str, str] = {}
@@ -79,11 +79,9 @@ def eval_selection(settings: SelectionSettings, run: Run) -> dict[str, Any]:
         if not damaged:
             break
         failures |= damaged
-    notes = (*seen.notes, *unread_notes(failures))
-    result = _result(settings, evaluated, selection, notes, len(images), meta_model)
+    result = _result(settings, evaluated, selection, seen.notes, len(images), meta_model)
     files = evaluated.save(result, _pictures(selection, result.measures, settings.dataset))
-    if failures:
-        raise PartialFailure("eval_selection", failures)
+    evaluated.require_all_read()
     return {**result.measures, "files": files}
 
 

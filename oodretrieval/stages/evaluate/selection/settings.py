@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from oodretrieval.choices import LARGE_SEGMENT, SMALLEST_SIDE
 from oodretrieval.experiment.evaluation_settings import EvaluationSettings
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName
 from oodretrieval.stages.select.settings import SelectionRule
@@ -29,9 +30,9 @@ class SelectionSettings:
     model_name: ModelName = ""
     meta_model_name: str = ""
     orders: tuple[str, ...] = ()
-    min_pixels: int = 400
-    min_height: int = 16
-    min_width: int = 16
+    min_pixels: int = LARGE_SEGMENT
+    min_height: int = SMALLEST_SIDE
+    min_width: int = SMALLEST_SIDE
     published: bool = False
     seed: int = 0
     rule: SelectionRule = SelectionRule()

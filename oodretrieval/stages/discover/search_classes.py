@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from oodretrieval.datasets import SegmentationDataset
 from oodretrieval.datasets.subset import label_ids, read_labels_at
-from oodretrieval.errors import ImageError, PartialFailure
+from oodretrieval.errors import AllFailedError, ImageError, PartialFailure
 from oodretrieval.execution import progress
 from oodretrieval.experiment.context import measured_on
 from oodretrieval.experiment.datasets import require_truth
@@ -22,8 +22,8 @@ from oodretrieval.labels import LabelSet
 from oodretrieval.masks import EIGHT
 from oodretrieval.results.result import Result, result_folder
 from oodretrieval.results.rules import size_words, void_rule
+from oodretrieval.stages.discover.settings import SearchSettings
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
-from oodretrieval.stages.evaluate.settings import SearchSettings
 
 logger = logging.getLogger(__name__)
 COLUMNS = ["image", "index", "label id", "pixels", "objects"]
@@ -44,6 +44,7 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
         TableError: If the dataset has no truth.
         UnknownNameError: If there is no such class.
         PartialFailure: If some labels could not be read; all others were searched.
+        AllFailedError: If none could be read.
     """
     dataset = run.dataset(settings.dataset, settings.common)
     label_set = require_truth(dataset, settings.dataset)
@@ -53,6 +54,13 @@ def search_classes(settings: SearchSettings, run: Run) -> dict[str, Any]:
     search = _Search(wanted, settings.min_pixels)
     for index, image_id in enumerate(progress(dataset.ids, desc="labels", unit="image")):
         search.add(index, image_id, dataset)
+    if search.failures and not search.images:
+        raise AllFailedError(
+            "search_classes",
+            f"dataset {settings.dataset!r}",
+            search.failures,
+            "mend the labels, or set args.root to where they are",
+        )
     images = pd.DataFrame(search.rows, columns=COLUMNS)
     images.insert(3, "class", [label_set.label_name(i) for i in images["label id"]])
     result = _result(settings, run, label_set, search, _summary(images, wanted, label_set))

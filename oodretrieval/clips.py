@@ -6,6 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+VIDEO_BLOCK = 20
+"""Frames in a row that are resampled together, as neighbouring ones resemble each other."""
+
 
 def frame_positions(image_ids: Sequence[str]) -> NDArray[np.int64]:
     """Place the frames of all clips on one line, those of different clips far apart.

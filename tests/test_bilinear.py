@@ -4,8 +4,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from oodretrieval.bilinear import resize_bilinear
 from oodretrieval.stores import Prediction
-from oodretrieval.stores.bilinear import resize_bilinear
 from oodretrieval.uncertainty import softmax
 
 SIZES = [((1, 1), (1, 1)), ((1, 1), (5, 3)), ((7, 9), (7, 9)), ((7, 9), (29, 37)), ((12, 5), (5, 11))]

@@ -35,6 +35,19 @@ class Visited(Generic[V]):
         self._visited = [*self._visited[: self._place + 1], seen][-self._size :]
         self._place = len(self._visited) - 1
 
+    @property
+    def now(self) -> V:
+        """What is inspected."""
+        return self._visited[self._place]
+
+    def renew(self, seen: V) -> None:
+        """Put something in the place of what is inspected: the same, drawn again; what is ahead stays.
+
+        Args:
+            seen: What is inspected now.
+        """
+        self._visited[self._place] = seen
+
     def can(self, by: int) -> bool:
         """Whether there is something that far away.
 

@@ -1,0 +1,36 @@
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from oodretrieval.search.rough_distances import ReadVectors, rough_cosine, rough_euclidean
+from oodretrieval.search.short_vectors import shortened
+
+
+def as_they_are(vectors):
+    return ReadVectors(vectors, np.linalg.norm(vectors.astype(np.float64), axis=1), np.zeros(1))
+
+
+@pytest.mark.parametrize("read", [as_they_are, shortened])
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0), (1e-3, 50), (1e-18, 0), (1e18, 0), (1, 1e6)])
+def test_what_is_measured_lies_within_the_slack(read, scale, shift):
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(200, 40)) * scale + shift).astype(np.float32)
+    vectors[3], vectors[4] = vectors[2], 0
+    wide = vectors.astype(np.float64)
+    for row, metric in product((2, 4, 17), ("euclidean", "cosine")):
+        if metric == "euclidean":
+            measured = cdist(wide, wide[row : row + 1])[:, 0]
+            rough, slack = rough_euclidean(read(vectors), wide[row])
+        else:
+            norms = np.linalg.norm(wide, axis=1)
+            lengths = norms * norms[row]
+            cosines = np.divide(wide @ wide[row], lengths, out=np.zeros(200), where=lengths > 0)
+            measured = np.where((norms > 0) == (norms[row] > 0), 1 - cosines, 1.0)
+            measured[(norms == 0) & (norms[row] == 0)] = 0
+            rough, slack = rough_cosine(read(vectors), wide[row], norms)
+        assert (np.abs(rough - measured) <= slack).all()
+        if not shift:  # far from the origin rounding may leave everything open
+            share = np.median(slack[measured > 0] / measured[measured > 0])
+            assert share < (1e-2 if read is shortened else 1e-10)
