@@ -10,13 +10,14 @@ from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import ConfigurationError, ImageError, SettingsError
 from oodretrieval.experiment.device import choose_device
-from oodretrieval.experiment.predicted_classes import predicted_classes
+from oodretrieval.experiment.predicted_classes import predicted_classes, require_same_classes
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import LabelSet
 from oodretrieval.models import DeepLabV3Plus, save_weights
 from oodretrieval.segments import entropy_levels
 from oodretrieval.stages.predict.segmenter import Segmenter, batches, network_input
 from oodretrieval.stages.predict.settings import InferenceSettings
+from oodretrieval.stores import Stored
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.4)
 CPU = torch.device("cpu")
@@ -263,6 +264,35 @@ def test_names_of_classes_come_from_whoever_knows_them(tmp_path):
     assert predicted_classes(noted, Dataset(), 2) == {0: ("x", (1, 2, 3)), 1: ("y", (4, 5, 6))}
     greys = predicted_classes(ModelEntry(__name__, "Plain"), Dataset(), 3)
     assert greys == {0: ("class 0", (0, 0, 0)), 1: ("class 1", (127,) * 3), 2: ("class 2", (255,) * 3)}
+
+
+@pytest.mark.parametrize(
+    ("classes", "background", "refused"),
+    [
+        (["road", "thing", "sky"], False, None),
+        (["way", "thing", "air"], False, None),  # called otherwise
+        (
+            ["sky", "thing", "road"],
+            False,
+            "class 0 of the network 'net' is 'sky', which is number 2 .* 'data'",
+        ),
+        (["thing", "sky"], True, None),  # an implicit background in front of them
+        (["thing", "sky"], False, "class 0 of the network 'net' is 'thing', which is number 1 "),
+    ],
+)
+def test_a_network_whose_classes_have_other_numbers_is_refused(tmp_path, classes, background, refused):
+    known = {number: (name, (number, 0, 0)) for number, name in enumerate(["road", "thing", "sky"])}
+    path = tmp_path / "w.safetensors"
+    save_weights(Plain(), path, {"classes": {str(i): [name, [0, 0, 0]] for i, name in enumerate(classes)}})
+    entry = ModelEntry(__name__, "Plain", weights=path, implicit_background=background)
+    names = Stored("net", "data")
+    dataset = Dataset(replace(LABELS, pred_mapping=known))
+    if refused is None:
+        require_same_classes(entry, dataset, names)
+    else:
+        with pytest.raises(ConfigurationError, match=refused):
+            require_same_classes(entry, dataset, names)
+    require_same_classes(entry, Dataset(), names)  # images without truth
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from oodretrieval.datasets import subset_by_class
 from oodretrieval.entries import ModelEntry, factory_of
 from oodretrieval.errors import SettingsError, StoreError
 from oodretrieval.experiment.device import stage_device
+from oodretrieval.experiment.predicted_classes import require_same_classes
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import RAY
 from oodretrieval.experiment.stage_failures import StageFailures
@@ -43,6 +44,7 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
         Number of images ``predicted`` and ``skipped``, and the ``folder``.
 
     Raises:
+        ConfigurationError: If the dataset numbers the network's classes in another way.
         SettingsMismatchError: If predictions of the same name were made with other settings.
         WorkerError: If a worker process dies; what is done is kept.
         PartialFailure: If some images could not be predicted; all others are done.
@@ -55,7 +57,10 @@ def pred_images(settings: PredictSettings, run: Run) -> dict[str, Any]:
     if settings.classindex >= 0:
         wanted = subset_by_class(wanted, [settings.classindex])
     device = None if settings.source else stage_device(settings.common)
-    made_by = _made_by(settings, work, run.configuration.model(settings.model_name), device)
+    entry = run.configuration.model(settings.model_name)
+    if device is not None:
+        require_same_classes(entry, dataset, work.names)
+    made_by = _made_by(settings, work, entry, device)
     folder = run.workspace.prediction_folder(work.names)
     finisher = Finisher(run.workspace.path, work.names, settings.keep, made_by, dataset.label_set)
     with ExitStack() as locks:
