@@ -1,5 +1,6 @@
 """Exact nearest neighbours in an embedding space."""
 
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -103,7 +104,9 @@ class NearestNeighbours:
         if not np.isfinite(self.norms).all():
             raise ValueError("vectors must be finite, got NaN or infinity (or values whose square is)")
         self._as_they_are = ReadVectors(stored, self.norms, np.zeros(1))
-        self._short = shortened(stored) if short and stored.size > FEW else None
+        self._first_read = (
+            shortened(stored) if short and stored.size > FEW else replace(self._as_they_are, rough=True)
+        )
         self.centre = mean_direction(stored, self.norms) if metric == CENTRED else None
 
     def __len__(self) -> int:
@@ -213,7 +216,7 @@ class NearestNeighbours:
             exact = self._measure(np.arange(len(self)), query)
             found = smallest(exact, k, among, groups)
             return found, exact[found]
-        rough, slack = self._rough(query, self._short or self._as_they_are)
+        rough, slack = self._rough(query, self._first_read)
         first = smallest(rough, k, among, groups)
         if not len(first):
             return first, np.zeros(0)

@@ -43,6 +43,20 @@ def products(vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64
     return _over_rows("products_into", vectors, query)
 
 
+def rough_products(vectors: Vectors, query: NDArray[np.float32]) -> NDArray[np.float64]:
+    """:func:`products`, added in float32 some terms at a time: limited by the memory alone.
+
+    Args:
+        vectors: ``(n, D)``, float16 or float32; or uint16, which is bfloat16.
+        query: ``(D,)``.
+
+    Returns:
+        ``(n,)``, good to some :data:`~oodretrieval.search.kernels.AT_ONCE` roundings of float32 of the product of both
+        lengths, as long as no product of two values leaves its range.
+    """
+    return _over_rows("rough_products_into", vectors, query)
+
+
 def lengths(vectors: Vectors) -> NDArray[np.float64]:
     """Length of each vector.
 
@@ -62,7 +76,7 @@ def usable_threads() -> int:
     return max(1, min(cores, int(said) if said.isdigit() else cores))
 
 
-def _over_rows(name: str, vectors: Vectors, query: NDArray[np.float64]) -> NDArray[np.float64]:
+def _over_rows(name: str, vectors: Vectors, query: NDArray[np.floating]) -> NDArray[np.float64]:
     from oodretrieval.search import kernels  # numba takes half a second, which few vectors need not wait for
 
     kernel: kernels.Kernel = getattr(kernels, name)

@@ -5,6 +5,7 @@ than differences do. What that loses between near vectors far from the origin is
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,10 @@ _ROUNDING = 2.0**-52
 """Of float64, twice: that of the pass and that of the measured distance."""
 _LARGEST = 2.0**500
 """Of lengths whose squares, added, stay in range."""
+_FLOAT32_ROUNDING = 72 * 2.0**-24
+"""Of products that are added 64 at a time in float32, relative to the product of the lengths; the query's with it."""
+_FLOAT32_LENGTHS = (2.0**-80, 2.0**80)
+"""Between these, products with a query of length 1 stay far inside the range of float32."""
 _NEAR_CENTRE = 1e-3
 """Directions nearer to the centre are measured one by one."""
 
@@ -29,16 +34,41 @@ class ReadVectors:
         values: ``(n, D)``, any float type; or uint16, which is bfloat16.
         lengths: Length of each row of ``values``, ``(n,)``.
         errors: How far each row is from the vector that it stands for, ``(n,)``, or ``(1,)`` for all.
+        rough: Products may be added in float32, which takes less time; they are where values and lengths allow it.
     """
 
     values: passes.Vectors
     lengths: NDArray[np.float64]
     errors: NDArray[np.float64]
+    rough: bool = False
+
+    @cached_property
+    def in_float32(self) -> bool:
+        """Whether products are added in float32."""
+        least, most = _FLOAT32_LENGTHS
+        fitting = (self.lengths == 0) | ((self.lengths > least) & (self.lengths < most))
+        return self.rough and self.values.dtype != np.float64 and bool(fitting.all())
 
     @property
     def roundings(self) -> float:
         """Of sums over a row, relative to the sum of the terms' sizes."""
-        return float((self.values.shape[1] + 8) * _ROUNDING)
+        own = float((self.values.shape[1] + 8) * _ROUNDING)
+        return own + _FLOAT32_ROUNDING if self.in_float32 else own
+
+    def products(self, query: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scalar product of each row with a query.
+
+        Args:
+            query: ``(D,)``.
+
+        Returns:
+            ``(n,)``, off by :attr:`roundings` of the product of both lengths.
+        """
+        if not self.in_float32:
+            return passes.products(self.values, query)
+        exponent = np.frexp(np.abs(query).max(initial=0.0))[1]
+        scaled = np.ldexp(query, -exponent).astype(np.float32)
+        return np.ldexp(passes.rough_products(self.values, scaled), exponent)
 
 
 class RoughDistances(NamedTuple):
@@ -69,7 +99,7 @@ def rough_euclidean(read: ReadVectors, query: NDArray[np.float64]) -> RoughDista
     if not together.max(initial=0.0) < _LARGEST:
         away = np.sqrt(passes.squared_distances(read.values, query))
         return RoughDistances(away, read.roundings * away + (read.errors + least))
-    squares = read.lengths**2 - 2 * passes.products(read.values, query) + length**2
+    squares = read.lengths**2 - 2 * read.products(query) + length**2
     away = np.sqrt(np.maximum(squares, 0.0))
     # squares are off by the square of this at most, so that a root is off by its share, or by all of it next to 0
     unsure = np.sqrt(2 * read.roundings) * together + least
@@ -91,7 +121,7 @@ def rough_cosine(read: ReadVectors, query: NDArray[np.float64], norms: NDArray[n
     scale = norms * length
     straight = scale > 0
     nothing = np.zeros(len(norms))
-    cosines = np.divide(passes.products(read.values, query), scale, out=nothing.copy(), where=straight)
+    cosines = np.divide(read.products(query), scale, out=nothing.copy(), where=straight)
     rough = np.where((norms > 0) == (length > 0), 1 - cosines, 1.0)
     rough[(norms == 0) & (length == 0)] = 0.0
     off = np.broadcast_to(read.errors, len(norms))
@@ -123,7 +153,7 @@ def rough_centred_cosine(
         return RoughDistances(np.ones(len(norms)), np.full(len(norms), 2.0))
     scale = norms * apart * length
     straight = (apart > _NEAR_CENTRE) & (scale > 0)
-    products = passes.products(read.values, towards) - norms * float(centre @ towards)
+    products = read.products(towards) - norms * float(centre @ towards)
     rough = 1 - np.divide(products, scale, out=np.zeros(len(norms)), where=straight)
     away = np.where(straight, apart, 1.0)
     off = read.errors / np.maximum(norms * away, LEAST_LENGTH)

@@ -38,4 +38,4 @@ def shortened(vectors: Vectors) -> ReadVectors:
         raise ValueError(
             "vectors beyond the range of float32 cannot be shortened; search in them as they are"
         )
-    return ReadVectors(values, lengths, errors)
+    return ReadVectors(values, lengths, errors, rough=True)

@@ -263,7 +263,7 @@ def test_an_error_in_a_thread_is_the_callers(monkeypatch):
     monkeypatch.setattr(passes, "BYTES_AT_ONCE", 64)
     monkeypatch.setattr(passes, "usable_threads", lambda: 3)
     index = NearestNeighbours(np.zeros((400, 4), np.float32))
-    monkeypatch.setattr(kernels, "products_into", lambda *_: 1 / 0)
+    monkeypatch.setattr(kernels, "rough_products_into", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         index.query(np.zeros(4), 3)
 

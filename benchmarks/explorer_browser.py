@@ -1,0 +1,139 @@
+"""How fast the page answers in a browser: from the event to the picture on the screen, in Chromium without a window.
+
+    python benchmarks/explorer_browser.py 10000 1000000
+
+The mouse and the keys are Playwright's. The page itself takes the time: from the event, which carries when it happened,
+to the frame that shows what it changed. Chromium draws without a GPU here, as on the machines that have no display.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+from explorer import line, made, measure_all
+from playwright.sync_api import Page, sync_playwright
+
+from oodretrieval.explorer.settings import ExplorerSettings
+from oodretrieval.explorer.state import State
+from oodretrieval.explorer.web.server import WebExplorer
+from oodretrieval.stores import Catalogue, Workspace
+
+CHROMIUM = "/usr/bin/chromium"
+WIDTH, HEIGHT = 1280, 720
+EVENTS, HEAVY = 30, 9
+QUIET = 1500
+"""Milliseconds without a change after which nothing more is expected."""
+WATCH = """
+() => {
+  const all = (selector, root = document) => [
+    ...root.querySelectorAll(selector),
+    ...[...root.querySelectorAll("*")].flatMap((each) => (each.shadowRoot ? all(selector, each.shadowRoot) : [])),
+  ]
+  const small = new OffscreenCanvas(160, 120).getContext("2d", { willReadFrequently: true })
+  const points = () => {
+    small.clearRect(0, 0, 160, 120)
+    for (const canvas of all("canvas")) if (canvas.width) small.drawImage(canvas, 0, 0, 160, 120)
+    return small.getImageData(0, 0, 160, 120).data.join()
+  }
+  window.watch = (kind, what) => {
+    const times = { start: null, first: null, last: null }
+    const changed = () => {
+      if (times.start === null) return
+      requestAnimationFrame(() => setTimeout(() => {
+        const passed = performance.now() - times.start
+        times.first = times.first ?? passed
+        times.last = passed
+      }))
+    }
+    let stopped = false
+    if (what === "points") {
+      let before = points()
+      const look = () => {
+        if (stopped) return
+        const now = points()
+        if (now !== before) { before = now; changed() }
+        requestAnimationFrame(look)
+      }
+      requestAnimationFrame(look)
+    }
+    const observer = new MutationObserver(changed)
+    const everything = { subtree: true, childList: true, characterData: true, attributes: true }
+    if (what !== "points") for (const element of all(what)) observer.observe(element, everything)
+    window.addEventListener(kind, (event) => { times.start = event.timeStamp }, { capture: true, once: true })
+    window.stopWatching = () => {
+      stopped = true
+      observer.disconnect()
+      return times
+    }
+  }
+}
+"""
+
+
+def serve(path: Path, pipe: Connection) -> None:
+    """Serve a catalogue and send the address."""
+    explorer = WebExplorer(
+        State(Catalogue.open(path), ExplorerSettings(method="pca")), Workspace(path.parents[1])
+    )
+    pipe.send(explorer.address)
+    explorer.run()
+
+
+@contextmanager
+def opened_page(path: Path) -> Iterator[tuple[Page, float]]:
+    """The page of a catalogue, and how many seconds it took from asking for it to its points."""
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=serve, args=(path, theirs), daemon=True)
+    process.start()
+    try:
+        address = ours.recv()
+        with sync_playwright() as started:
+            browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            page.set_default_timeout(120_000)
+            begin = time.perf_counter()
+            page.goto(address)
+            page.wait_for_selector(".map[data-ready]")
+            yield page, time.perf_counter() - begin
+            browser.close()
+    finally:
+        process.kill()
+
+
+def timed(page: Page, kind: str, what: str, act: Callable[[int], object], events: int) -> tuple[float, float]:
+    """Median and worst milliseconds until the last change of what an event changes; an event without one counts not."""
+    times = []
+    for event in range(events):
+        page.evaluate("([kind, what]) => watch(kind, what)", [kind, what])
+        act(event)
+        page.wait_for_timeout(QUIET)
+        found = page.evaluate("() => stopWatching()")
+        if found["last"] is not None:
+            times.append(found["last"])
+    return float(np.median(times)), float(np.max(times))
+
+
+def measure(segments: int) -> None:
+    """Print one line for a catalogue of some size."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder, opened_page(made(Path(folder), segments)) as (page, opened):
+        page.evaluate(WATCH)
+        box = page.locator(".points").bounding_box()
+        assert box is not None, "the page shows its points"
+        middle = np.array([box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"]])
+        places = middle + rng.uniform(-0.15, 0.15, (EVENTS, 2)) * (box["width"], box["height"])
+        hover = timed(page, "pointermove", ".card", lambda i: page.mouse.move(*places[i]), EVENTS)
+        click = timed(page, "pointerup", ".detail", lambda i: page.mouse.click(*places[i]), HEAVY)
+        page.mouse.move(*middle)
+        zoom = timed(page, "wheel", "points", lambda i: page.mouse.wheel(0, -120 if i % 2 else 120), HEAVY)
+        recolour = timed(page, "keydown", "points", lambda i: page.keyboard.press("hbg"[i % 3]), HEAVY)
+        print(line(segments, opened, (hover, click, zoom, recolour), ""))
+
+
+if __name__ == "__main__":
+    measure_all(measure, ("hover", "click", "zoom", "recolour"), "")
