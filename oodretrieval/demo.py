@@ -12,6 +12,7 @@ from oodretrieval.datasets.streets import Streets
 from oodretrieval.demo_pictures import DemoPictures
 from oodretrieval.demo_settings import DemoSettings
 from oodretrieval.errors import TableError
+from oodretrieval.evaluation.discovery import MIN_SHARE
 from oodretrieval.experiment.logs import OUTPUT
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
@@ -206,6 +207,11 @@ def _report(found: dict[str, Any], pictures: list[Path], seconds: float) -> None
         output.info("%-22s %10d %8d %8d %8d", kind, *values)
     output.info(
         "touched: more than half of a candidate lies on it; found, outlined: the two have an IoU of at least 0.25, 0.5"
+    )
+    output.info(
+        "objects: from %g %% of the image on; in the first table from %d×%d pixels on",
+        100 * MIN_SHARE,
+        *(getattr(SelectionSettings, side) for side in ("min_width", "min_height")),
     )
     output.info("pictures: %s", ", ".join(str(path) for path in pictures))
     output.info("%.0f s", seconds)

@@ -48,20 +48,22 @@ class UnknownNameError(SettingsError):
         kind: What is named, e.g. ``"dataset"``.
         name: What was got instead.
         known: What exists; where that is a lot, only the names close to ``name`` are listed.
+        remedy: How to make what is missing, if that can be.
 
     Example:
         >>> str(UnknownNameError("dataset", "camvid_tset", ["camvid_test", "streets"]))
         "unknown dataset 'camvid_tset'; did you mean 'camvid_test'? Known: camvid_test, streets"
     """
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, known: Iterable[str], remedy: str = "") -> None:
         names = sorted(known)
         close = get_close_matches(name, names, n=10)
         hint = f"did you mean {close[0]!r}? " if close else ""
         listed = ", ".join(names) or "none"
         if len(names) > LISTED:
             listed = f"{len(names)} names, close to it: {', '.join(close) or 'none'}"
-        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {listed}")
+        ending = f"; {remedy}" if remedy else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}Known: {listed}{ending}")
 
 
 class FilterError(SettingsError):

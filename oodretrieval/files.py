@@ -74,7 +74,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _flush_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            f"cannot write {path} ({error}); make room or make the folder writable, then run again"
+            f"cannot write {path} ({error}); make room or make the folder writable, or choose another "
+            "args.workspace (args.save_dir where a script has it), then run again"
         ) from error
     finally:
         with suppress(OSError):

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.datasets.cityscapes import CATEGORIES, CLASSES, PREDICTED
-from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder, set_root
 from oodretrieval.errors import (
     DatasetError,
     DatasetNotFoundError,
@@ -114,10 +114,7 @@ LABELS = LabelSet(
 )
 
 _NO_SUCH_COLOUR = 254
-_REMEDY = (
-    "set `root` of this dataset's entry in configuration.py, or args.root, to the folder that holds "
-    "camera_lidar_semantic/"
-)
+_REMEDY = set_root("camera_lidar_semantic/")
 
 
 class A2D2(FileDataset):

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.datasets.folder import SUFFIXES
-from oodretrieval.datasets.sample import FileDataset, FileItem, Sample, paired_items, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, Sample, paired_items, require_folder, set_root
 from oodretrieval.errors import DatasetNotFoundError, ImageError, UnknownNameError, UnpairedFilesError
 from oodretrieval.images import read_label_image
 from oodretrieval.labels import LabelSet
@@ -40,11 +40,6 @@ KNOWN, UNKNOWN, VOID = 0, 1, 255
 LABELS = LabelSet.binary(KNOWN, UNKNOWN, VOID)
 Layout = Literal["plain", "segment_me_if_you_can", "road_anomaly", "fishyscapes"]
 ROAD_ANOMALY_IDS = {0: KNOWN, 1: KNOWN, 2: UNKNOWN, VOID: VOID}
-_REMEDY = (
-    "set `root` of this dataset's entry in configuration.py, or args.root, to the folder that holds {what}"
-)
-
-
 LARGEST_VALUE, HEADER = 8, 1 << 14
 """Bytes of a value in an overlay, and of what describes them, at most."""
 
@@ -76,7 +71,7 @@ class AnomalySet(FileDataset):
         if not items:
             raise DatasetNotFoundError(
                 f"no image with labels in the layout {layout!r} below {str(base)!r}; "
-                f"{_REMEDY.format(what='it')}, or choose another `layout` of {', '.join(_LAYOUTS)}"
+                f"{set_root('it')}, or choose another `layout` of {', '.join(_LAYOUTS)}"
             )
         super().__init__(items, LABELS)
 
@@ -127,7 +122,7 @@ def _road_anomaly(base: Path) -> list[FileItem]:
 
 def _fishyscapes(base: Path, images: Path) -> list[FileItem]:
     what = "<number>_<frame>_labels.png"
-    labels = require_folder(base, _REMEDY.format(what=what)).glob("*_labels.png")
+    labels = require_folder(base, set_root(what)).glob("*_labels.png")
     named = {path: re.fullmatch(r"\d+_(.+)_labels\.png", path.name) for path in sorted(labels)}
     folder = require_folder(
         images / "leftImg8bit",
@@ -175,7 +170,7 @@ def _added(image: NDArray[np.uint8], overlay: Path) -> NDArray[np.uint8]:
 
 
 def _folders(base: Path, *names: str) -> list[Path]:
-    remedy = _REMEDY.format(what=" and ".join(f"{name}/" for name in names))
+    remedy = set_root(" and ".join(f"{name}/" for name in names))
     return [require_folder(base / name, remedy) for name in names]
 
 

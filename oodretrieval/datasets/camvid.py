@@ -10,7 +10,7 @@ Terms: research use.
 from collections.abc import Sequence
 from pathlib import Path
 
-from oodretrieval.datasets.sample import FileDataset, paired_items, require_folder
+from oodretrieval.datasets.sample import FileDataset, paired_items, require_folder, set_root
 from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
 
@@ -55,10 +55,7 @@ class CamVid(FileDataset):
     def __init__(self, root: str | Path, split: str = "train", unknown: Sequence[str] = ()) -> None:
         if split not in SPLITS:
             raise UnknownNameError("split of CamVid", split, SPLITS)
-        remedy = (
-            "set `root` of this dataset's entry in configuration.py, or args.root, to the folder "
-            "that holds train/ and trainannot/"
-        )
+        remedy = set_root(f"{split}/ and {split}annot/")
         folder = require_folder(Path(root) / split, remedy)
         truth = require_folder(Path(root) / f"{split}annot", remedy)
         images = {path.stem: path for path in folder.glob("*.png")}

@@ -38,7 +38,7 @@ from typing import Literal
 from oodretrieval.choices import CAMVID_UNKNOWN
 from oodretrieval.datasets import camvid
 from oodretrieval.datasets.adapt_labels import ids_of_members
-from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder, set_root
 from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
 
@@ -159,10 +159,7 @@ def drive_of(frame: str) -> str:
 
 def _with_full_labels(items: Sequence[FileItem], folder: Path, drives: Sequence[str]) -> list[FileItem]:
     """The frames that have full labels, with these."""
-    remedy = (
-        "set `root` of this dataset's entry in configuration.py, or args.root, to the folder that holds train/, "
-        "trainannot/ and labels32/"
-    )
+    remedy = set_root("train/, trainannot/ and labels32/")
     known = {path.stem: path for path in require_folder(folder, remedy).glob("*.png")}
     kept = [item._replace(labels=known[item.id]) for item in items if item.id in known]
     if not kept:

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder, set_root
 from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import NO_CLASS, LabelSet
 
@@ -96,10 +96,6 @@ PREDICTED = {name: train_id for train_id, (name, _) in CLASSES.items()}
 """Name → predicted id."""
 
 SPLITS = ("train", "val", "test")
-_REMEDY = (
-    "set `root` of this dataset's entry in configuration.py, or args.root, to the folder that holds "
-    "leftImg8bit/ and {truth}/"
-)
 
 
 class Cityscapes(FileDataset):
@@ -145,7 +141,7 @@ def list_items(root: Path, split: str, truth: str, *, has_truth: bool = True) ->
         DatasetNotFoundError: If a folder is missing or empty.
         UnpairedFilesError: If an image has no labels, or labels have no image.
     """
-    remedy = _REMEDY.format(truth=truth)
+    remedy = set_root(f"leftImg8bit/ and {truth}/")
     images = _by_id(root / "leftImg8bit", split, "_leftImg8bit.png", remedy)
     if not images:
         raise DatasetNotFoundError(

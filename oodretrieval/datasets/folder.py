@@ -4,14 +4,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, require_folder, set_root
 from oodretrieval.errors import DatasetNotFoundError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
-_REMEDY = (
-    "set `root` of this dataset's entry in configuration.py, or args.root, to a folder of your images "
-    f"({', '.join(SUFFIXES)})"
-)
+_REMEDY = set_root(f"your images ({', '.join(SUFFIXES)})")
 
 
 class ImageFolder(FileDataset):

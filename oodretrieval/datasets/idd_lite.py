@@ -26,7 +26,7 @@ Navigation in Unconstrained Environments", WACV 2019, arXiv:1811.10200. Terms: r
 
 from pathlib import Path
 
-from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder
+from oodretrieval.datasets.sample import FileDataset, FileItem, paired_items, require_folder, set_root
 from oodretrieval.errors import DatasetNotFoundError, UnknownNameError
 from oodretrieval.labels import BLACK, NO_CLASS, LabelSet
 
@@ -47,10 +47,7 @@ LABELS = LabelSet(
     void_ids=frozenset({VOID}),
 )
 SPLITS = ("train", "val")
-_REMEDY = (
-    "set `root` of this dataset's entry in configuration.py, or args.root, to the folder that holds images/ and "
-    "labels/, or leftImg8bit/ and gtFine/"
-)
+_REMEDY = set_root("images/ and labels/, or leftImg8bit/ and gtFine/")
 
 
 class IDDLite(FileDataset):

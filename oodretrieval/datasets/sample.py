@@ -258,6 +258,19 @@ def require_unique(items: Sequence[FileItem]) -> None:
         )
 
 
+def set_root(holds: str) -> str:
+    """What to do where the files of a dataset are not found.
+
+    Args:
+        holds: What its root is known by.
+
+    Returns:
+        The end of a message.
+    """
+    entry = "`root` of this dataset's entry in configuration.py (below OODRETRIEVAL_DATA, if that is set)"
+    return f"set args.root, or {entry}, to the folder that holds {holds}"
+
+
 def require_folder(path: Path, remedy: str) -> Path:
     """Return ``path`` if it is a folder.
 
@@ -272,5 +285,6 @@ def require_folder(path: Path, remedy: str) -> Path:
         DatasetNotFoundError: If it is not; the message ends with ``remedy``.
     """
     if not path.is_dir():
-        raise DatasetNotFoundError(f"no folder {str(path)!r}; {remedy}")
+        problem = f"{str(path)!r} is a file" if path.is_file() else f"no folder {str(path)!r}"
+        raise DatasetNotFoundError(f"{problem}; {remedy}")
     return path

@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib import import_module
 from itertools import takewhile
@@ -58,9 +58,9 @@ def run_script(
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     with readers_may_leave():
         try:
-            _check_updates(sys.argv)
             configuration = load_configuration()
             settings = defaults(configuration)
+            _check_command(sys.argv, paths(type(settings)))
             described = Path(caller["__file__"]), caller["__doc__"] or ""
             experiment = _experiment(*described, settings, configuration, stage)
             _keep_record(experiment, type(settings), configuration, transcript, only_reads)
@@ -150,9 +150,27 @@ def _workspace(settings: object, configuration: Configuration) -> "Workspace":
     return Workspace(named or configuration.workspace)
 
 
-def _check_updates(argv: Sequence[str]) -> None:
-    """Refuse what follows ``with`` and sets nothing, of which sacred speaks in a traceback."""
-    following = argv[argv.index("with") + 1 :] if "with" in argv else []
+def _check_command(argv: Sequence[str], names: Collection[str]) -> None:
+    """Refuse settings that are not spelt as settings, which sacred answers by its whole usage or by a traceback.
+
+    Raises:
+        SettingsError: Saying how the command is written.
+    """
+    start = argv.index("with") if "with" in argv else len(argv)
+    before, following = argv[1:start], argv[start + 1 :]
+    misplaced = []
+    for word, previous in zip(before, ["", *before], strict=False):
+        option = word.removeprefix("--").partition("=")[0] if word.startswith("--") else ""
+        if option in names:
+            misplaced.append(f"args.{word[2:]}" if "=" in word else f"args.{option}=<value>")
+        elif not word.startswith("-") and not previous.startswith("-") and "=" in word:
+            misplaced.append(word)
+    if misplaced:
+        raise SettingsError(
+            f"settings follow the word with: python {argv[0]} with {' '.join([*misplaced, *following])}"
+        )
+    if "with" in argv and not following:
+        raise SettingsError(f"no setting follows: python {argv[0]} with args.<name>=<value>")
     for update in takewhile(lambda text: not text.startswith("-"), following):
         if "=" not in update and not Path(update).is_file():
             raise SettingsError(

@@ -101,7 +101,9 @@ class Catalogue:
                 )
             there = sorted(path.parent.name for path in folder.parent.glob(f"*/{MANIFEST}"))
             if there:
-                raise UnknownNameError("catalogue", name, there)
+                raise UnknownNameError(
+                    "catalogue", name, there, "scripts/compute_embeddings.py makes another"
+                )
         return cls.open(folder, verify=verify)
 
     def __len__(self) -> int:

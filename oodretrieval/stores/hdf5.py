@@ -64,7 +64,7 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
 
 
 def read_hdf5(
-    path: Path, names: tuple[str, ...], *, whole: bool = True
+    path: Path, names: tuple[str, ...], *, whole: bool = True, made_by: str = "predict this image"
 ) -> tuple[dict[str, NDArray[Any]], dict[str, Any] | None]:
     """Read datasets of an HDF5 file and our metadata, if it carries them.
 
@@ -72,6 +72,7 @@ def read_hdf5(
         path: The file.
         names: Datasets to read where they exist.
         whole: Compare the file with its checksum first, which reads it whole.
+        made_by: What to do to have the file made.
 
     Returns:
         Name → array, and the metadata or None.
@@ -90,9 +91,9 @@ def read_hdf5(
             _require_plausible([file[key] for key in wanted], path)
             return {key: np.asarray(file[key][()]) for key in wanted}, metadata
     except FileNotFoundError as error:
-        raise StoreError(f"no file {str(path)!r}; predict this image first") from error
+        raise StoreError(f"no file {str(path)!r}; {made_by} first") from error
     except (*_TRIPPED_OVER, ChecksumError) as error:
-        raise StoreError(f"{path} is damaged ({error}); remove it and predict again") from error
+        raise StoreError(f"{path} is damaged ({error}); remove it and {made_by} again") from error
 
 
 def _is_array(file: h5py.File, key: str) -> bool:

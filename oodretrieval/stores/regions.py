@@ -19,6 +19,7 @@ from oodretrieval.stores.workspace import Workspace, nested_path
 
 _ARRAYS = ("superpixels", "members", "spans", "parent", "source")
 _COLUMN = "column_"
+_MADE_BY = "run compute_embeddings.py with args.candidates=objects"
 _SEEN = ("classes", "features")
 
 
@@ -125,7 +126,7 @@ def has_regions(path: Path, made_by: Mapping[str, Any]) -> bool:
     if not path.is_file():
         return False
     try:
-        _, metadata = read_hdf5(path, ())
+        _, metadata = read_hdf5(path, (), made_by=_MADE_BY)
     except StoreError:
         return False
     return metadata is not None and metadata.get("made_by") == plain(dict(made_by))
@@ -144,11 +145,11 @@ def read_regions(path: Path) -> StoredRegions:
         StoreError: If the file is missing or damaged.
     """
     remedy = "remove it and run scripts/compute_embeddings.py again, which makes it again"
-    _, metadata = read_hdf5(path, (), whole=False)
+    _, metadata = read_hdf5(path, (), whole=False, made_by=_MADE_BY)
     if metadata is None or "columns" not in metadata:
         raise StoreError(f"{path} holds no regions; {remedy}")
     wanted = tuple(f"{_COLUMN}{name}" for name in metadata["columns"])
-    content, _ = read_hdf5(path, (*_ARRAYS, *wanted, *_SEEN))
+    content, _ = read_hdf5(path, (*_ARRAYS, *wanted, *_SEEN), made_by=_MADE_BY)
     try:
         spans = content["spans"].astype(np.int64).reshape(-1, 2)
         tree = RegionTree(

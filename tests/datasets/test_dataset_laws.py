@@ -167,11 +167,18 @@ def test_opens_by_entry_and_names_what_is_missing(name, miniatures, tmp_path):
     entry = DatasetEntry(f"oodretrieval.datasets.{module}", class_name, {"root": "nowhere", **kwargs})
     assert len(open_dataset(entry, name, root=miniatures / name)) > 0
     with pytest.raises(
-        DatasetNotFoundError, match=r"nowhere.*set `root` of this dataset's entry.*args\.root"
+        DatasetNotFoundError, match=r"no folder 'nowhere.*set args\.root, or `root` of this dataset's entry"
     ):
         open_dataset(entry, name)
     with pytest.raises(DatasetNotFoundError, match=str(tmp_path)):
         open_dataset(entry, name, root=tmp_path)
+
+
+def test_a_file_is_no_root(tmp_path):
+    (tmp_path / "one.png").touch()
+    entry = DatasetEntry("oodretrieval.datasets.folder", "ImageFolder", {"root": str(tmp_path / "one.png")})
+    with pytest.raises(DatasetNotFoundError, match=r"one\.png' is a file; set args\.root"):
+        open_dataset(entry, "photographs")
 
 
 TRUTH = {

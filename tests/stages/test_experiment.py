@@ -206,6 +206,30 @@ def test_a_wrong_setting_fails_in_one_line_before_anything_happens(sheep, tmp_pa
     assert not (tmp_path / "work").exists(), "no record of what never ran"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["args.gpu=1"], " with args.gpu=1"),
+        (["args.gpu=1", "args.dataset=hills"], " with args.gpu=1 args.dataset=hills"),
+        (["args.gpu=1", "with", "args.dataset=hills"], " with args.gpu=1 args.dataset=hills"),
+        (["--gpu=1"], " with args.gpu=1"),
+        (["--gpu", "1"], " with args.gpu=<value>"),
+        (["print_config", "args.gpu=1"], " with args.gpu=1"),
+        (["with"], "no setting follows"),
+    ],
+)
+def test_settings_without_the_word_with_are_shown_as_they_are_written(sheep, words, said):
+    code, _, err, seen = sheep(*words)
+    assert (code, seen) == (1, [])
+    assert said in err.splitlines()[0]
+
+
+def test_a_comment_may_look_like_a_setting(sheep):
+    code, _, _, seen = sheep("-c", "gpu=1", "with", "args.dataset=hills")
+    assert code == 0
+    assert len(seen) == 1
+
+
 def test_an_unknown_name_of_an_entry_lists_the_known_ones(sheep):
     code, _, err, _ = sheep("with", "args.dataset=hlls")
     assert code == 1

@@ -166,7 +166,7 @@ def test_truncated_files_name_themselves(tmp_path, keep):
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(StoreError, match=r"x\.h5 is damaged.*predict again"):
+        with pytest.raises(StoreError, match=r"x\.h5 is damaged.*predict this image again"):
             read_prediction_file(path)
 
 
