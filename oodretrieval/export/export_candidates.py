@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,17 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from oodretrieval.charts.candidate_pictures import CandidatePictures
-from oodretrieval.charts.saving import save_picture
 from oodretrieval.choices import EXPORTED_CLASSES
 from oodretrieval.errors import (
     ImageError,
     OODRetrievalError,
     PartialFailure,
-    SettingsError,
     StoreError,
     UnknownNameError,
 )
 from oodretrieval.export.coco import coco_annotations
+from oodretrieval.export.export_folder import ExportFolder
 from oodretrieval.export.label_images import (
     LABELS,
     exported_classes,
@@ -32,16 +31,14 @@ from oodretrieval.export.label_images import (
     painted_labels,
 )
 from oodretrieval.export.tagged_candidates import TaggedCandidate, tagged_candidates
-from oodretrieval.files import atomic_path, file_name
+from oodretrieval.files import file_name
 from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tagged import NOT_OF_INTEREST, CandidateRows, read_tags
-from oodretrieval.stores import Catalogue, Workspace, read_json, write_json
+from oodretrieval.stores import Catalogue, Workspace, write_json
 from oodretrieval.stores.tags import CandidateKey
 
 logger = logging.getLogger(__name__)
-CONTENTS = "export.json"
-"""What an export wrote, so that the next one into the folder can remove what it no longer writes."""
 
 
 def export_candidates(
@@ -51,6 +48,8 @@ def export_candidates(
     formats: Iterable[str],
     names: Iterable[str] = (),
     folder: Path | None = None,
+    *,
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write tagged candidates to a folder.
 
@@ -60,13 +59,15 @@ def export_candidates(
         rows: Candidates that count, ``(n,)``.
         formats: Some of :data:`~oodretrieval.choices.EXPORT_FORMATS`.
         names: Tags that count; all but "not of interest" where none is given.
-        folder: Where to; by default ``exports/<catalogue>`` in the workspace.
+        folder: Where to; by default ``exports/<catalogue>`` in the workspace. What an earlier export wrote there is
+            replaced.
+        overwrite: Replace what was changed since, too.
 
     Returns:
         ``folder``, number of ``candidates`` and of ``images``, and candidates of each of the ``tags``.
 
     Raises:
-        StoreError: If masks cannot be read, or nothing is tagged.
+        StoreError: If masks cannot be read, nothing is tagged, or files of the export before were changed.
         UnknownNameError: If a tag is unknown.
         PartialFailure: If some images or predictions are missing; all else is written.
     """
@@ -84,19 +85,21 @@ def export_candidates(
             "tag some with scripts/discover_embedding_space.py, or widen args.tags and args.filter"
         )
     used = [name for name in wanted if any(candidate.tag == name for candidate in candidates)]
-    target = folder or workspace.exports_folder / catalogue.name
+    target = ExportFolder(folder or workspace.exports_folder / catalogue.name, overwrite=overwrite)
     said = groups.any_of((*wanted, NOT_OF_INTEREST))
     writing = _Export(catalogue, target, candidates, used, table.colours, masks, ~said)
+    target.begin()
     for form in formats:
         writing.write(form)
-    writing.finish(formats)
+    model = catalogue.settings.get("model", "")
+    target.finish({"catalogue": catalogue.name, "model": model, "tags": used, "formats": list(formats)})
     counts = {name: sum(candidate.tag == name for candidate in candidates) for name in used}
-    logger.info("%s: %s", target, ", ".join(f"{number} {name}" for name, number in counts.items()))
+    logger.info("%s: %s", target.path, ", ".join(f"{number} {name}" for name, number in counts.items()))
     if writing.failures:
         raise PartialFailure("export", writing.failures)
     images = len({candidate.key[:2] for candidate in candidates})
     number = len({candidate.row for candidate in candidates})
-    return {"folder": str(target), "candidates": number, "images": images, "tags": counts}
+    return {"folder": str(target.path), "candidates": number, "images": images, "tags": counts}
 
 
 @dataclass
@@ -104,7 +107,7 @@ class _Export:
     """One folder being written."""
 
     catalogue: Catalogue
-    folder: Path
+    folder: ExportFolder
     candidates: list[TaggedCandidate]
     names: list[str]
     colours: Mapping[str, str]
@@ -113,7 +116,6 @@ class _Export:
     """Rows of which nobody said what they are, ``(n,)``."""
 
     def __post_init__(self) -> None:
-        self.written: list[str] = []
         self.failures: dict[str, str] = {}
         self._classes = SegmentClasses(self.catalogue)
 
@@ -122,29 +124,18 @@ class _Export:
         {
             "coco": self._write_coco,
             "labels": self._write_labels,
-            "csv": lambda: self._save("candidates.csv", lambda path: self._table().to_csv(path, index=False)),
-            "parquet": lambda: self._save("candidates.parquet", lambda path: self._table().to_parquet(path)),
+            "csv": lambda: self.folder.save(
+                "candidates.csv", lambda path: self._table().to_csv(path, index=False)
+            ),
+            "parquet": lambda: self.folder.save(
+                "candidates.parquet", lambda path: self._table().to_parquet(path)
+            ),
             "crops": self._write_crops,
         }[form]()
 
-    def finish(self, formats: Iterable[str]) -> None:
-        """Remove what an earlier export into the folder wrote and this one did not, and note what there is."""
-        contents = self.folder / CONTENTS
-        for name in _written_before(contents):
-            if name not in self.written:
-                (self.folder / name).unlink(missing_ok=True)
-        note = {
-            "catalogue": self.catalogue.name,
-            "model": self.catalogue.settings.get("model", ""),
-            "tags": self.names,
-            "formats": list(formats),
-            "files": self.written,
-        }
-        write_json(contents, {"format_version": 1, **note})
-
     def _write_coco(self) -> None:
         text = json.dumps(coco_annotations(self.candidates, self.names), ensure_ascii=False)
-        self._save("coco.json", lambda path: path.write_text(text, encoding="utf-8"))
+        self.folder.save("coco.json", lambda path: path.write_text(text, encoding="utf-8"))
 
     def _write_labels(self) -> None:
         ids = new_classes(self._classes.pred_mapping, self.names)
@@ -159,10 +150,12 @@ class _Export:
                 self.failures["/".join(key)] = f"no label image: {error}"
                 continue
             name = f"{LABELS}/{file_name(key[0])}/{file_name(key[1])}.png"
-            self._save(name, lambda path, labels=labels: Image.fromarray(labels).save(path))  # type: ignore[misc]
+            self.folder.save(name, lambda path, labels=labels: Image.fromarray(labels).save(path))  # type: ignore[misc]
             images.append({"id": "/".join(key), "image": str(here[0].image_path), "labels": name})
         table = exported_classes(self._classes.pred_mapping, ids, self.colours)
-        self._json(EXPORTED_CLASSES, {"format_version": 1, "classes": table, "images": images})
+        described = {"format_version": 1, "classes": table, "images": images}
+        write_json(self.folder.path / EXPORTED_CLASSES, described)
+        self.folder.written.append(EXPORTED_CLASSES)
 
     def _nameless_keys(self) -> dict[tuple[str, str], dict[int, CandidateKey]]:
         """By image that has a tagged candidate: rows there of which nobody said what they are."""
@@ -184,8 +177,7 @@ class _Export:
             except ImageError as error:
                 self.failures[f"{dataset}/{image_id}"] = f"no crop: {error}"
                 continue
-            save_picture(self.folder / name, picture)
-            self.written.append(name)
+            self.folder.save(name, lambda path, picture=picture: Image.fromarray(picture).save(path))  # type: ignore[misc]
 
     def _table(self) -> pd.DataFrame:
         rows = [candidate.row for candidate in self.candidates]
@@ -194,27 +186,6 @@ class _Export:
         table.insert(4, "predicted", self._classes.predicted_names[rows])
         return table
 
-    def _json(self, name: str, content: dict[str, Any]) -> None:
-        write_json(self.folder / name, content)
-        self.written.append(name)
-
-    def _save(self, name: str, write: Callable[[Path], object]) -> None:
-        with atomic_path(self.folder / name) as temporary:
-            write(temporary)
-        self.written.append(name)
-
 
 def _image(candidate: TaggedCandidate) -> tuple[str, str]:
     return candidate.key.dataset, candidate.key.image_id
-
-
-def _written_before(contents: Path) -> list[str]:
-    """Files that an earlier export noted; none where there was none."""
-    if not contents.is_file():
-        return []
-    try:
-        return [str(name) for name in read_json(contents, "remove it")["files"]]
-    except (StoreError, KeyError) as error:
-        raise SettingsError(
-            f"{contents} is of no export ({error}); choose another args.save_dir, or remove it"
-        ) from error

@@ -164,7 +164,9 @@ def test_predictions_and_tables_that_are_cut_off(configuration, workspace, camvi
     part = workspace.segments_folder(VAL) / "part-00000.parquet"
     part.unlink()
     for _ in range(2):  # listed, and then skipped
-        with pytest.raises(PartialFailure, match=f"1 image.*\n  {IDS[2]}: .*is damaged.*predict this image again"):
+        with pytest.raises(
+            PartialFailure, match=f"1 image.*\n  {IDS[2]}: .*is damaged.*predict this image again"
+        ):
             measure("", configuration, workspace)
     assert read_failures(workspace.segments_folder(VAL))[0].path == str(path)
     assert predict("", configuration, workspace)["predicted"] == 1

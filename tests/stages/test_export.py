@@ -1,6 +1,7 @@
 """Tagged candidates in every form, read back by those who read them: pycocotools, PIL, pandas."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from oodretrieval.choices import EXPORT_FORMATS
 from oodretrieval.errors import PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.export.coco import coco_annotations
 from oodretrieval.export.export_candidates import export_candidates
+from oodretrieval.export.export_folder import ExportFolder
 from oodretrieval.export.label_images import new_classes, painted_labels
 from oodretrieval.export.tagged_candidates import TaggedCandidate
 from oodretrieval.masks import decode_mask, encode_mask
@@ -237,6 +239,36 @@ def test_the_next_export_removes_what_it_no_longer_writes_and_nothing_else(made)
     export_candidates(catalogue, workspace, everything(catalogue), ["coco", "crops"], ["bin"])
     after = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert after == {"coco.json", "crops/bin/street_clip_1_1.png", "export.json", "mine.txt"} < before
+
+
+def test_what_was_changed_by_hand_is_not_replaced_unless_asked(made, caplog):
+    catalogue, workspace = made
+    folder = workspace.path / "exports" / "street"
+    again = partial(export_candidates, catalogue, workspace, everything(catalogue))
+    again(EXPORT_FORMATS)
+    again(EXPORT_FORMATS)  # nothing was changed
+    label = next((folder / "labels").rglob("*.png"))
+    Image.fromarray(np.full((20, 30), 7, np.uint8)).save(label)
+    corrected = label.read_bytes()
+    for formats in (EXPORT_FORMATS, ["coco"]):
+        with pytest.raises(StoreError, match=rf"1 file\(s\).*changed.*{label.name}.*args\.overwrite=True"):
+            again(formats)
+        assert label.read_bytes() == corrected
+    with caplog.at_level("INFO"):
+        again(["coco"], overwrite=True)
+    assert not label.exists() and not (folder / "labels").exists()
+    assert "of the export before" in caplog.text
+
+
+def test_an_export_that_broke_off_is_made_again(made, monkeypatch):
+    catalogue, workspace = made
+    export_candidates(catalogue, workspace, everything(catalogue), EXPORT_FORMATS)
+    with monkeypatch.context() as patch:
+        patch.setattr(ExportFolder, "finish", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            export_candidates(catalogue, workspace, everything(catalogue), ["coco", "csv"], ["bin"])
+    done = export_candidates(catalogue, workspace, everything(catalogue), ["coco"])
+    assert json.loads((Path(done["folder"]) / "export.json").read_text())["complete"]
 
 
 def test_a_missing_image_is_said_and_the_rest_is_written(made):

@@ -21,11 +21,20 @@ def export(settings: ExportSettings, run: Run) -> dict[str, Any]:
         ``folder``, number of ``candidates`` and of ``images``, and candidates of each of the ``tags``.
 
     Raises:
-        StoreError: If the catalogue or its masks cannot be read, or nothing is tagged.
+        StoreError: If the catalogue or its masks cannot be read, nothing is tagged, or files of the export before
+            were changed since.
         SettingsError: If a tag is unknown, or the filter cannot be read.
         PartialFailure: If some images or predictions are missing; all else is written.
     """
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
     rows = filtered_rows(catalogue, settings.filter)
     folder = Path(settings.save_dir).expanduser() if settings.save_dir else None
-    return export_candidates(catalogue, run.workspace, rows, settings.formats, settings.tags, folder)
+    return export_candidates(
+        catalogue,
+        run.workspace,
+        rows,
+        settings.formats,
+        settings.tags,
+        folder,
+        overwrite=settings.common.overwrite,
+    )

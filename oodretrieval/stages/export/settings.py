@@ -17,7 +17,8 @@ class ExportSettings:
         filter: Only the candidates that this means, as in the explorer: ``predicted_iou < 0.4 and drive contains
             "0016"``.
         formats: What to write, as a list of coco, labels, csv, parquet, crops.
-        save_dir: Folder to write to; by default ``exports/<catalogue>`` in the workspace.
+        save_dir: Folder to write to; by default ``exports/<catalogue>`` in the workspace. It holds one export: the
+            next one replaces it, but not files that were changed since, unless ``overwrite``.
     """
 
     embeddings_file: str = ""
