@@ -58,7 +58,10 @@ def bar_chart(
     axes.set_yticks(list(rows), [f"{name} ({counts[name]})" for name in names])
     axes.set_xlim(0, 1.05)
     axes.set_xlabel(value_name)
-    _finish(axes, "lower right")
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1 + len(lines), fontsize=9, frameon=False
+    )
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def count_chart(

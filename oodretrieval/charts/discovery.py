@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.bars_and_lines import Points, line_chart
 from oodretrieval.charts.crop_sheets import show_crop
-from oodretrieval.charts.palette import BLUE, GREY, ORANGE, REFERENCE_LINE
+from oodretrieval.charts.palette import BLACK, BLUE, GREY, ORANGE, REFERENCE_LINE
 
 COLUMNS = 10
 """Candidates in a row of the sheet."""
@@ -22,41 +22,29 @@ def discovery_figure(
 
     Args:
         shares: touched, found, outlined → way of inspecting → looks an image, share of objects.
-        oracles: found, outlined → what is held → share that no order can go beyond.
+        oracles: found, outlined → what is held → share that no order can go beyond; of a
+            way of inspecting if its name begins with that.
         title: Of the figure.
 
     Returns:
         The figure.
     """
-    figure = Figure(figsize=(4.6 * len(shares), 4.4), layout="constrained")
+    figure = Figure(figsize=(4.6 * len(shares), 4.8), layout="constrained")
     panels = figure.subplots(1, len(shares), sharey=True, squeeze=False)[0]
     for axes, (share, curves) in zip(panels, shares.items(), strict=True):
         line_chart(
             axes, curves, ("looks an image", "share of the unknown objects" if axes is panels[0] else "")
         )
-        for number, (name, value) in enumerate(
-            sorted(oracles.get(share, {}).items(), key=lambda one: one[1])
-        ):
-            axes.axhline(value, color="black", linewidth=0.9, linestyle=REFERENCE_LINE)
-            place = (
-                ("left", 0.01) if number % 2 == 0 else ("right", 0.99)
-            )  # neighbours may lie close together
-            axes.text(
-                place[1],
-                value,
-                name,
-                transform=axes.get_yaxis_transform(),
-                ha=place[0],
-                va="bottom",
-                fontsize=8,
-            )
+        own = {line.get_label(): line.get_color() for line in axes.get_lines()}
+        for name, value in oracles.get(share, {}).items():
+            colour = next((own[curve] for curve in own if name.startswith(f"{curve} ")), BLACK)
+            axes.axhline(value, color=colour, linewidth=1.1, linestyle=REFERENCE_LINE, label=name)
         axes.set_title(share, fontsize=11)
         axes.set_ylim(0, 1.05)
         axes.set_xlim(left=0)
-    for axes in panels[1:]:
-        legend = axes.get_legend()
-        if legend is not None:
-            legend.remove()
+        axes.get_legend().remove()
+    named = {line.get_label(): line for axes in panels for line in axes.get_lines()}
+    figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=3, fontsize=9)
     figure.suptitle(title, fontsize=11)
     return figure
 

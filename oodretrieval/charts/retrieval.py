@@ -17,7 +17,7 @@ def retrieval_figure(measures: RetrievalMeasures, chance: RetrievalMeasures, tit
     Returns:
         The chart.
     """
-    figure = Figure(figsize=(8, 1.6 + 0.42 * len(measures.per_class)), layout="constrained")
+    figure = Figure(figsize=(8, 1.9 + 0.42 * len(measures.per_class)), layout="constrained")
     bar_chart(
         figure.subplots(),
         {str(name): value for name, value in measures.per_class.items()},

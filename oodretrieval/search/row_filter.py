@@ -257,4 +257,7 @@ def _refuse(written: _Written, error: SyntaxError, indent: int) -> NoReturn:
     ]
     if single:
         raise FilterError("write == to compare", written.line, single[0], single[0] + 1) from error
+    if error.offset == 0 and "\0" not in written.line:  # where it ends
+        end = len(written.line.rstrip())
+        raise FilterError("something is missing at the end", written.line, end, end + 1) from error
     raise FilterError(f"the filter cannot be read here ({error.msg})", written.line, start, end) from error

@@ -73,6 +73,14 @@ def marked(text):
     return error.problem, error.text[error.start : error.end]
 
 
+@pytest.mark.parametrize("text", ["iou <", "iou < 1 and  ", "not"])
+def test_what_is_missing_is_missing_at_the_end(text):
+    assert marked(text) == ("something is missing at the end", "")
+    with pytest.raises(FilterError) as refused:
+        rows(text)
+    assert refused.value.start == len(text.rstrip())
+
+
 @pytest.mark.parametrize(
     ("text", "says", "place"),
     [

@@ -25,6 +25,7 @@ from oodretrieval.search import (
     noise_share,
     silhouette,
 )
+from oodretrieval.search.class_ranking import LEAST_THINGS
 from oodretrieval.search.clustering import DENSITY_METHODS
 from oodretrieval.search.principal_directions import principal_directions
 from oodretrieval.stages.discover.class_evidence import CandidateTruth, class_evidence
@@ -202,7 +203,9 @@ def _notes(
     things = len(np.unique(evidence.things))
     notes = [
         f"{len(found)} clusters of {len(catalogue)} {catalogue.candidates}, {things} different things; "
-        f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1)."
+        f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1).",
+        f"Ranked by score; those of fewer than {LEAST_THINGS} different things, however often they were seen, come "
+        "after all others.",
     ]
     if len(found) > shown:
         notes.append(f"The first {shown} are shown; args.classes={len(found)} shows all.")
@@ -218,7 +221,7 @@ def _notes(
 
 
 def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, images: int) -> Context:
-    number: object = settings.clusters or "one for every six different things"
+    number: object = settings.clusters or f"one for every six different things, {FEWEST} to {MOST}"
     number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
     return measured_on(
         run,

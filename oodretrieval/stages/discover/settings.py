@@ -16,7 +16,7 @@ class DiscoverClassesSettings:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
         method: Clustering: agglomerative, kmeans, spectral, dbscan or hdbscan.
-        clusters: Number of clusters; 0 for one for every six different things, at most 60. dbscan and hdbscan find
+        clusters: Number of clusters; 0 for one for every six different things, 8 to 60. dbscan and hdbscan find
             it by themselves.
         components: Principal components that are clustered.
         classes: Candidate classes that are shown, at most.
