@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oodretrieval.choices import DEFAULT_METRIC
+from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, group
+
+HIGHEST_PORT = 2**16 - 1
 
 METHOD_NAMES = {"tsne": "t-SNE", "isomap": "Isomap", "pca": "PCA"}
 METHOD_NAMES |= {"opentsne": "openTSNE", "umap": "UMAP", "pacmap": "PaCMAP"}
@@ -79,3 +82,9 @@ class ExplorerSettings:
     mainplot: MainPlotSettings = group(MainPlotSettings)
     tsne: TsneSettings = group(TsneSettings)
     common: CommonSettings = CommonSettings()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= HIGHEST_PORT:
+            raise SettingsError(
+                f"args.port must be in 1…{HIGHEST_PORT}, or 0 for a free one, got {self.port}"
+            )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from types import SimpleNamespace
 
 import pytest
@@ -14,6 +15,7 @@ from bokeh.server.session import ServerSession
 from panel.io.state import set_curdoc
 from tornado.ioloop import IOLoop
 
+from oodretrieval.errors import SettingsError
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
@@ -300,3 +302,21 @@ def test_what_comes_while_a_page_is_loading_waits_for_the_lock_of_its_document(t
             explorer.close()
 
     assert asyncio.run(asyncio.wait_for(load(), PATIENCE)) == [{"sized": True}]
+
+
+@pytest.mark.parametrize("port", [-5, 99999])
+def test_a_port_that_cannot_be_is_refused(port):
+    with pytest.raises(SettingsError, match=rf"args\.port must be in 1…65535.*got {port}"):
+        ExplorerSettings(port=port)
+
+
+def test_a_port_that_is_taken_is_said_and_what_to_do(tmp_path):
+    state = State(make_catalogue(tmp_path, 12), ExplorerSettings(method="pca"))
+
+    async def serve(port):
+        WebExplorer(state, Workspace(tmp_path), port).close()
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=rf"cannot listen at port {port}.*0 takes a free one"):
+            asyncio.run(serve(port))

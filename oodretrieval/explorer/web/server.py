@@ -16,6 +16,7 @@ from typing import Any
 import panel as pn
 from tornado.ioloop import IOLoop, PeriodicCallback
 
+from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.presentation import WATCHING, Presentation
@@ -48,6 +49,9 @@ class WebExplorer:
     Attributes:
         session: State, what is presented, and work under way.
         address: Of the page, with the token that opens it.
+
+    Raises:
+        SettingsError: If nothing can listen at the port.
     """
 
     def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
@@ -71,6 +75,7 @@ class WebExplorer:
         ):  # of "*", which the guard narrows; of what is not there
             logging.getLogger(name).setLevel(logging.ERROR)
         interrupted = signal.getsignal(signal.SIGINT)
+        _require_free(port)
         server = pn.io.server.get_server(
             {"/": self.open_page},
             port=port,
@@ -126,6 +131,16 @@ class WebExplorer:
         self._poller.stop()
         self._watch.stop()
         self._server.stop()
+
+
+def _require_free(port: int) -> None:
+    try:
+        socket.create_server((ADDRESS, port)).close()
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen at port {port} ({error.strerror}); end what does, or choose another args.port; 0 takes a free "
+            "one"
+        ) from error
 
 
 def discover_in_browser(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
