@@ -88,8 +88,9 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
     )
     device = choose_device(gpu)
     dataset = dataset_in_use(configuration, settings.dataset, settings.common)
-    inputs = [network_input(dataset[i], settings.inference) for i in range(len(dataset))]
-    network = Segmenter(configuration.model(settings.model_name), device, settings.inference)
+    entry = configuration.model(settings.model_name)
+    inputs = [network_input(dataset[i], settings.inference, entry.size) for i in range(len(dataset))]
+    network = Segmenter(entry, device, settings.inference)
     run = partial(_drain, network, inputs, dataset.label_set)
     outcomes = run()
     load_kernels()
@@ -107,7 +108,7 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
                 )
         seconds = alternate(cases, arguments.repetitions)
         where = f"{torch.get_num_threads()} threads" if gpu < 0 else torch.cuda.get_device_name(device)
-        height, width = inputs[0].image.shape[:2]
+        height, width = inputs[0].sample.image.shape[:2]
         looks = settings.inference
         print(
             f"\n{len(inputs)} images of {width}×{height}, {settings.dataset}, {settings.model_name}; {device.type}, "
