@@ -10,7 +10,7 @@ What broke off goes on when called again.
 from typing import Any
 
 from command_line import note_progress
-from comparing import arguments, deeplab, set_up, train, with_spread
+from comparing import arguments, deeplab, names_of, set_up, train, with_spread
 
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.labels import BACKGROUND
@@ -41,7 +41,7 @@ def main() -> None:
     """Train, evaluate and write the table."""
     chosen = arguments(__doc__, "comparison_background.md", epochs=6)
     note_progress()
-    names = {(v, seed): f"background_{v}_{seed}" for seed in range(chosen.seeds) for v in VARIANTS}
+    names = names_of(VARIANTS, chosen.seeds, "background")
     run = set_up(chosen.workspace, {name: VARIANTS[v] for (v, _), name in names.items()}, VAL)
     measures: dict[str, list[dict[str, Any]]] = {variant: [] for variant in VARIANTS}
     for (variant, seed), name in names.items():

@@ -11,30 +11,26 @@ quarters of the unknown ones. Pages of 12 looks; a segment is unknown if more th
 
 import argparse
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from command_line import USUAL_WORKSPACE, command_line
+from command_line import USUAL_WORKSPACE, command_line, write_or_print
+from feedback_methods import METHODS, WITH_ERRORS, Method, Part
 from measuring import alternate, load
 from numpy.typing import NDArray
-from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression
 
 from oodretrieval.choices import DISTANCE, SIMULATIONS
 from oodretrieval.errors import PartialFailure
 from oodretrieval.evaluation import mean_found, simulate_feedback
-from oodretrieval.evaluation.feedback_simulation import Answer, Ranker
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.novelty import NoveltyModel
 from oodretrieval.novelty.scores import dispersion_score
 from oodretrieval.results.tables import markdown_table
-from oodretrieval.search import FeedbackOptions, RelevanceFeedback
+from oodretrieval.search import RelevanceFeedback
 from oodretrieval.stages.fit.settings import TrainNoveltySettings
 from oodretrieval.stages.measure.segment_features import SegmentFeatures, SegmentVectors
 from oodretrieval.stores import Stored, Workspace
@@ -43,117 +39,6 @@ PRIORS = ("novelty", "energy", "sum")
 LOOKS = (12, 24, 50, 100, 200)
 TARGET, AT = 50, LOOKS.index(50)
 FEWEST = 8
-Vectors = NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Segments of a run of images.
-
-    Attributes:
-        vectors: Pooled features, ``(n, D)``.
-        prior: Score before anything is said, ``(n,)``.
-        unknown: Whether more than half of each is unknown, ``(n,)``.
-    """
-
-    vectors: Vectors
-    prior: NDArray[np.float64]
-    unknown: NDArray[np.bool_]
-
-
-class FixedOrder:
-    """The order of given scores, whatever is answered."""
-
-    def __init__(self, scores: NDArray[np.float64]) -> None:
-        self._scores = scores
-
-    def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
-        """Nothing is learned."""
-
-    def scores(self) -> NDArray[np.float64]:
-        """As given, ``(n,)``."""
-        return self._scores
-
-
-class PlainRegression:
-    """A logistic regression on the answered rows ranks the rest; before both answers were given, the prior does.
-
-    Args:
-        part: The segments.
-        prior_weight: Weight of the standardised prior rank, halved with each page; 0 to forget it at once.
-    """
-
-    def __init__(self, part: Part, prior_weight: float = 0.0) -> None:
-        self._features = (part.vectors - part.vectors.mean(axis=0)) / (part.vectors.std(axis=0) + 1e-9)
-        self._prior = rankdata(part.prior) / len(part.prior)
-        self._weight, self._rows, self._answers = prior_weight, list[int](), list[bool]()
-
-    def update(self, rows: Sequence[int], answers: Sequence[Answer]) -> None:
-        """Take in answers."""
-        self._rows += list(rows)
-        self._answers += [answer is not False for answer in answers]
-        self._weight /= 2
-
-    def scores(self) -> NDArray[np.float64]:
-        """Log-odds, ``(n,)``."""
-        if len(set(self._answers)) < 2:
-            return self._prior
-        model = LogisticRegression(max_iter=300).fit(self._features[self._rows], self._answers)
-        odds: NDArray[np.float64] = model.decision_function(self._features)
-        return odds + self._weight * self._prior
-
-
-@dataclass(frozen=True)
-class Method:
-    """A way to rank.
-
-    Attributes:
-        make: Segments and seed → what ranks them.
-        random: Whether its seed matters without wrong answers.
-    """
-
-    make: Callable[[Part, int], Ranker]
-    random: bool = False
-
-
-def feedback(**options: Any) -> Method:
-    """Ours, with some options other than the defaults."""
-    chosen = replace(FeedbackOptions(), **options)
-    return Method(lambda part, seed: RelevanceFeedback(part.vectors, part.prior, seed, options=chosen))
-
-
-METHODS: Mapping[str, Method] = {
-    "random order": Method(
-        lambda part, seed: FixedOrder(np.random.default_rng(seed).random(len(part.prior))), random=True
-    ),
-    "prior order": Method(lambda part, _: FixedOrder(part.prior)),
-    "plain logistic regression": Method(lambda part, _: PlainRegression(part)),
-    "the same, prior with decaying weight": Method(lambda part, _: PlainRegression(part, 16.0)),
-    "**feedback**": feedback(),
-    "without exploring": feedback(explore_every=0),
-    "explores from the first answer on": feedback(explore_after=0),
-    "from the first answer on, one of six": feedback(explore_after=0, explore_every=6),
-    "prior as offset only": feedback(slope_variance=1e-9),
-    "prior as feature only": feedback(slope=1e-3, slope_variance=2.0),
-    "no prior after the first page": feedback(slope=1e-3, slope_variance=1e-9),
-    "16 dimensions": feedback(dimensions=16),
-    "64 dimensions": feedback(dimensions=64),
-    "256 dimensions": feedback(dimensions=256),
-    "interest is three times as frequent (base -4)": feedback(base=-4.0),
-    "three times as rare (base -6)": feedback(base=-6.0),
-    "answers move half as much": feedback(variance=2.0),
-    "answers move twice as much": feedback(variance=8.0),
-}
-
-
-WITH_ERRORS = (
-    "prior order",
-    "plain logistic regression",
-    "**feedback**",
-    "without exploring",
-    "interest is three times as frequent (base -4)",
-)
-"""Those that are also shown with wrong answers."""
 
 
 def parts_of(workspace: Workspace, stored: Stored, arguments: argparse.Namespace) -> Iterator[Part]:
@@ -296,11 +181,7 @@ def main() -> None:
     for command in (of_scenes, of_speed):
         command.add_argument("--output", type=Path, help="Markdown file to write; else it is printed")
     arguments = parser.parse_args()
-    text = arguments.report(arguments)
-    if arguments.output:
-        arguments.output.write_text(text, encoding="utf-8")
-    else:
-        print(text)
+    write_or_print(arguments.report(arguments), arguments.output)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from checkout import DRIVES
+from fixation_methods import FIXATIONS, GRID, RANDOM, SQUARE, SQUARES
+from fixation_speed import PARTS
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -14,9 +16,6 @@ from oodretrieval.datasets.camvid import CLASSES
 from oodretrieval.results.tables import markdown_lines
 
 REPETITIONS = 1000
-FIXATIONS, RANDOM, SQUARES = "fixations", "random, of the segment", "random squares of the segment"
-SALIENCY, CAM, ABLATION = "gradient saliency", "Seg-Grad-CAM", "feature ablation"
-DIFFERENCE = "gradient × difference"
 HEAD = """# Fixations: measured
 
 Made by `python benchmarks/fixations.py deletion`, `signal`, `speed` and `report`; what a fixation is stands in
@@ -61,7 +60,6 @@ By the class that is predicted, drop by areas, the best in bold:
 
 {classes}
 """
-PARTS = ("forward", "record", "follow")
 COLUMNS = ("Taken out", "drop", "more than random", "ahead", "inside", "within 10")
 SIGNAL = """## Unknown objects against ordinary errors
 
@@ -128,8 +126,8 @@ def _deletion(images: list[list[dict[str, Any]]]) -> str:
         images=len(images),
         logit=f"{np.mean([row['logit'] for row in segments]):.1f}",
         points=int(np.median([row["points"] for row in segments])),
-        cells="5×6",
-        square=11,
+        cells=f"{GRID[0]}×{GRID[1]}",
+        square=SQUARE,
         squares=f"{more.mean():.3f} [{low:.3f}, {high:.3f}] (ahead in {(more > 0).mean():.0%})",
         classes=_by_class(segments, "area"),
         **{kind.replace(" ", "_"): _deleted(segments, owner, kind) for kind in kinds},

@@ -9,7 +9,7 @@ last table shows for each scene the row that the others would have chosen by the
 regions in the workspace are left out. ``--every`` takes every n-th image.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -104,19 +104,16 @@ def _mean_of_others(curves: Sequence[DiscoveryCurve], place: int) -> float:
 def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
     """Name → weights and choice."""
     default, choice = ScoreWeights(), Choice()
-    evidence = dict(default.evidence)
-    without = {f"without {name}": replace(default, evidence={**evidence, name: 0.0}) for name in evidence}
-    apart = {name: weight for name, weight in evidence.items() if not name.startswith("energy")}
+
+    def weighing(changed: Mapping[str, float]) -> ScoreWeights:
+        return replace(default, evidence={**default.evidence, **changed})
+
+    without = {f"without {name}": weighing({name: 0.0}) for name in default.evidence}
+    apart = {name: weight for name, weight in default.evidence.items() if not name.startswith("energy")}
     entropy = {"entropy": 1.0, "entropy_contrast": 0.25, **apart}
     windows = {
-        f"distance {known:g}, windows {window:g}, their contrast {contrast:g}": replace(
-            default,
-            evidence={
-                **evidence,
-                "distance": known,
-                "window_distance": window,
-                "local_window_distance_contrast": contrast,
-            },
+        f"distance {known:g}, windows {window:g}, their contrast {contrast:g}": weighing(
+            {"distance": known, "window_distance": window, "local_window_distance_contrast": contrast}
         )
         for known, window, contrast in WINDOWS
     }
@@ -128,20 +125,11 @@ def ways() -> dict[str, tuple[ScoreWeights, Choice]]:
         "how far down: 0.5": (replace(default, middle=0.5), choice),
         "how far down: 1.25": (replace(default, middle=1.25), choice),
         **{name: (weights, choice) for name, weights in windows.items()},
-        "energy 0.5": (replace(default, evidence={**evidence, "energy": 0.5}), choice),
+        "energy 0.5": (weighing({"energy": 0.5}), choice),
         "entropy instead of energy": (replace(default, evidence=entropy), choice),
-        "taller than wide 0.3": (
-            replace(default, evidence={**evidence, "height": 0.3, "width": -0.3}),
-            choice,
-        ),
-        "contrast of distance, all sizes, 0.25": (
-            replace(default, evidence={**evidence, CONTRAST: 0.25}),
-            choice,
-        ),
-        "contrast of distance, all sizes, 0.5": (
-            replace(default, evidence={**evidence, CONTRAST: 0.5}),
-            choice,
-        ),
+        "taller than wide 0.3": (weighing({"height": 0.3, "width": -0.3}), choice),
+        "contrast of distance, all sizes, 0.25": (weighing({CONTRAST: 0.25}), choice),
+        "contrast of distance, all sizes, 0.5": (weighing({CONTRAST: 0.5}), choice),
         "size 0": (default, replace(choice, size_power=0.0)),
         "size 0.3": (default, replace(choice, size_power=0.3)),
         **{name: (weights, choice) for name, weights in without.items()},

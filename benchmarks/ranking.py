@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from checkout import ROOT
-from command_line import command_line, note_progress
+from command_line import command_line, note_progress, write_or_print
 from numpy.typing import NDArray
 from ranking_cache import Described, Describer, Meaning, joined
 from ranking_recipes import CHOSEN, PLAIN, RECIPES, SINGLES, learned_from_others
@@ -25,6 +25,7 @@ from safetensors import safe_open
 
 from oodretrieval.choices import LARGE_SEGMENT
 from oodretrieval.datasets import SegmentationDataset, open_dataset
+from oodretrieval.entries import ModelEntry
 from oodretrieval.evaluation import auprc, block_weights, interval, resampled_ranks
 from oodretrieval.experiment.configuration import Configuration, load_configuration
 from oodretrieval.labels import NO_CLASS
@@ -88,15 +89,25 @@ def meaning_of(name: str, dataset: SegmentationDataset) -> Meaning:
     return Meaning(labels.label_to_pred, frozenset(unknown), frozenset(labels.void_ids))
 
 
-def describe(name: str, cache: Path, configuration: Configuration, weights: Path | None) -> None:
-    """Describe the segments of one source; what is there stays."""
-    source, path = SOURCES[name], cache / name.strip("*").replace(" ", "_")
-    if path.with_suffix(".parquet").is_file():
-        return
+def path_of(name: str, cache: Path) -> Path:
+    """Where the description of a source lies, without the ends of its two files."""
+    return cache / name.strip("*").replace(" ", "_")
+
+
+def entry_of(source: Source, configuration: Configuration, weights: Path | None) -> ModelEntry:
+    """The network of a source, its weights from the folder of the networks of scenes where it is one of these."""
     entry = configuration.models[source.model]
     if weights is not None and "without" in source.model:
         entry = replace(entry, weights=weights / f"{source.model}.safetensors")
-    describer = Describer(entry)
+    return entry
+
+
+def describe(name: str, cache: Path, configuration: Configuration, weights: Path | None) -> None:
+    """Describe the segments of one source; what is there stays."""
+    source, path = SOURCES[name], path_of(name, cache)
+    if path.with_suffix(".parquet").is_file():
+        return
+    describer = Describer(entry_of(source, configuration, weights))
     dataset = open_dataset(configuration.datasets[source.dataset], source.dataset)
     meaning = meaning_of(source.dataset, dataset)
     images = range(0, len(dataset), source.step)
@@ -108,17 +119,14 @@ def read_scenes(cache: Path, configuration: Configuration, weights: Path | None)
     """Every scene that is described, with its reference."""
     scenes = {}
     for name, source in SOURCES.items():
-        paths = [cache / part.strip("*").replace(" ", "_") for part in (source.reference, name)]
+        paths = [path_of(part, cache) for part in (source.reference, name)]
         if source.reference and all(path.with_suffix(".parquet").is_file() for path in paths):
             training, test = (Described.read(path) for path in paths)
             if source.drive:
                 others = ~training.table["image_id"].str.startswith(source.drive)
                 training = training.take(others.to_numpy())
-            entry = configuration.models[source.model]
-            file = Path(entry.weights or "")
-            if weights is not None and "without" in source.model:
-                file = weights / f"{source.model}.safetensors"
-            with safe_open(file, framework="numpy") as content:
+            entry = entry_of(source, configuration, weights)
+            with safe_open(Path(entry.weights or ""), framework="numpy") as content:
                 classifier = (
                     content.get_tensor("classifier.weight")[:, :, 0, 0].astype(np.float32),
                     content.get_tensor("classifier.bias").astype(np.float32),
@@ -246,10 +254,7 @@ def main() -> None:
             describe(name, chosen.cache, configuration, chosen.weights)
         return
     text = report(chosen.cache, configuration, chosen.weights, chosen.min_pixels)
-    if chosen.output:
-        chosen.output.write_text(text, encoding="utf-8")
-    else:
-        print(text)
+    write_or_print(text, chosen.output)
 
 
 if __name__ == "__main__":

@@ -134,14 +134,7 @@ class Describer:
         table.insert(0, "image_id", sample.id)
         table["share"] = table["S"] / components.size
         table["S"] *= step**2
-        other = resize_bilinear(mirrored, size)
-        own, turned = softmax(full), softmax(other)
-        pixel = {
-            "mirror_energy": energy(other, axis=2),
-            "mirror_disagrees": (turned * np.log(np.maximum(turned, 1e-6) / np.maximum(own, 1e-6))).sum(2),
-            "mirror_same": -np.take_along_axis(turned, prediction[..., None].astype(np.int64), 2)[..., 0],
-        }
-        for name, values in pixel.items():
+        for name, values in _mirror_scores(full, resize_bilinear(mirrored, size), prediction).items():
             table[name] = np.bincount(components.ravel(), values.ravel())[1:] / count
         heat = energy(full, axis=2)
         arrays = {name: pool_by_segment(maps[place], components) for name, place in MAPS.items()}
@@ -155,6 +148,16 @@ class Describer:
             table[f"energy_{quantile:g}"] = _quantile(components, heat, kept + 1, quantile)
         arrays = {name: values[kept] for name, values in arrays.items()}
         return Described(table, arrays | {"ring": ring[:, 1:].astype(np.float32)})
+
+
+def _mirror_scores(full: Floats, mirrored: Floats, prediction: NDArray[np.uint8]) -> dict[str, Floats]:
+    """How the mirror image was seen, ``(H, W)`` each, from the logits of both ``(H, W, C)``."""
+    own, turned = softmax(full), softmax(mirrored)
+    return {
+        "mirror_energy": energy(mirrored, axis=2),
+        "mirror_disagrees": (turned * np.log(np.maximum(turned, 1e-6) / np.maximum(own, 1e-6))).sum(2),
+        "mirror_same": -np.take_along_axis(turned, prediction[..., None].astype(np.int64), 2)[..., 0],
+    }
 
 
 def _ring(

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -87,8 +88,9 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
     )
     device = choose_device(gpu)
     dataset = dataset_in_use(configuration, settings.dataset, settings.common)
-    inputs = [network_input(dataset[i], settings.inference) for i in range(len(dataset))]
-    network = Segmenter(configuration.model(settings.model_name), device, settings.inference)
+    entry = configuration.model(settings.model_name)
+    inputs = [network_input(dataset[i], settings.inference, entry.size) for i in range(len(dataset))]
+    network = Segmenter(entry, device, settings.inference)
     run = partial(_drain, network, inputs, dataset.label_set)
     outcomes = run()
     load_kernels()
@@ -105,27 +107,30 @@ def _report_stage(arguments: argparse.Namespace, gpu: int) -> None:
                     _predict, configuration, folder, settings, keep=keep, num_cores=cores
                 )
         seconds = alternate(cases, arguments.repetitions)
-        alone = seconds["network alone"] / len(inputs)
         where = f"{torch.get_num_threads()} threads" if gpu < 0 else torch.cuda.get_device_name(device)
-        height, width = inputs[0].image.shape[:2]
+        height, width = inputs[0].sample.image.shape[:2]
         looks = settings.inference
         print(
             f"\n{len(inputs)} images of {width}×{height}, {settings.dataset}, {settings.model_name}; {device.type}, "
             f"{where}, precision {looks.precision(device.type)}, batches of {looks.batch_size}, load {load()}"
         )
-        print("\n" + markdown_head("what", "s / image", "network's share"))
-        for name, value in seconds.items():
-            each = value / len(inputs)
-            of_network = f"{alone / each:.0%}" if "pred_images" in name else "-"
-            print(markdown_row(name, f"{each:.4f}", of_network))
-        if 0 in arguments.num_cores:
-            share = seconds["metrics alone, 1 thread"] / seconds[_name("nothing", 0)]
-            print(f"\nmetrics take {share:.0%} of the stage with everything in turn")
+        _print_seconds(seconds, len(inputs))
         for keep in ("logits", "nothing"):
             print(
                 f"bytes on disk per image, keep={keep}: {_bytes(Path(folder) / keep, len(inputs))}",
                 flush=True,
             )
+
+
+def _print_seconds(seconds: Mapping[str, float], images: int) -> None:
+    print("\n" + markdown_head("what", "s / image", "network's share"))
+    for name, value in seconds.items():
+        of_network = f"{seconds['network alone'] / value:.0%}" if "pred_images" in name else "-"
+        print(markdown_row(name, f"{value / images:.4f}", of_network))
+    in_turn = seconds.get(_name("nothing", 0))
+    if in_turn is not None:
+        share = seconds["metrics alone, 1 thread"] / in_turn
+        print(f"\nmetrics take {share:.0%} of the stage with everything in turn")
 
 
 def _name(keep: str, cores: int) -> str:

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from workspace_contents import broken_files, contents
+
+from oodretrieval.stores import Workspace, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -30,20 +33,15 @@ def test_thirty_faults_of_all_stages_are_survived():
     assert "| all | 30 | 0 |" in answer.stdout
 
 
-def test_a_run_that_loses_something_is_noticed(monkeypatch, tmp_path):
+def test_a_run_that_loses_something_is_noticed(tmp_path):
     """The comparison itself: a file that differs, one that is missing, and one that is cut off are all found."""
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    import faults as module
-
-    from oodretrieval.stores import Workspace, write_json
-
     path = tmp_path / "workspace" / "x.json"
     write_json(path, {"a": 1})
     workspace = Workspace(tmp_path / "workspace")
-    before = module.contents(workspace)
-    assert module.broken_files(workspace.path) == []
+    before = contents(workspace)
+    assert broken_files(workspace.path) == []
     path.write_bytes(path.read_bytes().replace(b"1,", b"2,"))
-    assert module.contents(workspace) != before
-    assert "x.json" in module.broken_files(workspace.path)[0]
+    assert contents(workspace) != before
+    assert "x.json" in broken_files(workspace.path)[0]
     path.unlink()
-    assert module.contents(workspace) == {}
+    assert contents(workspace) == {}

@@ -11,7 +11,7 @@ PATHS = [
     ROOT / "configuration.py",
     *(
         path
-        for folder in ("oodretrieval", "scripts", "docs")
+        for folder in ("oodretrieval", "scripts", "benchmarks", "docs")
         for path in sorted((ROOT / folder).rglob("*.py"))
     ),
 ]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from fault_stages import with_trained_network
-from faults import contents
 from steps import CPU, NETWORK, embed_settings
+from workspace_contents import contents
 
 from oodretrieval.errors import PartialFailure
 from oodretrieval.experiment.run import Run
