@@ -138,8 +138,8 @@ def _require_free(port: int) -> None:
         socket.create_server((ADDRESS, port)).close()
     except OSError as error:
         raise SettingsError(
-            f"cannot listen at port {port} ({error.strerror}); end what does, or choose another args.port; 0 takes a free "
-            "one"
+            f"cannot listen at port {port} ({error.strerror}); end what does, or choose another args.port; 0 takes a "
+            "free one"
         ) from error
 
 
