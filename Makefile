@@ -43,4 +43,4 @@ docs: $(VENV)/.installed
 	$(BIN)/python -m sphinx -b html -W --keep-going -q docs docs/_build/html
 
 clean:
-	rm -rf $(VENV) workspace demo docs/_build docs/api docs/settings .pytest_cache .mypy_cache .ruff_cache *.egg-info
+	rm -rf $(VENV) demo docs/_build docs/api docs/settings .pytest_cache .mypy_cache .ruff_cache *.egg-info
