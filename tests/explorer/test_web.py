@@ -215,6 +215,13 @@ def test_what_is_typed_before_a_field_is_there_is_in_it(catalogue, tmp_path):
         at_once("w", *"third", "Enter", "y")  # after Enter keys are commands again
         visitor.shows(".legend .title", "coloured by tag")
         visitor.shows(".legend .label", "third")
+        visitor.press("c")
+        visitor.shows(".ask input")
+        visitor.type_into(".ask input", "banana")
+        visitor.shows(".ask .problem", "banana")
+        visitor.press("Escape")
+        at_once("w", *"fourth", "Enter")  # before the page knows that the question is closed
+        visitor.shows(".legend .label", "fourth")
         at_once("h", "/", *"S > 0", "Enter")
         visitor.shows(".filter.active")
         assert visitor.page.locator(".filter").input_value() == "S > 0"

@@ -37,25 +37,26 @@ function statusBar(model) {
   return h("div", { class: "status" }, said, busy)
 }
 
-function cover(model, back) {
+function cover(model, commands, back) {
   const element = h("div", { class: "cover" })
-  const key = (name) => model.send_msg({ type: "key", key: name })
+  const leave = (message) => { back(); commands.first(message) } // what is typed next waits for what this changes
+  const escape = () => leave({ type: "key", key: "escape" })
   const help = () => h("div", { class: "sheet" },
-    h("h2", {}, "What mouse and keys do", h("button", { onclick: () => key("escape") }, "Close")),
+    h("h2", {}, "What mouse and keys do", h("button", { onclick: escape }, "Close")),
     h("div", { class: "columns" }, (model.catalogue.keys ?? []).map(([shown, text]) => h("div", { class: "pair" }, h("kbd", {}, shown), h("span", {}, text)))))
   const ask = ({ question, text, problem, choices = [] }) => {
     const list = h("datalist", { id: "choices" }, choices.map((choice) => h("option", { value: choice })))
     const input = h("input", { value: text, spellcheck: false, autocomplete: "off", "aria-label": question })
     input.setAttribute("list", "choices")
-    const take = () => model.send_msg({ type: "answer", text: input.value })
+    const take = () => leave({ type: "answer", text: input.value })
     input.addEventListener("keydown", (event) => {
       event.stopPropagation()
       if (event.key === "Enter") take()
-      if (event.key === "Escape") key("escape")
+      if (event.key === "Escape") escape()
     })
     setTimeout(() => { input.focus(); if (input.value === text) input.select() }) // else something was typed already
     return h("div", { class: "sheet ask" }, h("div", { class: "question" }, question), input, list, h("div", { class: "problem" }, problem),
-      h("div", { class: "do" }, h("button", { onclick: () => key("escape") }, "Cancel"), h("button", { class: "on", onclick: take }, "OK")))
+      h("div", { class: "do" }, h("button", { onclick: escape }, "Cancel"), h("button", { class: "on", onclick: take }, "OK")))
   }
   const draw = () => {
     const { help: open, prompt } = model.cover
@@ -63,7 +64,7 @@ function cover(model, back) {
     element.replaceChildren(prompt ? ask(prompt) : open ? help() : "")
     if (!open && !prompt) back()
   }
-  element.addEventListener("click", (event) => { if (event.target === element) key("escape") })
+  element.addEventListener("click", (event) => { if (event.target === element) escape() })
   model.on("cover", draw)
   draw()
   return element

@@ -99,5 +99,6 @@ function commandSender(model, question, busy) { // question: the field of an ope
     isBusy,
     run(trigger) { waiting.push({ message: { type: "command", trigger }, typed: "" }); send() },
     press(step) { waiting.push(step); send() }, // message or open: what the key asks for, if anything; typed: the key itself
+    first(message) { waiting.unshift({ message, typed: "" }); send() }, // before what was typed since
   }
 }

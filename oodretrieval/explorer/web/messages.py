@@ -126,10 +126,11 @@ class Messages:
             self._session.presentation.marked = self._view.row
 
     def _answer(self, message: dict[str, Any]) -> None:
-        prompt = self._session.presentation.prompt
-        if prompt is not None:
-            self._session.presentation.prompt = replace(prompt, text=str(message["text"]))
-            press_key(self._session, "enter")
+        with self._answered(message):
+            prompt = self._session.presentation.prompt
+            if prompt is not None:
+                self._session.presentation.prompt = replace(prompt, text=str(message["text"]))
+                press_key(self._session, "enter")
 
     def _clusters(self, message: dict[str, Any]) -> None:
         number = int(message["number"])

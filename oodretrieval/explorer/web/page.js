@@ -13,7 +13,7 @@ export function render({ model }) {
   const page = h("div", { class: "page", tabIndex: -1 }, bar,
     h("main", {}, scatter(model, pointer, held), h("div", { class: "side" }, card(model), detail(model, pointer, held, commands))),
     statusBar(model), lost)
-  page.append(cover(model, () => page.focus({ preventScroll: true })))
+  page.append(cover(model, commands, () => page.focus({ preventScroll: true })))
 
   const known = new Set(model.catalogue.triggers ?? [])
   const pressed = (event) => {
