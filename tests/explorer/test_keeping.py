@@ -79,6 +79,26 @@ def test_what_means_nothing_any_more_is_left_out(catalogue, harm):
     assert harm != "other rows" or (after.state.clusters is None and after.state.query is None)
 
 
+def test_what_is_shown_of_points_for_now_is_not_kept(catalogue):
+    """Closed before its projection is there, the next one would show the ends of another map."""
+    drive = open_explorer(catalogue)
+    drive.state.preliminary = True
+    drive.wheel(2, 1)
+    assert drive.presentation.limits is not None
+    drive.explorer.close()
+    assert open_explorer(catalogue).presentation.limits is None
+
+
+def test_what_was_shown_outlives_a_window_that_was_closed_before_its_points_were_there(catalogue):
+    before = left(catalogue).presentation.limits
+    state = State(catalogue, ExplorerSettings(method="pca", distance_metric="euclidean"))
+    session = Session(state, Workspace(catalogue.path.parents[1]))
+    session.keeping.restore()
+    state.metric = "euclidean"
+    session.keeping.save()
+    assert open_explorer(catalogue).presentation.limits == pytest.approx(before)
+
+
 def test_a_catalogue_that_cannot_be_written_to_is_explored_all_the_same(catalogue, monkeypatch):
     drive = open_explorer(catalogue)
     monkeypatch.setattr("os.replace", lambda *paths: (_ for _ in ()).throw(PermissionError(13, "no")))
