@@ -100,9 +100,40 @@ def test_hover_leaves_the_picture_below_as_it_was(drive):
     for row in range(len(drive.state)):
         drive.hover(row)
     drive.hover(drive.empty_pixel())
-    bottom_line = 30
-    np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
-    assert drive.presentation.status == "field · clip 1/0005 · segment 2", "the last one"
+    np.testing.assert_array_equal(before, drive.pixels())
+
+
+def test_what_a_command_said_stays_until_the_next_one(drive):
+    said = drive.presentation.status
+    drive.hover(3)
+    assert drive.presentation.status == said
+    assert "field · clip 1/0001 · segment 2" in caption(drive), "where it comes from is next to the pointer"
+    drive.press("w", *"cone", "enter")
+    for row in (4, 5):
+        drive.hover(row)
+        drive.wheel(row, 1)
+    drive.hover(drive.empty_pixel())
+    assert drive.presentation.status == "1 tagged as cone; Ctrl + z takes it back"
+    drive.press("h")
+    assert drive.presentation.status == "", "of another command"
+    drive.press("ctrl+y", "ctrl+y")
+    assert drive.presentation.status == "nothing to do again", "however often it is said"
+
+
+@pytest.mark.parametrize("progress", ["", "t-SNE of 242 segments · iteration 100 · 11 s"])
+def test_a_long_path_is_said_to_its_end(drive, progress):
+    path = "/".join(["", *(f"a folder {number} with a long name" for number in range(9)), "the end.png"])
+    with drive.presentation.together():
+        drive.presentation.status, drive.presentation.progress = f"saved {path}", progress
+    said, working = drive.overlay.bottom, drive.overlay.working
+    assert said.get_text().replace("\n", " ") == f"saved {path}"
+    extent = said.get_window_extent(drive.canvas.get_renderer())
+    assert extent.x1 < (working.get_window_extent().x0 if progress else drive.explorer.figure.bbox.width)
+
+
+def caption(drive):
+    """What is said next to the pointer, without its breaks."""
+    return drive.overlay.thumbnail.offsetbox.get_children()[-1].get_text().replace("\n", " ")
 
 
 def test_hover_takes_the_nearest_of_two_points(drive):
@@ -781,6 +812,7 @@ def test_the_legend_only_where_asked(catalogue):
 
 
 def test_d_shades_the_density(drive):
+    drive.presentation.status = ""
     plain = drive.pixels()
     limits = drive.scatter.get_xlim()
     assert changed(drive, lambda: drive.press("d"))

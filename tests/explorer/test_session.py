@@ -71,7 +71,7 @@ def test_the_pointer_brings_a_thumbnail_and_takes_it_away(session):
     move_pointer(session, 4, (20.0, 30.0))
     thumbnail = session.presentation.thumbnail
     assert (thumbnail.row, thumbnail.pointer) == (4, (20.0, 30.0)) and thumbnail.picture is not None
-    assert session.presentation.marked == 4 and "segment" in session.presentation.status
+    assert session.presentation.marked == 4 and "segment" in thumbnail.caption
     move_pointer(session, None, (0.0, 0.0))
     assert session.presentation.thumbnail is None and session.presentation.marked is None
 
@@ -82,7 +82,7 @@ def test_a_movement_is_announced_once(session):
     move_pointer(session, 4, (20.0, 30.0))
     move_pointer(session, None, (0.0, 0.0))
     move_pointer(session, None, (1.0, 0.0))
-    assert heard == [{"thumbnail", "marked", "status"}, {"thumbnail", "marked"}]
+    assert heard == [{"thumbnail", "marked"}, {"thumbnail", "marked"}]
 
 
 def test_an_answer_of_a_review_is_shown_once(session):

@@ -15,12 +15,14 @@ def show_thumbnail(session: Session, row: int) -> None:
     """
     presentation, picture = session.presentation, session.thumbnails.ready(row)
     with presentation.together():
-        if row != presentation.hovered:
-            session.say(session.state.segments.origin(row))
         presentation.marked = row
-        presentation.thumbnail = Thumbnail(row, presentation.pointer, picture, session.state.caption(row))
+        presentation.thumbnail = Thumbnail(row, presentation.pointer, picture, _caption(session, row))
         if picture is None:
             _fetch(session, presentation.thumbnail)
+
+
+def _caption(session: Session, row: int) -> str:
+    return f"{session.state.caption(row)}\n{session.state.segments.origin(row)}"
 
 
 def _fetch(session: Session, waiting: Thumbnail) -> None:
