@@ -120,6 +120,19 @@ def test_what_a_command_said_stays_until_the_next_one(drive):
     assert drive.presentation.status == "nothing to do again", "however often it is said"
 
 
+def test_what_is_known_of_the_hovered_segment_is_said_again_when_it_changes(drive):
+    drive.hover(3)
+    drive.press("w", *"cone", "enter")
+    assert "tagged cone" in caption(drive)
+    drive.press("c", "2", "enter")
+    assert "cluster" in caption(drive) and "tagged cone" in caption(drive)
+    drive.press("ctrl+z", "ctrl+z")
+    assert "cluster" not in caption(drive) and "cone" not in caption(drive)
+    drive.hover(drive.empty_pixel())
+    drive.press("ctrl+y")
+    assert drive.overlay.thumbnail is None
+
+
 @pytest.mark.parametrize("progress", ["", "t-SNE of 242 segments · iteration 100 · 11 s"])
 def test_a_long_path_is_said_to_its_end(drive, progress):
     path = "/".join(["", *(f"a folder {number} with a long name" for number in range(9)), "the end.png"])

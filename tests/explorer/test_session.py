@@ -1,7 +1,9 @@
 """Commands without any view: they change state and presentation, which a view of any toolkit follows."""
 
+import threading
+
 import pytest
-from driving import DETAILS, make_catalogue
+from driving import DETAILS, PATIENCE, make_catalogue, wait_for
 
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
@@ -74,6 +76,23 @@ def test_the_pointer_brings_a_thumbnail_and_takes_it_away(session):
     assert session.presentation.marked == 4 and "segment" in thumbnail.caption
     move_pointer(session, None, (0.0, 0.0))
     assert session.presentation.thumbnail is None and session.presentation.marked is None
+
+
+def test_a_name_that_is_given_while_the_crop_is_read_is_below_it(state, tmp_path, monkeypatch):
+    session, named = Session(state, Workspace(tmp_path)), threading.Event()
+    read = session.thumbnails.read_or_blank
+    monkeypatch.setattr(
+        session.thumbnails, "read_or_blank", lambda row: read(row) if named.wait(PATIENCE) else None
+    )
+    start(session)
+    move_pointer(session, 4, (20.0, 30.0))
+    assert session.presentation.thumbnail.picture is None
+    for key in ("w", *"cone", "enter"):
+        press_key(session, key)
+    named.set()
+    wait_for(lambda: session.presentation.thumbnail.picture is not None, session.poll)
+    assert "tagged cone" in session.presentation.thumbnail.caption
+    session.work.stop()
 
 
 def test_a_movement_is_announced_once(session):
