@@ -1154,6 +1154,21 @@ def test_a_page_of_a_review_is_no_step_back(tmp_path):
     assert drive.detail != "review" or drive.presentation.detail.rows == second
 
 
+def test_each_way_to_search_has_a_line_of_the_question(tmp_path):
+    drive = searching(tmp_path)
+    drive.press(";")
+    asked = drive.presentation.prompt.question
+    assert "Enter" not in asked, "there is nothing yet that it would take"
+    assert drive.overlay.question.get_text().splitlines()[:-1] == asked.splitlines(), "no line is broken"
+    drive.press("escape")
+    drive.hover(3)
+    drive.press(";")
+    assert drive.presentation.prompt.question.splitlines()[1:] == [
+        "· Enter alone: the marked segment",
+        *asked.splitlines()[1:],
+    ]
+
+
 def test_a_search_that_cannot_be(tmp_path):
     drive = searching(tmp_path)
     drive.press(";", "enter")
