@@ -999,7 +999,7 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
 
 def test_files_are_a_key_away(drive):
     drive.press("f")
-    assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
+    assert drive.presentation.status == "nothing that is shown has a name; w gives one"
     drive.press("ctrl+s")
     assert "save the view as" in drive.presentation.prompt.question
     drive.press("escape")

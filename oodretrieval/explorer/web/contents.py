@@ -39,7 +39,12 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
         case KeysHelp():
             return {"kind": "keys", "heading": "What mouse and keys do", "lines": keys()}
         case Message():
-            return {"kind": "message", "heading": "That did not work", "text": detail.text}
+            return {
+                "kind": "message",
+                "heading": detail.heading,
+                "text": detail.text,
+                "problem": detail.is_problem,
+            }
         case WholeImage():
             return {
                 "kind": "image",

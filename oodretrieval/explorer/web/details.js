@@ -135,7 +135,7 @@ function detail(model, pointer, held, commands) {
   let shownKind = ""
   const drawers = {
     keys: ({ lines }) => h("div", { class: "keys" }, lines.flatMap(([shown, text]) => [h("div", {}, h("kbd", {}, shown)), h("div", {}, text)])),
-    message: ({ text }) => h("div", { class: "message" }, text),
+    message: ({ text, problem }) => h("div", { class: problem ? "message problem" : "message" }, text),
     image: ({ picture, size, box }) => framed(picture, size, box),
     panels, elbow: (content) => elbow(model, content), grid: (content) => grid(model, pointer, held, content), review: (content) => review(model, pointer, held, commands, content),
   }
