@@ -632,6 +632,29 @@ def test_a_review_by_keys(tmp_path):
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
+def test_w_in_a_review_names_what_is_shown(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.press("v")
+    first = drive.session.review.page[0]
+    drive.state.selection.select([20, 25])
+    drive.press("w", *"pony", "enter")
+    assert drive.state.tags.of_row(first) == ("pony",) and drive.state.tags.count("pony") == 1
+    drive.press("a", "w", *"thing", "enter")
+    assert drive.state.tags.count("thing") == 30, "what is selected, which is shown"
+    drive.press("x")
+    other = next(row for row in range(30) if row not in drive.session.review.page)
+    drive.hover(other)
+    drive.click(other)
+    drive.press("w", *"dog", "enter")
+    assert drive.state.tags.of_row(other) == ("dog", "thing"), "whose image is shown, and which is marked"
+    drive.press("s")
+    drive.hover(drive.empty_pixel())
+    drive.press("w")
+    assert drive.presentation.prompt is None and "nothing is selected" in drive.presentation.status
+    drive.press("2")
+    assert drive.detail == "review", "answers go on"
+
+
 @pytest.mark.parametrize(("button", "kind"), [("left", "image"), ("middle", "panels")])
 def test_ctrl_saves_instead_of_showing(drive, button, kind):
     drive.click(3, button, held="control")
