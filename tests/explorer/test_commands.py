@@ -953,7 +953,7 @@ def test_escape_leaves_the_elbow(drive):
 
 def test_clusters_are_of_what_is_selected_or_shown(drive):
     drive.press("/", *"class==1", "enter", "c")
-    assert "of the 6 segments that are selected or shown, 1 to 6" in drive.presentation.prompt.question
+    assert "of the 6 segments that are selected or shown\n1 to 6" in drive.presentation.prompt.question
     drive.press("7", "enter")
     assert "no number from 1 to 6" in drive.presentation.prompt.problem
     drive.press("backspace", "2", "enter")
