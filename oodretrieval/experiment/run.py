@@ -32,7 +32,7 @@ class Run(BareRun):
         """
         from oodretrieval.experiment.stored_work import StoredWork
 
-        return StoredWork(self, Stored(model, dataset), common)
+        return StoredWork(self, Stored(model, dataset, common.places), common)
 
     @property
     def trained(self) -> "TrainedModels":

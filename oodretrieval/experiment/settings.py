@@ -61,6 +61,17 @@ class CommonSettings:
         """Worker processes of this machine; none where everything is done in turn."""
         return 0 if self.engine == "serial" else self.num_cores
 
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What another script must be given, too, to find the same dataset and workspace.
+
+        Example:
+            >>> CommonSettings(root="photos", gpu=1).places
+            ('args.root=photos',)
+        """
+        given = {"root": self.root, "workspace": self.workspace}
+        return tuple(f"args.{name}={value}" for name, value in given.items() if value)
+
     def require_one_root(self, datasets: Sequence[str]) -> None:
         """Refuse one root for several datasets.
 

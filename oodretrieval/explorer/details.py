@@ -19,9 +19,13 @@ class Message:
 
     Attributes:
         text: What it says.
+        heading: What it is about.
+        is_problem: Whether something did not work.
     """
 
     text: str
+    heading: str = "That did not work"
+    is_problem: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -72,6 +72,7 @@ class Keeping:
     def _standing(self) -> dict[str, Any]:
         state, chosen = self._state, self._state.selection
         clusters = state.clusters if len(state) <= _MOST else None
+        is_final = state.points is not None and not state.preliminary
         return {
             "made_of": self._made_of(),
             "filter": "" if chosen.filter is None else chosen.filter.text,
@@ -87,7 +88,8 @@ class Keeping:
             "query": state.query,
             "step": 0 if state.ranking is None else state.ranking.step,
             "density": self._presentation.density,
-            "limits": self._presentation.limits,
+            # what is shown of points that are there for now means nothing for those that are to come
+            "limits": self._presentation.limits if is_final else self.limits,
             "method": state.settings.method,
         }
 

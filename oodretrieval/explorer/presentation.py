@@ -27,7 +27,7 @@ class Thumbnail:
         row: Of the segment.
         pointer: Where the pointer is, in the view's own units.
         picture: Crop ``(h, w, 3)``; None while it is being read.
-        caption: What is known of the segment.
+        caption: What is known of the segment, and where it comes from.
     """
 
     row: int
@@ -46,7 +46,7 @@ class Presentation(Observable):
         density: Whether the density of the points is shaded. Observed.
         help: Whether the help lies over everything. Observed.
         prompt: Open question, or None. Observed.
-        status: Last thing said. Observed.
+        status: What the last command said; a movement of the pointer says nothing. Observed.
         progress: What is under way, in one line; empty for nothing. Observed.
         tool: What a drag of the pointer does: ``lasso``, ``rectangle``, or empty for moving the view. Observed.
         limits: What the scatter shows: left, bottom, right, top in the coordinates of the projection; None for all

@@ -40,9 +40,6 @@ SAVING = "saving"
 """How the titles of jobs begin whose result would be lost."""
 
 
-_FAILED = "that did not work; see on the right"
-
-
 class Session:
     """One view of a state, with everything that its commands need; several sessions may share a state.
 
@@ -89,6 +86,7 @@ class Session:
         self.keeping = Keeping(state, self.presentation)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
         self.visited: Visited[Detail] = Visited(self.presentation.detail)
+        self._said = 0
         self.presentation.subscribe(self._note_visit)
 
     def say(self, text: str) -> None:
@@ -97,6 +95,7 @@ class Session:
         Args:
             text: One line.
         """
+        self._said += 1
         self.presentation.status = text
 
     def poll(self) -> bool:
@@ -124,6 +123,17 @@ class Session:
         except OODRetrievalError as error:
             self.say(" ".join(str(error).split()))
 
+    def obey(self, command: Callable[[], None]) -> None:
+        """Do what a person asked for; the status line is left with what that said, not with what was said before.
+
+        Args:
+            command: Does it; may be refused, as in :meth:`attempt`.
+        """
+        said = self._said
+        self.attempt(command)
+        if self._said == said:
+            self.say("")
+
     def look_around(self) -> None:
         """Take what was tagged in other windows, and keep how this one stands; call it every few seconds.
 
@@ -148,10 +158,7 @@ class Session:
         """
 
         def show(detail: Detail) -> None:
-            with self.presentation.together():
-                self.presentation.detail = detail
-                if self.presentation.status == _FAILED:  # what was said of something else
-                    self.say("")
+            self.presentation.detail = detail
 
         self.presentation.close_elbow()
         self.work.start("detail", title, lambda job: get(), show)
@@ -232,5 +239,5 @@ class Session:
         if not isinstance(error, OODRetrievalError):
             logger.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
         said = str(error) if isinstance(error, OODRetrievalError) else f"{type(error).__name__}: {error}"
-        self.say(_FAILED)
+        self.say("that did not work; see on the right")
         self.presentation.detail = Message(said)

@@ -1,7 +1,8 @@
 """Whose work lies in a workspace: that of a network on a dataset."""
 
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,7 @@ class Stored:
     Attributes:
         model: Name of the network's entry.
         dataset: Name of the dataset's entry.
+        places: Arguments by which a script finds the dataset and the workspace, where they were given.
 
     Example:
         >>> print(Stored("deeplab", "camvid_val"))
@@ -19,6 +21,7 @@ class Stored:
 
     model: str
     dataset: str
+    places: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.model!r} on {self.dataset!r}"
@@ -31,7 +34,7 @@ class Stored:
             >>> Stored("deeplab", "camvid_val").arguments
             'args.dataset=camvid_val args.model_name=deeplab'
         """
-        return f"args.dataset={self.dataset} args.model_name={self.model}"
+        return shlex.join((f"args.dataset={self.dataset}", f"args.model_name={self.model}", *self.places))
 
 
 def catalogue_name(chosen: str, parts: Sequence[str]) -> str:

@@ -100,9 +100,53 @@ def test_hover_leaves_the_picture_below_as_it_was(drive):
     for row in range(len(drive.state)):
         drive.hover(row)
     drive.hover(drive.empty_pixel())
-    bottom_line = 30
-    np.testing.assert_array_equal(before[:-bottom_line], drive.pixels()[:-bottom_line])
-    assert drive.presentation.status == "field · clip 1/0005 · segment 2", "the last one"
+    np.testing.assert_array_equal(before, drive.pixels())
+
+
+def test_what_a_command_said_stays_until_the_next_one(drive):
+    said = drive.presentation.status
+    drive.hover(3)
+    assert drive.presentation.status == said
+    assert "field · clip 1/0001 · segment 2" in caption(drive), "where it comes from is next to the pointer"
+    drive.press("w", *"cone", "enter")
+    for row in (4, 5):
+        drive.hover(row)
+        drive.wheel(row, 1)
+    drive.hover(drive.empty_pixel())
+    assert drive.presentation.status == "1 tagged as cone; Ctrl + z takes it back"
+    drive.press("h")
+    assert drive.presentation.status == "", "of another command"
+    drive.press("ctrl+y", "ctrl+y")
+    assert drive.presentation.status == "nothing to do again", "however often it is said"
+
+
+def test_what_is_known_of_the_hovered_segment_is_said_again_when_it_changes(drive):
+    drive.hover(3)
+    drive.press("w", *"cone", "enter")
+    assert "tagged cone" in caption(drive)
+    drive.press("c", "2", "enter")
+    assert "cluster" in caption(drive) and "tagged cone" in caption(drive)
+    drive.press("ctrl+z", "ctrl+z")
+    assert "cluster" not in caption(drive) and "cone" not in caption(drive)
+    drive.hover(drive.empty_pixel())
+    drive.press("ctrl+y")
+    assert drive.overlay.thumbnail is None
+
+
+@pytest.mark.parametrize("progress", ["", "t-SNE of 242 segments · iteration 100 · 11 s"])
+def test_a_long_path_is_said_to_its_end(drive, progress):
+    path = "/".join(["", *(f"a folder {number} with a long name" for number in range(9)), "the end.png"])
+    with drive.presentation.together():
+        drive.presentation.status, drive.presentation.progress = f"saved {path}", progress
+    said, working = drive.overlay.bottom, drive.overlay.working
+    assert said.get_text().replace("\n", " ") == f"saved {path}"
+    extent = said.get_window_extent(drive.canvas.get_renderer())
+    assert extent.x1 < (working.get_window_extent().x0 if progress else drive.explorer.figure.bbox.width)
+
+
+def caption(drive):
+    """What is said next to the pointer, without its breaks."""
+    return drive.overlay.thumbnail.offsetbox.get_children()[-1].get_text().replace("\n", " ")
 
 
 def test_hover_takes_the_nearest_of_two_points(drive):
@@ -588,6 +632,29 @@ def test_a_review_by_keys(tmp_path):
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
+def test_w_in_a_review_names_what_is_shown(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.press("v")
+    first = drive.session.review.page[0]
+    drive.state.selection.select([20, 25])
+    drive.press("w", *"pony", "enter")
+    assert drive.state.tags.of_row(first) == ("pony",) and drive.state.tags.count("pony") == 1
+    drive.press("a", "w", *"thing", "enter")
+    assert drive.state.tags.count("thing") == 30, "what is selected, which is shown"
+    drive.press("x")
+    other = next(row for row in range(30) if row not in drive.session.review.page)
+    drive.hover(other)
+    drive.click(other)
+    drive.press("w", *"dog", "enter")
+    assert drive.state.tags.of_row(other) == ("dog", "thing"), "whose image is shown, and which is marked"
+    drive.press("s")
+    drive.hover(drive.empty_pixel())
+    drive.press("w")
+    assert drive.presentation.prompt is None and "nothing is selected" in drive.presentation.status
+    drive.press("2")
+    assert drive.detail == "review", "answers go on"
+
+
 @pytest.mark.parametrize(("button", "kind"), [("left", "image"), ("middle", "panels")])
 def test_ctrl_saves_instead_of_showing(drive, button, kind):
     drive.click(3, button, held="control")
@@ -781,6 +848,7 @@ def test_the_legend_only_where_asked(catalogue):
 
 
 def test_d_shades_the_density(drive):
+    drive.presentation.status = ""
     plain = drive.pixels()
     limits = drive.scatter.get_xlim()
     assert changed(drive, lambda: drive.press("d"))
@@ -885,7 +953,7 @@ def test_escape_leaves_the_elbow(drive):
 
 def test_clusters_are_of_what_is_selected_or_shown(drive):
     drive.press("/", *"class==1", "enter", "c")
-    assert "of the 6 segments that are selected or shown, 1 to 6" in drive.presentation.prompt.question
+    assert "of the 6 segments that are selected or shown\n1 to 6" in drive.presentation.prompt.question
     drive.press("7", "enter")
     assert "no number from 1 to 6" in drive.presentation.prompt.problem
     drive.press("backspace", "2", "enter")
@@ -954,7 +1022,7 @@ def test_candidates_by_rank_are_a_key_away(tmp_path):
 
 def test_files_are_a_key_away(drive):
     drive.press("f")
-    assert "no candidate of catalogue field is tagged" in drive.presentation.detail.text
+    assert drive.presentation.status == "nothing that is shown has a name; w gives one"
     drive.press("ctrl+s")
     assert "save the view as" in drive.presentation.prompt.question
     drive.press("escape")
@@ -1107,6 +1175,21 @@ def test_a_page_of_a_review_is_no_step_back(tmp_path):
     second = drive.presentation.detail.rows
     drive.press(",")
     assert drive.detail != "review" or drive.presentation.detail.rows == second
+
+
+def test_each_way_to_search_has_a_line_of_the_question(tmp_path):
+    drive = searching(tmp_path)
+    drive.press(";")
+    asked = drive.presentation.prompt.question
+    assert "Enter" not in asked, "there is nothing yet that it would take"
+    assert drive.overlay.question.get_text().splitlines()[:-1] == asked.splitlines(), "no line is broken"
+    drive.press("escape")
+    drive.hover(3)
+    drive.press(";")
+    assert drive.presentation.prompt.question.splitlines()[1:] == [
+        "· Enter alone: the marked segment",
+        *asked.splitlines()[1:],
+    ]
 
 
 def test_a_search_that_cannot_be(tmp_path):

@@ -133,10 +133,6 @@ def test_what_did_not_work_is_no_longer_said_once_something_else_did(catalogue):
     assert drive.detail == "message" and drive.presentation.status.startswith("that did not work")
     drive.click(5)
     assert drive.detail == "image" and "did not work" not in drive.presentation.status
-    drive.click(0)
-    drive.presentation.status = "something else"
-    drive.click(5)
-    assert drive.presentation.status == "something else"
 
 
 def test_a_prediction_that_has_gone(catalogue, tmp_path):

@@ -16,6 +16,7 @@ from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.run import Run
 from oodretrieval.explorer.commands.triggers import press_key
 from oodretrieval.explorer.desktop.window import snapshot_embedding_space
+from oodretrieval.explorer.details import KeysHelp
 from oodretrieval.explorer.keeping import FILE
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import ExplorerSettings
@@ -77,6 +78,26 @@ def test_what_means_nothing_any_more_is_left_out(catalogue, harm):
     assert (after.state.points is not None and after.presentation.limits is None) or harm == "no column"
     assert (after.state.selection.filter is not None) == (harm == "other rows")
     assert harm != "other rows" or (after.state.clusters is None and after.state.query is None)
+
+
+def test_what_is_shown_of_points_for_now_is_not_kept(catalogue):
+    """Closed before its projection is there, the next one would show the ends of another map."""
+    drive = open_explorer(catalogue)
+    drive.state.preliminary = True
+    drive.wheel(2, 1)
+    assert drive.presentation.limits is not None
+    drive.explorer.close()
+    assert open_explorer(catalogue).presentation.limits is None
+
+
+def test_what_was_shown_outlives_a_window_that_was_closed_before_its_points_were_there(catalogue):
+    before = left(catalogue).presentation.limits
+    state = State(catalogue, ExplorerSettings(method="pca", distance_metric="euclidean"))
+    session = Session(state, Workspace(catalogue.path.parents[1]))
+    session.keeping.restore()
+    state.metric = "euclidean"
+    session.keeping.save()
+    assert open_explorer(catalogue).presentation.limits == pytest.approx(before)
 
 
 def test_a_catalogue_that_cannot_be_written_to_is_explored_all_the_same(catalogue, monkeypatch):
@@ -204,10 +225,26 @@ def test_closing_asks_while_a_real_export_is_under_way(catalogue):
 
 def test_export_is_a_key(catalogue):
     drive = open_explorer(catalogue)
+    drive.state.tags.tag([5], "not of interest")
     drive.press("f")
-    assert "no candidate" in drive.presentation.detail.text
+    assert drive.presentation.status == "nothing that is shown has a name; w gives one"
     drive.hover(3)
     drive.press("w", *"cone", "enter", "f")
     folder = catalogue.path.parents[1] / "exports" / "field"
     assert drive.presentation.status == f"exported 1 cone to {folder}"
     assert (folder / "coco.json").is_file()
+    assert drive.detail == "message" and not drive.presentation.detail.is_problem
+    said = drive.right.texts[0].get_text()
+    assert str(folder) in said.replace("\n", "") and "coco.json" in said and "crops/" in said
+    drive.press(",")
+    assert drive.detail == "candidates", "and back to what was shown before"
+
+
+def test_what_is_shown_when_an_export_ends_stays(catalogue, tmp_path):
+    state = State(catalogue, ExplorerSettings(method="pca"))
+    state.tags.tag([3], "cone")
+    session = Session(state, Workspace(tmp_path))
+    press_key(session, "f")
+    session.presentation.detail = shown = KeysHelp()
+    wait_for(lambda: "exported" in session.presentation.status, session.poll)
+    assert session.presentation.detail is shown

@@ -1,7 +1,9 @@
 """Commands without any view: they change state and presentation, which a view of any toolkit follows."""
 
+import threading
+
 import pytest
-from driving import DETAILS, make_catalogue
+from driving import DETAILS, PATIENCE, make_catalogue, wait_for
 
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
@@ -71,9 +73,26 @@ def test_the_pointer_brings_a_thumbnail_and_takes_it_away(session):
     move_pointer(session, 4, (20.0, 30.0))
     thumbnail = session.presentation.thumbnail
     assert (thumbnail.row, thumbnail.pointer) == (4, (20.0, 30.0)) and thumbnail.picture is not None
-    assert session.presentation.marked == 4 and "segment" in session.presentation.status
+    assert session.presentation.marked == 4 and "segment" in thumbnail.caption
     move_pointer(session, None, (0.0, 0.0))
     assert session.presentation.thumbnail is None and session.presentation.marked is None
+
+
+def test_a_name_that_is_given_while_the_crop_is_read_is_below_it(state, tmp_path, monkeypatch):
+    session, named = Session(state, Workspace(tmp_path)), threading.Event()
+    read = session.thumbnails.read_or_blank
+    monkeypatch.setattr(
+        session.thumbnails, "read_or_blank", lambda row: read(row) if named.wait(PATIENCE) else None
+    )
+    start(session)
+    move_pointer(session, 4, (20.0, 30.0))
+    assert session.presentation.thumbnail.picture is None
+    for key in ("w", *"cone", "enter"):
+        press_key(session, key)
+    named.set()
+    wait_for(lambda: session.presentation.thumbnail.picture is not None, session.poll)
+    assert "tagged cone" in session.presentation.thumbnail.caption
+    session.work.stop()
 
 
 def test_a_movement_is_announced_once(session):
@@ -82,7 +101,7 @@ def test_a_movement_is_announced_once(session):
     move_pointer(session, 4, (20.0, 30.0))
     move_pointer(session, None, (0.0, 0.0))
     move_pointer(session, None, (1.0, 0.0))
-    assert heard == [{"thumbnail", "marked", "status"}, {"thumbnail", "marked"}]
+    assert heard == [{"thumbnail", "marked"}, {"thumbnail", "marked"}]
 
 
 def test_an_answer_of_a_review_is_shown_once(session):

@@ -171,6 +171,8 @@ def test_a_person_at_the_page(address, catalogue):
         visitor.shows(".selection b", "12 selected")
         visitor.type_into(".selection input", "a <b>bin</b>")
         visitor.says("12 named a <b>bin</b>")
+        visitor.hover(3)
+        visitor.says("12 named a <b>bin</b>")  # a movement says nothing
         visitor.press("y")  # after Enter keys are commands again
         visitor.shows(".legend .title", "coloured by tag")
         visitor.press(",")
@@ -231,18 +233,30 @@ def test_what_is_typed_before_a_field_is_there_is_in_it(catalogue, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("asked", "first"), [("elbow", 1), ("silhouette", 2)])
-def test_a_click_in_a_curve_takes_the_number_of_clusters(catalogue, tmp_path, asked, first):
+@pytest.mark.parametrize(
+    ("asked", "first", "mark"), [("elbow", 1, "bends most at"), ("silhouette", 2, "highest at")]
+)
+def test_a_click_in_a_curve_takes_the_number_of_clusters(catalogue, tmp_path, asked, first, mark):
     with served(catalogue, tmp_path) as (address, _), browser() as chromium:
         visitor = Visitor(chromium, address, catalogue)
+        visitor.press("a")
+        for name in ("a long name", "one more long name", "and the longest name of all"):
+            visitor.press("w")
+            visitor.type_into(".ask input", name)
+            visitor.says(f"tagged as {name}")
         visitor.press("c")
         visitor.type_into(".ask input", asked)
         visitor.shows(".elbow g")
+        visitor.shows(".elbow > text", mark)
         labels = visitor.page.locator(".elbow g > text").all_text_contents()
         assert labels == [str(number) for number in range(first, first + len(labels))]
         visitor.page.locator(".elbow g").nth(4 - first).click()
         visitor.shows(".legend .label", "cluster 4")
         assert visitor.page.locator(".legend .label", has_text="cluster").count() == 4
+        visitor.hover(3)
+        visitor.shows(".card dd", "clip 1/0001 · segment 2")
+        facts = visitor.page.locator(".card dl")
+        assert facts.evaluate("list => list.scrollHeight <= list.clientHeight"), "all that is known is seen"
         assert visitor.failed == []
 
 

@@ -44,6 +44,7 @@ from oodretrieval.explorer.web.contents import detail_content
 from oodretrieval.explorer.web.density_picture import density_picture
 from oodretrieval.explorer.web.gate import refusal
 from oodretrieval.explorer.web.pictures import picture_address
+from oodretrieval.search import elbow
 
 TOKEN = "a-token"
 NUMBERS = st.floats(-1e4, 1e4, width=32)
@@ -257,6 +258,15 @@ def test_every_detail_reaches_the_page_as_plain_values(detail, kind):
     content = json.loads(json.dumps(detail_content(detail, ["bin"])))
     assert content["kind"] == kind
     assert content["heading"]
+
+
+def test_curves_name_the_number_that_they_speak_for():
+    spread = np.array([100.0, 30.0, 10.0, 9.0, 8.0])
+    content = detail_content(ElbowCurve(spread))
+    assert (content["mark"], content["best"]) == ("bends most at", elbow(spread))
+    content = detail_content(SilhouetteCurve(np.array([0.1, np.nan, 0.6, 0.2]), "k-means"))
+    assert (content["mark"], content["best"], content["values"][1]) == ("highest at", 4, None)
+    assert detail_content(SilhouetteCurve(np.array([np.nan]), "k-means"))["best"] is None
 
 
 def test_neighbours_and_answers_are_marked():

@@ -1,6 +1,7 @@
 """The page of a run: all of it in one file, and what is missing is said."""
 
 import re
+import shlex
 
 import matplotlib.figure
 import pandas as pd
@@ -113,6 +114,15 @@ def test_what_has_not_run_is_named_with_its_command(configuration, measured, tmp
     for script in ("eval_iou.py", "eval_selection.py", "compute_embeddings.py", "train_meta_nn.py"):
         assert any(script in what for what in outcome["missing"])
         assert script in page
+
+
+def test_a_command_that_is_named_finds_what_the_report_found(configuration, measured):
+    root, workspace = configuration.datasets["val"].kwargs["root"], str(measured.path)
+    settings = changed(SETTINGS, {"root": root, "workspace": workspace})
+    missing = report(settings, Run(configuration, measured))["missing"]
+    commands = {what.split(".py")[0].split("/")[-1]: shlex.split(what) for what in missing}
+    for script in ("eval_iou", "eval_selection", "compute_embeddings"):
+        assert {f"args.root={root}", f"args.workspace={workspace}"} <= set(commands[script]), script
 
 
 def test_without_segments_there_is_nothing_to_report(configuration, workspace):

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,23 @@ def run(tmp_path):
         ),
         Workspace(tmp_path / "workspace"),
     )
+
+
+def test_a_proposed_command_finds_the_same_folder_and_workspace_as_typed(run):
+    common = CommonSettings(root="my photos", workspace="w s", gpu=-1)
+    with pytest.raises(StoreError) as refused:
+        run.stored(
+            "net", "photos", replace(common, root=str(run.configuration.path.parent / "photos"))
+        ).predicted()
+    assert f"args.root={run.configuration.path.parent / 'photos'} 'args.workspace=w s' first" in str(
+        refused.value
+    )
+    names = run.stored("net", "photos", common).names
+    assert shlex.split(names.arguments) == [
+        "args.dataset=photos", "args.model_name=net", "args.root=my photos", "args.workspace=w s",
+    ]  # fmt: skip
+    assert names == Stored("net", "photos"), "the same work"
+    assert Stored("net", "photos").arguments == "args.dataset=photos args.model_name=net"
 
 
 def predicted(run, labels=True, **settings):

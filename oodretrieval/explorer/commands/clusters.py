@@ -50,7 +50,7 @@ def ask_for_clusters(session: Session) -> None:
     name = CLUSTERING_NAMES[state.clustering]
     of = "" if len(rows) == len(state) else f" of the {len(rows)} segments that are selected or shown"
     question = (
-        f"{name}: number of clusters{of}, 1 to {len(rows)}, or {curves}\nEnter takes it, Escape does not"
+        f"{name}: number of clusters{of}\n1 to {len(rows)}, or {curves}; Enter takes it, Escape does not"
     )
     session.presentation.prompt = Prompt(question, partial(_take_answer, session))
 

@@ -1,11 +1,14 @@
 """Taking along what was named."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from oodretrieval.choices import EXPORT_FORMATS
+from oodretrieval.explorer.details import Message
 from oodretrieval.explorer.session import SAVING, Session
+from oodretrieval.results.tagged import NOT_OF_INTEREST
 
 
 def export_tagged(session: Session) -> None:
@@ -19,7 +22,11 @@ def export_tagged(session: Session) -> None:
     state = session.state
     rows = np.zeros(len(state), np.bool_)
     rows[state.selection.scope] = True
-    selected = state.selection.count_shown
+    selected, before = state.selection.count_shown, session.presentation.detail
+    named = [held for name, held in state.tags.groups.rows.items() if name != NOT_OF_INTEREST]
+    if not any(held[rows].any() for held in named):
+        session.say(f"nothing that is {'selected' if selected else 'shown'} has a name; w gives one")
+        return
 
     def write() -> dict[str, Any]:
         # only now: other commands do without its writers
@@ -30,6 +37,15 @@ def export_tagged(session: Session) -> None:
     def say(done: dict[str, Any]) -> None:
         counts = ", ".join(f"{number} {name}" for name, number in done["tags"].items())
         of = f" of the {selected} selected" if selected else ""
-        session.say(f"exported {counts}{of} to {done['folder']}")
+        folder = Path(done["folder"]).absolute()
+        session.say(f"exported {counts}{of} to {folder}")
+        if session.presentation.detail is before:  # else something else was asked for meanwhile
+            text = f"{counts}{of}, in {done['images']} images\n{folder}\n{', '.join(_contents(folder))}"
+            session.presentation.detail = Message(text, "Exported", is_problem=False)
 
     session.work.start("export", f"{SAVING} the export", lambda job: write(), say)
+
+
+def _contents(folder: Path) -> list[str]:
+    """What lies in a folder; folders end in a slash."""
+    return sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir())

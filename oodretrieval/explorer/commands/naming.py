@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.errors import StoreError
-from oodretrieval.explorer.commands.reviewing import give_answer
+from oodretrieval.explorer.commands.reviewing import give_answer, is_at_hand
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
 from oodretrieval.stores.tags import tag_name
@@ -18,7 +18,7 @@ def ask_for_tag(session: Session) -> None:
     Args:
         session: Whose view.
     """
-    if session.review is not None:
+    if is_at_hand(session):
         _ask_in_review(session)
         return
     rows = _subject(session)

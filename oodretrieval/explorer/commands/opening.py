@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
 from oodretrieval.explorer.commands.neighbours import follow_query
-from oodretrieval.explorer.commands.pointer import leave_segment
+from oodretrieval.explorer.commands.pointer import follow_captions, leave_segment
 from oodretrieval.explorer.commands.reviewing import follow_tags
 from oodretrieval.explorer.commands.selected import follow_selection
 from oodretrieval.explorer.session import Session
@@ -32,6 +32,7 @@ def start(session: Session) -> None:
     session.state.subscribe(partial(follow_ranking, session))
     session.state.subscribe(partial(follow_selection, session, show_candidates))
     session.state.subscribe(partial(follow_tags, session))
+    session.state.subscribe(partial(follow_captions, session))
     restored = session.keeping.restore()
     session.state.history.forget()
     if session.state.tags.problem:

@@ -1,5 +1,10 @@
 """What the pointer does over a segment: its thumbnail, its image, its four panels."""
 
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
 from oodretrieval.explorer.details import FourPanels, WholeImage
 from oodretrieval.explorer.facts import meanings
 from oodretrieval.explorer.presentation import Thumbnail
@@ -15,24 +20,35 @@ def show_thumbnail(session: Session, row: int) -> None:
     """
     presentation, picture = session.presentation, session.thumbnails.ready(row)
     with presentation.together():
-        if row != presentation.hovered:
-            session.say(session.state.segments.origin(row))
         presentation.marked = row
-        presentation.thumbnail = Thumbnail(row, presentation.pointer, picture, session.state.caption(row))
+        presentation.thumbnail = Thumbnail(row, presentation.pointer, picture, _caption(session, row))
         if picture is None:
-            _fetch(session, presentation.thumbnail)
+            _fetch(session, row)
 
 
-def _fetch(session: Session, waiting: Thumbnail) -> None:
-    def show(thumbnail: Thumbnail) -> None:
-        if session.presentation.hovered == waiting.row:
-            session.presentation.thumbnail = thumbnail
+def _caption(session: Session, row: int) -> str:
+    return f"{session.state.caption(row)}\n{session.state.segments.origin(row)}"
 
-    def read() -> Thumbnail:
-        picture = session.thumbnails.read_or_blank(waiting.row)
-        return Thumbnail(waiting.row, waiting.pointer, picture, waiting.caption)
 
-    session.work.start("thumbnail", "", lambda job: read(), show)
+def _fetch(session: Session, row: int) -> None:
+    def show(picture: NDArray[np.uint8]) -> None:
+        shown = session.presentation.thumbnail
+        if shown is not None and shown.row == row:
+            session.presentation.thumbnail = replace(shown, picture=picture)
+
+    session.work.start("thumbnail", "", lambda job: session.thumbnails.read_or_blank(row), show)
+
+
+def follow_captions(session: Session, changed: frozenset[str]) -> None:
+    """Say next to the pointer what is known now of the segment under it.
+
+    Args:
+        session: Whose view.
+        changed: Attributes of the state.
+    """
+    shown = session.presentation.thumbnail
+    if shown is not None and changed & {"tags", "clusters"}:
+        session.presentation.thumbnail = replace(shown, caption=_caption(session, shown.row))
 
 
 def leave_segment(session: Session) -> None:

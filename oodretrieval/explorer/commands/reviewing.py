@@ -1,6 +1,6 @@
 """Reviewing: started on what is selected or shown, answered by one key each, ranked again after each page."""
 
-from oodretrieval.explorer.details import ReviewPage
+from oodretrieval.explorer.details import FourPanels, ReviewPage, WholeImage
 from oodretrieval.explorer.review import NAMES, Review, tag_of
 from oodretrieval.explorer.session import Session
 from oodretrieval.search.feedback import Answer, RelevanceFeedback, usable_prior
@@ -146,6 +146,23 @@ def give_answer(session: Session, answer: Answer) -> None:
     session.say(review.progress)
     if review.is_page_done:
         next_review_page(session)
+
+
+def is_at_hand(session: Session) -> bool:
+    """Whether what is shown is the candidate at hand of a review, and not a selection or another candidate.
+
+    Args:
+        session: Whose view.
+
+    Returns:
+        Whether a page of a review is shown, or its candidate in another way.
+    """
+    review, shown = session.review, session.presentation
+    if review is None or not review.page:
+        return False
+    if isinstance(shown.detail, WholeImage | FourPanels):
+        return shown.marked in (None, review.page[review.place])
+    return isinstance(shown.detail, ReviewPage)
 
 
 def _move(session: Session, by: int) -> None:

@@ -58,12 +58,15 @@ def ask_for_search(session: Session) -> None:
         _show(session, _by_rows(session, rows))
         return ""
 
-    own = f"the {count} selected" if count else "the marked segment" if marked is not None else "a selection"
-    session.presentation.prompt = Prompt(
-        f"what is like …? Enter: {own}; an image file, and a box in it: photo.jpg 40,60,200,180;\n"
-        "or a description, where the embedding has text",
-        take,
+    own = f"the {count} selected" if count else "the marked segment" if marked is not None else ""
+    ways = (
+        f"Enter alone: {own}" if own else "",
+        "an image file: photo.jpg",
+        "a box in it: photo.jpg 40,60,200,180",
+        "a description, where the embedding has text: red cone",
     )
+    question = "\n".join(["search for what is like …", *(f"· {way}" for way in ways if way)])
+    session.presentation.prompt = Prompt(question, take)
 
 
 def _problem(text: str) -> str:

@@ -28,7 +28,7 @@ def press_key(session: Session, key: str | None) -> None:
         return
     if presentation.help and command.run not in (toggle_help, step_back):
         toggle_help(session)
-    session.attempt(partial(command.run, session))
+    session.obey(partial(command.run, session))
 
 
 def choose_command(session: Session, trigger: str) -> None:
@@ -41,7 +41,7 @@ def choose_command(session: Session, trigger: str) -> None:
     command, presentation = command_for(trigger), session.presentation
     if isinstance(command, Command):
         presentation.key, presentation.focus = trigger, None
-        session.attempt(partial(command.run, session))
+        session.obey(partial(command.run, session))
 
 
 def move_pointer(session: Session, row: int | None, pointer: tuple[float, float]) -> None:
@@ -72,8 +72,10 @@ def press_button(session: Session, trigger: str, row: int | None) -> None:
         return
     if row is None:
         session.say("no segment under the pointer")
-    else:
+    elif trigger == "pointer":  # only a movement: what a command said stays
         session.attempt(partial(command.run, session, row))
+    else:
+        session.obey(partial(command.run, session, row))
 
 
 def turn_wheel(session: Session, up: bool, held: str = "", focus: tuple[float, float] | None = None) -> None:

@@ -100,8 +100,7 @@ class DetailView:
             case KeysHelp():
                 self._draw_keys()
             case Message():
-                text = textwrap.fill(detail.text, 60)
-                self.figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=11, color=RED)
+                self._draw_message(detail)
             case WholeImage():
                 self._draw_image(detail)
             case FourPanels():
@@ -172,6 +171,14 @@ class DetailView:
         if len(lines) > room:
             lines[room - 1 :] = [f"{'?':<{width}}  all of this"]
         self.figure.text(0.06, 0.93, "\n".join(lines), **_KEYS)
+
+    def _draw_message(self, detail: Message) -> None:
+        text = "\n".join(textwrap.fill(line, 60) for line in detail.text.splitlines())
+        style: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 11}
+        if detail.is_problem:  # which the status line says, too
+            self.figure.text(0.5, 0.5, text, color=RED, **style)
+        else:
+            self.figure.text(0.5, 0.5, f"{detail.heading}\n\n{text}", linespacing=1.5, **style)
 
     def _draw_image(self, detail: WholeImage) -> None:
         if self._image is None:

@@ -28,6 +28,12 @@ _ROOM = 215
 """What a thumbnail with its caption takes next to the pointer, pixels at 100 dpi."""
 _WIDEST = 92
 """Letters in a line of a question."""
+_NARROW = 52
+"""Letters in a line next to the pointer."""
+_STATUS = 9.5
+"""Size of the status line, points."""
+_LETTER = 0.58
+"""Width of a letter in its height."""
 _HELP = 58
 """Letters in a line of the help, next to the key."""
 _PAPER = {"boxstyle": "round,pad=0.8", "facecolor": "#fffef5", "edgecolor": "#333333", "alpha": 0.98}
@@ -57,8 +63,8 @@ class Overlay:
         self._drawn: tuple[float, ...] = ()  # size of the figure that the background is of
         self.rings = Rings(axes)
         self.thumbnail: AnnotationBbox | None = None
-        self.bottom = PlainText(0.008, 0.012, va="bottom", ha="left", fontsize=9.5, color="#333333")
-        self.working = PlainText(0.992, 0.012, va="bottom", ha="right", fontsize=9.5, color="#8a3b00")
+        self.bottom = PlainText(0.008, 0.012, va="bottom", ha="left", fontsize=_STATUS, color="#333333")
+        self.working = PlainText(0.992, 0.012, va="bottom", ha="right", fontsize=_STATUS, color="#8a3b00")
         for line in (self.bottom, self.working):
             line.set_animated(True)
             figure.add_artist(line)
@@ -130,14 +136,20 @@ class Overlay:
 
     def _write_texts(self) -> None:
         shown = self._presentation
-        self.bottom.set_text(shown.status)
         sign = _SPINNER[shown.turns % len(_SPINNER)]
         self.working.set_text(f"{sign} {shown.progress}" if shown.progress else "")
+        self.bottom.set_text(self._status_lines())
         prompt = shown.prompt
         self.question.set_text("" if prompt is None else _asked(prompt))
         self.help_text.set_text(help_text() if shown.help else "")
         if shown.help:
             self.help_text.set_fontsize(self._fitting(help_text()))
+
+    def _status_lines(self) -> str:
+        """What was said, in as many lines as it needs next to what is under way: a path is read to its end."""
+        letters = int(72 * self._figure.get_figwidth() / (_STATUS * _LETTER))
+        room = max(letters - len(self.working.get_text()) - 4, letters // 3)
+        return textwrap.fill(self._presentation.status, room)
 
     def _fitting(self, text: str) -> float:
         """Size of a letter, points, at which a text fits the figure."""
@@ -186,7 +198,9 @@ def _thumbnail_box(figure: Figure, shown: Thumbnail) -> AnnotationBbox:
     if shown.picture is not None:
         zoom = _SHORTEST / max(shown.picture.shape[:2])
         parts.append(OffsetImage(shown.picture, zoom=zoom, interpolation="bilinear"))
-    parts.append(TextArea(shown.caption, textprops={"fontsize": 8.5, "linespacing": 1.25}))
+    lines = shown.caption.replace(" · ", "\xa0· ").splitlines()  # no line begins with a dot
+    caption = "\n".join(textwrap.fill(line, _NARROW).replace("\xa0", " ") for line in lines)
+    parts.append(TextArea(caption, textprops={"fontsize": 8.5, "linespacing": 1.25}))
     x, y = shown.pointer
     width, height = figure.bbox.size
     edge = width / 2 if x < width / 2 else width  # the box stays on its side of the figure

@@ -28,7 +28,6 @@ function statusBar(model) {
     h("button", { title: "Drop what is under way", onclick: () => model.send_msg({ type: "cancel" }) }, "Cancel"))
   const draw = () => {
     said.textContent = model.status.said ?? ""
-    said.title = said.textContent
     what.textContent = model.status.progress ?? ""
     busy.hidden = !model.status.progress
   }

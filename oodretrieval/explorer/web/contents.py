@@ -23,6 +23,7 @@ from oodretrieval.explorer.details import (
 )
 from oodretrieval.explorer.web.panels import four_panels
 from oodretrieval.explorer.web.pictures import picture_address
+from oodretrieval.search import elbow
 
 
 def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -39,7 +40,12 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
         case KeysHelp():
             return {"kind": "keys", "heading": "What mouse and keys do", "lines": keys()}
         case Message():
-            return {"kind": "message", "heading": "That did not work", "text": detail.text}
+            return {
+                "kind": "message",
+                "heading": detail.heading,
+                "text": detail.text,
+                "problem": detail.is_problem,
+            }
         case WholeImage():
             return {
                 "kind": "image",
@@ -58,22 +64,30 @@ def detail_content(detail: Detail, names: Sequence[str] = ()) -> dict[str, Any]:
             return _grid(detail, ["query", *(tones[relevant] for relevant in same)])
         case ReviewPage():
             return _review(detail, names)
-        case ElbowCurve():
-            return {
-                "kind": "elbow",
-                "heading": detail.heading,
-                "values": [float(value) for value in detail.spread],
-                "first": 1,
-            }
-        case SilhouetteCurve():
-            return {
-                "kind": "elbow",
-                "heading": detail.heading,
-                "values": [float(value) if np.isfinite(value) else None for value in detail.values],
-                "first": 2,
-            }
+        case ElbowCurve() | SilhouetteCurve():
+            return _curve(detail)
         case _:
             assert_never(detail)
+
+
+def _curve(curve: ElbowCurve | SilhouetteCurve) -> dict[str, Any]:
+    """A curve over numbers of clusters, from the first on, and the number that it speaks for."""
+    best: int | None
+    if isinstance(curve, ElbowCurve):
+        values, first, best = curve.spread, 1, elbow(curve.spread)
+        words = {"mark": "bends most at", "unit": "squared distances to the nearest centre"}
+    else:
+        values, first = curve.values, 2
+        best = int(np.nanargmax(values)) + first if np.isfinite(values).any() else None
+        words = {"mark": "highest at", "unit": "silhouette: 1 far apart, 0 touching"}
+    return {
+        "kind": "elbow",
+        "heading": curve.heading,
+        "values": [float(value) if np.isfinite(value) else None for value in values],
+        "first": first,
+        "best": best,
+        **words,
+    }
 
 
 def keys() -> list[list[str]]:

@@ -58,16 +58,29 @@ function panels({ panels, size, box }) {
       : panel.classes.map(([name, colour]) => h("span", {}, h("i", { style: `background:${colour}` }), name))))))
 }
 
-function elbow(model, { values, first }) { // over numbers of clusters, from the first on
-  const [width, height, left, bottom] = [520, 300, 14, 26]
+function elbow(model, { values, first, best, mark, unit }) { // over numbers of clusters, from the first on
+  const [width, height, left, bottom] = [520, 316, 14, 42]
   const step = (width - 2 * left) / Math.max(values.length, 1)
   const highest = Math.max(...values) || 1
   const x = (index) => left + step * (index + 0.5)
-  const y = (value) => 12 + (height - bottom - 24) * (1 - Math.max(value ?? 0, 0) / highest)
+  const y = (value) => 40 + (height - bottom - 52) * (1 - Math.max(value ?? 0, 0) / highest)
   const drawing = svg("svg", { class: "elbow", viewBox: `0 0 ${width} ${height}` })
+  const write = (text, at, kind) => {
+    const label = svg("text", { ...at, class: kind })
+    label.textContent = text
+    drawing.append(label)
+  }
+  write(unit, { x: left, y: 12 }, "start")
+  write("number of clusters", { x: width / 2, y: height - 4 }, "")
+  drawing.append(svg("line", { class: "axis", x1: left, x2: width - left, y1: y(0), y2: y(0) }))
+  if (best) {
+    const at = x(best - first)
+    drawing.append(svg("line", { class: "best", x1: at, x2: at, y1: 30, y2: y(0) }))
+    write(`${mark} ${best}`, { x: at, y: 26 }, best - first > values.length / 2 ? "end" : "start")
+  }
   drawing.append(svg("polyline", { class: "line", points: values.map((value, index) => `${x(index)},${y(value)}`).join(" ") }))
   values.forEach((value, index) => {
-    const label = svg("text", { x: x(index), y: height - 8 })
+    const label = svg("text", { x: x(index), y: height - 22 })
     label.textContent = index + first
     const group = svg("g", {},
       svg("rect", { class: "zone", x: x(index) - step / 2, y: 0, width: step, height }),
@@ -135,7 +148,7 @@ function detail(model, pointer, held, commands) {
   let shownKind = ""
   const drawers = {
     keys: ({ lines }) => h("div", { class: "keys" }, lines.flatMap(([shown, text]) => [h("div", {}, h("kbd", {}, shown)), h("div", {}, text)])),
-    message: ({ text }) => h("div", { class: "message" }, text),
+    message: ({ text, problem }) => h("div", { class: problem ? "message problem" : "message" }, text),
     image: ({ picture, size, box }) => framed(picture, size, box),
     panels, elbow: (content) => elbow(model, content), grid: (content) => grid(model, pointer, held, content), review: (content) => review(model, pointer, held, commands, content),
   }

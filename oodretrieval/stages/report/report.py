@@ -95,15 +95,13 @@ def _of_catalogue(settings: ReportSettings, run: Run) -> tuple[Run, ReportSettin
     first = catalogue.segments.iloc[0]
     dataset, model = str(first["dataset"]), str(catalogue.settings.get("model", settings.model_name))
     logger.info("catalogue %s is of %s by %s, and so is the report", catalogue.name, dataset, model)
-    configuration = run.configuration
+    configuration, root = run.configuration, ""
     if dataset not in configuration.datasets:
         path = Path(str(first["image_path"]))
-        root = path.parents[
-            str(first["image_id"]).count("/")
-        ]  # an id is the path below it, without its ending
+        root = str(path.parents[str(first["image_id"]).count("/")])  # an id is the path below it
         configuration = configuration.with_folder(dataset, root)
     return replace(run, configuration=configuration), changed(
-        settings, {"dataset": dataset, "model_name": model, "root": ""}
+        settings, {"dataset": dataset, "model_name": model, "root": root}
     )
 
 
@@ -167,7 +165,7 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
 
 
 def _named(settings: ReportSettings) -> Stored:
-    return Stored(settings.model_name, settings.dataset)
+    return Stored(settings.model_name, settings.dataset, settings.common.places)
 
 
 def _shown(evaluation: SavedResult) -> dict[str, Any]:

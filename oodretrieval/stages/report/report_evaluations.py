@@ -1,5 +1,8 @@
 """Which evaluations a report shows, and which are missing that the dataset could have."""
 
+import shlex
+from dataclasses import replace
+
 import numpy as np
 
 from oodretrieval.labels import LabelSet
@@ -62,7 +65,7 @@ def saved_evaluations(
     ]
     if catalogue is not None and CLASSES not in kinds:
         missing.append(
-            f"candidate classes: scripts/discover_classes.py with args.embeddings_file={catalogue.name}"
+            f"candidate classes: scripts/discover_classes.py with {_of_catalogue(settings, catalogue)}"
         )
     order.insert(0, CLASSES)
     places = [order.index(kind) if kind in order else len(order) for kind in kinds]
@@ -87,13 +90,17 @@ def can_be_evaluated(kind: str, label_set: LabelSet | None, catalogue: Catalogue
     return kind not in OF_UNKNOWN or bool(label_set.unknown_ids)
 
 
+def _of_catalogue(settings: ReportSettings, catalogue: Catalogue) -> str:
+    """What an evaluation of a catalogue is called with, which is found by its workspace alone."""
+    places = replace(settings.common, root="").places
+    return shlex.join((f"args.embeddings_file={catalogue.name}", *places))
+
+
 def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None) -> str:
     """What an evaluation that is missing is called with."""
     if kind == "retrieval" and catalogue is not None:
-        return f"args.embeddings_file={catalogue.name}"
-    arguments = Stored(settings.model_name, settings.dataset).arguments
-    if settings.common.root:
-        arguments += f" args.root={settings.common.root}"
+        return _of_catalogue(settings, catalogue)
+    arguments = Stored(settings.model_name, settings.dataset, settings.common.places).arguments
     if kind not in ("segmentation", "discovery"):
         arguments += f" args.meta_model_name={settings.meta_model_name}"
     return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
