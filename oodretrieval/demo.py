@@ -79,6 +79,12 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         settings.save_dir,
     ).draw()
     _report(found, pictures, time.monotonic() - started)
+    places = " ".join(settings.common.places)
+    logger.info(
+        "to explore the objects: python scripts/discover_embedding_space.py with args.embeddings_file=%s %s",
+        objects_name,
+        places,
+    )
     if settings.explore:
         explore_if_possible(catalogue_name, run)
     return {**found, "pictures": [str(path) for path in pictures]}

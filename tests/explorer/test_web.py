@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import pairwise
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from driving import PATIENCE, make_catalogue
 from web_driving import Visitor, browser, served
@@ -160,6 +161,9 @@ def test_a_person_at_the_page(address, catalogue):
         }
         visitor.hover(3)
         visitor.shows(".card dd", "clip 1/0001 · segment 2")
+        ring = visitor.page.locator(".mark").bounding_box()
+        middle = ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2
+        np.testing.assert_allclose(middle, visitor.pixel(3), atol=1)
         visitor.page.mouse.click(*visitor.pixel(3))
         visitor.shows(".picture img")
         visitor.page.mouse.click(*visitor.pixel(3), button="right")

@@ -5,6 +5,7 @@ import logging
 import socket
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from driving import PATIENCE, make_catalogue
 
@@ -93,9 +94,13 @@ def test_the_pointer_shows_what_is_known_of_a_candidate(script):
     assert facts["Novelty"].startswith("0.00, above")
     assert all(meaning for _, _, meaning in card["facts"])
     assert script.answers[-1] == {"pointer": "taken"}
-    assert len(script.view.scatter.sources["marked"].data["x"]) == 1
+    before = script.page.mark
+    np.testing.assert_allclose(script.view.scatter.row_at(*before["place"]), 3)
+    script.send("key", key="wheel up")
+    assert script.page.mark["number"] > before["number"], "the view has moved below it"
+    np.testing.assert_allclose(script.view.scatter.row_at(*script.page.mark["place"]), 3)
     script.send("left")
-    assert len(script.view.scatter.sources["marked"].data["x"]) == 0
+    assert script.page.mark["place"] is None
     assert script.page.card["row"] == 3, "its buttons can still be reached"
 
 

@@ -20,6 +20,8 @@ from oodretrieval.explorer.web.page import Page
 from oodretrieval.explorer.web.scatter import Scatter
 from oodretrieval.explorer.wording import colouring_words, points_words
 
+_STILL = 50
+"""The view stands still once it has not moved for so long, milliseconds."""
 _POINTS = {"points", "preliminary", "colouring", "clusters", "step", "filter", "hidden", "tags"}
 """Of the state: what the scatter and its legend show."""
 
@@ -41,11 +43,16 @@ class PageView:
         self.scatter = Scatter(session.state)
         self.row: int | None = None
         self._waiting: set[str] = set()
+        self._marks = 0
         pane: Any = pn.pane.Bokeh
         self.page = Page(scatter=pane(self.scatter.figure, sizing_mode="stretch_both"))
         self._document = pn.state.curdoc
         self._limits: Limits | None = None
-        self.scatter.figure.on_event(RangesUpdate, lambda event: self.note_view())
+        self._stands_still: Any = None
+        self.scatter.figure.on_event(RangesUpdate, lambda event: self._look_at_view())
+        for side in (self.scatter.figure.x_range, self.scatter.figure.y_range):
+            side.on_change("start", self._wait_for_view)
+            side.on_change("end", self._wait_for_view)
         self._ends = [
             session.state.subscribe(lambda changed: self.refresh(*(f"state.{name}" for name in changed))),
             session.presentation.subscribe(self._follow_presentation),
@@ -100,8 +107,10 @@ class PageView:
             self._draw_legend(categories)
         if state & {"points", "selected", "filter", "hidden", "step", "tags"} or "tool" in changed:
             self._draw_choice()
-        if state & {*RINGS_FOLLOW, "found"} or "marked" in changed:
+        if state & {*RINGS_FOLLOW, "found"}:
             self._draw_rings()
+        if changed & {"marked", "view", "limits"} or "points" in state:
+            self._draw_mark()
         if changed & {"thumbnail", "marked"} or state & {"clusters", "tags"}:
             self._draw_card()
         if "detail" in changed:
@@ -129,6 +138,7 @@ class PageView:
         self._draw_legend(categories)
         self._draw_choice()
         self._draw_rings()
+        self._draw_mark()
         self._draw_card()
         self._draw_detail()
         self._draw_status()
@@ -149,11 +159,24 @@ class PageView:
 
     def note_view(self) -> None:
         """Take what the scatter shows after a wheel, a drag or another size of the window as what is wanted."""
-        view = self.scatter.view
-        self._limits = (view.left, view.bottom, view.right, view.top)
+        self._limits = self.scatter.limits
         self.session.presentation.window = self._limits
         self.session.presentation.limits = self._limits
         self.refresh("view")
+
+    def _wait_for_view(self, attribute: str, old: object, new: object) -> None:
+        """Note the view soon after the browser moved it last; Bokeh itself says so only half a second later."""
+        document = self._document
+        if document is None or document.session_context is None:
+            return
+        if self._stands_still is not None:
+            document.remove_timeout_callback(self._stands_still)
+        self._stands_still = document.add_timeout_callback(self._look_at_view, _STILL)
+
+    def _look_at_view(self) -> None:
+        self._stands_still = None
+        if self.scatter.limits not in (self.scatter.shown, self._limits):
+            self.note_view()
 
     def _follow_limits(self) -> None:
         """Show what a command wants; what this page's own wheel and drag did is there already."""
@@ -165,8 +188,7 @@ class PageView:
             self.scatter.fit()
         else:
             self.scatter.show(limits)
-        view = self.scatter.view
-        self.session.presentation.window = (view.left, view.bottom, view.right, view.top)
+        self.session.presentation.window = self.scatter.limits
         self.scatter.draw_view()
 
     # -- parts of the page -----------------------------------------------------------------------------------
@@ -225,10 +247,16 @@ class PageView:
         }
 
     def _draw_rings(self) -> None:
-        state, marked = self.session.state, self.session.presentation.marked
+        state = self.session.state
         self.scatter.ring("query", [] if state.query is None else [state.query])
         self.scatter.ring("neighbours", [row for row, _ in state.found or ()])
-        self.scatter.ring("marked", [] if marked is None else [marked])
+
+    def _draw_mark(self) -> None:
+        """Ring the marked point above the figure, which takes long to be drawn again where points are many."""
+        marked = self.session.presentation.marked
+        place = None if marked is None else self.scatter.across(marked)
+        self._marks += 1
+        self.page.mark = {"number": self._marks, "place": None if place is None else list(place)}
 
     def _draw_card(self) -> None:
         presentation = self.session.presentation

@@ -5,7 +5,8 @@ function scatter(model, pointer, held) {
   const outline = svg("svg", { class: "lasso" })
   const legend = h("div", { class: "legend" })
   const tools = h("div", { class: "tools" })
-  const map = h("div", { class: "map" }, points, outline, legend, tools, selectionBar(model))
+  const mark = h("div", { class: "mark" })
+  const map = h("div", { class: "map" }, points, outline, mark, legend, tools, selectionBar(model))
   let mode = "pan", drag = null
 
   const at = (event) => {
@@ -32,6 +33,15 @@ function scatter(model, pointer, held) {
     return [[a, b], [c, b], [c, d], [a, d]]
   }
 
+  // above Bokeh's canvas, which need not be drawn again for it; while the view moves nobody knows where it is
+  const drawMark = () => {
+    const { place = null } = model.mark
+    mark.hidden = place === null
+    if (place) { mark.style.left = `${100 * place[0]}%`; mark.style.top = `${100 * place[1]}%` }
+  }
+  model.on("mark", drawMark)
+  drawMark()
+
   map.addEventListener("pointerdown", (event) => {
     if (!inside(event)) return
     const selecting = event.button === 0 && (mode !== "pan" || event.shiftKey)
@@ -43,6 +53,7 @@ function scatter(model, pointer, held) {
     if (drag) {
       drag.far = Math.max(drag.far, Math.hypot(event.clientX - drag.x, event.clientY - drag.y))
       if (drag.selecting) { drag.path.push(at(event)); swallow(event); draw() }
+      else if (drag.far > STILL) mark.hidden = true
     } else if (inside(event)) {
       const [x, y] = at(event)
       pointer.moved({ type: "pointer", x, y })
@@ -67,7 +78,8 @@ function scatter(model, pointer, held) {
   map.addEventListener("auxclick", (event) => event.preventDefault())
   map.addEventListener("mousedown", (event) => { if (event.button === 1) event.preventDefault() })
   map.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey || !inside(event)) return
+    if (!inside(event)) return
+    if (!event.ctrlKey) { mark.hidden = true; return }
     swallow(event)
     model.send_msg({ type: "command", trigger: event.deltaY < 0 ? "ctrl+wheel up" : "ctrl+wheel down" })
   }, { capture: true, passive: false })

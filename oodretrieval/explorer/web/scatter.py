@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from oodretrieval.charts.palette import NEAR, RED
 from oodretrieval.explorer.categories import Category
-from oodretrieval.explorer.presentation import REACH
+from oodretrieval.explorer.presentation import REACH, Limits
 from oodretrieval.explorer.raster import EXACT, inside, layers_of, points_picture
 from oodretrieval.explorer.state import State
 from oodretrieval.explorer.view_port import ViewPort, nearest_point
@@ -29,11 +29,13 @@ class Scatter:
 
     Attributes:
         figure: Of Bokeh.
+        shown: The part of the plane that it was last made to show here, not in the browser.
     """
 
     def __init__(self, state: State) -> None:
         self._state = state
         self._size = (800.0, 600.0)
+        self.shown: Limits | None = None
         self._fitted: NDArray[np.floating] | None = None
         self.figure = empty_figure()
         self._categories: Sequence[Category] = ()
@@ -44,7 +46,6 @@ class Scatter:
             "chosen": add_ring(self.figure, self._point_size("known") + 3, _CHOSEN, 2.0),
             "neighbours": add_ring(self.figure, 14, _NEIGHBOUR, 1.4),
             "query": add_ring(self.figure, 19, _QUERY, 2.4),
-            "marked": add_ring(self.figure, 16, RED, 2.4),
         }
 
     @property
@@ -162,7 +163,7 @@ class Scatter:
         """Ring points; rings of the kind that were there go.
 
         Args:
-            kind: ``"marked"``, ``"query"``, ``"neighbours"`` or ``"chosen"``.
+            kind: ``"query"``, ``"neighbours"`` or ``"chosen"``.
             rows: Which points; of more than :data:`EXACT`, those that the view shows, and at most that many.
         """
         points = self._state.points
@@ -172,11 +173,27 @@ class Scatter:
         if points is not None:
             at = points[np.asarray(rows, np.intp)]
             at = at[inside(at, self.view)] if len(at) > EXACT else at
-        at = at[:EXACT]
-        self._rings[kind].data = {
-            "x": np.ascontiguousarray(at[:, 0], np.float32),
-            "y": np.ascontiguousarray(at[:, 1], np.float32),
-        }
+        at = np.asarray(at[:EXACT], np.float32)
+        there = self._rings[kind].data
+        if not np.array_equal(
+            np.stack([there["x"], there["y"]], axis=1), at
+        ):  # else all would be drawn again
+            self._rings[kind].data = {name: np.ascontiguousarray(at[:, i]) for i, name in enumerate("xy")}
+
+    def across(self, row: int) -> tuple[float, float] | None:
+        """Where a point is in the figure.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            From 0 left to 1 right, and from 0 at the top to 1 at the bottom; None if the figure does not show it.
+        """
+        points, view = self._state.points, self.view
+        if points is None or not bool(inside(points[[row]], view)[0]):
+            return None
+        x, y = points[row].tolist()
+        return (x - view.left) / (view.right - view.left), (view.top - y) / (view.top - view.bottom)
 
     # -- the part of the plane that is shown -----------------------------------------------------------------
 
@@ -187,6 +204,12 @@ class Scatter:
         width, height = self._size
         return ViewPort(float(x.start), float(y.start), float(x.end - x.start) / width, width, height)
 
+    @property
+    def limits(self) -> Limits:
+        """Left, bottom, right and top of what the figure shows."""
+        view = self.view
+        return view.left, view.bottom, view.right, view.top
+
     def fit(self) -> None:
         """Show all points."""
         points = self._state.points
@@ -195,7 +218,7 @@ class Scatter:
             room = min(LEGEND_ROOM, 0.3 * self._size[0]) if self._state.settings.mainplot.legend else 0.0
             self._show(ViewPort.around(points, *self._size, room))
 
-    def show(self, limits: tuple[float, float, float, float]) -> None:
+    def show(self, limits: Limits) -> None:
         """Show a part of the plane, and what more of it the figure has room for.
 
         Args:
@@ -222,6 +245,7 @@ class Scatter:
     def _show(self, view: ViewPort) -> None:
         self.figure.x_range.update(start=view.left, end=view.right)
         self.figure.y_range.update(start=view.bottom, end=view.top)
+        self.shown = self.limits
 
     def row_at(self, x: float, y: float) -> int | None:
         """The segment under the pointer.
