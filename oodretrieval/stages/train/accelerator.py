@@ -1,5 +1,6 @@
 """Device, precision and processes of a training."""
 
+import atexit
 import os
 
 import torch
@@ -32,7 +33,9 @@ def accelerator(gpu: int, precision: str = "auto", accumulation: int = 1) -> Acc
         precision = "bf16" if on_gpu else "no"
     if precision not in ("no", "bf16", "fp16"):
         raise SettingsError(f"mixed_precision must be auto, no, bf16 or fp16, got {precision!r}")
-    return Accelerator(cpu=not on_gpu, mixed_precision=precision, gradient_accumulation_steps=accumulation)
+    made = Accelerator(cpu=not on_gpu, mixed_precision=precision, gradient_accumulation_steps=accumulation)
+    atexit.register(made.end_training)  # threads between processes that still run then would end this one by SIGABRT
+    return made
 
 
 def seed_process(seed: int) -> None:
