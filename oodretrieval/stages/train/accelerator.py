@@ -34,7 +34,9 @@ def accelerator(gpu: int, precision: str = "auto", accumulation: int = 1) -> Acc
     if precision not in ("no", "bf16", "fp16"):
         raise SettingsError(f"mixed_precision must be auto, no, bf16 or fp16, got {precision!r}")
     made = Accelerator(cpu=not on_gpu, mixed_precision=precision, gradient_accumulation_steps=accumulation)
-    atexit.register(made.end_training)  # threads between processes that still run then would end this one by SIGABRT
+    atexit.register(
+        made.end_training
+    )  # threads between processes that still run then would end this one by SIGABRT
     return made
 
 
