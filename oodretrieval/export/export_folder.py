@@ -10,6 +10,7 @@ from typing import Any
 from oodretrieval.errors import SettingsError, StoreError
 from oodretrieval.files import atomic_path
 from oodretrieval.stores import read_json, write_json
+from oodretrieval.stores.workspace import nested_path
 
 logger = logging.getLogger(__name__)
 CONTENTS = "export.json"
@@ -102,6 +103,8 @@ def _written_before(contents: Path) -> tuple[dict[str, str], bool]:
         noted = read_json(contents, "remove it")
         files = noted["files"]
         known = {str(name): str(files[name]) if isinstance(files, dict) else "" for name in files}
+        for name in known:  # the note may be from elsewhere, and what it names is removed
+            nested_path(contents.parent, name, "")
         return known, bool(noted.get("complete", True))
     except (StoreError, KeyError, TypeError) as error:
         raise SettingsError(

@@ -260,6 +260,20 @@ def test_what_was_changed_by_hand_is_not_replaced_unless_asked(made, caplog):
     assert "of the export before" in caplog.text
 
 
+@pytest.mark.parametrize("files", [["../mine.txt"], {"../mine.txt": ""}, ["{outside}"], [""]])
+def test_a_note_from_elsewhere_removes_nothing_outside_of_its_folder(made, files):
+    catalogue, workspace = made
+    folder = workspace.path / "exports" / "street"
+    folder.mkdir(parents=True)
+    mine = folder.parent / "mine.txt"
+    mine.write_text("mine")
+    noted = json.dumps({"format_version": 1, "files": files}).replace("{outside}", str(mine))
+    (folder / "export.json").write_text(noted)
+    with pytest.raises(SettingsError, match="of no export"):
+        export_candidates(catalogue, workspace, everything(catalogue), ["csv"], overwrite=True)
+    assert mine.read_text() == "mine"
+
+
 def test_an_export_that_broke_off_is_made_again(made, monkeypatch):
     catalogue, workspace = made
     export_candidates(catalogue, workspace, everything(catalogue), EXPORT_FORMATS)
