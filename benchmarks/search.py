@@ -26,7 +26,7 @@ from measuring import alternate, load
 from numpy.typing import NDArray
 from scipy.stats import gaussian_kde
 
-from oodretrieval.choices import DEFAULT_METRIC, EUCLIDEAN, METRICS
+from oodretrieval.choices import CENTRED, EUCLIDEAN, OF_TWO_VECTORS
 from oodretrieval.evaluation import average_precision
 from oodretrieval.search import NearestNeighbours, density
 from oodretrieval.search.approximate import ApproximateNeighbours
@@ -64,7 +64,7 @@ def latencies(n: int, size: int, repetitions: int, clock: Callable[[], float]) -
     query = vectors[n // 2].copy()
     with_published = vectors.nbytes < free_bytes() / 4
     lines = []
-    for metric in METRICS:
+    for metric in OF_TWO_VECTORS:
         index = short = None  # the copy of the metric before goes first
         index, short = NearestNeighbours(vectors, metric), NearestNeighbours(vectors, metric, short=True)
         cases: dict[str, Callable[[], Any]] = {
@@ -106,10 +106,10 @@ def clouds(n: int, size: int) -> NDArray[np.float32]:
 def faiss_line(n: int, size: int, repetitions: int) -> str:
     """An index of faiss next to the exact search."""
     vectors = clouds(n, size)
-    exact = NearestNeighbours(vectors, DEFAULT_METRIC)
+    exact = NearestNeighbours(vectors, CENTRED)
     exact.query(vectors[0], NEIGHBOURS)  # lengths about the centre are computed once
     start = time.perf_counter()
-    index = ApproximateNeighbours(vectors, DEFAULT_METRIC, norms=exact.norms, least=0)
+    index = ApproximateNeighbours(vectors, CENTRED, norms=exact.norms, least=0)
     built = time.perf_counter() - start
     seconds = alternate(
         {

@@ -35,11 +35,15 @@ OBJECTS_AN_IMAGE = 5
 DEFAULT_NET = "efficientnet_lite0_layers"
 """Of the networks whose weights are installed, the best on every scene that no network had seen (docs/retrieval.md)."""
 
-EUCLIDEAN, COSINE, CENTRED = "euclidean", "cosine", "centred_cosine"
-METRICS = (EUCLIDEAN, COSINE, CENTRED)
-"""Distances between vectors; centred ones are angles about the mean direction of all vectors."""
-DEFAULT_METRIC = CENTRED
+EUCLIDEAN, COSINE, CENTRED, EXPANDED = "euclidean", "cosine", "centred_cosine", "expanded_cosine"
+OF_TWO_VECTORS = (EUCLIDEAN, COSINE, CENTRED)
+"""Distances between two vectors; centred ones are angles about the mean direction of all vectors."""
+METRICS = (*OF_TWO_VECTORS, EXPANDED)
+"""The last: centred cosine of vectors that were moved towards their nearest neighbours."""
+DEFAULT_METRIC = EXPANDED
 """The best on every scene that no network had seen (docs/retrieval.md)."""
+EXPANDED_UP_TO = 5000
+"""Vectors up to which each is compared with every other, which takes a second; more are compared by centred cosine."""
 
 EXPORT_FORMATS = ("coco", "labels", "csv", "parquet", "crops")
 """What tagged candidates can be written as."""

@@ -14,11 +14,12 @@ from oodretrieval.charts.crop_sheets import draw_candidates, draw_neighbours
 from oodretrieval.charts.embedding_space import draw_embedding_space
 from oodretrieval.charts.image_panels import four_panel_figure
 from oodretrieval.charts.saving import save_picture
+from oodretrieval.choices import DEFAULT_METRIC
 from oodretrieval.explorer.image_views import image_view
 from oodretrieval.explorer.segment_values import SegmentValues
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import score_name
-from oodretrieval.search import NearestNeighbours, inspection_order, project
+from oodretrieval.search import inspection_order, neighbour_index, project
 from oodretrieval.stores import PREDICTED_IOU, SELECT_SCORE, Catalogue, Workspace, read_prediction
 from oodretrieval.stores.boxes import row_boxes
 
@@ -60,7 +61,7 @@ class DemoPictures:
         self.made_by = catalogue.settings
         self.segments = catalogue.segments
         self.vectors = np.asarray(catalogue.vectors)
-        self.search = NearestNeighbours(self.vectors)
+        self.search = neighbour_index(self.vectors, DEFAULT_METRIC)
         self.published = self.made_by["select_by"] == PREDICTED_IOU
         self.score_name = score_name(self.made_by["select_by"])
         self.labels = self.segments["label"].to_numpy()

@@ -98,7 +98,9 @@ def read_label_image(path: Path) -> NDArray[np.unsignedinteger]:
 
 def _has_wide_channels(image: Image.Image) -> bool:
     """Whether the file has 16 bits a channel though Pillow opens it as 8-bit colour."""
-    return any("16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+    arguments = [tile[3] for tile in getattr(image, "tile", ())]  # the raw mode; or several, that first
+    modes = [each[0] if isinstance(each, tuple) else each for each in arguments if each]
+    return any(isinstance(mode, str) and ";16" in mode for mode in modes)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -10,6 +10,7 @@ from oodretrieval.choices import METRICS
 from oodretrieval.errors import OODRetrievalError, StoreError
 from oodretrieval.explorer.presentation import Limits, Presentation
 from oodretrieval.explorer.state import State
+from oodretrieval.search import metric_in_use
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
 
@@ -98,7 +99,8 @@ class Keeping:
         same = content["made_of"] == plain(self._made_of())
         restored = []
         with state.together(), self._presentation.together():
-            state.metric = content["metric"] if content["metric"] in METRICS else state.metric
+            if content["metric"] in METRICS:
+                state.metric = metric_in_use(content["metric"], len(state))
             state.clustering = (
                 content["clustering"] if content["clustering"] in CLUSTERINGS else state.clustering
             )

@@ -47,8 +47,9 @@ class ExplorerSettings:
     Attributes:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
-        distance_metric: centred_cosine, which brings equal things closest together on drives never seen
-            (docs/retrieval.md), cosine, or euclidean, as published; m changes it.
+        distance_metric: expanded_cosine, which brings equal things closest together on drives never seen
+            (docs/retrieval.md; up to 5000 candidates), centred_cosine, cosine, or euclidean, as published; m changes
+            it.
         method: Projection: tsne, isomap or pca; opentsne, umap or pacmap with the extra ``projection``.
         embedding_size: Dimensions of the projection that neighbours and clusters are searched in; 0 for the
             embedding itself.

@@ -18,6 +18,7 @@ from oodretrieval.explorer.settings import METHOD_NAMES, ExplorerSettings
 from oodretrieval.explorer.tagging import Tagging
 from oodretrieval.explorer.visible_neighbours import VisibleNeighbours
 from oodretrieval.results.columns import Columns
+from oodretrieval.search import metric_in_use
 from oodretrieval.search.clustering import METHODS as CLUSTERINGS
 from oodretrieval.stores import Catalogue
 
@@ -75,12 +76,9 @@ class State(Observable):
 
     def __init__(self, catalogue: Catalogue, settings: ExplorerSettings) -> None:
         super().__init__()
-        for kind, name, known in (
-            ("distance metric", settings.distance_metric, METRICS),
-            ("projection method", settings.method, tuple(METHOD_NAMES)),
-        ):
-            if name not in known:
-                raise UnknownNameError(kind, name, known)
+        if settings.method not in METHOD_NAMES:
+            raise UnknownNameError("projection method", settings.method, tuple(METHOD_NAMES))
+        self.metric = metric_in_use(settings.distance_metric, len(catalogue))
         self.catalogue, self.settings = catalogue, settings
         self.embedding = settings.net or catalogue.default_embedding
         self.vectors = catalogue.vectors_of(self.embedding)
@@ -90,7 +88,7 @@ class State(Observable):
             self.ranking.subscribe(lambda changed: self.announce(*changed))
         self.points, self.preliminary = None, False
         self.space = self.vectors if not settings.embedding_size else None
-        self.metric, self.once, self.query, self.found = settings.distance_metric, settings.once, None, None
+        self.once, self.query, self.found = settings.once, None, None
         self.want_neighbours(settings.neighbours)
         self.clustering, self.groups, self.clusters = next(iter(CLUSTERINGS)), 0, None
         self.colouring = self._most_instructive_colouring()
@@ -276,12 +274,13 @@ class State(Observable):
         return self.neighbours
 
     def cycle_metric(self) -> str:
-        """Take the next metric.
+        """Take the next metric of those by which so large a catalogue is compared.
 
         Returns:
             Its name.
         """
-        self.metric = _next(METRICS, self.metric)
+        usable = tuple(name for name in METRICS if metric_in_use(name, len(self)) == name)
+        self.metric = _next(usable, self.metric)
         return self.metric
 
     def cycle_clustering(self) -> str:

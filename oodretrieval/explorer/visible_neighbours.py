@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from oodretrieval.explorer.ranking import Ranking
 from oodretrieval.explorer.settings import ExplorerSettings
 from oodretrieval.results.candidates import groups_of
-from oodretrieval.search import NearestNeighbours, query_vector
+from oodretrieval.search import NearestNeighbours, neighbour_index, query_vector
 from oodretrieval.stores import Catalogue
 
 Found = list[tuple[int, float]]
@@ -116,18 +116,10 @@ class VisibleNeighbours:
         """The index of a space, built again where that or the metric is another one."""
         if self._index is None or self._index[0] != metric or self._index[1] is not space:
             known = self._catalogue.lengths_of(self._embedding) if space is self._vectors else None
-            self._index = metric, space, self._built(space, metric, known)
+            index = neighbour_index(space, metric, norms=known, approximate=self._approximate)
+            self._index = metric, space, index
             self._found = None
         return self._index[2]
-
-    def _built(
-        self, space: NDArray[np.floating], metric: str, norms: NDArray[np.float64] | None
-    ) -> NearestNeighbours:
-        if not self._approximate:
-            return NearestNeighbours(space, metric, norms=norms)
-        from oodretrieval.search.approximate import ApproximateNeighbours  # as few ask for it
-
-        return ApproximateNeighbours(space, metric, norms=norms)
 
     @property
     def is_approximate(self) -> bool:

@@ -12,6 +12,7 @@ from oodretrieval.search.clustering import cluster, elbow, elbow_curve, noise_sh
 from oodretrieval.search.density import density
 from oodretrieval.search.examples import query_vector
 from oodretrieval.search.feedback import FeedbackOptions, RelevanceFeedback
+from oodretrieval.search.index import metric_in_use, neighbour_index
 from oodretrieval.search.neighbours import NearestNeighbours, Neighbours
 from oodretrieval.search.partial_sort import smallest
 from oodretrieval.search.projection import project
@@ -30,7 +31,9 @@ __all__ = [
     "elbow_curve",
     "first_sightings",
     "inspection_order",
+    "metric_in_use",
     "near_duplicates",
+    "neighbour_index",
     "noise_share",
     "project",
     "query_vector",

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from oodretrieval.choices import CENTRED, COSINE, METRICS
+from oodretrieval.choices import CENTRED, COSINE, EXPANDED, METRICS
 from oodretrieval.directions import unit_vectors
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.search.distances import centred_directions
@@ -30,8 +30,8 @@ def query_vector(
     Args:
         wanted: ``(p, D)``, ``p >= 1``.
         unwanted: ``(m, D)``; None for none.
-        metric: ``"cosine"``, ``"centred_cosine"`` or ``"euclidean"``: by which the neighbours will be searched.
-        centre: Of centred ones, the index's, ``(D,)``.
+        metric: Of the index that will be searched.
+        centre: Of that index, ``(D,)``, where it has one.
 
     Returns:
         ``(D,)``; of one example by Euclidean distance, that example.
@@ -57,9 +57,9 @@ def query_vector(
         )
     if not (np.isfinite(like).all() and np.isfinite(unlike).all()):
         raise ValueError("examples must be finite, got NaN or infinity")
-    if metric == CENTRED:
+    if metric in (CENTRED, EXPANDED):
         if centre is None:
-            raise ValueError("neighbours by centred_cosine need the centre of their index, got None")
+            raise ValueError(f"neighbours by {metric} need the centre of their index, got None")
         return _towards(_middle(centred_directions(like, centre), centred_directions(unlike, centre)), centre)
     if metric == COSINE:
         return _middle(unit_vectors(like), unit_vectors(unlike))

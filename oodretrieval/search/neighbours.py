@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from oodretrieval.choices import CENTRED, EUCLIDEAN, METRICS
+from oodretrieval.choices import CENTRED, EUCLIDEAN, OF_TWO_VECTORS
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray, row_blocks
 from oodretrieval.search import passes
@@ -89,8 +89,8 @@ class NearestNeighbours:
         norms: NDArray[np.float64] | None = None,
         short: bool = False,
     ) -> None:
-        if metric not in METRICS:
-            raise UnknownNameError("metric", metric, METRICS)
+        if metric not in OF_TWO_VECTORS:
+            raise UnknownNameError("metric", metric, OF_TWO_VECTORS)
         stored = vectors if isinstance(vectors, PartedArray) else np.asanyarray(vectors)
         if stored.ndim != 2:
             raise ValueError(f"vectors must be (n, D), got {stored.shape}")

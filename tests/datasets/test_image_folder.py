@@ -88,6 +88,16 @@ def test_refuses_16_bit_images(tmp_path):
             read_image(tmp_path / name)
 
 
+def test_a_jpeg_2000_of_any_length_has_8_bits(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (20, 130, 3), np.uint8)
+    lengths = set()
+    for width in range(100, 130):
+        Image.fromarray(noise[:, :width]).save(tmp_path / "x.jp2")
+        lengths.add((tmp_path / "x.jp2").stat().st_size)
+        assert read_image(tmp_path / "x.jp2").shape == (20, width, 3)
+    assert any("16" in str(length) for length in lengths), "which is not the number of bits"
+
+
 def test_names_a_missing_file(tmp_path):
     with pytest.raises(ImageError, match="it was there when the dataset was listed"):
         read_image(tmp_path / "x.png")

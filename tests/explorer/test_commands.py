@@ -731,6 +731,9 @@ def test_m_cycles_the_metric(drive):
     assert drive.state.metric == "centred_cosine"
     assert "centred cosine distance" in drive.scatter.get_title(loc="left")
     drive.press("m")
+    assert drive.state.metric == "expanded_cosine"
+    assert "expanded cosine distance" in drive.scatter.get_title(loc="left")
+    drive.press("m")
     assert drive.state.metric == "euclidean" and list(drive.rows.values()) == first
 
 

@@ -1,5 +1,7 @@
 """Filter, selection, hidden colours, tags and undo in the state: laws, without any view."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from driving import make_catalogue
@@ -156,15 +158,15 @@ def test_groups_are_found_without_scores_too(tmp_path):
 def test_an_index_of_faiss_where_it_is_asked_for(tmp_path, monkeypatch):
     pytest.importorskip("faiss")
     catalogue = make_catalogue(tmp_path, count=120)
-    exact = State(catalogue, ExplorerSettings(method="pca", once=False))
-    state = State(catalogue, ExplorerSettings(method="pca", once=False, approximate=True))
+    usual = ExplorerSettings(method="pca", once=False, distance_metric="centred_cosine")
+    exact, state = State(catalogue, usual), State(catalogue, replace(usual, approximate=True))
     assert state.nearest(3) == exact.nearest(3) and not state.search.is_approximate, "too few for an index"
     monkeypatch.setattr(
         ApproximateNeighbours.__init__, "__kwdefaults__", {"norms": None, "least": 100, "seed": 0}
     )
-    state = State(catalogue, ExplorerSettings(method="pca", once=False, approximate=True, neighbours=5))
+    state = State(catalogue, replace(usual, approximate=True, neighbours=5))
     found = dict(state.nearest(3))
-    everything = State(catalogue, ExplorerSettings(method="pca", once=False, neighbours=119)).nearest(3)
+    everything = State(catalogue, replace(usual, neighbours=119)).nearest(3)
     assert len(found) == 5 and state.search.is_approximate
     assert all(distance == dict(everything)[row] for row, distance in found.items())
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from oodretrieval.choices import METRICS
+from oodretrieval.choices import OF_TWO_VECTORS
 from oodretrieval.errors import ConfigurationError
 from oodretrieval.search import NearestNeighbours
 from oodretrieval.search.approximate import LEAST, ApproximateNeighbours
@@ -21,7 +21,7 @@ def vectors():
     return points
 
 
-@pytest.fixture(scope="module", params=METRICS)
+@pytest.fixture(scope="module", params=OF_TWO_VECTORS)
 def both(request, vectors):
     return NearestNeighbours(vectors, request.param), ApproximateNeighbours(
         vectors, request.param, least=1000

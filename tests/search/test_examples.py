@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from oodretrieval.choices import METRICS
 from oodretrieval.errors import UnknownNameError
-from oodretrieval.search import NearestNeighbours, query_vector
+from oodretrieval.search import NearestNeighbours, neighbour_index, query_vector
 from oodretrieval.search.examples import AWAY
 
 vectors = arrays(np.float64, st.tuples(st.integers(1, 4), st.just(3)), elements=st.integers(-3, 3))
@@ -17,7 +17,7 @@ vectors = arrays(np.float64, st.tuples(st.integers(1, 4), st.just(3)), elements=
 @given(vectors)
 def test_one_example_finds_what_it_would_itself(examples):
     for metric in METRICS:
-        index = NearestNeighbours(np.eye(3), metric)
+        index = neighbour_index(np.eye(3), metric)
         asked = index.query(query_vector(examples[:1], None, metric, index.centre), 3)
         np.testing.assert_allclose(asked[1], index.query(examples[0], 3)[1], atol=1e-12)
 

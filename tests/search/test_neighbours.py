@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import cdist
 
-from oodretrieval.choices import METRICS
+from oodretrieval.choices import OF_TWO_VECTORS
 from oodretrieval.errors import UnknownNameError
 from oodretrieval.parted_arrays import PartedArray
 from oodretrieval.search import NearestNeighbours, kernels, neighbours, passes
@@ -102,7 +102,7 @@ def test_lengths_whose_squares_leave_the_range_when_added(monkeypatch):
     assert distances / 1e153 == pytest.approx(np.sort(expected)[:12])
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", OF_TWO_VECTORS)
 @pytest.mark.parametrize("number", [0, 2**18])
 def test_a_stored_vector_finds_itself_first(metric, number, monkeypatch):
     monkeypatch.setattr(neighbours, "FEW", number)
@@ -121,7 +121,7 @@ def test_duplicates_are_tied_and_ordered_by_index(monkeypatch):
     vectors = random.normal(size=(10, 129)).astype(np.float32)[random.integers(0, 10, 100)]
     for size in (1, 129 * 8 * 7, 2**26):
         monkeypatch.setattr(passes, "BYTES_AT_ONCE", size)
-        for metric, number in product(METRICS, (0, 2**18)):
+        for metric, number in product(OF_TWO_VECTORS, (0, 2**18)):
             monkeypatch.setattr(neighbours, "FEW", number)
             indices, distances = NearestNeighbours(vectors, metric).query(vectors[3], 40)
             for value in np.unique(distances):
@@ -178,7 +178,7 @@ def test_filters_and_groups_against_plain(case, k, number, data):
     n = len(vectors)
     among = data.draw(arrays(np.bool_, n))
     groups = data.draw(arrays(np.int64, n, elements=st.integers(-1, 4)))
-    for metric in METRICS:
+    for metric in OF_TWO_VECTORS:
         with few_are(number):
             index = NearestNeighbours(vectors, metric)
             everything, away = index.query(vectors[row], n)
@@ -209,7 +209,7 @@ def test_rows_in_several_arrays_are_found_as_in_one(case, cuts, number):
 @given(grid, few)
 def test_all_distances_by_one_pass(case, number):
     vectors, row = case
-    for metric in METRICS:
+    for metric in OF_TWO_VECTORS:
         with few_are(number):
             index = NearestNeighbours(vectors, metric)
             assert index.distances(vectors[row]) == pytest.approx(
@@ -221,7 +221,7 @@ def test_all_distances_by_one_pass(case, number):
 def test_short_vectors_have_the_same_neighbours(case, k, seed):
     vectors, row = case
     vectors = vectors + np.random.default_rng(seed).normal(scale=1e-3, size=vectors.shape).astype(np.float32)
-    for metric in METRICS:
+    for metric in OF_TWO_VECTORS:
         with few_are(0):
             expected = NearestNeighbours(vectors, metric).query(vectors[row], k)
             found = NearestNeighbours(vectors, metric, short=True).query(vectors[row], k)

@@ -127,7 +127,12 @@ KEYS: tuple[Command, ...] = (
     ),
     Command("]", "]", "one neighbour more", neighbours.more_neighbours),
     Command("[", "[", "one neighbour less", neighbours.fewer_neighbours),
-    Command("m", "m", "next distance metric: euclidean, cosine, centred cosine", neighbours.cycle_metric),
+    Command(
+        "m",
+        "m",
+        "next distance metric: euclidean, cosine, centred cosine, expanded cosine",
+        neighbours.cycle_metric,
+    ),
     Command(
         "=",
         "=",

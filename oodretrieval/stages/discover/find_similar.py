@@ -17,7 +17,7 @@ from oodretrieval.files import atomic_path, file_name
 from oodretrieval.results.candidates import groups_of, scores_of
 from oodretrieval.results.columns import filtered_rows
 from oodretrieval.results.segment_classes import SegmentClasses
-from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, smallest
+from oodretrieval.search import NearestNeighbours, Neighbours, RelevanceFeedback, neighbour_index, smallest
 from oodretrieval.search.feedback import usable_prior
 from oodretrieval.search.neighbours import SAME
 from oodretrieval.search.partial_sort import group_sizes
@@ -66,7 +66,7 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
         query, found = _by_feedback(settings, catalogue)
     else:
         index = _index(settings, catalogue)
-        query = similarity_query(settings, catalogue, run, index.centre)
+        query = similarity_query(settings, catalogue, run, index.metric, index.centre)
         found = _nearest(settings, catalogue, index, query)
     table = _table(catalogue, found)
     folder = Path(settings.save_dir).expanduser() if settings.save_dir else catalogue.path / "similar"
@@ -85,7 +85,7 @@ def find_similar(settings: SimilarSettings, run: Run) -> dict[str, Any]:
 
 def _index(settings: SimilarSettings, catalogue: Catalogue) -> NearestNeighbours:
     embedding = settings.net or catalogue.default_embedding
-    return NearestNeighbours(
+    return neighbour_index(
         catalogue.vectors_of(embedding), settings.metric, norms=catalogue.lengths_of(embedding)
     )
 

@@ -60,8 +60,8 @@ class SimilarSettings:
         text: Description of what is wanted, for networks with a text side.
         filter: What may be found: ``predicted == "car" and predicted_iou < 0.5``, as in the explorer; all if empty.
         by: ``nearest`` to the examples' mean; or ``feedback``: by what is learned from the candidates as answers.
-        distance_metric: centred_cosine, cosine or euclidean (docs/search.md); a description is always compared by
-            cosine.
+        distance_metric: expanded_cosine (up to 5000 candidates), centred_cosine, cosine or euclidean (docs/search.md);
+            a description is always compared by cosine.
         number: Candidates found, at most.
         once: Find each thing once: what repeats it in near frames, or equals it, is counted.
         save_dir: Folder for table and sheet; by default ``similar`` in the catalogue.

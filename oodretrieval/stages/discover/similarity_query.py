@@ -39,7 +39,11 @@ class SimilarityQuery:
 
 
 def similarity_query(
-    settings: SimilarSettings, catalogue: Catalogue, run: Run, centre: NDArray[np.float64] | None = None
+    settings: SimilarSettings,
+    catalogue: Catalogue,
+    run: Run,
+    metric: str,
+    centre: NDArray[np.float64] | None = None,
 ) -> SimilarityQuery:
     """Make a query of what was asked for.
 
@@ -47,6 +51,7 @@ def similarity_query(
         settings: What is searched for.
         catalogue: Where.
         run: Whose configuration names embedding networks.
+        metric: Of the index.
         centre: Of the index, ``(D,)``, where it compares centred directions.
 
     Returns:
@@ -76,7 +81,7 @@ def similarity_query(
             examples.append(making.of_text(settings.text))
             words.append(f"“{settings.text}”")
     against = [np.asarray(vectors[row], np.float64) for row in unlike]
-    vector = query_vector(examples, against or None, settings.metric, centre)
+    vector = query_vector(examples, against or None, metric, centre)
     text = " and ".join(words) + (f", unlike {len(unlike)}" if unlike else "")
     return SimilarityQuery(vector, text, picture, rows, unlike)
 

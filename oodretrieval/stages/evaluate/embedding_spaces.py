@@ -15,7 +15,7 @@ from oodretrieval.search import cluster, project
 from oodretrieval.search.expansion import expanded_directions
 
 RANDOM, MEAN = "random", "mean over scenes"
-NONE, ABOUT_THE_MEAN, EXPANDED = "none", "centred", "expanded"
+NONE, ABOUT_THE_MEAN, WITH_NEIGHBOURS = "none", "centred", "expanded"
 PCA = 32
 SPACES = (
     (NONE, "euclidean"),
@@ -23,7 +23,7 @@ SPACES = (
     (ABOUT_THE_MEAN, "cosine"),
     (f"pca{PCA}", "euclidean"),
     (f"pca{PCA}", "cosine"),
-    (EXPANDED, "cosine"),
+    (WITH_NEIGHBOURS, "cosine"),
 )
 """Reductions and metrics: ``centred`` are unit vectors less their mean, ``pca`` the first directions of these,
 ``expanded`` centred ones with their nearest neighbours added."""
@@ -64,7 +64,7 @@ def reduced(vectors: ArrayLike, reduction: str, seed: int = 0) -> NDArray[np.flo
     points = np.asarray(vectors, np.float64)
     if reduction == NONE:
         return points
-    if reduction == EXPANDED:
+    if reduction == WITH_NEIGHBOURS:
         return expanded_directions(points)
     units = unit_vectors(points)
     if reduction == ABOUT_THE_MEAN:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from oodretrieval.charts.retrieval import retrieval_figure
 from oodretrieval.charts.saving import Picture
-from oodretrieval.choices import CENTRED, COSINE, METRICS, NEAR_FRAMES, PUBLISHED
+from oodretrieval.choices import CENTRED, COSINE, EXPANDED, NEAR_FRAMES, PUBLISHED
 from oodretrieval.clips import frame_positions
 from oodretrieval.datasets import SegmentationDataset, open_dataset
 from oodretrieval.errors import OODRetrievalError, UnknownNameError
@@ -30,18 +30,26 @@ from oodretrieval.results.result import Context, Result, result_folder
 from oodretrieval.results.rules import Resampling, scene_notes
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tables import NO_VALUE, interval_words
-from oodretrieval.search import project
+from oodretrieval.search import metric_in_use, project
 from oodretrieval.stages.evaluate.catalogue_truth import (
     rows_with_truth,
     scene_vectors,
 )
-from oodretrieval.stages.evaluate.embedding_spaces import ABOUT_THE_MEAN, over_scenes, reduced, space_table
+from oodretrieval.stages.evaluate.embedding_spaces import (
+    ABOUT_THE_MEAN,
+    WITH_NEIGHBOURS,
+    over_scenes,
+    reduced,
+    space_table,
+)
 from oodretrieval.stages.evaluate.evaluated import save_evaluation
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.select.settings import SelectionRule
 from oodretrieval.stores import Catalogue
 
 logger = logging.getLogger(__name__)
+REDUCTIONS = {CENTRED: ABOUT_THE_MEAN, EXPANDED: WITH_NEIGHBOURS}
+"""Metrics that are the cosine of reduced vectors."""
 LEFT_OUT = {"none": "", "image": ", other images only", "frames": ", without the query's frames"}
 RANDOM_REPETITIONS = 5
 """The reduction by which cosines become centred ones."""
@@ -71,11 +79,11 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
     names = SegmentClasses(catalogue).truth_names[kept]
-    if settings.distance_metric not in METRICS:
-        raise UnknownNameError("metric", settings.distance_metric, METRICS)
-    metric = settings.distance_metric
-    if metric == CENTRED:  # as the explorer and find_similar.py search
-        vectors, metric = reduced(vectors, ABOUT_THE_MEAN), COSINE
+    metric = metric_in_use(
+        settings.distance_metric, len(catalogue)
+    )  # as the explorer and find_similar.py search
+    if metric in REDUCTIONS:
+        vectors, metric = reduced(vectors, REDUCTIONS[metric]), COSINE
     options: dict[str, Any] = {"metric": metric, "min_queries": settings.min_queries}
     options |= _groups(settings.groups, segments)
     measures = mean_average_precision(vectors, names, **options)

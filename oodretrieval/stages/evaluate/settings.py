@@ -31,7 +31,7 @@ class RetrievalSettings:
     Attributes:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
-        distance_metric: centred_cosine, cosine or euclidean.
+        distance_metric: expanded_cosine (up to 5000 candidates), centred_cosine, cosine or euclidean.
         method: Evaluate a projection instead: pca, tsne or isomap; empty for the embedding itself.
         embedding_size: Dimensions of the projection.
         groups: What is left out of a query's ranking: none (only itself), image (all of its image) or frames
