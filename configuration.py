@@ -23,7 +23,7 @@ TRAIN_DATASET = "streets_val"  # the meta model learns here: classes the network
 VAL_DATASET = "streets_test"  # the meta model is evaluated here
 MODEL = "deeplabv3plus_streets"
 META_MODEL = "boosting"  # measured from 4 images to 367: docs/meta_models.md
-EMBEDDING = "efficientnet_lite0_layers"
+EMBEDDING = "efficientnet_lite0_taught"  # the best on every scene that had not taught it: docs/retrieval.md
 
 ROADS_TRAINING = (
     " args.crop_height=256 args.crop_width=352 args.epochs=4 args.batch_size=4 args.accumulation=2"
@@ -286,7 +286,7 @@ META_MODELS = {
 EMBEDDINGS: dict[str, EmbeddingEntry] = {
     # Networks for args.net that need more than a name: weights from a file, a text side, a class of yours. Those of
     # oodretrieval.embedding and all of timm's go by their names alone (docs/embeddings.md).
-    # The default, with what the labels of streets taught it behind it (docs/retrieval.md):
+    # The default: efficientnet_lite0_layers, with what the labels of streets taught it behind it (docs/retrieval.md):
     "efficientnet_lite0_taught": EmbeddingEntry(
         "oodretrieval.embedding", "TaughtEmbedding", weights="pretrained/embedding_camvid.safetensors"
     ),

@@ -33,7 +33,8 @@ OBJECTS_AN_IMAGE = 5
 """Objects above a quantile that are selected at most, the first in the order of looking (docs/candidate_classes.md)."""
 
 DEFAULT_NET = "efficientnet_lite0_layers"
-"""Of the networks whose weights are installed, the best on every scene that no network had seen (docs/retrieval.md)."""
+"""Of the networks whose weights are installed, the best on every scene that no network had seen (docs/retrieval.md);
+the scripts take EMBEDDING of configuration.py."""
 
 EUCLIDEAN, COSINE, CENTRED, EXPANDED = "euclidean", "cosine", "centred_cosine", "expanded_cosine"
 OF_TWO_VECTORS = (EUCLIDEAN, COSINE, CENTRED)

@@ -12,6 +12,9 @@ if __name__ == "__main__":  # imports below it: worker processes read this file 
     from oodretrieval.experiment.settings import CommonSettings
 
     run_script(
-        lambda configuration: DemoSettings(common=CommonSettings(num_cores=2, gpu=-1)),  # on the CPU
+        lambda configuration: DemoSettings(
+            net=configuration.defaults["EMBEDDING"],  # embedding network
+            common=CommonSettings(num_cores=2, gpu=-1),  # on the CPU
+        ),
         "oodretrieval.demo:demo",
     )

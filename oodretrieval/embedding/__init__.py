@@ -17,7 +17,7 @@ from oodretrieval.embedding.networks import (
 )
 from oodretrieval.embedding.own_features import SegmentationFeatures
 from oodretrieval.embedding.pooling import pool_by_segment
-from oodretrieval.embedding.taught import TaughtEmbedding
+from oodretrieval.embedding.taught import TaughtEmbedding, taught_by
 from oodretrieval.embedding.text_networks import OpenClipEmbedding
 from oodretrieval.embedding.timm_networks import TimmEmbedding
 from oodretrieval.embedding.views import View
@@ -40,5 +40,6 @@ __all__ = [
     "network_of",
     "parts_of_name",
     "pool_by_segment",
+    "taught_by",
     "text_vectors",
 ]

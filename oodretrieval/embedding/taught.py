@@ -15,11 +15,13 @@ from torch.nn import functional
 
 from oodretrieval.embedding.contract import EmbeddingNetwork
 from oodretrieval.embedding.networks import embedding_network
+from oodretrieval.entries import EmbeddingEntry, factory_of
 from oodretrieval.errors import WeightsError
 from oodretrieval.remote_paths import path_of
 from oodretrieval.sealed_arrays import read_model_arrays, write_arrays
 
 FORMAT = "oodretrieval taught directions 1"
+KIND = "file of taught directions"
 REMEDY = "make it with benchmarks/teach_embedding.py"
 
 
@@ -114,6 +116,24 @@ def save_directions(
     write_arrays(path_of(path), {"directions": np.ascontiguousarray(directions, np.float16)}, description)
 
 
+def taught_by(entry: EmbeddingEntry | str) -> tuple[str, ...]:
+    """Whose labels an embedding network was taught by: what is measured on their images is too high.
+
+    Args:
+        entry: Of ``configuration.py``, or the name of a network that needs none.
+
+    Returns:
+        Names of datasets; none for other networks.
+
+    Raises:
+        WeightsError: If the file is missing or damaged.
+    """
+    if isinstance(entry, str) or entry.weights is None or factory_of(entry) is not TaughtEmbedding:
+        return ()
+    description, _ = read_model_arrays(path_of(entry.weights), KIND, REMEDY)
+    return tuple(json.loads(description.get("made_by", "{}")).get("datasets", ()))
+
+
 def load_directions(path: str | Path) -> tuple[str, NDArray[np.float32]]:
     """Read what :func:`save_directions` wrote.
 
@@ -127,7 +147,7 @@ def load_directions(path: str | Path) -> tuple[str, NDArray[np.float32]]:
         WeightsError: If the file is missing, damaged or of another format.
     """
     path = path_of(path)
-    description, arrays = read_model_arrays(path, "file of taught directions", REMEDY)
+    description, arrays = read_model_arrays(path, KIND, REMEDY)
     kind, found = description.get("format"), arrays.get("directions", np.zeros(0))
     if kind != FORMAT or found.ndim != 2 or not np.isfinite(found).all() or "network" not in description:
         raise WeightsError(f"{str(path)!r} holds no {FORMAT} (its format is {kind!r}); {REMEDY}")

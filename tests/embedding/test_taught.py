@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from oodretrieval.embedding import View, embed_views, embedding_network
-from oodretrieval.embedding.taught import TaughtEmbedding, load_directions, save_directions
+from oodretrieval.embedding.taught import TaughtEmbedding, load_directions, save_directions, taught_by
 from oodretrieval.embedding.teaching import DIRECTIONS, taught_directions
 from oodretrieval.entries import EmbeddingEntry
 from oodretrieval.errors import WeightsError
@@ -117,3 +117,5 @@ def test_the_one_that_ships_is_whole():
     entry = load_configuration().embedding("efficientnet_lite0_taught")
     network, directions = load_directions(entry.weights)
     assert network == NETWORK and directions.shape == (1712, DIRECTIONS) and np.abs(directions).max() > 0
+    assert taught_by(entry) == ("camvid_0001tp_12", "camvid_0006r0", "camvid_0016e5")
+    assert taught_by(NETWORK) == taught_by(EmbeddingEntry("oodretrieval.embedding", "TimmEmbedding")) == ()

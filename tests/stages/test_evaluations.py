@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from stores.earlier import without_checksum
 
 from oodretrieval.choices import DEFAULT_NET
+from oodretrieval.entries import EmbeddingEntry
 from oodretrieval.errors import (
     PartialFailure,
     SettingsError,
@@ -25,6 +26,7 @@ from oodretrieval.errors import (
     UnknownNameError,
 )
 from oodretrieval.evaluation import PIXEL_SCORES, component_scores, pool_components
+from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.files import verify
@@ -466,6 +468,15 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
         ))
     ]  # fmt: skip
     assert len(spaces) == 1 + 7
+    assert not any("taught" in note for note in saved.notes)
+    taught = load_configuration().embedding("efficientnet_lite0_taught")
+    assert isinstance(taught, EmbeddingEntry)
+    again = Run(replace(configuration, embeddings={DEFAULT_NET: taught}), workspace)
+    eval_retrieval(from_mapping(RetrievalSettings, options), again)
+    (saved,) = read_results(tmp_path)
+    assert any(
+        "Labels of camvid_0001tp_12, camvid_0006r0, camvid_0016e5 taught" in note for note in saved.notes
+    )
 
 
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):

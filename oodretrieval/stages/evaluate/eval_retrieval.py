@@ -100,12 +100,25 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     compared = _compared(settings, run, catalogue)
     context = _context(settings, run, catalogue, len(set(images)), resampling)
     notes = tuple(dict.fromkeys(note for dataset in opened for note in scene_notes(dataset)))
+    notes += _taught(run.configuration, embedding)
     title = f"Retrieval among the selected segments of {catalogue.name}{LEFT_OUT[settings.groups]}"
     content["spaces"] = {name: table.reset_index().to_dict("records") for name, table in compared.items()}
     tables = {**_tables(content), **compared}
     result = Result(title, _stem(settings), context, flat(settings), content, tables, notes)
     folder = result_folder(catalogue.path, settings.evaluation.save_dir)
     return {**content, "files": save_evaluation(folder, result, _pictures(result, measures, chance))}
+
+
+def _taught(configuration: Configuration, embedding: str) -> tuple[str, ...]:
+    """A note where labels taught the embedding network."""
+    from oodretrieval.embedding import parts_of_name, taught_by  # networks take a second
+
+    with suppress(OODRetrievalError):  # a network that is not at hand any more
+        if names := taught_by(configuration.embedding(parts_of_name(embedding)[0])):
+            return (
+                f"Labels of {', '.join(names)} taught the embedding: on their images the measures are too high.",
+            )
+    return ()
 
 
 def _compared(settings: RetrievalSettings, run: Run, catalogue: Catalogue) -> dict[str, pd.DataFrame]:
