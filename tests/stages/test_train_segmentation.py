@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -16,7 +17,8 @@ from safetensors.torch import load_file
 from torch import nn
 
 import oodretrieval.stages.train.train_segmentation as stage
-from oodretrieval.datasets.transforms import training_transform
+from oodretrieval.datasets import ExportedLabels
+from oodretrieval.datasets.transforms import image_tensor, training_transform
 from oodretrieval.entries import LITE_MEAN, LITE_STD, ModelEntry
 from oodretrieval.errors import (
     ConfigurationError,
@@ -32,6 +34,7 @@ from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.predict.segmenter import Segmenter
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.sure_labels import SureLabels
 from oodretrieval.stages.train.train_segmentation import train_segmentation
 from oodretrieval.stores import FAILURES, read_failures, read_prediction
 
@@ -307,6 +310,28 @@ def test_an_export_adds_its_classes_and_the_old_weights_stay_where_they_were(tra
             settings(model_name="wide", exports=[str(export)], save_file=str(target)),
             Run(trainable, workspace),
         )
+
+
+def test_what_the_network_is_not_sure_of_teaches_nothing(trainable, workspace, tmp_path):
+    train_segmentation(settings(epochs=1), Run(trainable, workspace))
+    entry = Run(trainable, workspace).configuration.model("plain")
+    whole = ExportedLabels(exported(trainable, tmp_path / "export"))
+    network = load_model(entry)
+    for least in (0.0, 0.3, 1.0):
+        sure = SureLabels(whole, entry, least, torch.device("cpu"))
+        assert sure.ids == whole.ids and len(sure) == len(whole) == 6
+        for index, sample in enumerate(whole):
+            with torch.no_grad():
+                image = image_tensor(sample.image, entry.mean, entry.std)
+                probabilities = torch.softmax(network(image[None])[0], 0).numpy()
+            guessed = (probabilities.max(0) < least) & (probabilities.argmax(0) == sample.labels)
+            expected = np.where(guessed, 255, sample.labels)
+            np.testing.assert_array_equal(sure[index].labels, expected)
+            np.testing.assert_array_equal(sure.labels_at(index), expected)
+            assert (expected[2:12, 2:12] == 9).all(), "what was named teaches"
+            assert least != 1 or (expected == 255).any()
+    with pytest.raises(SettingsError, match="args.sure is a probability"):
+        settings(sure=1.5)
 
 
 def exported(configuration, folder):

@@ -1,7 +1,7 @@
 """Further classes for a network, from what was named in the explorer and exported."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,17 +49,22 @@ class FurtherClasses:
 
     @classmethod
     def of(
-        cls, exports: Sequence[str], train: SegmentationDataset, validation: SegmentationDataset
+        cls,
+        exports: Sequence[str],
+        train: SegmentationDataset,
+        validation: SegmentationDataset,
+        sure_labels: Callable[[ExportedLabels], SegmentationDataset] = lambda exported: exported,
     ) -> "FurtherClasses":
         """Add exports to training and validation data.
 
         The exported images are repeated until they are a third of all, as they are few. What nobody named teaches
-        there, too, as what the network predicted.
+        there, too, as what the network predicted, where it is sure of it.
 
         Args:
             exports: Folders that scripts/export.py wrote.
             train: Data to learn from, with truth.
             validation: Data to choose the best epoch by, with truth.
+            sure_labels: Leaves out what the network is not sure of.
 
         Returns:
             Both, with the further classes.
@@ -78,7 +83,8 @@ class FurtherClasses:
         some = np.unique(np.linspace(0, len(train) - 1, min(OTHERS, len(train))).astype(int))
         examples: dict[str, SegmentationDataset] = {"": subset_by_index(wide_train, some.tolist())}
         for number, folder in enumerate(exports):
-            whole = ExportedLabels(folder, wide_train.label_set.pred_mapping)  # type: ignore[union-attr]
+            exported = ExportedLabels(folder, wide_train.label_set.pred_mapping)  # type: ignore[union-attr]
+            whole = sure_labels(exported)
             places = np.arange(len(whole))
             kept = places % HELD_OUT == HELD_OUT - 1
             held_out |= (

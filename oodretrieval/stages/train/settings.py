@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oodretrieval.choices import COLOUR_JITTER, TRAINED_SCALES, Similarity
+from oodretrieval.errors import SettingsError
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, require_at_least
 
 
@@ -17,6 +18,8 @@ class TrainSegmentationSettings:
         model_name: Name of the network.
         exports: Folders that scripts/export.py wrote, as a list: their tags become further classes of the network. It
             starts from its own weights, and args.save_file must name another file.
+        sure: Probability from which on what the network predicted in exported images, and nobody named, teaches there,
+            too, 0…1 (docs/naming.md).
         save_file: File for the weights; by default the one that the network's entry names.
         crop_height: Height of the training crops, pixels.
         crop_width: Width of the training crops, pixels.
@@ -51,6 +54,7 @@ class TrainSegmentationSettings:
     dataset_val: DatasetName = ""
     model_name: ModelName = ""
     exports: tuple[str, ...] = ()
+    sure: float = 0.9
     save_file: str = ""
     crop_height: int = 352
     crop_width: int = 480
@@ -84,3 +88,5 @@ class TrainSegmentationSettings:
         require_at_least(self, 0, "learning_rate", "weight_decay", "average_decay", "colour")
         require_at_least(self, 0, "photometric", "rotation")
         require_at_least(self, 0, "attraction", "repulsion")
+        if not 0 <= self.sure <= 1:
+            raise SettingsError(f"args.sure is a probability, 0…1, got {self.sure}")

@@ -4,6 +4,7 @@ import logging
 import os
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from oodretrieval.errors import DatasetError, SettingsError, WeightsError
 from oodretrieval.execution import keep_freed_memory, progress
 from oodretrieval.experiment.configuration import Configuration
 from oodretrieval.experiment.datasets import dataset_arguments
+from oodretrieval.experiment.device import choose_device
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import flat
 from oodretrieval.experiment.stage_failures import StageFailures
@@ -40,6 +42,7 @@ from oodretrieval.stages.train.further_classes import (
 from oodretrieval.stages.train.readable_images import readable_images
 from oodretrieval.stages.train.segmentation_quality import evaluate_network, log_quality, rounded
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
+from oodretrieval.stages.train.sure_labels import SureLabels
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
 logger = logging.getLogger(__name__)
@@ -83,7 +86,9 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
         data = {name: dataset_arguments(run.configuration, name, settings.common) for name in names}
         more = None
         if start is not None:
-            more = FurtherClasses.of(settings.exports, train, validation)
+            device = choose_device(settings.common.gpu)
+            sure = partial(SureLabels, entry=entry, least=settings.sure, device=device)
+            more = FurtherClasses.of(settings.exports, train, validation, sure)
             train, validation = more.train, more.validation
             data |= {
                 folder: {"classes": str(file_stamp(Path(folder) / EXPORTED_CLASSES))}
