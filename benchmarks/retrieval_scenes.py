@@ -5,22 +5,30 @@
 The catalogues are one a scene, each made by scripts/compute_embeddings.py with the network that was trained on the
 other drives (benchmarks/scenes.py); this embeds their candidates in every way of --ways that they lack, part by part,
 and writes the tables. Every candidate with truth that is not void is the query once; relevant is what has its label.
+Vectors that labels taught are those of the directions of --left-out (benchmarks/teach_embedding.py), which no label of
+the scene taught.
 """
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from checkout import ROOT
 from command_line import command_line, note_progress
+from numpy.typing import ArrayLike, NDArray
 
+from oodretrieval.choices import DEFAULT_NET
+from oodretrieval.directions import unit_vectors
 from oodretrieval.embedding import embedding_name
+from oodretrieval.embedding.taught import load_directions
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.results.tables import markdown_table
 from oodretrieval.stages.evaluate.catalogue_truth import scene_vectors
-from oodretrieval.stages.evaluate.embedding_spaces import MEAN, RANDOM, over_scenes, space_table
+from oodretrieval.stages.evaluate.embedding_spaces import MEAN, RANDOM, SceneVectors, over_scenes, space_table
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
 from oodretrieval.stores import Catalogue, CatalogueWriter, Workspace
@@ -31,6 +39,7 @@ WAYS = (
     "efficientnet_lite0:crop:224",
     "efficientnet_lite0:context:224",
     "efficientnet_lite0:dimmed:224",
+    "efficientnet_lite0_layers:masked:224",
     "efficientnet_lite0:masked:224",
     "efficientnet_lite0:crop+masked:224",
     "efficientnet_lite0:pooled:0",
@@ -39,6 +48,8 @@ WAYS = (
     "segmentation:pooled:0",
 )
 """Network, what is embedded, side of the crops (0: native)."""
+TAUGHT = "efficientnet_lite0_taught"
+"""The default of configuration.py: DEFAULT_NET with directions that labels taught behind its vectors."""
 SHOWN = ["mAP", "weighted", "P@1", "P@5", "P@10"]
 APART = {f"{name}, other frames": name for name in SHOWN}
 BEST = 12
@@ -62,14 +73,36 @@ def embed(name: str, ways: Sequence[str], run: Run, gpu: int) -> None:
             writer.commit(default_embedding=before)
 
 
-def shown(kind: str, names: Sequence[str], run: Run) -> str:
+def with_taught(scene: SceneVectors, left_out: Path | None) -> SceneVectors:
+    """A scene whose vectors of the layers also stand with the directions behind them that other scenes taught."""
+    if left_out is None:
+        return scene
+    file = left_out / f"without_{scene.name}.safetensors"
+    taught = {
+        name.replace(DEFAULT_NET, TAUGHT): with_directions(vectors, file)
+        for name, vectors in scene.embeddings.items()
+        if name.startswith(DEFAULT_NET)
+    }
+    return replace(scene, embeddings={**scene.embeddings, **taught})
+
+
+def with_directions(vectors: ArrayLike, file: Path) -> NDArray[np.float64]:
+    """Unit vectors, and behind them their values along directions, as TaughtEmbedding has them."""
+    units = unit_vectors(np.asarray(vectors, np.float64))
+    return np.hstack([units, units @ load_directions(file)[1]])
+
+
+def shown(kind: str, names: Sequence[str], run: Run, left_out: Path | None) -> str:
     """The tables of one kind of candidates, Markdown."""
     if not names:
         return ""
     catalogues = {
         drive(catalogue): catalogue for catalogue in (Catalogue.named(run.workspace, n) for n in names)
     }
-    scenes = {name: scene_vectors(catalogue) for name, catalogue in catalogues.items()}
+    scenes = {
+        name: with_taught(replace(scene_vectors(catalogue), name=name), left_out)
+        for name, catalogue in catalogues.items()
+    }
     found = {name: space_table(scene) for name, scene in scenes.items()}
     together = over_scenes(found)
     usual = [row for row in together.index if row.startswith("efficientnet_lite0, none") or row == RANDOM]
@@ -104,6 +137,7 @@ def main() -> None:
     parser.add_argument("--segments", nargs="*", default=(), help="catalogues of segments, one a scene")
     parser.add_argument("--objects", nargs="*", default=(), help="catalogues of objects, one a scene")
     parser.add_argument("--ways", nargs="*", default=WAYS, help="network:what is embedded:side of the crops")
+    parser.add_argument("--left-out", type=Path, help="folder of directions, of all scenes but one each")
     parser.add_argument("--workspace", help="where the catalogues are")
     parser.add_argument("--gpu", type=int, default=-1)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "retrieval.md")
@@ -113,7 +147,8 @@ def main() -> None:
     run = Run(configuration, Workspace(Path(chosen.workspace or configuration.workspace)))
     for name in (*chosen.segments, *chosen.objects):
         embed(name, chosen.ways, run, chosen.gpu)
-    parts = [shown("Segments", chosen.segments, run), shown("Objects", chosen.objects, run)]
+    kinds = (("Segments", chosen.segments), ("Objects", chosen.objects))
+    parts = [shown(kind, names, run, chosen.left_out) for kind, names in kinds]
     head = chosen.output.read_text(encoding="utf-8").partition(MARK)[0] if chosen.output.is_file() else TEXT
     chosen.output.write_text(f"{head}{MARK}\n\n" + "\n\n".join(filter(None, parts)) + "\n", encoding="utf-8")
 
