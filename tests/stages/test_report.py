@@ -6,12 +6,17 @@ import shlex
 import matplotlib.figure
 import pandas as pd
 import pytest
+from steps import embed
 
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.stages.discover.discover_classes import discover_classes
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
+from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.report_evaluations import EVALUATIONS, can_be_evaluated
 from oodretrieval.stages.report.settings import ReportSettings
@@ -163,3 +168,26 @@ def test_a_result_whose_picture_has_gone_is_left_out_and_named(configuration, me
     (measured.path / "evaluation" / "iou_colour_val.png").unlink()
     missing = report(SETTINGS, Run(configuration, measured))["missing"]
     assert any("iou_colour_val.png, which has gone; measure it again" in what for what in missing)
+
+
+def test_results_of_rows_that_were_selected_before_are_left_out_and_named(configuration, embedded):
+    run = Run(configuration, embedded)
+    discover_classes(DiscoverClassesSettings(embeddings_file="val", clusters=3, classes=2), run)
+    eval_retrieval(from_mapping(RetrievalSettings, {"embeddings_file": "val", "repetitions": 10}), run)
+    page = embedded.path / "reports" / "colour_val.html"
+    made = [re.compile("Candidate classes among"), re.compile("Retrieval among")]
+    missing = report(SETTINGS, run)["missing"]
+    assert all(title.search(page.read_text()) for title in made)
+    assert not any("discover_classes" in what or "eval_retrieval" in what for what in missing)
+    embed(run)  # selects the same: nothing is added, nothing goes
+    assert report(SETTINGS, run)["missing"] == missing
+    embed(run, select_by="entropy", iou_threshold=0.5, select_number=5, overwrite=True)
+    missing = report(SETTINGS, run)["missing"]
+    shown = page.read_text().split("Not in this report yet")[0]
+    assert not any(title.search(shown) for title in made)
+    for script, title in (
+        ("discover_classes", "Candidate classes among"),
+        ("eval_retrieval", "Retrieval among"),
+    ):
+        (what,) = [what for what in missing if script in what]
+        assert what.startswith(title) and "args.embeddings_file=val" in what
