@@ -17,7 +17,7 @@ from sacred import SETTINGS, Experiment
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration, load_configuration
-from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.descriptions import describe, settable
 from oodretrieval.experiment.logs import Transcript, readers_may_leave, set_up_logs
 from oodretrieval.experiment.settings import flat, from_mapping, paths
 
@@ -80,7 +80,7 @@ def _experiment(
     experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(defaults)}"
     experiment.logger = logging.getLogger(script.stem)
     experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
-    experiment.add_config({"args": _plain(flat(defaults))})
+    experiment.add_config({"args": _plain(settable(defaults))})
 
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
