@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import shlex
 import signal
 import sys
 import threading
@@ -166,9 +167,8 @@ def _check_command(argv: Sequence[str], names: Collection[str]) -> None:
         elif not word.startswith("-") and not previous.startswith("-") and "=" in word:
             misplaced.append(word)
     if misplaced:
-        raise SettingsError(
-            f"settings follow the word with: python {argv[0]} with {' '.join([*misplaced, *following])}"
-        )
+        words = (word if word.endswith("<value>") else shlex.quote(word) for word in (*misplaced, *following))
+        raise SettingsError(f"settings follow the word with: python {argv[0]} with {' '.join(words)}")
     if "with" in argv and not following:
         raise SettingsError(f"no setting follows: python {argv[0]} with args.<name>=<value>")
     for update in takewhile(lambda text: not text.startswith("-"), following):

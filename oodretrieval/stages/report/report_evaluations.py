@@ -124,5 +124,5 @@ def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None)
         return _of_catalogue(settings, catalogue)
     arguments = Stored(settings.model_name, settings.dataset, settings.common.places).arguments
     if kind not in ("segmentation", "discovery"):
-        arguments += f" args.meta_model_name={settings.meta_model_name}"
+        arguments += " " + shlex.quote(f"args.meta_model_name={settings.meta_model_name}")
     return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments
