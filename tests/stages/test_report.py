@@ -4,6 +4,7 @@ import re
 import shlex
 
 import matplotlib.figure
+import numpy as np
 import pandas as pd
 import pytest
 from steps import embed
@@ -12,6 +13,7 @@ from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
 from oodretrieval.labels import LabelSet
+from oodretrieval.results.candidates import Candidates
 from oodretrieval.results.result import Context, Result, save_result
 from oodretrieval.stages.discover.discover_classes import discover_classes
 from oodretrieval.stages.discover.settings import DiscoverClassesSettings
@@ -19,6 +21,7 @@ from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
 from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.report_evaluations import EVALUATIONS, can_be_evaluated
+from oodretrieval.stages.report.report_segments import candidate_sheet
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
@@ -191,3 +194,14 @@ def test_results_of_rows_that_were_selected_before_are_left_out_and_named(config
     ):
         (what,) = [what for what in missing if script in what]
         assert what.startswith(title) and "args.embeddings_file=val" in what
+
+
+@pytest.mark.parametrize("video", [True, False])
+def test_what_repeats_is_in_a_frame_of_a_video_or_in_an_image(embedded, monkeypatch, video):
+    catalogue = Catalogue.open(embedded.catalogue_folder("val"))
+    catalogue.manifest["settings"]["video"] = ["val"] if video else []
+    same = Candidates(np.arange(len(catalogue), dtype=float), np.zeros(len(catalogue), int))
+    monkeypatch.setattr(Candidates, "of", lambda catalogue: same)
+    note = candidate_sheet(catalogue, 3).note
+    assert f"{len(catalogue) - 1} of {len(catalogue)} repeat one in a" in note
+    assert ("near frame" in note) == video
