@@ -1,7 +1,9 @@
 """The page of a run: all of it in one file, and what is missing is said."""
 
+import json
 import re
 import shlex
+from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
@@ -12,6 +14,7 @@ from steps import embed
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
+from oodretrieval.files import CHECKSUM
 from oodretrieval.labels import LabelSet
 from oodretrieval.results.candidates import Candidates
 from oodretrieval.results.result import Context, Result, save_result
@@ -25,7 +28,7 @@ from oodretrieval.stages.report.report_segments import candidate_sheet
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Catalogue
+from oodretrieval.stores import Catalogue, write_json
 
 MODEL = {"model_name": "colour"}
 EVALUATED = MODEL | {"meta_model_name": "linear"}
@@ -193,7 +196,17 @@ def test_results_of_rows_that_were_selected_before_are_left_out_and_named(config
         ("eval_retrieval", "Retrieval among"),
     ):
         (what,) = [what for what in missing if script in what]
-        assert what.startswith(title) and "args.embeddings_file=val" in what
+        assert what.startswith(title) and "args.embeddings_file=val" in what and "selected before" in what
+
+
+def test_a_result_that_does_not_note_its_rows_is_left_out(configuration, embedded):
+    run = Run(configuration, embedded)
+    done = discover_classes(DiscoverClassesSettings(embeddings_file="val", clusters=3, classes=2), run)
+    path = Path(next(file for file in done["files"] if file.endswith(".json")))
+    content = json.loads(path.read_text())
+    write_json(path, {key: value for key, value in content.items() if key not in ("catalogue", CHECKSUM)})
+    (what,) = [what for what in report(SETTINGS, run)["missing"] if "discover_classes" in what]
+    assert "does not note of which rows" in what
 
 
 @pytest.mark.parametrize("video", [True, False])

@@ -88,10 +88,10 @@ def _again(result: SavedResult, settings: ReportSettings, catalogue: Catalogue) 
     """What is said of a result of rows that were selected before the catalogue's of today."""
     (kind,) = _kinds([result])
     script = f"scripts/{OF_CATALOGUES.get(kind, '<its script>.py')}"
-    return (
-        f"{result.title} ({result.stem}), of rows that were selected before: {script} with "
-        f"{_of_catalogue(settings, catalogue)}"
+    why = (
+        "of rows that were selected before" if result.catalogue else "which does not note of which rows it is"
     )
+    return f"{result.title} ({result.stem}), {why}: {script} with {_of_catalogue(settings, catalogue)}"
 
 
 def can_be_evaluated(kind: str, label_set: LabelSet | None, catalogue: Catalogue | None) -> bool:
