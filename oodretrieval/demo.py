@@ -1,6 +1,7 @@
 """The whole pipeline on rendered streets, with the networks that ship: what it finds, and pictures of it."""
 
 import logging
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,9 @@ def demo(settings: DemoSettings, run: Run) -> dict[str, Any]:
         settings.save_dir,
     ).draw()
     _report(found, pictures, time.monotonic() - started)
-    places = " ".join(settings.common.places)
     logger.info(
-        "to explore the objects: python scripts/discover_embedding_space.py with args.embeddings_file=%s %s",
-        objects_name,
-        places,
+        "to explore the objects: python scripts/discover_embedding_space.py with %s",
+        shlex.join((f"args.embeddings_file={objects_name}", *settings.common.places)),
     )
     if settings.explore:
         explore_if_possible(catalogue_name, run)

@@ -132,6 +132,10 @@ class SettingsMismatchError(StoreError):
         where: The existing work.
         differences: Name of the setting → (value it was made with, value asked for).
         remedy: What to do.
+
+    Attributes:
+        where: As given.
+        differences: As given.
     """
 
     def __init__(
@@ -140,6 +144,7 @@ class SettingsMismatchError(StoreError):
         differences: Mapping[str, tuple[object, object]],
         remedy: str = "add args.overwrite=True to make it again, or choose another args.workspace",
     ) -> None:
+        self.where, self.differences = where, differences
         listed = "; ".join(f"{key}: was {old!r}, now {new!r}" for key, (old, new) in differences.items())
         super().__init__(f"{where} was made with other settings ({listed}); {remedy}")
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError
+from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, SettingsMismatchError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import (
     changed,
@@ -18,10 +18,17 @@ from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
 from oodretrieval.stages.predict.pred_images import pred_images
 from oodretrieval.stages.report.report import report
+from oodretrieval.stages.select.catalogue_settings import require_same_choice
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
+from oodretrieval.stages.select.settings import EmbedSettings
 
 logger = logging.getLogger(__name__)
 Group = TypeVar("Group")
+OTHER_CATALOGUE = (
+    "choose another args.save_file, which keeps both, or add embed.overwrite=True to make this catalogue again (what "
+    "is predicted and measured stays)"
+)
+"""What to do where a catalogue of this name was made with other settings."""
 
 
 def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
@@ -36,19 +43,22 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
 
     Raises:
         SettingsError: If there are neither a dataset nor a folder.
+        SettingsMismatchError: If there is work of other settings.
         PartialFailure: At the end, if some images failed; all others are done.
     """
     run, settings = _with_dataset(settings, run)
     failed: list[PartialFailure] = []
     names = {"dataset": settings.dataset, "model_name": settings.model_name}
+    embed = _embedding(settings)
+    if not (embed.common.overwrite or embed.load_file):
+        require_same_choice(embed, run.workspace, OTHER_CATALOGUE)
     logger.info("1/4 predicting %s with %s", settings.dataset, settings.model_name)
     _do(lambda: pred_images(_group(settings, settings.predict, **names), run), failed)
     logger.info("2/4 measuring segments")
     if settings.predict.keep != "nothing":  # else they were measured at once
         _do(lambda: compute_metrics(_group(settings, MetricsSettings(), **names), run), failed)
     logger.info("3/4 selecting segments that look unknown and embedding them with %s", settings.net)
-    embed = _group(settings, settings.embed, dataset=(settings.dataset,), save_file=settings.save_file)
-    _do(lambda: compute_embeddings(embed, run), failed)
+    _do(lambda: _embed(embed, run), failed)
     found: dict[str, Any] = {"dataset": settings.dataset, "catalogue": settings.save_file}
     problem = display_problem() if settings.explore else "args.explore=False"
     if problem is None:
@@ -64,6 +74,22 @@ def pipeline(settings: PipelineSettings, run: Run) -> dict[str, Any]:
         records = dict.fromkeys(str(error.record) for error in failed if error.record is not None)
         raise PartialFailure("pipeline", _reasons(failed), " and ".join(records) or None)
     return found
+
+
+def _embedding(settings: PipelineSettings) -> EmbedSettings:
+    """What the catalogue is made by."""
+    again = settings.common.overwrite or settings.embed.common.overwrite
+    names = {"dataset": (settings.dataset,), "save_file": settings.save_file}
+    return _group(settings, settings.embed, **names, overwrite=again)
+
+
+def _embed(settings: EmbedSettings, run: Run) -> None:
+    try:
+        compute_embeddings(settings, run)
+    except SettingsMismatchError as error:
+        if error.where != run.workspace.catalogue_folder(settings.save_file):
+            raise  # predictions, or a table
+        raise SettingsMismatchError(error.where, error.differences, OTHER_CATALOGUE) from error
 
 
 def _do(stage: Callable[[], Any], failed: list[PartialFailure]) -> None:

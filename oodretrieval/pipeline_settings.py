@@ -4,14 +4,13 @@ from dataclasses import dataclass
 
 from oodretrieval.choices import DEFAULT_NET, SEGMENTS, CandidateKind
 from oodretrieval.errors import SettingsError
+from oodretrieval.experiment.descriptions import shared_names
 from oodretrieval.experiment.settings import CommonSettings, DatasetName, ModelName, flat, group, paths
 from oodretrieval.stages.predict.settings import PredictSettings
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.settings import EmbedSettings, SelectionRule
 
 GROUPS = ("predict", "embed", "report")
-OWN = {"report": {"save_file"}}
-"""Settings of a group that mean something else there: the page, not the catalogue."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,9 @@ class PipelineSettings:
         save_file: Name of the catalogue; by default that of the dataset.
         explore: Open the explorer at the end; else, or where there is no display, an HTML report is written.
         predict: Group of settings of scripts/pred_images.py.
-        embed: Group of settings of scripts/compute_embeddings.py.
-        report: Group of settings of scripts/report.py.
+        embed: Group of settings of scripts/compute_embeddings.py; embed.overwrite=True makes the catalogue alone again,
+            args.overwrite=True everything.
+        report: Group of settings of scripts/report.py; report.save_file is the page, args.save_file the catalogue.
     """
 
     dataset: DatasetName = ""
@@ -39,9 +39,9 @@ class PipelineSettings:
     candidates: CandidateKind = SEGMENTS
     save_file: str = ""
     explore: bool = True
-    predict: PredictSettings = group(PredictSettings)
-    embed: EmbedSettings = group(EmbedSettings)
-    report: ReportSettings = group(ReportSettings)
+    predict: PredictSettings = group(PredictSettings, own=())
+    embed: EmbedSettings = group(EmbedSettings, own=("overwrite",))
+    report: ReportSettings = group(ReportSettings, own=("save_file",))
     rule: SelectionRule = SelectionRule()
     common: CommonSettings = CommonSettings()
 
@@ -58,6 +58,6 @@ def shared(group: object) -> set[str]:
 def _require_unset(name: str, group: object) -> None:
     """Refuse settings in a group that are set for all stages at once."""
     values, default = flat(group), flat(type(group)())
-    for both in sorted(shared(group) - OWN.get(name, set())):
+    for both in sorted(shared_names(PipelineSettings)[name]):
         if values[both] != default[both]:
             raise SettingsError(f"args.{name}.{both} is the same in all stages; set args.{both} instead")

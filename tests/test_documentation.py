@@ -246,5 +246,11 @@ def test_what_is_said_to_be_in_a_file_is_there():
         ] == []
 
 
+@pytest.mark.parametrize("page", QUICK)
+def test_where_data_lie_is_said_before_they_are_used(page):
+    text = PAGES[page].read_text(encoding="utf-8")
+    assert 0 < text.find("export OODRETRIEVAL_DATA=") < text.find("camvid_train")
+
+
 def test_readme_is_short():
     assert Path(ROOT / "README.md").stat().st_size <= 10_000

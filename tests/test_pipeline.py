@@ -4,12 +4,14 @@ import logging
 from pathlib import Path
 
 import pytest
+from in_process import run_in_process
 from PIL import Image
 
 from oodretrieval import pipeline as pipelines
 from oodretrieval.datasets.streets import Streets
-from oodretrieval.errors import PartialFailure, SettingsError, StoreError
+from oodretrieval.errors import PartialFailure, SettingsError, SettingsMismatchError, StoreError
 from oodretrieval.experiment.configuration import load_configuration
+from oodretrieval.experiment.descriptions import default_values, descriptions
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, flat, from_mapping
 from oodretrieval.pipeline import PipelineSettings, pipeline
@@ -71,6 +73,42 @@ def test_from_photographs_to_a_report_and_again(settings, run, caplog, keep):
 def without_groups(settings):
     """What is not a group."""
     return {key: value for key, value in flat(settings).items() if key not in GROUPS}
+
+
+def test_another_selection_costs_the_selection_alone(settings, run, caplog):
+    caplog.set_level(logging.INFO)
+    pipeline(settings, run)
+    caplog.clear()
+    less = changed(settings, {"select_number": 3})
+    with pytest.raises(
+        SettingsMismatchError, match=r"\(select_number: was 6, now 3\); .*embed\.overwrite=True"
+    ):
+        pipeline(less, run)
+    assert "predicting" not in caplog.text, "refused before the first image"
+    pipeline(changed(less, {"embed": {"overwrite": True}}), run)
+    assert len(Catalogue.open(run.workspace.catalogue_folder("holiday"))) == 3
+    assert "0 predicted, 3 were there" in caplog.text and "nothing to do, 3 images were there" in caplog.text
+    network = changed(less, {"model_name": "deeplabv3plus_roads", "meta_model_name": ""})
+    with pytest.raises(SettingsMismatchError, match="model: was 'deeplabv3plus_streets'"):
+        pipeline(network, run)
+    assert not (run.workspace.path / "predictions" / "deeplabv3plus_roads").exists()
+
+
+def test_the_remedy_is_that_of_the_pipeline_where_a_model_changed_as_well(settings, run, monkeypatch):
+    def refuse(given, run):
+        raise SettingsMismatchError(place, {"novelty_model_hash": ("a", "b")})
+
+    monkeypatch.setattr(pipelines, "compute_embeddings", refuse)
+    for stage in ("pred_images", "compute_metrics"):
+        monkeypatch.setattr(pipelines, stage, lambda *given: None)
+    place = run.workspace.catalogue_folder("holiday")
+    with pytest.raises(
+        SettingsMismatchError, match=r"novelty_model_hash.*args\.save_file.*embed\.overwrite=True"
+    ):
+        pipeline(settings, run)
+    place = run.workspace.path / "predictions"
+    with pytest.raises(SettingsMismatchError, match=r"args\.overwrite=True"):
+        pipeline(settings, run)
 
 
 def test_the_explorer_opens_where_there_is_a_display(settings, run, monkeypatch):
@@ -151,6 +189,31 @@ def test_a_folder_of_the_name_of_an_entry_is_another_dataset(settings, run, monk
 def test_settings_that_cannot_be(settings, run):
     with pytest.raises(SettingsError, match=r"set args\.root.*or args\.dataset"):
         pipeline(changed(settings, {"root": ""}), run)
-    for name, value in (("predict", {"model_name": "x"}), ("embed", {"select_number": 3})):
+    for name, value in (
+        ("predict", {"model_name": "x"}),
+        ("predict", {"overwrite": True}),
+        ("embed", {"select_number": 3}),
+    ):
         with pytest.raises(SettingsError, match=rf"args\.{name}\..* is the same in all stages; set args\."):
             from_mapping(PipelineSettings, {**without_groups(settings), name: value})
+
+
+def test_each_setting_is_shown_where_it_is_set(capsys):
+    words = ["print_config", "with", "args.root=x", "args.candidates=objects", "report.save_file=page.html"]
+    code, shown, _ = run_in_process(ROOT / "scripts" / "pipeline.py", words, capsys)
+    lines = [line.strip() for line in shown.splitlines()]
+    assert code == 0 and "candidates = 'objects'" in shown and "save_file = 'page.html'" in shown
+    assert sum("candidates = " in line for line in lines) == 1, "not the group's, which means nothing"
+    assert sum("model_name = " in line for line in lines) == 2, "of the network, and of the meta model"
+    assert (
+        sum("min_height = " in line for line in lines) == 1
+        and sum("overwrite = " in line for line in lines) == 2
+    )
+    texts, values = descriptions(PipelineSettings), default_values(PipelineSettings())
+    assert {
+        "embed.overwrite",
+        "predict.keep",
+        "report.save_file",
+        "candidates",
+    } <= texts.keys() & values.keys()
+    assert not {"embed.candidates", "predict.overwrite", "report.gpu"} & (texts.keys() | values.keys())

@@ -39,7 +39,7 @@ def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying:
 
     Args:
         rows: The classes, in order.
-        title: Above them.
+        title: Above them, before what the colours mean.
         central: Places for central members in a row; more go on in the next line.
         outlying: Places for outlying ones.
 
@@ -72,8 +72,16 @@ def classes_figure(rows: Sequence[ClassRow], title: str, central: int, outlying:
                 axes.set_anchor("N")
             left += places * (_CELL + 0.06) + _GAP
         top -= taken
-    figure.text(0.1 / width, 1 - 0.12 / height, title, va="top", fontsize=11.5)
+    heading = f"{title}: {_colours(rows)}"
+    figure.text(0.1 / width, 1 - 0.12 / height, heading, va="top", fontsize=11.5)
     return figure
+
+
+def _colours(rows: Sequence[ClassRow]) -> str:
+    """What the frames of the pictures mean."""
+    if any(row.outlying for row in rows):
+        return "most central members (blue), most outlying ones (amber)"
+    return "all members, the most central ones first"
 
 
 def _lines(pictures: Sequence[NDArray[np.uint8]], places: int) -> int:

@@ -1,5 +1,6 @@
 """Configuration and workspace alone: what a run is, without what it opens."""
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -79,6 +80,21 @@ class BareRun:
         """
         name = self.configuration.free_name(root)
         return replace(self, configuration=self.configuration.with_folder(name, root)), name
+
+    def command(self, script: str, **arguments: object) -> str:
+        """What to type so that a script works on the same workspace.
+
+        Args:
+            script: Its name.
+            **arguments: Its settings.
+
+        Returns:
+            A command that can be pasted, names with spaces in quotes.
+        """
+        words = [f"args.{name}={value}" for name, value in arguments.items()]
+        if self.workspace.path != Workspace(self.configuration.workspace).path:
+            words.append(f"args.workspace={self.workspace.path}")
+        return shlex.join((f"scripts/{script}.py", "with", *words))
 
     def for_others(self) -> Self:
         """The same, for processes that were started elsewhere: the workspace by its absolute path."""

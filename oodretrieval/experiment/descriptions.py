@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
-from oodretrieval.experiment.settings import flat
+from oodretrieval.experiment.settings import flat, paths
 
 
 def describe(settings: object) -> str:
@@ -27,8 +27,40 @@ def describe(settings: object) -> str:
     return "\n".join(lines)
 
 
+def settable(settings: object) -> dict[str, Any]:
+    """The ``settings`` as :func:`~oodretrieval.experiment.settings.flat` gives them, each where it is set.
+
+    What a group shares with the settings around it is set there, and left out of the group.
+    """
+    shared = shared_names(type(settings))
+    return {
+        name: {inner: own for inner, own in value.items() if inner not in shared[name]}
+        if name in shared
+        else value
+        for name, value in flat(settings).items()
+    }
+
+
+def shared_names(kind: type) -> dict[str, set[str]]:
+    """Which settings of groups are set once, outside of them.
+
+    Args:
+        kind: A settings dataclass.
+
+    Returns:
+        Name of each group that shares settings → their names.
+    """
+    hints, outside = get_type_hints(kind), paths(kind).keys()
+    owns = {each.name: each.metadata.get("own") for each in fields(kind)}
+    return {
+        name: (outside & paths(hints[name]).keys()) - set(own)
+        for name, own in owns.items()
+        if own is not None
+    }
+
+
 def default_values(settings: object) -> dict[str, Any]:
-    """Name of every setting → its value, those of a group as ``group.name``.
+    """Name of every setting → its value, those of a group as ``group.name``; of what is shared, once.
 
     Args:
         settings: The defaults of a script.
@@ -36,7 +68,7 @@ def default_values(settings: object) -> dict[str, Any]:
     Returns:
         The values.
     """
-    return dict(_values(flat(settings)))
+    return dict(_values(settable(settings)))
 
 
 def _values(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -64,11 +96,12 @@ def descriptions(kind: type) -> dict[str, str]:
     texts: dict[str, str] = {}
     for _, part in _parts(kind, group=False):
         texts |= descriptions(part)
-    groups = dict(_parts(kind, group=True))
+    groups, shared = dict(_parts(kind, group=True)), shared_names(kind)
     for name, text in _own(kind).items():
         texts[name] = text
         if name in groups:
-            texts |= {f"{name}.{inner}": words for inner, words in descriptions(groups[name]).items()}
+            inside = descriptions(groups[name]).items()
+            texts |= {f"{name}.{each}": words for each, words in inside if each not in shared.get(name, ())}
     return texts
 
 

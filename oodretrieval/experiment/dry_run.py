@@ -73,9 +73,18 @@ def dry_run(stage: str, settings: object, run: Run) -> dict[str, Any]:
         logger.info("%s", line)
     said["writes"] = [str(path) for path in _WRITES[stage](values, run)]
     for path in said["writes"]:
-        logger.info("%s %s", "would go on in" if path_of(path).exists() else "would write", path)
+        there = path_of(path).exists()
+        doing = _with_what_is_there(stage, values, path, run) if there else "would write"
+        logger.info("%s %s", doing, path)
     logger.info("nothing was done, because of args.dry_run=True")
     return said
+
+
+def _with_what_is_there(stage: str, values: Values, path: str, run: Run) -> str:
+    """Whether a stage goes on with its work of before, or makes it again."""
+    only_catalogue = values.get("embed", {}).get("overwrite") and path in map(str, _catalogue(values, run))
+    again = only_catalogue or (values["overwrite"] and stage in _MAKES_AGAIN)
+    return "would make its work again in" if again else "would go on in"
 
 
 def _with_folder(settings: S, run: Run) -> tuple[S, Run]:
@@ -204,5 +213,10 @@ _WRITES: dict[str, Callable[[Values, Run], list[Path]]] = {
     **dict.fromkeys(("search_classes", "explain"), _evaluation),
 }
 """Script → what it would write."""
+_MAKES_AGAIN = (
+    *("pipeline", "pred_images", "compute_metrics", "compute_embeddings", "train_meta_nn", "train_novelty"),
+    *("train_segmentation", "compute_logit_statistics", "merge_catalogues"),
+)
+"""Those that heed ``args.overwrite``; all others write their results each time."""
 STAGES = tuple(_WRITES)
 """Scripts of which it is known."""

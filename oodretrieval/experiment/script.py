@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import shlex
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from sacred import SETTINGS, Experiment
 from oodretrieval.errors import OODRetrievalError, PartialFailure, SettingsError, StoreError, UnknownNameError
 from oodretrieval.execution import progress
 from oodretrieval.experiment.configuration import Configuration, load_configuration
-from oodretrieval.experiment.descriptions import describe
+from oodretrieval.experiment.descriptions import describe, settable
 from oodretrieval.experiment.logs import Transcript, readers_may_leave, set_up_logs
 from oodretrieval.experiment.settings import flat, from_mapping, paths
 
@@ -80,7 +81,7 @@ def _experiment(
     experiment.doc = f"{doc.strip()}\n\nSettings (args.…):\n{describe(defaults)}"
     experiment.logger = logging.getLogger(script.stem)
     experiment.logger.setLevel(logging.CRITICAL)  # what went wrong is said by us, once
-    experiment.add_config({"args": _plain(flat(defaults))})
+    experiment.add_config({"args": _plain(settable(defaults))})
 
     def run(args: Mapping[str, Any], _run: Any) -> Any:
         settings = from_mapping(type(defaults), args)
@@ -166,9 +167,8 @@ def _check_command(argv: Sequence[str], names: Collection[str]) -> None:
         elif not word.startswith("-") and not previous.startswith("-") and "=" in word:
             misplaced.append(word)
     if misplaced:
-        raise SettingsError(
-            f"settings follow the word with: python {argv[0]} with {' '.join([*misplaced, *following])}"
-        )
+        words = (word if word.endswith("<value>") else shlex.quote(word) for word in (*misplaced, *following))
+        raise SettingsError(f"settings follow the word with: python {argv[0]} with {' '.join(words)}")
     if "with" in argv and not following:
         raise SettingsError(f"no setting follows: python {argv[0]} with args.<name>=<value>")
     for update in takewhile(lambda text: not text.startswith("-"), following):

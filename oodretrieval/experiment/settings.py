@@ -87,16 +87,17 @@ class CommonSettings:
             )
 
 
-def group(kind: type[S]) -> S:
+def group(kind: type[S], own: Sequence[str] | None = None) -> S:
     """A field of settings that keep their own name on the command line: ``args.<field>.<name>``.
 
     Args:
         kind: Their dataclass; its defaults are the field's.
+        own: Where the group shares all names that are set around it, too: those of them that it does not share.
 
     Returns:
         A dataclass field.
     """
-    made: S = field(default_factory=kind, metadata={"group": True})
+    made: S = field(default_factory=kind, metadata={"group": True, "own": own})
     return made
 
 

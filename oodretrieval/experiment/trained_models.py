@@ -89,14 +89,13 @@ class TrainedModels:
         entry = self.meta_model_entry(name)
         factory_of(entry)  # a wrong entry is the first thing to say
         path = path_of(entry.path or "")
+        remedy = self.run.command("train_meta_nn", model_name=model_name, meta_model_name=name)
         if not path.is_file():
             raise WeightsError(
-                f"no meta model {str(path)!r}; train it with scripts/train_meta_nn.py with "
-                f"args.model_name={model_name} args.meta_model_name={name}, or choose one that is there by "
+                f"no meta model {str(path)!r}; train it with {remedy}, or choose one that is there by "
                 f"args.meta_model_name: {', '.join(self._trained_meta_models()) or 'none'}"
             )
         model = load_meta_model_of(entry, path)
-        remedy = f"scripts/train_meta_nn.py with args.model_name={model_name} args.meta_model_name={name}"
         self._require_fitting(path, model_name, model.quality.get("made_by", {}), remedy)
         if model.quality.get("caution"):
             logger.warning("%s: %s", path, model.quality["caution"])
@@ -135,7 +134,7 @@ class TrainedModels:
             TableError: If it was fitted for another network, or for other weights of this one.
         """
         path = self.run.novelty_model_path(model_name)
-        remedy = f"scripts/train_novelty.py with args.model_name={model_name} args.dataset=…"
+        remedy = f"{self.run.command('train_novelty', model_name=model_name)} args.dataset=…"
         if not path.is_file():
             raise WeightsError(
                 f"no novelty model {str(path)!r}; fit it on training images with truth by {remedy}"

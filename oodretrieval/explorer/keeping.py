@@ -127,6 +127,4 @@ class Keeping:
 
     def _made_of(self) -> dict[str, Any]:
         """What rows and points of the catalogue depend on."""
-        catalogue = self._state.catalogue
-        parts = [(part["table"], part["rows"]) for part in catalogue.manifest["parts"]]
-        return {"parts": parts, "embedding": self._state.embedding, "made_by": catalogue.settings}
+        return {"catalogue": self._state.catalogue.key, "embedding": self._state.embedding}

@@ -39,9 +39,11 @@ class Review(Observable):
         self._rows = {int(row): place for place, row in enumerate(rows)}
         self._order: list[int] = []
         self._given: dict[int, Answer] = {}
+        self._before: frozenset[int] = frozenset()
         self._names: list[str] = []
         self.page, self.place = (), 0
         self.take_answers()
+        self._before = frozenset(self._given)
 
     def __len__(self) -> int:
         """Number of candidates."""
@@ -73,6 +75,7 @@ class Review(Observable):
         changed = {
             row: found.get(row) for row in {*found, *self._given} if found.get(row) != self._given.get(row)
         }
+        self._before &= found.keys()
         self._order = [row for row in self._order if row in found]
         self._order += [row for row in found if row not in set(self._order)]
         self._given = found
@@ -123,19 +126,21 @@ class Review(Observable):
 
     @property
     def looks(self) -> int:
-        """Candidates that were answered."""
-        return len(self._order)
+        """Candidates that were answered since the review began."""
+        return len(self._order) - len(self._before)
 
     @property
     def curve(self) -> NDArray[np.int64]:
         """Candidates of interest after each look, ``(looks,)``, in the order of the answers."""
-        return np.cumsum([self.answer_of(row) is not False for row in self._order], dtype=np.int64)
+        looked = [row for row in self._order if row not in self._before]
+        return np.cumsum([self.answer_of(row) is not False for row in looked], dtype=np.int64)
 
     @property
     def progress(self) -> str:
-        """How it stands, in words."""
+        """How it stands, in words; what had a name or an answer when the review began counts by itself."""
         found = int(self.curve[-1]) if self.looks else 0
-        return f"{found} of interest in {self.looks} looks"
+        before = f"; {len(self._before)} of these had an answer or a name before" if self._before else ""
+        return f"{found} of interest in {self.looks} looks{before}"
 
     # -- pages ---------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ from oodretrieval.export.tagged_candidates import TaggedCandidate, tagged_candid
 from oodretrieval.files import file_name
 from oodretrieval.results.catalogue_masks import CatalogueMasks
 from oodretrieval.results.segment_classes import SegmentClasses
-from oodretrieval.results.tagged import NOT_OF_INTEREST, CandidateRows, read_tags
+from oodretrieval.results.tagged import NOT_OF_INTEREST, CandidateRows, gone_words, read_tags
 from oodretrieval.stores import Catalogue, Workspace, write_json
 from oodretrieval.stores.tags import CandidateKey
 
@@ -64,7 +64,8 @@ def export_candidates(
         overwrite: Replace what was changed since, too.
 
     Returns:
-        ``folder``, number of ``candidates`` and of ``images``, and candidates of each of the ``tags``.
+        ``folder``, number of ``candidates`` and of ``images``, candidates of each of the ``tags``, and how many are
+        ``gone``: tagged, but not in the catalogue any more.
 
     Raises:
         StoreError: If masks cannot be read, nothing is tagged, or files of the export before were changed.
@@ -77,7 +78,10 @@ def export_candidates(
             raise UnknownNameError("tag", name, table.names)
     wanted = tuple(names) or tuple(name for name in table.names if name != NOT_OF_INTEREST)
     masks = CatalogueMasks(catalogue, workspace)
-    groups = CandidateRows(catalogue).groups(table)
+    by_key = CandidateRows(catalogue)
+    groups, gone = by_key.groups(table), by_key.gone(table, wanted)
+    if gone:
+        logger.warning("%s", gone_words(gone, catalogue.name))
     candidates = tagged_candidates(catalogue, masks, groups, wanted, rows)
     if not candidates:
         raise StoreError(
@@ -99,7 +103,7 @@ def export_candidates(
         raise PartialFailure("export", writing.failures)
     images = len({candidate.key[:2] for candidate in candidates})
     number = len({candidate.row for candidate in candidates})
-    return {"folder": str(target.path), "candidates": number, "images": images, "tags": counts}
+    return {"folder": str(target.path), "candidates": number, "images": images, "tags": counts, "gone": gone}
 
 
 @dataclass

@@ -14,7 +14,8 @@ from oodretrieval import __version__
 from oodretrieval.errors import StoreError
 from oodretrieval.files import atomic_path
 from oodretrieval.results.tables import markdown_table, table_texts
-from oodretrieval.stores import FORMAT_VERSION, plain, read_json, write_json
+from oodretrieval.stores import FORMAT_VERSION, Catalogue, plain, read_json, write_json
+from oodretrieval.stores.catalogue import MANIFEST
 
 logger = logging.getLogger(__name__)
 output = logging.getLogger("oodretrieval.output")  # what a script was run for: standard output
@@ -127,6 +128,7 @@ def save_result(folder: Path, result: Result) -> list[Path]:
         "figures": _defined(plain(result.measures)),
         "tables": {name: f"{result.stem}_{_slug(name)}.csv" for name in result.tables},
         "pictures": {name: path.relative_to(folder).as_posix() for name, path in result.pictures.items()},
+        **_catalogue_of(folder),
     }
     write_json(json_path, content)
     files = [json_path, _write(folder / f"{result.stem}.md", as_markdown(result))]
@@ -138,6 +140,12 @@ def save_result(folder: Path, result: Result) -> list[Path]:
     _log(result)
     logger.info("saved in %s: %s", folder, ", ".join(path.name for path in files))
     return files
+
+
+def _catalogue_of(folder: Path) -> dict[str, str]:
+    """What a result in the folder of a catalogue notes of the rows that it is of."""
+    place = folder.parent
+    return {"catalogue": Catalogue.open(place).key} if (place / MANIFEST).is_file() else {}
 
 
 def _listed_by(json_path: Path) -> set[Path]:

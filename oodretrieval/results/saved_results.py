@@ -28,6 +28,8 @@ class SavedResult:
         notes: See :class:`~oodretrieval.results.result.Result`.
         tables: Name → rows of texts, the head first.
         pictures: Caption → file.
+        catalogue: :attr:`~oodretrieval.stores.Catalogue.key` of the catalogue that it is of; empty where it is of none,
+            or of before this was noted.
     """
 
     stem: str
@@ -36,6 +38,7 @@ class SavedResult:
     notes: tuple[str, ...]
     tables: dict[str, list[list[str]]]
     pictures: dict[str, Path]
+    catalogue: str = ""
 
 
 def read_results(folder: Path, unread: list[str] | None = None) -> list[SavedResult]:
@@ -83,9 +86,8 @@ def _whole(path: Path, content: Mapping[str, Any]) -> SavedResult:
         raise StoreError(f"{path} names {', '.join(gone)}, which has gone; measure it again")
     tables = {name: _saved_texts(path.parent / file) for name, file in content["tables"].items()}
     pictures = {caption: path.parent / file for caption, file in content["pictures"].items()}
-    return SavedResult(
-        path.stem, content["title"], content["context"], tuple(content["notes"]), tables, pictures
-    )
+    notes, catalogue = tuple(content["notes"]), content.get("catalogue", "")
+    return SavedResult(path.stem, content["title"], content["context"], notes, tables, pictures, catalogue)
 
 
 def _saved_texts(path: Path) -> list[list[str]]:

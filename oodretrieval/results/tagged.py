@@ -58,6 +58,19 @@ class CandidateRows:
         found: NDArray[np.intp] = self._index.get_indexer(pd.MultiIndex.from_tuples(wanted, names=KEY))
         return found
 
+    def gone(self, table: TagTable, names: Iterable[str]) -> int:
+        """How many candidates have a tag and are not in the catalogue, which was selected again since.
+
+        Args:
+            table: The tags.
+            names: Tags that count.
+
+        Returns:
+            Their number; one with two tags counts once.
+        """
+        keys = {key for name in names for key in table.candidates(name)}
+        return int((self.rows(keys) < 0).sum())
+
     def groups(self, table: TagTable) -> Groups:
         """Which rows have which tag.
 
@@ -74,6 +87,22 @@ class CandidateRows:
         found = self.rows(table.candidates(name))
         mask[found[found >= 0]] = True
         return mask
+
+
+def gone_words(gone: int, catalogue: str) -> str:
+    """What is said of named candidates that a catalogue does not hold any more.
+
+    Args:
+        gone: Their number.
+        catalogue: Name of the catalogue.
+
+    Returns:
+        A sentence that says what to do.
+    """
+    return (
+        f"{gone} more candidate(s) have a name but are not in catalogue {catalogue} any more, and are not exported; "
+        "their names are kept and count again once scripts/compute_embeddings.py selects these candidates again"
+    )
 
 
 def read_tags(catalogue: Catalogue) -> TagTable:

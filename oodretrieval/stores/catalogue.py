@@ -5,6 +5,8 @@ is replaced as the last step. Parts that were added, but not committed, are list
 that broke off finds them there.
 """
 
+import hashlib
+import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -123,6 +125,16 @@ class Catalogue:
     def candidates(self) -> str:
         """What its rows are: predicted ``segments``, or ``objects``: regions that may be one."""
         return str(self.manifest["settings"].get(CANDIDATES, "segments"))
+
+    @property
+    def key(self) -> str:
+        """What stands for its rows: another text once rows were selected again, added or left out.
+
+        What is kept of a catalogue and names its rows notes this, and is of no use where it differs.
+        """
+        parts = [[part["table"], part["rows"]] for part in self.manifest["parts"]]
+        text = json.dumps([parts, self.manifest["settings"]], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def default_embedding(self) -> str:

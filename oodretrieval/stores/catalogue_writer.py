@@ -1,6 +1,7 @@
 """Writing a catalogue part by part, so that a run that breaks off goes on where it stopped."""
 
 import logging
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -247,8 +248,8 @@ class CatalogueWriter:
         for name in incomplete:
             logger.warning(
                 "embedding %s of %s lacks the new segments and is left out until it is completed by "
-                "scripts/compute_embeddings.py with args.load_file=%s args.net=%s",
-                *(name, self.path, self.path.name, name),
+                "scripts/compute_embeddings.py with %s",
+                *(name, self.path, shlex.join((f"args.load_file={self.path.name}", f"args.net={name}"))),
             )
         state["embeddings"] = complete
         if state["default_embedding"] not in complete:

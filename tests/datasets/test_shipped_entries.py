@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from oodretrieval.datasets import open_dataset
+from oodretrieval.errors import DatasetNotFoundError
 from oodretrieval.experiment.configuration import load_configuration
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "configuration.py"
@@ -46,6 +47,13 @@ def configuration(miniatures, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", SIZES)
 def test_opens(name, configuration):
     assert len(open_dataset(configuration.dataset(name), name)) == SIZES[name]
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_where_nothing_is_the_variable_is_named(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("OODRETRIEVAL_DATA", str(tmp_path))
+    with pytest.raises(DatasetNotFoundError, match=r"args\.root.*OODRETRIEVAL_DATA"):
+        open_dataset(load_configuration(CONFIGURATION).dataset(name), name)
 
 
 @pytest.mark.parametrize("drive", ["0001tp", "0006r0", "0016e5"])

@@ -632,6 +632,25 @@ def test_a_review_by_keys(tmp_path):
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
 
 
+def test_what_had_a_name_before_a_review_is_no_look(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    rows = drive.state.ranking.rows
+    drive.state.selection.select(rows[:3])
+    drive.press("w", *"pony", "enter", "x", "v")
+    review = drive.session.review
+    assert not set(review.page) & set(rows[:3]), "they are not asked for again"
+    assert (review.looks, review.curve.tolist()) == (0, [])
+    assert review.progress == "0 of interest in 0 looks; 3 of these had an answer or a name before"
+    first = review.page[0]
+    drive.press("0", "1")
+    assert drive.presentation.status.startswith("1 of interest in 2 looks; 3 of these")
+    assert review.curve.tolist() == [0, 1]
+    drive.press("ctrl+z", "ctrl+z")
+    assert review.looks == 0 and review.answer_of(first) is None
+    drive.press("ctrl+z", "ctrl+z")
+    assert review.progress == "0 of interest in 0 looks", "the names were taken back, too"
+
+
 def test_w_in_a_review_names_what_is_shown(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
     drive.press("v")

@@ -1,12 +1,16 @@
 """Candidate classes of a catalogue: ranked, listed, drawn, compared with the truth where there is one."""
 
+import json
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from steps import embed
 
-from oodretrieval.errors import UnknownNameError
+from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.novelty import MIN_PIXELS
@@ -47,6 +51,13 @@ def test_a_catalogue_or_method_that_is_not_there(configuration, embedded):
         discover_classes(DiscoverClassesSettings(embeddings_file="other"), run)
     with pytest.raises(UnknownNameError, match="agglomerative"):
         discover_classes(DiscoverClassesSettings(embeddings_file=name, method="wards"), run)
+
+
+def test_a_folder_that_cannot_be_written_to_names_the_way_out(configuration, embedded, tmp_path):
+    (tmp_path / "file").touch()
+    settings = DiscoverClassesSettings(embeddings_file="val", save_dir=str(tmp_path / "file" / "out"))
+    with pytest.raises(StoreError, match=r"cannot write .*out.*args\.save_dir where a script has it"):
+        discover_classes(settings, Run(configuration, embedded))
 
 
 def test_strangeness_is_the_distance_to_all_that_is_known_next_to_the_same_images(
@@ -91,6 +102,21 @@ def test_what_leads_the_first_classes():
         "kinds": {"dog": 2, "cat": 1},
         "led": {"dog": 1},
     }
+
+
+def test_the_number_of_clusters_is_said_with_its_reason(configuration, embedded, tmp_path):
+    run = Run(configuration, embedded)
+    for given, said in (
+        (0, r"clusters: \d+ \(one for every six .* at least 8 .* at most 60\)"),
+        (3, "clusters: 3$"),
+    ):
+        settings = DiscoverClassesSettings(embeddings_file="val", clusters=given, save_dir=str(tmp_path))
+        found = discover_classes(settings, run)
+        content = json.loads(Path(next(f for f in found["files"] if f.endswith("json"))).read_text())
+        assert re.search(said, content["context"]["resolution"])
+        table = pd.read_csv(next(f for f in found["files"] if f.endswith("_classes.csv")))
+        several = any(one["drives"] > 1 for one in found["classes"])
+        assert ("drives" in table.columns) == several, "one drive says nothing"
 
 
 @pytest.mark.parametrize(("things", "number"), [(1, 1), (5, 5), (40, 8), (240, 40), (4000, 60)])

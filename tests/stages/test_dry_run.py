@@ -99,6 +99,38 @@ def test_counts_are_those_of_the_run_that_follows(root, configuration, workspace
     assert said("eval_iou", IouSettings) == {"images": 6, "predicted": 1, "measured": 1, "failed": 5}
 
 
+@pytest.mark.parametrize(
+    ("overwritten", "again"),
+    [
+        ({}, set()),
+        ({"overwrite": True}, {"predictions", "segments", "catalogues"}),
+        ({"embed": {"overwrite": True}}, {"catalogues"}),
+    ],
+    ids=["nothing", "everything", "the catalogue"],
+)
+def test_what_would_be_made_again_is_said(configuration, embedded, caplog, overwritten, again):
+    caplog.set_level("INFO")
+    settings = from_mapping(PipelineSettings, {"dataset": "val", **META, **overwritten})
+    said = dry_run("pipeline", settings, Run(configuration, embedded))
+    assert said["val"]["to_do"] == (6 if "predictions" in again else 0)
+    words = {}
+    for path in map(Path, said["writes"]):
+        (line,) = (each for each in caplog.messages if each.endswith(f" {path}"))
+        words[path.relative_to(embedded.path).parts[0]] = line.split(" in ")[0]
+    assert {name for name, what in words.items() if what == "would make its work again"} == again
+    assert {name for name, what in words.items() if what == "would go on"} == (
+        {"predictions", "segments", "catalogues"} - again
+    )
+
+
+def test_evaluations_are_written_each_time(configuration, measured, caplog):
+    caplog.set_level("INFO")
+    (measured.path / "evaluation").mkdir()
+    settings = from_mapping(IouSettings, {"dataset": "val", **NETWORK, "overwrite": True})
+    dry_run("eval_iou", settings, Run(configuration, measured))
+    assert "again in" not in caplog.text
+
+
 def test_a_folder_of_photographs_needs_no_entry(configuration, workspace, camvid):
     settings = from_mapping(PipelineSettings, {**NETWORK, "root": str(camvid / "val")})
     configuration.datasets.pop("val")

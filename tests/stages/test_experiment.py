@@ -215,6 +215,7 @@ def test_a_wrong_setting_fails_in_one_line_before_anything_happens(sheep, tmp_pa
         (["--gpu=1"], " with args.gpu=1"),
         (["--gpu", "1"], " with args.gpu=<value>"),
         (["print_config", "args.gpu=1"], " with args.gpu=1"),
+        (["args.dataset=my hills", "with", "args.gpu=1"], " with 'args.dataset=my hills' args.gpu=1"),
         (["with"], "no setting follows"),
     ],
 )

@@ -108,6 +108,22 @@ def everything(catalogue):
     return np.ones(len(catalogue), bool)
 
 
+def test_named_candidates_that_the_catalogue_has_no_longer_are_counted(made, caplog):
+    catalogue, workspace = made
+    assert export_candidates(catalogue, workspace, everything(catalogue), ["csv"])["gone"] == 0
+    assert "any more" not in caplog.text
+    with CatalogueWriter(catalogue.path, catalogue.settings) as writer:
+        writer.retain(lambda rows: (rows["image_id"] != "clip/1").to_numpy())  # of the named ones row 1 stays
+        writer.commit()
+    less = Catalogue.open(catalogue.path)
+    done = export_candidates(less, workspace, everything(less), ["csv"])
+    assert (done["candidates"], done["gone"]) == (1, 2), "row 3 has two names, and counts once"
+    assert "2 more candidate(s) have a name but are not in catalogue street any more" in caplog.text
+    assert "compute_embeddings.py" in caplog.text
+    with pytest.raises(StoreError, match="is tagged as bin here"):
+        export_candidates(less, workspace, everything(less), ["csv"], ["bin"])
+
+
 @COPY
 def test_pycocotools_reads_every_mask_box_and_area(made):
     coco = pytest.importorskip("pycocotools.coco")

@@ -1,3 +1,5 @@
+import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -169,6 +171,20 @@ def test_a_meta_model_of_other_weights_is_refused(with_meta_models, monkeypatch,
     write_linear(Workspace(tmp_path))
     with pytest.raises(TableError, match=r"trained with other weights of 'net'.*args\.overwrite=True"):
         Run(with_meta_models, Workspace(tmp_path)).trained.meta_model("linear", "net")
+
+
+def test_a_command_that_trains_what_is_missing_names_the_workspace_that_was_given(with_meta_models, tmp_path):
+    own, other = Path(with_meta_models.workspace), tmp_path / "w s"
+    for workspace, named in ((own, []), (other, [f"args.workspace={other}"])):
+        trained = Run(with_meta_models, Workspace(workspace)).trained
+        with pytest.raises(WeightsError) as refused:
+            trained.meta_model("linear", "net")
+        typed = shlex.split(re.search(r"scripts/train_meta_nn\.py with ([^,]*),", str(refused.value))[1])
+        assert typed == ["args.model_name=net", "args.meta_model_name=linear", *named]
+        with pytest.raises(WeightsError) as refused:
+            trained.novelty_model("net")
+        typed = shlex.split(re.search(r"scripts/train_novelty\.py with (.*)", str(refused.value))[1])
+        assert typed == ["args.model_name=net", *named, "args.dataset=…"]
 
 
 def test_a_meta_model_that_is_not_trained_or_not_there(with_meta_models, tmp_path):

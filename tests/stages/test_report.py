@@ -1,23 +1,34 @@
 """The page of a run: all of it in one file, and what is missing is said."""
 
+import json
 import re
 import shlex
+from pathlib import Path
 
 import matplotlib.figure
+import numpy as np
 import pandas as pd
 import pytest
+from steps import embed
 
 from oodretrieval.errors import StoreError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import changed, from_mapping
+from oodretrieval.files import CHECKSUM
 from oodretrieval.labels import LabelSet
+from oodretrieval.results.candidates import Candidates
 from oodretrieval.results.result import Context, Result, save_result
+from oodretrieval.stages.discover.discover_classes import discover_classes
+from oodretrieval.stages.discover.settings import DiscoverClassesSettings
+from oodretrieval.stages.evaluate.eval_retrieval import eval_retrieval
+from oodretrieval.stages.evaluate.settings import RetrievalSettings
 from oodretrieval.stages.report.report import report
 from oodretrieval.stages.report.report_evaluations import EVALUATIONS, can_be_evaluated
+from oodretrieval.stages.report.report_segments import candidate_sheet
 from oodretrieval.stages.report.settings import ReportSettings
 from oodretrieval.stages.select.compute_embeddings import compute_embeddings
 from oodretrieval.stages.select.settings import EmbedSettings
-from oodretrieval.stores import Catalogue
+from oodretrieval.stores import Catalogue, write_json
 
 MODEL = {"model_name": "colour"}
 EVALUATED = MODEL | {"meta_model_name": "linear"}
@@ -163,3 +174,47 @@ def test_a_result_whose_picture_has_gone_is_left_out_and_named(configuration, me
     (measured.path / "evaluation" / "iou_colour_val.png").unlink()
     missing = report(SETTINGS, Run(configuration, measured))["missing"]
     assert any("iou_colour_val.png, which has gone; measure it again" in what for what in missing)
+
+
+def test_results_of_rows_that_were_selected_before_are_left_out_and_named(configuration, embedded):
+    run = Run(configuration, embedded)
+    discover_classes(DiscoverClassesSettings(embeddings_file="val", clusters=3, classes=2), run)
+    eval_retrieval(from_mapping(RetrievalSettings, {"embeddings_file": "val", "repetitions": 10}), run)
+    page = embedded.path / "reports" / "colour_val.html"
+    made = [re.compile("Candidate classes among"), re.compile("Retrieval among")]
+    missing = report(SETTINGS, run)["missing"]
+    assert all(title.search(page.read_text()) for title in made)
+    assert not any("discover_classes" in what or "eval_retrieval" in what for what in missing)
+    embed(run)  # selects the same: nothing is added, nothing goes
+    assert report(SETTINGS, run)["missing"] == missing
+    embed(run, select_by="entropy", iou_threshold=0.5, select_number=5, overwrite=True)
+    missing = report(SETTINGS, run)["missing"]
+    shown = page.read_text().split("Not in this report yet")[0]
+    assert not any(title.search(shown) for title in made)
+    for script, title in (
+        ("discover_classes", "Candidate classes among"),
+        ("eval_retrieval", "Retrieval among"),
+    ):
+        (what,) = [what for what in missing if script in what]
+        assert what.startswith(title) and "args.embeddings_file=val" in what and "selected before" in what
+
+
+def test_a_result_that_does_not_note_its_rows_is_left_out(configuration, embedded):
+    run = Run(configuration, embedded)
+    done = discover_classes(DiscoverClassesSettings(embeddings_file="val", clusters=3, classes=2), run)
+    path = Path(next(file for file in done["files"] if file.endswith(".json")))
+    content = json.loads(path.read_text())
+    write_json(path, {key: value for key, value in content.items() if key not in ("catalogue", CHECKSUM)})
+    (what,) = [what for what in report(SETTINGS, run)["missing"] if "discover_classes" in what]
+    assert "does not note of which rows" in what
+
+
+@pytest.mark.parametrize("video", [True, False])
+def test_what_repeats_is_in_a_frame_of_a_video_or_in_an_image(embedded, monkeypatch, video):
+    catalogue = Catalogue.open(embedded.catalogue_folder("val"))
+    catalogue.manifest["settings"]["video"] = ["val"] if video else []
+    same = Candidates(np.arange(len(catalogue), dtype=float), np.zeros(len(catalogue), int))
+    monkeypatch.setattr(Candidates, "of", lambda catalogue: same)
+    note = candidate_sheet(catalogue, 3).note
+    assert f"{len(catalogue) - 1} of {len(catalogue)} repeat one in a" in note
+    assert ("near frame" in note) == video

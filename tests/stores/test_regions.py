@@ -76,3 +76,10 @@ def test_half_a_file_is_damaged(tmp_path, regions):
     assert not has_regions(path, MADE_BY)
     with pytest.raises(StoreError, match="damaged"):
         read_regions(path)
+
+
+def test_regions_that_are_not_there_name_the_stage_that_makes_them(tmp_path):
+    with pytest.raises(
+        StoreError, match=r"no file .*; run compute_embeddings\.py with args\.candidates=objects first"
+    ):
+        read_regions(tmp_path / "none.h5")

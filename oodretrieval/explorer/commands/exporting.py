@@ -8,7 +8,7 @@ import numpy as np
 from oodretrieval.choices import EXPORT_FORMATS
 from oodretrieval.explorer.details import Message
 from oodretrieval.explorer.session import SAVING, Session
-from oodretrieval.results.tagged import NOT_OF_INTEREST
+from oodretrieval.results.tagged import NOT_OF_INTEREST, gone_words
 
 
 def export_tagged(session: Session) -> None:
@@ -41,6 +41,8 @@ def export_tagged(session: Session) -> None:
         session.say(f"exported {counts}{of} to {folder}")
         if session.presentation.detail is before:  # else something else was asked for meanwhile
             text = f"{counts}{of}, in {done['images']} images\n{folder}\n{', '.join(_contents(folder))}"
+            if done["gone"]:
+                text += f"\n{gone_words(done['gone'], state.catalogue.name)}"
             session.presentation.detail = Message(text, "Exported", is_problem=False)
 
     session.work.start("export", f"{SAVING} the export", lambda job: write(), say)

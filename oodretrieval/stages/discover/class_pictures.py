@@ -75,8 +75,8 @@ class ClassPictures:
                 [self._caption(row) for row in central],
                 [self._caption(row) for row in outlying],
             )
-            title = f"Candidate class {number}: most central members (blue), most outlying ones (amber)"
-            yield Picture(f"Candidate class {number}", f"{number:02d}", classes_figure([row], title, *SHEET))
+            title = f"Candidate class {number}"
+            yield Picture(title, f"{number:02d}", classes_figure([row], title, *SHEET))
 
     def _read_crop(self, row: int) -> NDArray[np.uint8]:
         return self.pictures.picture_or_blank(row, THUMBNAIL, SURROUNDINGS)

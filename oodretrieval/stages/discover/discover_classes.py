@@ -58,7 +58,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
         and which kinds lead one; and ``files`` written, one of which lists every member.
 
     Raises:
-        StoreError: If there is no such catalogue, or it has no scores.
+        StoreError: If there is no such catalogue, it has no scores, or nothing can be written.
         UnknownNameError: If there is no such embedding or clustering method.
         SettingsError: If the file of names cannot be read.
         PartialFailure: If some images cannot be read: all is done, and their pictures are blank.
@@ -87,7 +87,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     result = Result(
         title=f"Candidate classes among the {catalogue.candidates} of {catalogue.name}",
         stem=f"candidate_classes_{settings.net or 'embedding'}_{settings.method}",
-        context=_context(settings, run, catalogue, len(np.unique(evidence.images))),
+        context=_context(settings, run, catalogue, number, len(np.unique(evidence.images))),
         settings=flat(settings),
         measures=measures,
         tables={"classes": _table(described[: settings.classes])},
@@ -98,8 +98,9 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     shown = found[: settings.classes]
     words = [_words(i, one) for i, one in enumerate(described[: settings.classes], 1)]
     sheets = ClassPictures(catalogue, evidence, truth)
-    title = f"{result.title}: most central members (blue), most outlying ones (amber)"
-    pictures = (p for some in ([sheets.all(shown, words, title)], sheets.each(shown, words)) for p in some)
+    pictures = (
+        p for some in ([sheets.all(shown, words, result.title)], sheets.each(shown, words)) for p in some
+    )
     files = [*save_evaluation(folder, result, pictures), str(listing)]
     if sheets.pictures.unread:
         raise PartialFailure("discover_classes", sheets.pictures.unread)
@@ -107,7 +108,7 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
 
 
 def default_number(evidence: ClassEvidence) -> int:
-    """How many clusters to look for: one for every six different things, at least 8, at most 60.
+    """How many clusters to look for: one for every six different things, but at least 8, and at most 60.
 
     Args:
         evidence: Of the candidates.
@@ -166,6 +167,8 @@ def _table(described: Sequence[dict[str, Any]]) -> pd.DataFrame:
     for one in described:
         line = {key: value for key, value in one.items() if key not in NO_COLUMNS}
         line["looks like"] = one["looks like"] or NO_VALUE
+        if all(each["drives"] == 1 for each in described):
+            del line["drives"]  # of photographs, and of one drive, it says nothing
         if "names" in one:
             line["proposed names"] = ", ".join(f"{name} {fit:.2f}" for name, fit in one["names"])
         line["predicted as"] = _listed(one["predicted as"])
@@ -220,9 +223,13 @@ def _notes(
     return tuple(notes)
 
 
-def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, images: int) -> Context:
-    number: object = settings.clusters or f"one for every six different things, {FEWEST} to {MOST}"
-    number = "as many as the method finds" if settings.method in DENSITY_METHODS else number
+def _context(
+    settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, number: int | None, images: int
+) -> Context:
+    clusters = "as many as the method finds" if number is None else str(number)
+    if number is not None and not settings.clusters:
+        clusters += f" (one for every six different things, but at least {FEWEST} or as many as there are candidates, "
+        clusters += f"and at most {MOST})"
     return measured_on(
         run,
         catalogue.segments["dataset"].unique(),
@@ -230,7 +237,7 @@ def _context(settings: DiscoverClassesSettings, run: Run, catalogue: Catalogue, 
         images=images,
         void_rule="a candidate is what most of its pixels are; void ones are in no share of a truth",
         resolution=f"{settings.method} on {settings.components} principal components of "
-        f"{settings.net or catalogue.default_embedding}, of unit length; clusters: {number}",
+        f"{settings.net or catalogue.default_embedding}, of unit length; clusters: {clusters}",
     )
 
 

@@ -16,8 +16,8 @@ class DiscoverClassesSettings:
         embeddings_file: Name of the catalogue.
         net: Embedding of the catalogue; its default one if empty.
         method: Clustering: agglomerative, kmeans, spectral, dbscan or hdbscan.
-        clusters: Number of clusters; 0 for one for every six different things, 8 to 60. dbscan and hdbscan find
-            it by themselves.
+        clusters: Number of clusters; 0 for one for every six different things, but at least 8 (or as many as there are
+            candidates) and at most 60. dbscan and hdbscan find it by themselves.
         components: Principal components that are clustered.
         classes: Candidate classes that are shown, at most.
         vocabulary: Text file with a name in each line, from which classes get their proposed names; a list of what one

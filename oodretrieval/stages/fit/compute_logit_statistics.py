@@ -153,7 +153,7 @@ def find_logit_statistics(run: Run, model_name: str) -> LogitStatistics | None:
             if weights and made_by.get("weights") != weights:
                 raise StoreError(
                     f"{path} is of other weights than {model_name!r} has now; compute it again with "
-                    f"scripts/compute_logit_statistics.py with args.model_name={model_name} args.overwrite=True"
+                    + run.command("compute_logit_statistics", model_name=model_name, overwrite=True)
                 )
             return statistics
     return None

@@ -1,6 +1,7 @@
 """A run on one page: candidates by score, every result with its pictures, best and worst segments, clusters."""
 
 import logging
+import shlex
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -159,7 +160,7 @@ def _catalogue(settings: ReportSettings, workspace: Workspace, missing: list[str
             return None
         missing.append(
             f"candidates and clusters: scripts/compute_embeddings.py with "
-            f"{_named(settings).arguments} args.meta_model_name={settings.meta_model_name}"
+            f"{_named(settings).arguments} {shlex.quote(f'args.meta_model_name={settings.meta_model_name}')}"
         )
         return None
 

@@ -1,6 +1,7 @@
 """Which evaluations a report shows, and which are missing that the dataset could have."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,8 @@ OF_UNKNOWN = ("ood", "discovery")
 """Those that need something unknown."""
 CLASSES = "candidate"
 """The same of candidate classes, which come before all others and need no truth."""
+OF_CATALOGUES = {CLASSES: "discover_classes.py", "retrieval": EVALUATIONS["retrieval"]}
+"""The same of what is measured on the rows of a catalogue, and lies in its folder."""
 
 
 def saved_evaluations(
@@ -43,7 +46,8 @@ def saved_evaluations(
         workspace: Where results lie.
         catalogue: Of its candidates, if there is one.
         label_set: Of the dataset; None without truth.
-        missing: Gets what has not run yet, with its command, and what cannot be read.
+        missing: Gets what has not run yet, or on other rows of the catalogue, with its command, and what cannot be
+            read.
 
     Returns:
         Candidate classes, then the order of :data:`EVALUATIONS`, then all others.
@@ -54,22 +58,40 @@ def saved_evaluations(
         if (evaluation.context["dataset"], evaluation.context["model"])
         == (settings.dataset, settings.model_name)
     ]
+    before: list[SavedResult] = []
     if catalogue is not None:
-        found += read_results(result_folder(catalogue.path), missing)
-    order = list(EVALUATIONS)
-    kinds = [evaluation.stem.split("_")[0] for evaluation in found]
+        of_rows = read_results(result_folder(catalogue.path), missing)
+        found += [result for result in of_rows if result.catalogue == catalogue.key]
+        before = [result for result in of_rows if result.catalogue != catalogue.key]
+        missing += [_again(result, settings, catalogue) for result in before]
+    kinds, there = _kinds(found), {*_kinds(found), *_kinds(before)}
     missing += [
         f"{kind}: scripts/{script} with {_arguments(kind, settings, catalogue)}"
         for kind, script in EVALUATIONS.items()
-        if kind not in kinds and can_be_evaluated(kind, label_set, catalogue)
+        if kind not in there and can_be_evaluated(kind, label_set, catalogue)
     ]
-    if catalogue is not None and CLASSES not in kinds:
+    if catalogue is not None and CLASSES not in there:
         missing.append(
-            f"candidate classes: scripts/discover_classes.py with {_of_catalogue(settings, catalogue)}"
+            f"candidate classes: scripts/{OF_CATALOGUES[CLASSES]} with {_of_catalogue(settings, catalogue)}"
         )
-    order.insert(0, CLASSES)
+    order = [CLASSES, *EVALUATIONS]
     places = [order.index(kind) if kind in order else len(order) for kind in kinds]
     return [found[i] for i in np.argsort(places, kind="stable")]
+
+
+def _kinds(results: Sequence[SavedResult]) -> list[str]:
+    """What was measured: one of :data:`EVALUATIONS`, :data:`CLASSES`, or something else."""
+    return [result.stem.split("_")[0] for result in results]
+
+
+def _again(result: SavedResult, settings: ReportSettings, catalogue: Catalogue) -> str:
+    """What is said of a result of rows that were selected before the catalogue's of today."""
+    (kind,) = _kinds([result])
+    script = f"scripts/{OF_CATALOGUES.get(kind, '<its script>.py')}"
+    why = (
+        "of rows that were selected before" if result.catalogue else "which does not note of which rows it is"
+    )
+    return f"{result.title} ({result.stem}), {why}: {script} with {_of_catalogue(settings, catalogue)}"
 
 
 def can_be_evaluated(kind: str, label_set: LabelSet | None, catalogue: Catalogue | None) -> bool:
@@ -102,5 +124,5 @@ def _arguments(kind: str, settings: ReportSettings, catalogue: Catalogue | None)
         return _of_catalogue(settings, catalogue)
     arguments = Stored(settings.model_name, settings.dataset, settings.common.places).arguments
     if kind not in ("segmentation", "discovery"):
-        arguments += f" args.meta_model_name={settings.meta_model_name}"
+        arguments += " " + shlex.quote(f"args.meta_model_name={settings.meta_model_name}")
     return f"{arguments} args.dataset_train=…" if kind == "meta" else arguments

@@ -74,9 +74,8 @@ def candidate_sheet(
 
     note = f"Highest {score} first, the score that selected them; {min(shown, len(order))} of {len(order)} are shown."
     if len(order) < len(segments):
-        note += (
-            f" {len(segments) - len(order)} of {len(segments)} repeat one in a near frame and are left out."
-        )
+        near = "a near frame" if catalogue.settings.get("video") else "an image of a near number"
+        note += f" {len(segments) - len(order)} of {len(segments)} repeat one in {near} and are left out."
     return Sheet("Candidates", note, _catalogue_tiles(catalogue, segments.loc[order[:shown]], lines, unread))
 
 

@@ -81,9 +81,11 @@ class ScoreReader:
             if prediction.softmax is None:
                 reasons["max_softmax"] = f"neither logits nor softmax were kept; {remedy}"
         elif self._statistics is None:
+            command = self.evaluated.run.command(
+                "compute_logit_statistics", model_name=self.settings.model_name
+            )
             reasons["standardised_max_logit"] = (
-                "the logits of the training images are not known; run scripts/compute_logit_statistics.py with "
-                f"args.model_name={self.settings.model_name} and args.dataset=<its training dataset>"
+                f"the logits of the training images are not known; run {command} args.dataset=<its training dataset>"
             )
         if not self.settings.meta_model_name:
             reasons[EXPECTED_IOU] = (
