@@ -48,6 +48,8 @@ class Session:
         workspace: Where predictions lie.
         immediate: Do all work at once, where nobody would ever call :meth:`poll`.
         started: Called when there is something to poll for.
+        ended: Called in the thread of a job that has ended, so that :meth:`poll` is not late.
+        soon: Calls what begins a job, once what was asked for is shown.
         close: Closes the view.
         snapshot: Saves the view to a file; None where it cannot be.
 
@@ -72,11 +74,13 @@ class Session:
         *,
         immediate: bool = False,
         started: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
+        soon: Callable[[Callable[[], None]], object] = lambda begin: begin(),
         close: Callable[[], None] = lambda: None,
         snapshot: Snapshot | None = None,
     ) -> None:
         self.state, self.presentation = state, Presentation()
-        self.work = Work(self._failed, immediate, started)
+        self.work = Work(self._failed, immediate, started, ended, soon)
         self.workspace, self.close, self.snapshot = workspace, close, snapshot
         self.pictures = CandidatePictures(state.catalogue)
         self.thumbnails = Thumbnails(self.pictures)
