@@ -108,6 +108,9 @@ class WebExplorer:
         Returns:
             Panel's component.
         """
+        document = pn.state.curdoc
+        if document is not None:  # else the browser asks for a picture of the site, and there is none
+            document.template_variables["app_favicon"] = "data:,"
         view = PageView(self.session)
         take = Messages(view).take
         view.page.listen(lambda message: view.sender.respond(partial(take, message)))
