@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import ExifTags, Image, ImageOps, Jpeg2KImagePlugin, TiffImagePlugin, WebPImagePlugin
 
 from oodretrieval.errors import ImageError
 
@@ -47,7 +47,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         # Pillow warns when it drops a palette's transparency, but not when it drops an alpha channel.
         if "transparency" in upright.info:
             upright = upright.convert("RGBA")
-        return np.asarray(upright.convert("RGB"))
+        return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def resized_image(
@@ -106,7 +106,9 @@ def _has_wide_channels(image: Image.Image) -> bool:
 def _upright(image: Image.Image) -> Image.Image:
     """Turned as its EXIF orientation says; as it is where the EXIF data cannot be read."""
     try:
-        return ImageOps.exif_transpose(image)
+        # without a turn, Pillow's own would be a copy
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return ImageOps.exif_transpose(image) if turned else image
     except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error):
         return image
 

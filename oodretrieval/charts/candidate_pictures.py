@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,7 @@ class Recent(Generic[K, V]):
     def __init__(self, size: int) -> None:
         self._size = size
         self._values: OrderedDict[K, V] = OrderedDict()
+        self._making: dict[K, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: K) -> V | None:
@@ -66,6 +67,26 @@ class Recent(Generic[K, V]):
             while len(self._values) > self._size:
                 self._values.popitem(last=False)
         return value
+
+    def get_or_make(self, key: K, make: Callable[[], V]) -> V:
+        """A value, made if it is not kept; threads that ask for one at the same time wait for the same making.
+
+        Args:
+            key: Of the value.
+            make: Makes it. What it raises is raised, and the next who asks makes it again.
+
+        Returns:
+            The value, which hereby was used.
+        """
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            try:
+                kept = self.get(key)
+                return self.put(key, make()) if kept is None else kept
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
 
 
 @dataclass(frozen=True)
@@ -148,14 +169,7 @@ class CandidatePictures:
             ImageError: If the file has gone or cannot be read.
         """
         path = self.image_path(row)
-        kept = self._images.get(path)
-        if kept is not None:
-            return kept
-        if not path.exists():
-            raise ImageError(
-                f"the image {path} has gone; bring it back, or make the catalogue again with args.overwrite=True"
-            )
-        return self._images.put(path, read_image(path))
+        return self._images.get_or_make(path, lambda: _read(path))
 
     def embedded(self, row: int) -> NDArray[np.uint8]:
         """The crop that was embedded, as it is.
@@ -249,3 +263,11 @@ class CandidatePictures:
                 f"{self.image_path(row)} is not the image it was ({error}); bring it back, or make the catalogue "
                 "again with args.overwrite=True"
             ) from error
+
+
+def _read(path: Path) -> NDArray[np.uint8]:
+    if not path.exists():
+        raise ImageError(
+            f"the image {path} has gone; bring it back, or make the catalogue again with args.overwrite=True"
+        )
+    return read_image(path)

@@ -37,12 +37,14 @@ class WholeImage:
         image: ``(H, W, 3)``.
         box: Left, top, right, bottom of the segment, half-open pixels, which is framed.
         meanings: What the numbers in the heading mean, line by line.
+        row: Of the segment.
     """
 
     heading: str
     image: NDArray[np.uint8]
     box: tuple[int, int, int, int]
     meanings: str = ""
+    row: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +54,12 @@ class FourPanels:
     Attributes:
         heading: What they are of.
         view: What is known of the image.
+        row: Of the segment.
     """
 
     heading: str
     view: ImageView
+    row: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,8 +203,12 @@ def is_drawn_again(one: Detail, other: Detail) -> bool:
         other: The one shown before.
 
     Returns:
-        Whether both are sheets of the same candidates, or of what is selected.
+        Whether both are sheets of the same candidates, or of what is selected, or the same picture.
     """
+    if isinstance(one, WholeImage) and isinstance(other, WholeImage):
+        return one.image is other.image
+    if isinstance(one, FourPanels) and isinstance(other, FourPanels):
+        return one.view is other.view
     if isinstance(one, SelectionPage) and isinstance(other, SelectionPage):
         return True
     sheets = CandidatePage | ReviewPage

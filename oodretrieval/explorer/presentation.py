@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from oodretrieval.explorer.details import Detail, ElbowCurve, KeysHelp, SilhouetteCurve
+from oodretrieval.explorer.details import Detail, KeysHelp
 from oodretrieval.explorer.observable import Observable, Observed
 from oodretrieval.explorer.prompt import Prompt
 
@@ -119,8 +119,3 @@ class Presentation(Observable):
         if self.window is not None:
             left, bottom, right, top = self.window
             self.limits = left + x, bottom + y, right + x, top + y
-
-    def close_elbow(self) -> None:
-        """Show what mouse and keys do instead of a curve over numbers of clusters, which can no longer be clicked."""
-        if isinstance(self.detail, ElbowCurve | SilhouetteCurve):
-            self.detail = KeysHelp()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,11 @@ from oodretrieval.explorer import worker_process
 from oodretrieval.explorer.details import (
     Detail,
     ElbowCurve,
+    FourPanels,
     Message,
     ReviewPage,
     SilhouetteCurve,
+    WholeImage,
     is_drawn_again,
 )
 from oodretrieval.explorer.examples import Examples
@@ -30,7 +33,7 @@ from oodretrieval.explorer.state import State
 from oodretrieval.explorer.thumbnails import Thumbnails
 from oodretrieval.explorer.visited import Visited
 from oodretrieval.explorer.work import Job, Work
-from oodretrieval.stores import Workspace, read_prediction
+from oodretrieval.stores import Stored, Workspace, stored_prediction
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,8 @@ class Session:
         workspace: Where predictions lie.
         immediate: Do all work at once, where nobody would ever call :meth:`poll`.
         started: Called when there is something to poll for.
+        ended: Called in the thread of a job that has ended, so that :meth:`poll` is not late.
+        soon: Calls what begins a job, once what was asked for is shown.
         close: Closes the view.
         snapshot: Saves the view to a file; None where it cannot be.
 
@@ -72,11 +77,13 @@ class Session:
         *,
         immediate: bool = False,
         started: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
+        soon: Callable[[Callable[[], None]], object] = lambda begin: begin(),
         close: Callable[[], None] = lambda: None,
         snapshot: Snapshot | None = None,
     ) -> None:
         self.state, self.presentation = state, Presentation()
-        self.work = Work(self._failed, immediate, started)
+        self.work = Work(self._failed, immediate, started, ended, soon)
         self.workspace, self.close, self.snapshot = workspace, close, snapshot
         self.pictures = CandidatePictures(state.catalogue)
         self.thumbnails = Thumbnails(self.pictures)
@@ -160,8 +167,13 @@ class Session:
         def show(detail: Detail) -> None:
             self.presentation.detail = detail
 
-        self.presentation.close_elbow()
+        self.close_curve()
         self.work.start("detail", title, lambda job: get(), show)
+
+    def close_curve(self) -> None:
+        """Show what was there before a curve over numbers of clusters, which can no longer be clicked."""
+        if isinstance(self.presentation.detail, ElbowCurve | SilhouetteCurve):
+            self.presentation.detail = self.visited.now
 
     def calculation(self, job: Job) -> Callable[..., NDArray[Any]]:
         """How a job calls the functions of :mod:`~oodretrieval.explorer.worker_process`.
@@ -197,13 +209,18 @@ class Session:
         dataset, image_id = segments.image_of(row)
         model = str(self.state.catalogue.settings.get("model", ""))
         return image_view(
-            read_prediction(self.workspace, model, dataset, image_id),
+            stored_prediction(self.workspace, Stored(model, dataset, self.places), image_id),
             self.pictures.outlined_image(row),
             segments.values_in_image(row),
             segments.classes.pred_mapping,
             segments.classes.label_mapping(dataset) or None,
             segments.box(row),
         )
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What a script that is proposed must be given, too, to find the same workspace."""
+        return self.state.settings.common.places
 
     def short_name(self, row: int) -> str:
         """What a segment is called below its crop.
@@ -227,6 +244,21 @@ class Session:
             Two lines: its origin, and what is known of it.
         """
         return f"{self.state.segments.origin(row)}\n{' · '.join(self.state.caption(row).splitlines())}"
+
+    def headed_now(self, detail: Detail) -> Detail:
+        """A picture of a segment under what is known of that now; whatever else is shown, as it is.
+
+        Args:
+            detail: What is shown, or was.
+
+        Returns:
+            The same, or one like it whose heading says what the segment is called since.
+        """
+        if not isinstance(detail, WholeImage | FourPanels) or detail.row is None:
+            return detail
+        known = self.heading(detail.row).splitlines()
+        heading = "\n".join([*known, *detail.heading.splitlines()[len(known) :]])
+        return detail if heading == detail.heading else replace(detail, heading=heading)
 
     def _note_visit(self, changed: frozenset[str]) -> None:
         shown = self.presentation.detail

@@ -48,8 +48,7 @@ class Thumbnails:
         Raises:
             ImageError: If the image has gone, cannot be read, or is another one than it was.
         """
-        kept = self._kept.get(row)
-        return kept if kept is not None else self._kept.put(row, self._pictures.picture(row, THUMBNAIL))
+        return self._kept.get_or_make(row, lambda: self._pictures.picture(row, THUMBNAIL))
 
     def read_or_blank(self, row: int) -> NDArray[np.uint8]:
         """The thumbnail of a segment, whatever has happened to its image.

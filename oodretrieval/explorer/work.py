@@ -48,6 +48,9 @@ class Work:
         immediate: Do everything at once, in the caller's thread: for canvases without an event loop, where
             nobody would ever poll.
         started: Called when there is something to poll for.
+        ended: Called in a job's own thread once it has ended: whoever polls need not wait for the next time.
+        soon: Calls what begins a job; a view that has something to show first leaves it for afterwards, as a thread
+            that computes slows down the others.
     """
 
     def __init__(
@@ -55,8 +58,11 @@ class Work:
         failed: Callable[[Exception], None],
         immediate: bool = False,
         started: Callable[[], None] = lambda: None,
+        ended: Callable[[], None] = lambda: None,
+        soon: Callable[[Callable[[], None]], object] = lambda begin: begin(),
     ) -> None:
-        self.failed, self.immediate, self.started = failed, immediate, started
+        self.failed, self.immediate = failed, immediate
+        self.started, self.ended, self.soon = started, ended, soon
         self._running: dict[str, Job] = {}
         self._waiting: dict[str, Job] = {}
 
@@ -122,7 +128,11 @@ class Work:
     def _launch(self, slot: str, job: Job) -> None:
         self._running[slot] = job
         # A daemon: a window that is closed does not wait for what nobody will see.
-        threading.Thread(target=job.run, name=f"explorer {slot}", daemon=True).start()
+        self.soon(threading.Thread(target=self._run, args=(job,), name=f"explorer {slot}", daemon=True).start)
+
+    def _run(self, job: Job) -> None:
+        job.run()
+        self.ended()
 
     def _deliver(self, job: Job) -> None:
         if job.error is not None:

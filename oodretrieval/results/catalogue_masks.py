@@ -2,7 +2,7 @@
 
 from oodretrieval.errors import StoreError
 from oodretrieval.masks import RunLengthMask, encode_mask
-from oodretrieval.stores import Catalogue, Prediction, Workspace, read_prediction
+from oodretrieval.stores import Catalogue, Prediction, Stored, Workspace, stored_prediction
 from oodretrieval.stores.tags import CandidateKey
 
 
@@ -12,10 +12,11 @@ class CatalogueMasks:
     Args:
         catalogue: Whose.
         workspace: Where the predictions lie.
+        places: Arguments by which a script finds that workspace, where they were given.
     """
 
-    def __init__(self, catalogue: Catalogue, workspace: Workspace) -> None:
-        self._catalogue, self._workspace = catalogue, workspace
+    def __init__(self, catalogue: Catalogue, workspace: Workspace, places: tuple[str, ...] = ()) -> None:
+        self._catalogue, self._workspace, self._places = catalogue, workspace, places
         self._last: tuple[tuple[str, str], Prediction] | None = None
 
     def mask(self, row: int, key: CandidateKey) -> RunLengthMask:
@@ -62,5 +63,8 @@ class CatalogueMasks:
         image = key.dataset, key.image_id
         if self._last is None or self._last[0] != image:
             model = str(self._catalogue.settings.get("model", ""))
-            self._last = image, read_prediction(self._workspace, model, *image)
+            self._last = (
+                image,
+                stored_prediction(self._workspace, Stored(model, image[0], self._places), image[1]),
+            )
         return self._last[1]

@@ -1,5 +1,7 @@
 """Pictures of a catalogue's candidates: what they show, and what is said where an image is not what it was."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -100,3 +102,27 @@ def test_the_values_that_were_used_last_are_kept():
     assert recent.get("a") == 1
     recent.put("c", 3)
     assert (recent.get("a"), recent.get("b"), recent.get("c")) == (1, None, 3)
+
+
+def test_threads_that_ask_for_one_thing_wait_for_one_making():
+    recent, started, release, made = Recent(2), threading.Event(), threading.Event(), []
+
+    def make():
+        made.append(1)
+        started.set()
+        release.wait(60)
+        return object()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(recent.get_or_make, "a", make)
+        assert started.wait(60)
+        second = pool.submit(recent.get_or_make, "a", make)
+        release.set()
+        assert first.result() is second.result() is recent.get("a") and len(made) == 1
+
+
+def test_what_could_not_be_made_is_made_again():
+    recent = Recent(2)
+    with pytest.raises(ZeroDivisionError):
+        recent.get_or_make("a", lambda: 1 / 0)
+    assert recent.get_or_make("a", lambda: 2) == 2

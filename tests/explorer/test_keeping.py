@@ -240,6 +240,18 @@ def test_export_is_a_key(catalogue):
     assert drive.detail == "candidates", "and back to what was shown before"
 
 
+def test_an_export_of_which_a_part_failed_says_where_the_rest_is(catalogue):
+    drive = open_explorer(catalogue)
+    drive.state.tags.tag([3, 5], "cone")
+    Path(catalogue.segments["image_path"].iloc[3]).unlink()
+    drive.press("f")
+    folder = catalogue.path.parents[1] / "exports" / "field"
+    shown = drive.presentation.detail
+    assert drive.presentation.status.startswith(f"exported to {folder}, but not all of it")
+    assert drive.detail == "message" and shown.is_problem and shown.heading == "Exported, but not all of it"
+    assert str(folder) in shown.text and "coco.json" in shown.text and "has gone" in shown.text
+
+
 def test_what_is_shown_when_an_export_ends_stays(catalogue, tmp_path):
     state = State(catalogue, ExplorerSettings(method="pca"))
     state.tags.tag([3], "cone")

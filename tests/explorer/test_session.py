@@ -5,6 +5,7 @@ import threading
 import pytest
 from driving import DETAILS, PATIENCE, make_catalogue, wait_for
 
+from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
 from oodretrieval.explorer.session import Session
@@ -49,7 +50,7 @@ def test_buttons_and_keys_show_what_the_table_says(session):
         press_key(session, key)
     assert shown(session) == "elbow"
     press_key(session, "escape")
-    assert shown(session) == "keys"
+    assert shown(session) == "candidates", "what was there before the curve"
 
 
 def test_a_key_shows_each_thing_once_or_every_segment(tmp_path):
@@ -93,6 +94,31 @@ def test_a_name_that_is_given_while_the_crop_is_read_is_below_it(state, tmp_path
     wait_for(lambda: session.presentation.thumbnail.picture is not None, session.poll)
     assert "tagged cone" in session.presentation.thumbnail.caption
     session.work.stop()
+
+
+@pytest.mark.parametrize("trigger", ["left", "middle"])
+def test_a_picture_is_headed_by_the_name_that_its_segment_has_now(session, trigger):
+    session.state.tags.tag([3], "cone")
+    press_button(session, trigger, 3)
+    assert "cone" in session.presentation.detail.heading
+    session.state.tags.rename("cone", "bollard")
+    now = session.presentation.detail.heading
+    assert "bollard" in now and "cone" not in now
+    press_button(session, trigger, 5)
+    session.state.tags.rename("bollard", "pole")
+    press_key(session, ",")
+    assert "pole" in session.presentation.detail.heading, "also on the way back"
+    press_key(session, ",")
+    assert shown(session) == "candidates", "and each picture was visited once"
+
+
+def test_what_is_proposed_says_where_the_workspace_is(tmp_path):
+    catalogue = make_catalogue(tmp_path, count=4)
+    settings = ExplorerSettings(method="pca", common=CommonSettings(workspace="elsewhere"))
+    session = session_of(State(catalogue, settings), tmp_path / "elsewhere")
+    press_button(session, "middle", 3)
+    assert shown(session) == "message"
+    assert "args.workspace=elsewhere" in session.presentation.detail.text
 
 
 def test_a_movement_is_announced_once(session):

@@ -57,6 +57,7 @@ def test_the_address_opens_the_page_and_nothing_else_does(address):
     assert parts.hostname == "127.0.0.1"
     assert len(token) >= 32
     assert answer(address)[0] == 200
+    assert 'rel="icon" href="data:,"' in answer(address)[1], "else the browser asks for a picture of the site"
     for path in (
         "/",
         "/ws",

@@ -41,6 +41,16 @@ def test_a_result_is_delivered_where_it_is_polled_for(work):
     assert not work.poll()
 
 
+def test_who_polls_is_woken_and_says_when_a_job_begins():
+    ended, begin, seen = threading.Event(), [], []
+    work = Work(failed=lambda error: pytest.fail(str(error)), ended=ended.set, soon=begin.append)
+    work.start("a", "thinking", lambda job: "done", seen.append)
+    assert not ended.is_set() and len(begin) == 1, "what was asked for is shown first"
+    begin.pop()()
+    assert ended.wait(PATIENCE)
+    assert not work.poll() and seen == ["done"]
+
+
 def test_the_newest_job_of_a_slot_wins(work):
     release, seen = threading.Event(), []
     work.start("a", "first", lambda job: release.wait(PATIENCE), lambda _: seen.append("first"))

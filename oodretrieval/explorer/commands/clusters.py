@@ -115,7 +115,7 @@ def find_clusters(session: Session, number: int) -> None:
     state = session.state
     given = None if state.clustering in DENSITY_METHODS else number
     state.groups = given or state.groups
-    session.presentation.close_elbow()
+    session.close_curve()
     options = {"method": state.clustering, "clusters": given, "seed": state.settings.seed}
     name, (space, rows) = CLUSTERING_NAMES[state.clustering], _searched(session)
     number, dimensions = (len(state), 1) if space is None else (space.shape[0], space.shape[1])

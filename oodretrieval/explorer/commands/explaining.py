@@ -31,7 +31,9 @@ def _explained(session: Session, row: int) -> WholeImage:
     segments = session.state.segments
     model = str(session.state.catalogue.settings.get("model", ""))
     (key,) = CandidateRows(session.state.catalogue).keys([row])
-    mask = decode_mask(CatalogueMasks(session.state.catalogue, session.workspace).mask(row, key))
+    mask = decode_mask(
+        CatalogueMasks(session.state.catalogue, session.workspace, session.places).mask(row, key)
+    )
     image = session.pictures.image(row)
     explainer = _explainer(model, os.environ.get("OODRETRIEVAL_CONFIGURATION", ""))
     found = explainer.see(image).explain(mask, title=segments.classes.class_name(row))
@@ -41,7 +43,7 @@ def _explained(session: Session, row: int) -> WholeImage:
     # only now: it draws with matplotlib, which other commands do without
     from oodretrieval.charts.fixations import painted_fixations
 
-    return WholeImage(heading, painted_fixations(image, found), segments.box(row))
+    return WholeImage(heading, painted_fixations(image, found), segments.box(row), row=row)
 
 
 @lru_cache(maxsize=1)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from oodretrieval.choices import EXPORT_FORMATS
+from oodretrieval.errors import PartialFailure
 from oodretrieval.explorer.details import Message
 from oodretrieval.explorer.session import SAVING, Session
 from oodretrieval.results.tagged import NOT_OF_INTEREST, gone_words
@@ -32,9 +33,15 @@ def export_tagged(session: Session) -> None:
         # only now: other commands do without its writers
         from oodretrieval.export.export_candidates import export_candidates
 
-        return export_candidates(state.catalogue, session.workspace, rows, EXPORT_FORMATS)
+        try:
+            return export_candidates(state.catalogue, session.workspace, rows, EXPORT_FORMATS)
+        except PartialFailure as failure:  # all else is written
+            return {"folder": session.workspace.exports_folder / state.catalogue.name, "failed": str(failure)}
 
     def say(done: dict[str, Any]) -> None:
+        if "failed" in done:
+            _say_failed(session, done["folder"].absolute(), done["failed"])
+            return
         counts = ", ".join(f"{number} {name}" for name, number in done["tags"].items())
         of = f" of the {selected} selected" if selected else ""
         folder = Path(done["folder"]).absolute()
@@ -46,6 +53,13 @@ def export_tagged(session: Session) -> None:
             session.presentation.detail = Message(text, "Exported", is_problem=False)
 
     session.work.start("export", f"{SAVING} the export", lambda job: write(), say)
+
+
+def _say_failed(session: Session, folder: Path, failed: str) -> None:
+    """Say what of an export did not work, and where all else is: that must be seen, whatever is shown."""
+    session.say(f"exported to {folder}, but not all of it: see on the right")
+    text = f"{folder}\n{', '.join(_contents(folder))}\n\n{failed}"
+    session.presentation.detail = Message(text, "Exported, but not all of it")
 
 
 def _contents(folder: Path) -> list[str]:

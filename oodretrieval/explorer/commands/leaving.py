@@ -24,7 +24,7 @@ def step_back(session: Session) -> None:
     if presentation.help:
         toggle_help(session)
     elif isinstance(presentation.detail, ElbowCurve | SilhouetteCurve):
-        presentation.close_elbow()
+        session.close_curve()
     elif presentation.tool:
         presentation.tool = ""
         session.say("the pointer moves the view")

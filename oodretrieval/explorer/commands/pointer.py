@@ -40,15 +40,19 @@ def _fetch(session: Session, row: int) -> None:
 
 
 def follow_captions(session: Session, changed: frozenset[str]) -> None:
-    """Say next to the pointer what is known now of the segment under it.
+    """Say next to the pointer, and above a picture, what is known now of the segment.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
-    shown = session.presentation.thumbnail
-    if shown is not None and changed & {"tags", "clusters"}:
-        session.presentation.thumbnail = replace(shown, caption=_caption(session, shown.row))
+    if not changed & {"tags", "clusters"}:
+        return
+    presentation, shown = session.presentation, session.presentation.thumbnail
+    with presentation.together():
+        if shown is not None:
+            presentation.thumbnail = replace(shown, caption=_caption(session, shown.row))
+        presentation.detail = session.headed_now(presentation.detail)
 
 
 def leave_segment(session: Session) -> None:
@@ -74,7 +78,7 @@ def show_image(session: Session, row: int) -> None:
 
     def read() -> WholeImage:
         image = session.pictures.outlined_image(row)
-        return WholeImage(heading, image, box, meanings(session.state, row))
+        return WholeImage(heading, image, box, meanings(session.state, row), row)
 
     session.show_detail("reading the image", read)
 
@@ -89,4 +93,4 @@ def show_panels(session: Session, row: int) -> None:
     heading = session.heading(row)
     if not session.state.segments.all_are_measured:
         heading += "\nonly the selected segments' values are known"
-    session.show_detail("four panels", lambda: FourPanels(heading, session.image_view(row)))
+    session.show_detail("four panels", lambda: FourPanels(heading, session.image_view(row), row))

@@ -24,6 +24,6 @@ def go_forward(session: Session) -> None:
 def _go(session: Session, by: int, otherwise: str) -> None:
     if session.visited.can(by):
         session.work.cancel("detail")  # what is still being made is not what was asked for last
-        session.presentation.detail = session.visited.move(by)
+        session.presentation.detail = session.headed_now(session.visited.move(by))
     else:
         session.say(otherwise)

@@ -118,7 +118,7 @@ class Messages:
         finally:
             if "number" in message:
                 number = int(message["number"])
-                self._view.later(lambda: self._view.page.answer({"taken": number}))
+                self._view.sender.later(lambda: self._view.page.answer({"taken": number}))
 
     def _mark(self) -> None:
         """Away from the points, commands for the marked candidate are for the one that the card is of."""

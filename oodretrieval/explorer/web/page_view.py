@@ -1,10 +1,11 @@
 """One page that shows a session: it follows the changes of the state and of what is presented."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import panel as pn
+import param
 from bokeh.events import RangesUpdate
 
 from oodretrieval.explorer.categories import Category
@@ -18,6 +19,7 @@ from oodretrieval.explorer.web.card import card
 from oodretrieval.explorer.web.contents import detail_content, keys
 from oodretrieval.explorer.web.page import Page
 from oodretrieval.explorer.web.scatter import Scatter
+from oodretrieval.explorer.web.sender import Sender
 from oodretrieval.explorer.wording import colouring_words, points_words
 
 _STILL = 50
@@ -36,6 +38,7 @@ class PageView:
         page: What Panel serves.
         scatter: The points on it.
         row: The candidate that the card is of, or None.
+        sender: Does what changes the page, where that may be done.
     """
 
     def __init__(self, session: Session) -> None:
@@ -47,6 +50,7 @@ class PageView:
         pane: Any = pn.pane.Bokeh
         self.page = Page(scatter=pane(self.scatter.figure, sizing_mode="stretch_both"))
         self._document = pn.state.curdoc
+        self.sender = Sender(self._document)
         self._limits: Limits | None = None
         self._stands_still: Any = None
         self.scatter.figure.on_event(RangesUpdate, lambda event: self._look_at_view())
@@ -78,21 +82,15 @@ class PageView:
         first = not self._waiting
         self._waiting.update(changed)
         if first and self._waiting:
-            self.later(self._draw_waiting)
-
-    def later(self, function: Callable[[], None]) -> None:
-        """Do something as soon as the page's document may be changed.
-
-        Args:
-            function: Does it; at once where there is no document that others could be changing.
-        """
-        if self._document is None or self._document.session_context is None:
-            function()
-        else:
-            self._document.add_next_tick_callback(function)
+            self.sender.later(self._draw_waiting)
 
     def _draw_waiting(self) -> None:
         changed, self._waiting = self._waiting, set()
+        # what Panel does for one value, it does for several at once
+        with param.parameterized.batch_call_watchers(self.page):
+            self._draw_changed(changed)
+
+    def _draw_changed(self, changed: set[str]) -> None:
         state = {name.removeprefix("state.") for name in changed if name.startswith("state.")}
         categories = self.session.state.categories() if state & {*_POINTS, "selected"} else []
         if state & _POINTS:

@@ -55,7 +55,15 @@ class WebExplorer:
     """
 
     def __init__(self, state: State, workspace: Workspace, port: int = 0) -> None:
-        self.session = Session(state, workspace, started=self._start_polling, snapshot=_save_snapshot)
+        self._loop = IOLoop.current()
+        self.session = Session(
+            state,
+            workspace,
+            started=self._start_polling,
+            ended=lambda: self._loop.add_callback(self._poll),
+            soon=self._loop.add_callback,
+            snapshot=_save_snapshot,
+        )
         self._poller = PeriodicCallback(self._poll, _POLLING)
         self._watch = PeriodicCallback(self._look_around, WATCHING)
         self._token = secrets.token_urlsafe(24)
@@ -100,10 +108,12 @@ class WebExplorer:
         Returns:
             Panel's component.
         """
+        document = pn.state.curdoc
+        if document is not None:  # else the browser asks for a picture of the site, and there is none
+            document.template_variables["app_favicon"] = "data:,"
         view = PageView(self.session)
         take = Messages(view).take
-        # Panel delivers what comes while a page is loading without the lock that changing its figure takes
-        view.page.listen(lambda message: view.later(partial(take, message)))
+        view.page.listen(lambda message: view.sender.respond(partial(take, message)))
         pn.state.on_session_destroyed(lambda context: view.close())
         return view.page
 
