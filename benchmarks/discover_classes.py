@@ -48,7 +48,7 @@ TERMS: Mapping[str, Mapping[str, float]] = {
 LOOKS_LIKE = (2.0, 0.5, 0.6)
 """Cosine from which a cluster that looks like an earlier one comes after the others; the first: none does."""
 Way = tuple[int, str, tuple[int, int], str, float]
-DEFAULT: Way = (100, "agglomerative", (6, 60), "novelty, strangeness, disagreement", 2.0)
+DEFAULT: Way = (100, "agglomerative", (6, 60), "novelty, strangeness, disagreement", 0.5)
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,7 +94,7 @@ def candidate_classes(
     evidence: ClassEvidence,
     weights: Mapping[str, float] = WEIGHTS,
     looks_like: float = LOOKS_LIKE,
-    alike_last: bool = False,
+    alike_last: bool = True,
 ) -> list[CandidateClass]:
     """Rank clusters as candidate classes.
 

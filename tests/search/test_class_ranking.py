@@ -76,10 +76,10 @@ def test_what_looks_like_an_earlier_class_says_so_and_can_come_after_all_that_lo
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     groups = np.repeat(np.arange(6), 3)
     evidence = evidence_of(18, novelty=np.arange(18.0)[::-1])
-    found = candidate_classes(directions, groups, evidence, alike_last=True)
+    found = candidate_classes(directions, groups, evidence)
     assert [int(groups[one.rows[0]]) for one in found] == [0, 3, 4, 1, 2, 5]
     assert [one.like for one in found] == [None, None, None, 0, 0, 1]
-    said = candidate_classes(directions, groups, evidence)
+    said = candidate_classes(directions, groups, evidence, alike_last=False)
     assert [int(groups[one.rows[0]]) for one in said] == [0, 1, 2, 3, 4, 5]
     assert [one.like for one in said] == [None, 0, 0, None, None, 3]
     unlike = candidate_classes(directions, groups, evidence, looks_like=1.1)

@@ -207,8 +207,8 @@ def _notes(
     notes = [
         f"{len(found)} clusters of {len(catalogue)} {catalogue.candidates}, {things} different things; "
         f"{measures['noise']:.0%} are noise, in no cluster. Mean silhouette {measures['silhouette']:.2f} (-1…1).",
-        f"Ranked by score; those of fewer than {LEAST_THINGS} different things, however often they were seen, come "
-        "after all others.",
+        f"Ranked by score; those that look like an earlier one come after the others, and those of fewer than "
+        f"{LEAST_THINGS} different things, however often they were seen, after all.",
     ]
     if len(found) > shown:
         notes.append(f"The first {shown} are shown; args.classes={len(found)} shows all.")
