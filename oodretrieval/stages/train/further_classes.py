@@ -1,7 +1,7 @@
 """Further classes for a network, from what was named in the explorer and exported."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from oodretrieval.datasets.transforms import image_tensor
 from oodretrieval.entries import ModelEntry
 from oodretrieval.errors import DatasetError, SettingsError
 from oodretrieval.execution import progress
+from oodretrieval.stages.train.sure_labels import SureLabels
 from oodretrieval.training import fit_new_rows, last_layer, sampled_features
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,9 @@ class FurtherClasses:
         exports: Sequence[str],
         train: SegmentationDataset,
         validation: SegmentationDataset,
-        sure_labels: Callable[[ExportedLabels], SegmentationDataset] = lambda exported: exported,
+        entry: ModelEntry,
+        sure: float,
+        device: torch.device,
     ) -> "FurtherClasses":
         """Add exports to training and validation data.
 
@@ -64,7 +67,9 @@ class FurtherClasses:
             exports: Folders that scripts/export.py wrote.
             train: Data to learn from, with truth.
             validation: Data to choose the best epoch by, with truth.
-            sure_labels: Leaves out what the network is not sure of.
+            entry: Of the network that predicted the exported images.
+            sure: Probability from which on it is sure of what nobody named.
+            device: Where it computes.
 
         Returns:
             Both, with the further classes.
@@ -84,7 +89,7 @@ class FurtherClasses:
         examples: dict[str, SegmentationDataset] = {"": subset_by_index(wide_train, some.tolist())}
         for number, folder in enumerate(exports):
             exported = ExportedLabels(folder, wide_train.label_set.pred_mapping)  # type: ignore[union-attr]
-            whole = sure_labels(exported)
+            whole = SureLabels(exported, entry, sure, device)
             places = np.arange(len(whole))
             kept = places % HELD_OUT == HELD_OUT - 1
             held_out |= (

@@ -4,7 +4,6 @@ import logging
 import os
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +41,6 @@ from oodretrieval.stages.train.further_classes import (
 from oodretrieval.stages.train.readable_images import readable_images
 from oodretrieval.stages.train.segmentation_quality import evaluate_network, log_quality, rounded
 from oodretrieval.stages.train.settings import TrainSegmentationSettings
-from oodretrieval.stages.train.sure_labels import SureLabels
 from oodretrieval.training import Loss, Schedule, Trainer, class_weights, cross_entropy, template_loss
 
 logger = logging.getLogger(__name__)
@@ -87,8 +85,7 @@ def train_segmentation(settings: TrainSegmentationSettings, run: Run) -> dict[st
         more = None
         if start is not None:
             device = choose_device(settings.common.gpu)
-            sure = partial(SureLabels, entry=entry, least=settings.sure, device=device)
-            more = FurtherClasses.of(settings.exports, train, validation, sure)
+            more = FurtherClasses.of(settings.exports, train, validation, entry, settings.sure, device)
             train, validation = more.train, more.validation
             data |= {
                 folder: {"classes": str(file_stamp(Path(folder) / EXPORTED_CLASSES))}
@@ -150,18 +147,8 @@ class _Training:
         self.accelerator = accelerator(settings.common.gpu, settings.mixed_precision, settings.accumulation)
         self.train = train
         self.held_out = TrainingTensors(validation, entry.mean, entry.std)
-        left_out = {
-            "workspace",
-            "root",
-            "gpu",
-            "num_cores",
-            "engine",
-            "overwrite",
-            "retry_failed",
-            "dry_run",
-            "save_file",
-            "verify",
-        }
+        left_out = {"workspace", "root", "gpu", "num_cores", "engine", "overwrite", "retry_failed", "dry_run"}
+        left_out |= {"save_file", "verify"}
         self.recipe = {key: value for key, value in flat(settings).items() if key not in left_out}
         self.place = {"data": data, "save_file": str(path.resolve())}
         set_seed(settings.seed)
