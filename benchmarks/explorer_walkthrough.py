@@ -1,6 +1,6 @@
 """The explorer as a new user meets it: unknown kinds of the rendered streets are found, named and exported.
 
-    python scripts/demo.py with args.explore=False
+    python scripts/demo.py with args.explore=False args.net=efficientnet_lite0_layers
     python benchmarks/explorer_walkthrough.py --workspace workspace --chromium /usr/bin/chromium
 
 Does with mouse and keys what was done by a person who saw nothing but the screen: in the window under Xvfb by xdotool,
@@ -39,7 +39,8 @@ What somebody did who had seen nothing but the screen, of 1280×720: the kinds o
 rendered streets was never taught are found, named and exported, in the window in {window} actions and on the page in
 {page}. A key or a combination of keys, a click, a drag, and a text typed with Enter are an action each; moving the
 pointer is none. Window and page got real events, by xdotool and Playwright. The candidates are the {candidates} objects
-that [the demo](quick_start.md) proposes, and nothing is known of their truth here, as of your own images.
+that [the demo](quick_start.md) proposes with `args.net=efficientnet_lite0_layers`, and nothing is known of their truth
+here, as of your own images.
 `python benchmarks/explorer_walkthrough.py --workspace workspace` does both again, compares what was exported with the
 truth, and makes this page; its lassos lie where the points lay in this walk, and have to be placed again where the
 demo selects other candidates.
