@@ -146,7 +146,7 @@ class DemoPictures:
             self.pictures.picture(query),
             self._name(query),
             [self.pictures.picture(i) for i, _ in kept],
-            [f"{self._name(i)}, {distance:.1f}" for i, distance in kept],
+            [f"{self._name(i)}, {distance:.2g}" for i, distance in kept],
             [bool(self.labels[i] == self.labels[query]) for i, _ in kept],
         )
         figure.suptitle(
