@@ -136,7 +136,7 @@ def test_against_what_is_counted_by_hand(count, clusters, seed):
         assert scores == sorted(scores, reverse=True)
     assert (near[: len(apart), : len(apart)][~np.eye(len(apart), dtype=bool)] < LOOKS_LIKE).all()
     assert all(near[i, found[i].like] >= LOOKS_LIKE for i in range(len(apart), len(large)))
-    plain = candidate_classes(directions, groups, evidence)
+    plain = candidate_classes(directions, groups, evidence, alike_last=False)
     assert [one.score for one in plain[: len(large)]] == sorted((one.score for one in large), reverse=True)
     said = {one.rows[0]: None if one.like is None else plain[one.like].rows[0] for one in plain}
     assert said == {one.rows[0]: None if one.like is None else found[one.like].rows[0] for one in found}
