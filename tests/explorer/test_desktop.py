@@ -200,7 +200,7 @@ def test_a_person_at_a_real_window(window, tmp_path):
     window.do("key", "Return")
     now = window.until(detail="elbow")
     window.do("mousemove", *now["detail_places"][0], "click", 1)
-    window.until(detail="keys")
+    window.until(detail="neighbours")  # what was there before
     window.do("type", "d#?")
     window.until(help=True)
     window.do("key", "Escape")
