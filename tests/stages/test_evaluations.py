@@ -443,7 +443,7 @@ def test_published_counts_are_said_to_be_such(made, tmp_path):
     assert any("as the published code does" in note for note in saved.notes)
 
 
-def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
+def test_retrieval_states_its_rules_and_intervals(own, tmp_path, monkeypatch):
     configuration, workspace = own
     settings = from_mapping(EmbedSettings, {
         "dataset": ("val",), "model_name": "colour", "meta_model_name": "linear", "select_by": "predicted_iou",
@@ -477,6 +477,11 @@ def test_retrieval_states_its_rules_and_intervals(own, tmp_path):
     assert any(
         "Labels of camvid_0001tp_12, camvid_0006r0, camvid_0016e5 taught" in note for note in saved.notes
     )
+    assert saved.stem == "retrieval_embedding_expanded_cosine_none"
+    monkeypatch.setattr("oodretrieval.search.index.EXPANDED_UP_TO", 1)
+    eval_retrieval(from_mapping(RetrievalSettings, options), Run(configuration, workspace))
+    stems = {result.stem for result in read_results(tmp_path)}
+    assert "retrieval_embedding_centred_cosine_none" in stems, "it says what it measured by"
 
 
 def test_classes_are_found_where_the_labels_show_them(made, tmp_path):

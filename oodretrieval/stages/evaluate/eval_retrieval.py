@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,8 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
         UnknownNameError: If the metric or the grouping is unknown.
     """
     catalogue = Catalogue.named(run.workspace, settings.embeddings_file, verify=settings.common.verify)
+    # what the explorer and find_similar.py search by, and what the result says
+    settings = replace(settings, distance_metric=metric_in_use(settings.distance_metric, len(catalogue)))
     if settings.groups not in LEFT_OUT:
         raise UnknownNameError("grouping", settings.groups, LEFT_OUT)
     kept = rows_with_truth(catalogue)
@@ -79,9 +81,7 @@ def eval_retrieval(settings: RetrievalSettings, run: Run) -> dict[str, Any]:
     if settings.method:
         vectors = project(vectors, settings.method, settings.embedding_size, settings.seed)
     names = SegmentClasses(catalogue).truth_names[kept]
-    metric = metric_in_use(
-        settings.distance_metric, len(catalogue)
-    )  # as the explorer and find_similar.py search
+    metric = settings.distance_metric
     if metric in REDUCTIONS:
         vectors, metric = reduced(vectors, REDUCTIONS[metric]), COSINE
     options: dict[str, Any] = {"metric": metric, "min_queries": settings.min_queries}
