@@ -178,7 +178,7 @@ def _show(session: Session, review: Review) -> None:
     state, rows = session.state, review.page
     answers = tuple(review.answer_of(row) for row in rows)
     captions = tuple(
-        f"{state.segments.classes.predicted_names[row]}\n{tag_of(answer)}"
+        f"{state.segments.classes.predicted_name(row)}\n{tag_of(answer)}"
         for row, answer in zip(rows, answers, strict=True)
     )
     keys = [
