@@ -139,6 +139,41 @@ def test_an_answer_of_a_review_is_shown_once(session):
     assert ["detail" in changed for changed in heard].count(True) == 1
 
 
+def test_undoing_an_answer_asks_for_the_same_candidate_again(session):
+    press_key(session, "v")
+    review, first = session.review, session.review.page
+    for key in ("0", "0", "0", "ctrl+z"):
+        press_key(session, key)
+    assert review.place == 2 and session.presentation.marked == first[2]
+    press_key(session, "ctrl+y")
+    assert review.place == 3 and session.presentation.marked == first[3], "goes on where it stood"
+    press_key(session, "ctrl+z")
+    press_key(session, "1")
+    assert [review.answer_of(row) for row in first[:4]] == [False, False, True, None]
+
+
+def test_undoing_the_last_answer_of_a_page_brings_its_candidate_back(session):
+    press_key(session, "v")
+    review, first = session.review, session.review.page
+    for _ in first:
+        press_key(session, "0")
+    second = review.page
+    assert first[-1] not in second
+    press_key(session, "ctrl+z")
+    assert review.page == (first[-1], *second[:-1]) and review.place == 0
+    press_key(session, "ctrl+y")
+    assert review.answer_of(first[-1]) is False and review.place == 1
+
+
+def test_undoing_the_name_of_a_selection_leaves_the_review_where_it_was(session):
+    press_key(session, "v")
+    press_key(session, "0")
+    review, page = session.review, session.review.page
+    session.state.tags.tag(list(page[5:8]), "cone")
+    session.state.history.undo()
+    assert review.page == page and review.place == 1
+
+
 def test_closing_is_left_to_the_view(state, tmp_path):
     closed = []
     session = session_of(state, tmp_path, close=lambda: closed.append(True))

@@ -113,14 +113,19 @@ def previous_in_review(session: Session) -> None:
 
 
 def follow_tags(session: Session, changed: frozenset[str]) -> None:
-    """Take answers that were given as tags, or taken back, somewhere else.
+    """Take answers that were given as tags, or taken back, somewhere else; undoing leads back to the candidate.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
-    if "tags" in changed and session.review is not None:
-        session.review.take_answers()
+    review = session.review
+    if "tags" not in changed or review is None:
+        return
+    with review.together():
+        rows = review.take_answers()
+        if session.state.history.is_replaying:
+            review.follow_undo(rows)
 
 
 def _review(session: Session) -> Review | None:
