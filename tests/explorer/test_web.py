@@ -175,9 +175,9 @@ def test_a_person_at_the_page(address, catalogue):
         visitor.lasso(EVERYTHING)
         visitor.shows(".selection b", "12 selected")
         visitor.type_into(".selection input", "a <b>bin</b>")
-        visitor.says("12 named a <b>bin</b>")
+        visitor.says("12 tagged as a <b>bin</b>")
         visitor.hover(3)
-        visitor.says("12 named a <b>bin</b>")  # a movement says nothing
+        visitor.says("12 tagged as a <b>bin</b>")  # a movement says nothing
         visitor.press("y")  # after Enter keys are commands again
         visitor.shows(".legend .title", "coloured by tag")
         visitor.press(",")
