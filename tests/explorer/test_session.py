@@ -174,6 +174,22 @@ def test_undoing_the_name_of_a_selection_leaves_the_review_where_it_was(session)
     assert review.page == page and review.place == 1
 
 
+def test_w_names_what_a_lasso_selected_although_it_is_still_being_read(state, tmp_path):
+    """In a review, too: else the candidate at hand would get the name, as its page is still shown."""
+    session = Session(state, Workspace(tmp_path))
+    start(session)
+    press_key(session, "v")
+    wait_for(lambda: shown(session) == "review", session.poll)
+    read, may_read = session.thumbnails.of_rows, threading.Event()
+    session.thumbnails.of_rows = lambda rows: (may_read.wait(PATIENCE), read(rows))[1]
+    press_key(session, "a")
+    press_key(session, "w")
+    assert shown(session) == "review" and session.presentation.prompt.question == "name for 60 candidates"
+    press_key(session, "escape")
+    may_read.set()
+    wait_for(lambda: shown(session) == "selection", session.poll)
+
+
 def test_closing_is_left_to_the_view(state, tmp_path):
     closed = []
     session = session_of(state, tmp_path, close=lambda: closed.append(True))

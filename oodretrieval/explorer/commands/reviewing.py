@@ -2,7 +2,7 @@
 
 from oodretrieval.explorer.details import FourPanels, ReviewPage, WholeImage
 from oodretrieval.explorer.review import NAMES, Review, tag_of
-from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.session import SELECTED, Session
 from oodretrieval.search.feedback import Answer, RelevanceFeedback, usable_prior
 
 
@@ -163,8 +163,8 @@ def is_at_hand(session: Session) -> bool:
         Whether a page of a review is shown, or its candidate in another way.
     """
     review, shown = session.review, session.presentation
-    if review is None or not review.page:
-        return False
+    if review is None or not review.page or session.work.coming("detail") == SELECTED:
+        return False  # also where what a lasso selected is still being read
     if isinstance(shown.detail, WholeImage | FourPanels):
         return shown.marked in (None, review.page[review.place])
     return isinstance(shown.detail, ReviewPage)
