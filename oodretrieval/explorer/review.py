@@ -162,7 +162,7 @@ class Review(Observable):
         """How it stands, in words; what had a name or an answer when the review began counts by itself."""
         found = int(self.curve[-1]) if self.looks else 0
         before = f"; {len(self._before)} of these had an answer or a name before" if self._before else ""
-        return f"{found} of interest in {self.looks} looks{before}"
+        return f"{found} of interest in {self.looks} look{'' if self.looks == 1 else 's'}{before}"
 
     # -- pages ---------------------------------------------------------------------------------------------
 

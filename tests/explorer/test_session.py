@@ -174,6 +174,24 @@ def test_undoing_the_name_of_a_selection_leaves_the_review_where_it_was(session)
     assert review.page == page and review.place == 1
 
 
+def test_a_closed_review_is_no_longer_shown(session):
+    for key in ("v", "w", *"cone", "enter"):
+        press_key(session, key)
+    named = session.review.page[0]
+    assert session.presentation.status == "1 of interest in 1 look"
+    press_key(session, "escape")
+    assert session.review is None and shown(session) == "candidates", "its page would take no answer"
+    sheet = session.presentation.detail
+    assert sheet.captions[sheet.rows.index(named)].endswith("tagged cone"), "with what was answered"
+
+
+def test_closing_a_review_leaves_what_was_asked_for_since(session):
+    press_key(session, "v")
+    press_button(session, "right", 3)
+    press_key(session, "escape")
+    assert session.review is None and shown(session) == "neighbours"
+
+
 def test_w_names_what_a_lasso_selected_although_it_is_still_being_read(state, tmp_path):
     """In a review, too: else the candidate at hand would get the name, as its page is still shown."""
     session = Session(state, Workspace(tmp_path))

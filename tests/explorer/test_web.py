@@ -328,7 +328,7 @@ def test_the_candidate_at_hand_of_a_review_is_in_sight(tmp_path):
             visitor.shows(f".review .item:nth-child({place + 1}).now")
             assert is_in_sight(".item.now"), place
             visitor.press("0")
-            visitor.says(f"0 of interest in {place + 1} looks")
+            visitor.says(f"0 of interest in {place + 1} look")
         visitor.shows(".review .item:first-child.now")
         assert is_in_sight(".item.now") and is_in_sight(".answers"), "of the next page"
 

@@ -5,6 +5,9 @@ from oodretrieval.explorer.review import NAMES, Review, tag_of
 from oodretrieval.explorer.session import SELECTED, Session
 from oodretrieval.search.feedback import Answer, RelevanceFeedback, usable_prior
 
+REVIEWED = "review"
+"""Title of the job that shows a page."""
+
 
 def start_review(session: Session) -> None:
     """Show the twelve candidates most worth a look, of those selected, else of all that are shown.
@@ -201,7 +204,7 @@ def _show(session: Session, review: Review) -> None:
         pictures = session.thumbnails.of_rows(rows)
         return ReviewPage(heading, rows, pictures, captions, colours, place, curve)
 
-    session.show_detail("review", read)
+    session.show_detail(REVIEWED, read)
 
 
 def _colour(session: Session, answer: Answer) -> str:
