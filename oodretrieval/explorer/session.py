@@ -41,6 +41,8 @@ Snapshot = Callable[[State, Presentation, Path], Path]
 """Saves what is presented of a state to a file, and returns that."""
 SAVING = "saving"
 """How the titles of jobs begin whose result would be lost."""
+SELECTED = "selection"
+"""Title of the job that shows what is selected."""
 
 
 class Session:
