@@ -49,6 +49,17 @@ class Review(Observable):
         """Number of candidates."""
         return len(self._rows)
 
+    def is_of(self, rows: NDArray[np.intp]) -> bool:
+        """Whether it is a review of some candidates.
+
+        Args:
+            rows: In the catalogue, ``(k,)``, in any order.
+
+        Returns:
+            Whether these are its candidates.
+        """
+        return set(rows.tolist()) == set(self._rows)
+
     # -- answers -------------------------------------------------------------------------------------------
 
     def answer_of(self, row: int) -> Answer:
@@ -82,6 +93,12 @@ class Review(Observable):
         if changed:
             self._feedback.update([self._rows[row] for row in changed], list(changed.values()))
             self.announce("answers")
+
+    def resume(self) -> None:
+        """Go on after a while: what was answered or named meanwhile is no look of this review."""
+        known = set(self._given)
+        self.take_answers()
+        self._before |= self._given.keys() - known
 
     @property
     def all_names(self) -> tuple[str, ...]:

@@ -67,6 +67,8 @@ class Session:
         folder: Where pictures are saved.
         visited: What was shown next to the scatter, to go back to.
         review: The review under way, or None.
+        closed_review: The one that was closed last.
+        search_again: Does the last search by examples once more, as the state is now.
         keeping: How it stands, kept for the next time.
     """
 
@@ -90,9 +92,11 @@ class Session:
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
         self.examples = Examples(state.catalogue, state.embedding, state.settings.common.gpu)
         self.review: Review | None = None
+        self.closed_review: Review | None = None
         self.keeping = Keeping(state, self.presentation)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
         self.visited: Visited[Detail] = Visited(self.presentation.detail)
+        self.search_again: Callable[[], None] = lambda: None
         self._said = 0
         self.presentation.subscribe(self._note_visit)
 
@@ -156,6 +160,17 @@ class Session:
         titles = [job.title for job in self.work.under_way if job.title.startswith(SAVING)]
         return f"still {', '.join(titles)}" if titles else ""
 
+    def drop_work(self) -> list[str]:
+        """Drop what is under way and has a name, except what is being saved.
+
+        Returns:
+            What was dropped.
+        """
+        dropped = self.work.drop(lambda job: bool(job.title) and not job.title.startswith(SAVING))
+        self.presentation.awaits_neighbours = False
+        self.poll()
+        return dropped
+
     def show_detail(self, title: str, get: Callable[[], Detail]) -> None:
         """Get a detail in the background, and show it unless another one was asked for meanwhile.
 
@@ -173,6 +188,14 @@ class Session:
     def close_curve(self) -> None:
         """Show what was there before a curve over numbers of clusters, which can no longer be clicked."""
         if isinstance(self.presentation.detail, ElbowCurve | SilhouetteCurve):
+            self.presentation.detail = self.visited.now
+
+    def close_review(self) -> None:
+        """Close the review, and show what was there before it; the same candidates' goes on where it stopped."""
+        self.closed_review, self.review = self.review, None
+        self.work.cancel("review")
+        if isinstance(self.presentation.detail, ReviewPage):
+            self.work.cancel("detail")
             self.presentation.detail = self.visited.now
 
     def calculation(self, job: Job) -> Callable[..., NDArray[Any]]:

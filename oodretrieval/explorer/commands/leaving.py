@@ -1,4 +1,4 @@
-"""The help over everything, one step back, and the way out."""
+"""The help over everything, one step back, an end to what is under way, and the way out."""
 
 from oodretrieval.explorer.details import ElbowCurve, SilhouetteCurve
 from oodretrieval.explorer.prompt import Prompt
@@ -29,13 +29,24 @@ def step_back(session: Session) -> None:
         presentation.tool = ""
         session.say("the pointer moves the view")
     elif session.review is not None:
-        session.review = None
+        session.close_review()
         session.say("the review is closed; v goes on with it, all answers are kept")
     elif session.state.selection.selected is not None:
         session.state.selection.clear()
         session.say("nothing selected")
     else:
         session.say("Ctrl + w closes the window")
+
+
+def cancel(session: Session) -> None:
+    """Drop what is under way, but not what is being saved.
+
+    Args:
+        session: Whose view.
+    """
+    dropped = session.drop_work()
+    unsaved = f"; {session.unsaved}" if session.unsaved else ""
+    session.say((f"cancelled: {', '.join(dropped)}" if dropped else "nothing to cancel") + unsaved)
 
 
 def leave(session: Session) -> None:

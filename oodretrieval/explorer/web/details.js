@@ -161,6 +161,7 @@ function detail(model, pointer, held, commands) {
     shownKind = content.kind
     body.replaceChildren(drawers[content.kind] ? drawers[content.kind](content) : "")
     body.scrollTop = content.kind === "review" ? scrolled : 0
+    body.querySelector(".review .now")?.scrollIntoView({ block: "nearest" }) // the one that a key answers for
     tick()
   }
   const tick = () => { // what is selected among the candidates that are shown
