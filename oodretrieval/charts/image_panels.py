@@ -1,10 +1,14 @@
 """The four panels of an image: entropy, score of each segment, truth, predicted classes."""
 
 import textwrap
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from matplotlib.legend import Legend
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
@@ -48,6 +52,25 @@ def draw_four_panels(figure: FigureBase, view: ImageView, legend_columns: int = 
             axis.add_patch(frame(view.box))
 
 
+def fit_legends(figure: FigureBase, most: int) -> None:
+    """Give legends of panels as many columns as there is room for: none is wider than the part of its panel.
+
+    Args:
+        figure: With the panels where they stay.
+        most: Columns.
+    """
+    whole: Any = figure
+    for axes in whole.axes:
+        legend = axes.get_legend()
+        if legend is None:
+            continue
+        room = axes.get_subplotspec().get_position(figure).width * whole.bbox.width
+        names, handles = [text.get_text() for text in legend.get_texts()], legend.legend_handles
+        for columns in range(most, 0, -1):
+            if _add_legend(axes, handles, names, columns).get_window_extent().width <= room:
+                break
+
+
 def four_panel_figure(view: ImageView, title: str) -> Figure:
     """The four panels as a picture of their own.
 
@@ -65,6 +88,7 @@ def four_panel_figure(view: ImageView, title: str) -> Figure:
     figure.suptitle(textwrap.fill(title, _LETTERS), y=0.995, va="top")
     inches = figure.get_size_inches()[1]
     figure.subplots_adjust(0.01, 0.75 / inches, 0.945, 1 - 0.8 / inches)
+    fit_legends(figure, most=6)
     return figure
 
 
@@ -88,11 +112,19 @@ def _legend(axis: Axes, mapping: ClassMapping, present: NDArray[np.integer], col
     handles = [
         Patch(color=hex_colour(mapping[i][1]), label=mapping[i][0]) for i in map(int, present) if i in mapping
     ]
-    axis.legend(
-        handles=handles,
+    _add_legend(axis, handles, [str(handle.get_label()) for handle in handles], columns)
+
+
+def _add_legend(axis: Axes, handles: Sequence[Artist], names: Sequence[str], columns: int) -> Legend:
+    return axis.legend(
+        handles,
+        names,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
         ncols=columns,
         fontsize=7,
         frameon=False,
+        handlelength=1.2,
+        handletextpad=0.5,
+        columnspacing=1.2,
     )

@@ -114,6 +114,7 @@ class NeighbourPage:
         pictures: Crop of each, ``(h, w, 3)``.
         captions: Text below each.
         relevant: Whether each neighbour is of the query's class; None where that is not known of all.
+        place: Number of the page, from 0.
     """
 
     heading: str
@@ -121,6 +122,7 @@ class NeighbourPage:
     pictures: tuple[NDArray[np.uint8], ...]
     captions: tuple[str, ...]
     relevant: tuple[bool, ...] | None
+    place: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -88,5 +88,18 @@ def meanings(state: State, row: int) -> str:
     return "\n".join(f"{fact.name} {fact.value}: {fact.meaning}" for fact in estimates)
 
 
+def short_meanings(state: State, row: int) -> str:
+    """What the numbers of a candidate mean, where the numbers themselves stand above.
+
+    Args:
+        state: Of its catalogue.
+        row: Of the candidate.
+
+    Returns:
+        One line for each estimate: its name, what that says; empty where there is none.
+    """
+    return "\n".join(f"{fact.name}: {fact.meaning}" for fact in facts(state, row) if fact.is_estimate)
+
+
 def _share_below(scores: NDArray[np.floating], row: int) -> float:
     return float((scores < scores[row]).mean())

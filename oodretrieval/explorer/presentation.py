@@ -28,12 +28,14 @@ class Thumbnail:
         pointer: Where the pointer is, in the view's own units.
         picture: Crop ``(h, w, 3)``; None while it is being read.
         caption: What is known of the segment, and where it comes from.
+        meanings: What its numbers mean, line by line.
     """
 
     row: int
     pointer: tuple[float, float]
     picture: NDArray[np.uint8] | None
     caption: str
+    meanings: str = ""
 
 
 class Presentation(Observable):

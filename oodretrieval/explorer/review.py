@@ -49,6 +49,17 @@ class Review(Observable):
         """Number of candidates."""
         return len(self._rows)
 
+    def is_of(self, rows: NDArray[np.intp]) -> bool:
+        """Whether it is a review of some candidates.
+
+        Args:
+            rows: In the catalogue, ``(k,)``, in any order.
+
+        Returns:
+            Whether these are its candidates.
+        """
+        return set(rows.tolist()) == set(self._rows)
+
     # -- answers -------------------------------------------------------------------------------------------
 
     def answer_of(self, row: int) -> Answer:
@@ -104,6 +115,12 @@ class Review(Observable):
         self.place = self.page.index(row)
         if self.answer_of(row) is not None:
             self._to_next_open()
+
+    def resume(self) -> None:
+        """Go on after a while: what was answered or named meanwhile is no look of this review."""
+        known = set(self._given)
+        self.take_answers()
+        self._before |= self._given.keys() - known
 
     @property
     def all_names(self) -> tuple[str, ...]:

@@ -69,6 +69,8 @@ class Session:
         folder: Where pictures are saved.
         visited: What was shown next to the scatter, to go back to.
         review: The review under way, or None.
+        closed_review: The one that was closed last.
+        search_again: Does the last search by examples once more, as the state is now.
         keeping: How it stands, kept for the next time.
     """
 
@@ -92,9 +94,11 @@ class Session:
         self.projections = Projections(state.catalogue, state.embedding, state.settings)
         self.examples = Examples(state.catalogue, state.embedding, state.settings.common.gpu)
         self.review: Review | None = None
+        self.closed_review: Review | None = None
         self.keeping = Keeping(state, self.presentation)
         self.folder = Path(state.settings.save_dir or state.catalogue.path / "pictures")
         self.visited: Visited[Detail] = Visited(self.presentation.detail)
+        self.search_again: Callable[[], None] = lambda: None
         self._said = 0
         self.presentation.subscribe(self._note_visit)
 
@@ -157,6 +161,17 @@ class Session:
         """What would be lost if the view closed now, in words; empty for nothing: tags are saved as they are given."""
         titles = [job.title for job in self.work.under_way if job.title.startswith(SAVING)]
         return f"still {', '.join(titles)}" if titles else ""
+
+    def drop_work(self) -> list[str]:
+        """Drop what is under way and has a name, except what is being saved.
+
+        Returns:
+            What was dropped.
+        """
+        dropped = self.work.drop(lambda job: bool(job.title) and not job.title.startswith(SAVING))
+        self.presentation.awaits_neighbours = False
+        self.poll()
+        return dropped
 
     def show_detail(self, title: str, get: Callable[[], Detail]) -> None:
         """Get a detail in the background, and show it unless another one was asked for meanwhile.

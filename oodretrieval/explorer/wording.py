@@ -35,6 +35,26 @@ def colouring_words(state: State) -> str:
     return f"coloured by {_COLOURED_BY.get(state.colouring, state.colouring)}"
 
 
+def page_words(place: int, size: int, number: int) -> str:
+    """Which part of a list a page of it shows.
+
+    Args:
+        place: Number of the page, from 0.
+        size: What a page holds.
+        number: Length of the list.
+
+    Returns:
+        To follow the words for the list; empty where one page shows all.
+
+    Example:
+        >>> page_words(1, 40, 60), page_words(0, 40, 12)
+        (', 41 to 60 (Page down: more)', '')
+    """
+    if number <= size:
+        return ""
+    return f", {place * size + 1} to {min((place + 1) * size, number)} (Page down: more)"
+
+
 def metric_words(metric: str) -> str:
     """A metric as people read it.
 

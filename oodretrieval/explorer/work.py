@@ -114,6 +114,22 @@ class Work:
         if slot in self._running:
             self._running[slot].cancelled.set()
 
+    def drop(self, unwanted: Callable[[Job], bool]) -> list[str]:
+        """Drop some of the jobs.
+
+        Args:
+            unwanted: Whether a job is dropped.
+
+        Returns:
+            Titles of those that were still wanted.
+        """
+        dropped = []
+        for slot, job in {**self._running, **self._waiting}.items():
+            if unwanted(job):
+                dropped += [] if job.cancelled.is_set() else [job.title]
+                self.cancel(slot)
+        return dropped
+
     def stop(self) -> None:
         """Drop everything."""
         for slot in list(self._running):

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.clips import clip_names
+from oodretrieval.results.candidates import score_name
 from oodretrieval.results.segment_classes import SegmentClasses
 from oodretrieval.results.tagged import CandidateRows, read_tags
 from oodretrieval.search.row_comparisons import Column, Groups
@@ -18,7 +19,8 @@ class Columns(Mapping[str, Column]):
 
     ``predicted`` and ``truth`` are names of classes, ``unknown`` is whether the network never learned it by truth,
     ``image`` and ``drive`` (the image's name without its last number) say where it is, ``score`` is what it was
-    selected by, ``tags`` what a person named it and ``cluster`` its group, from 1, 0 for none.
+    selected by, which has its own name, too, such as ``novelty``, ``tags`` what a person named it and ``cluster`` its
+    group, from 1, 0 for none.
 
     Args:
         catalogue: Whose segments.
@@ -45,7 +47,7 @@ class Columns(Mapping[str, Column]):
         if classes.has_truth:
             self._derived |= {"truth": lambda: classes.truth_names, "unknown": lambda: classes.unknown}
         if SELECT_SCORE in self._table.columns:
-            self._derived["score"] = lambda: self._table[SELECT_SCORE].to_numpy(np.float64)
+            self._derived |= dict.fromkeys(("score", *_own_name(catalogue)), self._scores)
         self._changing: dict[str, Callable[[], Column]] = {
             "tags": tags,
             "cluster": self._cluster_numbers,
@@ -83,9 +85,19 @@ class Columns(Mapping[str, Column]):
         groups = CandidateRows(catalogue).groups(read_tags(catalogue))
         return cls(catalogue, SegmentClasses(catalogue), lambda: groups)
 
+    def _scores(self) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = self._table[SELECT_SCORE].to_numpy(np.float64)
+        return scores
+
     def _cluster_numbers(self) -> NDArray[np.int64]:
         clusters = self._clusters()
         return np.zeros(len(self._table), np.int64) if clusters is None else clusters + 1
+
+
+def _own_name(catalogue: Catalogue) -> tuple[str, ...]:
+    """What views call the score of a catalogue, as a column of that name; none where it is no word or is taken."""
+    name = score_name(str(catalogue.settings.get("select_by", ""))).replace(" ", "_")
+    return (name,) if name.isidentifier() and name not in catalogue.segments.columns else ()
 
 
 def filtered_rows(catalogue: Catalogue, text: str) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import io
 import keyword
 import tokenize
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -225,10 +226,9 @@ class _Evaluation:
 def _readable(line: str, keywords: dict[int, str]) -> str:
     """The line with every keyword that may be a column, and ``contains``, spelt so that :mod:`ast` reads it."""
     letters = list(line)
-    try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(line.lstrip()).readline))
-    except (tokenize.TokenError, SyntaxError):
-        return line  # which `ast` refuses, too, and says where
+    tokens: list[tokenize.TokenInfo] = []
+    with suppress(tokenize.TokenError, SyntaxError):  # which `ast` refuses, too, and says where
+        tokens.extend(tokenize.generate_tokens(io.StringIO(line.lstrip()).readline))
     indent = len(line) - len(line.lstrip())
     for token in tokens:
         word, start = token.string, token.start[1] + indent

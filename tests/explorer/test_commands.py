@@ -82,11 +82,13 @@ def test_hover_shows_the_thumbnail_next_to_the_pointer_and_takes_it_away(drive):
     assert changed(drive, lambda: drive.hover(3))
     assert drive.presentation.hovered == 3
     box = drive.overlay.thumbnail
-    picture, text = box.offsetbox.get_children()
+    picture, text, meaning = box.offsetbox.get_children()
     image = read_image(drive.session.pictures.image_path(3))
     [(left, top, right, bottom)] = crop_boxes(drive.state.segments.table.iloc[[3]])
     np.testing.assert_array_equal(picture.get_data(), image[top:bottom, left:right])
     assert "predicted car, IoU 0.13" in text.get_text()
+    said = "Predicted IoU: Estimated overlap with a true object, 0 to 1."
+    assert meaning.get_text().replace("\n", " ") == said
     extent = box.get_window_extent(drive.canvas.get_renderer())
     assert np.hypot(*(np.clip(drive.place(3), extent.min, extent.max) - drive.place(3))) < 60
     assert extent.x0 >= 0 and extent.y0 >= 0
@@ -146,7 +148,20 @@ def test_a_long_path_is_said_to_its_end(drive, progress):
 
 def caption(drive):
     """What is said next to the pointer, without its breaks."""
-    return drive.overlay.thumbnail.offsetbox.get_children()[-1].get_text().replace("\n", " ")
+    return drive.overlay.thumbnail.offsetbox.get_children()[1].get_text().replace("\n", " ")
+
+
+@pytest.mark.parametrize("size", [(12.8, 6.7), (16, 9.8)])
+def test_what_is_said_next_to_the_pointer_is_within_the_window(tmp_path, size):
+    drive = open_explorer(make_catalogue(tmp_path, 60, select_by="novelty"), size=size)
+    for row in range(60):
+        drive.hover(row)
+        box = drive.overlay.thumbnail
+        said = box.offsetbox.get_children()[-1].get_text()
+        assert said.splitlines()[0].startswith("Predicted IoU: ") and "Novelty: Higher is more" in said
+        extent = box.get_window_extent(drive.canvas.get_renderer())
+        whole = drive.explorer.figure.bbox
+        assert min(extent.x0, extent.y0) >= 0 and extent.x1 <= whole.x1 and extent.y1 <= whole.y1
 
 
 def test_hover_takes_the_nearest_of_two_points(drive):
@@ -295,9 +310,10 @@ def test_ctrl_and_the_wheel_show_more_and_fewer_neighbours(drive):
     drive.press("]")
     assert drive.state.neighbours == 11, "there are no more"
     assert "no more" in drive.presentation.status
-    axes = next(iter(drive.rows))
-    drive.wheel(axes, -1)
     drive.wheel(next(iter(drive.rows)), -1)
+    assert drive.state.neighbours == 11, "among candidates the wheel turns pages, and there is one"
+    drive.wheel(next(iter(drive.rows)), -1, held="control")
+    drive.wheel(next(iter(drive.rows)), -1, held="control")
     assert drive.state.neighbours == 9 and len(drive.rows) == 10
     assert drive.presentation.status == "9 neighbours"
 
@@ -618,6 +634,8 @@ def test_a_tag_that_differs_by_capitals_alone_is_said(tmp_path):
 
 def test_a_review_by_keys(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.press("1", "backspace")
+    assert drive.presentation.status == "nothing to cancel"
     drive.press("1")
     assert "v starts one" in drive.presentation.status
     drive.press("v")
@@ -643,6 +661,16 @@ def test_a_review_by_keys(tmp_path):
     assert "a tag is one line" in drive.presentation.prompt.problem
     drive.press("escape", "enter", "escape")
     assert drive.session.review is None and drive.state.tags.count("not of interest") == 9
+    assert drive.detail == "selection", "what was there before"
+    drive.press("v")
+    assert drive.detail == "review" and drive.session.review is review and review.looks == 12, "it goes on"
+    row = review.page[0]
+    drive.press("escape")
+    drive.state.tags.tag([row], "pony")
+    drive.press("v")
+    assert review.progress == "3 of interest in 12 looks; 1 of these had an answer or a name before"
+    drive.press("escape", "x", "/", *"class == 1", "enter", "v")
+    assert drive.session.review is not review and drive.session.review.looks == 0, "of other candidates"
 
 
 def test_what_had_a_name_before_a_review_is_no_look(tmp_path):
@@ -1191,6 +1219,20 @@ def test_a_search_by_an_image_a_box_in_it_or_a_description(tmp_path, monkeypatch
     assert called == [
         {"image": ("a photo.png", ()), "box": ("a photo.png", (1, 2, 5, 6)), "text": "a dog"}[asked]
     ]
+
+
+def test_a_search_is_done_again_for_another_number_or_filter(tmp_path):
+    drive = searching(tmp_path)
+    drive.state.selection.select([3])
+    drive.press(";", "enter", "[", "[")
+    page = drive.presentation.detail
+    assert drive.detail == "found" and len(page.rows) == 8 and page.heading.startswith("8 like ")
+    drive.press("/", *"class == 1", "enter")
+    rows = np.array(drive.presentation.detail.rows)
+    assert drive.detail == "found" and (drive.state.segments.table["class"].to_numpy()[rows] == 1).all()
+    drive.click(3)
+    drive.press("]")
+    assert drive.detail == "image", "only where what was found is shown"
 
 
 def test_a_search_finds_nothing_that_repeats_an_example_in_a_near_frame(tmp_path):

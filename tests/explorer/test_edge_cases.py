@@ -99,7 +99,7 @@ def test_an_image_that_has_gone(catalogue):
     path = drive.session.pictures.image_path(0)
     path.unlink()
     drive.hover(0)
-    picture, _ = drive.overlay.thumbnail.offsetbox.get_children()
+    picture, *_ = drive.overlay.thumbnail.offsetbox.get_children()
     np.testing.assert_array_equal(picture.get_data(), blank_picture(THUMBNAIL))
     for button in ("left", "middle"):
         for held in ("", "control"):

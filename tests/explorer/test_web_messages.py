@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import socket
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from driving import PATIENCE, make_catalogue
+from driving import PATIENCE, make_catalogue, wait_for
 
 pytest.importorskip("panel")
 
@@ -233,6 +234,17 @@ def test_questions_are_answered_in_a_field(script, session):
     assert session.state.groups == 3
     script.send("clusters", number=4)
     assert session.state.groups == 4
+
+
+def test_the_page_cancels_what_is_under_way(script, session):
+    release, seen = threading.Event(), []
+    session.work.immediate = False
+    session.work.start("a", "counting", lambda job: release.wait(PATIENCE), seen.append)
+    script.send("cancel")
+    assert script.page.status == {"said": "cancelled: counting", "progress": ""}
+    release.set()
+    wait_for(lambda: not session.poll())
+    assert not seen
 
 
 def test_a_review_by_keys_and_clicks(script, session):

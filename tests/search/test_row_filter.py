@@ -107,6 +107,7 @@ def test_what_is_missing_is_missing_at_the_end(text):
         ("1 / 0 > iou", "division", "1 / 0"),
         ("1 == 1", "names a column", "1 == 1"),
         ("(class == 2", "cannot be read", None),
+        ("class == 2 and (", "never closed", "("),
         ('name == "car', "cannot be read", None),
         ("", "empty", None),
         ("not " * 900, "at most|cannot be read", None),

@@ -1,6 +1,6 @@
 """Candidates by rank: the contact sheet, one after the other, and the threshold."""
 
-from oodretrieval.explorer.commands.neighbours import show_neighbours
+from oodretrieval.explorer.commands.neighbours import show_neighbours, turn_neighbours
 from oodretrieval.explorer.commands.pointer import show_image, show_panels
 from oodretrieval.explorer.commands.selected import turn_selection
 from oodretrieval.explorer.details import CandidatePage, FourPanels, NeighbourPage
@@ -24,23 +24,34 @@ def show_candidates(session: Session) -> None:
 
 
 def next_page(session: Session) -> None:
-    """Show the next page of the contact sheet, or of what is selected.
+    """Show the next page of the contact sheet, of what is selected, or of neighbours.
 
     Args:
         session: Whose view.
     """
-    if not turn_selection(session, 1):
+    if not _turn_sheet(session, 1):
         _turn(session, 1)
 
 
 def previous_page(session: Session) -> None:
-    """Show the page of the contact sheet, or of what is selected, before.
+    """Show the page of the contact sheet, of what is selected, or of neighbours before.
 
     Args:
         session: Whose view.
     """
-    if not turn_selection(session, -1):
+    if not _turn_sheet(session, -1):
         _turn(session, -1)
+
+
+def turn_shown(session: Session, by: int) -> None:
+    """Show another page of the candidates that are shown; nothing happens where none are.
+
+    Args:
+        session: Whose view.
+        by: How many pages; negative ones lead back.
+    """
+    if not _turn_sheet(session, by) and isinstance(session.presentation.detail, CandidatePage):
+        _turn(session, by)
 
 
 def next_candidate(session: Session) -> None:
@@ -100,6 +111,11 @@ def _ranking(session: Session) -> Ranking | None:
         session.say("no candidate is shown; change the filter, or show hidden colours again")
         return None
     return ranking
+
+
+def _turn_sheet(session: Session, by: int) -> bool:
+    """Show another page of what is selected, or of neighbours, where one is shown; returns whether it was."""
+    return turn_selection(session, by) or turn_neighbours(session, by)
 
 
 def _turn(session: Session, by: int) -> None:

@@ -1,4 +1,4 @@
-"""The help over everything, one step back, and the way out."""
+"""The help over everything, one step back, an end to what is under way, and the way out."""
 
 from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
 from oodretrieval.explorer.commands.reviewing import REVIEWED
@@ -46,7 +46,8 @@ def close_review(session: Session) -> None:
     Args:
         session: Whose view.
     """
-    session.review = None
+    session.closed_review, session.review = session.review, None
+    session.work.cancel("review")
     if session.work.coming("detail") == REVIEWED:
         session.work.cancel("detail")
     if isinstance(session.presentation.detail, ReviewPage):
@@ -55,6 +56,17 @@ def close_review(session: Session) -> None:
         follow_ranking(session, given)
         follow_selection(session, show_candidates, given)
     session.say("the review is closed; v goes on with it, all answers are kept")
+
+
+def cancel(session: Session) -> None:
+    """Drop what is under way, but not what is being saved.
+
+    Args:
+        session: Whose view.
+    """
+    dropped = session.drop_work()
+    unsaved = f"; {session.unsaved}" if session.unsaved else ""
+    session.say((f"cancelled: {', '.join(dropped)}" if dropped else "nothing to cancel") + unsaved)
 
 
 def leave(session: Session) -> None:

@@ -68,7 +68,12 @@ MENUS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "=": "Repeats once, or all",
         },
         "Clusters": {"c": "Find clusters …", "#": "Next method"},
-        "Help": {"?": "Mouse and keys", "escape": "One step back", "ctrl+w": "Close the window"},
+        "Help": {
+            "?": "Mouse and keys",
+            "escape": "One step back",
+            "backspace": "Cancel what is under way",
+            "ctrl+w": "Close the window",
+        },
     }
 )
 """Menu → trigger → label; a command that is in none is in the last menu, under what it does."""
@@ -86,8 +91,8 @@ BUTTONS: Mapping[str, str] = MappingProxyType(
 """Trigger → label of the buttons for one candidate."""
 IN_NO_MENU = frozenset({"pointer", "ctrl+wheel up", "ctrl+wheel down"})
 """Triggers of commands that are there by another trigger, or that need the pointer."""
-ON_THE_PAGE = IN_NO_MENU | {"?", "escape", "/", "ctrl+w"}
-"""Those, and what the page has its own place for: the help button, the filter field, the browser itself."""
+ON_THE_PAGE = IN_NO_MENU | {"?", "escape", "/", "backspace", "ctrl+w"}
+"""Those, and what the page has its own place for: the help button, the filter field, *Cancel*, the browser itself."""
 LAST = "More"
 
 

@@ -2,7 +2,10 @@
 
 from oodretrieval.explorer.details import NeighbourPage
 from oodretrieval.explorer.session import Session
-from oodretrieval.explorer.wording import metric_words
+from oodretrieval.explorer.wording import metric_words, page_words
+
+PAGE = 40
+"""Neighbours on a page."""
 
 
 def show_neighbours(session: Session, row: int) -> None:
@@ -35,7 +38,7 @@ def follow_query(session: Session, changed: frozenset[str]) -> None:
     if changed & {"query", "space", "metric", "neighbours", "once", "filter", "hidden", "step"}:
         _search(session)
     if "found" in changed and (shown or session.presentation.awaits_neighbours):
-        _show_page(session)
+        _show_page(session, _place_of(session))
 
 
 def _search(session: Session) -> None:
@@ -52,13 +55,38 @@ def _search(session: Session) -> None:
     session.work.start("neighbours", "searching neighbours", lambda job: state.nearest(query), take)
 
 
-def _show_page(session: Session) -> None:
+def turn_neighbours(session: Session, by: int) -> bool:
+    """Show another page of the neighbours, where one is shown.
+
+    Args:
+        session: Whose view.
+        by: How many pages; negative ones lead back.
+
+    Returns:
+        Whether one was shown.
+    """
+    shown = session.presentation.detail
+    if isinstance(shown, NeighbourPage):
+        _show_page(session, shown.place + by)
+    return isinstance(shown, NeighbourPage)
+
+
+def _place_of(session: Session) -> int:
+    """The page to stay on: of the query whose neighbours are shown already."""
+    shown = session.presentation.detail
+    if isinstance(shown, NeighbourPage) and shown.rows[0] == session.state.query:
+        return shown.place
+    return 0
+
+
+def _show_page(session: Session, place: int = 0) -> None:
     state, classes = session.state, session.state.segments.classes
-    query = state.query
-    found = state.found
-    if query is None or found is None:
+    query, everything = state.query, state.found
+    if query is None or everything is None:
         return
     session.presentation.awaits_neighbours = False
+    place = min(max(place, 0), max(len(everything) - 1, 0) // PAGE)
+    found = everything[place * PAGE : (place + 1) * PAGE]
     rows = (query, *(row for row, _ in found))
     known = [classes.same_class(query, row) for row, _ in found]
     relevant = None if any(same is None for same in known) else tuple(bool(same) for same in known)
@@ -69,13 +97,14 @@ def _show_page(session: Session) -> None:
         for name, (_, away), times in zip(names[1:], found, often[1:], strict=True)
     )
     captions = (names[0] + often[0], *near)
-    heading = f"{len(found)} nearest neighbours by {metric_words(state.metric)} distance"
+    heading = f"{len(everything)} nearest neighbours by {metric_words(state.metric)} distance"
+    heading += page_words(place, PAGE, len(everything))
     heading += " (approximate: some may be missing)" if state.search.is_approximate else ""
     heading += "; ×n: seen n times in near frames, = shows all" if any(often) else ""
 
     def read() -> NeighbourPage:
         pictures = session.thumbnails.of_rows(rows)
-        return NeighbourPage(heading, rows, pictures, captions, relevant)
+        return NeighbourPage(heading, rows, pictures, captions, relevant, place)
 
     session.show_detail("neighbours", read)
 

@@ -11,6 +11,7 @@ from oodretrieval.explorer.commands.candidates import follow_ranking, show_candi
 from oodretrieval.explorer.commands.neighbours import follow_query
 from oodretrieval.explorer.commands.pointer import follow_captions, leave_segment
 from oodretrieval.explorer.commands.reviewing import follow_tags
+from oodretrieval.explorer.commands.searching import follow_search
 from oodretrieval.explorer.commands.selected import follow_selection
 from oodretrieval.explorer.session import Session
 from oodretrieval.explorer.settings import METHOD_NAMES
@@ -33,6 +34,7 @@ def start(session: Session) -> None:
     session.state.subscribe(partial(follow_selection, session, show_candidates))
     session.state.subscribe(partial(follow_tags, session))
     session.state.subscribe(partial(follow_captions, session))
+    session.state.subscribe(partial(follow_search, session))
     restored = session.keeping.restore()
     session.state.history.forget()
     if session.state.tags.problem:

@@ -24,6 +24,11 @@ def start_review(session: Session) -> None:
     if not len(rows):
         session.say("nothing to review: only repetitions are shown")
         return
+    closed = session.closed_review
+    if closed is not None and closed.is_of(rows):
+        closed.resume()
+        _begin(session, closed)
+        return
     prior = usable_prior(state.segments.scores[rows] if state.segments.select_by else None)
     everything = len(rows) == len(state)
 
@@ -32,11 +37,15 @@ def start_review(session: Session) -> None:
         return Review(state.tags, RelevanceFeedback(vectors, prior, seed=state.settings.seed), rows)
 
     def take(review: Review) -> None:
-        session.review = review
         review.subscribe(lambda changed: _show(session, review))
-        next_review_page(session)
+        _begin(session, review)
 
     session.work.start("review", f"ranking {len(rows)} candidates", lambda job: begin(), take)
+
+
+def _begin(session: Session, review: Review) -> None:
+    session.review = review
+    next_review_page(session)
 
 
 def next_review_page(session: Session) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -113,9 +114,22 @@ def _by_example(session: Session, text: str) -> _Search:
     return _Search(words, lambda: session.examples.of_image(path, box), none, session.state.metric)
 
 
+def follow_search(session: Session, changed: frozenset[str]) -> None:
+    """Search again where what was found is shown, and how much or what of is wanted has changed.
+
+    Args:
+        session: Whose view.
+        changed: Attributes of the state.
+    """
+    wanted = {"neighbours", "once", "filter", "hidden", "step"}
+    if changed & wanted and isinstance(session.presentation.detail, FoundPage):
+        session.search_again()
+
+
 def _show(session: Session, search: _Search) -> None:
     """Search away from the view, and show what was found."""
     state = session.state
+    session.search_again = partial(_show, session, search)
     tags = state.tags
     unlike = np.zeros(0, np.intp)
     if NOT_OF_INTEREST in tags.names:

@@ -6,6 +6,7 @@ import numpy as np
 
 from oodretrieval.explorer.details import KeysHelp, SelectionPage
 from oodretrieval.explorer.session import SELECTED, Session
+from oodretrieval.explorer.wording import page_words
 
 FEW = (5, 4)
 """Candidates in a line, and lines of a page, of small selections."""
@@ -31,19 +32,13 @@ def show_selection(session: Session, place: int = 0) -> None:
         rows = rows[np.argsort(-ranking.scores[rows], kind="stable")]
     page = tuple(rows[place * size : (place + 1) * size].tolist())
     captions = tuple(session.short_name(row) for row in page)
-    heading = f"{len(rows)} selected{_part(place, size, len(rows))}; Shift + click takes one out"
+    heading = f"{len(rows)} selected{page_words(place, size, len(rows))}; Shift + click takes one out"
 
     def read() -> SelectionPage:
         pictures = session.thumbnails.of_rows(page)
         return SelectionPage(heading, page, pictures, captions, columns, lines, place)
 
     session.show_detail(SELECTED, read)
-
-
-def _part(place: int, size: int, number: int) -> str:
-    if number <= size:
-        return ""
-    return f", {place * size + 1} to {min((place + 1) * size, number)} (Page down: more)"
 
 
 def turn_selection(session: Session, by: int) -> bool:

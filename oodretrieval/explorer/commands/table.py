@@ -81,8 +81,13 @@ MOUSE: tuple[SegmentCommand | Command, ...] = (
     SegmentCommand(
         "shift+left", "Shift + left button", "select the segment, too, or no longer", selecting.toggle_segment
     ),
-    Command("wheel up", "wheel up", "zoom in at the pointer; dragging moves the view", moving.zoom_in),
-    Command("wheel down", "wheel down", "zoom out", moving.zoom_out),
+    Command(
+        "wheel up",
+        "wheel up",
+        "zoom in at the pointer; dragging moves the view. Among candidates: upwards",
+        moving.zoom_in,
+    ),
+    Command("wheel down", "wheel down", "zoom out. Among candidates: downwards", moving.zoom_out),
     Command("ctrl+wheel up", "Ctrl + wheel up", "one neighbour more", neighbours.more_neighbours),
     Command("ctrl+wheel down", "Ctrl + wheel down", "one neighbour less", neighbours.fewer_neighbours),
     SegmentCommand(
@@ -108,7 +113,7 @@ KEYS: tuple[Command, ...] = (
     Command(
         "pagedown",
         "Page down",
-        "next page of the contact sheet, or of what is selected",
+        "next page of the contact sheet, of what is selected, or of neighbours",
         candidates.next_page,
     ),
     Command("pageup", "Page up", "the page before", candidates.previous_page),
@@ -228,6 +233,7 @@ KEYS: tuple[Command, ...] = (
         "one step back: closes the help, a question, the elbow, the lasso, the review; selects nothing",
         leaving.step_back,
     ),
+    Command("backspace", "Backspace", "cancel what is under way, except what is being saved", leaving.cancel),
     Command("ctrl+w", "Ctrl + w", "close the window; asks while something is being saved", leaving.leave),
 )
 """What keys do."""

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from oodretrieval.explorer.commands.candidates import turn_shown
 from oodretrieval.explorer.commands.leaving import step_back, toggle_help
 from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.table import Command, SegmentCommand, command_for
@@ -91,6 +92,16 @@ def turn_wheel(session: Session, up: bool, held: str = "", focus: tuple[float, f
     command = command_for(f"{held}wheel {'up' if up else 'down'}")
     if isinstance(command, Command):
         session.attempt(partial(command.run, session))
+
+
+def scroll_sheet(session: Session, up: bool) -> None:
+    """Take a turn of the wheel next to the scatter: another page of candidates, where these are shown.
+
+    Args:
+        session: Whose view.
+        up: Whether away from the person.
+    """
+    session.attempt(partial(turn_shown, session, -1 if up else 1))
 
 
 def trigger_of_key(key: str | None) -> str:

@@ -13,7 +13,7 @@ from matplotlib.text import Annotation
 
 from oodretrieval.charts.crop_sheets import clear, draw_candidates, draw_neighbours, draw_review
 from oodretrieval.charts.elbow import draw_elbow, draw_silhouette
-from oodretrieval.charts.image_panels import draw_four_panels, frame
+from oodretrieval.charts.image_panels import draw_four_panels, fit_legends, frame
 from oodretrieval.charts.palette import BLUE, RED
 from oodretrieval.explorer.commands.table import help_lines
 from oodretrieval.explorer.desktop.fitted_image import FittedImage
@@ -36,6 +36,12 @@ from oodretrieval.explorer.details import (
 
 _Sheet = CandidateGrid | NeighbourPage | ReviewPage
 """Drawn by functions that clear the figure, and use again what they find."""
+_BOTTOM = 0.09
+"""Where the lowest line of a sheet ends, as a share of the height."""
+_AROUND = 9.0
+"""Above and below a caption, with the frames, points."""
+_MOST_GAP = 4.0
+"""Between lines of a sheet, as a share of a crop's height."""
 _HEADING = 10.5
 """Size of a heading, points."""
 _TICK: dict[str, Any] = {
@@ -144,6 +150,17 @@ class DetailView:
         }
         return True
 
+    def is_at(self, x: float) -> bool:
+        """Whether a place is in this part of the window.
+
+        Args:
+            x: Pixels from the left.
+
+        Returns:
+            Whether it is.
+        """
+        return bool(self.figure.bbox.x0 <= x <= self.figure.bbox.x1)
+
     def clusters_at(self, axes: Axes | None, x: float | None) -> int | None:
         """The number of clusters under the pointer in the elbow curve.
 
@@ -196,9 +213,10 @@ class DetailView:
         axes.add_patch(frame(detail.box))
 
     def _draw_panels(self, detail: FourPanels) -> None:
-        draw_four_panels(self.figure, detail.view, legend_columns=4)
+        draw_four_panels(self.figure, detail.view)
         self.figure.suptitle(self._wrapped(detail.heading), fontsize=_HEADING)
         self.figure.subplots_adjust(0.01, 0.12, 0.925, 0.86)
+        fit_legends(self.figure, most=4)
         for axes in self.figure.axes:
             axes.set_title(axes.get_title(), fontsize=9)
             for bar in axes.child_axes:
@@ -228,7 +246,27 @@ class DetailView:
         self._rows = dict(zip(drawn, rows, strict=True))
         title = self._wrapped(heading)
         self.figure.suptitle(title, fontsize=_HEADING, y=0.985, va="top")
-        self.figure.subplots_adjust(0.02, 0.09, 0.985, top - 0.02 * max(title.count("\n") - 1, 0))
+        top -= 0.02 * max(title.count("\n") - 1, 0)
+        self._make_room(drawn, size, top - _BOTTOM)
+        self.figure.subplots_adjust(0.02, _BOTTOM, 0.985, top)
+
+    def _make_room(self, drawn: Sequence[Axes], size: float, height: float) -> None:
+        """Part the lines of a sheet so far that what stands below a crop is seen.
+
+        Args:
+            drawn: Where crops are.
+            size: Of letters, pixels.
+            height: Of all lines, as a share of the figure's.
+        """
+        if not drawn:
+            return
+        place: Any = drawn[-1].get_subplotspec()
+        grid = place.get_gridspec()
+        most = max(axes.get_xlabel().count("\n") + 1 for axes in drawn)
+        wanted = (1.25 * most * size + _AROUND * self.figure.dpi / 72) / self.figure.bbox.height
+        left = height - wanted * (grid.nrows - 1)
+        needed = wanted * grid.nrows / left if left > 0 else np.inf
+        grid.hspace = max(grid.hspace, min(needed, _MOST_GAP))
 
     def _wrapped(self, heading: str) -> str:
         """A heading in lines that fit the width of the figure."""

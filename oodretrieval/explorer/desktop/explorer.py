@@ -10,7 +10,13 @@ from oodretrieval.experiment.settings import flat, from_mapping
 from oodretrieval.explorer.commands.clusters import find_clusters
 from oodretrieval.explorer.commands.opening import start
 from oodretrieval.explorer.commands.pointer import leave_segment
-from oodretrieval.explorer.commands.triggers import move_pointer, press_button, press_key, turn_wheel
+from oodretrieval.explorer.commands.triggers import (
+    move_pointer,
+    press_button,
+    press_key,
+    scroll_sheet,
+    turn_wheel,
+)
 from oodretrieval.explorer.desktop.dragging import Dragging
 from oodretrieval.explorer.desktop.figure_view import FigureView
 from oodretrieval.explorer.desktop.snapshot import SIZE, save_snapshot
@@ -214,14 +220,16 @@ class Explorer:
             press_button(self.session, _held(event) + BUTTONS[button], self.view.row_at(event))
 
     def _scrolled(self, event: MouseEvent) -> None:
-        if self._mouse_is_taken() or not self.view.is_pointed_at(event):
+        if self._mouse_is_taken():
             return
-        inside = event.inaxes is self.view.scatter.axes
-        held = (
-            "ctrl+" if _held(event) == "ctrl+" or not inside else ""
-        )  # among candidates there is nothing to zoom
-        focus = self.view.scatter.in_plane(event.x, event.y) if inside else None
-        turn_wheel(self.session, event.step > 0, held, focus)
+        held = "ctrl+" if _held(event) == "ctrl+" else ""
+        if event.inaxes is self.view.scatter.axes:
+            focus = self.view.scatter.in_plane(event.x, event.y)
+            turn_wheel(self.session, event.step > 0, held, focus)
+        elif held and self.view.is_pointed_at(event):
+            turn_wheel(self.session, event.step > 0, held)
+        elif not held and self.view.detail.is_at(event.x):
+            scroll_sheet(self.session, event.step > 0)
 
     def _pressed(self, event: KeyEvent) -> None:
         press_key(self.session, event.key)

@@ -24,12 +24,14 @@ from oodretrieval.explorer.prompt import Prompt
 _SPINNER = "◐◓◑◒"
 _SHORTEST = 110
 """A thumbnail's longer side on screen, pixels at 100 dpi."""
-_ROOM = 215
+_ROOM = 290
 """What a thumbnail with its caption takes next to the pointer, pixels at 100 dpi."""
 _WIDEST = 92
 """Letters in a line of a question."""
 _NARROW = 52
 """Letters in a line next to the pointer."""
+_FINE = 52
+"""The same of what numbers mean, in smaller ones."""
 _STATUS = 9.5
 """Size of the status line, points."""
 _LETTER = 0.58
@@ -137,7 +139,7 @@ class Overlay:
     def _write_texts(self) -> None:
         shown = self._presentation
         sign = _SPINNER[shown.turns % len(_SPINNER)]
-        self.working.set_text(f"{sign} {shown.progress}" if shown.progress else "")
+        self.working.set_text(f"{sign} {shown.progress} · Backspace cancels" if shown.progress else "")
         self.bottom.set_text(self._status_lines())
         prompt = shown.prompt
         self.question.set_text("" if prompt is None else _asked(prompt))
@@ -201,10 +203,13 @@ def _thumbnail_box(figure: Figure, shown: Thumbnail) -> AnnotationBbox:
     lines = shown.caption.replace(" · ", "\xa0· ").splitlines()  # no line begins with a dot
     caption = "\n".join(textwrap.fill(line, _NARROW).replace("\xa0", " ") for line in lines)
     parts.append(TextArea(caption, textprops={"fontsize": 8.5, "linespacing": 1.25}))
+    if shown.meanings:
+        said = "\n".join(textwrap.fill(line, _FINE) for line in shown.meanings.splitlines())
+        parts.append(TextArea(said, textprops={"fontsize": 7.5, "linespacing": 1.25, "color": "#555555"}))
     x, y = shown.pointer
     width, height = figure.bbox.size
     edge = width / 2 if x < width / 2 else width  # the box stays on its side of the figure
-    right, up = x + _ROOM * figure.dpi / 100 < edge, y < height * 0.65
+    right, up = x + _ROOM * figure.dpi / 100 < edge, y < height * 0.55
     box = AnnotationBbox(
         VPacker(children=parts, align="center", pad=3, sep=4),
         shown.pointer,

@@ -29,7 +29,7 @@ function statusBar(model) {
   const said = h("div", { class: "said", role: "status" })
   const what = h("span")
   const busy = h("div", { class: "busy" }, h("span", { class: "spin" }), what,
-    h("button", { title: "Drop what is under way", onclick: () => model.send_msg({ type: "cancel" }) }, "Cancel"))
+    h("button", { title: "Drop what is under way (Backspace)", onclick: () => model.send_msg({ type: "cancel" }) }, "Cancel"))
   const draw = () => {
     said.textContent = model.status.said ?? ""
     what.textContent = model.status.progress ?? ""

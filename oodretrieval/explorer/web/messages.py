@@ -49,7 +49,7 @@ class Messages:
             "untag": self._untag,
             "tool": self._use,
             "review": self._look_at,
-            "cancel": lambda message: self._cancel(),
+            "cancel": lambda message: choose_command(self._session, "backspace"),
         }
 
     def take(self, message: dict[str, Any]) -> None:
@@ -204,8 +204,3 @@ class Messages:
         review = self._session.review
         if review is not None:
             review.move(int(message["place"]) - review.place)
-
-    def _cancel(self) -> None:
-        self._session.work.stop()
-        self._session.say("cancelled")
-        self._session.poll()
