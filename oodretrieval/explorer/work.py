@@ -136,10 +136,13 @@ class Work:
             self.cancel(slot)
 
     def coming(self, slot: str) -> str:
-        """What a slot will deliver: the title of its newest job that is still wanted; empty for none.
+        """What a slot will deliver.
 
         Args:
             slot: Which one.
+
+        Returns:
+            The title of its newest job that is still wanted; empty for none.
         """
         job = self._waiting.get(slot) or self._running.get(slot)
         return job.title if job is not None and not job.cancelled.is_set() else ""
