@@ -155,6 +155,7 @@ def _evaluate_quietly(settings: DemoSettings, run: Run, catalogue: str) -> dict[
             "dataset": settings.dataset,
             **_selecting(settings),
             "min_pixels": MIN_PIXELS,
+            "gpu": settings.common.gpu,
             "limit": settings.common.limit,
             "root": settings.common.root,
             "save_dir": settings.save_dir,

@@ -38,6 +38,8 @@ def test_the_demo_finds_unknown_things_and_draws_them(configuration, tmp_path, c
         assert result["selection"]["objects"] > 0
         assert result["selection"]["hit"] > 0
         assert "unknown" in caplog.text and "retrieval mAP" in caplog.text
+        devices = [text for text in caplog.messages if text.startswith("running on")]
+        assert devices and all("CPU (as asked)" in text for text in devices)
     assert [Path(path).name for path in result["pictures"]] == [
         "candidates.png",
         "objects.png",

@@ -31,7 +31,7 @@ def discover_embedding_space(settings: ExplorerSettings, run: Run) -> dict[str, 
     problem = display_problem() if settings.host == "auto" else None
     if settings.host == "browser" or problem is not None:
         if problem is not None:
-            logger.info("%s: the explorer is a page in the browser instead of a window", problem)
+            logger.info("%s; the explorer is a page in the browser instead of a window", problem)
         require_page()
         # only now: Panel takes a while
         from oodretrieval.explorer.web.server import discover_in_browser

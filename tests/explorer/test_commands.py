@@ -673,6 +673,18 @@ def test_a_review_by_keys(tmp_path):
     assert drive.session.review is not review and drive.session.review.looks == 0, "of other candidates"
 
 
+def test_no_line_of_a_review_s_heading_ends_with_a_key(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.state.tags.tag([3], "thing")
+    drive.press("v")
+    for length in range(50, 75):  # wherever the line is broken
+        drive.state.tags.rename(drive.state.tags.names[0], "t" * length)
+        lines = drive.right.get_suptitle().splitlines()
+        assert any("ttt" in line for line in lines) and not [
+            line for line in lines if line.endswith(("2", " w"))
+        ]
+
+
 def test_what_had_a_name_before_a_review_is_no_look(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
     rows = drive.state.ranking.rows

@@ -83,6 +83,24 @@ class Window:
         self.until(hovered=row)
 
 
+SIGTERM_IN_THE_LOOP = """
+import os, signal, sys
+from matplotlib import pyplot as plt
+from oodretrieval.explorer import Explorer
+from oodretrieval.explorer.desktop.window import ended_by_sigterm
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as of what a shell starts with &
+plt.switch_backend("QtAgg")
+explorer = Explorer(sys.argv[1], method="pca")
+timer = explorer.figure.canvas.new_timer(interval=50)
+timer.add_callback(lambda: os.kill(os.getpid(), signal.SIGTERM))
+timer.start()
+try:
+    with ended_by_sigterm():
+        plt.show(block=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
 SMALL_SCREEN = """
 import sys
 from matplotlib import pyplot as plt
@@ -96,6 +114,17 @@ window.show()
 explorer.figure.canvas.flush_events()
 print(window.width(), window.height(), window.x(), window.y())
 """
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_window(display, tmp_path):
+    """What a handler raises inside of Qt's loop is printed, and the window stays."""
+    catalogue = make_catalogue(tmp_path, 14)
+    done = subprocess.run(
+        [sys.executable, "-c", SIGTERM_IN_THE_LOOP, str(catalogue.path)],
+        env=environment(DISPLAY=display), capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr
 
 
 @pytest.mark.slow

@@ -309,6 +309,19 @@ def test_half_a_screen_has_room_for_every_menu(address, catalogue):
                 assert box["x"] >= 0 and box["x"] + box["width"] <= 640, part
         tools, legend = (visitor.page.locator(part).bounding_box() for part in (".tools", ".legend"))
         assert tools["y"] + tools["height"] <= legend["y"]
+        visitor.press("a")
+        visitor.shows(".selection.open")
+        visitor.hover(2)
+        visitor.shows(".card dd")
+        room = visitor.page.locator(".map").bounding_box()
+        for part in visitor.page.locator(".selection > *").all():
+            box = part.bounding_box()
+            assert box["x"] >= room["x"] and box["x"] + box["width"] <= room["x"] + room["width"]
+        card, facts = (visitor.page.locator(part).bounding_box() for part in (".card", ".card dl"))
+        assert facts["height"] > 60, "what is known of the candidate"
+        for part in visitor.page.locator(".card .naming, .card .buttons").all():
+            box = part.bounding_box()
+            assert box["y"] + box["height"] <= card["y"] + card["height"]
 
 
 @pytest.mark.slow

@@ -198,12 +198,8 @@ def _show(session: Session, review: Review) -> None:
         f"{state.segments.classes.predicted_name(row)}\n{tag_of(answer)}"
         for row, answer in zip(rows, answers, strict=True)
     )
-    keys = [
-        "1 of interest",
-        "0 not",
-        *(f"{i} {name}" for i, name in enumerate(review.names, 2)),
-        "w new name",
-    ]
+    words = {"1": "of interest", "0": "not", **{str(i): name for i, name in enumerate(review.names, 2)}}
+    keys = [f"{key}\xa0{word}" for key, word in {**words, "w": "new name"}.items()]  # no line ends with a key
     heading = f"Review of {len(review)}: {review.progress}\n{' · '.join(keys)} · Enter: next twelve"
     colours = tuple(_colour(session, answer) for answer in answers)
     place, curve = review.place, review.curve

@@ -2,9 +2,14 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -65,6 +70,7 @@ def discover_in_window(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
         DisplayError: If no window can be opened here.
         StoreError: If the catalogue cannot be read.
         SettingsError: If a setting is unusable.
+        KeyboardInterrupt: If it was ended by Ctrl-C or SIGTERM.
     """
     problem = display_problem()
     if problem is not None:
@@ -79,9 +85,40 @@ def discover_in_window(settings: ExplorerSettings, run: Run) -> dict[str, Any]:
     explorer = Explorer.from_settings(settings, run.workspace)
     kept = WindowMenus(explorer), ask_before_closing(explorer)  # as long as the window is there
     fit_screen(explorer)
-    plt.show(block=True)
+    with ended_by_sigterm():
+        plt.show(block=True)
     del kept
     return {"catalogue": explorer.state.catalogue.name, "segments": len(explorer.state)}
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM, as of `kill` or a logout, end Qt's loop: what is raised inside of that is printed, and it goes on.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        KeyboardInterrupt: Afterwards, if that was so.
+    """
+    from PySide6.QtWidgets import QApplication
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only there signals can be handled
+        return
+    received: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        QApplication.quit()
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    if received:
+        raise KeyboardInterrupt
 
 
 def fit_screen(explorer: Explorer) -> None:
