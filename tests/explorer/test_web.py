@@ -300,6 +300,34 @@ def test_everything_fits_the_screen(address, catalogue, size):
         visitor.press("Escape")
 
 
+COLOURS = "button => [getComputedStyle(button).color, getComputedStyle(button).backgroundColor]"
+IN_VIEW = """item => {
+  const [seen, all] = [item.getBoundingClientRect(), item.closest(".body").getBoundingClientRect()]
+  return seen.top >= all.top - 1 && seen.bottom <= all.bottom + 1
+}"""
+
+
+@pytest.mark.slow
+def test_a_review_scrolls_to_the_one_that_is_asked_for_and_a_chosen_button_is_read(tmp_path):
+    wide = make_catalogue(tmp_path, 40, select_by="novelty")
+    with served(wide, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, wide)
+        chosen = visitor.page.locator(".tools button.on")
+        before = chosen.evaluate(COLOURS)
+        chosen.hover()
+        assert chosen.evaluate(COLOURS) == before, "white on blue, also under the pointer"
+        visitor.press("v")
+        visitor.shows(".review .now")
+        for looks in range(1, 12):
+            visitor.press("0")
+            visitor.shows(".heading", f"in {looks} looks")
+            assert visitor.page.locator(".review .now").evaluate(IN_VIEW), looks
+        visitor.press("Escape")
+        visitor.shows(".heading", "Candidates 1 to")
+        visitor.press("v")
+        visitor.shows(".heading", "0 of interest in 11 looks")
+
+
 @pytest.mark.slow
 def test_every_command_of_the_menus_by_the_mouse(catalogue, tmp_path):
     """None of them breaks the page, whatever was done before."""
