@@ -300,6 +300,26 @@ def test_everything_fits_the_screen(address, catalogue, size):
         visitor.press("Escape")
 
 
+@pytest.mark.slow
+def test_all_names_of_a_candidate_are_on_its_card(tmp_path):
+    small = make_catalogue(tmp_path, 12, select_by="novelty")
+    names = ("a rather long name of a thing", "another one of these", "cone", "of interest, maybe")
+    with served(small, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, small)
+        visitor.hover(2)
+        visitor.shows(".card .buttons button")
+        for name in names:
+            visitor.type_into(".card .naming input", name)
+            visitor.says(f"named {name}")
+        for name in names:
+            chip, row = (
+                visitor.page.locator(found).bounding_box()
+                for found in (f'.card .chip[title="Click takes the name {name} off"]', ".card .naming")
+            )
+            assert chip["width"] > 30 and chip["x"] + chip["width"] <= row["x"] + row["width"] + 1
+            assert row["y"] <= chip["y"] and chip["y"] + chip["height"] <= row["y"] + row["height"] + 1
+
+
 COLOURS = "button => [getComputedStyle(button).color, getComputedStyle(button).backgroundColor]"
 IN_VIEW = """item => {
   const [seen, all] = [item.getBoundingClientRect(), item.closest(".body").getBoundingClientRect()]
