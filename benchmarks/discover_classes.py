@@ -17,6 +17,7 @@ from itertools import product
 import numpy as np
 from command_line import command_line
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from oodretrieval.experiment.configuration import load_configuration
 from oodretrieval.experiment.run import Run
@@ -155,8 +156,9 @@ def _results(one: Searched) -> Iterator[tuple[Way, Found]]:
     kinds = {name for name, count in one.truth.kinds.items() if count >= FEWEST}
     things = len(np.unique(one.evidence.things))
     for components, method, (share, most) in product(COMPONENTS, METHODS, NUMBERS):
-        directions = principal_directions(one.vectors, components)
-        groups = cluster(directions, method, min(most, max(8, things // share)))
+        with threadpool_limits(1):  # as the stage does
+            directions = principal_directions(one.vectors, components)
+            groups = cluster(directions, method, min(most, max(8, things // share)))
         for (terms, weights), looks_like in product(TERMS.items(), LOOKS_LIKE):
             ranked = candidate_classes(
                 directions, groups, one.evidence, weights, looks_like, alike_last=looks_like <= 1

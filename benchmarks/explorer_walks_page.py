@@ -23,7 +23,7 @@ class PageWalk(Walk):
 
     page: Page = field(kw_only=True)
     portrait: Path = field(kw_only=True)
-    hovered: Corner = (562, 136)
+    hovered: Corner = (427, 630)
 
     def picture(self, name: str, text: str) -> None:
         """Keep what the screen shows."""

@@ -1,6 +1,6 @@
 """The explorer as a new user meets it: unknown kinds of the rendered streets are found, named and exported.
 
-    python scripts/demo.py with args.explore=False args.net=efficientnet_lite0_layers
+    python scripts/demo.py with args.explore=False
     python benchmarks/explorer_walkthrough.py --workspace workspace --chromium /usr/bin/chromium
 
 Does with mouse and keys what was done by a person who saw nothing but the screen: in the window under Xvfb by xdotool,
@@ -32,6 +32,11 @@ from oodretrieval.stores import PREDICTED_IOU, Catalogue, CatalogueWriter
 
 SOURCE = "demo_objects"
 DOCS = ROOT / "docs"
+PICTURES = {
+    "cone": "What is selected is shown on the right, before it gets a name",
+    "trolley": "Trolleys",
+}
+"""Kind → what the picture of its selection shows."""
 VIEWS = {"window": "In the window", "page": "On the page"}
 HEAD = """# A walk through the explorer
 
@@ -39,8 +44,7 @@ What somebody did who had seen nothing but the screen, of 1280×720: the kinds o
 rendered streets was never taught are found, named and exported, in the window in {window} actions and on the page in
 {page}. A key or a combination of keys, a click, a drag, and a text typed with Enter are an action each; moving the
 pointer is none. Window and page got real events, by xdotool and Playwright. The candidates are the {candidates} objects
-that [the demo](quick_start.md) proposes with `args.net=efficientnet_lite0_layers`, and nothing is known of their truth
-here, as of your own images.
+that [the demo](quick_start.md) proposes, and nothing is known of their truth here, as of your own images.
 `python benchmarks/explorer_walkthrough.py --workspace workspace` does both again, compares what was exported with the
 truth, and makes this page; its lassos lie where the points lay in this walk, and have to be placed again where the
 demo selects other candidates.
@@ -73,65 +77,70 @@ class Places:
     """Where a person sees things in one of the views, in pixels of the screen.
 
     Attributes:
-        groups: Kind → corners of a box around its points.
+        groups: Kind → corners of the boxes around its points.
         boulder: A boulder on the sheet of what has no name.
     """
 
-    groups: dict[str, tuple[int, int, int, int]]
+    groups: dict[str, tuple[tuple[int, int, int, int], ...]]
     boulder: tuple[int, int]
 
 
 WINDOW = Places(
     {
-        "cone": (554, 466, 611, 516),
-        "barrel": (167, 381, 206, 412),
-        "wheelie bin": (225, 387, 255, 430),
-        "crate": (224, 293, 274, 347),
-        "animal": (341, 261, 379, 308),
-        "bench": (309, 278, 321, 307),
-        "trolley": (247, 219, 290, 257),
-        "boulder": (295, 386, 324, 412),
+        "cone": ((323, 572, 399, 631),),
+        "barrel": ((263, 497, 304, 544),),
+        "wheelie bin": ((317, 462, 361, 513),),
+        "crate": ((266, 420, 317, 449), (303, 382, 324, 426)),
+        "animal": ((497, 364, 546, 429),),
+        "trolley": ((176, 397, 228, 440),),
+        "bench": ((324, 346, 391, 388), (328, 384, 348, 402)),
+        "boulder": ((415, 475, 439, 498),),
     },
-    (710, 273),
+    (830, 119),
 )
 PAGE = Places(
     {
-        "cone": (624, 486, 690, 543),
-        "barrel": (204, 388, 252, 434),
-        "wheelie bin": (268, 398, 304, 447),
-        "crate": (268, 300, 326, 355),
-        "animal": (397, 260, 438, 320),
-        "bench": (362, 287, 375, 309),
-        "trolley": (294, 221, 344, 257),
-        "boulder": (349, 399, 380, 428),
+        "cone": ((375, 605, 458, 670),),
+        "barrel": ((308, 522, 354, 574),),
+        "wheelie bin": ((368, 484, 416, 540),),
+        "crate": ((312, 438, 368, 470), (352, 396, 376, 444)),
+        "animal": ((566, 376, 620, 448),),
+        "trolley": ((212, 412, 270, 460),),
+        "bench": ((376, 356, 450, 402), (380, 398, 402, 418)),
+        "boulder": ((476, 498, 502, 524),),
     },
-    (923, 499),
+    (924, 390),
 )
 
 
 def walk_through(walk: Walk, places: Places) -> None:
     """From the first look to the export."""
+
+    def draw_around(kind: str) -> None:
+        first, *more = places.groups[kind]
+        walk.lasso("a dark group", *box(*first))
+        for each in more:
+            walk.lasso("more of them", *box(*each), held="shift")
+
     walk.settle()
     walk.picture("1", "Opens on the candidates of highest novelty; dark points are the most novel ones")
     walk.key("l", "lasso")
-    for kind in ("cone", "barrel", "wheelie bin", "crate", "animal", "bench"):
-        walk.lasso("a dark group", *box(*places.groups[kind]))
-        if kind == "cone":
-            walk.picture(kind, "What is selected is shown on the right, before it gets a name")
+    for kind in ("cone", "barrel", "wheelie bin", "crate", "animal", "trolley", "bench"):
+        draw_around(kind)
+        if kind in PICTURES:
+            walk.picture(kind, PICTURES[kind])
         walk.call(kind)
-    walk.lasso("a dark group", *box(*places.groups["trolley"]))
-    walk.picture("trolley", "Trolleys, whole and in parts")
-    walk.call("trolley")
     walk.key("x", "select nothing")
     walk.ask_filter()
     walk.write("not tags")
     walk.key("s", "contact sheet of what is left")
-    walk.picture("left", "What is left, of highest novelty first: among them a boulder, the sixth")
+    walk.picture("left", "What is left, of highest novelty first: among them a boulder, the second")
     walk.right_click("the boulder: what is like it?", places.boulder)
     walk.picture(
-        "boulder", "Its nearest neighbours, three boulders first, which lie next to it in the scatter"
+        "boulder",
+        "Its nearest neighbours: first a part of the same one, which lies below it in the scatter, then another",
     )
-    walk.lasso("the ringed points next to it", *box(*places.groups["boulder"]))
+    draw_around("boulder")
     walk.call("boulder")
     walk.empty_filter()
     walk.key("x", "select nothing")

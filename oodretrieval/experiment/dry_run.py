@@ -81,10 +81,13 @@ def dry_run(stage: str, settings: object, run: Run) -> dict[str, Any]:
 
 
 def _with_what_is_there(stage: str, values: Values, path: str, run: Run) -> str:
-    """Whether a stage goes on with its work of before, or makes it again."""
+    """Whether a stage goes on with its work of before, makes it again, or leaves it."""
     only_catalogue = values.get("embed", {}).get("overwrite") and path in map(str, _catalogue(values, run))
-    again = only_catalogue or (values["overwrite"] and stage in _MAKES_AGAIN)
-    return "would make its work again in" if again else "would go on in"
+    if only_catalogue or (values["overwrite"] and stage in _MAKES_AGAIN):
+        return "would make its work again in"
+    if stage in _MAKES_AGAIN and path_of(path).is_file():
+        return "without args.overwrite=True would leave as it is"
+    return "would go on in"
 
 
 def _with_folder(settings: S, run: Run) -> tuple[S, Run]:

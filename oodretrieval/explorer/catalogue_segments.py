@@ -101,7 +101,7 @@ class CatalogueSegments:
         """
         truth = self.classes.truth_name(row)
         unknown = ", never learned" if self.classes.unknown[row] else ""
-        lines = [f"predicted {self.classes.predicted_names[row]}"]
+        lines = [f"predicted {self.classes.predicted_name(row)}"]
         if PREDICTED_IOU in self.table.columns:
             lines[0] += f", IoU {self.value(row, PREDICTED_IOU):.2f}"
         if self.select_by not in ("", PREDICTED_IOU):

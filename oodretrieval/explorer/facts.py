@@ -42,7 +42,7 @@ def facts(state: State, row: int) -> list[Fact]:
     if truth is not None:
         never = " (never learned)" if classes.unknown[row] else ""
         found.append(Fact("Truth", truth + never, "Class of most of its pixels in the dataset's labels."))
-    predicted = str(classes.predicted_names[row])
+    predicted = classes.predicted_name(row)
     found.append(Fact("Predicted class", predicted, "What the network took it for."))
     if PREDICTED_IOU in segments.table.columns:
         value = f"{segments.value(row, PREDICTED_IOU):.2f}"

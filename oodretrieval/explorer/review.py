@@ -73,8 +73,12 @@ class Review(Observable):
         """
         return self._given.get(row)
 
-    def take_answers(self) -> None:
-        """Take the answers from the tags, whoever gave them: here, in another window, or by undoing."""
+    def take_answers(self) -> frozenset[int]:
+        """Take the answers from the tags, whoever gave them: here, in another window, or by undoing.
+
+        Returns:
+            Rows whose answer is another one now, or was taken back.
+        """
         groups = self._tags.groups.rows
         found: dict[int, Answer] = {}
         said: list[Answer] = [False, True, *self.all_names]  # the later the more it says
@@ -93,6 +97,24 @@ class Review(Observable):
         if changed:
             self._feedback.update([self._rows[row] for row in changed], list(changed.values()))
             self.announce("answers")
+        return frozenset(changed)
+
+    def follow_undo(self, rows: frozenset[int]) -> None:
+        """Ask again for the candidate whose answer was taken back; go on where it was given again.
+
+        Args:
+            rows: What undoing, or doing again, changed; of more than one, as of a lasso, no answer was taken back.
+        """
+        if len(rows) != 1 or not self.page:
+            return
+        (row,) = rows
+        if row not in self.page:
+            if self.answer_of(row) is not None:
+                return
+            self.page = (row, *self.page)[:REVIEW_PAGE]
+        self.place = self.page.index(row)
+        if self.answer_of(row) is not None:
+            self._to_next_open()
 
     def resume(self) -> None:
         """Go on after a while: what was answered or named meanwhile is no look of this review."""
@@ -157,7 +179,7 @@ class Review(Observable):
         """How it stands, in words; what had a name or an answer when the review began counts by itself."""
         found = int(self.curve[-1]) if self.looks else 0
         before = f"; {len(self._before)} of these had an answer or a name before" if self._before else ""
-        return f"{found} of interest in {self.looks} looks{before}"
+        return f"{found} of interest in {self.looks} look{'' if self.looks == 1 else 's'}{before}"
 
     # -- pages ---------------------------------------------------------------------------------------------
 

@@ -41,6 +41,8 @@ Snapshot = Callable[[State, Presentation, Path], Path]
 """Saves what is presented of a state to a file, and returns that."""
 SAVING = "saving"
 """How the titles of jobs begin whose result would be lost."""
+SELECTED = "selection"
+"""Title of the job that shows what is selected."""
 
 
 class Session:
@@ -188,14 +190,6 @@ class Session:
     def close_curve(self) -> None:
         """Show what was there before a curve over numbers of clusters, which can no longer be clicked."""
         if isinstance(self.presentation.detail, ElbowCurve | SilhouetteCurve):
-            self.presentation.detail = self.visited.now
-
-    def close_review(self) -> None:
-        """Close the review, and show what was there before it; the same candidates' goes on where it stopped."""
-        self.closed_review, self.review = self.review, None
-        self.work.cancel("review")
-        if isinstance(self.presentation.detail, ReviewPage):
-            self.work.cancel("detail")
             self.presentation.detail = self.visited.now
 
     def calculation(self, job: Job) -> Callable[..., NDArray[Any]]:

@@ -135,6 +135,18 @@ class Work:
         for slot in list(self._running):
             self.cancel(slot)
 
+    def coming(self, slot: str) -> str:
+        """What a slot will deliver.
+
+        Args:
+            slot: Which one.
+
+        Returns:
+            The title of its newest job that is still wanted; empty for none.
+        """
+        job = self._waiting.get(slot) or self._running.get(slot)
+        return job.title if job is not None and not job.cancelled.is_set() else ""
+
     @property
     def under_way(self) -> list[Job]:
         """Jobs that run and are still wanted, oldest first."""

@@ -50,6 +50,17 @@ class ClassNames:
         """
         return np.array(self.names, dtype=str)[self.codes]
 
+    def of_row(self, row: int) -> str:
+        """The name of one segment, without those of the others.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            Its name.
+        """
+        return self.names[int(self.codes[row])]
+
 
 class SegmentClasses:
     """Predicted and true classes of segments.
@@ -102,8 +113,8 @@ class SegmentClasses:
     def truths(self) -> ClassNames:
         """Names of the classes by truth; "no truth" without."""
         datasets, names = pd.factorize(self._table["dataset"])
-        ids, labels = np.unique(self.labels, return_inverse=True)
-        pairs, codes = np.unique(datasets * len(ids) + labels, return_inverse=True)
+        labels, ids = pd.factorize(self.labels)
+        codes, pairs = pd.factorize(datasets * len(ids) + labels)
         tables = [self.label_mapping(str(name)) for name in names]
         places = [(tables[pair // len(ids)], int(ids[pair % len(ids)])) for pair in pairs.tolist()]
         found = ["no truth" if i == NO_TRUTH else _name(table, i, "label") for table, i in places]
@@ -112,7 +123,7 @@ class SegmentClasses:
     @cached_property
     def predictions(self) -> ClassNames:
         """Names of the predicted classes."""
-        ids, codes = np.unique(self._table["class"].to_numpy(np.int64), return_inverse=True)
+        codes, ids = pd.factorize(self._table["class"].to_numpy(np.int64))
         return ClassNames.of([_name(self.pred_mapping, i, "class") for i in ids.tolist()], codes)
 
     @cached_property
@@ -150,7 +161,18 @@ class SegmentClasses:
         Returns:
             The name; None without truth.
         """
-        return str(self.truth_names[row]) if self.labels[row] != NO_TRUTH else None
+        return self.truths.of_row(row) if self.labels[row] != NO_TRUTH else None
+
+    def predicted_name(self, row: int) -> str:
+        """Name of the predicted class.
+
+        Args:
+            row: Of the segment.
+
+        Returns:
+            The name.
+        """
+        return self.predictions.of_row(row)
 
     def class_name(self, row: int) -> str:
         """What a segment is called: its class by truth, or, without truth, the predicted one.
@@ -161,7 +183,7 @@ class SegmentClasses:
         Returns:
             The name.
         """
-        return self.truth_name(row) or str(self.predicted_names[row])
+        return self.truth_name(row) or self.predicted_name(row)
 
     def same_class(self, row: int, other: int) -> bool | None:
         """Whether two segments are of one class by truth.

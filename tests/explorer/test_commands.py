@@ -629,6 +629,19 @@ def test_j_colours_by_any_column(drive):
 # -- reviewing -----------------------------------------------------------------------------------------------
 
 
+def test_a_tag_that_differs_by_capitals_alone_is_said(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
+    drive.hover(3)
+    drive.press("w", *"cone", "enter")
+    assert drive.presentation.status == "1 tagged as cone; Ctrl + z takes it back"
+    drive.hover(5)
+    drive.press("w", *"Cone", "enter")
+    said = "cone is another tag, z merges the two"
+    assert drive.presentation.status == f"1 tagged as Cone; {said}; Ctrl + z takes it back"
+    drive.press("v", "w", *"cOne", "enter")
+    assert drive.presentation.status.endswith("; Cone is another tag, z merges the two"), "in a review, too"
+
+
 def test_a_review_by_keys(tmp_path):
     drive = open_explorer(make_catalogue(tmp_path, count=30, select_by="novelty"))
     drive.press("1", "backspace")

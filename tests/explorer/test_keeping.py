@@ -240,6 +240,23 @@ def test_export_is_a_key(catalogue):
     assert drive.detail == "candidates", "and back to what was shown before"
 
 
+def test_an_export_says_what_with_a_name_it_leaves_out(catalogue):
+    drive = open_explorer(catalogue)
+    drive.state.tags.tag([3, 4, 5], "cone")
+    drive.state.tags.tag([6], "not of interest")
+    drive.state.selection.select([3, 6])
+    drive.press("f")
+    left_out = "2 with a name are left out, not being selected: x selects nothing"
+    assert drive.presentation.status.endswith("; 2 left out") and left_out in drive.presentation.detail.text
+    drive.press("x", "f")
+    assert "left out" not in drive.presentation.status + drive.presentation.detail.text
+    drive.state.selection.filter_by("not tags")
+    drive.press("f")
+    assert drive.presentation.status.startswith(
+        "nothing that is shown has a name; 3 with a name are left out, not being shown: an empty filter"
+    )
+
+
 def test_an_export_of_which_a_part_failed_says_where_the_rest_is(catalogue):
     drive = open_explorer(catalogue)
     drive.state.tags.tag([3, 5], "cone")

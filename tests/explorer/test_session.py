@@ -139,6 +139,75 @@ def test_an_answer_of_a_review_is_shown_once(session):
     assert ["detail" in changed for changed in heard].count(True) == 1
 
 
+def test_undoing_an_answer_asks_for_the_same_candidate_again(session):
+    press_key(session, "v")
+    review, first = session.review, session.review.page
+    for key in ("0", "0", "0", "ctrl+z"):
+        press_key(session, key)
+    assert review.place == 2 and session.presentation.marked == first[2]
+    press_key(session, "ctrl+y")
+    assert review.place == 3 and session.presentation.marked == first[3], "goes on where it stood"
+    press_key(session, "ctrl+z")
+    press_key(session, "1")
+    assert [review.answer_of(row) for row in first[:4]] == [False, False, True, None]
+
+
+def test_undoing_the_last_answer_of_a_page_brings_its_candidate_back(session):
+    press_key(session, "v")
+    review, first = session.review, session.review.page
+    for _ in first:
+        press_key(session, "0")
+    second = review.page
+    assert first[-1] not in second
+    press_key(session, "ctrl+z")
+    assert review.page == (first[-1], *second[:-1]) and review.place == 0
+    press_key(session, "ctrl+y")
+    assert review.answer_of(first[-1]) is False and review.place == 1
+
+
+def test_undoing_the_name_of_a_selection_leaves_the_review_where_it_was(session):
+    press_key(session, "v")
+    press_key(session, "0")
+    review, page = session.review, session.review.page
+    session.state.tags.tag(list(page[5:8]), "cone")
+    session.state.history.undo()
+    assert review.page == page and review.place == 1
+
+
+def test_a_closed_review_is_no_longer_shown(session):
+    for key in ("v", "w", *"cone", "enter"):
+        press_key(session, key)
+    named = session.review.page[0]
+    assert session.presentation.status == "1 of interest in 1 look"
+    press_key(session, "escape")
+    assert session.review is None and shown(session) == "candidates", "its page would take no answer"
+    sheet = session.presentation.detail
+    assert sheet.captions[sheet.rows.index(named)].endswith("tagged cone"), "with what was answered"
+
+
+def test_closing_a_review_leaves_what_was_asked_for_since(session):
+    press_key(session, "v")
+    press_button(session, "right", 3)
+    press_key(session, "escape")
+    assert session.review is None and shown(session) == "neighbours"
+
+
+def test_w_names_what_a_lasso_selected_although_it_is_still_being_read(state, tmp_path):
+    """In a review, too: else the candidate at hand would get the name, as its page is still shown."""
+    session = Session(state, Workspace(tmp_path))
+    start(session)
+    press_key(session, "v")
+    wait_for(lambda: shown(session) == "review", session.poll)
+    read, may_read = session.thumbnails.of_rows, threading.Event()
+    session.thumbnails.of_rows = lambda rows: (may_read.wait(PATIENCE), read(rows))[1]
+    press_key(session, "a")
+    press_key(session, "w")
+    assert shown(session) == "review" and session.presentation.prompt.question == "name for 60 candidates"
+    press_key(session, "escape")
+    may_read.set()
+    wait_for(lambda: shown(session) == "selection", session.poll)
+
+
 def test_closing_is_left_to_the_view(state, tmp_path):
     closed = []
     session = session_of(state, tmp_path, close=lambda: closed.append(True))

@@ -175,9 +175,9 @@ def test_a_person_at_the_page(address, catalogue):
         visitor.lasso(EVERYTHING)
         visitor.shows(".selection b", "12 selected")
         visitor.type_into(".selection input", "a <b>bin</b>")
-        visitor.says("12 named a <b>bin</b>")
+        visitor.says("12 tagged as a <b>bin</b>")
         visitor.hover(3)
-        visitor.says("12 named a <b>bin</b>")  # a movement says nothing
+        visitor.says("12 tagged as a <b>bin</b>")  # a movement says nothing
         visitor.press("y")  # after Enter keys are commands again
         visitor.shows(".legend .title", "coloured by tag")
         visitor.press(",")
@@ -340,12 +340,62 @@ def test_a_review_scrolls_to_the_one_that_is_asked_for_and_a_chosen_button_is_re
         visitor.shows(".review .now")
         for looks in range(1, 12):
             visitor.press("0")
-            visitor.shows(".heading", f"in {looks} looks")
+            visitor.shows(".heading", f"in {looks} look")
             assert visitor.page.locator(".review .now").evaluate(IN_VIEW), looks
         visitor.press("Escape")
         visitor.shows(".heading", "Candidates 1 to")
         visitor.press("v")
         visitor.shows(".heading", "0 of interest in 11 looks")
+
+
+@pytest.mark.slow
+def test_half_a_screen_has_room_for_every_menu(address, catalogue):
+    with browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue, (640, 700))
+        for part in (".menu", ".filter", ".bar .help", ".tools button"):
+            for box in [found.bounding_box() for found in visitor.page.locator(part).all()]:
+                assert box["x"] >= 0 and box["x"] + box["width"] <= 640, part
+        tools, legend = (visitor.page.locator(part).bounding_box() for part in (".tools", ".legend"))
+        assert tools["y"] + tools["height"] <= legend["y"]
+
+
+@pytest.mark.slow
+def test_the_candidate_at_hand_of_a_review_is_in_sight(tmp_path):
+    with (
+        served(make_catalogue(tmp_path, 40, select_by="novelty"), tmp_path) as (address, _),
+        browser() as chromium,
+    ):
+        visitor = Visitor(chromium, address, None, (1280, 640))
+
+        def is_in_sight(selector):
+            room, box = (visitor.page.locator(each).first.bounding_box() for each in (".body", selector))
+            return room["y"] <= box["y"] and box["y"] + box["height"] <= room["y"] + room["height"]
+
+        visitor.press("v")
+        for place in range(12):
+            visitor.shows(f".review .item:nth-child({place + 1}).now")
+            assert is_in_sight(".item.now"), place
+            visitor.press("0")
+            visitor.says(f"0 of interest in {place + 1} look")
+        visitor.shows(".review .item:first-child.now")
+        assert is_in_sight(".item.now") and is_in_sight(".answers"), "of the next page"
+
+
+@pytest.mark.slow
+def test_escape_closes_an_open_menu_and_nothing_else(address, catalogue):
+    with browser() as chromium:
+        visitor = Visitor(chromium, address, catalogue)
+        visitor.press("a")
+        visitor.shows(".selection.open b", f"{len(catalogue)} selected")
+        visitor.page.locator(".menu > button").first.click()
+        visitor.shows(".menu.open")
+        visitor.press("Escape")
+        visitor.page.wait_for_selector(".menu:not(.open)", state="attached")
+        visitor.press("y")  # by then Escape would have been done
+        visitor.shows(".legend .title", "coloured by tag")
+        assert visitor.page.locator(".selection.open").count() == 1, "what was selected is selected"
+        visitor.press("Escape")
+        visitor.page.wait_for_selector(".selection:not(.open)", state="attached")
 
 
 @pytest.mark.slow

@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 import torch
 from steps import embed
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from oodretrieval.errors import StoreError, UnknownNameError
 from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import CommonSettings
 from oodretrieval.novelty import MIN_PIXELS
-from oodretrieval.search import ClassEvidence, candidate_classes
+from oodretrieval.search import ClassEvidence, candidate_classes, cluster
 from oodretrieval.stages.discover.class_evidence import CandidateTruth
 from oodretrieval.stages.discover.discover_classes import default_number, discover_classes, first_classes
 from oodretrieval.stages.discover.known_distance import strangeness
@@ -42,6 +43,22 @@ def test_classes_of_a_catalogue(configuration, embedded, caplog):
     segments = catalogue.segments.iloc[members["row"]].reset_index(drop=True)
     for column in ("dataset", "image_id", "segment_id", "left", "bottom"):
         assert (members[column] == segments[column]).all()
+
+
+def test_clusters_do_not_follow_the_number_of_threads(configuration, embedded, monkeypatch):
+    threads = []
+
+    def noted(*arguments):
+        threads.extend(pool["num_threads"] for pool in threadpool_info())
+        return cluster(*arguments)
+
+    monkeypatch.setattr("oodretrieval.stages.discover.discover_classes.cluster", noted)
+    name = next((embedded.path / "catalogues").iterdir()).name
+    with threadpool_limits(2):
+        discover_classes(
+            DiscoverClassesSettings(embeddings_file=name, clusters=3), Run(configuration, embedded)
+        )
+    assert set(threads) == {1}
 
 
 def test_a_catalogue_or_method_that_is_not_there(configuration, embedded):

@@ -13,7 +13,7 @@ from oodretrieval.experiment.run import Run
 from oodretrieval.experiment.settings import from_mapping
 from oodretrieval.pipeline_settings import PipelineSettings
 from oodretrieval.stages.evaluate.settings import IouSettings
-from oodretrieval.stages.fit.settings import TrainMetaSettings
+from oodretrieval.stages.fit.settings import TrainMetaSettings, TrainNoveltySettings
 from oodretrieval.stages.fit.train_meta_nn import train_meta_nn
 from oodretrieval.stages.measure.compute_metrics import compute_metrics
 from oodretrieval.stages.measure.settings import MetricsSettings
@@ -120,6 +120,21 @@ def test_what_would_be_made_again_is_said(configuration, embedded, caplog, overw
     assert {name for name, what in words.items() if what == "would make its work again"} == again
     assert {name for name, what in words.items() if what == "would go on"} == (
         {"predictions", "segments", "catalogues"} - again
+    )
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_that_a_run_would_not_replace_is_not_promised(configuration, measured, caplog, overwrite):
+    caplog.set_level("INFO")
+    run = Run(configuration, measured)
+    path = run.novelty_model_path("colour")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    settings = from_mapping(TrainNoveltySettings, {"dataset": "val", **NETWORK, "overwrite": overwrite})
+    dry_run("train_novelty", settings, run)
+    (line,) = (each for each in caplog.messages if each.endswith(f" {path}"))
+    assert line.startswith(
+        "would make its work again in" if overwrite else "without args.overwrite=True would leave"
     )
 
 

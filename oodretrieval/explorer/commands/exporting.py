@@ -24,9 +24,14 @@ def export_tagged(session: Session) -> None:
     rows = np.zeros(len(state), np.bool_)
     rows[state.selection.scope] = True
     selected, before = state.selection.count_shown, session.presentation.detail
-    named = [held for name, held in state.tags.groups.rows.items() if name != NOT_OF_INTEREST]
-    if not any(held[rows].any() for held in named):
-        session.say(f"nothing that is {'selected' if selected else 'shown'} has a name; w gives one")
+    named = np.zeros(len(state), np.bool_)
+    for name, held in state.tags.groups.rows.items():
+        named |= held & (name != NOT_OF_INTEREST)
+    left_out = int((named & ~rows).sum())
+    others = _others_words(left_out, is_selected=bool(selected))
+    if not named[rows].any():
+        lead = f"nothing that is {'selected' if selected else 'shown'} has a name; "
+        session.say(lead + (others or "w gives one"))
         return
 
     def write() -> dict[str, Any]:
@@ -45,14 +50,27 @@ def export_tagged(session: Session) -> None:
         counts = ", ".join(f"{number} {name}" for name, number in done["tags"].items())
         of = f" of the {selected} selected" if selected else ""
         folder = Path(done["folder"]).absolute()
-        session.say(f"exported {counts}{of} to {folder}")
+        session.say(f"exported {counts}{of} to {folder}{f'; {left_out} left out' if left_out else ''}")
         if session.presentation.detail is before:  # else something else was asked for meanwhile
             text = f"{counts}{of}, in {done['images']} images\n{folder}\n{', '.join(_contents(folder))}"
+            text += f"\n\n{others}" if others else ""
             if done["gone"]:
                 text += f"\n{gone_words(done['gone'], state.catalogue.name)}"
             session.presentation.detail = Message(text, "Exported", is_problem=False)
 
     session.work.start("export", f"{SAVING} the export", lambda job: write(), say)
+
+
+def _others_words(number: int, *, is_selected: bool) -> str:
+    """How many with a name are not exported, and what to do about it; empty for none."""
+    if not number:
+        return ""
+    who = "1 with a name is" if number == 1 else f"{number} with a name are"
+    if is_selected:
+        return f"{who} left out, not being selected: x selects nothing, f then exports all that is shown"
+    return (
+        f"{who} left out, not being shown: an empty filter (/), a lower threshold (-), the legend show more"
+    )
 
 
 def _say_failed(session: Session, folder: Path, failed: str) -> None:

@@ -1,6 +1,9 @@
 """The help over everything, one step back, an end to what is under way, and the way out."""
 
-from oodretrieval.explorer.details import ElbowCurve, SilhouetteCurve
+from oodretrieval.explorer.commands.candidates import follow_ranking, show_candidates
+from oodretrieval.explorer.commands.reviewing import REVIEWED
+from oodretrieval.explorer.commands.selected import follow_selection
+from oodretrieval.explorer.details import ElbowCurve, ReviewPage, SilhouetteCurve
 from oodretrieval.explorer.prompt import Prompt
 from oodretrieval.explorer.session import Session
 
@@ -29,13 +32,30 @@ def step_back(session: Session) -> None:
         presentation.tool = ""
         session.say("the pointer moves the view")
     elif session.review is not None:
-        session.close_review()
-        session.say("the review is closed; v goes on with it, all answers are kept")
+        close_review(session)
     elif session.state.selection.selected is not None:
         session.state.selection.clear()
         session.say("nothing selected")
     else:
         session.say("Ctrl + w closes the window")
+
+
+def close_review(session: Session) -> None:
+    """Close the review, and show what was there before it: its page would take no answer any more.
+
+    Args:
+        session: Whose view.
+    """
+    session.closed_review, session.review = session.review, None
+    session.work.cancel("review")
+    if session.work.coming("detail") == REVIEWED:
+        session.work.cancel("detail")
+    if isinstance(session.presentation.detail, ReviewPage):
+        session.presentation.detail = session.headed_now(session.visited.now)
+        given = frozenset({"tags"})  # a sheet from before the answers has none of them below its crops
+        follow_ranking(session, given)
+        follow_selection(session, show_candidates, given)
+    session.say("the review is closed; v goes on with it, all answers are kept")
 
 
 def cancel(session: Session) -> None:

@@ -30,11 +30,32 @@ def ask_for_tag(session: Session) -> None:
             new = session.state.tags.tag(rows, text)
         except StoreError as error:
             return str(error)
-        session.say(f"{new} tagged as {text.strip()}; Ctrl + z takes it back")
+        session.say(tagged_words(session, new, text))
         return ""
 
     question = f"name for {_called(session, rows)}"
     session.presentation.prompt = Prompt(question, take, choices=session.state.tags.names)
+
+
+def tagged_words(session: Session, number: int, name: str) -> str:
+    """What was done when a tag was given.
+
+    Args:
+        session: Whose state.
+        number: Of candidates that did not have the tag.
+        name: Of the tag, as it was typed.
+
+    Returns:
+        One line; another tag that differs from this one by capitals alone is said, as that is mostly a slip.
+    """
+    return f"{number} tagged as {name.strip()}{_twin_words(session, name)}; Ctrl + z takes it back"
+
+
+def _twin_words(session: Session, name: str) -> str:
+    name = name.strip()
+    same = (other for other in session.state.tags.names if other.casefold() == name.casefold())
+    twin = next((other for other in same if other != name), "")
+    return f"; {twin} is another tag, z merges the two" if twin else ""
 
 
 def _ask_in_review(session: Session) -> None:
@@ -43,6 +64,7 @@ def _ask_in_review(session: Session) -> None:
             give_answer(session, tag_name(text))
         except StoreError as error:
             return str(error)
+        session.say(session.presentation.status + _twin_words(session, text))
         return ""
 
     question = "name for the candidate at hand; it gets the next number"

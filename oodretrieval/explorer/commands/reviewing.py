@@ -2,8 +2,11 @@
 
 from oodretrieval.explorer.details import FourPanels, ReviewPage, WholeImage
 from oodretrieval.explorer.review import NAMES, Review, tag_of
-from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.session import SELECTED, Session
 from oodretrieval.search.feedback import Answer, RelevanceFeedback, usable_prior
+
+REVIEWED = "review"
+"""Title of the job that shows a page."""
 
 
 def start_review(session: Session) -> None:
@@ -122,14 +125,19 @@ def previous_in_review(session: Session) -> None:
 
 
 def follow_tags(session: Session, changed: frozenset[str]) -> None:
-    """Take answers that were given as tags, or taken back, somewhere else.
+    """Take answers that were given as tags, or taken back, somewhere else; undoing leads back to the candidate.
 
     Args:
         session: Whose view.
         changed: Attributes of the state.
     """
-    if "tags" in changed and session.review is not None:
-        session.review.take_answers()
+    review = session.review
+    if "tags" not in changed or review is None:
+        return
+    with review.together():
+        rows = review.take_answers()
+        if session.state.history.is_replaying:
+            review.follow_undo(rows)
 
 
 def _review(session: Session) -> Review | None:
@@ -167,8 +175,8 @@ def is_at_hand(session: Session) -> bool:
         Whether a page of a review is shown, or its candidate in another way.
     """
     review, shown = session.review, session.presentation
-    if review is None or not review.page:
-        return False
+    if review is None or not review.page or session.work.coming("detail") == SELECTED:
+        return False  # also where what a lasso selected is still being read
     if isinstance(shown.detail, WholeImage | FourPanels):
         return shown.marked in (None, review.page[review.place])
     return isinstance(shown.detail, ReviewPage)
@@ -187,7 +195,7 @@ def _show(session: Session, review: Review) -> None:
     state, rows = session.state, review.page
     answers = tuple(review.answer_of(row) for row in rows)
     captions = tuple(
-        f"{state.segments.classes.predicted_names[row]}\n{tag_of(answer)}"
+        f"{state.segments.classes.predicted_name(row)}\n{tag_of(answer)}"
         for row, answer in zip(rows, answers, strict=True)
     )
     keys = [
@@ -205,7 +213,7 @@ def _show(session: Session, review: Review) -> None:
         pictures = session.thumbnails.of_rows(rows)
         return ReviewPage(heading, rows, pictures, captions, colours, place, curve)
 
-    session.show_detail("review", read)
+    session.show_detail(REVIEWED, read)
 
 
 def _colour(session: Session, answer: Answer) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from oodretrieval.explorer.details import KeysHelp, SelectionPage
-from oodretrieval.explorer.session import Session
+from oodretrieval.explorer.session import SELECTED, Session
 from oodretrieval.explorer.wording import page_words
 
 FEW = (5, 4)
@@ -38,7 +38,7 @@ def show_selection(session: Session, place: int = 0) -> None:
         pictures = session.thumbnails.of_rows(page)
         return SelectionPage(heading, page, pictures, captions, columns, lines, place)
 
-    session.show_detail("selection", read)
+    session.show_detail(SELECTED, read)
 
 
 def turn_selection(session: Session, by: int) -> bool:

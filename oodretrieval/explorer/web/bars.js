@@ -2,7 +2,11 @@
 
 function topBar(model, commands) {
   const { name, count, menus = [] } = model.catalogue
-  const closeAll = () => { for (const open of bar.querySelectorAll(".open")) open.classList.remove("open") }
+  const closeAll = () => { // menus, and what is wrong with a filter; returns whether there was any
+    const opened = [...bar.querySelectorAll(".open")]
+    for (const open of opened) open.classList.remove("open")
+    return opened.length > 0
+  }
   const menu = ({ label, items }) => {
     const element = h("div", { class: "menu" })
     const open = () => { const was = element.classList.contains("open"); closeAll(); if (!was) element.classList.add("open") }

@@ -161,8 +161,17 @@ function detail(model, pointer, held, commands) {
     shownKind = content.kind
     body.replaceChildren(drawers[content.kind] ? drawers[content.kind](content) : "")
     body.scrollTop = content.kind === "review" ? scrolled : 0
-    body.querySelector(".review .now")?.scrollIntoView({ block: "nearest" }) // the one that a key answers for
+    showMarked()
     tick()
+  }
+  const showMarked = () => { // the candidate that the next answer of a review is for; of a new page with the answers above it
+    const marked = body.querySelector(".item.now")
+    if (!marked) return
+    if (marked === marked.parentElement.firstElementChild) { body.scrollTop = 0; return }
+    const [item, room] = [marked.getBoundingClientRect(), body.getBoundingClientRect()]
+    const margin = 6 // of its frame
+    if (item.bottom + margin > room.bottom) body.scrollTop += item.bottom + margin - room.bottom
+    if (item.top - margin < room.top) body.scrollTop -= room.top - item.top + margin
   }
   const tick = () => { // what is selected among the candidates that are shown
     const rows = new Set((model.choice.rows ?? []).map(String))

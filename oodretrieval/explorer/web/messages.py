@@ -10,6 +10,7 @@ import numpy as np
 
 from oodretrieval.errors import FilterError, StoreError
 from oodretrieval.explorer.commands.clusters import find_clusters
+from oodretrieval.explorer.commands.naming import tagged_words
 from oodretrieval.explorer.commands.pointer import leave_segment
 from oodretrieval.explorer.commands.selecting import clear_selection, invert_selection, select_polygon
 from oodretrieval.explorer.commands.triggers import choose_command, move_pointer, press_button, press_key
@@ -172,15 +173,17 @@ class Messages:
         else:
             self._session.say("nothing is selected")
             return
-        self._save(lambda: state.tags.tag(rows, str(message["name"])), f"named {message['name']}")
+        name = str(message["name"])
+        self._save(lambda: tagged_words(self._session, state.tags.tag(rows, name), name))
 
     def _untag(self, message: dict[str, Any]) -> None:
         row, name = self._named(message), str(message["name"])
-        self._save(lambda: self._session.state.tags.untag([row], name), f"no longer {name}")
+        tags = self._session.state.tags
+        self._save(lambda: f"{tags.untag([row], name)} no longer tagged as {name}; Ctrl + z takes it back")
 
-    def _save(self, step: Callable[[], int], done: str) -> None:
+    def _save(self, step: Callable[[], str]) -> None:
         try:
-            self._session.say(f"{step()} {done}; Ctrl + z takes it back")
+            self._session.say(step())
         except StoreError as error:
             self._session.say(str(error))
 

@@ -26,7 +26,7 @@ export function render({ model }) {
     const plain = !(event.ctrlKey || event.altKey || event.metaKey)
     if (key === null || !(known.has(key) || (commands.isBusy() && plain && event.key.length === 1))) return
     event.preventDefault()
-    closeMenus()
+    if (closeMenus() && key === "escape") return // one step back
     if (event.repeat && !(/^(n|p|page)/.test(key) && !commands.isBusy())) return
     commands.press({
       message: known.has(key) ? { type: "key", key } : null,

@@ -6,6 +6,7 @@ import platform
 import secrets
 import signal
 import socket
+import sys
 import threading
 import webbrowser
 from contextlib import suppress
@@ -36,6 +37,8 @@ _POLLING = 40
 """How often finished work is looked for, milliseconds."""
 _PATIENCE = 24 * 60 * 60 * 1000
 """How long a page that lost its connection is waited for, milliseconds."""
+_SWITCH = 0.0005
+"""How long a thread that reads an image may keep the others waiting, seconds; Python's own is ten times that."""
 
 
 class WebExplorer:
@@ -130,6 +133,7 @@ class WebExplorer:
 
     def run(self) -> None:
         """Serve until the process is interrupted."""
+        sys.setswitchinterval(_SWITCH)
         with suppress(KeyboardInterrupt):
             IOLoop.current().start()
         self.close()

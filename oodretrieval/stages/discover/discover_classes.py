@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from oodretrieval.errors import PartialFailure
 from oodretrieval.experiment.context import measured_on
@@ -68,10 +69,11 @@ def discover_classes(settings: DiscoverClassesSettings, run: Run) -> dict[str, A
     truth = CandidateTruth.of(catalogue)
     embedding = settings.net or catalogue.default_embedding
     vectors = catalogue.vectors_of(embedding)
-    directions = principal_directions(vectors, settings.components, seed=settings.seed)
     number = None if settings.method in DENSITY_METHODS else settings.clusters or default_number(evidence)
-    groups = cluster(directions, settings.method, number, settings.seed)
-    found = candidate_classes(directions, groups, evidence)
+    with threadpool_limits(1):  # sums of several threads are rounded otherwise, and other clusters are merged
+        directions = principal_directions(vectors, settings.components, seed=settings.seed)
+        groups = cluster(directions, settings.method, number, settings.seed)
+        found = candidate_classes(directions, groups, evidence)
     described = [_described(one, catalogue, truth) for one in found]
     names = class_names(catalogue, run, embedding, found, settings.vocabulary)
     for one, proposed in zip(described, names.of_classes or (), strict=False):

@@ -149,7 +149,7 @@ def cluster_sheets(
 
 def _catalogue_lines(row: pd.Series, classes: SegmentClasses) -> Sequence[str]:
     number = int(str(row.name))
-    predicted = f"predicted {classes.predicted_names[number]}"
+    predicted = f"predicted {classes.predicted_name(number)}"
     if PREDICTED_IOU in row.index:
         predicted += f", its predicted IoU {row[PREDICTED_IOU]:.2f}"
     truth = classes.truth_name(number)
