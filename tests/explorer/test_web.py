@@ -310,7 +310,7 @@ def test_all_names_of_a_candidate_are_on_its_card(tmp_path):
         visitor.shows(".card .buttons button")
         for name in names:
             visitor.type_into(".card .naming input", name)
-            visitor.says(f"named {name}")
+            visitor.says(f"tagged as {name}")
         for name in names:
             chip, row = (
                 visitor.page.locator(found).bounding_box()
