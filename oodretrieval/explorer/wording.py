@@ -47,12 +47,13 @@ def page_words(place: int, size: int, number: int) -> str:
         To follow the words for the list; empty where one page shows all.
 
     Example:
-        >>> page_words(1, 40, 60), page_words(0, 40, 12)
-        (', 41 to 60 (Page down: more)', '')
+        >>> page_words(0, 40, 60), page_words(1, 40, 60), page_words(0, 40, 12)
+        (', 1 to 40 (Page down: more)', ', 41 to 60 (Page up: before)', '')
     """
     if number <= size:
         return ""
-    return f", {place * size + 1} to {min((place + 1) * size, number)} (Page down: more)"
+    last = min((place + 1) * size, number)
+    return f", {place * size + 1} to {last} ({'Page down: more' if last < number else 'Page up: before'})"
 
 
 def metric_words(metric: str) -> str:

@@ -571,6 +571,16 @@ def test_a_filter_says_what_is_wrong_and_shows_what_is_right(drive):
     assert not drive.state.selection.visible.all()
 
 
+def test_a_filter_and_colours_take_the_score_by_the_name_that_is_shown(tmp_path):
+    drive = open_explorer(make_catalogue(tmp_path, select_by="novelty"))
+    assert "by novelty" in drive.scatter.get_title() or "highest novelty" in drive.presentation.detail.heading
+    drive.press("/", *"novelty > 0", "enter")
+    np.testing.assert_array_equal(drive.state.selection.visible, drive.state.segments.scores > 0)
+    assert 0 < drive.state.selection.visible.sum() < 12
+    drive.press("j", *"novelty", "enter")
+    assert drive.state.colouring == "novelty" and drive.presentation.prompt is None
+
+
 def test_a_click_in_the_legend_hides_a_colour_and_shows_it_again(drive):
     drive.press("h")
     text = drive.scatter.get_legend().get_texts()[0]

@@ -41,6 +41,7 @@ def test_many_neighbours_have_pages(tmp_path):
     assert drive.presentation.detail.heading.endswith("distance, 1 to 40 (Page down: more)")
     drive.press("pagedown", "pagedown")
     assert list(drive.rows.values()) == [2, *found[40:]]
+    assert drive.presentation.detail.heading.endswith("distance, 41 to 70 (Page up: before)")
     drive.press("]")
     assert len(drive.rows) == 1 + 31, "the page stays"
     drive.press("o")

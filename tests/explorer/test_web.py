@@ -301,6 +301,54 @@ def test_everything_fits_the_screen(address, catalogue, size):
 
 
 @pytest.mark.slow
+def test_all_names_of_a_candidate_are_on_its_card(tmp_path):
+    small = make_catalogue(tmp_path, 12, select_by="novelty")
+    names = ("a rather long name of a thing", "another one of these", "cone", "of interest, maybe")
+    with served(small, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, small)
+        visitor.hover(2)
+        visitor.shows(".card .buttons button")
+        for name in names:
+            visitor.type_into(".card .naming input", name)
+            visitor.says(f"tagged as {name}")
+        for name in names:
+            chip, row = (
+                visitor.page.locator(found).bounding_box()
+                for found in (f'.card .chip[title="Click takes the name {name} off"]', ".card .naming")
+            )
+            assert chip["width"] > 30 and chip["x"] + chip["width"] <= row["x"] + row["width"] + 1
+            assert row["y"] <= chip["y"] and chip["y"] + chip["height"] <= row["y"] + row["height"] + 1
+
+
+COLOURS = "button => [getComputedStyle(button).color, getComputedStyle(button).backgroundColor]"
+IN_VIEW = """item => {
+  const [seen, all] = [item.getBoundingClientRect(), item.closest(".body").getBoundingClientRect()]
+  return seen.top >= all.top - 1 && seen.bottom <= all.bottom + 1
+}"""
+
+
+@pytest.mark.slow
+def test_a_review_scrolls_to_the_one_that_is_asked_for_and_a_chosen_button_is_read(tmp_path):
+    wide = make_catalogue(tmp_path, 40, select_by="novelty")
+    with served(wide, tmp_path) as (address, _), browser() as chromium:
+        visitor = Visitor(chromium, address, wide)
+        chosen = visitor.page.locator(".tools button.on")
+        before = chosen.evaluate(COLOURS)
+        chosen.hover()
+        assert chosen.evaluate(COLOURS) == before, "white on blue, also under the pointer"
+        visitor.press("v")
+        visitor.shows(".review .now")
+        for looks in range(1, 12):
+            visitor.press("0")
+            visitor.shows(".heading", f"in {looks} look")
+            assert visitor.page.locator(".review .now").evaluate(IN_VIEW), looks
+        visitor.press("Escape")
+        visitor.shows(".heading", "Candidates 1 to")
+        visitor.press("v")
+        visitor.shows(".heading", "0 of interest in 11 looks")
+
+
+@pytest.mark.slow
 def test_half_a_screen_has_room_for_every_menu(address, catalogue):
     with browser() as chromium:
         visitor = Visitor(chromium, address, catalogue, (640, 700))

@@ -28,7 +28,7 @@ function card(model) {
     chips.replaceChildren(...tags.map(([tag, colour]) => h("button", {
       class: "chip", style: `border-color:${colour}`, title: `Click takes the name ${tag} off`,
       onclick: () => model.send_msg({ type: "untag", row, name: tag }),
-    }, h("i", { style: `background:${colour}` }), tag, " ×")))
+    }, h("i", { style: `background:${colour}` }), h("span", { class: "label" }, tag), " ×")))
     buttons.replaceChildren(...(model.catalogue.buttons ?? []).map((button) =>
       h("button", { title: `${button.text} (${button.shown})`,
         onclick: () => model.send_msg({ type: "button", trigger: button.trigger, row: model.card.row }) }, button.label)))
