@@ -96,7 +96,7 @@ WINDOW = Places(
         "bench": ((324, 346, 391, 388), (328, 384, 348, 402)),
         "boulder": ((415, 475, 439, 498),),
     },
-    (830, 119),
+    (960, 119),
 )
 PAGE = Places(
     {
@@ -109,16 +109,16 @@ PAGE = Places(
         "bench": ((376, 356, 450, 402), (380, 398, 402, 418)),
         "boulder": ((476, 498, 502, 524),),
     },
-    (924, 390),
+    (1063, 390),
 )
 
 
 def walk_through(walk: Walk, places: Places) -> None:
     """From the first look to the export."""
 
-    def draw_around(kind: str) -> None:
+    def draw_around(kind: str, seen: str = "a dark group") -> None:
         first, *more = places.groups[kind]
-        walk.lasso("a dark group", *box(*first))
+        walk.lasso(seen, *box(*first))
         for each in more:
             walk.lasso("more of them", *box(*each), held="shift")
 
@@ -134,13 +134,13 @@ def walk_through(walk: Walk, places: Places) -> None:
     walk.ask_filter()
     walk.write("not tags")
     walk.key("s", "contact sheet of what is left")
-    walk.picture("left", "What is left, of highest novelty first: among them a boulder, the second")
+    walk.picture("left", "What is left, of highest novelty first: among them a boulder, the third")
     walk.right_click("the boulder: what is like it?", places.boulder)
     walk.picture(
         "boulder",
         "Its nearest neighbours: first a part of the same one, which lies below it in the scatter, then another",
     )
-    draw_around("boulder")
+    draw_around("boulder", "the ringed points: the boulder and its part")
     walk.call("boulder")
     walk.empty_filter()
     walk.key("x", "select nothing")

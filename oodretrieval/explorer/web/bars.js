@@ -37,7 +37,7 @@ function statusBar(model) {
   }
   model.on("status", draw)
   draw()
-  return h("div", { class: "status" }, said, busy)
+  return h("div", { class: "status" }, said, busy, selectionBar(model))
 }
 
 function cover(model, commands, back) {

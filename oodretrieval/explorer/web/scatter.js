@@ -6,7 +6,7 @@ function scatter(model, pointer, held) {
   const legend = h("div", { class: "legend" })
   const tools = h("div", { class: "tools" })
   const mark = h("div", { class: "mark" })
-  const map = h("div", { class: "map" }, points, outline, mark, legend, tools, selectionBar(model))
+  const map = h("div", { class: "map" }, points, outline, mark, legend, tools)
   let mode = "pan", drag = null
 
   const at = (event) => {
