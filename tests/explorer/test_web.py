@@ -396,8 +396,9 @@ def test_the_candidate_at_hand_of_a_review_is_in_sight(tmp_path):
 
 
 @pytest.mark.slow
-def test_escape_closes_an_open_menu_and_nothing_else(address, catalogue):
-    with browser() as chromium:
+def test_escape_closes_an_open_menu_and_nothing_else(tmp_path):
+    catalogue = make_catalogue(tmp_path / "own", 12)  # on a shared one, a tool or a review may still be open
+    with served(catalogue, tmp_path) as (address, _), browser() as chromium:
         visitor = Visitor(chromium, address, catalogue)
         visitor.press("a")
         visitor.shows(".selection.open b", f"{len(catalogue)} selected")
