@@ -74,31 +74,21 @@ def facts(state: State, row: int) -> list[Fact]:
     return found
 
 
-def meanings(state: State, row: int) -> str:
+def meanings(state: State, row: int, *, with_values: bool = True) -> str:
     """What the numbers of a candidate mean.
 
     Args:
         state: Of its catalogue.
         row: Of the candidate.
+        with_values: Whether to say the numbers, too, which may stand above.
 
     Returns:
         One line for each estimate: its name, its value, what that says; empty where there is none.
     """
     estimates = [fact for fact in facts(state, row) if fact.is_estimate]
-    return "\n".join(f"{fact.name} {fact.value}: {fact.meaning}" for fact in estimates)
-
-
-def short_meanings(state: State, row: int) -> str:
-    """What the numbers of a candidate mean, where the numbers themselves stand above.
-
-    Args:
-        state: Of its catalogue.
-        row: Of the candidate.
-
-    Returns:
-        One line for each estimate: its name, what that says; empty where there is none.
-    """
-    return "\n".join(f"{fact.name}: {fact.meaning}" for fact in facts(state, row) if fact.is_estimate)
+    return "\n".join(
+        f"{f'{fact.name} {fact.value}' if with_values else fact.name}: {fact.meaning}" for fact in estimates
+    )
 
 
 def _share_below(scores: NDArray[np.floating], row: int) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oodretrieval.explorer.details import FourPanels, WholeImage
-from oodretrieval.explorer.facts import meanings, short_meanings
+from oodretrieval.explorer.facts import meanings
 from oodretrieval.explorer.presentation import Thumbnail
 from oodretrieval.explorer.session import Session
 
@@ -21,9 +21,8 @@ def show_thumbnail(session: Session, row: int) -> None:
     presentation, picture = session.presentation, session.thumbnails.ready(row)
     with presentation.together():
         presentation.marked = row
-        presentation.thumbnail = Thumbnail(
-            row, presentation.pointer, picture, _caption(session, row), short_meanings(session.state, row)
-        )
+        says = meanings(session.state, row, with_values=False)
+        presentation.thumbnail = Thumbnail(row, presentation.pointer, picture, _caption(session, row), says)
         if picture is None:
             _fetch(session, row)
 
